@@ -1,0 +1,1 @@
+"""Exports raw events and merged user ids to customers' containers, every hour, exactly once."""
