@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator, as a child process: on free ports for tests and the demo, or on fixed ones."""
+"""Azurite, Microsoft's storage emulator, as a child process: on free ports, or on fixed ones."""
 
 import argparse
 import contextlib
@@ -18,6 +18,7 @@ ACCOUNT = "devstoreaccount1"
 # Azurite's published development key: the same in every installation, and no secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 START_SECONDS_MAX = 60.0
+START_ATTEMPTS_MAX = 4
 _SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -77,18 +78,20 @@ def running(data: Path | None = None, endpoints: Endpoints | None = None) -> Ite
 
     A free port may be taken by someone else before Azurite binds it, so that is tried a few times.
     """
-    for attempts_left in (3, 2, 1, 0):
+    exit_code: int | None = None
+    for _ in range(1 if endpoints else START_ATTEMPTS_MAX):
         chosen = endpoints or Endpoints(*free_ports(3))
-        child = subprocess.Popen(command(chosen, data), cwd=_PROJECT, start_new_session=True)
+        child = subprocess.Popen(
+            command(chosen, data), cwd=_PROJECT, start_new_session=True, stdout=subprocess.DEVNULL
+        )
         try:
             if _answers(child, chosen):
                 yield chosen
                 return
         finally:
             _stop(child)
-        if endpoints is not None or attempts_left == 0:
-            break
-    raise SystemExit(f"Azurite did not start (exit code {child.returncode}): are its ports taken? {chosen}")
+        exit_code = child.returncode
+    raise SystemExit(f"Azurite did not start (exit code {exit_code}): are its ports taken?")
 
 
 def _answers(child: subprocess.Popen[bytes], endpoints: Endpoints) -> bool:
