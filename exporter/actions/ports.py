@@ -1,0 +1,239 @@
+"""What the actions need of the world, as small protocols. ``exporter.storage`` fulfils them on Azure Storage.
+
+Every method may raise ``Transient`` when it failed in passing. Methods on our own storage raise nothing else
+of their own but what they name; methods on a customer's container also raise ``DestinationFault``.
+Conditions (``etag``) are compare-and-swap: ``None`` means "only if it does not exist", and a method whose
+condition does not hold raises ``Conflict`` and has changed nothing. An implementation that cannot tell
+whether its write landed (an answer got lost) looks before it reports a conflict.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from exporter.domain.destination import Destination
+from exporter.domain.errors import Fault
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.streams import LandingBlob, Stream, StreamKey
+
+type Clock = Callable[[], datetime]
+type NewId = Callable[[], str]
+
+
+class Landing(Protocol):
+    """The landing container: what arrived, hour by hour. Read only."""
+
+    def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
+        """Yield the hour's blobs in landing order, that is by name, byte by byte."""
+        ...
+
+    def read(self, blob: LandingBlob) -> Iterator[bytes]:
+        """Yield the content in pieces of a few MiB at most; ``Transient`` if it is not what was listed."""
+        ...
+
+    def earliest_hour(self, stream: Stream) -> Hour | None:
+        """Return the oldest hour that has a blob, or None if none has."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob in a customer's container: ``size`` in bytes, ``md5`` in base64 if the service knows it."""
+
+    name: str
+    etag: str
+    size: int
+    md5: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A small blob read whole."""
+
+    etag: str
+    body: bytes
+
+
+class Upload(Protocol):
+    """One blob on its way: nothing of it is visible before ``commit``."""
+
+    def stage(self, block: bytes) -> None:
+        """Send a block; returns before it arrived, and waits while too many are under way.
+
+        A failure of an earlier block is raised here or by ``commit``.
+        """
+        ...
+
+    def commit(self, *, md5: str, etag: str | None) -> None:
+        """Make the staged blocks the blob's content, in their order.
+
+        ``md5`` is the base64 of the whole content's MD5, ``etag`` the blob as it was seen before. If the
+        condition fails but the blob already has exactly this content, that is no conflict.
+        """
+        ...
+
+
+class Container(Protocol):
+    """A customer's container, with exactly the rights to read, write and delete blobs."""
+
+    def find(self, prefix: str) -> list[StoredBlob]:
+        """Return the blobs whose names begin so, in name order."""
+        ...
+
+    def read(self, name: str) -> Content | None:
+        """Return a small blob, or None if there is none of that name."""
+        ...
+
+    def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
+        """Begin a gzip blob. ``attempt`` keeps its blocks apart from a rival's; leaving discards the rest."""
+        ...
+
+    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> None:
+        """Write a small blob whole; no conflict if it already has exactly this content."""
+        ...
+
+    def delete(self, name: str, *, etag: str) -> None:
+        """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
+        ...
+
+
+class Containers(Protocol):
+    """Customers' containers by destination."""
+
+    def open(self, destination: Destination) -> Container:
+        """Return the destination's container; decrypts its credentials, and connects on first use."""
+        ...
+
+
+class RejectedRows(Protocol):
+    """Our own container of rows that were not exported, one blob for each hour of a stream."""
+
+    def upload(self, key: StreamKey, hour: Hour, *, attempt: str) -> AbstractContextManager["RejectedUpload"]:
+        """Begin the hour's blob; nothing is written unless a block is staged."""
+        ...
+
+    def discard(self, key: StreamKey, hour: Hour) -> None:
+        """Delete the hour's blob, if there is one: an earlier attempt rejected rows, this one none."""
+        ...
+
+
+class RejectedUpload(Protocol):
+    """An hour's rejected rows on their way."""
+
+    def stage(self, block: bytes) -> None:
+        """Send a block of gzip."""
+        ...
+
+    def commit(self, *, md5: str) -> None:
+        """Replace what an earlier attempt left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned[Value]:
+    """A stored value and the ETag to change it by."""
+
+    value: Value
+    etag: str
+
+
+class Ledger(Protocol):
+    """Hour by hour, what was exported. Hours never touched have no record."""
+
+    def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
+        """Return the record of one hour."""
+        ...
+
+    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page."""
+        ...
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Like ``between``, but reads only what ``due`` and ``done`` look at."""
+        ...
+
+    def put(self, record: HourRecord, etag: str | None) -> str:
+        """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+
+class Schedule(Protocol):
+    """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
+
+    def all(self) -> dict[StreamKey, Progress]:
+        """Return every stream's progress."""
+        ...
+
+    def get(self, key: StreamKey) -> Progress | None:
+        """Return one stream's progress, or None before it was first planned."""
+        ...
+
+    def put(self, progress: Progress) -> None:
+        """Write a stream's progress, whatever was there: it is derived from the ledger and may be stale."""
+        ...
+
+
+class Destinations(Protocol):
+    """The destinations, as their owners made them."""
+
+    def get(self, destination_id: str) -> Versioned[Destination] | None:
+        """Return a destination."""
+        ...
+
+    def all(self) -> list[Versioned[Destination]]:
+        """Return every destination, by id."""
+        ...
+
+    def active(self) -> list[Destination]:
+        """Return the destinations whose hours are to be exported, by id."""
+        ...
+
+    def put(self, destination: Destination, etag: str | None) -> str:
+        """Write a destination over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+
+class HourQueue(Protocol):
+    """The queue of hours to export. Messages are hints: they may be lost, doubled and reordered."""
+
+    def send(self, tasks: Iterable[HourTask]) -> None:
+        """Queue tasks, in their order."""
+        ...
+
+    def waiting(self) -> int:
+        """Return about how many messages are in the queue."""
+        ...
+
+
+class Cipher(Protocol):
+    """Encrypts secrets for storing. What is sealed for one field of one destination opens for no other."""
+
+    def seal(self, secret: str, *, destination_id: str, field: str) -> str:
+        """Return the encrypted secret, as text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a test upload; ``fault`` says why it failed, ``skipped`` that an earlier one did."""
+
+    name: str
+    fault: Fault | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateways:
+    """Everything the actions may use, put together by ``exporter.wiring`` (or by a test)."""
+
+    landing: Landing
+    containers: Containers
+    rejected: RejectedRows
+    ledger: Ledger
+    schedule: Schedule
+    destinations: Destinations
+    hours: HourQueue
+    cipher: Cipher

@@ -1,0 +1,124 @@
+"""A destination: a customer's container, the credentials for it, what to send there and how."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from exporter.domain.hours import Hour
+from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.times import TimestampFormat
+
+ID_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+MIB = 1024 * 1024
+PART_MIB_DEFAULT = 256
+# A block blob takes 50,000 blocks of the 4 MiB that we stage: about 195 GiB. No reader wants files near it.
+PART_MIB_MAX = 10_240
+
+
+class ExtraKeys(StrEnum):
+    """``output.extra_keys``: what becomes of keys that are none of the 49."""
+
+    DROP = "drop"
+    KEEP = "keep"
+
+
+class Compression(StrEnum):
+    """``output.compression``: file size against time."""
+
+    BALANCED = "balanced"
+    FAST = "fast"
+    SMALL = "small"
+
+
+class Status(StrEnum):
+    """Where a destination is in its life. ``failing`` is never stored: it follows from the ledger."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    FAILING = "failing"
+
+
+class CredentialsType(StrEnum):
+    """How we sign in to the customer's storage."""
+
+    CONNECTION_STRING = "connection_string"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to sign in. The secret is here only in encrypted form; what opens a container decrypts it."""
+
+    type: CredentialsType
+    sealed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageTarget:
+    """Where the files go. Without an account URL, the connection string names the account."""
+
+    container: str
+    account_url: str | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the files look."""
+
+    name_style: NameStyle = NameStyle.AMPLITUDE
+    path_layout: PathLayout = PathLayout.FLAT
+    timestamp_format: TimestampFormat = TimestampFormat.ISO8601
+    extra_keys: ExtraKeys = ExtraKeys.DROP
+    completion_marker: bool = True
+    max_part_mib: int = PART_MIB_DEFAULT
+    compression: Compression = Compression.BALANCED
+
+    @property
+    def part_bytes_max(self) -> int:
+        """Where a part is closed and the next one begun, in (compressed) bytes."""
+        return self.max_part_mib * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination as it is stored; what is derived from the ledger is not in it."""
+
+    id: str
+    name: str
+    storage: StorageTarget
+    credentials: Credentials
+    created_at: datetime
+    project_id: int | None = None
+    org_id: int | None = None
+    output: Output = field(default_factory=Output)
+    status: Status = Status.DRAFT
+    activated_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not ID_PATTERN.fullmatch(self.id):
+            raise ValueError(f"not a destination id: {self.id!r}")
+        if self.project_id is None and self.org_id is None:
+            raise ValueError("a destination needs a project or an organization")
+
+    @property
+    def streams(self) -> tuple[StreamKey, ...]:
+        """What it receives: events, merged ids, or both."""
+        sources = ((DataType.EVENTS, self.project_id), (DataType.MERGED_IDS, self.org_id))
+        return tuple(
+            StreamKey(self.id, Stream(data_type, source))
+            for data_type, source in sources
+            if source is not None
+        )
+
+    def naming(self, stream: Stream) -> Naming:
+        """Return how its files of a stream are called."""
+        return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
+
+    def first_hour_of_events(self) -> Hour:
+        """Return 00:00 UTC of the day of activation: "today and moving forward"."""
+        if self.activated_at is None:
+            raise ValueError(f"destination {self.id} was never activated")
+        return Hour.containing(self.activated_at).first_of_day()

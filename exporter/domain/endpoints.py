@@ -1,0 +1,73 @@
+"""Which storage hosts a destination may name: the guard against being sent to somebody else's network."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+AZURE_BLOB_HOSTS = (
+    "*.blob.core.windows.net",
+    "*.blob.storage.azure.net",  # accounts with DNS zone endpoints
+    "*.blob.core.usgovcloudapi.net",
+    "*.blob.core.chinacloudapi.cn",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedHosts:
+    """The setting ``DESTINATION_HOSTS``: host names, or ``*.`` and a domain for every host below it."""
+
+    patterns: tuple[str, ...] = AZURE_BLOB_HOSTS
+
+    def __str__(self) -> str:
+        return ", ".join(self.patterns)
+
+    def objection(self, url: str) -> str | None:
+        """Return what is wrong with a blob service URL as a destination's, or None if it is allowed."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            return "is not a URL"
+        if not host or parts.username or parts.password or parts.query or parts.fragment:
+            return (
+                "must look like https://ACCOUNT.blob.core.windows.net, without a query, fragment or password"
+            )
+        if not self._allow(host):
+            return f"names the host {host}, but only these are allowed here (DESTINATION_HOSTS): {self}"
+        if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+            return None
+        return "must begin with https://"
+
+    def _allow(self, host: str) -> bool:
+        host = host.lower().rstrip(".")
+        return any(
+            host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+            for pattern in self.patterns
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def blob_endpoint(connection_string: str) -> str:
+    """Return the blob service URL that a storage connection string leads to; ValueError if there is none.
+
+    The message never repeats any of the connection string: it holds a key.
+    """
+    settings = {
+        name.strip().lower(): value.strip()
+        for name, separator, value in (part.partition("=") for part in connection_string.split(";"))
+        if separator
+    }
+    if endpoint := settings.get("blobendpoint"):
+        return endpoint.rstrip("/")
+    account, suffix = settings.get("accountname"), settings.get("endpointsuffix", "core.windows.net")
+    if not account:
+        raise ValueError("has neither BlobEndpoint nor AccountName")
+    return f"{settings.get('defaultendpointsprotocol', 'https')}://{account}.blob.{suffix}"

@@ -1,0 +1,63 @@
+"""The completion marker: the small blob that says "this hour is whole, and these are its files"."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from exporter.domain.hours import Hour
+from exporter.domain.streams import DataType
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One output file: ``bytes`` is its (compressed) size, ``md5`` the base64 of its MD5."""
+
+    name: str
+    rows: int
+    bytes: int
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What the marker of an hour says. It holds no wall-clock time: the same hour has the same marker."""
+
+    hour: Hour
+    data_type: DataType
+    parts: tuple[Part, ...]
+    filter_sha256: str | None
+
+    @property
+    def rows(self) -> int:
+        """Rows of all parts together."""
+        return sum(part.rows for part in self.parts)
+
+    def to_json(self) -> bytes:
+        """Return the marker's content: the same value always gives the same bytes."""
+        document = {
+            "hour": self.hour.key,
+            "data_type": self.data_type,
+            "rows": self.rows,
+            "parts": [asdict(part) for part in self.parts],
+            "filter_sha256": self.filter_sha256,
+        }
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Marker":
+        """Read a marker; ValueError if it is none (a customer's file may have that name)."""
+        try:
+            document = json.loads(content)
+            marker = cls(
+                hour=Hour.parse(document["hour"]),
+                data_type=DataType(document["data_type"]),
+                parts=tuple(
+                    Part(str(part["name"]), int(part["rows"]), int(part["bytes"]), str(part["md5"]))
+                    for part in document["parts"]
+                ),
+                filter_sha256=document["filter_sha256"],
+            )
+        except (KeyError, TypeError, RecursionError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a completion marker: {error!r}") from error
+        if document["rows"] != marker.rows:
+            raise ValueError("not a completion marker: its rows are not the sum of its parts' rows")
+        return marker

@@ -1,0 +1,60 @@
+"""What is exported: streams of rows, and where each lies in the landing container."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.domain.hours import Hour
+
+
+class DataType(StrEnum):
+    """The two kinds of rows."""
+
+    EVENTS = "events"
+    MERGED_IDS = "merged_ids"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stream:
+    """All rows of one data type of one source: a project's events, an organization's merged ids."""
+
+    data_type: DataType
+    source_id: int
+
+    @property
+    def owner(self) -> str:
+        """How file names call the source: ``187520`` for a project, ``-189524`` for an organization."""
+        return str(self.source_id) if self.data_type is DataType.EVENTS else f"-{self.source_id}"
+
+    @property
+    def landing_prefix(self) -> str:
+        """The landing folder of all hours: ``events/187520/``."""
+        return f"{self.data_type}/{self.source_id}/"
+
+    def landing_folder(self, hour: Hour) -> str:
+        """Return the landing folder of one hour: ``events/187520/2020/01/25/17/``."""
+        return f"{self.landing_prefix}{hour.key.replace('-', '/').replace('T', '/')}/"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamKey:
+    """A stream as one destination receives it: the unit that has a ledger and a schedule.
+
+    The source is part of the key: if a destination is pointed at another project, the hours of the old
+    one say nothing about the new one.
+    """
+
+    destination_id: str
+    stream: Stream
+
+    def __str__(self) -> str:
+        """``acme:events:187520``: unique, and legal in a table key."""
+        return f"{self.destination_id}:{self.stream.data_type}:{self.stream.source_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class LandingBlob:
+    """One blob of the landing container; ``etag`` pins the content that was listed, ``size`` is in bytes."""
+
+    name: str
+    etag: str
+    size: int
