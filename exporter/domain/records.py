@@ -39,8 +39,8 @@ EVENT_FIELDS = _fields(
         Kind.STRING: (
             "$insert_id adid amplitude_attribution_ids amplitude_event_type city country device_brand"
             " device_carrier device_family device_id device_manufacturer device_model device_type dma"
-            " event_type idfa ip_address language library os_name os_version platform region start_version user_id"
-            " version_name"
+            " event_type idfa ip_address language library os_name os_version platform region start_version"
+            " user_id version_name"
         ),
         Kind.INTEGER: "$schema amplitude_id app event_id session_id",
         Kind.FLOAT: "location_lat location_lng",
