@@ -17,6 +17,7 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 
 type Clock = Callable[[], datetime]
@@ -37,24 +38,6 @@ class Landing(Protocol):
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Return the oldest hour that has a blob, or None if none has."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
-    """A blob in a customer's container: ``size`` in bytes, ``md5`` in base64 if the service knows it."""
-
-    name: str
-    etag: str
-    size: int
-    md5: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A small blob read whole."""
-
-    etag: str
-    body: bytes
 
 
 class Upload(Protocol):
@@ -130,14 +113,6 @@ class RejectedUpload(Protocol):
     def commit(self, *, md5: str) -> None:
         """Replace what an earlier attempt left."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Versioned[Value]:
-    """A stored value and the ETag to change it by."""
-
-    value: Value
-    etag: str
 
 
 class Ledger(Protocol):
