@@ -71,11 +71,15 @@ class Container(Protocol):
         ...
 
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
-        """Begin a gzip blob. ``attempt`` keeps its blocks apart from a rival's; leaving discards the rest."""
+        """Begin a gzip blob. ``attempt`` keeps its blocks apart from a rival's; leaving discards the rest.
+
+        An hour may have a thousand parts open before the first is committed, so an open upload that waits
+        costs no thread, and the bound on blocks under way is one for all uploads of the container.
+        """
         ...
 
-    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> None:
-        """Write a small blob whole; no conflict if it already has exactly this content."""
+    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
+        """Write a small blob whole, and return its ETag; no conflict if it already has this content."""
         ...
 
     def delete(self, name: str, *, etag: str) -> None:

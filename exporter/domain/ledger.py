@@ -74,7 +74,11 @@ class HourTask:
 
 @dataclass(frozen=True, slots=True)
 class HourRecord:
-    """One row of the ledger. ``parts`` and ``rows`` hold what the latest attempt staged or finished."""
+    """One row of the ledger.
+
+    ``parts`` and ``rows`` are what is in the container once the hour is done; before that, what the latest
+    attempt was about to commit.
+    """
 
     key: StreamKey
     hour: Hour
@@ -137,8 +141,6 @@ class HourRecord:
         return replace(
             self,
             status=HourStatus.FAILED,
-            rows=RowCounts(),
-            parts=(),
             finished_at=now,
             error=fault,
             claim=None,
@@ -147,7 +149,7 @@ class HourRecord:
 
     def released(self) -> "HourRecord":
         """Return the record of an attempt that was broken off by a passing failure: owed, at once."""
-        return replace(self, status=HourStatus.OWED, rows=RowCounts(), parts=(), claim=None)
+        return replace(self, status=HourStatus.OWED, claim=None)
 
 
 def back_off(attempts: int) -> timedelta:

@@ -1,0 +1,72 @@
+"""From the bytes of a blob to its plain content, whether it is gzip or not."""
+
+from collections.abc import Iterable, Iterator
+
+from zlib_ng import zlib_ng
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WRAPPED = 31
+_DAMAGED: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub takes the class for an instance
+# Small enough that input and output of a step stay in the processor's cache: a fifth faster than 256 KiB.
+FEED_BYTES = 16 * 1024
+# Caps what one step may unfold to: 16 KiB of deflate can hold 16 MiB of zeros.
+PIECE_BYTES_MAX = 256 * 1024
+
+
+class BrokenContentError(Exception):
+    """The rest of the content cannot be decompressed. The message says why, for a person."""
+
+
+def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the plain content in small pieces.
+
+    Gzip is told by its first bytes, not by any name; its members are read one after the other.
+    ``BrokenContentError`` is raised after everything readable was yielded.
+    """
+    stream = _slices(chunks)
+    first = b""
+    while len(first) < len(_GZIP_MAGIC) and (more := next(stream, None)):
+        first += more
+    if first.startswith(_GZIP_MAGIC):
+        yield from _gunzipped(first, stream)
+    elif first:
+        yield first
+        yield from stream
+
+
+def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), FEED_BYTES):
+            yield chunk[start : start + FEED_BYTES]
+
+
+def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+    member = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED)
+    fed = first
+    while True:
+        try:
+            piece = member.decompress(fed, PIECE_BYTES_MAX)
+        except _DAMAGED as error:
+            raise BrokenContentError(f"the gzip data is damaged: {error}") from error
+        if piece:
+            yield piece
+        if not member.eof:
+            fed = member.unconsumed_tail or next(stream, b"")
+            # Output that did not fit may still wait inside; only no input and no output is the end.
+            if not fed and not piece:
+                raise BrokenContentError("the gzip data ends too early")
+            continue
+        rest = _next_member(member.unused_data, stream)
+        if not rest:
+            return
+        member, fed = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED), rest
+
+
+def _next_member(rest: bytes, stream: Iterator[bytes]) -> bytes:
+    """Return the beginning of the next member, or nothing at the end; zero bytes in between are padding."""
+    rest = rest.lstrip(b"\0")
+    while len(rest) < len(_GZIP_MAGIC) and (more := next(stream, None)):
+        rest = (rest + more).lstrip(b"\0")
+    if rest and not rest.startswith(_GZIP_MAGIC):
+        raise BrokenContentError("the gzip data is followed by something else")
+    return rest

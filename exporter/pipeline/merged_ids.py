@@ -1,0 +1,53 @@
+"""Merged ids: from a line of the landing container to the line that is exported."""
+
+import msgspec
+
+from exporter.domain.hours import Hour
+from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
+from exporter.pipeline.codec import readable
+from exporter.pipeline.explain import explain
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class MergedId(msgspec.Struct, gc=False):
+    """``amplitude_id`` turned out to be the user ``merged_amplitude_id``; times are epoch milliseconds."""
+
+    scope: int
+    merge_time: int
+    merge_server_time: int
+    amplitude_id: int
+    merged_amplitude_id: int
+
+
+_DECODER = msgspec.json.Decoder(MergedId)
+
+
+class MergedIdCodec:
+    """The codec of one organization's merged ids of one hour."""
+
+    def __init__(self, hour: Hour) -> None:
+        self._hour = hour
+        self._first_ms = int(hour.start.timestamp() * 1000)
+        self._end_ms = int(hour.end.timestamp() * 1000)
+
+    def decode(self, line: bytes) -> MergedId | Rejection:
+        """Return the merge, or what is wrong with the line."""
+        text = readable(line)
+        if isinstance(text, Rejection):
+            return text
+        try:
+            merge = _DECODER.decode(text)
+        except msgspec.DecodeError as error:
+            return explain(text, MERGED_ID_FIELDS, error)
+        if not self._first_ms <= merge.merge_server_time < self._end_ms:
+            detail = f"merge_server_time {merge.merge_server_time} is not in the hour {self._hour}."
+            return Rejection(Reason.OUTSIDE_HOUR, detail)
+        return merge
+
+    def key(self, row: MergedId) -> None:
+        """Return None: merges have no id of their own, and to hear of one twice changes nothing."""
+
+    def encode(self, row: MergedId, line: bytes) -> bytes:  # noqa: ARG002  only events keep unknown keys
+        """Return the line to export: the five keys and no other."""
+        return _ENCODER.encode(row) + b"\n"

@@ -1,0 +1,46 @@
+"""The few things in a line of JSON that are mended before it is read, without touching anything else.
+
+Working on the text keeps every number and every other character exactly as it came.
+"""
+
+import re
+
+# JSON allows any depth; readers do not. Those of the files we write give up between 512 and some thousands.
+NESTING_MAX = 512
+
+# One escape at a time, from the left: so an escaped backslash before a "u" is never taken for a "\u".
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_REPLACEMENT = rb"\ufffd"
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def without_lone_surrogates(line: bytes) -> bytes:
+    r"""Return the line with each escaped half of a surrogate pair replaced by ``\ufffd``.
+
+    Half a pair is no character: most readers refuse the whole file for it.
+    """
+    if b"\\ud" not in line and b"\\uD" not in line:
+        return line
+    return _ESCAPE.sub(lambda escape: _REPLACEMENT if escape["lone"] else escape[0], line)
+
+
+def too_deep(line: bytes) -> bool:
+    """Whether objects and arrays are nested deeper than ``NESTING_MAX``.
+
+    Counting first settles it for all real rows: what has no more brackets than that is not too deep.
+    """
+    if line.count(b"{") + line.count(b"[") <= NESTING_MAX:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(line):
+        bracket = token[0]
+        if bracket in b"{[":
+            depth += 1
+            if depth > NESTING_MAX:
+                return True
+        elif bracket in b"}]":
+            depth -= 1
+    return False

@@ -1,0 +1,162 @@
+"""The settings, read once from the environment: the only place that does."""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from exporter.domain import ncrontab
+from exporter.domain.endpoints import AZURE_BLOB_HOSTS, AllowedHosts
+from exporter.domain.errors import NotConfigured, Problem
+
+SCHEDULE_DEFAULT = "0 */5 * * * *"
+SETTLE_MINUTES_MAX = 1440
+SECRETS_KEY_BYTES = 32
+ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
+# Azure's rule for container names.
+_CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
+_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnStorage:
+    """Our own storage account: by connection string, or by name with the app's identity."""
+
+    connection_string: str | None = field(default=None, repr=False)
+    account_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator chose. Section 6 of the contract, and docs/settings.md, say what each is for."""
+
+    own_storage: OwnStorage
+    secrets_keys: tuple[bytes, ...] = field(repr=False)
+    landing_container: str = "landing"
+    export_schedule: str = SCHEDULE_DEFAULT
+    settle: timedelta = timedelta(minutes=10)
+    destination_hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    entra_authority: str = ENTRA_AUTHORITY_DEFAULT
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check all settings; ``NotConfigured`` names every one that is missing or wrong."""
+        reader = _Reader(_process_environ() if environ is None else environ)
+        settings = cls(
+            own_storage=reader.own_storage(),
+            secrets_keys=reader.secrets_keys(),
+            landing_container=reader.landing_container(),
+            export_schedule=reader.export_schedule(),
+            settle=reader.settle(),
+            destination_hosts=reader.destination_hosts(),
+            entra_authority=reader.entra_authority(),
+        )
+        if reader.problems:
+            raise NotConfigured(tuple(reader.problems))
+        return settings
+
+
+def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
+    """Return the schedule for the timer's binding, which is fixed when the app is indexed.
+
+    A wrong one is named by the health check; until it is corrected, the timer ticks on the default rather
+    than not at all.
+    """
+    reader = _Reader(_process_environ() if environ is None else environ)
+    schedule = reader.export_schedule()
+    return SCHEDULE_DEFAULT if reader.problems else schedule
+
+
+def _process_environ() -> Mapping[str, str]:
+    return os.environ  # noqa: TID251  this is the one place that reads it
+
+
+class _Reader:
+    """Reads setting by setting, and gathers what is wrong. A setting that is empty counts as missing."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[Problem] = []
+
+    def _get(self, name: str, default: str = "") -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def _wrong(self, name: str, message: str) -> None:
+        self.problems.append(Problem(name, message))
+
+    def own_storage(self) -> OwnStorage:
+        name = "AzureWebJobsStorage"
+        if account := self._get(f"{name}__accountName"):
+            if not _ACCOUNT.fullmatch(account):
+                self._wrong(f"{name}__accountName", "must be the name of a storage account: a-z and 0-9")
+            return OwnStorage(account_name=account)
+        text = self._get(name)
+        if not text:
+            self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
+        elif text.rstrip(";").lower() != "usedevelopmentstorage=true" and "accountname=" not in text.lower():
+            self._wrong(name, "is no connection string: it names no account")
+        return OwnStorage(connection_string=text)
+
+    def secrets_keys(self) -> tuple[bytes, ...]:
+        name = "SECRETS_KEY"
+        texts = [text.strip() for text in self._get(name).split(",") if text.strip()]
+        if not texts:
+            self._wrong(name, "is missing: set it to 32 random bytes in base64 (openssl rand -base64 32)")
+        keys = tuple(self._key(text) for text in texts)
+        if any(len(key) != SECRETS_KEY_BYTES for key in keys):
+            self._wrong(name, f"must be {SECRETS_KEY_BYTES} bytes in base64; several are separated by commas")
+        return keys
+
+    @staticmethod
+    def _key(text: str) -> bytes:
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return b""
+
+    def landing_container(self) -> str:
+        container = self._get("LANDING_CONTAINER", "landing")
+        if not _CONTAINER.fullmatch(container):
+            self._wrong(
+                "LANDING_CONTAINER", "must be a container's name: 3 to 63 of a-z, 0-9 and single hyphens"
+            )
+        return container
+
+    def export_schedule(self) -> str:
+        schedule = self._get("EXPORT_SCHEDULE", SCHEDULE_DEFAULT)
+        if wrong := ncrontab.objection(schedule):
+            self._wrong("EXPORT_SCHEDULE", wrong)
+        return schedule
+
+    def settle(self) -> timedelta:
+        text = self._get("SETTLE_MINUTES", "10")
+        if not text.isascii() or not text.isdigit() or int(text) > SETTLE_MINUTES_MAX:
+            self._wrong("SETTLE_MINUTES", f"must be a whole number from 0 to {SETTLE_MINUTES_MAX}")
+            return timedelta()
+        return timedelta(minutes=int(text))
+
+    def destination_hosts(self) -> AllowedHosts:
+        name = "DESTINATION_HOSTS"
+        texts = self._get(name, ",".join(AZURE_BLOB_HOSTS)).lower().split(",")
+        hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                self._wrong(
+                    name, f"has a wrong host: {host}; a host is a name such as *.blob.core.windows.net"
+                )
+        return AllowedHosts(hosts)
+
+    def entra_authority(self) -> str:
+        authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")
+        try:
+            parts = urlsplit(authority)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme != "https" or not parts.hostname:
+            self._wrong("ENTRA_AUTHORITY", f"must be an https URL such as {ENTRA_AUTHORITY_DEFAULT}")
+        return authority
