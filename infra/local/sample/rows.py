@@ -1,0 +1,93 @@
+"""Rows that are told apart: faulty ones, and good ones among them, each with what must become of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from infra.local.sample.faults import Fault
+
+_EVENT_KEYS = (
+    "$insert_id $schema adid amplitude_attribution_ids amplitude_event_type amplitude_id app city "
+    "client_event_time client_upload_time country data device_brand device_carrier device_family device_id "
+    "device_manufacturer device_model device_type dma event_id event_properties event_time event_type "
+    "group_properties groups idfa ip_address is_attribution_event language library location_lat location_lng "
+    "os_name os_version paying platform processed_time region sample_rate server_received_time "
+    "server_upload_time session_id start_version user_creation_time user_id user_properties uuid "
+    "version_name"
+)
+EVENT_KEYS = tuple(_EVENT_KEYS.split())
+REQUIRED_KEYS = ("uuid", "event_type", "event_time", "server_upload_time")
+DICT_KEYS = ("data", "event_properties", "group_properties", "groups", "user_properties")
+MERGE_KEYS = ("scope", "merge_time", "merge_server_time", "amplitude_id", "merged_amplitude_id")
+
+
+class Verdict(StrEnum):
+    """What the export must make of a line."""
+
+    EXPORTED = "exported"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line without its newline; ``identity`` is its uuid (for a merge both ids) if it is exported."""
+
+    line: bytes
+    verdict: Verdict
+    fault: Fault | None = None
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a faulty row goes: before the regular row ``at`` of the blob that holds ``first`` to ``end``."""
+
+    first: int
+    at: int
+    end: int
+
+
+class Rows(Protocol):
+    """The rows of one data type and hour: the regular ones by number, and others on demand."""
+
+    @property
+    def regular(self) -> int:
+        """How many regular rows there are, numbered from 0."""
+
+    @property
+    def variants(self) -> Mapping[Fault, int]:
+        """In how many ways each row fault can strike."""
+
+    def lines(self, first: int, end: int) -> Iterator[bytes]:
+        """Yield regular rows, several lines at once, each with its newline."""
+
+    def identities(self, first: int, end: int) -> Iterator[str]:
+        """Yield what regular rows are told apart by."""
+
+    def beyond(self, ordinal: int) -> Row:
+        """Return a good row beyond the regular ones."""
+
+    def repeated(self, number: int) -> Row | None:
+        """Return a regular row again, to be found a duplicate; none if the data type knows no duplicates."""
+
+    def faulty(self, fault: Fault, variant: int, spot: Spot, extras: Iterator[int]) -> list[Row]:
+        """Return the faulty row, maybe with a good one before it; none if it cannot strike at this spot."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def without_surrogates(value: object) -> object:
+    """Return the value with every lone surrogate in it, in keys too, replaced by U+FFFD."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value)
+        case list():
+            return [without_surrogates(each) for each in value]
+        case dict():
+            return {_SURROGATE.sub("\ufffd", key): without_surrogates(each) for key, each in value.items()}
+    return value
