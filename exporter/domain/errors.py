@@ -2,6 +2,7 @@
 
 ExportError
 ├── Rejected             the caller: the request cannot be carried out as it stands
+│   ├── Malformed        it cannot be read at all
 │   ├── Invalid          fields are wrong; all of them are listed
 │   ├── NotFound         there is no such thing
 │   ├── NotPossible      not in the state the thing is in
@@ -36,6 +37,10 @@ class Rejected(ExportError):
         super().__init__(message)
         self.code = code
         self.problems = problems
+
+
+class Malformed(Rejected):
+    """The request cannot be read: it is no JSON, or too large."""
 
 
 class Invalid(Rejected):

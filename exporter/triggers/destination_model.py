@@ -1,0 +1,169 @@
+"""What a request for a destination may look like, checked whole: every wrong field is told at once."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from exporter.actions.edit_destination import Draft
+from exporter.domain.destination import (
+    ID_PATTERN,
+    PART_MIB_DEFAULT,
+    PART_MIB_MAX,
+    Compression,
+    CredentialsType,
+    ExtraKeys,
+    Output,
+    StorageTarget,
+)
+from exporter.domain.endpoints import AllowedHosts, blob_endpoint
+from exporter.domain.errors import Invalid, Problem
+from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.times import TimestampFormat
+
+NAME_CHARACTERS_MAX = 200
+PREFIX_CHARACTERS_MAX = 512
+# Azure's rule for container names; $root and $web are not for data.
+_CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+
+
+class _Strict(BaseModel):
+    """Unknown fields are errors: a mistyped option must not be taken for its default."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _prefix(text: str) -> str:
+    if text.startswith("/") or text.endswith("/") or "//" in text or "\\" in text:
+        raise ValueError("must not begin or end with a slash, nor hold a double slash or a backslash")
+    if any(part in {".", ".."} for part in text.split("/")) or not text.isprintable():
+        raise ValueError("must not hold . or .. as a folder, nor control characters")
+    return text
+
+
+def _container(text: str) -> str:
+    if not _CONTAINER.fullmatch(text):
+        raise ValueError("must be the name of a container: 3 to 63 of a-z, 0-9 and single hyphens")
+    return text
+
+
+type _SourceId = Annotated[int, Field(gt=0, lt=2**63)]
+
+
+class EventsModel(_Strict):
+    """Send the events of a project."""
+
+    project_id: _SourceId
+
+
+class MergedIdsModel(_Strict):
+    """Send the merged user ids of an organization."""
+
+    org_id: _SourceId
+
+
+class StorageModel(_Strict):
+    """Where the files go."""
+
+    account_url: str | None = None
+    container: Annotated[str, AfterValidator(_container)]
+    prefix: Annotated[str, Field(max_length=PREFIX_CHARACTERS_MAX), AfterValidator(_prefix)] = ""
+
+
+class CredentialsModel(_Strict):
+    """How to sign in. The secret may be left out of a replacement, which then keeps the stored one."""
+
+    type: Literal["connection_string"]
+    connection_string: SecretStr | None = None
+
+
+class OutputModel(BaseModel):
+    """How the files look. Not strict: the options are named by strings."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    name_style: NameStyle = NameStyle.AMPLITUDE
+    path_layout: PathLayout = PathLayout.FLAT
+    timestamp_format: TimestampFormat = TimestampFormat.ISO8601
+    extra_keys: ExtraKeys = ExtraKeys.DROP
+    completion_marker: Annotated[bool, Field(strict=True)] = True
+    max_part_mib: Annotated[int, Field(strict=True, ge=1, le=PART_MIB_MAX)] = PART_MIB_DEFAULT
+    compression: Compression = Compression.BALANCED
+
+
+class DestinationModel(_Strict):
+    """A destination, as it is put."""
+
+    id: str | None = None
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+    events: EventsModel | None = None
+    merged_ids: MergedIdsModel | None = None
+    storage: StorageModel
+    credentials: CredentialsModel
+    output: OutputModel = Field(default_factory=OutputModel)
+
+    @model_validator(mode="after")
+    def _sends_something(self) -> "DestinationModel":
+        if self.events is None and self.merged_ids is None:
+            raise ValueError("at least one of events and merged_ids must be given")
+        return self
+
+
+def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft:
+    """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong."""
+    problems = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()]
+    try:
+        model = DestinationModel.model_validate(body)
+    except ValidationError as error:
+        raise Invalid(*problems, *_problems(error)) from error
+    if model.id is not None and model.id != destination_id:
+        problems.append(Problem("id", f"must be {destination_id}, as in the path, or be left out"))
+    problems += _storage_problems(model, hosts)
+    if problems:
+        raise Invalid(*problems)
+    secret = model.credentials.connection_string
+    return Draft(
+        id=destination_id,
+        name=model.name,
+        storage=StorageTarget(model.storage.container, model.storage.account_url, model.storage.prefix),
+        credentials_type=CredentialsType(model.credentials.type),
+        secret=secret.get_secret_value() if secret else None,
+        project_id=model.events.project_id if model.events else None,
+        org_id=model.merged_ids.org_id if model.merged_ids else None,
+        output=Output(**dict(model.output)),
+    )
+
+
+def _wrong_id() -> Problem:
+    return Problem("id", "must be 1 to 63 of a-z, 0-9 and hyphens, with no hyphen at either end")
+
+
+def _storage_problems(model: DestinationModel, hosts: AllowedHosts) -> list[Problem]:
+    problems = []
+    url, secret = model.storage.account_url, model.credentials.connection_string
+    if url is not None and (wrong := hosts.objection(url)):
+        problems.append(Problem("storage.account_url", wrong))
+    if secret is not None:
+        field = "credentials.connection_string"
+        try:
+            endpoint = blob_endpoint(secret.get_secret_value())
+        except ValueError as error:
+            return [*problems, Problem(field, str(error))]
+        if wrong := hosts.objection(endpoint):
+            problems.append(Problem(field, f"its blob endpoint {wrong}"))
+        elif url is not None and url.rstrip("/") != endpoint:
+            problems.append(
+                Problem("storage.account_url", "is not the account that the connection string names")
+            )
+    return problems
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    """Return what pydantic found in the form of problem documents; what was sent is not repeated."""
+    return [
+        Problem(
+            ".".join(str(place) for place in each["loc"]) or "(body)",
+            each["msg"].removeprefix("Value error, "),
+        )
+        for each in error.errors(include_input=False, include_context=False, include_url=False)
+    ]

@@ -1,0 +1,34 @@
+"""The queue of hours: each message is one hour of one stream to export."""
+
+import logging
+
+import azure.functions as func
+
+from exporter import wiring
+from exporter.actions import export_hour as action
+from exporter.actions.hold import in_background
+from exporter.domain.errors import Conflict
+from exporter.storage.messages import parse
+
+QUEUE = "export-hours"
+blueprint = func.Blueprint()
+_log = logging.getLogger(__name__)
+
+
+@blueprint.function_name("export_hour")
+@blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+def export_hour(message: func.QueueMessage) -> None:
+    """Export the hour if it is still due.
+
+    Whatever is raised makes the host deliver the message again, so only what a later delivery may heal is.
+    """
+    task = parse(message.get_body())
+    app, claim_id = wiring.app(), wiring.new_id()
+    try:
+        outcome = action.export_hour(
+            task, app.gateways, clock=wiring.now, claim_id=claim_id, beat=in_background()
+        )
+    except Conflict as conflict:
+        _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
+    else:
+        _log.info("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)

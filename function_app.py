@@ -1,0 +1,12 @@
+"""The Azure Functions app: every function is in a blueprint of its own concern."""
+
+import azure.functions as func
+
+from exporter.triggers import destinations, export, health, hours, tick
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app.register_functions(health.blueprint)
+app.register_functions(destinations.blueprint)
+app.register_functions(hours.blueprint)
+app.register_functions(tick.blueprint)
+app.register_functions(export.blueprint)
