@@ -1,0 +1,486 @@
+"""In-memory twins of every gateway. The contract suite holds them to the same promises as the real ones.
+
+A ``World`` bundles them, and can die before or after any of its writes. What is written is kept in plain
+dicts: tests may look at it, and put things there behind the product's back.
+"""
+
+import base64
+import gzip
+import hashlib
+import itertools
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.actions.ports import Gateways
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.stored import Content, StoredBlob, Versioned
+from exporter.domain.streams import LandingBlob, Stream, StreamKey
+
+type Row = dict[str, Any]
+
+READ_BYTES = 4 * 1024 * 1024
+
+
+class Crash(BaseException):
+    """The process died here. Nothing catches it but the test."""
+
+
+class Writes:
+    """Every write that reaches storage, in order, one at a time; dies before or after the chosen one."""
+
+    def __init__(
+        self, crash_at: int | None = None, moment: str = "before", error: BaseException | None = None
+    ) -> None:
+        self.log: list[str] = []
+        self.crash_at = crash_at
+        self._moment = moment
+        self._error = error or Crash()
+        self._etags = itertools.count(1)
+        self._turn = threading.RLock()
+
+    def new_etag(self) -> str:
+        """Return an ETag that no earlier write got."""
+        return f'"0x{next(self._etags):016X}"'
+
+    @contextmanager
+    def write(self, what: str) -> Iterator[None]:
+        """Do one write; ``what`` names it in the log, ``stage a#1.json.gz`` for example."""
+        with self._turn:
+            self.log.append(what)
+            dies = len(self.log) == self.crash_at
+            if dies and self._moment == "before":
+                raise self._error
+            yield
+            if dies:
+                raise self._error
+
+
+@dataclass(frozen=True, slots=True)
+class FakeBlob:
+    """A committed blob. ``md5`` is what the writer said it is, in base64."""
+
+    body: bytes
+    etag: str
+    md5: str | None = None
+    content_type: str | None = None
+
+
+class FakeBlobs:
+    """One blob container: what is committed, and what is staged and not to be seen."""
+
+    def __init__(self, writes: Writes) -> None:
+        self.writes = writes
+        self.committed: dict[str, FakeBlob] = {}
+        self.staged: dict[str, dict[str, bytes]] = {}
+        self.faults: dict[str, Fault] = {}
+
+    def refuse(self, action: str) -> None:
+        """Raise the fault that a test has set for ``list``, ``read``, ``write`` or ``delete``, if any."""
+        if action in self.faults:
+            raise DestinationFault(self.faults[action])
+
+    def set(self, name: str, body: bytes, content_type: str | None = None) -> str:
+        """Write a blob whole, as anyone may, and return its ETag; discards what was staged for it."""
+        etag = self.writes.new_etag()
+        self.staged.pop(name, None)
+        self.committed[name] = FakeBlob(body, etag, md5_base64(body), content_type)
+        return etag
+
+    def etag(self, name: str) -> str | None:
+        """Return the ETag of a blob, or None if there is none."""
+        found = self.committed.get(name)
+        return found.etag if found else None
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names of the committed blobs that begin so, byte by byte in order."""
+        return sorted((name for name in self.committed if name.startswith(prefix)), key=str.encode)
+
+    def rows(self, prefix: str = "") -> list[Row]:
+        """Return the rows of all gzip files whose names begin so, file by file in name order."""
+        files = [self.committed[name].body for name in self.names(prefix) if name.endswith(".gz")]
+        return [json.loads(line) for body in files for line in gzip.decompress(body).splitlines()]
+
+
+class FakeLanding:
+    """What arrived."""
+
+    def __init__(self, blobs: FakeBlobs) -> None:
+        self._blobs = blobs
+
+    def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
+        """Yield the hour's blobs by name."""
+        for name in self._blobs.names(stream.landing_folder(hour)):
+            blob = self._blobs.committed[name]
+            yield LandingBlob(name, blob.etag, len(blob.body))
+
+    def read(self, blob: LandingBlob) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        if self._blobs.etag(blob.name) != blob.etag:
+            raise Transient(f"the landing blob {blob.name} is not as it was listed")
+        body = self._blobs.committed[blob.name].body
+        for start in range(0, len(body), READ_BYTES):
+            yield body[start : start + READ_BYTES]
+
+    def earliest_hour(self, stream: Stream) -> Hour | None:
+        """Return the oldest hour that has a blob."""
+        return min(filter(None, map(_folder_hour, self._blobs.names(stream.landing_prefix))), default=None)
+
+
+def _folder_hour(name: str) -> Hour | None:
+    """Return the hour of ``events/187520/2020/01/25/17/any/name``; None for anything else."""
+    match name.split("/", 6):
+        case [_, _, year, month, day, hour, _]:
+            try:
+                return Hour.parse(f"{year}-{month}-{day}T{hour}")
+            except ValueError:
+                return None
+    return None
+
+
+class FakeBlocks:
+    """Blocks of one blob on their way; they are put aside at once."""
+
+    def __init__(self, blobs: FakeBlobs, name: str, attempt: str) -> None:
+        self._blobs = blobs
+        self._name = name
+        self._attempt = attempt
+        self._ids: list[str] = []
+
+    def stage(self, block: bytes) -> None:
+        """Put a block aside."""
+        self._blobs.refuse("write")
+        block_id = f"{self._attempt}-{len(self._ids)}"
+        with self._blobs.writes.write(f"stage {self._name}"):
+            self._blobs.staged.setdefault(self._name, {})[block_id] = block
+        self._ids.append(block_id)
+
+    def _commit(self, md5: str, *, allowed: bool) -> None:
+        """Make the blocks the blob's content, unless a rival's commit has discarded them.
+
+        The service believes the MD5; a test had better not.
+        """
+        self._blobs.refuse("write")
+        with self._blobs.writes.write(f"commit {self._name}"):
+            staged = self._blobs.staged.get(self._name, {})
+            if allowed and set(self._ids) <= staged.keys():
+                body = b"".join(staged[block_id] for block_id in self._ids)
+                assert md5 == md5_base64(body), f"the MD5 of {self._name} is not that of its content"
+                self._blobs.set(self._name, body, "application/gzip")
+            elif (found := self._blobs.committed.get(self._name)) is None or found.md5 != md5:
+                raise Conflict(f"the blob {self._name} was changed by another writer")
+
+
+class FakeUpload(FakeBlocks):
+    """One blob on its way to a customer."""
+
+    def commit(self, *, md5: str, etag: str | None) -> None:
+        """Make the blocks the blob's content, if it still is the one that was seen."""
+        self._commit(md5, allowed=self._blobs.etag(self._name) == etag)
+
+
+class FakeRejectedUpload(FakeBlocks):
+    """An hour's rejected rows on their way."""
+
+    def commit(self, *, md5: str) -> None:
+        """Replace what is there: the last attempt wins."""
+        self._commit(md5, allowed=True)
+
+
+class FakeContainer:
+    """A customer's container."""
+
+    def __init__(self, blobs: FakeBlobs) -> None:
+        self._blobs = blobs
+
+    def find(self, prefix: str) -> list[StoredBlob]:
+        """Return the blobs whose names begin so, in name order."""
+        self._blobs.refuse("list")
+        found = ((name, self._blobs.committed[name]) for name in self._blobs.names(prefix))
+        return [StoredBlob(name, blob.etag, len(blob.body), blob.md5) for name, blob in found]
+
+    def read(self, name: str) -> Content | None:
+        """Return a small blob."""
+        self._blobs.refuse("read")
+        found = self._blobs.committed.get(name)
+        return Content(found.etag, found.body) if found else None
+
+    @contextmanager
+    def upload(self, name: str, *, attempt: str) -> Iterator[FakeUpload]:
+        """Begin a gzip blob."""
+        yield FakeUpload(self._blobs, name, attempt)
+
+    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
+        """Write a small blob whole."""
+        self._blobs.refuse("write")
+        with self._blobs.writes.write(f"put {name}"):
+            found = self._blobs.committed.get(name)
+            if (found.etag if found else None) == etag:
+                return self._blobs.set(name, body, content_type)
+            if found is None or found.body != body:
+                raise Conflict(f"the blob {name} was changed by another writer")
+            return found.etag
+
+    def delete(self, name: str, *, etag: str) -> None:
+        """Delete the blob that was seen."""
+        self._blobs.refuse("delete")
+        with self._blobs.writes.write(f"delete {name}"):
+            if self._blobs.etag(name) not in (etag, None):
+                raise Conflict(f"the blob {name} was changed by another writer")
+            self._blobs.committed.pop(name, None)
+
+
+class FakeContainers:
+    """Customers' containers by name, each there as soon as somebody asks; destinations may share one."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.blobs: dict[str, FakeBlobs] = {}
+
+    def open(self, destination: Destination) -> FakeContainer:
+        """Return the container as a writer sees it."""
+        return FakeContainer(self.reader(destination.storage.container))
+
+    def reader(self, name: str) -> FakeBlobs:
+        """Return the container as its owner sees it."""
+        return self.blobs.setdefault(name, FakeBlobs(self._writes))
+
+
+class FakeRejectedRows:
+    """Rows that were not exported."""
+
+    def __init__(self, blobs: FakeBlobs) -> None:
+        self._blobs = blobs
+
+    @contextmanager
+    def upload(self, key: StreamKey, hour: Hour, *, attempt: str) -> Iterator[FakeRejectedUpload]:
+        """Begin the hour's blob."""
+        yield FakeRejectedUpload(self._blobs, rejected_name(key, hour), attempt)
+
+    def discard(self, key: StreamKey, hour: Hour) -> None:
+        """Delete the hour's blob, if there is one."""
+        with self._blobs.writes.write(f"discard {rejected_name(key, hour)}"):
+            self._blobs.committed.pop(rejected_name(key, hour), None)
+
+
+def rejected_name(key: StreamKey, hour: Hour) -> str:
+    """Return where the rejected rows of an hour are."""
+    day = f"{hour.start:%Y/%m/%d/%H}"
+    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}.ndjson.gz"
+
+
+class FakeTable[Key, Value]:
+    """Rows that are changed by compare-and-swap."""
+
+    def __init__(self, writes: Writes, name: str) -> None:
+        self._writes = writes
+        self._name = name
+        self.rows: dict[Key, Versioned[Value]] = {}
+
+    def put(self, key: Key, value: Value, etag: str | None) -> str:
+        """Write a value over the one of that ETag; writing what is there already is no conflict."""
+        with self._writes.write(f"{self._name} {key}"):
+            found = self.rows.get(key)
+            if (found.etag if found else None) == etag:
+                found = self.rows[key] = Versioned(value, self._writes.new_etag())
+            elif found is None or found.value != value:
+                raise Conflict(f"the {self._name} row {key} was changed by another writer")
+            return found.etag
+
+
+class FakeLedger:
+    """Hour by hour, what was exported."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._table: FakeTable[str, HourRecord] = FakeTable(writes, "ledger")
+
+    def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
+        """Return the record of one hour."""
+        return self._table.rows.get(f"{key} {hour}")
+
+    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the records from the first to the last hour, oldest first."""
+        records = [row.value for row in self._table.rows.values() if row.value.key == key]
+        inside = (record for record in records if first <= record.hour <= last)
+        yield from sorted(inside, key=lambda record: record.hour)
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield what ``due`` and ``done`` look at, and nothing else."""
+        for full in self.between(key, first, last):
+            yield HourRecord(key, full.hour, full.status, claim=full.claim, retry_at=full.retry_at)
+
+    def put(self, record: HourRecord, etag: str | None) -> str:
+        """Write a record over the one of that ETag."""
+        return self._table.put(f"{record.key} {record.hour}", record, etag)
+
+    def forget(self) -> None:
+        """Lose every record, as if the table were gone."""
+        self._table.rows.clear()
+
+
+class FakeSchedule:
+    """How far each stream is."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.rows: dict[StreamKey, Progress] = {}
+
+    def all(self) -> dict[StreamKey, Progress]:
+        """Return every stream's progress."""
+        return dict(self.rows)
+
+    def get(self, key: StreamKey) -> Progress | None:
+        """Return one stream's progress."""
+        return self.rows.get(key)
+
+    def put(self, progress: Progress) -> None:
+        """Write a stream's progress, whatever was there."""
+        with self._writes.write(f"schedule {progress.key}"):
+            self.rows[progress.key] = progress
+
+
+class FakeDestinations:
+    """The destinations."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._table: FakeTable[str, Destination] = FakeTable(writes, "destination")
+
+    def get(self, destination_id: str) -> Versioned[Destination] | None:
+        """Return a destination."""
+        return self._table.rows.get(destination_id)
+
+    def all(self) -> list[Versioned[Destination]]:
+        """Return every destination, by id."""
+        return [self._table.rows[key] for key in sorted(self._table.rows)]
+
+    def active(self) -> list[Destination]:
+        """Return the active ones, by id."""
+        return [found.value for found in self.all() if found.value.status is Status.ACTIVE]
+
+    def put(self, destination: Destination, etag: str | None) -> str:
+        """Write a destination over the one of that ETag."""
+        return self._table.put(destination.id, destination, etag)
+
+
+class FakeHourQueue:
+    """The queue; what waits in it is in ``tasks``."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.tasks: list[HourTask] = []
+
+    def send(self, tasks: Iterable[HourTask]) -> None:
+        """Queue tasks, in their order."""
+        for task in tasks:
+            with self._writes.write(f"send {task.key} {task.hour}"):
+                self.tasks.append(task)
+
+    def waiting(self) -> int:
+        """Return how many wait."""
+        return len(self.tasks)
+
+    def take(self) -> list[HourTask]:
+        """Take everything out, as the queue's triggers would one by one."""
+        taken, self.tasks = self.tasks, []
+        return taken
+
+
+class FakeCipher:
+    """Keeps secrets to itself and hands out what nobody can read them from."""
+
+    def __init__(self) -> None:
+        self._sealed: dict[tuple[str, str, str], str] = {}
+
+    def seal(self, secret: str, *, destination_id: str, field: str) -> str:
+        """Return something in place of the secret, other each time."""
+        count = len(self._sealed)
+        sealed = f"sealed-{count}-{hashlib.sha256(f'{count}:{secret}'.encode()).hexdigest()}"
+        self._sealed[sealed, destination_id, field] = secret
+        return sealed
+
+    def open(self, sealed: str, *, destination_id: str, field: str) -> str:
+        """Return the secret; ValueError if it was sealed for anything else."""
+        try:
+            return self._sealed[sealed, destination_id, field]
+        except KeyError:
+            raise ValueError("the secret cannot be decrypted") from None
+
+
+@dataclass(slots=True)
+class World:
+    """Everything outside of the product, in memory.
+
+    ``World(crash_at=3, moment="after")`` dies right after its third write, ``moment="before"`` right before
+    it; ``error`` is what is raised then (``Crash`` unless it is given: ``Transient("lost")`` is an answer
+    that did not arrive). Later writes succeed: that is the next process.
+    """
+
+    crash_at: int | None = None
+    moment: str = "before"
+    error: BaseException | None = None
+    writes: Writes = field(init=False)
+    landed: FakeBlobs = field(init=False)
+    rejected: FakeBlobs = field(init=False)
+    containers: FakeContainers = field(init=False)
+    ledger: FakeLedger = field(init=False)
+    schedule: FakeSchedule = field(init=False)
+    destinations: FakeDestinations = field(init=False)
+    hours: FakeHourQueue = field(init=False)
+    cipher: FakeCipher = field(init=False)
+    gateways: Gateways = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.writes = Writes(self.crash_at, self.moment, self.error)
+        self.landed, self.rejected = FakeBlobs(self.writes), FakeBlobs(self.writes)
+        self.containers = FakeContainers(self.writes)
+        self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
+        self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
+        self.cipher = FakeCipher()
+        self.gateways = Gateways(
+            landing=FakeLanding(self.landed),
+            containers=self.containers,
+            rejected=FakeRejectedRows(self.rejected),
+            ledger=self.ledger,
+            schedule=self.schedule,
+            destinations=self.destinations,
+            hours=self.hours,
+            cipher=self.cipher,
+        )
+
+    def land(self, stream: Stream, hour: Hour, content: bytes | Iterable[Row], name: str = "a.json") -> None:
+        """Let a blob arrive: bytes as they are, rows as newline-delimited JSON."""
+        body = content if isinstance(content, bytes) else b"".join(map(_line, content))
+        self.landed.set(f"{stream.landing_folder(hour)}{name}", body)
+
+    def reader(self, container: str = "raw") -> FakeBlobs:
+        """Return a customer's container as its owner sees it."""
+        return self.containers.reader(container)
+
+    def events_a_reader_sees(self, container: str = "raw", prefix: str = "") -> list[Row]:
+        """Return the rows of every gzip file in a customer's container, file by file in name order."""
+        return self.reader(container).rows(prefix)
+
+    def markers_a_reader_sees(self, container: str = "raw", prefix: str = "") -> dict[str, Row]:
+        """Return the completion markers in a customer's container by name."""
+        blobs = self.reader(container)
+        names = (name for name in blobs.names(prefix) if name.endswith("_complete"))
+        return {name: json.loads(blobs.committed[name].body) for name in names}
+
+    def rejected_rows(self, prefix: str = "") -> list[Row]:
+        """Return the rows kept aside, as our own container holds them."""
+        return self.rejected.rows(prefix)
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row).encode() + b"\n"
+
+
+def md5_base64(body: bytes) -> str:
+    """Return the base64 of the MD5, as storage keeps it."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
