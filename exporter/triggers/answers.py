@@ -2,8 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 import azure.functions as func
 import orjson
@@ -12,6 +13,7 @@ from exporter import wiring
 from exporter.domain.errors import (
     Conflict,
     DestinationFault,
+    ExportError,
     Invalid,
     Malformed,
     NotConfigured,
@@ -20,7 +22,6 @@ from exporter.domain.errors import (
     Outdated,
     Problem,
     Rejected,
-    Transient,
 )
 
 RETRY_AFTER_SECONDS = 5
@@ -54,10 +55,10 @@ def problem(
     *,
     problems: Iterable[Problem] = (),
     headers: dict[str, str] | None = None,
-    **further: object,
+    further: Mapping[str, object] = MappingProxyType({}),
 ) -> func.HttpResponse:
     """Return a problem document; ``code`` is stable, ``detail`` is for a person."""
-    body = {
+    body: dict[str, object] = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status,
@@ -79,28 +80,40 @@ def answering(handler: Handler) -> Handler:
     def answered(req: func.HttpRequest) -> func.HttpResponse:
         try:
             return handler(req)
-        except Rejected as error:
+        except ExportError as error:
+            return _expected(error)
+        except Exception:  # noqa: BLE001  the one place that may: callers get an id, the log gets everything
+            return _unexpected()
+
+    return answered
+
+
+def _expected(error: ExportError) -> func.HttpResponse:
+    match error:
+        case Rejected():
             return problem(_STATUS[type(error)], error.code, str(error), problems=error.problems)
-        except DestinationFault as error:
+        case DestinationFault():
             fault = error.fault
-            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, fix=fault.fix)
-        except Conflict as error:
+            return problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, further={"fix": fault.fix}
+            )
+        case Conflict():
             return problem(HTTPStatus.CONFLICT, "conflict", f"{error}. Read it again and retry.")
-        except Transient as error:
+        case NotConfigured():
+            return not_configured(error)
+        case _:
             _log.warning("answered 503: %s", error)
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             detail = "The storage account is busy or out of reach for the moment. Try again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail, headers=headers)
-        except NotConfigured as error:
-            return not_configured(error)
-        except Exception:
-            # The only place that may swallow a bug: HTTP callers get an id, the log gets everything.
-            error_id = wiring.new_id()
-            _log.exception("unexpected error %s", error_id)
-            detail = f"An unexpected error happened. The operator finds it in the logs under {error_id}."
-            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, error_id=error_id)
 
-    return answered
+
+def _unexpected() -> func.HttpResponse:
+    error_id = wiring.new_id()
+    _log.exception("unexpected error %s", error_id)
+    detail = f"An unexpected error happened. The operator finds it in the logs under {error_id}."
+    further = {"error_id": error_id}
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, further=further)
 
 
 def not_configured(error: NotConfigured) -> func.HttpResponse:

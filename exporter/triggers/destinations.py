@@ -51,7 +51,7 @@ def activate_destination(req: func.HttpRequest) -> func.HttpResponse:
     fault = report.first_fault
     detail = f"The test upload failed: {fault.message} {fault.fix}" if fault else "The test upload failed."
     code = fault.code if fault else "test_upload_failed"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, **report_view(report))
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, further=report_view(report))
 
 
 def _shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:

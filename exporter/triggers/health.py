@@ -1,4 +1,4 @@
-"""Is the app set up right?"""
+"""The health check: is the app set up right."""
 
 import azure.functions as func
 
