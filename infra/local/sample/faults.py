@@ -37,7 +37,7 @@ class Fault(StrEnum):
     HUGE_LINE = "huge-line"
     """One line of 10 MB: fine."""
     EMPTY_BLOB = "empty-blob"
-    """Blobs of no bytes, of a gzip of nothing, and of blank lines."""
+    """A blob of no bytes, and one that is a gzip of nothing."""
     PLAIN_BLOB = "plain-blob"
     """A blob that is not compressed, whatever its name says."""
     MULTI_MEMBER_GZIP = "multi-member-gzip"

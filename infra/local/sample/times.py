@@ -17,7 +17,7 @@ _SECONDS_MAX = 7200
 
 
 class TimeFormat(StrEnum):
-    """How the landing files write times; ``mixed`` differs from row to row, with offsets and odd fractions."""
+    """How landing files write times; ``mixed`` differs from row to row, with offsets and odd fractions."""
 
     AMPLITUDE = "amplitude"
     ISO8601 = "iso8601"

@@ -1,15 +1,19 @@
-"""Where the files go: a folder, or a container."""
+"""Where the files go: a folder, or a container; from one process or several."""
 
 import itertools
+import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
-from infra.local.sample.landing import LandingFile
+from infra.local.sample.landing import LandingFile, LandingHour
 from infra.local.sample.recipe import DataType
 
 # Blobs up to this size are put in one request; larger ones are staged in blocks while they are made.
@@ -79,3 +83,60 @@ def _up_to(size: int, chunks: Iterator[bytes]) -> bytes:
         taken.append(chunk)
         have += len(chunk)
     return b"".join(taken)
+
+
+class Target(Protocol):
+    """A place for files that other processes can be told of."""
+
+    def put(self, files: Iterable[LandingFile]) -> list[Written]:
+        """Write the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder on this machine."""
+
+    path: Path
+
+    def put(self, files: Iterable[LandingFile]) -> list[Written]:
+        """Write the files below it."""
+        return to_folder(self.path, files)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container, which is made if it is not there."""
+
+    name: str
+    connection_string: str = field(repr=False)
+
+    def put(self, files: Iterable[LandingFile]) -> list[Written]:
+        """Put the files into it."""
+        with ContainerClient.from_connection_string(self.connection_string, self.name) as client:
+            with suppress(ResourceExistsError):
+                client.create_container()
+            return to_container(client, files)
+
+
+def write(
+    target: Target, hours: Iterable[LandingHour], *, late: bool = False, processes: int = 1
+) -> list[Written]:
+    """Write all files of the hours, or all late ones; every process makes its share of each hour's files."""
+    listed = tuple(hours)
+    if processes == 1:
+        return _write_share(target, listed, 0, 1, late=late)
+    # Started afresh, since a copy of this process would lack its threads.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
+        shares = [
+            pool.submit(_write_share, target, listed, share, processes, late=late)
+            for share in range(processes)
+        ]
+        return sorted((each for share in shares for each in share.result()), key=lambda each: each.name)
+
+
+def _write_share(
+    target: Target, hours: tuple[LandingHour, ...], share: int, shares: int, *, late: bool
+) -> list[Written]:
+    files = (file for hour in hours for file in (hour.late_files() if late else hour.files()))
+    return target.put(itertools.islice(files, share, None, shares))

@@ -1,0 +1,185 @@
+"""``python -m infra.local.sample``: writes landing data into a folder or a container, and says how much."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from azure.core.exceptions import AzureError
+from azure.storage.blob import ContainerClient
+
+from infra.local.sample.faults import Fault, named
+from infra.local.sample.landing import LandingHour
+from infra.local.sample.sample import Sample
+from infra.local.sample.summary import summary
+from infra.local.sample.times import TimeFormat
+from infra.local.sample.writers import Container, Folder, Target, write
+
+STORAGE_SETTING = "AzureWebJobsStorage"
+_HOUR_FORMAT = "%Y-%m-%dT%H"
+_HOURS_MAX = 5 * 366 * 24
+_PROCESSES_MAX = 64
+
+
+class UsageError(Exception):
+    """The arguments do not make sense; the message says all that is wrong."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    options = _parser().parse_args(arguments)
+    try:
+        target, hours, processes = _understood(options)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return os.EX_USAGE
+    try:
+        written = write(target, hours, late=options.late, processes=processes)
+    except AzureError as error:
+        # Its text may quote addresses with signatures in them, so only its kind is shown.
+        code = getattr(error, "error_code", None) or type(error).__name__
+        print(f"error: the storage account did not take the files ({code})", file=sys.stderr)
+        return os.EX_UNAVAILABLE
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return os.EX_IOERR
+    print("\n".join(summary(hours, written, late=options.late)))
+    return os.EX_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.sample",
+        description="Write made-up landing data, the same for the same arguments.",
+        epilog=f"Faults: {', '.join(Fault)}. The start of a name means all faults that begin with it.",
+    )
+    add = parser.add_argument
+    add("--project", default="187520", help="project id of the events (default: %(default)s)")
+    add("--org", default="189524", help="organisation id of the merged ids (default: %(default)s)")
+    add("--from", dest="first", required=True, metavar="HOUR", help="first UTC hour, such as 2026-01-31T00")
+    add("--to", dest="last", metavar="HOUR", help="last UTC hour, inclusive (default: the first)")
+    add("--rate", default="1000", help="events an hour, up to 5,000,000 (default: %(default)s)")
+    add("--merges", help="merged ids an hour (default: one for every hundred events)")
+    add("--blobs", help="event blobs an hour (default: at least 3, each of up to 10 MB)")
+    add("--seed", default="1", help="another number makes other data (default: %(default)s)")
+    add("--fault", action="append", default=[], metavar="NAME", help="what goes wrong; repeatable")
+    add("--all-faults", action="store_true", help="everything goes wrong")
+    add("--late", action="store_true", help="write the late blobs, and not the others")
+    add("--time-format", default="amplitude", help=f"{', '.join(TimeFormat)} (default: %(default)s)")
+    add("--extra-keys", action="store_true", help="give half of the events six more keys")
+    add("--gzip-level", default="2", help="1 (fastest) to 9, 0 for plain blobs (default: %(default)s)")
+    add("--processes", default="1", help="how many processes share the work (default: %(default)s)")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--folder", type=Path, help="write below this folder")
+    where.add_argument("--container", help="write into this container; it is made if it is not there")
+    add("--connection-string", help=f"of the storage account (default: environment {STORAGE_SETTING})")
+    return parser
+
+
+class _Reader:
+    """Reads arguments one after the other and remembers everything that is wrong with them."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self.problems: list[str] = []
+
+    def read[T](self, name: str, parse: Callable[[str], T], instead: T, expected: str) -> T:
+        """Return the parsed argument; if it makes no sense, something instead."""
+        text = getattr(self._options, name)
+        try:
+            return instead if text is None else parse(text)
+        except ValueError:
+            flag = {"first": "from", "last": "to"}.get(name, name.replace("_", "-"))
+            self.problems.append(f"--{flag} is {text!r}, but must be {expected}")
+            return instead
+
+    def faults(self) -> frozenset[Fault]:
+        """Return all faults that are asked for."""
+        found: frozenset[Fault] = frozenset(Fault) if self._options.all_faults else frozenset()
+        for text in self._options.fault:
+            try:
+                found |= named(text)
+            except ValueError as error:
+                self.problems.append(f"--fault: {error}")
+        return found
+
+
+def _understood(options: argparse.Namespace) -> tuple[Target, list[LandingHour], int]:
+    """Return where to write what, with how many processes; raise what is wrong, all of it."""
+    reader = _Reader(options)
+    number = "a whole number"
+    dials = {
+        "project_id": reader.read("project", int, 1, number),
+        "org_id": reader.read("org", int, 1, number),
+        "seed": reader.read("seed", int, 1, number),
+        "events_per_hour": reader.read("rate", int, 10, number),
+        "merges_per_hour": reader.read("merges", int, None, number),
+        "blobs_per_hour": reader.read("blobs", int, None, number),
+        "gzip_level": reader.read("gzip_level", int, 1, number),
+        "faults": reader.faults(),
+        "time_format": reader.read("time_format", TimeFormat, TimeFormat.AMPLITUDE, ", ".join(TimeFormat)),
+        "extra_keys": options.extra_keys,
+    }
+    try:
+        sample = Sample(**dials)
+    except ValueError as error:
+        reader.problems.append(str(error))
+        sample = Sample()
+    starts = list(_starts(reader))
+    processes = reader.read("processes", _processes, 1, f"a whole number from 1 to {_PROCESSES_MAX}")
+    if options.late and Fault.LATE_BLOB not in dials["faults"]:
+        reader.problems.append(f"--late needs --fault {Fault.LATE_BLOB}")
+    target = _target(options, reader)
+    if reader.problems:
+        raise UsageError("\nerror: ".join(reader.problems))
+    return target, [sample.hour(start) for start in starts], processes
+
+
+def _processes(text: str) -> int:
+    if not 1 <= int(text) <= _PROCESSES_MAX:
+        raise ValueError(text)
+    return int(text)
+
+
+def _starts(reader: _Reader) -> Iterator[datetime]:
+    expected = "an hour such as 2026-01-31T00"
+    epoch = datetime.fromtimestamp(0, UTC)
+    first = reader.read("first", _hour, epoch, expected)
+    last = reader.read("last", _hour, first, expected)
+    count = (last - first) // timedelta(hours=1) + 1
+    if not 1 <= count <= _HOURS_MAX and not reader.problems:
+        reader.problems.append("--to is before --from" if count < 1 else f"more than {_HOURS_MAX} hours")
+        count = 0
+    for hours in range(max(0, min(count, _HOURS_MAX))):
+        yield first + timedelta(hours=hours)
+
+
+def _hour(text: str) -> datetime:
+    return datetime.strptime(text, _HOUR_FORMAT).replace(tzinfo=UTC)
+
+
+def _target(options: argparse.Namespace, reader: _Reader) -> Target:
+    if options.folder is not None:
+        if options.folder.exists() and not options.folder.is_dir():
+            reader.problems.append(f"--folder {options.folder} is no folder")
+        return Folder(options.folder)
+    text = options.connection_string
+    if text is None:
+        text = os.environ.get(STORAGE_SETTING)  # noqa: TID251 (this is the edge of a tool of its own)
+    if not text:
+        reader.problems.append(
+            f"--container needs --connection-string or the environment's {STORAGE_SETTING}"
+        )
+        return Container(options.container, "")
+    try:
+        ContainerClient.from_connection_string(text, options.container).close()
+    except ValueError:
+        # The text may hold half of a key, so it is not repeated.
+        reader.problems.append("the connection string is none of a storage account")
+    return Container(options.container, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
