@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = write(target, hours, late=options.late, processes=processes)
     except AzureError as error:
         # Its text may quote addresses with signatures in them, so only its kind is shown.
-        code = getattr(error, "error_code", None) or type(error).__name__
+        code = getattr(getattr(error, "error_code", None), "value", type(error).__name__)
         print(f"error: the storage account did not take the files ({code})", file=sys.stderr)
         return os.EX_UNAVAILABLE
     except OSError as error:

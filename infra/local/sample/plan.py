@@ -20,6 +20,7 @@ _ROWS_PER_FAULTY_BLOB = 12
 _ROWS_PER_LATE_BLOB = 20
 _REPEATED_ROWS = 5
 _FAULTY_BLOB_NUMBER = 900_000
+_LAST_BLOB_NUMBER = 999_999
 _FORMS = {
     Fault.PLAIN_BLOB: Form.PLAIN,
     Fault.MULTI_MEMBER_GZIP: Form.MULTI_MEMBER,
@@ -75,18 +76,18 @@ class Plan:
         form = Form.GZIP if self._gzip else Form.PLAIN
         for number in range(self._blobs):
             first, end = (self.rows.regular * edge // self._blobs for edge in (number, number + 1))
-            yield Blob(self._name(f"{number:06d}", form), form, number, Regular(first, end))
+            yield Blob(self._name(number, "", form), form, number, Regular(first, end))
         faulty = self._faulty_blobs() if self._blobs else iter(())
         for count, (fault, form, note) in enumerate(faulty):
-            name = self._name(f"{_FAULTY_BLOB_NUMBER + count}-{note}", Form.GZIP)
+            name = self._name(_FAULTY_BLOB_NUMBER + count, f"-{note}", Form.GZIP)
             yield Blob(name, form, self._blobs + count, own=fault)
 
     def late_blobs(self) -> Iterator[Blob]:
         """Yield the blobs that arrive later; one sorts before those that are there, one after."""
         if self._blobs and Fault.LATE_BLOB in self._faults:
-            for count, name in enumerate(("000000-late", "990000-late")):
+            for count, stem in enumerate((0, _LAST_BLOB_NUMBER)):
                 number = self._blobs + len(Fault) + count
-                yield Blob(self._name(name, Form.GZIP), Form.GZIP, number, own=Fault.LATE_BLOB)
+                yield Blob(self._name(stem, "-late", Form.GZIP), Form.GZIP, number, own=Fault.LATE_BLOB)
 
     def pieces(self, blob: Blob) -> Iterator[Piece]:
         """Yield what is in the blob, in order."""
@@ -105,8 +106,8 @@ class Plan:
         if at < blob.regular.end:
             yield Regular(at, blob.regular.end)
 
-    def _name(self, stem: str, form: Form) -> str:
-        return f"{stem}{self._suffix}.json" + (".gz" if form is Form.GZIP else "")
+    def _name(self, number: int, note: str, form: Form) -> str:
+        return f"{number:06d}{self._suffix}{note}.json" + (".gz" if form is Form.GZIP else "")
 
     def _faulty_blobs(self) -> Iterator[tuple[Fault, Form, str]]:
         if Fault.DUPLICATES_ACROSS_BLOBS in self._faults and self.rows.repeated(0):

@@ -1,0 +1,174 @@
+"""A slow reading of landing files by the contract's words alone; it knows nothing of how they were made."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+from uuid import UUID
+
+from infra.local.sample import LandingFile
+
+HOUR = timedelta(hours=1)
+LEVELS_MAX = 200
+TEXTS = (
+    "$insert_id adid amplitude_attribution_ids amplitude_event_type city country device_brand device_carrier "
+    "device_family device_id device_manufacturer device_model device_type dma idfa ip_address language "
+    "library os_name os_version platform region start_version user_id version_name event_type"
+)
+INTEGERS = "$schema amplitude_id app event_id session_id"
+FLOATS = "location_lat location_lng"
+BOOLEANS = "is_attribution_event paying"
+DICTS = "data event_properties group_properties groups user_properties"
+TIMES = (
+    "client_event_time client_upload_time event_time processed_time server_received_time server_upload_time "
+    "user_creation_time"
+)
+REQUIRED = "uuid event_type event_time server_upload_time"
+KEYS = sorted([*f"{TEXTS} {INTEGERS} {FLOATS} {BOOLEANS} {DICTS} {TIMES}".split(), "sample_rate", "uuid"])
+MERGE_KEYS = ("scope", "merge_time", "merge_server_time", "amplitude_id", "merged_amplitude_id")
+
+
+class BadRowError(Exception):
+    """The row is to be rejected."""
+
+
+@dataclass
+class Reading:
+    """What an export of the files must come to."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    duplicates: int = 0
+    rejected: list[tuple[str, int, bytes]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def ids(self) -> list[str]:
+        """The uuids of the exported rows; of merges, both ids."""
+        return [row["uuid"] if "uuid" in row else merge_id(row) for row in self.records]
+
+
+def merge_id(row: dict[str, Any]) -> str:
+    """Return what the truth calls a merge."""
+    return f"{row['amplitude_id']}:{row['merged_amplitude_id']}"
+
+
+def read(files: Iterable[LandingFile], hour: datetime, app: int, reading: Reading | None = None) -> Reading:
+    """Read files in the order of their names, after those that were read before."""
+    found = reading or Reading()
+    for file in sorted(files, key=lambda file: file.name):
+        for number, line, torn in lines(file.content()):
+            try:
+                expect(not torn)
+                row = event(line, hour, app) if file.data_type == "events" else merge(line, hour)
+            except BadRowError:
+                found.rejected.append((file.name, number, line))
+                continue
+            if row.get("uuid") in found.seen:
+                found.duplicates += 1
+                continue
+            if "uuid" in row:
+                found.seen.add(row["uuid"])
+            found.records.append(row)
+    return found
+
+
+def lines(blob: bytes) -> list[tuple[int, bytes, bool]]:
+    """Return the numbered lines that are not blank; the last flag says whether it was torn off."""
+    data, torn = unpacked(blob)
+    numbered = list(enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1))
+    return [(number, line, torn and number == len(numbered)) for number, line in numbered if line.strip()]
+
+
+def unpacked(blob: bytes) -> tuple[bytes, bool]:
+    """Return the text of a blob, gzip or not, and whether it ends too early."""
+    if not blob.startswith(b"\x1f\x8b"):
+        return blob, False
+    text = b""
+    while blob:
+        member = zlib.decompressobj(31)
+        text += member.decompress(blob)
+        if not member.eof:
+            return text, True
+        blob = member.unused_data
+    return text, False
+
+
+def event(line: bytes, hour: datetime, app: int) -> dict[str, Any]:
+    """Return the event as it must be exported, its times as datetimes."""
+    landed = loaded(line)
+    if any(landed.get(key) is None for key in REQUIRED.split()):
+        raise BadRowError
+    row: dict[str, Any] = {key: landed.get(key) for key in KEYS}
+    row["app"] = landed.get("app", app)
+    for key in DICTS.split():
+        row[key] = landed.get(key, {})
+        expect(isinstance(row[key], dict))
+    for key in TEXTS.split():
+        expect(row[key] is None or isinstance(row[key], str))
+    for key in INTEGERS.split():
+        expect(row[key] is None or type(row[key]) is int)
+    for key in FLOATS.split():
+        expect(row[key] is None or type(row[key]) in {int, float})
+    for key in BOOLEANS.split():
+        expect(row[key] is None or isinstance(row[key], bool))
+    for key in TIMES.split():
+        row[key] = moment(row[key]) if row[key] is not None else None
+    expect(row["sample_rate"] is None and row["app"] == app and levels(row) <= LEVELS_MAX)
+    expect(hour <= row["server_upload_time"] < hour + HOUR)
+    try:
+        UUID(row["uuid"])
+    except (ValueError, AttributeError):
+        raise BadRowError from None
+    return row
+
+
+def merge(line: bytes, hour: datetime) -> dict[str, Any]:
+    """Return the merge as it must be exported."""
+    landed = loaded(line)
+    row: dict[str, Any] = {key: landed.get(key) for key in MERGE_KEYS}
+    for key in MERGE_KEYS:
+        expect(type(row[key]) is int)
+    start = round(hour.timestamp() * 1000)
+    expect(start <= row["merge_server_time"] < start + 3_600_000)
+    return row
+
+
+def expect(fine: bool) -> None:  # noqa: FBT001 (it reads like an assertion)
+    """Reject the row unless this holds."""
+    if not fine:
+        raise BadRowError
+
+
+def loaded(line: bytes) -> dict[str, Any]:
+    """Return the object on the line, lone surrogates replaced."""
+
+    def no_number(text: str) -> NoReturn:
+        raise ValueError(text)
+
+    try:
+        value = json.loads(line.decode("utf-8"), parse_constant=no_number)
+    except (ValueError, RecursionError):
+        raise BadRowError from None
+    expect(isinstance(value, dict))
+    # Half a surrogate pair cannot be encoded; in UTF-16 it is the one thing that does not survive.
+    found: dict[str, Any] = json.loads(
+        json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+    return found
+
+
+def levels(value: object) -> int:
+    """Return how deep arrays and objects are nested."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+
+def moment(text: object) -> datetime:
+    """Return the moment, whatever its offset and its digits; UTC if it has no offset."""
+    try:
+        found = datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise BadRowError from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
