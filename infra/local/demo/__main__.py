@@ -1,0 +1,170 @@
+"""Lands a day of sample data, has it exported by the running app, and prints what a customer then finds."""
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from azure.storage.blob import BlobServiceClient
+
+from infra.local import azurite, stack
+from infra.local.api import Answer, Api
+from infra.local.demo import customers, report
+from infra.local.sample import Fault, LandingHour, Sample, to_container
+
+HOURS = 24
+EVENTS_PER_HOUR_DEFAULT = 500
+SETTLE = timedelta(minutes=10)
+# Two workers export such hours at about ten a second; a machine that is busy may take its time.
+EXPORT_SECONDS_MAX = 600
+# What every real source does now and then; the table shows that nothing of it gets lost or doubled.
+FAULTS = frozenset({Fault.DUPLICATES_ACROSS_BLOBS, Fault.NOT_JSON, Fault.MISSING_FIELD, Fault.CRLF})
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why, for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """One run: a storage account that plays our own and the customers', the app, and what was landed."""
+
+    account: BlobServiceClient
+    connection_string: str
+    api: Api
+    hours: tuple[LandingHour, ...]
+
+    def land(self) -> None:
+        """Fill the landing container, as the sources do."""
+        landing = self.account.create_container("landing")
+        written = [each for hour in self.hours for each in to_container(landing, hour)]
+        size = sum(each.size for each in written)
+        print(f"Landed {len(self.hours)} hours: {len(written)} blobs, {size / 1e6:.1f} MB", flush=True)
+
+    def make_destinations(self) -> None:
+        """Make one destination for events and one for merged ids, through the API."""
+        for customer in customers.ALL:
+            self.account.create_container(customer.container)
+            body = customer.request(self.hours[0], self.connection_string)
+            _expect(self.api.put(f"/destinations/{customer.id}", body), 201)
+            answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
+            print(f"Made and activated the destination {customer.id} ({answer['status']})", flush=True)
+
+    def export(self) -> dict[str, list[dict[str, Any]]]:
+        """Fire the tick and wait until nothing is owed; return the ledger of each destination."""
+        print("Firing the timer: it plans what is owed, and the queue's function exports hour by hour")
+        fired = self.api.fire("tick")
+        if fired.status != 202:  # noqa: PLR2004  accepted
+            raise DemoError(f"the tick could not be fired: {fired}")
+        deadline = time.monotonic() + EXPORT_SECONDS_MAX
+        while time.monotonic() < deadline:
+            ledger = {customer.id: self.ledger(customer.id) for customer in customers.ALL}
+            rows = [row for rows in ledger.values() for row in rows]
+            done = sum(row["status"] in {"exported", "empty"} for row in rows)
+            report.progress(done, len(rows))
+            if rows and done == len(rows):
+                return ledger
+            if failed := [row for row in rows if row["status"] == "failed"]:
+                raise DemoError(f"an hour failed: {failed[0]}")
+            time.sleep(0.5)
+        raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
+
+    def ledger(self, destination_id: str) -> list[dict[str, Any]]:
+        """Return the hours of the demo as the API tells them."""
+        first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
+        answer = self.api.get(f"/destinations/{destination_id}/hours?from={first}&to={last}")
+        return list(_expect(answer, 200)["hours"])
+
+
+def _expect(answer: Answer, status: int) -> Any:  # noqa: ANN401  JSON
+    if answer.status != status:
+        raise DemoError(f"the API answered {answer.status} instead of {status}: {answer.body}")
+    return answer.body
+
+
+def last_closed_hours(now: datetime, count: int) -> list[datetime]:
+    """Return the starts of the newest hours that are closed, oldest first."""
+    newest = (now - SETTLE).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    return [newest - timedelta(hours=count - 1 - number) for number in range(count)]
+
+
+def run(options: argparse.Namespace, folder: Path) -> int:
+    """Run the demo; return the exit status: 0 if every row was found where it belongs, once."""
+    # An hour must not close halfway through, or more would be owed than was landed.
+    sample = Sample(events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS)
+    now = datetime.now(UTC)  # noqa: TID251  a demo of "the last 24 hours" starts from the clock
+    hours = tuple(sample.hour(start) for start in last_closed_hours(now, HOURS))
+    with contextlib.ExitStack() as running:
+        print("Starting the storage emulator and the app", flush=True)
+        endpoints = running.enter_context(azurite.running())
+        settings = stack.settings_for(endpoints)
+        app = running.enter_context(stack.running_app(settings, port=options.port, log=folder / "app.log"))
+        account = running.enter_context(BlobServiceClient.from_connection_string(endpoints.connection_string))
+        demo = Demo(account, endpoints.connection_string, app.api, hours)
+        demo.land()
+        demo.make_destinations()
+        customers.pretend_activated_before(hours[0].start, endpoints.connection_string)
+        ledger = demo.export()
+        problems = report.show(hours, ledger, account)
+        if options.once:
+            return 1 if problems else 0
+        _serve(app)
+    return 0
+
+
+def _serve(app: stack.RunningApp) -> None:
+    print(f"\nThe app goes on serving at {app.api.url}/api until Ctrl-C, for example:")
+    print(f"  curl {app.api.url}/api/health")
+    for customer in customers.ALL:
+        print(f"  curl {app.api.url}/api/destinations/{customer.id}")
+    print(f"  curl '{app.api.url}/api/destinations/{customers.ALL[0].id}/hours'")
+    print(f"What it says goes to {app.log}", flush=True)
+    app.process.wait()
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise DemoError(f"port {port} is taken; choose another one: make run PORT=7072") from None
+
+
+def main() -> int:
+    """Return 0 if all is there, 1 if not, or if the demo could not run."""
+    parser = argparse.ArgumentParser(description="Export a day of sample data, and show what came of it.")
+    parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--once", action="store_true", help="stop after printing")
+    parser.add_argument("--events-per-hour", type=int, default=EVENTS_PER_HOUR_DEFAULT)
+    options = parser.parse_args()
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    with tempfile.TemporaryDirectory(prefix="blob-exporter-demo-") as folder:
+        try:
+            _check_port(options.port)
+            return run(options, Path(folder))
+        except (DemoError, stack.NotStartedError) as error:
+            print(f"\nerror: {error}", file=sys.stderr)
+            log = Path(folder, "app.log")
+            if log.exists():
+                print(f"The app said last:\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nStopped.")
+            return 130 if options.once else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The customers of the demo: a destination for events, and one for merged ids, in containers of their own."""
+
+from dataclasses import dataclass
+
+from azure.storage.blob import BlobServiceClient
+
+from infra.local.demo.readback import File, read_files
+from infra.local.sample import DataType, LandingHour
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A destination, and the container that its owner reads."""
+
+    id: str
+    container: str
+    data_type: DataType
+
+    def source_id(self, hour: LandingHour) -> int:
+        """Return the project or organization whose rows it gets."""
+        recipe = hour.recipe
+        return recipe.project_id if self.data_type is DataType.EVENTS else recipe.org_id
+
+    def request(self, hour: LandingHour, connection_string: str) -> dict[str, object]:
+        """Return what is put to the API."""
+        source = "project_id" if self.data_type is DataType.EVENTS else "org_id"
+        return {
+            "name": f"Demo: {self.data_type.replace('_', ' ')}",
+            self.data_type.value: {source: self.source_id(hour)},
+            "storage": {"container": self.container},
+            "credentials": {"type": "connection_string", "connection_string": connection_string},
+        }
+
+    def files(self, account: BlobServiceClient, hour: LandingHour) -> tuple[list[File], set[str]]:
+        """Return the files of an hour, and the names of its completion markers."""
+        sign = "" if self.data_type is DataType.EVENTS else "-"
+        name = f"{sign}{self.source_id(hour)}_{hour.start:%Y-%m-%d}_{hour.start.hour}"
+        with account.get_container_client(self.container) as container:
+            files, markers = read_files(container, name)
+        # Hour 1 begins as hours 10 to 19 do.
+        ours = (f"{name}#", f"{name}.", f"{name}_")
+        return [file for file in files if file.name.startswith(ours)], {
+            marker for marker in markers if marker == f"{name}_complete"
+        }
+
+
+ALL = (
+    Customer("demo-events", "demo-events", DataType.EVENTS),
+    Customer("demo-merged-ids", "demo-merged-ids", DataType.MERGED_IDS),
+)

@@ -1,0 +1,94 @@
+"""The app on this machine as a child process: the functions host, on a storage emulator that runs."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.api import Api
+from infra.local.azurite import Endpoints
+from infra.local.settings_file import new_secrets_key
+
+START_SECONDS_MAX = 60.0
+# The host lets running functions end before it does.
+STOP_SECONDS_MAX = 30.0
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class NotStartedError(Exception):
+    """The app did not come up; the message ends with what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningApp:
+    """A running app: ``log`` holds what it says."""
+
+    api: Api
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def settings_for(endpoints: Endpoints) -> dict[str, str]:
+    """Return app settings for a storage emulator, which serves as the customers' storage, too."""
+    return {
+        "AzureWebJobsStorage": endpoints.connection_string,
+        "SECRETS_KEY": new_secrets_key(),
+        "DESTINATION_HOSTS": "127.0.0.1",
+    }
+
+
+@contextlib.contextmanager
+def running_app(
+    settings: Mapping[str, str], *, port: int, log: Path, arguments: tuple[str, ...] = ()
+) -> Iterator[RunningApp]:
+    """Start the app on a port of loopback, wait until it answers, and stop it at the end.
+
+    The settings are all that it gets: none of a developer's own settings reach it.
+    """
+    command = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--port", str(port), *arguments]
+    # local.settings.json does not count here; an empty variable wins over it.
+    names = ("LANDING_CONTAINER", "EXPORT_SCHEDULE", "SETTLE_MINUTES", "ENTRA_AUTHORITY")
+    environ = {**_plain_environ(), **dict.fromkeys(names, ""), **settings}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=environ, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        api = Api(f"http://127.0.0.1:{port}", settings.get("FUNCTIONS_LOCAL_MASTER_KEY", ""))
+        _wait(api, process, log)
+        yield RunningApp(api, process, log)
+    finally:
+        _stop(process)
+
+
+def _plain_environ() -> dict[str, str]:
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+    environ = os.environ  # noqa: TID251  a child process gets the parts of it that are no settings
+    return {name: environ[name] for name in keep if name in environ}
+
+
+def _wait(api: Api, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            if api.call("GET", "/admin/host/status").status == 200:  # noqa: PLR2004  OK
+                return
+        time.sleep(0.1)
+    said = log.read_text(errors="replace")[-4000:]
+    raise NotStartedError(f"The app did not start (exit code {process.poll()}). It said:\n{said}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
