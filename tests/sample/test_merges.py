@@ -118,6 +118,7 @@ def test_after_its_login_a_device_carries_the_users_id(merges: list[Row], events
             continue
         assert event["amplitude_id"] in {target[first], target.get(target[first])}
         assert (event["user_id"] is None) == (event["amplitude_id"] in target)
+        assert event["data"].get("merged_amplitude_id") == (first if event["user_id"] else None)
         followed += event["user_id"] is not None
     assert followed > 300
 

@@ -80,6 +80,8 @@ def test_some_events_happened_in_an_older_hour(events: list[dict[str, Any]]) -> 
     assert 0.05 < len(older) / len(events) < 0.10
     assert any(at(event, "event_time") < NOON - timedelta(days=2) for event in older)
     assert all(at(event, "event_time") < at(event, "server_upload_time") for event in events)
+    assert all(at(event, "user_creation_time") < at(event, "event_time") for event in events)
+    assert all(event["event_id"] >= 0 for event in events)
 
 
 def test_a_wrong_clock_is_corrected_from_a_minute_on(events: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infra.local.sample.entropy import mix, octets
 from infra.local.sample.recipe import Recipe
-from infra.local.sample.times import HOUR, MINUTE
+from infra.local.sample.times import HOUR
 
 # Amplitude ids have twelve digits. The ranges keep users, devices and logins apart; within its range a number
 # is multiplied by an odd one modulo a power of two, so that ids look random and never meet.
@@ -20,6 +20,8 @@ _USERS, _DEVICES, _LOGINS = 100_000_000_000, 400_000_000_000, 700_000_000_000
 _EXTRA_LOGINS = 1 << 37
 _EXTRA_LOGINS_PER_HOUR = 1 << 17
 _CHAIN_EVERY = 5
+# With one login an hour, events of a device may come up to two hours ahead of it.
+_SEEN_BEFORE_LOGIN = 3 * HOUR
 # From the device's clock to the server's. Events take longer (events.py), so that one that was uploaded
 # before the merge also happened before it.
 MERGE_LAG_MAX_MS = 399
@@ -99,8 +101,8 @@ class Logins:
         return Owner(login.source_id, None)
 
     def first_seen(self, number: int) -> int:
-        """Return when the device of a regular login first appeared."""
-        return self.login(number).merge_ms * 1000 - 40 * MINUTE
+        """Return when the device of a regular login first appeared: before any of its events."""
+        return self.login(number).merge_ms * 1000 - _SEEN_BEFORE_LOGIN
 
     def _chains(self, number: int) -> bool:
         return number % _CHAIN_EVERY == 0 and number < _EXTRA_LOGINS

@@ -74,7 +74,7 @@ class Crowd:
         device_lot = mix(self._salt + 2, login)
         if owner.person is None:
             return self._profile(owner, device_lot, device_lot, self._logins.first_seen(login))
-        return self._known_profile(owner, owner.person, device_lot)
+        return self._known_profile(owner, owner.person, device_lot, self._logins.login(login).source_id)
 
     def _regular(self, person: int, device: int) -> Profile:
         device_lot = mix(self._salt + 1, device)
@@ -84,11 +84,15 @@ class Crowd:
         owner = Owner(self._logins.device_id(person), None)
         return self._profile(owner, device_lot, lot, _ARRIVALS_FROM + lot % _ARRIVALS)
 
-    def _known_profile(self, owner: Owner, person: int, device_lot: int) -> Profile:
+    def _known_profile(
+        self, owner: Owner, person: int, device_lot: int, merged_id: int | None = None
+    ) -> Profile:
         lot = mix(self._salt, person)
-        return self._profile(owner, device_lot, lot, _ARRIVALS_FROM + lot % _ARRIVALS)
+        return self._profile(owner, device_lot, lot, _ARRIVALS_FROM + lot % _ARRIVALS, merged_id)
 
-    def _profile(self, owner: Owner, device_lot: int, person_lot: int, born: int) -> Profile:
+    def _profile(
+        self, owner: Owner, device_lot: int, person_lot: int, born: int, merged_id: int | None = None
+    ) -> Profile:
         in_group = owner.person is not None and person_lot & 48 == 0
         who = Someone(
             amplitude_id=owner.amplitude_id,
@@ -102,5 +106,6 @@ class Crowd:
             group=groups()[person_lot % POOL] if in_group else NO_GROUP,
             project_id=self._project_id,
             extra_keys=self._extra_keys and device_lot & 64 != 0,
+            merged_id=merged_id,
         )
         return profile_of(who, self._writer)

@@ -30,6 +30,8 @@ class Someone:
     group: Group
     project_id: int
     extra_keys: bool
+    merged_id: int | None = None
+    """The amplitude id that the device had before its login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,14 @@ _HEADS = {
 def _country_to_dma(who: Someone) -> bytes:
     device, lot = who.device, who.device_lot
     return (
-        b'","country":%b,"data":{%b"path":"/2/httpapi"%b}%b,"device_brand":%b,"device_carrier":%b,'
+        b'","country":%b,"data":{%b%b%b"path":"/2/httpapi"}%b,"device_brand":%b,"device_carrier":%b,'
         b'"device_family":%b,"device_id":%b,"device_manufacturer":%b,"device_model":%b,"device_type":%b,'
         b'"dma":%b,"event_id":'
     ) % (
         _json(who.place.country),
+        b'"first_event":true,' if lot & 31 == 0 else b"",
         who.group.ids,
-        b',"user_properties_updated":true' if lot & 7 == 0 else b"",
+        b"" if who.merged_id is None else b'"merged_amplitude_id":%d,' % who.merged_id,
         b',"data_type":"event"' if who.extra_keys else b"",
         _json(device.brand),
         _json(_one(device.carriers, lot >> 3)),

@@ -56,7 +56,10 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line that must be kept and not exported; lines are numbered from 1, blank ones too."""
+    """A line that must be kept and not exported; ``blob`` is the whole name, lines are numbered from 1.
+
+    Blank lines are numbered too. The line is without its newline.
+    """
 
     blob: str
     line_number: int
