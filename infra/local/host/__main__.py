@@ -1,0 +1,91 @@
+"""``python -m infra.local.host``: run a function app until interrupted."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from infra.local.host import clock, report
+from infra.local.host.errors import HostError
+from infra.local.host.host import Host
+from infra.local.host.keys import Keys
+
+DEFAULT_PORT = 7071
+_EXIT_NOT_STARTED = 1
+_EXIT_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Return 0 after a drain, 1 if the host could not start."""
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    # The storage SDK tells of every request.
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    environ = os.environ  # noqa: TID251  the only place where the host reads it
+    keys = Keys.from_environ(environ) if options.auth else None
+    host: Host | None = None
+    try:
+        host = Host(options.app, options.port, keys, environ)
+        _drain_on_signals(host)
+        _run(host, keys)
+    except HostError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _EXIT_NOT_STARTED
+    except KeyboardInterrupt:
+        print("Stopping: running functions may end; Ctrl-C again stops at once.", flush=True)
+    finally:
+        if host:
+            host.stop()
+    print("Host stopped.", flush=True)
+    return os.EX_OK
+
+
+def _run(host: Host, keys: Keys | None) -> None:
+    functions = host.start()
+    for line in report.lines(functions, host.url, clock.now()):
+        print(line)
+    if keys:
+        print(f"Master key: {keys.master}\nFunction key: {keys.function}")
+    count = len(functions.usable)
+    print(f"Host ready: {host.url} ({count} functions)", flush=True)
+    while True:
+        signal.pause()
+
+
+def _drain_on_signals(host: Host) -> None:
+    """Make the first SIGINT or SIGTERM interrupt the main thread, and a later SIGINT end it all at once."""
+    interrupted = False
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            host.kill()
+            os._exit(_EXIT_INTERRUPTED)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.local.host",
+        description="Run a function app on this machine, as func start does.",
+    )
+    parser.add_argument(
+        "app", nargs="?", type=Path, default=Path(), help="the app's folder (default: this one)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument("--auth", action="store_true", help="check keys, and print them at the start")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

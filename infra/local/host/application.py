@@ -1,0 +1,88 @@
+"""Who answers a request: a function, by its route, or the host itself, under ``/admin``."""
+
+import json
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from infra.local.host.functions import Function, Functions, HttpTrigger, QueueTrigger, TimerTrigger
+from infra.local.host.invoker import Invoker
+from infra.local.host.keys import Keys, Level
+from infra.local.host.messages import HttpAnswer, HttpCall, Payload, QueueBody, TimerDue
+from infra.local.host.queues import hand_made_metadata
+from infra.local.host.web import Request
+
+_ADMIN = "/admin/"
+_FUNCTIONS = f"{_ADMIN}functions/"
+_STATUS = f"{_ADMIN}host/status"
+
+
+class Application:
+    """Answers requests; without keys, every caller may do everything, as with ``func start``."""
+
+    def __init__(self, functions: Functions, invoker: Invoker, keys: Keys | None, host_id: str) -> None:
+        self._functions = functions
+        self._by_name = {function.name.lower(): function for function in functions.usable}
+        self._invoker = invoker
+        self._keys = keys
+        self._host_id = host_id
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Turn away what still comes in over open connections."""
+        self._stopping = True
+
+    def __call__(self, request: Request) -> HttpAnswer:
+        """Answer a request. The first function whose route matches gets it; no such function: 404."""
+        if self._stopping:
+            return HttpAnswer(HTTPStatus.SERVICE_UNAVAILABLE)
+        level = self._keys.level(request.key) if self._keys else Level.ADMIN
+        if request.path.lower().startswith(_ADMIN):
+            return self._admin(request) if level is Level.ADMIN else HttpAnswer(HTTPStatus.UNAUTHORIZED)
+        for function in self._functions.usable:
+            if isinstance(function.trigger, HttpTrigger):
+                parameters = function.trigger.route.match(request.method, request.path)
+                if parameters is not None:
+                    if level < function.trigger.level:
+                        return HttpAnswer(HTTPStatus.UNAUTHORIZED)
+                    return self._call(function, request, parameters)
+        return HttpAnswer(HTTPStatus.NOT_FOUND)
+
+    def _call(self, function: Function, request: Request, parameters: Mapping[str, str]) -> HttpAnswer:
+        call = HttpCall(request.method, request.url, request.headers, request.query, parameters, request.body)
+        outcome = self._invoker.run(function, call)
+        if outcome.error is not None or outcome.answer is None:
+            return HttpAnswer(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return outcome.answer
+
+    def _admin(self, request: Request) -> HttpAnswer:
+        path = request.path.lower()
+        if path == _STATUS and request.method == "GET":
+            status = {"id": self._host_id, "state": "Running", "errors": dict(self._functions.in_error)}
+            return HttpAnswer(
+                HTTPStatus.OK, (("Content-Type", "application/json"),), json.dumps(status).encode()
+            )
+        function = self._by_name.get(path.removeprefix(_FUNCTIONS))
+        if function is None or request.method != "POST":
+            return HttpAnswer(HTTPStatus.NOT_FOUND)
+        return self._fire(function, request.body)
+
+    def _fire(self, function: Function, body: bytes) -> HttpAnswer:
+        """Run a timer or queue function by hand; the answer does not wait for it."""
+        try:
+            text = str(json.loads(body or b"{}").get("input") or "")
+        except (ValueError, AttributeError):
+            return HttpAnswer(HTTPStatus.BAD_REQUEST)
+        payload: Payload
+        metadata: Mapping[str, str | int] = {}
+        match function.trigger:
+            case TimerTrigger():
+                payload = TimerDue(past_due=False, status=None)
+            case QueueTrigger():
+                payload, metadata = QueueBody(text), hand_made_metadata(text)
+            case HttpTrigger():
+                return HttpAnswer(HTTPStatus.BAD_REQUEST)
+        threading.Thread(
+            target=self._invoker.run, args=(function, payload, metadata), name=function.name, daemon=True
+        ).start()
+        return HttpAnswer(HTTPStatus.ACCEPTED)

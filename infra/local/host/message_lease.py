@@ -1,0 +1,53 @@
+"""Keeping a received message hidden from others while it is worked on."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.queue import QueueClient, QueueMessage
+
+# Somebody else has received, deleted or cleared the message: there is nothing left to renew.
+_LOST = (400, 404)
+_log = logging.getLogger("host")
+
+
+class MessageLease:
+    """Within ``with``, hides the message again whenever half of the lease has passed.
+
+    Every renewal changes the pop receipt; after the block, the message holds the latest.
+    """
+
+    def __init__(self, client: QueueClient, message: QueueMessage, seconds: int) -> None:
+        self._client = client
+        self._message = message
+        self._seconds = seconds
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="message lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        wait = self._seconds / 2
+        while not self._done.wait(wait):
+            wait = self._seconds / 2
+            try:
+                renewed = self._client.update_message(
+                    self._message.id, self._message.pop_receipt, visibility_timeout=self._seconds
+                )
+            except AzureError as error:
+                if isinstance(error, HttpResponseError) and error.status_code in _LOST:
+                    _log.warning("a message of %s is no longer ours", self._client.queue_name)
+                    return
+                wait = self._seconds / 10
+            else:
+                self._message.pop_receipt = renewed.pop_receipt

@@ -1,0 +1,102 @@
+"""Route templates as ASP.NET writes them, and the table that finds the function for a request.
+
+Routes are tried in the order of the function names, whatever is more specific; a wrong method is no match.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import unquote
+
+_PARAMETER = re.compile(
+    r"\{(?P<star>\*{0,2})(?P<name>\w+)(?::(?P<constraint>\w+)(?:\((?P<argument>[^()]*)\))?)?(?P<optional>\?)?\}"
+)
+_CONSTRAINTS = {
+    "int": r"-?\d+",
+    "long": r"-?\d+",
+    "decimal": r"-?[\d.]+",
+    "double": r"-?[\d.eE+-]+",
+    "alpha": "[a-zA-Z]+",
+    "bool": "(?:true|false)",
+    "guid": r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?",
+}
+_LENGTHS = {"length": "[^/]{%s}", "minlength": "[^/]{%s,}", "maxlength": "[^/]{1,%s}"}
+_RESERVED = ("admin", "runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of one function; an empty set of methods means all of them."""
+
+    function: str
+    template: str
+    methods: frozenset[str]
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, function: str, template: str, methods: Iterable[str], prefix: str) -> Self:
+        """Compile a template such as ``items/{id:int}/{tail?}``; ``ValueError`` says what is not possible."""
+        template = template.strip("/")
+        if template.lower().startswith(_RESERVED):
+            raise ValueError(
+                f"route {template!r} conflicts with the host's own: it begins with admin or runtime"
+            )
+        whole = "/".join(part for part in (prefix.strip("/"), template) if part)
+        pattern = "".join(_segment_pattern(segment) for segment in whole.split("/"))
+        return cls(
+            function,
+            whole,
+            frozenset(method.upper() for method in methods),
+            re.compile(f"{pattern}/?", re.IGNORECASE),
+        )
+
+    def match(self, method: str, path: str) -> Mapping[str, str] | None:
+        """Return the route parameters that are present, or none if this is another route's request."""
+        found = self.pattern.fullmatch(path)
+        if found is None or (self.methods and method not in self.methods):
+            return None
+        return {name: value for name, value in found.groupdict().items() if value}
+
+    def overlaps(self, other: Self) -> bool:
+        """Tell whether some request would match both for certain."""
+        same_methods = not self.methods or not other.methods or self.methods & other.methods
+        return self.template.lower() == other.template.lower() and bool(same_methods)
+
+
+def decoded(path: str) -> str:
+    """Decode a request's path, but for an encoded slash, which separates no segments."""
+    return unquote(re.sub("%2f", "%252F", path, flags=re.IGNORECASE))
+
+
+def _segment_pattern(segment: str) -> str:
+    """Return the pattern of one segment and its slash, all of it optional if its only parameter is."""
+    whole = _PARAMETER.fullmatch(segment)
+    if whole and (whole["optional"] or whole["star"]):
+        return f"(?:/{_parameter_pattern(whole)})?"
+    pattern, end = "/", 0
+    for match in _PARAMETER.finditer(segment):
+        pattern += _literal(segment[end : match.start()]) + _parameter_pattern(match)
+        end = match.end()
+    return pattern + _literal(segment[end:])
+
+
+def _literal(text: str) -> str:
+    if "{" in text or "}" in text:
+        raise ValueError(
+            f"route part {text!r} is beyond the local host: it knows {{name}} with one constraint"
+        )
+    return re.escape(text)
+
+
+def _parameter_pattern(match: re.Match[str]) -> str:
+    name, constraint, argument = match["name"], match["constraint"], match["argument"]
+    if match["star"]:
+        return f"(?P<{name}>.*)"
+    if constraint is None:
+        return f"(?P<{name}>[^/]+)"
+    if constraint in _CONSTRAINTS:
+        return f"(?P<{name}>{_CONSTRAINTS[constraint]})"
+    if constraint in _LENGTHS and argument:
+        return f"(?P<{name}>{_LENGTHS[constraint] % argument})"
+    raise ValueError(f"route constraint {constraint!r} is not known to the local host")

@@ -1,0 +1,98 @@
+"""The host's own clients for Azure Storage, and a log that does not repeat itself while storage is away."""
+
+import contextlib
+import logging
+import threading
+import time
+
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+from azure.storage.queue import LinearRetry, QueueClient
+
+from infra.local.azurite import Endpoints
+from infra.local.host.errors import UnusableFunctionError
+from infra.local.host.settings import AppSettings
+
+REPEAT_SECONDS = 60.0
+CONNECT_SECONDS_MAX = 5
+_DEVELOPMENT = Endpoints(10000, 10001, 10002).connection_string
+_log = logging.getLogger("host")
+
+
+def connection_string(settings: AppSettings, name: str) -> str:
+    """Return the connection string an app setting holds; ``UnusableFunctionError`` if it holds none."""
+    value = settings.get(name) or settings.get(f"AzureWebJobs{name}")
+    if not value:
+        if any(each.startswith(f"{name}__") for each in settings):
+            raise UnusableFunctionError(
+                f"{name} is in its identity-based form: the local host needs a connection string"
+            )
+        raise UnusableFunctionError(f"the app setting {name} is missing: it must hold a connection string")
+    development = value.strip().rstrip(";").lower() == "usedevelopmentstorage=true"
+    return _DEVELOPMENT if development else value
+
+
+def queue_client(settings: AppSettings, connection: str, queue: str) -> QueueClient:
+    """Return a client that sends and receives texts as they are; the encoding is the host's business."""
+    text = connection_string(settings, connection)
+    try:
+        return QueueClient.from_connection_string(
+            text, queue, retry_policy=_retries(), connection_timeout=CONNECT_SECONDS_MAX
+        )
+    except ValueError:
+        # The SDK's message might quote the text, and with it the key.
+        raise UnusableFunctionError(f"{connection} holds no valid connection string") from None
+
+
+def container_client(settings: AppSettings, connection: str, container: str) -> ContainerClient:
+    """Return a client for one container."""
+    text = connection_string(settings, connection)
+    try:
+        return ContainerClient.from_connection_string(
+            text, container, retry_policy=_retries(), connection_timeout=CONNECT_SECONDS_MAX
+        )
+    except ValueError:
+        raise UnusableFunctionError(f"{connection} holds no valid connection string") from None
+
+
+def _retries() -> LinearRetry:
+    """Try a second time at once, then give up: whoever asks will ask again."""
+    return LinearRetry(backoff=0, retry_total=1, random_jitter_range=0)
+
+
+def reason(error: AzureError) -> str:
+    """Return the first line of what an SDK says; the others are XML and ids."""
+    return error.message.partition("\n")[0]
+
+
+class Trouble:
+    """Logs that storage fails: at once, then once in a while, and when it is over."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+        self._lock = threading.Lock()
+        self._last: float | None = None
+
+    def report(self, error: AzureError) -> None:
+        """Take note of a failure."""
+        with self._lock:
+            if self._last is None or time.monotonic() - self._last > REPEAT_SECONDS:
+                self._last = time.monotonic()
+                _log.warning("%s: no storage, trying on (%s)", self._subject, reason(error))
+
+    def over(self) -> None:
+        """Take note of a success."""
+        with self._lock:
+            if self._last is not None:
+                self._last = None
+                _log.warning("%s: storage is back", self._subject)
+
+
+def send(client: QueueClient, text: str) -> None:
+    """Send a text as it is, to a queue that may not exist yet."""
+    try:
+        client.send_message(text)
+    except ResourceNotFoundError:
+        with contextlib.suppress(ResourceExistsError):
+            client.create_queue()
+        client.send_message(text)

@@ -1,0 +1,157 @@
+"""What a timer keeps in the container ``azure-webjobs-hosts``: its status, and a lock between hosts.
+
+Several host processes on one storage account must not all fire. Whoever holds the lease on the timer's lock
+blob fires; the others keep trying, so that one of them takes over soon after a crash.
+"""
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Self
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
+
+from infra.local.host.storage import Trouble
+
+CONTAINER = "azure-webjobs-hosts"
+# The shortest that Azure offers: this is how long a crashed host keeps the others waiting.
+LEASE_SECONDS = 15
+RENEW_SECONDS = 5.0
+_NEVER = "0001-01-01T00:00:00+00:00"
+_CONFLICTS = (409, 412)
+_LOST = (404, *_CONFLICTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """When a timer ran last, if ever, and when it is due; the host's own format."""
+
+    last: datetime | None
+    due: datetime
+    updated: datetime
+
+    @property
+    def document(self) -> dict[str, str]:
+        """What is stored, and shown to the function."""
+        return {
+            "Last": self.last.isoformat() if self.last else _NEVER,
+            "Next": self.due.isoformat(),
+            "LastUpdated": self.updated.isoformat(),
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, str]) -> Self:
+        """Read a stored status."""
+        last = None if document["Last"].startswith("0001") else datetime.fromisoformat(document["Last"])
+        return cls(
+            last, datetime.fromisoformat(document["Next"]), datetime.fromisoformat(document["LastUpdated"])
+        )
+
+
+class Turn(Enum):
+    """Who may fire a timer. Without storage nobody can tell, and everybody does."""
+
+    OURS = auto()
+    THEIRS = auto()
+    UNKNOWN = auto()
+
+
+class TimerStorage:
+    """The blobs of one timer. Storage that fails is logged, never raised: the timer runs without it."""
+
+    def __init__(self, container: ContainerClient, host_id: str, function: str, trouble: Trouble) -> None:
+        self._container = container
+        self._status = container.get_blob_client(f"timers/{host_id}/Host.Functions.{function}/status")
+        self._lock_blob = container.get_blob_client(f"locks/{host_id}/Host.Functions.{function}.Listener")
+        self._lease: BlobLeaseClient | None = None
+        self._trouble = trouble
+
+    def load(self) -> Status | None:
+        """Return the stored status, if there is one and storage answers."""
+        try:
+            return Status.from_document(json.loads(self._status.download_blob().readall()))
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            self._trouble.report(error)
+            return None
+
+    def save(self, status: Status) -> None:
+        """Store the status, if storage answers."""
+        try:
+            self._upload(self._status, json.dumps(status.document).encode(), overwrite=True)
+        except AzureError as error:
+            self._trouble.report(error)
+
+    def take(self) -> Turn:
+        """Take the lock or keep it; say whose it is now."""
+        try:
+            if self._lease is not None and self._renewed(self._lease):
+                turn = Turn.OURS
+            else:
+                self._lease = self._acquired()
+                turn = Turn.OURS if self._lease else Turn.THEIRS
+        except AzureError as error:
+            self._trouble.report(error)
+            return Turn.UNKNOWN
+        self._trouble.over()
+        return turn
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the lock while a function runs, which may take longer than the lease."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(RENEW_SECONDS):
+                self.take()
+
+        thread = threading.Thread(target=keep, name="timer lock", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def release(self) -> None:
+        """Let another host have the lock at once."""
+        if self._lease is not None:
+            with contextlib.suppress(AzureError):
+                self._lease.release()
+            self._lease = None
+
+    def _renewed(self, lease: BlobLeaseClient) -> bool:
+        try:
+            lease.renew()
+        except HttpResponseError as error:
+            if error.status_code in _LOST:
+                return False
+            raise
+        return True
+
+    def _acquired(self) -> BlobLeaseClient | None:
+        """Return a new lease on the lock blob, made if there is none; nothing while another host holds it."""
+        try:
+            try:
+                return self._lock_blob.acquire_lease(LEASE_SECONDS)
+            except ResourceNotFoundError:
+                self._upload(self._lock_blob, b"", overwrite=False)
+                return self._lock_blob.acquire_lease(LEASE_SECONDS)
+        except HttpResponseError as error:
+            if error.status_code in _CONFLICTS:
+                return None
+            raise
+
+    def _upload(self, blob: BlobClient, content: bytes, *, overwrite: bool) -> None:
+        try:
+            blob.upload_blob(content, overwrite=overwrite)
+        except ResourceNotFoundError:
+            with contextlib.suppress(ResourceExistsError):
+                self._container.create_container()
+            blob.upload_blob(content, overwrite=overwrite)

@@ -1,0 +1,88 @@
+"""When a timer function runs: on schedule, never twice at a time, and once for all missed runs."""
+
+import threading
+from datetime import datetime
+
+from infra.local.host import clock
+from infra.local.host.functions import Function, TimerTrigger
+from infra.local.host.invoker import Invoker
+from infra.local.host.messages import TimerDue
+from infra.local.host.timer_storage import RENEW_SECONDS, Status, TimerStorage, Turn
+
+
+class TimerListener:
+    """Fires one function, as long as it is this host's turn to do so."""
+
+    def __init__(
+        self, function: Function, trigger: TimerTrigger, storage: TimerStorage | None, invoker: Invoker
+    ) -> None:
+        self._function = function
+        self._trigger = trigger
+        self._storage = storage
+        self._invoker = invoker
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        self._stopping.set()
+
+    def listen(self) -> None:
+        """Wait and fire until stopped; at the end, let another host have its turn at once."""
+        status: Status | None = None
+        at_start = self._trigger.at_start
+        while not self._stopping.is_set():
+            turn = self._storage.take() if self._storage else Turn.OURS
+            if turn is Turn.THEIRS:
+                status = None
+                self._stopping.wait(RENEW_SECONDS)
+                continue
+            past_due = False
+            if status is None:
+                status = self._picked_up(turn)
+                past_due = status.due < clock.now()
+            now = clock.now()
+            if past_due or at_start or status.due <= now:
+                at_start = False
+                status = self._fire(status, past_due=past_due)
+            else:
+                # In short steps: the lock wants to be renewed, and the wall clock may be set.
+                self._stopping.wait(min(RENEW_SECONDS, (status.due - now).total_seconds()))
+        if self._storage:
+            self._storage.release()
+
+    def _picked_up(self, turn: Turn) -> Status:
+        """Return where another host, or this one before a restart, left off.
+
+        The due time is worked out anew, because the schedule may have changed meanwhile.
+        """
+        now = clock.now()
+        if self._trigger.monitored and self._storage and turn is Turn.OURS:
+            stored = self._storage.load()
+            if stored is not None:
+                return Status(stored.last, self._due_after(stored.last or stored.updated), stored.updated)
+            fresh = Status(None, self._due_after(now), now)
+            self._storage.save(fresh)
+            return fresh
+        return Status(None, self._due_after(now), now)
+
+    def _fire(self, status: Status, *, past_due: bool) -> Status:
+        """Run the function and return the status after it.
+
+        A run that took longer than the schedule's interval is followed by one more at once.
+        """
+        started = clock.now() if past_due else max(clock.now(), status.due)
+        monitored = self._trigger.monitored and self._storage is not None
+        payload = TimerDue(past_due, status.document if monitored else None)
+        if self._storage is None:
+            self._invoker.run(self._function, payload)
+        else:
+            with self._storage.kept():
+                self._invoker.run(self._function, payload)
+        after = Status(started, self._due_after(started), started)
+        if monitored and self._storage:
+            self._storage.save(after)
+        return after
+
+    def _due_after(self, moment: datetime) -> datetime:
+        """Return the next occurrence; for a schedule that has none left, the end of time."""
+        return self._trigger.schedule.after(moment) or datetime.max.replace(tzinfo=moment.tzinfo)

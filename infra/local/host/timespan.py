@@ -1,0 +1,24 @@
+"""The ``[d.]hh:mm:ss[.fffffff]`` durations of host.json."""
+
+import re
+from datetime import timedelta
+
+_FORM = re.compile(
+    r"(?:(?P<days>\d+)\.)?(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})(?::(?P<seconds>\d{1,2}(?:\.\d{1,7})?))?"
+)
+_LIMITS = {"hours": 24, "minutes": 60, "seconds": 60}
+
+
+def parse_timespan(text: str) -> timedelta:
+    """Read a duration; ``ValueError`` names what is wrong with any other text.
+
+    A bare number is refused, although .NET accepts it: it would mean days, which nobody expects.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no duration of the form hh:mm:ss")
+    fields = {name: float(value or 0) for name, value in match.groupdict().items()}
+    for name, limit in _LIMITS.items():
+        if fields[name] >= limit:
+            raise ValueError(f"{text!r} is no duration: {name} must be below {limit}")
+    return timedelta(**fields)
