@@ -1,0 +1,120 @@
+"""A customer's container, with no other rights than to read, write and delete blobs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceNotFoundError
+
+from exporter.domain.stored import Content, StoredBlob
+from exporter.storage.accounts import READ_BYTES
+from exporter.storage.blocks import (
+    BlockPool,
+    StagedBlocks,
+    commit,
+    md5_base64,
+    md5_text,
+    only_if,
+    quoted,
+    same_content,
+)
+from exporter.storage.errors import customer_storage, is_missing, settle
+from exporter.storage.faults import Action, Place
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, ContainerClient
+
+# The longest marker there can be, of 10,000 parts, has about 2 MB. Of anything longer only the beginning is
+# read, which is no marker.
+SMALL_BYTES_MAX = READ_BYTES
+
+
+class CustomerUpload:
+    """One blob on its way to a customer."""
+
+    def __init__(self, blob: "BlobClient", blocks: StagedBlocks, place: Place) -> None:
+        self._blob = blob
+        self._blocks = blocks
+        self._place = place
+
+    def stage(self, block: bytes) -> None:
+        """Send a block; returns before it arrived, and raises what went wrong with an earlier one."""
+        self._blocks.stage(block)
+
+    def commit(self, *, md5: str, etag: str | None) -> None:
+        """Make the staged blocks the blob's content, if it still is the one that was seen."""
+        with customer_storage(self._place, Action.WRITE):
+            commit(self._blob, self._blocks, md5, only_if(etag))
+
+
+class CustomerContainer:
+    """A customer's container. Several threads may use it at once."""
+
+    def __init__(self, client: "ContainerClient", pool: BlockPool) -> None:
+        self._client = client
+        self._pool = pool
+        self._place = Place(client.account_name, client.container_name)
+
+    def find(self, prefix: str) -> list[StoredBlob]:
+        """Return the blobs whose names begin so, in name order."""
+        with customer_storage(self._place, Action.READ):
+            found = [
+                StoredBlob(
+                    blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5)
+                )
+                for blob in self._client.list_blobs(name_starts_with=prefix)
+            ]
+        return sorted(found, key=lambda blob: blob.name.encode())
+
+    def read(self, name: str) -> Content | None:
+        """Return a small blob, or None if there is none of that name."""
+        with customer_storage(self._place, Action.READ):
+            try:
+                stream = self._client.download_blob(name, offset=0, length=SMALL_BYTES_MAX, decompress=False)
+                return Content(stream.properties.etag, stream.readall())
+            except ResourceNotFoundError as error:
+                if is_missing(error):
+                    raise
+                return None
+
+    @contextmanager
+    def upload(self, name: str, *, attempt: str) -> Iterator[CustomerUpload]:
+        """Begin a gzip blob; nothing of it is visible before it is committed."""
+        blob = self._client.get_blob_client(name)
+
+        def send(block_id: str, block: bytes) -> None:
+            with customer_storage(self._place, Action.WRITE):
+                blob.stage_block(block_id, block, length=len(block), validate_content=True)
+
+        with StagedBlocks(send, self._pool, attempt) as blocks:
+            yield CustomerUpload(blob, blocks, self._place)
+
+    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
+        """Write a small blob whole, and return its ETag."""
+        from azure.storage.blob import ContentSettings  # noqa: PLC0415  the SDK takes 0.3 s to import
+
+        blob = self._client.get_blob_client(name)
+        settings = ContentSettings(content_type=content_type)
+
+        def write() -> str:
+            answer = blob.upload_blob(
+                body,
+                overwrite=etag is not None,
+                content_settings=settings,
+                validate_content=True,
+                **only_if(etag),
+            )
+            return str(answer["etag"])
+
+        with customer_storage(self._place, Action.WRITE):
+            return settle(write, lambda: same_content(blob, len(body), md5_base64(body)))
+
+    def delete(self, name: str, *, etag: str) -> None:
+        """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
+        with customer_storage(self._place, Action.DELETE):
+            try:
+                self._client.delete_blob(name, etag=etag, match_condition=MatchConditions.IfNotModified)
+            except ResourceNotFoundError as error:
+                if is_missing(error):
+                    raise

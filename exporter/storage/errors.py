@@ -1,0 +1,178 @@
+"""What errors of the storage SDKs mean: one reading for our own account, another for a customer's.
+
+A 403 in a customer's container is the customer's to repair, with a message written for them; in our own
+account it is a bug or a missing role of ours, and stays what it is.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from http import HTTPStatus
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    IncompleteReadError,
+    ResourceExistsError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from exporter.domain.errors import Conflict, DestinationFault, Transient
+from exporter.storage.faults import ACCOUNT_NOT_FOUND, FAULTS, SECRET_WRONG, UNREACHABLE, Action, Place
+
+_PASSING_STATUSES = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_PASSING_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError"})
+# In our own account these pass within a minute; nobody deletes on purpose what we work with.
+_BEING_DELETED = frozenset({"ContainerBeingDeleted", "QueueBeingDeleted", "TableBeingDeleted"})
+_CONDITION_FAILED = frozenset(
+    {
+        "ConditionNotMet",
+        "TargetConditionNotMet",
+        "UpdateConditionNotSatisfied",
+        "BlobAlreadyExists",
+        "EntityAlreadyExists",
+        "InvalidBlockList",  # a rival's commit has discarded our blocks
+    }
+)
+_CONTAINER_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
+# Errors at the connection: in their text stands the URL, and in a URL may stand a shared access signature.
+_CONNECTION = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
+
+
+@contextmanager
+def own_storage() -> Iterator[None]:
+    """Translate errors of our own account: what passes is ``Transient``, a failed condition ``Conflict``."""
+    try:
+        yield
+    except _CONNECTION as error:
+        raise Transient(f"our own storage did not answer: {_words(_root(error))}") from None
+    except HttpResponseError as error:
+        if is_passing(error) or error_code(error) in _BEING_DELETED:
+            raise Transient(f"our own storage is busy: {_answer(error)}") from error
+        if is_conflict(error):
+            raise Conflict(f"our own storage says: {_answer(error)}") from error
+        raise
+
+
+@contextmanager
+def customer_storage(place: Place, action: Action) -> Iterator[None]:
+    """Translate errors of a customer's container; ``action`` is the right that the call needs.
+
+    What only the customer can repair is a ``DestinationFault``. An answer that says we asked for nonsense is
+    none: it stays a bug of ours.
+    """
+    try:
+        yield
+    except _CONNECTION as error:
+        root = _root(error)
+        row = ACCOUNT_NOT_FOUND if isinstance(root, socket.gaierror) else UNREACHABLE
+        raise DestinationFault(row.fault(place, action, _words(root))) from None
+    except HttpResponseError as error:
+        if is_passing(error):
+            raise Transient(f"the storage account {place.account} is busy: {_answer(error)}") from error
+        code, status = error_code(error), error.status_code
+        for row in FAULTS:
+            if row.fits(status, code, error.message):
+                raise DestinationFault(row.fault(place, action, _answer(error))) from error
+        if is_conflict(error):
+            raise Conflict(f"the storage account {place.account} says: {_answer(error)}") from error
+        if isinstance(error, ClientAuthenticationError) and status is None:
+            # The request could not even be signed: the key is no base64.
+            raise DestinationFault(SECRET_WRONG.fault(place, action, "")) from error
+        raise
+
+
+def settle(write: Callable[[], str], landed: Callable[[], str | None]) -> str:
+    """Do a write that must not be done twice, and return the ETag that it made.
+
+    The SDK repeats a write whose answer got lost, and the repetition fails by the condition that the first
+    one has changed. So before such a failure is believed, ``landed`` looks: it returns the ETag of what is
+    there if that is just what we wanted to write, else None.
+    """
+    try:
+        return write()
+    except AzureError as error:
+        if not _may_have_landed(error) or (etag := landed()) is None:
+            raise
+        return etag
+
+
+def or_create[Result](do: Callable[[], Result], create: Callable[[], object]) -> Result:
+    """Do something in our own account; create the table, queue or container first if it is missing."""
+    try:
+        return do()
+    except HttpResponseError as error:
+        if not is_missing(error):
+            raise
+    try:
+        create()
+    except ResourceExistsError as error:
+        # Another worker was faster, or it is just being deleted: then we cannot go on.
+        if error_code(error) in _BEING_DELETED:
+            raise
+    return do()
+
+
+def error_code(error: AzureError) -> str | None:
+    """Return the service's word for the error; the SDKs sometimes wrap it in an enumeration."""
+    code = getattr(error, "error_code", None)
+    return str(code.value) if isinstance(code, Enum) else code
+
+
+def is_missing(error: AzureError) -> bool:
+    """Whether the table, queue or container itself is missing, and not just the row, message or blob."""
+    return error_code(error) in _CONTAINER_MISSING
+
+
+def is_passing(error: HttpResponseError) -> bool:
+    """Whether the service asks us to come back later."""
+    return error.status_code in _PASSING_STATUSES or error_code(error) in _PASSING_CODES
+
+
+def is_conflict(error: HttpResponseError) -> bool:
+    """Whether a condition of the write did not hold."""
+    code = error_code(error)
+    # The emulator's tables leave the code out when a row exists.
+    return code in _CONDITION_FAILED or (code is None and isinstance(error, ResourceExistsError))
+
+
+def _may_have_landed(error: AzureError) -> bool:
+    if isinstance(error, HttpResponseError) and not isinstance(error, IncompleteReadError):
+        return is_conflict(error) or is_passing(error)
+    return not isinstance(error, ServiceRequestError)
+
+
+def _answer(error: HttpResponseError) -> str:
+    return f"{error.status_code} {error_code(error) or error.reason}"
+
+
+def _root(error: AzureError) -> BaseException:
+    """Return the first cause, such as "Connection refused": what was made of it repeats URLs."""
+    root: BaseException = error.inner_exception or error
+    while nested := _nested(root):
+        root = nested
+    return root
+
+
+def _nested(error: BaseException) -> BaseException | None:
+    """Return what an error of requests or urllib3 wraps; each of them keeps it in a place of its own."""
+    candidates = (error.__cause__, getattr(error, "reason", None), *error.args)
+    return next((each for each in candidates if isinstance(each, BaseException)), None)
+
+
+def _words(root: BaseException) -> str:
+    if type(root).__module__.partition(".")[0] in ("azure", "requests", "urllib3"):
+        return type(root).__name__
+    return getattr(root, "strerror", None) or str(root)

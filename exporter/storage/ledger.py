@@ -1,0 +1,118 @@
+"""The ledger's table: a partition for each stream, a row for each hour that was ever touched."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from exporter.domain.errors import Fault
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
+from exporter.domain.marker import Part
+from exporter.domain.stored import Versioned
+from exporter.domain.streams import StreamKey
+from exporter.storage.accounts import Account
+from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_moment
+from exporter.storage.tables import Table
+
+# What a tick reads of each hour: without the document, which lists the parts.
+_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at"]
+_RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    """What a row holds besides the columns of ``_STATE``."""
+
+    rows: RowCounts
+    parts: tuple[Part, ...]
+    filter_sha256: str | None
+    attempts: int
+    requested_by: str
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: Fault | None
+
+
+class LedgerTable:
+    """Hour by hour, what was exported."""
+
+    def __init__(self, account: Account, table: str = "ledger") -> None:
+        self._table = Table(account, table)
+
+    def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
+        """Return the record of one hour."""
+        found = self._table.get(str(key), hour.key)
+        return Versioned(_record(key, found[0]), found[1]) if found else None
+
+    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the records from the first to the last hour, oldest first."""
+        for row, _ in self._table.find(_RANGE, _bounds(key, first, last)):
+            yield _record(key, row)
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield what ``due`` and ``done`` look at, and nothing else."""
+        for row, _ in self._table.find(_RANGE, _bounds(key, first, last), _STATE):
+            yield _state(key, row)
+
+    def put(self, record: HourRecord, etag: str | None) -> str:
+        """Write a record over the one of that ETag."""
+        return self._table.put(_row(record), etag)
+
+
+def _bounds(key: StreamKey, first: Hour, last: Hour) -> dict[str, str]:
+    return {"stream": str(key), "first": first.key, "last": last.key}
+
+
+def _row(record: HourRecord) -> dict[str, Any]:
+    document = _Document(
+        rows=record.rows,
+        parts=record.parts,
+        filter_sha256=record.filter_sha256,
+        attempts=record.attempts,
+        requested_by=record.requested_by,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        error=record.error,
+    )
+    return new_row(
+        str(record.key),
+        record.hour.key,
+        document,
+        status=record.status.value,
+        claim=msgspec.json.encode(record.claim).decode() if record.claim else "",
+        retry_at=moment_text(record.retry_at),
+    )
+
+
+def _record(key: StreamKey, row: Row) -> HourRecord:
+    state, document = _state(key, row), row.document(_Document)
+    return HourRecord(
+        key=key,
+        hour=state.hour,
+        status=state.status,
+        rows=document.rows,
+        parts=document.parts,
+        filter_sha256=document.filter_sha256,
+        attempts=document.attempts,
+        requested_by=document.requested_by,
+        started_at=document.started_at,
+        finished_at=document.finished_at,
+        error=document.error,
+        claim=state.claim,
+        retry_at=state.retry_at,
+    )
+
+
+def _state(key: StreamKey, row: Row) -> HourRecord:
+    row.check_version()
+    return HourRecord(
+        key=key,
+        hour=row.read("RowKey", Hour.parse),
+        status=row.read("status", HourStatus),
+        claim=row.read("claim", _claim),
+        retry_at=row.read("retry_at", parse_moment),
+    )
+
+
+def _claim(text: str) -> Claim | None:
+    return msgspec.json.decode(text, type=Claim) if text else None

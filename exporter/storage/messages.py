@@ -1,0 +1,48 @@
+"""Messages of the queue of hours: encoded for sending, parsed by the queue's trigger."""
+
+from typing import Literal
+
+import msgspec
+
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourTask
+from exporter.domain.streams import DataType, Stream, StreamKey
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    """The form of a message.
+
+    None of its keys may be one by which the Functions host overrides what it says about a message: ``id``,
+    ``dequeueCount``, ``popReceipt``, ``insertionTime``, ``expirationTime``, ``nextVisibleTime``.
+    """
+
+    v: Literal[1]
+    destination: str
+    data_type: DataType
+    source_id: int
+    hour: str
+    requested_by: str
+
+
+def encode(task: HourTask) -> str:
+    """Return the message that asks for a task."""
+    stream = task.key.stream
+    message = _Message(
+        v=1,
+        destination=task.key.destination_id,
+        data_type=stream.data_type,
+        source_id=stream.source_id,
+        hour=task.hour.key,
+        requested_by=task.requested_by,
+    )
+    return msgspec.json.encode(message).decode()
+
+
+def parse(message: str | bytes) -> HourTask:
+    """Read a message; ValueError says what is wrong with it."""
+    try:
+        found = msgspec.json.decode(message, type=_Message)
+        key = StreamKey(found.destination, Stream(found.data_type, found.source_id))
+        return HourTask(key, Hour.parse(found.hour), found.requested_by)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise ValueError(f"not a message of the queue of hours: {error}") from error

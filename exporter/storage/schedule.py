@@ -1,0 +1,44 @@
+"""The schedule's table: one small row for each stream."""
+
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import Progress
+from exporter.domain.streams import StreamKey
+from exporter.storage.accounts import Account
+from exporter.storage.rows import Row, new_row, parse_stream_key
+from exporter.storage.tables import Table
+
+_PARTITION = "stream"
+
+
+class ScheduleTable:
+    """How far each stream is."""
+
+    def __init__(self, account: Account, table: str = "schedule") -> None:
+        self._table = Table(account, table)
+
+    def all(self) -> dict[StreamKey, Progress]:
+        """Return every stream's progress."""
+        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
+        rows = [_progress(row) for row, _ in found]
+        return {progress.key: progress for progress in rows}
+
+    def get(self, key: StreamKey) -> Progress | None:
+        """Return one stream's progress, or None before it was first planned."""
+        found = self._table.get(_PARTITION, str(key))
+        return _progress(found[0]) if found else None
+
+    def put(self, progress: Progress) -> None:
+        """Write a stream's progress, whatever was there."""
+        row = new_row(
+            _PARTITION, str(progress.key), first_hour=progress.first.key, next_hour=progress.next.key
+        )
+        self._table.put_any(row)
+
+
+def _progress(row: Row) -> Progress:
+    row.check_version()
+    return Progress(
+        key=row.read("RowKey", parse_stream_key),
+        first=row.read("first_hour", Hour.parse),
+        next=row.read("next_hour", Hour.parse),
+    )

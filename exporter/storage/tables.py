@@ -1,0 +1,94 @@
+"""One table of our own account: rows by key, changed by compare-and-swap."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from exporter.domain.errors import Conflict
+from exporter.storage.accounts import Account
+from exporter.storage.errors import is_missing, or_create, own_storage, settle
+from exporter.storage.rows import Row
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient, TableEntity
+
+# An update that leaves nothing of the former row. (The SDK's own name for it would import the SDK.)
+REPLACE: Any = "replace"
+
+
+class Table:
+    """A table; one that does not exist yet is an empty one, and is created with its first row."""
+
+    def __init__(self, account: Account, name: str) -> None:
+        self._account = account
+        self._name = name
+
+    @cached_property
+    def _client(self) -> "TableClient":
+        return self._account.tables.get_table_client(self._name)
+
+    def get(self, partition: str, key: str) -> tuple[Row, str] | None:
+        """Return a row and its ETag, or None if there is none."""
+        with own_storage():
+            found = self._entity(partition, key)
+        return (self._row(found), str(found.metadata["etag"])) if found is not None else None
+
+    def find(
+        self, condition: str, parameters: dict[str, str], columns: list[str] | None = None
+    ) -> Iterator[tuple[Row, str]]:
+        """Yield the rows for which the condition holds, with their ETags, by key; lazily, page by page."""
+        with own_storage():
+            try:
+                for found in self._client.query_entities(condition, parameters=parameters, select=columns):
+                    yield self._row(found), str(found.metadata["etag"])
+            except HttpResponseError as error:
+                if not is_missing(error):
+                    raise
+
+    def put(self, row: dict[str, Any], etag: str | None) -> str:
+        """Write a row over the one of that ETag (None: where none is), and return its new ETag.
+
+        ``Conflict`` if the condition does not hold, unless the row that is there is just the one to write.
+        """
+
+        def write() -> str:
+            if etag is None:
+                return str(self._client.create_entity(row)["etag"])
+            condition = MatchConditions.IfNotModified
+            try:
+                answer = self._client.update_entity(row, REPLACE, etag=etag, match_condition=condition)
+            except ResourceNotFoundError as error:
+                if is_missing(error):
+                    raise
+                raise Conflict(f"the row {row['RowKey']} of the table {self._name} is gone") from error
+            return str(answer["etag"])
+
+        def landed() -> str | None:
+            found = self._entity(row["PartitionKey"], row["RowKey"])
+            return str(found.metadata["etag"]) if found == row else None
+
+        with own_storage():
+            return or_create(lambda: settle(write, landed), self._create)
+
+    def put_any(self, row: dict[str, Any]) -> None:
+        """Write a row, whatever was there."""
+        with own_storage():
+            or_create(lambda: self._client.upsert_entity(row, REPLACE), self._create)
+
+    def _entity(self, partition: str, key: str) -> "TableEntity | None":
+        try:
+            return self._client.get_entity(partition, key)
+        except ResourceNotFoundError:
+            return None
+
+    def _row(self, found: "TableEntity") -> Row:
+        return Row(self._name, found)
+
+    def _create(self) -> None:
+        try:
+            self._client.create_table()
+        except ResourceExistsError:
+            return
