@@ -30,9 +30,9 @@ help:
 
 $(PY_READY): requirements.txt pyproject.toml infra/local/find-python.sh
 	@echo "Python environment: $(VENV)"
-	@python="$$(PYTHON="$(PYTHON)" sh infra/local/find-python.sh)" && "$$python" -m venv --clear $(VENV)
-	@$(PYTHON3) -m pip install --quiet --upgrade "pip>=25.1"
-	@$(PYTHON3) -m pip install --quiet --requirement requirements.txt --group dev
+	@python="$$(PYTHON="$(PYTHON)" sh infra/local/find-python.sh)" && "$$python" -m venv $(VENV)
+	@$(PYTHON3) -m pip install -qq --upgrade "pip>=25.1"
+	@$(PYTHON3) -m pip install -qq --requirement requirements.txt --group dev
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json .npmrc

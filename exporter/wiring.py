@@ -1,4 +1,4 @@
-"""Settings become gateways, gateways become what the actions work with: built once a process, when first needed.
+"""Settings become gateways, and gateways what the actions work with: once a process, when first needed.
 
 Nothing is built at import: an exception there would leave the host without any function, and without a word.
 Here, too, are the only clock and the only source of random ids.
@@ -26,12 +26,12 @@ class App:
 
 def now() -> datetime:
     """Return the time, in UTC."""
-    return datetime.now(UTC)
+    return datetime.now(UTC)  # noqa: TID251  the one clock
 
 
 def new_id() -> str:
     """Return an id that nobody else has, of 32 hexadecimal digits."""
-    return uuid.uuid4().hex
+    return uuid.uuid4().hex  # noqa: TID251  the one source of ids
 
 
 def settings() -> Settings:
@@ -46,3 +46,32 @@ def app() -> App:
         if _built is None:
             _built = _build(settings())
         return _built
+
+
+def _build(settings: Settings) -> App:
+    """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
+    from exporter.storage.accounts import Account  # noqa: PLC0415  the health check needs no storage
+    from exporter.storage.blocks import BlockPool  # noqa: PLC0415
+    from exporter.storage.cipher import AesCipher  # noqa: PLC0415
+    from exporter.storage.containers import CustomerContainers  # noqa: PLC0415
+    from exporter.storage.destinations import DestinationsTable  # noqa: PLC0415
+    from exporter.storage.landing import LandingContainer  # noqa: PLC0415
+    from exporter.storage.ledger import LedgerTable  # noqa: PLC0415
+    from exporter.storage.queues import ExportQueue  # noqa: PLC0415
+    from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
+    from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
+
+    own = settings.own_storage
+    account = Account(own.connection_string, name=own.account_name)
+    cipher, pool = AesCipher(settings.secrets_keys), BlockPool()
+    gateways = Gateways(
+        landing=LandingContainer(account, settings.landing_container),
+        containers=CustomerContainers(cipher, settings.destination_hosts, pool),
+        rejected=RejectedContainer(account, pool),
+        ledger=LedgerTable(account),
+        schedule=ScheduleTable(account),
+        destinations=DestinationsTable(account),
+        hours=ExportQueue(account),
+        cipher=cipher,
+    )
+    return App(settings, gateways)

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -53,7 +53,6 @@ def problem(
     code: str,
     detail: str,
     *,
-    problems: Iterable[Problem] = (),
     headers: dict[str, str] | None = None,
     further: Mapping[str, object] = MappingProxyType({}),
 ) -> func.HttpResponse:
@@ -66,11 +65,15 @@ def problem(
         "code": code,
         **further,
     }
-    if errors := [{"field": each.field, "message": each.message} for each in problems]:
-        body["errors"] = errors
     return func.HttpResponse(
         orjson.dumps(body), status_code=status, headers=headers or {}, mimetype="application/problem+json"
     )
+
+
+def _errors(problems: tuple[Problem, ...]) -> dict[str, object]:
+    """Return what a problem document says further of wrong fields."""
+    errors = [{"field": each.field, "message": each.message} for each in problems]
+    return {"errors": errors} if errors else {}
 
 
 def answering(handler: Handler) -> Handler:
@@ -91,7 +94,7 @@ def answering(handler: Handler) -> Handler:
 def _expected(error: ExportError) -> func.HttpResponse:
     match error:
         case Rejected():
-            return problem(_STATUS[type(error)], error.code, str(error), problems=error.problems)
+            return problem(_STATUS[type(error)], error.code, str(error), further=_errors(error.problems))
         case DestinationFault():
             fault = error.fault
             return problem(
@@ -119,7 +122,8 @@ def _unexpected() -> func.HttpResponse:
 def not_configured(error: NotConfigured) -> func.HttpResponse:
     """Return the problem document that names every setting to correct."""
     detail = "The app cannot work before its settings are corrected."
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, problems=error.problems)
+    further = _errors(error.problems)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, further=further)
 
 
 def json_body(req: func.HttpRequest) -> object:

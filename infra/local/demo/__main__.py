@@ -111,7 +111,7 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         demo = Demo(account, endpoints.connection_string, app.api, hours)
         demo.land()
         demo.make_destinations()
-        customers.pretend_activated_before(hours[0].start, endpoints.connection_string)
+        customers.pretend_activated_before(hours[0], endpoints.connection_string)
         ledger = demo.export()
         problems = report.show(hours, ledger, account)
         if options.once:

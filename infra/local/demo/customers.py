@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from azure.storage.blob import BlobServiceClient
 
+from exporter.domain import streams
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import Progress
+from exporter.storage.accounts import Account
+from exporter.storage.schedule import ScheduleTable
 from infra.local.demo.readback import File, read_files
 from infra.local.sample import DataType, LandingHour
 
@@ -48,3 +53,20 @@ ALL = (
     Customer("demo-events", "demo-events", DataType.EVENTS),
     Customer("demo-merged-ids", "demo-merged-ids", DataType.MERGED_IDS),
 )
+
+
+def pretend_activated_before(first: LandingHour, connection_string: str) -> None:
+    """Let the events' schedule begin with the first hour that was landed.
+
+    A destination that is activated today gets today's events and those to come; the demo wants to show a
+    whole day at any time of the day.
+    """
+    account = Account(connection_string)
+    try:
+        hour = Hour(first.start)
+        for customer in ALL:
+            stream = streams.Stream(streams.DataType(customer.data_type), customer.source_id(first))
+            key = streams.StreamKey(customer.id, stream)
+            ScheduleTable(account).put(Progress(key, hour, hour))
+    finally:
+        account.close()
