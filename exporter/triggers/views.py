@@ -67,7 +67,7 @@ def _step_view(step: Step) -> Json:
 
 def destination_view(destination: Destination, states: list[StreamState]) -> Json:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
-    by_type = {state.key.stream.data_type: state for state in states}
+    by_type = {state.key.stream.data_type.value: state for state in states}
     failed = [state.failed for state in states if state.failed]
     latest = max(failed, key=lambda record: record.hour, default=None)
     failing = destination.status is Status.ACTIVE and latest is not None
