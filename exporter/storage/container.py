@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The longest marker there can be, of 10,000 parts, has about 2 MB. Of anything longer only the beginning is
 # read, which is no marker.
 SMALL_BYTES_MAX = READ_BYTES
+# What stands for the ETag of a deleted blob.
+GONE = ""
 
 
 class CustomerUpload:
@@ -71,8 +73,8 @@ class CustomerContainer:
         """Return a small blob, or None if there is none of that name."""
         with customer_storage(self._place, Action.READ):
             try:
-                stream = self._client.download_blob(name, offset=0, length=SMALL_BYTES_MAX, decompress=False)
-                return Content(stream.properties.etag, stream.readall())
+                stream = self._client.download_blob(name, decompress=False)
+                return Content(stream.properties.etag, stream.read(SMALL_BYTES_MAX))
             except ResourceNotFoundError as error:
                 if is_missing(error):
                     raise
@@ -112,9 +114,16 @@ class CustomerContainer:
 
     def delete(self, name: str, *, etag: str) -> None:
         """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
+        blob = self._client.get_blob_client(name)
+
+        def delete() -> str:
+            blob.delete_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
+            return GONE
+
         with customer_storage(self._place, Action.DELETE):
             try:
-                self._client.delete_blob(name, etag=etag, match_condition=MatchConditions.IfNotModified)
+                # Of a blob that is gone, services say 404 or that the condition does not hold.
+                settle(delete, lambda: None if blob.exists() else GONE)
             except ResourceNotFoundError as error:
                 if is_missing(error):
                     raise
