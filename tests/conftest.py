@@ -1,0 +1,15 @@
+from hypothesis import HealthCheck, settings
+
+# The same examples on every run: a change that breaks something fails at once, and nothing fails by chance.
+settings.register_profile(
+    "steady",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# To look for more, now and then: pytest --hypothesis-profile=search tests/properties
+settings.register_profile(
+    "search", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
