@@ -12,7 +12,7 @@ CANONICAL_LENGTH = 26
 HOUR_LENGTH = 13
 _ANY = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[Tt ](?P<clock>\d{2}:\d{2}:\d{2})(?:[.,](?P<fraction>\d+))?"
-    r" ?(?:[Zz]|(?P<offset>[+-]\d{2})(?::?(?P<minutes>\d{2}))?)?",
+    r" ?(?:[Zz]|(?P<offset>[+-]\d{2})(?::?(?P<minutes>[0-5]\d))?)?",
     re.ASCII,
 )
 
@@ -30,9 +30,13 @@ def to_canonical(text: str) -> str:
     Takes ``T`` or a space between date and time, a fraction of any length (digits after the sixth are cut
     off, never rounded: rounding could lift a row into the next hour), ``Z``, any offset, or none for UTC.
     """
-    if len(text) == CANONICAL_LENGTH and text[19] == "." and text[10] in " T":
-        parsed = datetime.fromisoformat(text)
-        if parsed.tzinfo is None:
+    # Nearly all times are in one of the two forms that we write. The hyphen tells a date from a week date.
+    if len(text) == CANONICAL_LENGTH and text[7] == "-" and text[19] == "." and text[10] in " T":
+        try:
+            no_offset = datetime.fromisoformat(text).tzinfo is None
+        except ValueError:
+            no_offset = False
+        if no_offset:
             return text if text[10] == " " else f"{text[:10]} {text[11:]}"
     return _from_any(text)
 
