@@ -47,17 +47,29 @@ class Marker:
         """Read a marker; ValueError if it is none (a customer's file may have that name)."""
         try:
             document = json.loads(content)
+            rows, sha256 = document["rows"], document["filter_sha256"]
             marker = cls(
                 hour=Hour.parse(document["hour"]),
                 data_type=DataType(document["data_type"]),
                 parts=tuple(
-                    Part(str(part["name"]), int(part["rows"]), int(part["bytes"]), str(part["md5"]))
+                    Part(
+                        _typed(str, part["name"]),
+                        _typed(int, part["rows"]),
+                        _typed(int, part["bytes"]),
+                        _typed(str, part["md5"]),
+                    )
                     for part in document["parts"]
                 ),
-                filter_sha256=document["filter_sha256"],
+                filter_sha256=None if sha256 is None else _typed(str, sha256),
             )
-        except (KeyError, TypeError, RecursionError, UnicodeDecodeError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"not a completion marker: {error!r}") from error
-        if document["rows"] != marker.rows:
+        if rows != marker.rows:
             raise ValueError("not a completion marker: its rows are not the sum of its parts' rows")
         return marker
+
+
+def _typed[Value](kind: type[Value], value: object) -> Value:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"a {type(value).__name__} where something else belongs")
+    return value
