@@ -62,9 +62,9 @@ class Hour:
 
 def hours_between(first: Hour, last: Hour) -> Iterator[Hour]:
     """Yield every hour from ``first`` to ``last``, both included, oldest first; none if ``first > last``."""
-    while first <= last:
-        yield first
-        first = first.plus(1)
+    # Counted, not compared: after the last hour of the year 9999 there is none to compare.
+    for hours in range(count_between(first, last)):
+        yield first.plus(hours)
 
 
 def count_between(first: Hour, last: Hour) -> int:
