@@ -67,11 +67,11 @@ azurite: setup
 
 .PHONY: test
 test: setup
-	@$(PYTHON3) -m pytest -m "not slow" -n 2 $(ARGS)
+	@$(PYTHON3) -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 .PHONY: test-all
 test-all: setup
-	@$(PYTHON3) -m pytest -n 2 $(ARGS)
+	@$(PYTHON3) -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: coverage
 coverage: setup

@@ -1,0 +1,169 @@
+"""What a tick costs: it reads what it needs, not what exists."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import batched
+from typing import Any
+
+import pytest
+from azure.core.pipeline.transport import RequestsTransport
+
+from exporter.actions.plan_owed_hours import Tick, plan_owed_hours
+from exporter.actions.ports import Gateways
+from exporter.domain.hours import Hour, hours_between
+from exporter.domain.ledger import HourRecord, Progress
+from exporter.domain.streams import StreamKey
+from exporter.storage.accounts import Account
+from exporter.storage.destinations import DestinationsTable
+from exporter.storage.landing import LandingContainer
+from exporter.storage.ledger import LedgerTable, _row
+from exporter.storage.queues import ExportQueue
+from exporter.storage.schedule import ScheduleTable
+from infra.local import azurite
+from tests.fakes import FakeLedger, World
+from tests.worlds import ACME, HOUR, NOW
+
+SETTLE = timedelta(minutes=10)
+DESTINATIONS = 200
+A_YEAR_AGO = HOUR.plus(-365 * 24)
+A_QUARTER_AGO = HOUR.plus(-90 * 24)
+
+
+class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK hides its type
+    """Counts the calls that go out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+
+    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK has it
+        """Note the call and let it go."""
+        self.calls.append(f"{request.method} {request.url.partition('?')[0].rpartition('/')[2]}")
+        return super().send(request, **options)
+
+
+class AYearDone(FakeLedger):
+    """A ledger in which every hour of every stream is done, up to some hour; counts what is read of it."""
+
+    def __init__(self, world: World, last_done: Hour) -> None:
+        super().__init__(world.writes)
+        self.read = 0
+        self._last_done = last_done
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield finished records."""
+        for hour in hours_between(first, min(last, self._last_done)):
+            self.read += 1
+            yield HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
+
+
+def tick(gateways: Gateways, now: object = NOW) -> Tick:
+    """Let the timer fire."""
+    assert now is NOW
+    return plan_owed_hours(gateways, now=NOW, settle=SETTLE)
+
+
+def test_a_tick_over_200_destinations_with_a_year_behind_them_reads_none_of_it() -> None:
+    """Streams that are up to date cost nothing, those that owe an hour what was not known to be done."""
+    world = World()
+    for number in range(DESTINATIONS):
+        destination = replace(ACME, id=f"d{number}", project_id=1 + number, org_id=1 + number)
+        world.destinations.put(destination, None)
+        for key in destination.streams:
+            world.schedule.put(Progress(key, A_YEAR_AGO, HOUR))
+    ledger = AYearDone(world, HOUR.plus(-1))
+    gateways = replace(world.gateways, ledger=ledger)
+
+    found = tick(gateways)
+
+    assert (found.streams, found.due, found.queued) == (2 * DESTINATIONS, 2 * DESTINATIONS, 2 * DESTINATIONS)
+    assert ledger.read == 0
+    ledger.__init__(world, HOUR)  # type: ignore[misc]  # everything done now
+    tick(gateways)
+    assert ledger.read == 2 * DESTINATIONS
+    tick(gateways)
+    assert ledger.read == 2 * DESTINATIONS
+
+
+@pytest.fixture(scope="module")
+def transport() -> Iterator[CountingTransport]:
+    """Return a transport that counts."""
+    with CountingTransport() as counting:
+        yield counting
+
+
+@pytest.fixture(scope="module")
+def gateways(transport: CountingTransport) -> Iterator[Gateways]:
+    """Return the gateways of an account in which 200 destinations have a quarter of a year behind them."""
+    with azurite.running() as endpoints:
+        account = Account(endpoints.connection_string, transport=transport)
+        destinations, schedule, ledger = (
+            DestinationsTable(account),
+            ScheduleTable(account),
+            LedgerTable(account),
+        )
+        for number in range(DESTINATIONS):
+            destination = replace(ACME, id=f"d{number:03}", org_id=None)
+            destinations.put(destination, None)
+            for key in destination.streams:
+                schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1)))
+        _fill(account, ledger)
+        world = World()
+        yield replace(
+            world.gateways,
+            landing=LandingContainer(account),
+            ledger=ledger,
+            schedule=schedule,
+            destinations=destinations,
+            hours=ExportQueue(account),
+        )
+
+
+def _fill(account: Account, ledger: LedgerTable) -> None:
+    """Fill the first destination's ledger; the others' would be read no differently."""
+    (key,) = replace(ACME, id="d000", org_id=None).streams
+    records = [
+        HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
+        for hour in hours_between(A_QUARTER_AGO, HOUR)
+    ]
+    ledger.put(records[0], None)
+    client = account.tables.get_table_client("ledger")
+    for some in batched(records[1:], 100, strict=False):
+        client.submit_transaction([("upsert", _row(record)) for record in some])
+
+
+def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
+    """Two calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
+    transport.calls.clear()
+    assert tick(gateways) == Tick(DESTINATIONS, 0, 0)
+    assert transport.calls == ["GET schedule()", "GET destinations()"]
+
+    for number in range(3):
+        key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
+        gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR))
+    transport.calls.clear()
+    assert tick(gateways) == Tick(DESTINATIONS, 2, 2)
+
+    counted = {call: transport.calls.count(call) for call in dict.fromkeys(transport.calls)}
+    # The first stream is done up to here in the ledger: the tick learns that, and notes it.
+    assert counted.pop("GET ledger()") == 3
+    assert counted.pop("GET schedule()") == counted.pop("GET destinations()") == 1
+    assert (
+        sum(count for call, count in counted.items() if "messages" in call) == 2 + 1
+    )  # the queue is made first
+    assert sum(counted.values()) <= 2 + 1 + 1 + 1 + 2
+
+
+def test_a_lost_schedule_costs_one_look_at_the_whole_ledger(
+    gateways: Gateways, transport: CountingTransport
+) -> None:
+    """A quarter is three pages; afterwards the schedule is known again."""
+    key = replace(ACME, id="d000", org_id=None).streams[0]
+    gateways.schedule.put(Progress(key, A_QUARTER_AGO, A_QUARTER_AGO))
+    transport.calls.clear()
+
+    assert tick(gateways) == Tick(DESTINATIONS, 0, 0)
+
+    assert transport.calls.count("GET ledger()") == 3
+    assert gateways.schedule.get(key) == Progress(key, A_QUARTER_AGO, HOUR.plus(1))
