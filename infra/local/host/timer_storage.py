@@ -22,6 +22,7 @@ CONTAINER = "azure-webjobs-hosts"
 # The shortest that Azure offers: this is how long a crashed host keeps the others waiting.
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5.0
+RETRY_SECONDS = 2.0
 _NEVER = "0001-01-01T00:00:00+00:00"
 _CONFLICTS = (409, 412)
 _LOST = (404, *_CONFLICTS)

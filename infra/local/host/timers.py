@@ -7,7 +7,7 @@ from infra.local.host import clock
 from infra.local.host.functions import Function, TimerTrigger
 from infra.local.host.invoker import Invoker
 from infra.local.host.messages import TimerDue
-from infra.local.host.timer_storage import RENEW_SECONDS, Status, TimerStorage, Turn
+from infra.local.host.timer_storage import RENEW_SECONDS, RETRY_SECONDS, Status, TimerStorage, Turn
 
 
 class TimerListener:
@@ -34,7 +34,7 @@ class TimerListener:
             turn = self._storage.take() if self._storage else Turn.OURS
             if turn is Turn.THEIRS:
                 status = None
-                self._stopping.wait(RENEW_SECONDS)
+                self._stopping.wait(RETRY_SECONDS)
                 continue
             past_due = False
             if status is None:

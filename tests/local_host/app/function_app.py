@@ -47,7 +47,7 @@ def boss(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the bindi
 
 
 @app.route("broken", auth_level=func.AuthLevel.ANONYMOUS)
-def broken(req: func.HttpRequest) -> func.HttpResponse:
+def broken(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
     """Fail."""
     raise RuntimeError("out of order")
 
@@ -87,7 +87,7 @@ def work(msg: func.QueueMessage) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%SCHEDULE%")
 def tick(timer: func.TimerRequest) -> None:
     """Note the tick."""
-    note("tick", past_due=timer.past_due, status=timer.schedule_status)
+    note("tick", past_due=timer.past_due, status=getattr(timer, "schedule_status"))  # noqa: B009  not in the base class
     time.sleep(float(os.environ.get("TICK_SECONDS", "0")))  # noqa: TID251  an app in tests
 
 
@@ -105,3 +105,15 @@ def unresolved(msg: func.QueueMessage) -> None:
 def forbidden_route(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
     """Have a route that is the host's own."""
     return func.HttpResponse("never")
+
+
+@app.route("order/{what}", auth_level=func.AuthLevel.ANONYMOUS)
+def aa_any(req: func.HttpRequest) -> func.HttpResponse:
+    """Come first by name."""
+    return func.HttpResponse(f"any {req.route_params['what']}")
+
+
+@app.route("order/exact", auth_level=func.AuthLevel.ANONYMOUS)
+def zz_exact(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
+    """Be more specific, and never be reached."""
+    return func.HttpResponse("exact")
