@@ -1,0 +1,165 @@
+"""The host as a real process, as the tests see it: what it answers, prints, and what its app writes down."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
+APP = Path(__file__).with_name("app")
+READY_SECONDS_MAX = 60.0
+EVENTUALLY_SECONDS = 20.0
+
+type Note = dict[str, Any]
+
+
+def eventually[T](look: Callable[[], T], seconds: float = EVENTUALLY_SECONDS) -> T:
+    """Look again and again until there is something, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing after {seconds} s: {look}")
+        time.sleep(0.03)
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class HostProcess:
+    """A host that was started; ``journal`` has what the app's functions wrote down."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        self._output = folder / "output.txt"
+        self._journal = folder / "journal.txt"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603  our own command
+                [sys.executable, "-m", "infra.local.host", str(APP), "--port", "0", *arguments],
+                cwd=PROJECT,
+                env=clean_environ() | {"JOURNAL": str(self._journal)} | dict(environ),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.children: list[psutil.Process] = []
+        self.url = ""
+
+    def wait_until_ready(self) -> None:
+        """Wait for the line that says so."""
+
+        def ready() -> re.Match[str] | None:
+            assert self.process.poll() is None, self.output
+            return re.search(r"^Host ready: (\S+)", self.output, re.MULTILINE)
+
+        found = eventually(ready, READY_SECONDS_MAX)
+        assert found
+        self.url = found[1]
+        self.children = self.workers()
+
+    @property
+    def output(self) -> str:
+        """All that was printed so far."""
+        return self._output.read_text()
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the worker processes that live."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def notes(self, function: str, **facts: object) -> list[Note]:
+        """Return what a function wrote down, if it fits."""
+        lines = self._journal.read_text().splitlines() if self._journal.exists() else []
+        notes: list[Note] = [json.loads(line) for line in lines]
+        return [note for note in notes if {"function": function, **facts}.items() <= note.items()]
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Open a connection; the caller closes it."""
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Make one request."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            names = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def destroy(self) -> None:
+        """Leave no process behind, whatever the test did."""
+        with_children = [*self.children, *(self.workers() if self.process.poll() is None else [])]
+        self.process.kill()
+        self.process.wait()
+        for child in with_children:
+            if child.is_running():
+                child.kill()
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the environment without what would make a host behave otherwise than the test says."""
+    environ = os.environ  # noqa: TID251  tests start processes
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("FUNCTIONS_", "Azure", "AZURE_", "PYTHON"))
+    }
+
+
+class StartHost(Protocol):
+    """Starts a host on the tests' app, and waits until it is ready."""
+
+    def __call__(self, *arguments: str, settings: Mapping[str, str] | None = None) -> HostProcess:
+        """Start one with these app settings on top of the usual ones."""
+        ...
+
+
+@contextlib.contextmanager
+def starting_hosts(storage: str, queue: str, folder: Path) -> Iterator[StartHost]:
+    """Start hosts that share storage, queue and host id; none of them outlives the block."""
+    hosts: list[HostProcess] = []
+    usual = {
+        "AzureWebJobsStorage": storage,
+        "AzureFunctionsWebHost__hostid": queue,
+        "QUEUE": queue,
+        "SCHEDULE": "0 0 0 1 1 *",
+    }
+
+    def start(*arguments: str, settings: Mapping[str, str] | None = None) -> HostProcess:
+        own = folder / f"host-{len(hosts)}"
+        own.mkdir()
+        host = HostProcess(own, arguments, usual | dict(settings or {}))
+        hosts.append(host)
+        host.wait_until_ready()
+        return host
+
+    try:
+        yield start
+    finally:
+        for host in hosts:
+            host.destroy()

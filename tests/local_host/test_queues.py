@@ -1,0 +1,156 @@
+"""Queue functions: each message until it is done, or poison."""
+
+import os
+import signal
+import time
+
+from azure.storage.queue import QueueClient
+
+from tests.local_host.host_process import HostProcess, StartHost, eventually
+
+
+def begins(host: HostProcess, text: str) -> list[int]:
+    """Return the dequeue count of every attempt at a message."""
+    return [note["count"] for note in host.notes("work", event="begin", text=text)]
+
+
+def poison(storage: str, queue: QueueClient) -> list[str]:
+    """Return the texts in the poison queue, as they are stored."""
+    with QueueClient.from_connection_string(storage, f"{queue.queue_name}-poison") as client:
+        return [message.content for message in client.peek_messages(32)]
+
+
+def is_empty(queue: QueueClient) -> bool:
+    """Tell whether a queue holds nothing, not even hidden."""
+    return queue.get_queue_properties().approximate_message_count == 0
+
+
+def test_a_message_is_worked_on_once_and_deleted(start_host: StartHost, queue: QueueClient) -> None:
+    """Even in a queue that is made only after the host has started, by somebody else."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("hello")
+
+    eventually(lambda: host.notes("work", event="end", text="hello"))
+    eventually(lambda: is_empty(queue))
+    assert begins(host, "hello") == [1]
+    assert "no storage" not in host.output
+
+
+def test_a_failed_message_comes_back_after_a_while(start_host: StartHost, queue: QueueClient) -> None:
+    """After ``visibilityTimeout``, which is a second here."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("fail 1")
+
+    eventually(lambda: host.notes("work", event="end", text="fail 1"))
+    first, second = host.notes("work", event="begin", text="fail 1")
+    assert (first["count"], second["count"]) == (1, 2)
+    assert second["at"] - first["at"] >= 0.9
+
+
+def test_a_message_that_keeps_failing_becomes_poison(
+    start_host: StartHost, queue: QueueClient, storage: str
+) -> None:
+    """After ``maxDequeueCount`` attempts, two here; the text is copied as it is."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("fail 9")
+
+    eventually(lambda: "moved to" in host.output)
+    eventually(lambda: is_empty(queue))
+    assert begins(host, "fail 9") == [1, 2]
+    assert poison(storage, queue) == ["ZmFpbCA5"]
+
+
+def test_a_message_that_is_not_base64_is_poison_at_once(
+    start_host: StartHost, queue: QueueClient, storage: str
+) -> None:
+    """The function never sees it."""
+    host = start_host()
+    queue.create_queue()
+    with QueueClient.from_connection_string(storage, queue.queue_name) as plain:
+        plain.send_message("not base64!")
+
+    eventually(lambda: "cannot be decoded" in host.output)
+    eventually(lambda: is_empty(queue))
+    assert poison(storage, queue) == ["not base64!"]
+    assert host.notes("work") == []
+
+
+def test_a_message_stays_hidden_while_its_function_runs(start_host: StartHost, queue: QueueClient) -> None:
+    """Its lease is renewed: a run of twice the lease is still the only one."""
+    host = start_host(settings={"FUNCTIONS_LOCAL_LEASE_SECONDS": "2"})
+    queue.create_queue()
+    queue.send_message("sleep 4.5")
+
+    eventually(lambda: host.notes("work", event="end"))
+    eventually(lambda: is_empty(queue))
+    assert begins(host, "sleep 4.5") == [1]
+
+
+def test_with_a_batch_of_one_messages_follow_each_other(start_host: StartHost, queue: QueueClient) -> None:
+    """``batchSize`` 1 and ``newBatchThreshold`` 0: never two at a time."""
+    host = start_host()
+    queue.create_queue()
+    for number in range(3):
+        queue.send_message(f"sleep 0.{number + 1}")
+
+    eventually(lambda: len(host.notes("work", event="end")) == 3)
+    assert [note["event"] for note in host.notes("work")] == ["begin", "end"] * 3
+
+
+def test_messages_of_an_output_binding_are_queued(start_host: StartHost) -> None:
+    """The queue is made, and its listener looks at once; an array becomes several messages."""
+    host = start_host()
+
+    assert host.ask("POST", "/api/enqueue", b'["one", {"two":2}]').status == 202
+
+    eventually(lambda: len(host.notes("work", event="end")) == 2)
+    assert [note["text"] for note in host.notes("work", event="end")] == ["one", '{\n  "two": 2\n}']
+
+
+def test_keys_of_a_json_message_stand_in_for_its_properties(start_host: StartHost) -> None:
+    """A trap that the host has, too: the id is the body's."""
+    host = start_host()
+
+    host.ask("POST", "/api/enqueue", b'{"id": "mine", "dequeueCount": 7}')
+
+    eventually(lambda: host.notes("work", event="begin", id="mine", count=7))
+
+
+def test_a_queue_function_can_be_run_by_hand(start_host: StartHost) -> None:
+    """With a text instead of a message."""
+    host = start_host()
+
+    assert host.ask("POST", "/admin/functions/work", b'{"input": "by hand"}').status == 202
+
+    eventually(lambda: host.notes("work", event="end", text="by hand"))
+
+
+def test_a_message_whose_worker_ends_itself_is_tried_again(start_host: StartHost, queue: QueueClient) -> None:
+    """As a failure: after the delay, by a new worker process."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("die 1")
+
+    eventually(lambda: host.notes("work", event="end", text="die 1"))
+    first, second = host.notes("work", event="begin", text="die 1")
+    assert (first["count"], second["count"]) == (1, 2)
+    assert first["pid"] != second["pid"]
+    assert "ended with exit code 3" in host.output
+
+
+def test_a_message_whose_worker_is_killed_is_tried_again(start_host: StartHost, queue: QueueClient) -> None:
+    """Soon: nobody waits for the lease to run out."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("sleep 1")
+    begun = eventually(lambda: host.notes("work", event="begin"))[0]
+    started = time.monotonic()
+    os.kill(begun["pid"], signal.SIGKILL)
+
+    eventually(lambda: host.notes("work", event="end"))
+    assert begins(host, "sleep 1") == [1, 2]
+    assert time.monotonic() - started < 10
+    assert "was killed by signal 9" in host.output

@@ -1,0 +1,109 @@
+"""Timer functions: on time, one at a time, one host at a time."""
+
+import json
+import signal
+import time
+from contextlib import suppress
+from itertools import pairwise
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient
+
+from infra.local.host.timer_storage import CONTAINER
+from tests.local_host.host_process import StartHost, eventually
+
+EVERY_SECOND = "* * * * * *"
+RARELY = "0 0 0 1 * *"
+
+
+def test_a_timer_fires_on_schedule(start_host: StartHost) -> None:
+    """At each occurrence, once, not before its time."""
+    host = start_host(settings={"SCHEDULE": EVERY_SECOND})
+
+    eventually(lambda: len(host.notes("tick")) >= 3)
+    moments = [note["at"] for note in host.notes("tick")]
+    assert len({int(moment) for moment in moments}) == len(moments)
+    assert all(moment % 1 < 0.5 for moment in moments)
+
+
+def test_a_timer_never_overlaps_itself(start_host: StartHost) -> None:
+    """A run that outlasts the next occurrence is followed by one run for all that it missed."""
+    host = start_host(settings={"SCHEDULE": EVERY_SECOND, "TICK_SECONDS": "2.2"})
+
+    eventually(lambda: len(host.notes("tick")) >= 3)
+    moments = [note["at"] for note in host.notes("tick")]
+    assert all(later - sooner >= 2.2 for sooner, later in pairwise(moments))
+
+
+def test_a_timer_can_be_fired_by_hand(start_host: StartHost) -> None:
+    """Answered at once, run soon after."""
+    host = start_host()
+
+    assert host.ask("POST", "/admin/functions/tick", b'{"input": ""}').status == 202
+
+    tick = eventually(lambda: host.notes("tick"))[0]
+    assert tick["past_due"] is False
+    eventually(lambda: "tick: succeeded in" in host.output)
+
+
+def test_what_was_missed_is_made_up_for_once(start_host: StartHost, storage: str, queue: QueueClient) -> None:
+    """One run at the start, however many were missed; it is told so, and the next start knows it was made."""
+    long_ago = {
+        "Last": "2020-01-25T17:00:00+00:00",
+        "Next": "2020-01-25T18:00:00+00:00",
+        "LastUpdated": "2020-01-25T17:00:00+00:00",
+    }
+    with BlobServiceClient.from_connection_string(storage) as service:
+        with suppress(ResourceExistsError):
+            service.create_container(CONTAINER)
+        blob = service.get_blob_client(CONTAINER, f"timers/{queue.queue_name}/Host.Functions.tick/status")
+        blob.upload_blob(json.dumps(long_ago))
+
+        first = start_host(settings={"SCHEDULE": RARELY})
+        eventually(lambda: "tick: succeeded" in first.output)
+        assert first.stop() == 0
+        status = json.loads(blob.download_blob().readall())
+    second = start_host(settings={"SCHEDULE": RARELY})
+    assert second.stop() == 0
+
+    assert [(note["past_due"], note["status"]) for note in first.notes("tick")] == [
+        (True, {**long_ago, "Next": "2020-02-01T00:00:00+00:00"})
+    ]
+    assert second.notes("tick") == []
+    assert status["Last"] > "2026"
+    assert status["Next"] > status["Last"]
+
+
+def test_the_first_start_of_all_makes_up_for_nothing(start_host: StartHost) -> None:
+    """There is nothing that could have been missed."""
+    host = start_host(settings={"SCHEDULE": RARELY})
+    time.sleep(1)
+
+    assert host.stop() == 0
+    assert host.notes("tick") == []
+
+
+def test_of_two_hosts_one_fires_and_the_other_takes_over_from_a_crash(start_host: StartHost) -> None:
+    """No occurrence is fired twice; after a kill -9, the lock runs out within half a minute."""
+    hosts = [start_host(settings={"SCHEDULE": EVERY_SECOND}) for _ in range(2)]
+    eventually(lambda: len(hosts[0].notes("tick")) >= 3)
+    assert hosts[1].notes("tick") == []
+
+    hosts[0].stop(signal.SIGKILL)
+    killed = time.monotonic()
+    eventually(lambda: hosts[1].notes("tick"), seconds=30)
+
+    assert time.monotonic() - killed < 30
+    seconds = [int(note["at"]) for host in hosts for note in host.notes("tick")]
+    assert len(set(seconds)) == len(seconds)
+
+
+def test_a_host_that_stops_hands_its_timers_over(start_host: StartHost) -> None:
+    """The other need not wait for the lock to run out."""
+    hosts = [start_host(settings={"SCHEDULE": EVERY_SECOND}) for _ in range(2)]
+    eventually(lambda: hosts[0].notes("tick"))
+
+    assert hosts[0].stop() == 0
+
+    eventually(lambda: hosts[1].notes("tick"), seconds=8)
