@@ -1,0 +1,262 @@
+"""What the contract suite runs on: the twins in memory, and the real gateways on Azurite.
+
+Whatever a test does behind the gateways' backs (landing a blob, looking at a container as its owner does)
+is a method here, once for each.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from azure.core.pipeline.transport import HttpTransport
+from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.queue import TextBase64DecodePolicy
+
+from exporter.actions.ports import Container, Gateways
+from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
+from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.errors import Fault
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourTask
+from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.storage.accounts import Account, Patience
+from exporter.storage.blocks import BlockPool, md5_text
+from exporter.storage.cipher import AesCipher
+from exporter.storage.containers import CustomerContainers
+from exporter.storage.destinations import DestinationsTable
+from exporter.storage.landing import LandingContainer
+from exporter.storage.ledger import LedgerTable
+from exporter.storage.messages import parse
+from exporter.storage.queues import ExportQueue
+from exporter.storage.rejected import RejectedContainer
+from exporter.storage.schedule import ScheduleTable
+from infra.local.azurite import Endpoints
+from tests.fakes import FakeBlob, World
+
+NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
+HOUR = Hour.parse("2020-01-25T17")
+STREAM = Stream(DataType.EVENTS, 187520)
+KEY = StreamKey("acme", STREAM)
+# Tests do not wait between tries.
+HASTE = Patience(connect_seconds=2, read_seconds=10, first_wait_seconds=0)
+CIPHER = AesCipher((b"0123456789abcdef0123456789abcdef",))
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A blob as its owner sees it."""
+
+    body: bytes
+    content_type: str | None
+    md5: str | None
+
+
+class Backend(Protocol):
+    """The gateways, and the world behind them."""
+
+    gateways: Gateways
+    destination: Destination
+
+    @property
+    def container(self) -> Container:
+        """The customer's container."""
+        ...
+
+    def land(self, name: str, body: bytes) -> None:
+        """Let a blob arrive in landing, replacing one of that name."""
+        ...
+
+    def unland(self, name: str) -> None:
+        """Delete a blob from landing."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of the customer's blobs."""
+        ...
+
+    def see(self, name: str) -> Seen:
+        """Return a blob of the customer's container."""
+        ...
+
+    def seen_rejected(self) -> dict[str, Seen]:
+        """Return the blobs of our container of rejected rows."""
+        ...
+
+    def lose_container(self) -> None:
+        """Delete the customer's container."""
+        ...
+
+    def sent(self) -> list[HourTask]:
+        """Take all messages out of the queue, in their order."""
+        ...
+
+
+class TwinBackend:
+    """The twins in memory."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.gateways = self.world.gateways
+        self.destination = a_destination("raw", "sealed")
+
+    @property
+    def container(self) -> Container:
+        """The customer's container."""
+        return self.gateways.containers.open(self.destination)
+
+    def land(self, name: str, body: bytes) -> None:
+        """Let a blob arrive."""
+        self.world.landed.set(name, body)
+
+    def unland(self, name: str) -> None:
+        """Delete a blob from landing."""
+        del self.world.landed.committed[name]
+
+    def names(self) -> list[str]:
+        """Return the names of the customer's blobs."""
+        return self.world.reader().names()
+
+    def see(self, name: str) -> Seen:
+        """Return a blob of the customer's container."""
+        return _seen(self.world.reader().committed[name])
+
+    def seen_rejected(self) -> dict[str, Seen]:
+        """Return the blobs of our container of rejected rows."""
+        blobs = self.world.rejected.committed
+        return {name: _seen(blob) for name, blob in blobs.items()}
+
+    def lose_container(self) -> None:
+        """Let the customer's container answer as if it were gone."""
+        fault = Fault("container_not_found", "gone", "create it")
+        self.world.reader().faults = dict.fromkeys(("list", "read", "write", "delete"), fault)
+
+    def sent(self) -> list[HourTask]:
+        """Take all messages out of the queue."""
+        return self.world.hours.take()
+
+
+def _seen(blob: FakeBlob) -> Seen:
+    return Seen(blob.body, blob.content_type, blob.md5)
+
+
+class AzuriteBackend:
+    """The real gateways on Azurite; containers, tables and the queue are this test's own."""
+
+    def __init__(
+        self,
+        connection_string: str,
+        *,
+        patience: Patience = HASTE,
+        transport: HttpTransport[Any, Any] | None = None,
+    ) -> None:
+        self._number = next(_numbers)
+        self.account = Account(connection_string, patience=patience, transport=transport)
+        self._pool = BlockPool()
+        hosts = AllowedHosts(("127.0.0.1",))
+        self.containers = CustomerContainers(
+            CIPHER, hosts, self._pool, patience=patience, transport=transport
+        )
+        # That this type checks is the proof that the gateways are what the actions ask for.
+        self.gateways = Gateways(
+            landing=LandingContainer(self.account, self._own("landing")),
+            containers=self.containers,
+            rejected=RejectedContainer(self.account, self._pool, self._own("rejected")),
+            ledger=LedgerTable(self.account, self._own("ledger")),
+            schedule=ScheduleTable(self.account, self._own("schedule")),
+            destinations=DestinationsTable(self.account, self._own("destinations")),
+            hours=ExportQueue(self.account, self._own("hours")),
+            cipher=CIPHER,
+        )
+        sealed = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")
+        self.destination = a_destination(self._own("raw"), sealed)
+        # The owner's own client: what the gateways' connections are tricked into does not touch it.
+        self.owner = BlobServiceClient.from_connection_string(connection_string)
+        self.owner.create_container(self._own("raw"))
+
+    def _own(self, name: str) -> str:
+        return f"{name}{self._number}"
+
+    def close(self) -> None:
+        """Close every connection and end every thread."""
+        self._pool.close()
+        self.containers.close()
+        self.account.close()
+        self.owner.close()
+
+    @property
+    def container(self) -> Container:
+        """The customer's container."""
+        return self.gateways.containers.open(self.destination)
+
+    def land(self, name: str, body: bytes, content_encoding: str | None = None) -> None:
+        """Let a blob arrive."""
+        container = self.owner.get_container_client(self._own("landing"))
+        if not container.exists():
+            container.create_container()
+        settings = ContentSettings(content_encoding=content_encoding)
+        container.upload_blob(name, body, overwrite=True, content_settings=settings)
+
+    def unland(self, name: str) -> None:
+        """Delete a blob from landing."""
+        self.owner.get_blob_client(self._own("landing"), name).delete_blob()
+
+    def names(self) -> list[str]:
+        """Return the names of the customer's blobs."""
+        return [blob.name for blob in self.owner.get_container_client(self._own("raw")).list_blobs()]
+
+    def see(self, name: str) -> Seen:
+        """Return a blob of the customer's container, as it is for programs that believe its headers."""
+        return self._see("raw", name)
+
+    def seen_rejected(self) -> dict[str, Seen]:
+        """Return the blobs of our container of rejected rows."""
+        container = self.owner.get_container_client(self._own("rejected"))
+        return {blob.name: self._see("rejected", blob.name) for blob in container.list_blobs()}
+
+    def _see(self, container: str, name: str) -> Seen:
+        stream = self.owner.get_blob_client(self._own(container), name).download_blob()
+        settings = stream.properties.content_settings
+        assert settings.content_encoding is None, "readers would decompress without being asked"
+        return Seen(stream.readall(), settings.content_type, md5_text(settings.content_md5))
+
+    def lose_container(self) -> None:
+        """Delete the customer's container."""
+        self.owner.delete_container(self._own("raw"))
+
+    def sent(self) -> list[HourTask]:
+        """Take all messages out of the queue, read as the Functions host and the trigger do."""
+        queue = self.account.queues.get_queue_client(
+            self._own("hours"), message_decode_policy=TextBase64DecodePolicy()
+        )
+        messages = list(queue.receive_messages(max_messages=32))
+        for message in messages:
+            queue.delete_message(message)
+        return [parse(message.content) for message in messages]
+
+
+def a_destination(container: str, sealed: str) -> Destination:
+    """Make a destination."""
+    return Destination(
+        id="acme",
+        name="Acme raw events",
+        storage=StorageTarget(container),
+        credentials=Credentials(CredentialsType.CONNECTION_STRING, sealed),
+        created_at=NOW,
+        project_id=187520,
+    )
+
+
+@contextmanager
+def azurite_backend(
+    endpoints: Endpoints, transport: HttpTransport[Any, Any] | None = None
+) -> Iterator[AzuriteBackend]:
+    """Open the real gateways, and close them."""
+    backend = AzuriteBackend(endpoints.connection_string, transport=transport)
+    try:
+        yield backend
+    finally:
+        backend.close()

@@ -1,0 +1,290 @@
+"""A customer's container: what a writer may rely on, and what its owner then sees."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+import pytest
+
+from exporter.domain.errors import Conflict, DestinationFault
+from exporter.storage.blocks import IN_FLIGHT_MAX
+from exporter.storage.container import SMALL_BYTES_MAX
+from tests.contract.backends import AzuriteBackend, Backend, Seen
+from tests.fakes import md5_base64
+
+NAME = "187520_2020-01-25_17#1.json.gz"
+ANOTHER_ETAG = '"0x8DEADBEEF000000"'
+
+
+def upload(
+    backend: Backend,
+    blocks: Iterable[bytes],
+    etag: str | None = None,
+    name: str = NAME,
+    attempt: str = "first",
+) -> None:
+    """Upload a blob as an export does."""
+    sent = list(blocks)
+    with backend.container.upload(name, attempt=attempt) as blob:
+        for block in sent:
+            blob.stage(block)
+        blob.commit(md5=md5_base64(b"".join(sent)), etag=etag)
+
+
+def etag_of(backend: Backend, name: str = NAME) -> str:
+    """Return a blob's ETag as a writer finds it."""
+    return next(blob.etag for blob in backend.container.find(name) if blob.name == name)
+
+
+def test_an_upload_is_seen_after_its_commit_and_not_before(backend: Backend) -> None:
+    """Nothing of it is visible before; then all of it is, with the headers that the contract asks for."""
+    with backend.container.upload(NAME, attempt="first") as blob:
+        blob.stage(b"some ")
+        blob.stage(b"bytes")
+        assert backend.names() == []
+        assert backend.container.find("") == []
+        assert backend.container.read(NAME) is None
+        blob.commit(md5=md5_base64(b"some bytes"), etag=None)
+
+    assert backend.names() == [NAME]
+    assert backend.see(NAME) == Seen(b"some bytes", "application/gzip", md5_base64(b"some bytes"))
+
+
+def test_many_blocks_keep_their_order(backend: Backend) -> None:
+    """They are sent in parallel, and there are more of them than may be under way at once."""
+    blocks = [f"{number:03}".encode() * 5 for number in range(9 * IN_FLIGHT_MAX)]
+
+    upload(backend, blocks)
+
+    assert backend.see(NAME).body == b"".join(blocks)
+
+
+def test_large_blocks_arrive_whole(backend: Backend) -> None:
+    """Blocks have the size that the export's have."""
+    blocks = [bytes([number]) * (4 * 1024 * 1024) for number in range(3)]
+
+    upload(backend, [*blocks, b"end"])
+
+    assert backend.see(NAME).body == b"".join([*blocks, b"end"])
+
+
+def test_many_uploads_may_be_open_before_the_first_is_committed(backend: Backend) -> None:
+    """An hour of many parts stages all of them before it commits the first."""
+    with ExitStack() as open_ones:
+        uploads = [
+            open_ones.enter_context(backend.container.upload(f"part{number}", attempt="first"))
+            for number in range(3 * IN_FLIGHT_MAX)
+        ]
+        for number, blob in enumerate(uploads):
+            blob.stage(str(number).encode())
+        for number, blob in enumerate(uploads):
+            blob.commit(md5=md5_base64(str(number).encode()), etag=None)
+
+    assert [backend.see(f"part{number}").body for number in (0, 23)] == [b"0", b"23"]
+
+
+def test_an_upload_without_a_block_makes_an_empty_blob(backend: Backend) -> None:
+    """Nothing staged and committed is nothing, not an error."""
+    upload(backend, [])
+    assert backend.see(NAME).body == b""
+
+
+def test_an_upload_that_is_left_leaves_nothing_to_see(backend: Backend) -> None:
+    """Not when it is given up, and not when something raises: that comes through as it is."""
+
+    def give_up() -> None:
+        with backend.container.upload(NAME, attempt="first") as blob:
+            blob.stage(b"some")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        give_up()
+    with backend.container.upload(NAME, attempt="second") as blob:
+        blob.stage(b"more")
+
+    assert backend.names() == []
+
+
+def test_staging_leaves_the_blob_that_is_there_readable(backend: Backend) -> None:
+    """Readers have the former content until the very commit."""
+    upload(backend, [b"former"])
+    with backend.container.upload(NAME, attempt="second") as blob:
+        blob.stage(b"new")
+        assert backend.see(NAME).body == b"former"
+        blob.commit(md5=md5_base64(b"new"), etag=etag_of(backend))
+
+    assert backend.see(NAME).body == b"new"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_commit_over_another_blob_than_the_one_seen_changes_nothing(
+    backend: Backend, *, there: bool
+) -> None:
+    """Whether it appeared since, or changed, or is gone."""
+    if there:
+        upload(backend, [b"somebody's"])
+
+    with pytest.raises(Conflict):
+        upload(backend, [b"ours"], etag=ANOTHER_ETAG)
+    if there:
+        with pytest.raises(Conflict):
+            upload(backend, [b"ours"], etag=None)
+
+    assert [backend.see(name).body for name in backend.names()] == ([b"somebody's"] if there else [])
+
+
+def test_a_commit_of_what_is_there_already_is_no_conflict(backend: Backend) -> None:
+    """A second attempt at the same hour writes the same bytes; the blob is not even touched."""
+    upload(backend, [b"the ", b"same"])
+    before = etag_of(backend)
+
+    upload(backend, [b"the ", b"same"], attempt="second")
+    upload(backend, [b"the same"], etag=ANOTHER_ETAG, attempt="third")
+
+    assert etag_of(backend) == before
+
+
+def test_a_rivals_commit_discards_our_blocks(backend: Backend) -> None:
+    """Whoever commits later, with blocks staged before, fails instead of mixing the two."""
+    with (
+        backend.container.upload(NAME, attempt="ours") as ours,
+        backend.container.upload(NAME, attempt="theirs") as theirs,
+    ):
+        ours.stage(b"aaa")
+        theirs.stage(b"bbbb")
+        ours.stage(b"ccc")
+        theirs.commit(md5=md5_base64(b"bbbb"), etag=None)
+        with pytest.raises(Conflict):
+            ours.commit(md5=md5_base64(b"aaaccc"), etag=etag_of(backend))
+
+    assert backend.see(NAME).body == b"bbbb"
+
+
+def test_a_rival_with_the_same_content_has_done_our_work(backend: Backend) -> None:
+    """Two workers at the same hour: the second finds that all is as it wanted it."""
+    with (
+        backend.container.upload(NAME, attempt="ours") as ours,
+        backend.container.upload(NAME, attempt="theirs") as theirs,
+    ):
+        ours.stage(b"same")
+        theirs.stage(b"same")
+        theirs.commit(md5=md5_base64(b"same"), etag=None)
+        ours.commit(md5=md5_base64(b"same"), etag=None)
+
+    assert backend.see(NAME).body == b"same"
+
+
+def test_a_block_that_fails_fails_the_upload(backend: Backend) -> None:
+    """It is raised by a later block or by the commit, as what the customer can repair."""
+    backend.lose_container()
+
+    with pytest.raises(DestinationFault, match="container_not_found"):
+        upload(backend, [b"lost"])
+
+
+def test_a_search_finds_whole_names_in_order(backend: Backend) -> None:
+    """Hour 1 is not hours 10 to 19, and what a writer finds is what it may change."""
+    for hour in ("1", "10", "17", "2"):
+        upload(backend, [hour.encode()], name=f"187520_2020-01-25_{hour}#1.json.gz")
+    upload(backend, [b"ten"], name="187520_2020-01-25_1#10.json.gz")
+    upload(backend, [b"two"], name="187520_2020-01-25_1#2.json.gz")
+
+    found = backend.container.find("187520_2020-01-25_1#")
+
+    assert [(blob.name, blob.size, blob.md5) for blob in found] == [
+        ("187520_2020-01-25_1#1.json.gz", 1, md5_base64(b"1")),
+        ("187520_2020-01-25_1#10.json.gz", 3, md5_base64(b"ten")),
+        ("187520_2020-01-25_1#2.json.gz", 3, md5_base64(b"two")),
+    ]
+    upload(backend, [b"new"], etag=found[0].etag, name=found[0].name)
+
+
+@pytest.mark.parametrize(
+    "name", ["-189524_2020-01-25_0.json.gz", "a b/100%/ü/日本_1#2?x=1&y+z.json.gz", "_export_test/1"]
+)
+def test_names_are_kept_letter_by_letter(backend: Backend, name: str) -> None:
+    """Nothing in a name is taken for a part of an address."""
+    upload(backend, [b"1"], name=name)
+    assert backend.names() == [name]
+
+    backend.container.put(name, b"2", content_type="text/plain", etag=etag_of(backend, name))
+    found = backend.container.read(name)
+    assert found is not None
+    assert found.body == b"2"
+    backend.container.delete(name, etag=found.etag)
+    assert backend.names() == []
+
+
+def test_a_small_blob_is_put_and_read(backend: Backend) -> None:
+    """As a completion marker is."""
+    etag = backend.container.put("marker", b"{}", content_type="application/json", etag=None)
+
+    found = backend.container.read("marker")
+    assert found is not None
+    assert (found.body, found.etag) == (b"{}", etag)
+    assert backend.see("marker") == Seen(b"{}", "application/json", md5_base64(b"{}"))
+    assert backend.container.find("")[0].etag == etag
+
+
+def test_putting_replaces_only_what_was_seen(backend: Backend) -> None:
+    """And says so if it is not there any more."""
+    container = backend.container
+    first = container.put("marker", b"1", content_type="application/json", etag=None)
+    second = container.put("marker", b"2", content_type="application/json", etag=first)
+
+    for etag in (None, first, ANOTHER_ETAG):
+        with pytest.raises(Conflict):
+            container.put("marker", b"3", content_type="application/json", etag=etag)
+    with pytest.raises(Conflict):
+        container.put("gone", b"3", content_type="application/json", etag=second)
+
+    assert backend.see("marker").body == b"2"
+    assert backend.names() == ["marker"]
+
+
+def test_putting_what_is_there_already_is_no_conflict(backend: Backend) -> None:
+    """Whatever was seen before."""
+    container = backend.container
+    etag = container.put("marker", b"1", content_type="application/json", etag=None)
+
+    assert container.put("marker", b"1", content_type="application/json", etag=None) == etag
+    assert container.put("marker", b"1", content_type="application/json", etag=ANOTHER_ETAG) == etag
+
+
+def test_deleting_removes_only_what_was_seen(backend: Backend) -> None:
+    """What is gone already is gone, which is all that was wanted."""
+    container = backend.container
+    first = container.put("marker", b"1", content_type="application/json", etag=None)
+    second = container.put("marker", b"2", content_type="application/json", etag=first)
+
+    with pytest.raises(Conflict):
+        container.delete("marker", etag=first)
+    assert backend.names() == ["marker"]
+
+    container.delete("marker", etag=second)
+    container.delete("marker", etag=second)
+    assert backend.names() == []
+
+
+def test_a_container_that_is_gone_is_a_fault(backend: Backend) -> None:
+    """It is never taken for an empty one."""
+    backend.lose_container()
+
+    for call in (
+        lambda: backend.container.find(""),
+        lambda: backend.container.read("marker"),
+        lambda: backend.container.put("marker", b"", content_type="text/plain", etag=None),
+        lambda: backend.container.delete("marker", etag=ANOTHER_ETAG),
+    ):
+        with pytest.raises(DestinationFault) as raised:
+            call()
+        assert raised.value.fault.code == "container_not_found"
+
+
+def test_of_a_large_blob_only_the_beginning_is_read(azurite: AzuriteBackend) -> None:
+    """A customer's file may have a marker's name and any size; our memory is bounded."""
+    upload(azurite, [b"x" * (4 * 1024 * 1024), b"y"], name="marker")
+
+    found = azurite.container.read("marker")
+
+    assert found is not None
+    assert found.body == b"x" * SMALL_BYTES_MAX

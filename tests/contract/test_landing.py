@@ -1,0 +1,117 @@
+"""The landing container, as the export reads it."""
+
+import pytest
+
+from exporter.domain.errors import Transient
+from exporter.domain.hours import Hour
+from exporter.domain.streams import DataType, Stream
+from exporter.storage.accounts import READ_BYTES
+from infra.local.azurite import Endpoints
+from tests.contract.backends import HOUR, STREAM, AzuriteBackend, Backend, azurite_backend
+from tests.contract.transports import CountsCalls
+
+FOLDER = STREAM.landing_folder(HOUR)
+
+
+def test_an_hour_has_the_blobs_of_its_folder_in_byte_order(backend: Backend) -> None:
+    """Upper case comes before lower case, digits before letters, and nested names count too."""
+    names = ["b.json", "a.json", "B.json", "10.json", "9.json", "nested/0.json", "ü#1.json.gz"]
+    for name in names:
+        backend.land(f"{FOLDER}{name}", name.encode())
+
+    found = list(backend.gateways.landing.blobs(STREAM, HOUR))
+
+    assert [blob.name for blob in found] == sorted((f"{FOLDER}{name}" for name in names), key=str.encode)
+    assert all(len(blob.name.removeprefix(FOLDER).encode()) == blob.size for blob in found)
+
+
+def test_neighbours_are_left_out(backend: Backend) -> None:
+    """Not the next hour's, not another project's whose number begins the same, not the other data type's."""
+    hour = Hour.parse("2020-01-25T01")
+    backend.land("events/18/2020/01/25/01/mine.json", b"")
+    for other in ("events/18/2020/01/25/10/x", "events/187/2020/01/25/01/x", "merged_ids/18/2020/01/25/01/x"):
+        backend.land(other, b"")
+
+    found = backend.gateways.landing.blobs(Stream(DataType.EVENTS, 18), hour)
+
+    assert [blob.name for blob in found] == ["events/18/2020/01/25/01/mine.json"]
+
+
+def test_what_is_not_there_is_empty(backend: Backend) -> None:
+    """An hour without blobs has none, even before anything ever arrived."""
+    assert list(backend.gateways.landing.blobs(STREAM, HOUR)) == []
+    assert backend.gateways.landing.earliest_hour(STREAM) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, READ_BYTES, READ_BYTES + 1, 2 * READ_BYTES + 1])
+def test_a_blob_is_read_whole_in_bounded_pieces(backend: Backend, size: int) -> None:
+    """However large it is, no piece is larger than a few MiB."""
+    body = bytes(range(251)) * (size // 251 + 1)
+    backend.land(f"{FOLDER}a.json", body[:size])
+    (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
+
+    pieces = list(backend.gateways.landing.read(blob))
+
+    assert b"".join(pieces) == body[:size]
+    assert all(len(piece) <= READ_BYTES for piece in pieces)
+
+
+def test_a_blob_that_changed_since_it_was_listed_is_not_read(backend: Backend) -> None:
+    """The next attempt lists it anew."""
+    backend.land(f"{FOLDER}a.json", b"one")
+    (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
+    backend.land(f"{FOLDER}a.json", b"two")
+
+    with pytest.raises(Transient, match=r"a\.json"):
+        list(backend.gateways.landing.read(blob))
+
+
+def test_a_blob_that_vanished_is_not_read_as_empty(backend: Backend) -> None:
+    """Neither is one that is gone."""
+    backend.land(f"{FOLDER}a.json", b"one")
+    (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
+    backend.unland(blob.name)
+
+    with pytest.raises(Transient, match=r"a\.json"):
+        list(backend.gateways.landing.read(blob))
+
+
+def test_the_earliest_hour_is_found_among_folders_that_are_none(backend: Backend) -> None:
+    """Only year, month, day and hour count, each a date that exists; and only the stream's own."""
+    for name in (
+        "events/187520/0000/01/01/00/no-such-year",
+        "events/187520/19/01/01/00/short",
+        "events/187520/2019/02/30/00/no-such-day",
+        "events/187520/2019/03/01/24/no-such-hour",
+        "events/187520/2019/03/02/05",
+        "events/187520/2019/readme.txt",
+        "events/187520/readme.txt",
+        "events/187520/2020/12/31/23/later.json",
+        "events/187520/2020/02/01/00/b.json",
+        "events/187520/2020/01/31/10/a.json",
+        "events/187520/2020/01/31/09/nested/a.json",
+        "events/18752/2001/01/01/00/other-project.json",
+        "merged_ids/187520/2001/01/01/00/other-type.json",
+    ):
+        backend.land(name, b"")
+
+    assert backend.gateways.landing.earliest_hour(STREAM) == Hour.parse("2020-01-31T09")
+
+
+def test_a_content_encoding_does_not_change_what_is_read(azurite: AzuriteBackend) -> None:
+    """The pipeline tells gzip by its bytes; an SDK that decompresses on the way would be one too many."""
+    azurite.land(f"{FOLDER}a.json", b"\x1f\x8bnot really gzip", content_encoding="gzip")
+    (blob,) = azurite.gateways.landing.blobs(STREAM, HOUR)
+
+    assert b"".join(azurite.gateways.landing.read(blob)) == b"\x1f\x8bnot really gzip"
+
+
+def test_the_earliest_hour_costs_a_call_for_each_level_of_folders(endpoints: Endpoints) -> None:
+    """However much there is, nobody lists all of it."""
+    calls = CountsCalls()
+    with azurite_backend(endpoints, calls) as azurite:
+        for day in range(1, 29):
+            azurite.land(f"events/187520/2020/02/{day:02}/00/a.json", b"")
+
+        assert azurite.gateways.landing.earliest_hour(STREAM) == Hour.parse("2020-02-01T00")
+        assert len(calls.made) == 4

@@ -1,0 +1,200 @@
+"""The ledger: every record as it was written, changed only by who has seen it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, timedelta
+from types import GeneratorType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.domain.errors import Conflict, Fault
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
+from exporter.domain.marker import Part
+from exporter.domain.streams import DataType, Stream, StreamKey
+from tests.contract.backends import HOUR, KEY, NOW, Backend
+from tests.fakes import md5_base64
+
+CLAIMANTS = 32
+RECORD = HourRecord(KEY, HOUR)
+
+counts = st.integers(0, 2**53)
+moments = st.none() | st.datetimes(timezones=st.just(UTC))
+texts = st.text(max_size=20)
+records = st.builds(
+    HourRecord,
+    key=st.builds(
+        StreamKey,
+        st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
+        st.builds(Stream, st.sampled_from(DataType), st.integers(1, 2**53)),
+    ),
+    hour=st.datetimes(timezones=st.just(UTC)).map(Hour.containing),
+    status=st.sampled_from(HourStatus),
+    rows=st.builds(RowCounts, counts, counts, counts, counts),
+    parts=st.lists(st.builds(Part, texts, counts, counts, texts), max_size=3).map(tuple),
+    filter_sha256=st.none() | texts,
+    attempts=st.integers(0, 2**31),
+    requested_by=texts,
+    started_at=moments,
+    finished_at=moments,
+    error=st.none() | st.builds(Fault, texts, texts, texts),
+    claim=st.none() | st.builds(Claim, texts, st.datetimes(timezones=st.just(UTC))),
+    retry_at=moments,
+)
+
+
+def stored(backend: Backend, record: HourRecord = RECORD) -> HourRecord:
+    """Return the record that the ledger has in that one's place."""
+    found = backend.gateways.ledger.get(record.key, record.hour)
+    assert found is not None
+    return found.value
+
+
+def test_an_hour_never_touched_has_no_record(backend: Backend) -> None:
+    """Before there ever was one, and where there is none."""
+    ledger = backend.gateways.ledger
+    assert ledger.get(KEY, HOUR) is None
+    assert list(ledger.between(KEY, HOUR, HOUR)) == []
+    ledger.put(RECORD, None)
+    assert ledger.get(KEY, HOUR.plus(1)) is None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records)
+def test_a_record_comes_back_as_it_went(backend: Backend, record: HourRecord) -> None:
+    """Every field, whatever is in it."""
+    ledger = backend.gateways.ledger
+    there = ledger.get(record.key, record.hour)
+    etag = ledger.put(record, there.etag if there else None)
+
+    found = ledger.get(record.key, record.hour)
+
+    assert found is not None
+    assert (found.value, found.etag) == (record, etag)
+
+
+def test_an_hour_of_five_thousand_parts_has_a_record(backend: Backend) -> None:
+    """The contract knows no limit to the rows of an hour."""
+    parts = tuple(
+        Part(f"prefix/187520_2020-01-25_17#{number}.json.gz", 10**6 + number, 2**28 + number, md5)
+        for number in range(1, 5001)
+        if (md5 := md5_base64(str(number).encode()))
+    )
+    record = replace(RECORD, status=HourStatus.EXPORTED, parts=parts)
+
+    backend.gateways.ledger.put(record, None)
+
+    assert stored(backend) == record
+
+
+def test_only_who_has_seen_a_record_may_change_it(backend: Backend) -> None:
+    """Everybody else gets a conflict, and has changed nothing."""
+    ledger = backend.gateways.ledger
+    first = ledger.put(RECORD, None)
+    taken = RECORD.take("ours", "schedule", NOW)
+    second = ledger.put(taken, first)
+    assert second != first
+
+    for etag in (None, first):
+        with pytest.raises(Conflict):
+            ledger.put(RECORD.take("theirs", "schedule", NOW), etag)
+    with pytest.raises(Conflict):
+        ledger.put(replace(RECORD, hour=HOUR.plus(1)), second)
+
+    assert stored(backend) == taken
+    assert ledger.get(KEY, HOUR.plus(1)) is None
+
+
+def test_writing_what_is_there_already_is_no_conflict(backend: Backend) -> None:
+    """It may well have been our own write, whose answer got lost."""
+    ledger = backend.gateways.ledger
+    first = ledger.put(RECORD, None)
+    assert ledger.put(RECORD, None) == first
+
+    taken = RECORD.take("ours", "schedule", NOW)
+    second = ledger.put(taken, first)
+    assert ledger.put(taken, first) == second
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_of_many_claimants_one_wins(backend: Backend, *, touched: bool) -> None:
+    """All at once, on an hour that has no record yet and on one that has."""
+    ledger = backend.gateways.ledger
+    etag = ledger.put(RECORD, None) if touched else None
+    start = threading.Barrier(CLAIMANTS)
+    winners: list[str] = []
+    losers: list[str] = []
+
+    def claim(name: str) -> None:
+        start.wait()
+        try:
+            ledger.put(RECORD.take(name, "schedule", NOW), etag)
+        except Conflict:
+            losers.append(name)
+        else:
+            winners.append(name)
+
+    _all_at_once(claim)
+
+    assert (len(winners), len(losers)) == (1, CLAIMANTS - 1)
+    assert stored(backend).claim == Claim(winners[0], NOW + timedelta(seconds=90))
+
+
+def _all_at_once(call: Callable[[str], None]) -> None:
+    threads = [threading.Thread(target=call, args=[f"worker {number}"]) for number in range(CLAIMANTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_range_has_both_its_ends_and_nobody_elses_hours(backend: Backend) -> None:
+    """Oldest first, across days; other streams and other destinations are not in it."""
+    ledger = backend.gateways.ledger
+    hours = [HOUR.plus(number) for number in range(-2, 12)]
+    for hour in reversed(hours):
+        ledger.put(replace(RECORD, hour=hour), None)
+    for other in (
+        StreamKey("acme", Stream(DataType.EVENTS, 18752)),
+        StreamKey("acme", Stream(DataType.MERGED_IDS, 187520)),
+        StreamKey("acme-2", KEY.stream),
+    ):
+        ledger.put(HourRecord(other, HOUR), None)
+
+    found = list(ledger.between(KEY, hours[1], hours[-2]))
+
+    assert [record.hour for record in found] == hours[1:-1]
+    assert {record.key for record in found} == {KEY}
+    assert list(ledger.between(KEY, hours[3], hours[2])) == []
+
+
+def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
+    """And leave out the rest, however much it is."""
+    ledger = backend.gateways.ledger
+    running = replace(RECORD, attempts=7, parts=(Part("a", 1, 1, "x"),)).take("ours", "schedule", NOW)
+    failed = replace(running, hour=HOUR.plus(1)).failed(Fault("code", "message", "fix"), NOW)
+    done = replace(running, hour=HOUR.plus(2)).finished(NOW)
+    for record in (running, failed, done):
+        ledger.put(record, None)
+
+    states = list(ledger.states(KEY, HOUR, HOUR.plus(9)))
+
+    assert states == [
+        HourRecord(KEY, HOUR, HourStatus.RUNNING, claim=running.claim),
+        HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, retry_at=failed.retry_at),
+        HourRecord(KEY, HOUR.plus(2), HourStatus.EXPORTED),
+    ]
+    later = NOW + timedelta(days=1)
+    assert [state.due(later) for state in states] == [True, True, False]
+
+
+def test_ranges_are_read_lazily(backend: Backend) -> None:
+    """Who looks at the first hours of years does not read the years."""
+    ledger = backend.gateways.ledger
+    ledger.put(RECORD, None)
+
+    assert isinstance(ledger.between(KEY, HOUR, HOUR), GeneratorType)
+    assert isinstance(ledger.states(KEY, HOUR, HOUR), GeneratorType)

@@ -1,0 +1,39 @@
+"""The schedule, and the queue that it fills."""
+
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourTask, Progress
+from exporter.domain.streams import DataType, Stream, StreamKey
+from tests.contract.backends import HOUR, KEY, Backend
+
+MERGED_IDS = StreamKey("acme", Stream(DataType.MERGED_IDS, 189524))
+
+
+def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
+    """The latest word counts, whatever was there."""
+    schedule = backend.gateways.schedule
+    assert schedule.all() == {}
+    assert schedule.get(KEY) is None
+
+    schedule.put(Progress(KEY, HOUR, HOUR))
+    schedule.put(Progress(MERGED_IDS, HOUR, HOUR.plus(3)))
+    schedule.put(Progress(KEY, HOUR, HOUR.plus(9)))
+
+    assert schedule.get(KEY) == Progress(KEY, HOUR, HOUR.plus(9))
+    assert schedule.all() == {
+        KEY: Progress(KEY, HOUR, HOUR.plus(9)),
+        MERGED_IDS: Progress(MERGED_IDS, HOUR, HOUR.plus(3)),
+    }
+
+
+def test_tasks_are_queued_in_their_order(backend: Backend) -> None:
+    """And say what they are for when they come out."""
+    hours = backend.gateways.hours
+    assert hours.waiting() == 0
+    tasks = [HourTask(KEY, HOUR), HourTask(MERGED_IDS, Hour.parse("2020-01-31T23"), "backfill:7")]
+
+    hours.send(iter(tasks))
+    hours.send([])
+
+    assert hours.waiting() == 2
+    assert backend.sent() == tasks
+    assert hours.waiting() == 0
