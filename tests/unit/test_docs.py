@@ -1,0 +1,175 @@
+"""The documents say what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.actions.list_hours import StreamState
+from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.ledger import HourRecord
+from exporter.domain.marker import Marker
+from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
+from exporter.pipeline.lines import LINE_BYTES_MAX
+from exporter.pipeline.repair import NESTING_MAX
+from exporter.pipeline.rows import rejected_line
+from exporter.settings import Settings
+from exporter.triggers.destination_model import parse_draft
+from exporter.triggers.views import destination_view, hour_view
+from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+# A page of a decision record, in lines.
+PAGE = 60
+
+
+def text(name: str) -> str:
+    """Return a document."""
+    return (PROJECT / name).read_text()
+
+
+def table(document: str, header: str) -> list[list[str]]:
+    """Return the cells of the table that has this header."""
+    _, _, rest = document.partition(f"{header}\n")
+    assert rest, f"no table {header}"
+    lines = rest.splitlines()[1:]
+    rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), None)]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def examples(document: str) -> list[dict[str, object]]:
+    """Return the JSON examples of a document."""
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """Within the project, that is."""
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_the_commands_of_the_readme_are_there() -> None:
+    """What it says to type can be typed; and it opens with the two that matter."""
+    readme = text("README.md")
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", readme.replace("and make", "")))
+
+    assert named <= targets
+    assert re.findall(r"^make (\S+)", readme, re.MULTILINE)[:2] == ["run", "test"]
+
+
+def test_the_folders_of_the_readme_are_there() -> None:
+    """The map of the code leads to code."""
+    for path in re.findall(
+        r"^((?:function_app|exporter|infra|tests)\S*) {2,}", text("README.md"), re.MULTILINE
+    ):
+        assert (PROJECT / path).exists(), path
+
+
+def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
+    """Method and path, as the triggers register them."""
+    code = "".join(path.read_text() for path in (PROJECT / "exporter/triggers").glob("*.py"))
+    registered = {
+        f"{method} /{path}"
+        for path, method in re.findall(r'\.route\(\s*"([^"]+)", methods=\["(\w+)"\]', code)
+    }
+
+    assert {
+        cells[0].strip("`") for cells in table(text("docs/api.md"), "| Route | What it does |")
+    } == registered
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """And none that is not read."""
+    rows = table(text("docs/settings.md"), "| Setting | Default | What it is |")
+    code = text("exporter/settings.py")
+    read = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', code)) | {
+        "AzureWebJobsStorage",
+        "AzureWebJobsStorage__accountName",
+    }
+    defaults = {cells[0].strip("`"): cells[1].strip("`") for cells in rows}
+    settings = Settings.from_environ(
+        {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "SECRETS_KEY": "A" * 43 + "="}
+    )
+
+    assert set(defaults) == read
+    assert {name: default for name, default in defaults.items() if default != "none"} == {
+        "LANDING_CONTAINER": settings.landing_container,
+        "EXPORT_SCHEDULE": settings.export_schedule,
+        "SETTLE_MINUTES": str(int(settings.settle.total_seconds() // 60)),
+        "DESTINATION_HOSTS": "Azure's blob hosts",
+        "ENTRA_AUTHORITY": settings.entra_authority,
+    }
+
+
+@pytest.mark.parametrize(("number", "fields"), [(0, EVENT_FIELDS), (1, MERGED_ID_FIELDS)])
+def test_the_tables_of_keys_are_those_of_the_records(number: int, fields: tuple[Field, ...]) -> None:
+    """Key by key, with its kind, in the order of writing."""
+    documents = text("docs/files.md").split("| Key | Kind | |\n")
+    rows = table("| Key | Kind | |\n" + documents[number + 1], "| Key | Kind | |")
+
+    assert [(cells[0].strip("`"), cells[1], cells[2] == "required") for cells in rows] == [
+        (field.name, re.sub("^an? ", "", field.kind), field.required) for field in fields
+    ]
+
+
+def test_every_reason_of_a_rejection_is_documented_with_its_limits() -> None:
+    """Readers of rejected rows select on it."""
+    rows = table(text("docs/files.md"), "| `reason` | Why |")
+    why = {cells[0].strip("`"): cells[1] for cells in rows}
+
+    assert list(why) == [reason.value for reason in Reason]
+    assert f"{NESTING_MAX} levels" in why["too_deep"]
+    assert f"{LINE_BYTES_MAX // 1024 // 1024} MiB" in why["too_long"]
+
+
+def test_the_names_in_the_documents_are_those_that_are_written() -> None:
+    """Part, merged ids and marker in every layout."""
+    rows = table(text("docs/files.md"), "| Layout | Events | Merged ids | Marker |")
+    hour = HOUR.parse("2020-01-25T17")
+    options = [{}, {"style": NameStyle.SAFE}, {"layout": PathLayout.BY_PROJECT}]
+
+    for cells, option in zip(rows, options, strict=True):
+        events, merged = (Naming(key.stream, **option) for key in (EVENTS, MERGED_IDS))  # type: ignore[arg-type]  # one each
+        expected = [events.part(hour, 1), merged.part(hour, 1), events.marker(hour)]
+        written = [cell.strip("`") for cell in cells[1:]]
+        assert [name if name != "the same" else None for name in written] == [
+            name if cell != "the same" else None for name, cell in zip(expected, written, strict=True)
+        ]
+
+
+def test_the_examples_have_the_shape_of_the_real_thing() -> None:
+    """A destination that may be put as it stands, an hour as it is answered, a marker, a rejected row."""
+    destination, hour = examples(text("docs/api.md"))
+    secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  a made-up one
+    credentials = {"type": "connection_string", "connection_string": secret}
+    draft = parse_draft("acme", destination | {"credentials": credentials}, AllowedHosts())
+    marker, rejected = examples(text("docs/files.md"))
+
+    assert draft.name == destination["name"]
+    assert hour.keys() == hour_view(HourRecord(EVENTS, HOUR)).keys()
+    shown = destination_view(ACME, [StreamState(key, None, 0, None) for key in ACME.streams])
+    assert destination.keys() <= shown.keys()
+    assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
+    row = RejectedRow("a", 1, Rejection(Reason.NOT_JSON, "why"), b"x", 1)
+    assert list(rejected) == list(json.loads(rejected_line(row)))
+
+
+def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:
+    """So that people read them."""
+    records = sorted((PROJECT / "docs/decisions").glob("*.md"))
+
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    assert all(len(path.read_text().splitlines()) <= PAGE for path in records)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_document_speaks_of_what_is_not_there(document: Path) -> None:
+    """Files that are named in code style exist."""
+    for name in re.findall(r"`((?:exporter|infra|tests|docs)/[\w./-]+)`", document.read_text()):
+        assert (PROJECT / name).exists(), name
