@@ -1,6 +1,7 @@
 """Which storage hosts a destination may name: the guard against being sent to somebody else's network."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ AZURE_BLOB_HOSTS = (
     "*.blob.core.usgovcloudapi.net",
     "*.blob.core.chinacloudapi.cn",
 )
+# A name or an IPv4 address; an IPv6 address, which has brackets in a URL and in the setting only.
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:]*:[0-9a-f:.]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,14 @@ class AllowedHosts:
             host, _ = parts.hostname, parts.port
         except ValueError:
             return "is not a URL"
-        if not host or parts.username or parts.password or parts.query or parts.fragment:
+        # Parsers of URLs disagree about odd characters: what this one takes for the host's name, the one that
+        # connects may take for something behind it. So hosts are plain names, and URLs hold no mark of these.
+        if (
+            not host
+            or not _HOST.fullmatch(host)
+            or not url.isprintable()
+            or any(mark in url for mark in "@?#\\ ")
+        ):
             return (
                 "must look like https://ACCOUNT.blob.core.windows.net, without a query, fragment or password"
             )
@@ -41,7 +51,7 @@ class AllowedHosts:
     def _allow(self, host: str) -> bool:
         host = host.lower().rstrip(".")
         return any(
-            host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+            host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern.strip("[]")
             for pattern in self.patterns
         )
 
