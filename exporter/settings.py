@@ -21,6 +21,7 @@ ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+_MINUTES = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class _Reader:
 
     def settle(self) -> timedelta:
         text = self._get("SETTLE_MINUTES", "10")
-        if not text.isascii() or not text.isdigit() or int(text) > SETTLE_MINUTES_MAX:
+        if not _MINUTES.fullmatch(text) or int(text) > SETTLE_MINUTES_MAX:
             self._wrong("SETTLE_MINUTES", f"must be a whole number from 0 to {SETTLE_MINUTES_MAX}")
             return timedelta()
         return timedelta(minutes=int(text))
@@ -144,6 +145,8 @@ class _Reader:
         name = "DESTINATION_HOSTS"
         texts = self._get(name, ",".join(AZURE_BLOB_HOSTS)).lower().split(",")
         hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
+        if not hosts:
+            self._wrong(name, "names no host: leave it out for Azure's own")
         for host in hosts:
             if not _HOST.fullmatch(host):
                 self._wrong(

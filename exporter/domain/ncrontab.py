@@ -10,7 +10,7 @@ _FIELDS = (
     ("month", 1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
     ("day of week", 0, 6, "sun mon tue wed thu fri sat"),
 )
-_ITEM = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\d*))?", re.ASCII)
+_ITEM = re.compile(r"(?:\*|(?P<first>\w{1,9})(?:-(?P<last>\w{1,9}))?)(?:/(?P<step>[1-9]\d*))?", re.ASCII)
 
 
 def objection(expression: str) -> str | None:

@@ -1,0 +1,241 @@
+import base64
+from datetime import timedelta
+
+import pytest
+
+from exporter.domain.errors import NotConfigured
+from exporter.settings import Settings, schedule_of_timer
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER_KEY = base64.b64encode(b"\xff" * 32).decode()
+ACCOUNT_KEY = "c2VjcmV0LW9mLXRoZS1hY2NvdW50"
+STORAGE = f"DefaultEndpointsProtocol=https;AccountName=ours;AccountKey={ACCOUNT_KEY}"
+
+
+def settings(**environ: str) -> Settings:
+    """Read settings: the two that must be there, and some others."""
+    return Settings.from_environ({"AzureWebJobsStorage": STORAGE, "SECRETS_KEY": KEY} | environ)
+
+
+def problems(**environ: str) -> dict[str, str]:
+    """Return what is wrong with settings, by their names."""
+    with pytest.raises(NotConfigured) as refused:
+        settings(**environ)
+    return {problem.field: problem.message for problem in refused.value.problems}
+
+
+def test_only_storage_and_key_must_be_set() -> None:
+    """Everything else has the default that the contract names."""
+    read = settings()
+
+    assert read.own_storage.connection_string == STORAGE
+    assert read.own_storage.account_name is None
+    assert read.secrets_keys == (bytes(range(32)),)
+    assert read.landing_container == "landing"
+    assert read.export_schedule == "0 */5 * * * *"
+    assert read.settle == timedelta(minutes=10)
+    assert read.destination_hosts.objection("https://acme.blob.core.windows.net") is None
+    assert read.entra_authority == "https://login.microsoftonline.com"
+
+
+def test_every_setting_can_be_set() -> None:
+    """Spaces around a value do not matter, nor the case of hosts, nor a slash behind the authority."""
+    read = settings(
+        LANDING_CONTAINER=" raw-data ",
+        EXPORT_SCHEDULE="0 0 * * * *",
+        SETTLE_MINUTES="0",
+        DESTINATION_HOSTS=" Storage.Example , *.blob.core.windows.net., ",
+        ENTRA_AUTHORITY="https://login.microsoftonline.us/",
+    )
+
+    assert read.landing_container == "raw-data"
+    assert read.export_schedule == "0 0 * * * *"
+    assert read.settle == timedelta()
+    assert read.destination_hosts.patterns == ("storage.example", "*.blob.core.windows.net")
+    assert read.entra_authority == "https://login.microsoftonline.us"
+
+
+def test_a_setting_that_is_empty_counts_as_missing() -> None:
+    """Templates leave empty strings behind."""
+    assert settings(LANDING_CONTAINER="", SETTLE_MINUTES=" ", DESTINATION_HOSTS="") == settings()
+    assert problems(SECRETS_KEY=" ") == problems(SECRETS_KEY="")
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    """One look at the health check is enough to correct everything."""
+    wrong = problems(
+        AzureWebJobsStorage="",
+        SECRETS_KEY="short",
+        LANDING_CONTAINER="Landing",
+        EXPORT_SCHEDULE="*/5 * * * *",
+        SETTLE_MINUTES="1441",
+        DESTINATION_HOSTS="https://acme.blob.core.windows.net",
+        ENTRA_AUTHORITY="http://login.microsoftonline.com",
+    )
+
+    assert list(wrong) == [
+        "AzureWebJobsStorage",
+        "SECRETS_KEY",
+        "LANDING_CONTAINER",
+        "EXPORT_SCHEDULE",
+        "SETTLE_MINUTES",
+        "DESTINATION_HOSTS",
+        "ENTRA_AUTHORITY",
+    ]
+
+
+def test_nothing_set_names_what_must_be() -> None:
+    """The message of the error, which goes into the log, names each."""
+    with pytest.raises(NotConfigured, match=r"AzureWebJobsStorage: is missing.*; SECRETS_KEY: is missing"):
+        Settings.from_environ({})
+
+
+def test_secrets_are_not_in_what_is_printed() -> None:
+    """Settings end up in logs and tracebacks."""
+    printed = repr(settings(SECRETS_KEY=f"{KEY},{OTHER_KEY}"))
+
+    assert ACCOUNT_KEY not in printed
+    assert KEY not in printed
+    assert repr(bytes(range(32))) not in printed
+
+
+def test_a_wrong_secret_is_not_repeated() -> None:
+    """Half a key is still half a secret."""
+    wrong = str(problems(AzureWebJobsStorage=f"AccountKey={ACCOUNT_KEY}", SECRETS_KEY=KEY[:-8]))
+
+    assert ACCOUNT_KEY not in wrong
+    assert KEY[:-8] not in wrong
+
+
+@pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "UseDevelopmentStorage=true;", STORAGE])
+def test_own_storage_may_be_named_by_a_connection_string(text: str) -> None:
+    """Also by the emulator's short form."""
+    assert settings(AzureWebJobsStorage=text).own_storage.connection_string == text
+
+
+@pytest.mark.parametrize("text", ["ours", "UseDevelopmentStorage=false", f"AccountKey={ACCOUNT_KEY}"])
+def test_a_connection_string_without_an_account_is_refused(text: str) -> None:
+    """It would fail at the first tick otherwise, and nobody would look for it there."""
+    assert "AzureWebJobsStorage" in problems(AzureWebJobsStorage=text)
+
+
+def test_own_storage_may_be_named_by_its_account() -> None:
+    """Then the app's identity signs in, and no connection string is needed."""
+    environ = {"AzureWebJobsStorage__accountName": "ourstorage1", "SECRETS_KEY": KEY}
+    storage = Settings.from_environ(environ).own_storage
+
+    assert (storage.account_name, storage.connection_string) == ("ourstorage1", None)
+
+
+@pytest.mark.parametrize("account", ["ab", "a" * 25, "Our-Storage", "ours.blob.core.windows.net"])
+def test_a_wrong_account_name_is_told_under_the_name_of_its_setting(account: str) -> None:
+    """3 to 24 of a-z and 0-9."""
+    assert list(problems(AzureWebJobsStorage__accountName=account)) == ["AzureWebJobsStorage__accountName"]
+
+
+def test_several_keys_keep_their_order() -> None:
+    """The first encrypts, all decrypt; spaces, line breaks and a last comma do not matter."""
+    assert settings(SECRETS_KEY=f"{OTHER_KEY},\n {KEY},").secrets_keys == (b"\xff" * 32, bytes(range(32)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not base64!",
+        "A" * 43,
+        base64.b64encode(bytes(31)).decode(),
+        base64.b64encode(bytes(33)).decode(),
+        bytes(32).hex(),
+        base64.urlsafe_b64encode(b"\xff" * 32).decode(),
+        f"{KEY} {KEY}",
+        "\N{SNOWMAN}" * 44,
+    ],
+)
+def test_a_key_is_32_bytes_in_base64(text: str) -> None:
+    """No other length, no other alphabet, no padding left out; one wrong key of several is enough."""
+    assert "32 bytes in base64" in problems(SECRETS_KEY=text)["SECRETS_KEY"]
+    assert "32 bytes in base64" in problems(SECRETS_KEY=f"{KEY},{text}")["SECRETS_KEY"]
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 64, "Raw", "raw_data", "-raw", "raw-", "raw--data", "$logs"])
+def test_the_landing_container_must_have_a_name_that_azure_takes(name: str) -> None:
+    """3 to 63 of a-z, 0-9 and single hyphens."""
+    assert "LANDING_CONTAINER" in problems(LANDING_CONTAINER=name)
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 63, "0-9", "raw-data-1"])
+def test_the_landing_container_may_have_any_such_name(name: str) -> None:
+    """From the shortest to the longest."""
+    assert settings(LANDING_CONTAINER=name).landing_container == name
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 10, 1439, 1440])
+def test_hours_may_settle_for_up_to_a_day(minutes: int) -> None:
+    """Both ends included."""
+    assert settings(SETTLE_MINUTES=str(minutes)).settle == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["-1", "1441", "10.5", "ten", "1e2", "1_0", "٣", "0x10", "9" * 5000])
+def test_settling_is_a_whole_number_of_minutes(text: str) -> None:
+    """A number too long to be read is told like any other wrong one."""
+    assert problems(SETTLE_MINUTES=text) == {"SETTLE_MINUTES": "must be a whole number from 0 to 1440"}
+
+
+@pytest.mark.parametrize("hosts", ["127.0.0.1,localhost,azurite", "[::1]", "*.internal.example", "a"])
+def test_hosts_may_be_names_addresses_and_wildcards(hosts: str) -> None:
+    """The local stack adds its own."""
+    assert settings(DESTINATION_HOSTS=hosts).destination_hosts.patterns == tuple(hosts.split(","))
+
+
+def test_an_ipv6_address_that_is_set_is_allowed() -> None:
+    """It is written with brackets in the setting, as it is in a URL."""
+    assert settings(DESTINATION_HOSTS="[::1]").destination_hosts.objection("http://[::1]:10000/a") is None
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "*.*.net", "a.*.net", "https://a", "a:443", "a/b", "a b", "::1", "-a", "a_b", ".a"]
+)
+def test_a_wrong_host_is_named(host: str) -> None:
+    """A name with a scheme, a port or a path is none, and a wildcard stands at the beginning."""
+    assert f"wrong host: {host};" in problems(DESTINATION_HOSTS=f"a,{host}")["DESTINATION_HOSTS"]
+
+
+def test_every_wrong_host_is_named() -> None:
+    """Not only the first."""
+    with pytest.raises(NotConfigured, match=r"wrong host: a:1;.*wrong host: b:2;"):
+        settings(DESTINATION_HOSTS="a:1,localhost,b:2")
+
+
+def test_a_list_without_a_single_host_is_wrong() -> None:
+    """It would refuse every destination."""
+    assert "names no host" in problems(DESTINATION_HOSTS=" , ")["DESTINATION_HOSTS"]
+
+
+@pytest.mark.parametrize(
+    "url", ["login.microsoftonline.com", "http://login", "https://", "https://[::1", "x"]
+)
+def test_the_authority_is_an_https_url(url: str) -> None:
+    """Secrets are sent there."""
+    assert "https URL" in problems(ENTRA_AUTHORITY=url)["ENTRA_AUTHORITY"]
+
+
+def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:
+    """Whatever else is missing."""
+    assert schedule_of_timer({"EXPORT_SCHEDULE": "0 0 * * * *"}) == "0 0 * * * *"
+    assert schedule_of_timer({}) == "0 */5 * * * *"
+
+
+@pytest.mark.parametrize("schedule", ["every hour", "0 0 25 * * *", f"0 {'1' * 5000} * * * *"])
+def test_the_timer_ticks_on_the_default_while_the_schedule_is_wrong(schedule: str) -> None:
+    """The app must start, so that its health check can name the setting."""
+    assert schedule_of_timer({"EXPORT_SCHEDULE": schedule}) == "0 */5 * * * *"
+    assert "EXPORT_SCHEDULE" in problems(EXPORT_SCHEDULE=schedule)
+
+
+def test_without_a_mapping_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the app itself does."""
+    monkeypatch.setenv("AzureWebJobsStorage", "UseDevelopmentStorage=true")
+    monkeypatch.setenv("SECRETS_KEY", KEY)
+    monkeypatch.setenv("LANDING_CONTAINER", "elsewhere")
+
+    assert Settings.from_environ().landing_container == "elsewhere"
