@@ -3,9 +3,10 @@
 import hashlib
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from exporter.actions.export_hour import Outcome, export_hour
+from exporter.actions.export_hour import Outcome, Worker, export_hour
+from exporter.actions.ports import Clock
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -20,6 +21,7 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.fakes import World
 
 HOUR = Hour.parse("2026-01-31T12")
+SETTLE = timedelta(minutes=10)
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 EVENTS = StreamKey("acme", Stream(DataType.EVENTS, 187520))
 MERGED_IDS = StreamKey("acme", Stream(DataType.MERGED_IDS, 189524))
@@ -85,9 +87,12 @@ def acme(**changes: object) -> Destination:
 
 def attempt(world: World, now: datetime = NOW, claim_id: str = "first", task: HourTask = TASK) -> Outcome:
     """Export an hour as a worker would at that time, with no time passing while it does."""
-    return export_hour(
-        task, world.gateways, clock=lambda: now, claim_id=claim_id, beat=lambda _renew: nullcontext()
-    )
+    return export_hour(task, world.gateways, a_worker(lambda: now, claim_id))
+
+
+def a_worker(clock: Clock, claim_id: str) -> Worker:
+    """Return a worker that does not renew its lease."""
+    return Worker(clock=clock, claim_id=claim_id, beat=lambda _renew: nullcontext(), settle=SETTLE)
 
 
 def backfill(key: StreamKey = EVENTS, hour: Hour = HOUR) -> HourTask:

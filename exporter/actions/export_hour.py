@@ -13,6 +13,8 @@ attempt that finds the marker knows the counts as well.
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from exporter.actions.hold import Beat, Held, claim
@@ -21,6 +23,7 @@ from exporter.actions.ports import Clock, Container, Gateways, Landing
 from exporter.actions.stage import RejectedWriter, StagedPart, Stager
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.hours import last_closed_hour
 from exporter.domain.ledger import SCHEDULE, HourTask, RowCounts
 from exporter.domain.marker import Marker
 from exporter.domain.names import Naming
@@ -44,7 +47,20 @@ class Outcome(StrEnum):
     NOT_WANTED = "not wanted"
 
 
-def export_hour(task: HourTask, gateways: Gateways, *, clock: Clock, claim_id: str, beat: Beat) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Who works: its clock, what renews its lease, how long after its end an hour is closed.
+
+    ``claim_id`` is unique to this attempt.
+    """
+
+    clock: Clock
+    claim_id: str
+    beat: Beat
+    settle: timedelta
+
+
+def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     """Export the hour if it is due.
 
     A customer's fault is recorded with the hour, which is then tried again after a back-off. ``Conflict``
@@ -54,13 +70,17 @@ def export_hour(task: HourTask, gateways: Gateways, *, clock: Clock, claim_id: s
     destination = _wanted(task, gateways)
     if destination is None:
         return Outcome.NOT_WANTED
-    found = gateways.ledger.get(task.key, task.hour)
-    if found and found.value.claimed(clock()):
-        raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
-    if found and not found.value.due(clock()):
+    now = worker.clock()
+    if task.hour > last_closed_hour(now, worker.settle):
+        # Some of it has not landed yet; to export it now would be to lose that.
         return Outcome.NOT_DUE
-    held = claim(gateways.ledger, found, task, claim_id, clock)
-    with beat(held.renew):
+    found = gateways.ledger.get(task.key, task.hour)
+    if found and found.value.claimed(now):
+        raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
+    if found and not found.value.due(now):
+        return Outcome.NOT_DUE
+    held = claim(gateways.ledger, found, task, worker.claim_id, worker.clock)
+    with worker.beat(held.renew):
         try:
             return _export(task, destination, held, gateways)
         except DestinationFault as error:
@@ -71,7 +91,7 @@ def export_hour(task: HourTask, gateways: Gateways, *, clock: Clock, claim_id: s
             held.release()
             raise
         except Exception:
-            held.fail(_unexpected(claim_id))
+            held.fail(_unexpected(worker.claim_id))
             raise
 
 

@@ -31,24 +31,35 @@ def plan_owed_hours(gateways: Gateways, *, now: datetime, settle: timedelta) -> 
 
     Nothing depends on an earlier tick having happened, and to queue an hour twice does no harm. What is read
     grows with the streams that owe something, not with how much was ever exported.
+
+    Trouble with one stream does not keep the others waiting: it is raised when they are queued.
     """
     last = last_closed_hour(now, settle)
     progress = gateways.schedule.all()
     keys = [
         (destination, key) for destination in gateways.destinations.active() for key in destination.streams
     ]
-    due = []
+    due: list[list[HourTask]] = []
+    troubles: list[Exception] = []
     for destination, key in keys:
-        known = progress.get(key) or first_progress(destination, key, gateways.landing)
-        if known is None or (key in progress and known.next > last):
+        known = progress.get(key)
+        if known is not None and known.next > last:
             continue
-        advanced, hours = _due(gateways, known, last, now)
-        if advanced != progress.get(key):
-            gateways.schedule.put(advanced)
-        due.append([HourTask(key, hour) for hour in hours])
+        try:
+            known = known or first_progress(destination, key, gateways.landing)
+            if known is not None:
+                advanced, hours = _due(gateways, known, last, now)
+                if advanced != progress.get(key):
+                    gateways.schedule.put(advanced)
+                due.append([HourTask(key, hour) for hour in hours])
+        except Exception as trouble:  # noqa: BLE001  raised below
+            trouble.add_note(f"while planning {key}")
+            troubles.append(trouble)
     room = max(0, WAITING_MAX - gateways.hours.waiting()) if any(due) else 0
     chosen = list(islice(_in_turn(due), room))
     gateways.hours.send(chosen)
+    if troubles:
+        raise ExceptionGroup(f"{len(troubles)} of {len(keys)} streams could not be planned", troubles)
     return Tick(len(keys), sum(map(len, due)), len(chosen))
 
 

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.actions.edit_destination import activate, find_destination, put_destination
-from exporter.actions.list_hours import stream_state
+from exporter.actions.list_hours import View, stream_state
 from exporter.domain.destination import Destination
 from exporter.domain.stored import Versioned
 from exporter.triggers.answers import answer, answering, json_body, problem
@@ -60,6 +60,6 @@ def _shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) ->
 
 def _view(destination: Destination) -> Json:
     app = wiring.app()
-    now, settle = wiring.now(), app.settings.settle
-    states = [stream_state(app.gateways, key, now=now, settle=settle) for key in destination.streams]
+    view = View(wiring.now(), app.settings.settle)
+    states = [stream_state(app.gateways, key, view) for key in destination.streams]
     return destination_view(destination, states)

@@ -24,10 +24,11 @@ def export_hour(message: func.QueueMessage) -> None:
     """
     task = parse(message.get_body())
     app, claim_id = wiring.app(), wiring.new_id()
+    worker = action.Worker(
+        clock=wiring.now, claim_id=claim_id, beat=in_background(), settle=app.settings.settle
+    )
     try:
-        outcome = action.export_hour(
-            task, app.gateways, clock=wiring.now, claim_id=claim_id, beat=in_background()
-        )
+        outcome = action.export_hour(task, app.gateways, worker)
     except Conflict as conflict:
         _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
     else:

@@ -4,7 +4,7 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.actions.edit_destination import find_destination
-from exporter.actions.list_hours import list_hours
+from exporter.actions.list_hours import View, list_hours
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hours import Hour, count_between, last_closed_hour
 from exporter.domain.streams import DataType
@@ -24,10 +24,10 @@ blueprint = func.Blueprint()
 def hours(req: func.HttpRequest) -> func.HttpResponse:
     """Answer the ledger of a destination; without ``from`` and ``to``, the last 24 closed hours."""
     app = wiring.app()
-    last_closed = last_closed_hour(wiring.now(), app.settings.settle)
+    view = View(wiring.now(), app.settings.settle)
     problems: list[Problem] = []
     data_type = _data_type(req, problems)
-    last = _hour(req, "to", last_closed, problems)
+    last = _hour(req, "to", last_closed_hour(view.now, view.settle), problems)
     first = _hour(req, "from", last.plus(1 - HOURS_DEFAULT), problems)
     if not problems and first > last:
         problems.append(Problem("from", "must not be after to"))
@@ -42,7 +42,7 @@ def hours(req: func.HttpRequest) -> func.HttpResponse:
         record
         for key in destination.streams
         if data_type in {None, key.stream.data_type}
-        for record in list_hours(app.gateways, destination, key, (first, last), last_closed=last_closed)
+        for record in list_hours(app.gateways, destination, key, (first, last), view=view)
     ]
     return answer(
         {"hours": [hour_view(record) for record in sorted(records, key=lambda record: record.hour)]}

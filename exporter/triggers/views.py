@@ -24,7 +24,6 @@ def hour_view(record: HourRecord) -> Json:
     """Return an hour of the ledger. Rows and parts are told of hours that are done, and of no others."""
     rows = record.rows if record.done else RowCounts()
     parts = record.parts if record.done else ()
-    # A running hour whose worker died stays "running" until the next attempt takes it over.
     error = record.error if record.status in {HourStatus.FAILED, HourStatus.OWED} else None
     return {
         "hour": record.hour.key,

@@ -6,17 +6,17 @@ from datetime import timedelta
 import pytest
 
 from exporter.actions.edit_destination import Draft, activate, find_destination, put_destination
-from exporter.actions.list_hours import list_hours, stream_state
+from exporter.actions.list_hours import View, list_hours, stream_state
 from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord
+from exporter.domain.ledger import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
 from tests.fakes import World
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, a_merge, a_world, acme, attempt
 
-SETTLE = timedelta(minutes=10)
+VIEW = View(NOW, timedelta(minutes=10))
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
 DRAFT = Draft(
     id="acme",
@@ -170,7 +170,7 @@ def test_a_destination_that_is_not_there_is_not_found() -> None:
 
 def listed(world: World, first: Hour, last: Hour, key: StreamKey = EVENTS) -> dict[str, str]:
     """Return hours and their status, as the API lists them."""
-    hours = list_hours(world.gateways, ACME, key, (first, last), last_closed=HOUR)
+    hours = list_hours(world.gateways, ACME, key, (first, last), view=VIEW)
     return {record.hour.key: record.status.value for record in hours}
 
 
@@ -200,8 +200,8 @@ def test_a_draft_owes_nothing() -> None:
     world = a_world()
     draft = replace(ACME, status=Status.DRAFT, activated_at=None)
 
-    assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), last_closed=HOUR)) == []
-    assert stream_state(world.gateways, EVENTS, now=NOW, settle=SETTLE).owed == 0
+    assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), view=VIEW)) == []
+    assert stream_state(world.gateways, EVENTS, VIEW).owed == 0
 
 
 def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
@@ -216,6 +216,15 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
     failed = HourRecord(EVENTS, midnight.plus(4)).take("c", "schedule", NOW).failed(REFUSED, NOW)
     world.ledger.put(failed, None)
 
-    state = stream_state(world.gateways, EVENTS, now=NOW, settle=SETTLE)
+    state = stream_state(world.gateways, EVENTS, VIEW)
 
     assert (state.last_exported, state.owed, state.failed) == (midnight.plus(2), 10, failed)
+
+
+def test_an_hour_whose_worker_died_is_shown_as_owed() -> None:
+    """It is: the next tick asks for it again."""
+    world = a_world()
+    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW - LEASE), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR.plus(-1)).take("alive", "schedule", NOW), None)
+
+    assert listed(world, HOUR.plus(-1), HOUR) == {HOUR.plus(-1).key: "running", HOUR.key: "owed"}

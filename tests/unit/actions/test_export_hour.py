@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,9 +19,11 @@ from tests.worlds import (
     HOUR,
     MERGED_IDS,
     NOW,
+    SETTLE,
     TASK,
     a_bulky_event,
     a_merge,
+    a_worker,
     a_world,
     acme,
     an_event,
@@ -329,7 +330,7 @@ def test_a_worker_that_was_thought_dead_and_wakes_up_changes_nothing() -> None:
     sleepy = replace(world.gateways, landing=SleepsInTheMiddle())
 
     with pytest.raises(Conflict):
-        export_hour(TASK, sleepy, clock=lambda: now[0], claim_id="zombie", beat=lambda _: nullcontext())
+        export_hour(TASK, sleepy, a_worker(lambda: now[0], "zombie"))
 
     assert the_container(world) == after
     assert uuids(world) == [an_event(number)["uuid"] for number in (0, 1, 2, 8)]
@@ -346,3 +347,15 @@ def test_a_passing_failure_is_raised_and_the_hour_is_free_at_once() -> None:
 
     assert attempt(world, claim_id="second") is Outcome.EXPORTED
     assert the_record(world).attempts == 2
+
+
+def test_an_hour_that_is_not_closed_yet_is_not_exported_whoever_asks() -> None:
+    """Some of it has still to land."""
+    world = a_landed_world()
+    early = HOUR.end + SETTLE - timedelta(microseconds=1)
+
+    assert attempt(world, early) is Outcome.NOT_DUE
+    assert attempt(world, early, task=backfill()) is Outcome.NOT_DUE
+
+    assert world.writes.log == []
+    assert attempt(world, HOUR.end + SETTLE) is Outcome.EXPORTED

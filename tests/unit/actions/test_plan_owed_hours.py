@@ -12,9 +12,8 @@ from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import BACK_OFF_FIRST, LEASE, HourRecord, HourTask, Progress
 from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW, a_merge, a_world, acme, attempt
+from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, attempt
 
-SETTLE = timedelta(minutes=10)
 EVENTS_ONLY = acme(org_id=None)
 FAULT = Fault("container_not_found", "There is no container raw.", "Make it.")
 
@@ -200,3 +199,25 @@ def test_a_destination_pointed_at_another_project_starts_a_ledger_of_its_own() -
     world.destinations.put(moved, found.etag)
 
     assert keys(tick(world)) == hours_of_today(12)
+
+
+def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
+    """They are queued; then the trouble is raised, with the stream's name."""
+    world = a_world(acme(project_id=5))
+    world.destinations.put(replace(EVENTS_ONLY, id="zeta"), None)
+
+    class Unreadable:
+        """A landing whose listing fails."""
+
+        def earliest_hour(self, stream: object) -> None:
+            raise ZeroDivisionError(stream)
+
+        blobs = read = earliest_hour
+
+    gateways = replace(world.gateways, landing=Unreadable())  # type: ignore[arg-type]  # only asked for the first hour
+
+    with pytest.raises(ExceptionGroup) as raised:
+        plan_owed_hours(gateways, now=NOW, settle=SETTLE)
+
+    assert {task.key.destination_id for task in world.hours.tasks} == {"acme", "zeta"}
+    assert raised.value.exceptions[0].__notes__ == ["while planning acme:merged_ids:189524"]
