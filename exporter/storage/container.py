@@ -19,7 +19,7 @@ from exporter.storage.blocks import (
     quoted,
     same_content,
 )
-from exporter.storage.errors import customer_storage, is_missing, settle
+from exporter.storage.errors import NO_SUCH_BLOB, customer_storage, error_code, settle
 from exporter.storage.faults import Action, Place
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class CustomerContainer:
                 stream = self._client.download_blob(name, decompress=False)
                 return Content(stream.properties.etag, stream.read(SMALL_BYTES_MAX))
             except ResourceNotFoundError as error:
-                if is_missing(error):
+                if error_code(error) != NO_SUCH_BLOB:
                     raise
                 return None
 
@@ -125,5 +125,5 @@ class CustomerContainer:
                 # Of a blob that is gone, services say 404 or that the condition does not hold.
                 settle(delete, lambda: None if blob.exists() else GONE)
             except ResourceNotFoundError as error:
-                if is_missing(error):
+                if error_code(error) != NO_SUCH_BLOB:
                     raise

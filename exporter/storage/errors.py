@@ -48,6 +48,8 @@ _CONDITION_FAILED = frozenset(
     }
 )
 _CONTAINER_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
+# Other 404s say that the container or the account is missing, which is no answer to what we asked.
+NO_SUCH_BLOB = "BlobNotFound"
 # Errors at the connection: in their text stands the URL, and in a URL may stand a shared access signature.
 _CONNECTION = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
 

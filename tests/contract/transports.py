@@ -30,7 +30,7 @@ class LosesAnswers(CountsCalls):
         self.lost = 0
 
     def lose(self, after: Callable[[str, str], bool], times: int = 1) -> None:
-        """Lose the answers to the next requests of which ``after(method, url)`` is true; ``lost`` counts them."""
+        """Lose the next answers to requests of which ``after(method, url)`` is true; ``lost`` counts them."""
         self._after, self._times, self.lost = after, times, 0
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK has it

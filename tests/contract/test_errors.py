@@ -1,0 +1,361 @@
+"""What errors of the services and of the network become: the real SDK, asking servers that answer so."""
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+
+from exporter.actions.ports import Container
+from exporter.domain.destination import Destination
+from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.errors import Conflict, DestinationFault, Transient
+from exporter.domain.ledger import HourRecord
+from exporter.storage.accounts import Account, Patience
+from exporter.storage.blocks import BlockPool
+from exporter.storage.containers import CustomerContainers
+from exporter.storage.landing import LandingContainer
+from exporter.storage.ledger import LedgerTable
+from exporter.storage.queues import ExportQueue
+from tests.contract.backends import CIPHER, HOUR, KEY, a_destination
+from tests.contract.servers import Answer, answering, breaking_off, nobody, saying_nothing
+
+KEY_TEXT = "c2VjcmV0LWFjY291bnQta2V5LXNlY3JldA=="
+SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ"
+ONCE = Patience(connect_seconds=1, read_seconds=1, retries=0, connect_retries=0, first_wait_seconds=0)
+HOSTS = AllowedHosts(("127.0.0.1", "*.invalid"))
+READ, WRITE, DELETE = (
+    f"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{verb}"
+    for verb in ("read", "write", "delete")
+)
+
+
+def by_key(url: str, key: str = KEY_TEXT) -> str:
+    """Return a connection string with an account key, for all services at one address."""
+    services = "".join(f"{name}Endpoint={url}/acme;" for name in ("Blob", "Queue", "Table"))
+    return f"AccountName=acme;AccountKey={key};{services}"
+
+
+def by_signature(url: str) -> str:
+    """Return a connection string with a shared access signature, which goes into every URL."""
+    return f"BlobEndpoint={url}/acme;SharedAccessSignature=sv=2026-01-01&sig={SIGNATURE}"
+
+
+def sealed(connection_string: str) -> Destination:
+    """Return a destination with that connection string."""
+    secret = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")
+    return a_destination("raw", secret)
+
+
+@contextmanager
+def customers(patience: Patience = ONCE) -> Iterator[CustomerContainers]:
+    """Open customers' containers, and close them."""
+    pool = BlockPool()
+    containers = CustomerContainers(CIPHER, HOSTS, pool, patience=patience)
+    try:
+        yield containers
+    finally:
+        pool.close()
+        containers.close()
+
+
+@contextmanager
+def container_at(connection_string: str, patience: Patience = ONCE) -> Iterator[Container]:
+    """Open the container of a customer with that connection string."""
+    with customers(patience) as containers:
+        yield containers.open(sealed(connection_string))
+
+
+def upload(container: Container) -> None:
+    """Upload a block."""
+    with container.upload("part", attempt="first") as blob:
+        blob.stage(b"content")
+        blob.commit(md5="", etag=None)
+
+
+CALLS: dict[str, Callable[[Container], object]] = {
+    "find": lambda container: container.find(""),
+    "read": lambda container: container.read("marker"),
+    "put": lambda container: container.put("marker", b"{}", content_type="text/plain", etag=None),
+    "upload": upload,
+    "delete": lambda container: container.delete("marker", etag='"1"'),
+}
+FAULTS = [
+    ("account_not_found", Answer(404, "ResourceNotFound")),
+    ("container_not_found", Answer(404, "ContainerNotFound")),
+    ("container_being_deleted", Answer(409, "ContainerBeingDeleted")),
+    ("secret_wrong", Answer(403, "AuthenticationFailed", "Server failed to authenticate the request.")),
+    ("secret_wrong", Answer(403, "AuthorizationFailure", "Server failed to authenticate the request.")),
+    ("secret_wrong", Answer(401, "NoAuthenticationInformation")),
+    ("secret_wrong", Answer(401)),
+    (
+        "secret_expired",
+        Answer(403, "AuthenticationFailed", "Signature not valid in the specified time frame: Start [..]"),
+    ),
+    ("key_not_permitted", Answer(403, "KeyBasedAuthenticationNotPermitted")),
+    ("missing_action", Answer(403, "AuthorizationPermissionMismatch")),
+    ("network_blocked", Answer(403, "AuthorizationFailure", "This request is not authorized.")),
+    ("account_disabled", Answer(403, "AccountIsDisabled")),
+    ("access_refused", Answer(403, "SomethingNew")),
+    ("immutable", Answer(409, "BlobImmutableDueToPolicy")),
+    ("blob_leased", Answer(412, "LeaseIdMissing")),
+    ("redirected", Answer(307, headers={"Location": "http://127.0.0.1:9/elsewhere"})),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("code", "answer"), FAULTS, ids=lambda each: getattr(each, "code", each))
+def test_what_only_the_customer_can_repair_is_a_fault(code: str, answer: Answer, call: str) -> None:
+    """Whatever we asked for; with a sentence that says what happened and one that says what to do."""
+    with answering(answer) as server, container_at(by_key(server.url)) as container:
+        with pytest.raises(DestinationFault) as raised:
+            CALLS[call](container)
+
+        fault = raised.value.fault
+        assert fault.code == code
+        for sentence in (fault.message, fault.fix):
+            assert sentence.endswith(".")
+            assert sentence[0].isupper()
+            assert "{" not in sentence
+        assert KEY_TEXT not in "".join(traceback.format_exception(raised.value))
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "action"),
+    [("find", READ), ("read", READ), ("put", WRITE), ("upload", WRITE), ("delete", DELETE)],
+)
+def test_a_missing_right_is_named(call: str, action: str) -> None:
+    """By the name that it has in a role's definition."""
+    answer = Answer(403, "AuthorizationPermissionMismatch")
+    with answering(answer) as server, container_at(by_key(server.url)) as container:
+        with pytest.raises(DestinationFault) as raised:
+            CALLS[call](container)
+        assert action in raised.value.fault.message
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, "ServerBusy"),
+        Answer(500, "OperationTimedOut"),
+        Answer(500, "InternalError"),
+        Answer(429, "TooManyRequests"),
+        Answer(502),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.code}",
+)
+def test_a_busy_service_is_passing(answer: Answer, call: str) -> None:
+    """Nobody is told to repair it."""
+    with (
+        answering(answer) as server,
+        container_at(by_key(server.url)) as container,
+        pytest.raises(Transient),
+    ):
+        CALLS[call](container)
+
+
+@pytest.mark.parametrize("code", ["ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet"])
+@pytest.mark.parametrize("status", [409, 412])
+def test_a_failed_condition_is_a_conflict(status: int, code: str) -> None:
+    """Azure says either, depending on the call."""
+    with answering(Answer(status, code)) as server, container_at(by_key(server.url)) as container:
+        for call in ("put", "delete"):
+            with pytest.raises(Conflict):
+                CALLS[call](container)
+
+
+def test_nonsense_of_ours_stays_a_bug() -> None:
+    """The customer could not do anything about it."""
+    with (
+        answering(Answer(400, "InvalidHeaderValue")) as server,
+        container_at(by_key(server.url)) as container,
+        pytest.raises(HttpResponseError, match="InvalidHeaderValue"),
+    ):
+        container.find("")
+
+
+@pytest.mark.parametrize("network", [nobody, breaking_off, saying_nothing])
+@pytest.mark.parametrize("call", ["find", "put"])
+def test_a_network_that_does_not_let_us_through_is_a_fault(
+    network: Callable[[], AbstractContextManager[str]], call: str
+) -> None:
+    """Refused, reset or silent; and what is written about it does not repeat the URL, which has a secret."""
+    with network() as url, container_at(by_signature(url)) as container:
+        with pytest.raises(DestinationFault) as raised:
+            CALLS[call](container)
+
+        assert raised.value.fault.code == "unreachable"
+        assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_account_without_an_address_is_not_found() -> None:
+    """Azure gives every account a name in the DNS; one that has none is misspelled or deleted."""
+    with container_at(by_signature("https://acme.blob.invalid")) as container:
+        with pytest.raises(DestinationFault) as raised:
+            container.find("")
+
+        assert raised.value.fault.code == "account_not_found"
+        assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_redirection_is_not_followed() -> None:
+    """It could lead anywhere, past the list of allowed hosts."""
+    with answering(Answer(200)) as elsewhere:
+        answer = Answer(302, headers={"Location": f"{elsewhere.url}/acme/raw"})
+        with (
+            answering(answer) as server,
+            container_at(by_key(server.url)) as container,
+            pytest.raises(DestinationFault, match="redirected"),
+        ):
+            container.find("")
+        assert elsewhere.asked == []
+
+
+def test_a_call_is_tried_a_few_times() -> None:
+    """And then no more."""
+    patience = replace(ONCE, retries=3)
+    with (
+        answering(Answer(503, "ServerBusy")) as server,
+        container_at(by_key(server.url), patience) as container,
+    ):
+        with pytest.raises(Transient):
+            container.find("")
+        assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("connection_string", "code"),
+    [
+        ("", "secret_wrong"),
+        ("nonsense", "secret_wrong"),
+        ("AccountKey=c2VjcmV0", "secret_wrong"),
+        (by_key("http://10.0.0.1"), "host_not_allowed"),
+        (by_key("https://acme.blob.core.example"), "host_not_allowed"),
+        (by_key("http://acme.blob.invalid"), "host_not_allowed"),
+    ],
+)
+def test_a_connection_string_that_leads_nowhere_we_may_go_is_refused(
+    connection_string: str, code: str
+) -> None:
+    """Before anything is sent, and without repeating any of it."""
+    with customers() as containers, pytest.raises(DestinationFault) as raised:
+        containers.open(sealed(connection_string))
+
+    fault = raised.value.fault
+    assert fault.code == code
+    for secret in ("c2VjcmV0", "nonsense"):
+        assert secret not in f"{fault.message} {fault.fix}"
+
+
+def test_a_key_that_is_none_is_a_wrong_secret() -> None:
+    """The request cannot even be signed."""
+    with nobody() as url, container_at(by_key(url, key="not base64")) as container:
+        with pytest.raises(DestinationFault) as raised:
+            container.find("")
+        assert raised.value.fault.code == "secret_wrong"
+
+
+def test_a_secret_that_cannot_be_decrypted_is_a_fault() -> None:
+    """It was sealed for another destination, or with a key that is gone."""
+    other = replace(sealed(by_key("http://127.0.0.1:1")), id="other")
+    with customers() as containers, pytest.raises(DestinationFault) as raised:
+        containers.open(other)
+
+    assert raised.value.fault.code == "secret_unreadable"
+
+
+def test_a_container_is_opened_once_and_anew_with_new_credentials() -> None:
+    """Clients hold connections."""
+    with customers() as containers:
+        destination = sealed(by_key("http://127.0.0.1:1"))
+        first = containers.open(destination)
+        assert containers.open(replace(destination, name="renamed")) is first
+
+        changed = sealed(by_key("http://127.0.0.1:2"))
+        assert containers.open(changed) is not first
+
+
+@contextmanager
+def own_account(answer: Answer, *, tables: bool = False) -> Iterator[Account]:
+    """Open our own account at a server that answers so."""
+    with answering(answer, tables=tables) as server:
+        account = Account(by_key(server.url), patience=ONCE)
+        try:
+            yield account
+        finally:
+            account.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(503, "ServerBusy"), Transient),
+        (Answer(500, "OperationTimedOut"), Transient),
+        (Answer(429, "TooManyRequests"), Transient),
+        (Answer(409, "TableBeingDeleted"), Transient),
+        (Answer(409, "EntityAlreadyExists"), Conflict),
+        (Answer(412, "UpdateConditionNotSatisfied"), Conflict),
+        (Answer(412, "ConditionNotMet"), Conflict),
+        (Answer(403, "AuthorizationPermissionMismatch"), HttpResponseError),
+        (Answer(403, "AuthenticationFailed"), HttpResponseError),
+        (Answer(400, "InvalidInput"), HttpResponseError),
+    ],
+    ids=lambda each: getattr(each, "code", None) or each.__name__,
+)
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_answers_of_our_own_tables(answer: Answer, error: type[Exception], etag: str | None) -> None:
+    """A missing role of ours is our bug: nothing tells a customer about it."""
+    with own_account(answer, tables=True) as account, pytest.raises(error):
+        LedgerTable(account).put(HourRecord(KEY, HOUR), etag)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(503, "ServerBusy"), Transient),
+        (Answer(409, "ContainerBeingDeleted"), Transient),
+        (Answer(403, "AuthorizationFailure"), HttpResponseError),
+    ],
+    ids=lambda each: getattr(each, "code", None) or each.__name__,
+)
+def test_answers_of_our_own_blobs_and_queues(answer: Answer, error: type[Exception]) -> None:
+    """The same reading for all services."""
+    with own_account(answer) as account:
+        with pytest.raises(error):
+            list(LandingContainer(account).blobs(KEY.stream, HOUR))
+        with pytest.raises(error):
+            ExportQueue(account).waiting()
+
+
+def test_an_account_is_given_in_one_way() -> None:
+    """By a connection string or by a name, and not by both."""
+    with pytest.raises(ValueError, match="either"):
+        Account()
+    with pytest.raises(ValueError, match="either"):
+        Account("UseDevelopmentStorage=true", name="acme")
+
+
+def test_development_storage_is_the_emulator_at_its_usual_ports() -> None:
+    """As every tool of Azure's reads that setting."""
+    account = Account("UseDevelopmentStorage=true;")
+    urls = [account.blobs.url, account.queues.url, account.tables.url]
+    account.close()
+
+    assert [url.rstrip("/") for url in urls] == [
+        f"http://127.0.0.1:{port}/devstoreaccount1" for port in (10000, 10001, 10002)
+    ]
+
+
+def test_an_account_with_an_identity_is_reached_by_its_name() -> None:
+    """Over https, with a token for storage; nothing is asked before the first call."""
+    account = Account(name="ours")
+    urls = [account.blobs.url, account.queues.url, account.tables.url]
+    account.close()
+
+    assert [url.rstrip("/") for url in urls] == [
+        f"https://ours.{service}.core.windows.net" for service in ("blob", "queue", "table")
+    ]
