@@ -1,0 +1,95 @@
+"""Setting up on a machine nobody knows: a Python 3.13 that works is found, or the way to one explained."""
+
+import json
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+SH = shutil.which("sh") or "/bin/sh"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """Return the only folder on the PATH: with the shell's companions, and without any Python."""
+    for tool in ("head", "cat"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
+    return tmp_path
+
+
+def install(machine: Path, name: str, script: str) -> None:
+    """Put a command on the machine."""
+    path = machine / name
+    path.write_text(f"#!{SH}\n{script}\n")
+    path.chmod(0o755)
+
+
+def find_python(machine: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Look for Python as the Makefile does."""
+    script = PROJECT / "infra/local/find-python.sh"
+    environ = {"PATH": str(machine), **variables}
+    return subprocess.run([SH, str(script)], env=environ, capture_output=True, text=True, check=False)  # noqa: S603  our own script
+
+
+def test_without_any_candidate_the_ways_to_one_are_named(machine: Path) -> None:
+    """The build stops there, with exit status 1."""
+    found = find_python(machine)
+
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "No working Python 3.13" in found.stderr
+    assert "uv python install 3.13" in found.stderr
+
+
+def test_a_shim_that_fails_and_a_python_that_is_too_old_are_passed_over(machine: Path) -> None:
+    """A name on the PATH proves nothing; here only uv knows a Python that runs."""
+    install(machine, "python3.13", "echo 'command not found' >&2; exit 127")
+    install(machine, "python3", "exit 1")
+    install(machine, "uv", f"echo {sys.executable}")
+
+    assert find_python(machine).stdout.strip() == sys.executable
+
+
+def test_pyenv_is_asked_where_its_python_3_13_lies(machine: Path) -> None:
+    """Even if its shim is not active in this folder."""
+    prefix = machine / "versions" / "3.13"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python3.13").symlink_to(sys.executable)
+    install(machine, "pyenv", f"echo {prefix}")
+
+    assert find_python(machine).stdout.strip() == f"{prefix}/bin/python3.13"
+
+
+def test_a_python_named_by_the_caller_comes_first(machine: Path) -> None:
+    """``make PYTHON=…`` settles it."""
+    assert find_python(machine, PYTHON=sys.executable).stdout.strip() == sys.executable
+
+
+def test_the_lock_file_of_the_storage_emulator_names_no_registry() -> None:
+    """It is installed from whatever registry the machine is set up for."""
+    lock = json.loads((PROJECT / "package-lock.json").read_text())
+
+    assert lock["packages"]
+    assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+
+
+def test_what_is_deployed_is_pinned_to_the_version() -> None:
+    """A build next month runs the same code as the tests today."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    required = [line for line in lines if line and not line.startswith("#")]
+
+    assert required
+    assert [line for line in required if line.count("==") != 1] == []
+
+
+def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
+    """Whatever else lies in the project is left out: keys of a local set-up above all."""
+    patterns = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
+    names = [path.name for path in PROJECT.iterdir()]
+    names += ["local.settings.json", ".venv", "node_modules", ".azurite", "bench-data", "__pycache__"]
+    left_out = {name for name in names if any(fnmatch(name, pattern) for pattern in patterns)}
+
+    assert set(names) - left_out == {"exporter", "function_app.py", "host.json", "requirements.txt"}
