@@ -78,15 +78,24 @@ def test_a_message_that_is_not_base64_is_poison_at_once(
     assert host.notes("work") == []
 
 
+def test_an_empty_message_is_a_message(start_host: StartHost, queue: QueueClient) -> None:
+    """Like any other."""
+    host = start_host()
+    queue.create_queue()
+    queue.send_message("")
+
+    eventually(lambda: host.notes("work", event="end", text=""))
+
+
 def test_a_message_stays_hidden_while_its_function_runs(start_host: StartHost, queue: QueueClient) -> None:
-    """Its lease is renewed: a run of twice the lease is still the only one."""
+    """Its lease is renewed: a run much longer than the lease is still the only one."""
     host = start_host(settings={"FUNCTIONS_LOCAL_LEASE_SECONDS": "2"})
     queue.create_queue()
-    queue.send_message("sleep 4.5")
+    queue.send_message("sleep 3.5")
 
     eventually(lambda: host.notes("work", event="end"))
     eventually(lambda: is_empty(queue))
-    assert begins(host, "sleep 4.5") == [1]
+    assert begins(host, "sleep 3.5") == [1]
 
 
 def test_with_a_batch_of_one_messages_follow_each_other(start_host: StartHost, queue: QueueClient) -> None:

@@ -1,4 +1,10 @@
-"""``python -m infra.local.host``: run a function app until interrupted."""
+"""``python -m infra.local.host``: run a function app until interrupted.
+
+Besides the app's own settings, the environment may hold ``FUNCTIONS_WORKER_PROCESS_COUNT``,
+``AzureFunctionsWebHost__hostid``, overrides of host.json (``AzureFunctionsJobHost__...``), the keys for
+``--auth`` (``FUNCTIONS_LOCAL_MASTER_KEY``, ``FUNCTIONS_LOCAL_FUNCTION_KEY``), and, for tests, how long a
+received message stays hidden unless its lease is renewed (``FUNCTIONS_LOCAL_LEASE_SECONDS``).
+"""
 
 import argparse
 import logging

@@ -70,9 +70,10 @@ class Application:
     def _fire(self, function: Function, body: bytes) -> HttpAnswer:
         """Run a timer or queue function by hand; the answer does not wait for it."""
         try:
-            text = str(json.loads(body or b"{}").get("input") or "")
+            given = json.loads(body or b"{}").get("input", "")
         except (ValueError, AttributeError):
             return HttpAnswer(HTTPStatus.BAD_REQUEST)
+        text = given if isinstance(given, str) else json.dumps(given)
         payload: Payload
         metadata: Mapping[str, str | int] = {}
         match function.trigger:

@@ -25,4 +25,4 @@ class OutputSender:
 
     def _text(self, message: Message) -> str:
         raw = message.encode() if isinstance(message, str) else message
-        return base64.b64encode(raw).decode() if self._encode else raw.decode()
+        return base64.b64encode(raw).decode() if self._encode else raw.decode("utf-8", "replace")

@@ -126,7 +126,7 @@ class QueueListener:
                 self._changed.notify_all()
 
     def _deliver(self, message: QueueMessage) -> None:
-        body = self._decoded(message.content)
+        body = self._decoded(message.content or "")
         if body is None:
             self._give_up(message, "cannot be decoded")
         elif (message.dequeue_count or 0) > self._settings.max_dequeue_count:
@@ -158,7 +158,7 @@ class QueueListener:
                 "%s: message %s %s, moved to %s",
                 *(self._function.name, message.id, why, self._poison.queue_name),
             )
-            send(self._poison, message.content)
+            send(self._poison, message.content or "")
             self._queue.delete_message(message)
 
     def _decoded(self, text: str) -> bytes | None:

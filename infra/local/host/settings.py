@@ -170,8 +170,8 @@ def _queue_settings(document: dict[str, Any], settings: AppSettings) -> QueueSet
             document, "newBatchThreshold", batch_size // 2 * (os.cpu_count() or 1), 0, None
         ),
         max_dequeue_count=_integer(document, "maxDequeueCount", 5, 1, None),
-        visibility_timeout=parse_timespan(document.get("visibilityTimeout", "00:00:00")),
-        max_polling_interval=parse_timespan(document.get("maxPollingInterval", "00:01:00")),
+        visibility_timeout=parse_timespan(str(document.get("visibilityTimeout", "00:00:00"))),
+        max_polling_interval=parse_timespan(str(document.get("maxPollingInterval", "00:01:00"))),
         base64=encoding == "base64",
         lease_seconds=_integer(settings, LEASE_SECONDS_SETTING, LEASE_SECONDS, 1, LEASE_SECONDS),
     )

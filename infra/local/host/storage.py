@@ -4,6 +4,8 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
@@ -34,30 +36,35 @@ def connection_string(settings: AppSettings, name: str) -> str:
 
 def queue_client(settings: AppSettings, connection: str, queue: str) -> QueueClient:
     """Return a client that sends and receives texts as they are; the encoding is the host's business."""
-    text = connection_string(settings, connection)
-    try:
+    with _without_secrets(connection):
         return QueueClient.from_connection_string(
-            text, queue, retry_policy=_retries(), connection_timeout=CONNECT_SECONDS_MAX
+            connection_string(settings, connection), queue, **_client_options()
         )
-    except ValueError:
-        # The SDK's message might quote the text, and with it the key.
-        raise UnusableFunctionError(f"{connection} holds no valid connection string") from None
 
 
 def container_client(settings: AppSettings, connection: str, container: str) -> ContainerClient:
     """Return a client for one container."""
-    text = connection_string(settings, connection)
-    try:
+    with _without_secrets(connection):
         return ContainerClient.from_connection_string(
-            text, container, retry_policy=_retries(), connection_timeout=CONNECT_SECONDS_MAX
+            connection_string(settings, connection), container, **_client_options()
         )
+
+
+@contextlib.contextmanager
+def _without_secrets(connection: str) -> Iterator[None]:
+    """Replace what the SDK says of a malformed connection string: it might quote it, and with it the key."""
+    try:
+        yield
     except ValueError:
         raise UnusableFunctionError(f"{connection} holds no valid connection string") from None
 
 
-def _retries() -> LinearRetry:
+def _client_options() -> dict[str, Any]:
     """Try a second time at once, then give up: whoever asks will ask again."""
-    return LinearRetry(backoff=0, retry_total=1, random_jitter_range=0)
+    return {
+        "retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=0),
+        "connection_timeout": CONNECT_SECONDS_MAX,
+    }
 
 
 def reason(error: AzureError) -> str:
@@ -85,7 +92,7 @@ class Trouble:
         with self._lock:
             if self._last is not None:
                 self._last = None
-                _log.warning("%s: storage is back", self._subject)
+                _log.info("%s: storage is back", self._subject)
 
 
 def send(client: QueueClient, text: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -74,6 +75,11 @@ class Server(ThreadingHTTPServer):
         except OSError as error:
             self.server_close()
             raise _port_error(port, error) from None
+
+    def server_bind(self) -> None:
+        """Bind, and no more: the base class would look the address up in the DNS, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = ADDRESS, self.server_address[1]
 
     @property
     def url(self) -> str:

@@ -50,6 +50,9 @@ class _Pipe:
             self.send((call.id, done.result()))
         else:
             # SystemExit and its like pass through the worker library; in Azure they end the process, too.
+            logging.getLogger("host").critical(
+                "%s ended the worker", call.function, exc_info=done.exception()
+            )
             os._exit(1)
 
 

@@ -36,11 +36,14 @@ class WorkerPool:
     def submit(self, call: Invocation) -> tuple[Future[Outcome], WorkerProcess]:
         """Give an invocation to the next process, waiting for one if all have just died."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._live or self._stopping.is_set(), START_SECONDS_MAX):
+            if not self._changed.wait_for(
+                lambda: self._usable() or self._stopping.is_set(), START_SECONDS_MAX
+            ):
                 raise WorkerDiedError("there is no worker process, and none could be started")
             if self._stopping.is_set():
                 raise WorkerDiedError("the host is stopping")
-            worker = self._live[next(self._turn) % len(self._live)]
+            usable = self._usable()
+            worker = usable[next(self._turn) % len(usable)]
         return worker.submit(call), worker
 
     def stop(self) -> None:
@@ -53,6 +56,9 @@ class WorkerPool:
             worker.kill()
         with self._changed:
             self._changed.wait_for(lambda: not self._live, timeout=5)
+
+    def _usable(self) -> list[WorkerProcess]:
+        return [worker for worker in self._live if not worker.is_doomed]
 
     def _add(self) -> tuple[FunctionMetadata, ...]:
         worker = WorkerProcess(self._command)

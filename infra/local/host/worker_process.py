@@ -50,7 +50,10 @@ class WorkerCommand:
 
 
 class WorkerProcess:
-    """A started process: takes invocations until it dies, and then fails what it had not answered."""
+    """A started process: takes invocations until it dies, and then fails what it had not answered.
+
+    ``is_doomed`` once it has been killed: it takes a moment to die, and should be given no more work.
+    """
 
     def __init__(self, command: WorkerCommand) -> None:
         ours, theirs = socket.socketpair()
@@ -60,6 +63,7 @@ class WorkerProcess:
         self._sending = threading.Lock()
         self._pending: dict[str, Future[Outcome]] = {}
         self._dead = False
+        self.is_doomed = False
 
     def wait_until_started(self) -> tuple[FunctionMetadata, ...]:
         """Return the functions of the app; ``HostError`` if it cannot be loaded, or not in time."""
@@ -96,6 +100,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process and everything that runs in it, as the host does on a timeout."""
+        self.is_doomed = True
         self._process.kill()
 
     def close(self) -> None:
