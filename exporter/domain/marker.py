@@ -58,7 +58,7 @@ class Marker:
                         _typed(int, part["bytes"]),
                         _typed(str, part["md5"]),
                     )
-                    for part in document["parts"]
+                    for part in _typed(list, document["parts"])
                 ),
                 filter_sha256=None if sha256 is None else _typed(str, sha256),
             )

@@ -99,7 +99,7 @@ def test_a_marker_is_read_as_it_was_written() -> None:
         document(rows="1020"),
         document(parts=None),
         document(parts=7),
-        document(parts={}),
+        document(parts={}, rows=0),
         document(parts=["a#1.json.gz"]),
         document(parts=[{"name": "a"}]),
         document(parts=[part(rows=None)]),
