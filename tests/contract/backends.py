@@ -162,22 +162,23 @@ class AzuriteBackend:
         )
         # That this type checks is the proof that the gateways are what the actions ask for.
         self.gateways = Gateways(
-            landing=LandingContainer(self.account, self._own("landing")),
+            landing=LandingContainer(self.account, self.own_name("landing")),
             containers=self.containers,
-            rejected=RejectedContainer(self.account, self._pool, self._own("rejected")),
-            ledger=LedgerTable(self.account, self._own("ledger")),
-            schedule=ScheduleTable(self.account, self._own("schedule")),
-            destinations=DestinationsTable(self.account, self._own("destinations")),
-            hours=ExportQueue(self.account, self._own("hours")),
+            rejected=RejectedContainer(self.account, self._pool, self.own_name("rejected")),
+            ledger=LedgerTable(self.account, self.own_name("ledger")),
+            schedule=ScheduleTable(self.account, self.own_name("schedule")),
+            destinations=DestinationsTable(self.account, self.own_name("destinations")),
+            hours=ExportQueue(self.account, self.own_name("hours")),
             cipher=CIPHER,
         )
         sealed = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")
-        self.destination = a_destination(self._own("raw"), sealed)
+        self.destination = a_destination(self.own_name("raw"), sealed)
         # The owner's own client: what the gateways' connections are tricked into does not touch it.
         self.owner = BlobServiceClient.from_connection_string(connection_string)
-        self.owner.create_container(self._own("raw"))
+        self.owner.create_container(self.own_name("raw"))
 
-    def _own(self, name: str) -> str:
+    def own_name(self, name: str) -> str:
+        """Return what this test calls its container, table or queue of that name."""
         return f"{name}{self._number}"
 
     def close(self) -> None:
@@ -194,7 +195,7 @@ class AzuriteBackend:
 
     def land(self, name: str, body: bytes, content_encoding: str | None = None) -> None:
         """Let a blob arrive."""
-        container = self.owner.get_container_client(self._own("landing"))
+        container = self.owner.get_container_client(self.own_name("landing"))
         if not container.exists():
             container.create_container()
         settings = ContentSettings(content_encoding=content_encoding)
@@ -202,11 +203,11 @@ class AzuriteBackend:
 
     def unland(self, name: str) -> None:
         """Delete a blob from landing."""
-        self.owner.get_blob_client(self._own("landing"), name).delete_blob()
+        self.owner.get_blob_client(self.own_name("landing"), name).delete_blob()
 
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
-        return [blob.name for blob in self.owner.get_container_client(self._own("raw")).list_blobs()]
+        return [blob.name for blob in self.owner.get_container_client(self.own_name("raw")).list_blobs()]
 
     def see(self, name: str) -> Seen:
         """Return a blob of the customer's container, as it is for programs that believe its headers."""
@@ -214,23 +215,23 @@ class AzuriteBackend:
 
     def seen_rejected(self) -> dict[str, Seen]:
         """Return the blobs of our container of rejected rows."""
-        container = self.owner.get_container_client(self._own("rejected"))
+        container = self.owner.get_container_client(self.own_name("rejected"))
         return {blob.name: self._see("rejected", blob.name) for blob in container.list_blobs()}
 
     def _see(self, container: str, name: str) -> Seen:
-        stream = self.owner.get_blob_client(self._own(container), name).download_blob()
+        stream = self.owner.get_blob_client(self.own_name(container), name).download_blob()
         settings = stream.properties.content_settings
         assert settings.content_encoding is None, "readers would decompress without being asked"
         return Seen(stream.readall(), settings.content_type, md5_text(settings.content_md5))
 
     def lose_container(self) -> None:
         """Delete the customer's container."""
-        self.owner.delete_container(self._own("raw"))
+        self.owner.delete_container(self.own_name("raw"))
 
     def sent(self) -> list[HourTask]:
         """Take all messages out of the queue, read as the Functions host and the trigger do."""
         queue = self.account.queues.get_queue_client(
-            self._own("hours"), message_decode_policy=TextBase64DecodePolicy()
+            self.own_name("hours"), message_decode_policy=TextBase64DecodePolicy()
         )
         messages = list(queue.receive_messages(max_messages=32))
         for message in messages:
