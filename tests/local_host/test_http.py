@@ -58,12 +58,13 @@ def test_head_is_answered_without_a_body(host: HostProcess) -> None:
 
 
 def test_a_failing_function_is_an_empty_500(host: HostProcess) -> None:
-    """Its reason is for the log."""
+    """Its reason is for the log, where the trace begins with the function."""
     answer = host.ask("GET", "/api/broken")
 
     assert (answer.status, answer.body) == (500, b"")
     eventually(lambda: "broken: failed after" in host.output)
     assert "RuntimeError: out of order" in host.output
+    assert "azure_functions_runtime" not in host.output
 
 
 def test_routes_are_tried_in_the_order_of_the_function_names(host: HostProcess) -> None:

@@ -15,6 +15,7 @@ from infra.local.host import wire
 from infra.local.host.errors import IndexingError
 from infra.local.host.messages import FunctionMetadata, Invocation, Outcome
 
+_LIBRARY = ("azure_functions_runtime", "concurrent/futures/thread.py")
 _SUCCESS = wire.PROTOS.StatusResult.Success
 
 
@@ -44,7 +45,7 @@ class Worker:
         answer = await runtime.invocation_request(wire.invocation(call, self._ids[call.function]))
         if answer.result.status != _SUCCESS:
             error = answer.result.exception
-            return Outcome(error=error.message, trace=error.stack_trace)
+            return Outcome(error=error.message, trace=_without_library(error.stack_trace))
         outputs = [(output.name, wire.queue_messages(output.data)) for output in answer.output_data]
         returned = answer.return_value
         if call.function in self._http:
@@ -59,3 +60,17 @@ class Worker:
         if any(binding["type"] == "httpTrigger" for binding in bindings):
             self._http.add(function.name)
         return FunctionMetadata(function.name, bindings, function.retry_options is not None)
+
+
+def _without_library(trace: str) -> str:
+    """Leave out the frames between the host and the function: they are the same in every trace."""
+    kept: list[str] = []
+    skipping = False
+    for line in trace.splitlines():
+        if line.startswith('  File "'):
+            skipping = any(part in line for part in _LIBRARY)
+        elif not line.startswith("    "):
+            skipping = False
+        if not skipping:
+            kept.append(line)
+    return "\n".join(kept)
