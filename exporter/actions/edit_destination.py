@@ -7,6 +7,7 @@ from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
 from exporter.actions.try_upload import Report, try_upload
 from exporter.domain.destination import (
+    ID_PATTERN,
     Credentials,
     CredentialsType,
     Destination,
@@ -38,7 +39,7 @@ class Draft:
 
 def find_destination(gateways: Gateways, destination_id: str) -> Versioned[Destination]:
     """Return a destination, or raise ``NotFound``."""
-    found = gateways.destinations.get(destination_id)
+    found = gateways.destinations.get(destination_id) if ID_PATTERN.fullmatch(destination_id) else None
     if found is None:
         raise NotFound("destination_not_found", f"There is no destination {destination_id}.")
     return found
@@ -53,7 +54,7 @@ def put_destination(
     as the caller saw it. What a replacement keeps: status, times, and the secret if it brings none.
     """
     found = gateways.destinations.get(draft.id)
-    if if_match is not None and (found is None or if_match not in ("*", found.etag)):
+    if if_match is not None and (found is None or not found.matches(if_match)):
         raise Outdated("destination_changed", f"The destination {draft.id} is not as If-Match says any more.")
     credentials = _credentials(gateways, draft, found.value if found else None)
     changed = Destination(

@@ -1,6 +1,9 @@
 """What storage hands out: a value together with the ETag to change it by."""
 
+import hashlib
 from dataclasses import dataclass
+
+_TAG_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,12 @@ class Versioned[Value]:
 
     value: Value
     etag: str
+
+    @property
+    def tag(self) -> str:
+        """The ETag as it is shown over HTTP: opaque and strong, since weak ones never match an If-Match."""
+        return f'"{hashlib.sha256(self.etag.encode()).hexdigest()[:_TAG_CHARACTERS]}"'
+
+    def matches(self, if_match: str) -> bool:
+        """Whether an If-Match header lets this version be changed: it lists the tag, or says ``*``."""
+        return {"*", self.tag} & {tag.strip() for tag in if_match.split(",")} != set()

@@ -1,6 +1,7 @@
 """From the bytes of a blob to its plain content, whether it is gzip or not."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from zlib_ng import zlib_ng
 
@@ -44,9 +45,11 @@ def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
     member = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED)
     fed = first
     while True:
+        before = member.copy()  # type: ignore[attr-defined]  # its stub lacks it
         try:
             piece = member.decompress(fed, PIECE_BYTES_MAX)
         except _DAMAGED as error:
+            yield from _up_to_the_damage(before, fed)
             raise BrokenContentError(f"the gzip data is damaged: {error}") from error
         if piece:
             yield piece
@@ -60,6 +63,16 @@ def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
         if not rest:
             return
         member, fed = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED), rest
+
+
+def _up_to_the_damage(member: "zlib_ng._Decompress", fed: bytes) -> Iterator[bytes]:
+    """Yield what can be read of a feed that is damaged: byte by byte, so none before the damage is lost.
+
+    How much that is must not depend on where the blob's chunks happened to end.
+    """
+    with suppress(_DAMAGED):
+        for at in range(len(fed)):
+            yield member.decompress(fed[at : at + 1], PIECE_BYTES_MAX)
 
 
 def _next_member(rest: bytes, stream: Iterator[bytes]) -> bytes:

@@ -53,8 +53,12 @@ def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
 
 def _without_bom(pieces: Iterator[bytes]) -> Iterator[bytes]:
     first = b""
-    while len(first) < len(_BOM) and (more := next(pieces, None)):
-        first += more
+    try:
+        while len(first) < len(_BOM) and (more := next(pieces, None)):
+            first += more
+    except BrokenContentError:
+        yield first
+        raise
     if first := first.removeprefix(_BOM):
         yield first
     yield from pieces

@@ -1,9 +1,10 @@
 """What a request for a destination may look like, checked whole: every wrong field is told at once."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
 from exporter.actions.edit_destination import Draft
 from exporter.domain.destination import (
@@ -62,10 +63,28 @@ class MergedIdsModel(_Strict):
     org_id: _SourceId
 
 
+def _account_url(url: str, info: ValidationInfo) -> str:
+    if wrong := _allowed(info).objection(url):
+        raise ValueError(wrong)
+    return url.rstrip("/")
+
+
+def _connection_string(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    if wrong := _allowed(info).objection(blob_endpoint(secret.get_secret_value())):
+        raise ValueError(f"its blob endpoint {wrong}")
+    return secret
+
+
+def _allowed(info: ValidationInfo) -> AllowedHosts:
+    if not isinstance(info.context, AllowedHosts):
+        raise TypeError("the hosts that destinations may name are the context of validation")
+    return info.context
+
+
 class StorageModel(_Strict):
     """Where the files go."""
 
-    account_url: str | None = None
+    account_url: Annotated[str, AfterValidator(_account_url)] | None = None
     container: Annotated[str, AfterValidator(_container)]
     prefix: Annotated[str, Field(max_length=PREFIX_CHARACTERS_MAX), AfterValidator(_prefix)] = ""
 
@@ -74,7 +93,7 @@ class CredentialsModel(_Strict):
     """How to sign in. The secret may be left out of a replacement, which then keeps the stored one."""
 
     type: Literal["connection_string"]
-    connection_string: SecretStr | None = None
+    connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
 
 
 class OutputModel(BaseModel):
@@ -102,30 +121,25 @@ class DestinationModel(_Strict):
     credentials: CredentialsModel
     output: OutputModel = Field(default_factory=OutputModel)
 
-    @model_validator(mode="after")
-    def _sends_something(self) -> "DestinationModel":
-        if self.events is None and self.merged_ids is None:
-            raise ValueError("at least one of events and merged_ids must be given")
-        return self
-
 
 def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft:
     """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong."""
     problems = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()]
+    if isinstance(body, dict):
+        problems += _problems_of_the_whole(destination_id, body)
     try:
-        model = DestinationModel.model_validate(body)
+        model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
         raise Invalid(*problems, *_problems(error)) from error
-    if model.id is not None and model.id != destination_id:
-        problems.append(Problem("id", f"must be {destination_id}, as in the path, or be left out"))
-    problems += _storage_problems(model, hosts)
+    secret, url = model.credentials.connection_string, model.storage.account_url
+    if secret and url and url != blob_endpoint(secret.get_secret_value()):
+        problems.append(Problem("storage.account_url", "is not the account that the connection string names"))
     if problems:
         raise Invalid(*problems)
-    secret = model.credentials.connection_string
     return Draft(
         id=destination_id,
         name=model.name,
-        storage=StorageTarget(model.storage.container, model.storage.account_url, model.storage.prefix),
+        storage=StorageTarget(model.storage.container, url, model.storage.prefix),
         credentials_type=CredentialsType(model.credentials.type),
         secret=secret.get_secret_value() if secret else None,
         project_id=model.events.project_id if model.events else None,
@@ -138,24 +152,19 @@ def _wrong_id() -> Problem:
     return Problem("id", "must be 1 to 63 of a-z, 0-9 and hyphens, with no hyphen at either end")
 
 
-def _storage_problems(model: DestinationModel, hosts: AllowedHosts) -> list[Problem]:
-    problems = []
-    url, secret = model.storage.account_url, model.credentials.connection_string
-    if url is not None and (wrong := hosts.objection(url)):
-        problems.append(Problem("storage.account_url", wrong))
-    if secret is not None:
-        field = "credentials.connection_string"
-        try:
-            endpoint = blob_endpoint(secret.get_secret_value())
-        except ValueError as error:
-            return [*problems, Problem(field, str(error))]
-        if wrong := hosts.objection(endpoint):
-            problems.append(Problem(field, f"its blob endpoint {wrong}"))
-        elif url is not None and url.rstrip("/") != endpoint:
-            problems.append(
-                Problem("storage.account_url", "is not the account that the connection string names")
-            )
-    return problems
+def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> Iterator[Problem]:
+    """Yield what no field shows by itself; asked of the raw body, so that it is told with all the rest."""
+    if body.get("events") is None and body.get("merged_ids") is None:
+        yield Problem("events", "is missing, and so is merged_ids: give at least one of them")
+    if body.get("id") is not None and body["id"] != destination_id:
+        yield Problem("id", f"must be {destination_id}, as in the path, or be left out")
+
+
+_MESSAGES = {
+    "extra_forbidden": "is not known here: check its spelling",
+    "missing": "is missing",
+    "model_type": "must be an object",
+}
 
 
 def _problems(error: ValidationError) -> list[Problem]:
@@ -163,7 +172,7 @@ def _problems(error: ValidationError) -> list[Problem]:
     return [
         Problem(
             ".".join(str(place) for place in each["loc"]) or "(body)",
-            each["msg"].removeprefix("Value error, "),
+            _MESSAGES.get(each["type"]) or each["msg"].removeprefix("Value error, "),
         )
         for each in error.errors(include_input=False, include_context=False, include_url=False)
     ]

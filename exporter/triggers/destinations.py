@@ -55,7 +55,7 @@ def activate_destination(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
-    return answer(_view(found.value), status, headers={"ETag": found.etag})
+    return answer(_view(found.value), status, headers={"ETag": found.tag})
 
 
 def _view(destination: Destination) -> Json:

@@ -4,15 +4,12 @@ import argparse
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 ACCOUNT = "devstoreaccount1"
 # Azurite's published development key: the same in every installation, and no secret.
@@ -120,7 +117,7 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def main() -> int:
+def main() -> None:
     """``make azurite``: run in the foreground until interrupted."""
     parser = argparse.ArgumentParser(description="Run Azurite in the foreground.")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps the data")
@@ -130,17 +127,12 @@ def main() -> int:
     options = parser.parse_args()
     options.data.mkdir(parents=True, exist_ok=True)
     endpoints = Endpoints(options.blob_port, options.queue_port, options.table_port)
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    with contextlib.suppress(KeyboardInterrupt), running(options.data, endpoints):
-        print(f"Azurite listens; data in {options.data}. Connection string:\n{endpoints.connection_string}")
-        print("Ctrl-C stops it.", flush=True)
-        signal.pause()
-    return os.EX_OK
+    print(f"Data in {options.data}. Connection string:\n{endpoints.connection_string}")
+    print("Ctrl-C stops it.", flush=True)
+    # It takes this process's place, so that it has the terminal, and signals, to itself.
+    line = command(endpoints, options.data)
+    os.execv(line[0], line)  # noqa: S606  no shell is wanted
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -87,10 +87,10 @@ def test_a_replacement_of_what_was_changed_meanwhile_is_refused() -> None:
     """Of two people who edit at once, the second one hears of it."""
     world = World()
     first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
-    put_destination(world.gateways, DRAFT, if_match=first.etag, now=NOW)
+    put_destination(world.gateways, DRAFT, if_match=first.tag, now=NOW)
 
     with pytest.raises(Outdated):
-        put_destination(world.gateways, DRAFT, if_match=first.etag, now=NOW)
+        put_destination(world.gateways, DRAFT, if_match=first.tag, now=NOW)
 
 
 def test_activation_tries_an_upload_leaves_nothing_behind_and_starts_the_schedule() -> None:
