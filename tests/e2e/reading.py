@@ -1,0 +1,71 @@
+"""Customers' containers, read by somebody who knows nothing of our code: an SDK downloads, DuckDB reads.
+
+The columns are the contract's words for the 49 keys of an event and the five of a merged id.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from azure.storage.blob import ContainerClient
+
+from tests.sample import naive
+
+type Row = dict[str, Any]
+
+# The longest line that DuckDB takes, in bytes: the sample has one of 10 MB.
+_LINE_BYTES_MAX = 32 * 2**20
+EVENT_COLUMNS = (
+    dict.fromkeys(naive.TEXTS.split(), "VARCHAR")
+    | dict.fromkeys(naive.INTEGERS.split(), "HUGEINT")
+    | dict.fromkeys(naive.FLOATS.split(), "DOUBLE")
+    | dict.fromkeys(naive.BOOLEANS.split(), "BOOLEAN")
+    | dict.fromkeys(naive.DICTS.split(), "JSON")
+    | dict.fromkeys(naive.TIMES.split(), "TIMESTAMP")
+    | {"sample_rate": "JSON", "uuid": "UUID"}
+)
+MERGED_ID_COLUMNS = dict.fromkeys(naive.MERGE_KEYS, "HUGEINT")
+
+
+def contents(container: ContainerClient, prefix: str = "") -> dict[str, bytes]:
+    """Return all that a reader of the container can see, byte for byte."""
+    names = list(container.list_blob_names(name_starts_with=prefix))
+    return {name: container.download_blob(name).readall() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of the same kind of rows, as DuckDB sees them: one after the other, in the order given."""
+
+    paths: tuple[str, ...]
+
+    @classmethod
+    def saved(cls, folder: Path, files: Iterable[tuple[str, bytes]]) -> "Files":
+        """Save files to a folder, as a customer who downloads them."""
+        paths = []
+        for name, content in files:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            paths.append(str(path))
+        return cls(tuple(paths))
+
+    def lines(self) -> list[Row]:
+        """Return every line as the JSON object that it is."""
+        query = "SELECT json FROM read_ndjson_objects($files, maximum_object_size=$size)"
+        return [json.loads(text) for (text,) in self._asked(query)]
+
+    def table(self, columns: dict[str, str]) -> list[Row]:
+        """Return the rows as a table of typed columns; a value of another type is an error."""
+        query = "SELECT * FROM read_ndjson($files, columns=$columns, maximum_object_size=$size)"
+        return [dict(zip(columns, row, strict=True)) for row in self._asked(query, columns=columns)]
+
+    def _asked(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        values |= {"files": list(self.paths), "size": _LINE_BYTES_MAX}
+        with duckdb.connect() as database:
+            # Rows in the order of the files, and of the lines in them.
+            database.execute("SET preserve_insertion_order = true")
+            return database.execute(query, values).fetchall()

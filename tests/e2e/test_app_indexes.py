@@ -1,0 +1,79 @@
+"""First of all: Microsoft's own worker takes the app as it is."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.host.worker_process import WorkerCommand, WorkerProcess
+
+PROJECT = Path(__file__).resolve().parents[2]
+HTTP = {
+    # name: (method, route, who may call)
+    "health": ("GET", "health", "ANONYMOUS"),
+    "get_destination": ("GET", "destinations/{id}", "FUNCTION"),
+    "put_destination": ("PUT", "destinations/{id}", "FUNCTION"),
+    "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
+    "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
+}
+QUEUE = {"type": "queueTrigger", "queueName": "export-hours", "connection": "AzureWebJobsStorage"}
+TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
+EVERY_FIVE_MINUTES = "0 */5 * * * *"
+
+NOTHING: dict[str, str] = {}
+EVERYTHING_WRONG = {
+    "AzureWebJobsStorage": "nonsense",
+    "LANDING_CONTAINER": "No Container",
+    "EXPORT_SCHEDULE": "now and then",
+    "SETTLE_MINUTES": "soon",
+    "DESTINATION_HOSTS": "https://acme/",
+    "ENTRA_AUTHORITY": "nobody",
+    "SECRETS_KEY": "short",
+}
+IDENTITY_BASED = {"AzureWebJobsStorage__accountName": "acme", "EXPORT_SCHEDULE": EVERY_FIVE_MINUTES}
+
+
+def indexed(settings: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the app's functions with their bindings, as the worker indexes them in a process of its own."""
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **settings}
+    worker = WorkerProcess(WorkerCommand(PROJECT, environ, logging.WARNING))
+    try:
+        functions = worker.wait_until_started()
+    finally:
+        worker.close()
+    assert not any(function.has_retry_policy for function in functions)
+    return {function.name: [dict(binding) for binding in function.bindings] for function in functions}
+
+
+def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what the app consists of; names of parameters are whatever they are."""
+    http: dict[str, list[dict[str, Any]]] = {
+        name: [
+            {
+                "type": "httpTrigger",
+                "direction": "IN",
+                "name": "req",
+                "methods": [method],
+                "route": route,
+                "authLevel": level,
+            },
+            {"type": "http", "direction": "OUT", "name": "$return"},
+        ]
+        for name, (method, route, level) in HTTP.items()
+    }
+    return http | {
+        "tick": [TIMER | {"direction": "IN", "name": "timer", "schedule": schedule}],
+        "export_hour": [QUEUE | {"direction": "IN", "name": "message"}],
+    }
+
+
+@pytest.mark.parametrize("settings", [NOTHING, EVERYTHING_WRONG, IDENTITY_BASED])
+def test_the_worker_finds_exactly_these_functions_whatever_the_settings_are(settings: dict[str, str]) -> None:
+    """Triggers, bindings, routes, methods and levels; with settings missing or wrong, all the same."""
+    assert indexed(settings) == expected(EVERY_FIVE_MINUTES)
+
+
+def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:
+    """``EXPORT_SCHEDULE`` is in the binding, where the host looks for it."""
+    assert indexed({"EXPORT_SCHEDULE": "30 */2 * * * *"}) == expected("30 */2 * * * *")
