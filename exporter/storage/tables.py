@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from exporter.domain.errors import Conflict
 from exporter.storage.accounts import Account
@@ -71,12 +71,12 @@ class Table:
             return str(found.metadata["etag"]) if found == row else None
 
         with own_storage():
-            return or_create(lambda: settle(write, landed), self._create)
+            return or_create(lambda: settle(write, landed), self._client.create_table)
 
     def put_any(self, row: dict[str, Any]) -> None:
         """Write a row, whatever was there."""
         with own_storage():
-            or_create(lambda: self._client.upsert_entity(row, REPLACE), self._create)
+            or_create(lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table)
 
     def _entity(self, partition: str, key: str) -> "TableEntity | None":
         try:
@@ -86,9 +86,3 @@ class Table:
 
     def _row(self, found: "TableEntity") -> Row:
         return Row(self._name, found)
-
-    def _create(self) -> None:
-        try:
-            self._client.create_table()
-        except ResourceExistsError:
-            return

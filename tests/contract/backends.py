@@ -5,12 +5,14 @@ is a method here, once for each.
 """
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
 from azure.storage.queue import TextBase64DecodePolicy
@@ -86,6 +88,10 @@ class Backend(Protocol):
         """Return the blobs of our container of rejected rows."""
         ...
 
+    def staged(self, container: str, name: str) -> int:
+        """Return how many blocks of a blob have arrived in ``raw`` or ``rejected`` and are not committed."""
+        ...
+
     def lose_container(self) -> None:
         """Delete the customer's container."""
         ...
@@ -128,6 +134,11 @@ class TwinBackend:
         """Return the blobs of our container of rejected rows."""
         blobs = self.world.rejected.committed
         return {name: _seen(blob) for name, blob in blobs.items()}
+
+    def staged(self, container: str, name: str) -> int:
+        """Return how many blocks have arrived."""
+        blobs = self.world.rejected if container == "rejected" else self.world.reader()
+        return len(blobs.staged.get(name, {}))
 
     def lose_container(self) -> None:
         """Let the customer's container answer as if it were gone."""
@@ -224,6 +235,14 @@ class AzuriteBackend:
         assert settings.content_encoding is None, "readers would decompress without being asked"
         return Seen(stream.readall(), settings.content_type, md5_text(settings.content_md5))
 
+    def staged(self, container: str, name: str) -> int:
+        """Return how many blocks have arrived."""
+        try:
+            blob = self.owner.get_blob_client(self.own_name(container), name)
+            return len(blob.get_block_list("uncommitted")[1])
+        except ResourceNotFoundError:
+            return 0
+
     def lose_container(self) -> None:
         """Delete the customer's container."""
         self.owner.delete_container(self.own_name("raw"))
@@ -237,6 +256,15 @@ class AzuriteBackend:
         for message in messages:
             queue.delete_message(message)
         return [parse(message.content) for message in messages]
+
+
+def wait_for_blocks(backend: Backend, container: str, name: str, count: int) -> None:
+    """Wait until that many blocks of a blob have arrived: staging returns before they do."""
+    for _ in range(1000):
+        if backend.staged(container, name) == count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"fewer than {count} blocks of {name} arrived")
 
 
 def a_destination(container: str, sealed: str) -> Destination:

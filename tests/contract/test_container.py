@@ -8,7 +8,7 @@ import pytest
 from exporter.domain.errors import Conflict, DestinationFault
 from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.container import SMALL_BYTES_MAX
-from tests.contract.backends import AzuriteBackend, Backend, Seen
+from tests.contract.backends import AzuriteBackend, Backend, Seen, wait_for_blocks
 from tests.fakes import md5_base64
 
 NAME = "187520_2020-01-25_17#1.json.gz"
@@ -152,6 +152,7 @@ def test_a_rivals_commit_discards_our_blocks(backend: Backend) -> None:
         ours.stage(b"aaa")
         theirs.stage(b"bbbb")
         ours.stage(b"ccc")
+        wait_for_blocks(backend, "raw", NAME, 3)
         theirs.commit(md5=md5_base64(b"bbbb"), etag=None)
         with pytest.raises(Conflict):
             ours.commit(md5=md5_base64(b"aaaccc"), etag=etag_of(backend))
@@ -167,6 +168,7 @@ def test_a_rival_with_the_same_content_has_done_our_work(backend: Backend) -> No
     ):
         ours.stage(b"same")
         theirs.stage(b"same")
+        wait_for_blocks(backend, "raw", NAME, 2)
         theirs.commit(md5=md5_base64(b"same"), etag=None)
         ours.commit(md5=md5_base64(b"same"), etag=None)
 

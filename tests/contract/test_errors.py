@@ -6,16 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from exporter.actions.ports import Container
 from exporter.domain.destination import Destination
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.domain.ledger import HourRecord
+from exporter.domain.ledger import HourRecord, HourTask
 from exporter.storage.accounts import Account, Patience
 from exporter.storage.blocks import BlockPool
 from exporter.storage.containers import CustomerContainers
+from exporter.storage.errors import or_create, own_storage
 from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
@@ -313,6 +314,15 @@ def test_answers_of_our_own_tables(answer: Answer, error: type[Exception], etag:
         LedgerTable(account).put(HourRecord(KEY, HOUR), etag)
 
 
+def test_our_own_tables_that_are_busy_are_not_taken_for_empty_ones() -> None:
+    """An empty ledger would mean that every hour is owed."""
+    with own_account(Answer(503, "ServerBusy"), tables=True) as account:
+        with pytest.raises(Transient):
+            list(LedgerTable(account).states(KEY, HOUR, HOUR))
+        with pytest.raises(Transient):
+            LedgerTable(account).get(KEY, HOUR)
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -328,7 +338,32 @@ def test_answers_of_our_own_blobs_and_queues(answer: Answer, error: type[Excepti
         with pytest.raises(error):
             list(LandingContainer(account).blobs(KEY.stream, HOUR))
         with pytest.raises(error):
+            LandingContainer(account).earliest_hour(KEY.stream)
+        with pytest.raises(error):
             ExportQueue(account).waiting()
+        with pytest.raises(error):
+            ExportQueue(account).send([HourTask(KEY, HOUR)])
+
+
+def test_a_container_of_ours_that_is_being_deleted_comes_back_in_a_while() -> None:
+    """Until then it can neither be used nor created."""
+    with pytest.raises(Transient), own_storage():
+        or_create(
+            _raising(ResourceNotFoundError, "ContainerNotFound"),
+            _raising(ResourceExistsError, "ContainerBeingDeleted"),
+        )
+
+
+def _raising(kind: type[HttpResponseError], code: str) -> Callable[[], None]:
+    """Return a call that fails so."""
+
+    class Failed(kind):  # type: ignore[misc,valid-type]  # a class made here of one given
+        error_code = code
+
+    def call() -> None:
+        raise Failed(code)
+
+    return call
 
 
 def test_an_account_is_given_in_one_way() -> None:

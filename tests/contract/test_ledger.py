@@ -119,6 +119,14 @@ def test_writing_what_is_there_already_is_no_conflict(backend: Backend) -> None:
     assert ledger.put(taken, first) == second
 
 
+def test_a_record_that_was_seen_and_is_gone_is_a_conflict(backend: Backend) -> None:
+    """Even if the whole table is: it is not written anew as if nothing had been there."""
+    with pytest.raises(Conflict):
+        backend.gateways.ledger.put(RECORD, "W/\"datetime'2026-01-31T13%3A15%3A00.0000000Z'\"")
+
+    assert backend.gateways.ledger.get(KEY, HOUR) is None
+
+
 @pytest.mark.parametrize("touched", [False, True])
 def test_of_many_claimants_one_wins(backend: Backend, *, touched: bool) -> None:
     """All at once, on an hour that has no record yet and on one that has."""

@@ -3,20 +3,21 @@
 import pytest
 
 from exporter.domain.errors import Conflict
-from tests.contract.backends import HOUR, KEY, Backend, Seen
+from tests.contract.backends import HOUR, KEY, Backend, Seen, wait_for_blocks
 from tests.fakes import md5_base64
+
+NAME = "acme/events/187520/2020/01/25/17.ndjson.gz"
 
 
 def test_rejected_rows_are_kept_by_stream_and_hour(backend: Backend) -> None:
     """A later attempt replaces what an earlier one left."""
-    name = "acme/events/187520/2020/01/25/17.ndjson.gz"
     for attempt, blocks in (("first", [b"one", b"two"]), ("second", [b"three"])):
         with backend.gateways.rejected.upload(KEY, HOUR, attempt=attempt) as rows:
             for block in blocks:
                 rows.stage(block)
             rows.commit(md5=md5_base64(b"".join(blocks)))
         body = b"".join(blocks)
-        assert backend.seen_rejected() == {name: Seen(body, "application/gzip", md5_base64(body))}
+        assert backend.seen_rejected() == {NAME: Seen(body, "application/gzip", md5_base64(body))}
 
 
 def test_rejected_rows_of_a_broken_off_attempt_are_not_seen(backend: Backend) -> None:
@@ -32,6 +33,7 @@ def test_rejected_rows_of_a_broken_off_attempt_are_not_seen(backend: Backend) ->
         late.stage(b"late")
         same.stage(b"first")
         first.stage(b"first")
+        wait_for_blocks(backend, "rejected", NAME, 4)
         first.commit(md5=md5_base64(b"first"))
         same.commit(md5=md5_base64(b"first"))
         with pytest.raises(Conflict):
