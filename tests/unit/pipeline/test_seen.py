@@ -1,0 +1,62 @@
+import hashlib
+import itertools
+
+import pytest
+
+from exporter.pipeline.seen import BUCKETS, KEY_BYTES, SeenKeys
+
+ZERO = bytes(KEY_BYTES)
+ONES = b"\xff" * KEY_BYTES
+
+
+def key_in_the_bucket_of(other: bytes, head: bytes = b"", tail: bytes = b"") -> bytes:
+    """Return a key with these ends that shares the other's bucket: found by trying, anew in each process."""
+    free = KEY_BYTES - len(head) - len(tail)
+    tries = (head + number.to_bytes(free) + tail for number in itertools.count())
+    return next(key for key in tries if hash(key) % BUCKETS == hash(other) % BUCKETS)
+
+
+def test_a_key_is_new_once() -> None:
+    """The first time only."""
+    seen = SeenKeys()
+
+    assert [seen.add(key) for key in (ONES, ONES, b"0123456789abcdef", ONES)] == [True, False, True, False]
+
+
+def test_the_zero_key_is_a_key() -> None:
+    """An empty set does not hold it."""
+    seen = SeenKeys()
+
+    assert seen.add(ZERO)
+    assert not seen.add(ZERO)
+
+
+def test_keys_that_are_alike_are_told_apart() -> None:
+    """By any one of their 128 bits."""
+    seen = SeenKeys()
+    keys = [(1 << bit).to_bytes(KEY_BYTES) for bit in range(128)]
+
+    assert all(seen.add(key) for key in keys)
+    assert not any(seen.add(key) for key in keys)
+
+
+@pytest.mark.parametrize("shift", [4, 8, 11])
+def test_a_key_across_the_border_of_two_others_is_new(shift: int) -> None:
+    """The keys of a bucket lie end to end; the end of one and the beginning of the next make no key."""
+    across = b"0123456789abcdef"
+    first = key_in_the_bucket_of(across, tail=across[:-shift])
+    second = key_in_the_bucket_of(across, head=across[-shift:])
+    seen = SeenKeys()
+
+    assert (first + second)[shift : shift + KEY_BYTES] == across
+    assert [seen.add(key) for key in (first, second, across)] == [True, True, True]
+    assert [seen.add(key) for key in (first, second, across)] == [False, False, False]
+
+
+def test_many_keys_are_each_new_once() -> None:
+    """Enough of them that every bucket holds several."""
+    seen = SeenKeys()
+    keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(300_000)]
+
+    assert all(map(seen.add, keys))
+    assert not any(map(seen.add, keys))
