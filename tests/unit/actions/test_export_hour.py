@@ -1,6 +1,7 @@
 """Exporting an hour, as the customer, the ledger and the next attempt see it."""
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,12 +100,17 @@ def test_parts_are_numbered_in_landing_order_and_stay_below_their_limit() -> Non
 def test_merged_ids_are_one_file_whatever_their_size() -> None:
     """The limit of parts does not hold for merged ids."""
     world = a_world(acme(max_part_mib=1))
-    world.land(MERGED_IDS.stream, HOUR, [a_merge(number) for number in range(60_000)])
+    # Ids without a pattern, so that the file is far above the limit.
+    ids = random.Random(1).sample(range(2**62), 90_000)  # noqa: S311  no secret
+    merges = [a_merge(number) | {"amplitude_id": each} for number, each in enumerate(ids)]
+    world.land(MERGED_IDS.stream, HOUR, merges)
 
     attempt(world, task=HourTask(MERGED_IDS, HOUR))
 
+    assert the_record(world, MERGED_IDS).parts[0].bytes > 1024 * 1024
+
     assert list(the_container(world)) == ["-189524_2026-01-31_12.json.gz", "-189524_2026-01-31_12_complete"]
-    assert world.events_a_reader_sees() == [a_merge(number) for number in range(60_000)]
+    assert world.events_a_reader_sees() == merges
 
 
 def test_without_completion_markers_there_is_none() -> None:
@@ -334,6 +340,20 @@ def test_a_worker_that_was_thought_dead_and_wakes_up_changes_nothing() -> None:
 
     assert the_container(world) == after
     assert uuids(world) == [an_event(number)["uuid"] for number in (0, 1, 2, 8)]
+
+
+def test_a_worker_whose_lease_runs_out_while_it_commits_stops_there() -> None:
+    """It asks before every change whether the hour is still its own."""
+    world = a_world(acme(max_part_mib=1))
+    world.land(EVENTS.stream, HOUR, [a_bulky_event(number) for number in range(50)])
+
+    def commits() -> list[str]:
+        return [write for write in world.writes.log if write.startswith(("commit", "put"))]
+
+    with pytest.raises(Conflict):
+        export_hour(TASK, world.gateways, a_worker(lambda: NOW + LEASE * len(commits()), "slow"))
+
+    assert commits() == [f"commit {PART}"]
 
 
 def test_a_passing_failure_is_raised_and_the_hour_is_free_at_once() -> None:

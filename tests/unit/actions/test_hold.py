@@ -41,6 +41,21 @@ def test_a_renewed_lease_runs_from_the_renewal() -> None:
     assert not the_record(world).claimed(NOW + RENEW_EVERY + LEASE)
 
 
+def test_of_two_who_found_the_same_hour_free_one_gets_it() -> None:
+    """What counts is what was there when they looked, not who writes last."""
+    world, clock = a_world(), Clock()
+    for found in (None, world.ledger.get(TASK.key, TASK.hour)):
+        claim(world.ledger, found, TASK, "first", clock)
+        with pytest.raises(Conflict):
+            claim(world.ledger, found, TASK, "second", clock)
+
+        record = world.ledger.get(TASK.key, TASK.hour)
+        assert record is not None
+        assert record.value.claim is not None
+        assert record.value.claim.id == "first"
+        world.ledger.forget()
+
+
 def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:
     """That is what the design promises; and a live one has two further tries to renew."""
     assert timedelta(seconds=2) * 30 + RENEW_EVERY <= timedelta(minutes=2)
