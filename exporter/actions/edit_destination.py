@@ -5,7 +5,7 @@ from datetime import datetime
 
 from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
-from exporter.actions.try_upload import Report, try_upload
+from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import (
     ID_PATTERN,
     Credentials,
@@ -17,6 +17,7 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Invalid, NotFound, Outdated, Problem
 from exporter.domain.stored import Versioned
+from exporter.domain.trial import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Protocol
 
 from exporter.domain.destination import Destination
-from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
 from exporter.domain.stored import Content, StoredBlob, Versioned
@@ -193,15 +192,6 @@ class Cipher(Protocol):
     def seal(self, secret: str, *, destination_id: str, field: str) -> str:
         """Return the encrypted secret, as text."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a test upload; ``fault`` says why it failed, ``skipped`` that an earlier one did."""
-
-    name: str
-    fault: Fault | None = None
-    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,40 +1,14 @@
 """The test upload: what an export does to a customer's container, done once with a few bytes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from exporter.actions.ports import Container, Containers
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.trial import Report, Step
 
 FOLDER = "_export_test"
 CONTENT = b"Written, read and deleted by a test upload. No data; it may be deleted at any time.\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step and how it went: without a fault and not skipped, it passed."""
-
-    name: str
-    fault: Fault | None = None
-    skipped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All steps, in their order."""
-
-    steps: tuple[Step, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether an export would find everything it needs."""
-        return all(step.fault is None and not step.skipped for step in self.steps)
-
-    @property
-    def first_fault(self) -> Fault | None:
-        """What to repair first."""
-        return next((step.fault for step in self.steps if step.fault), None)
 
 
 def try_upload(destination: Destination, containers: Containers, *, test_id: str) -> Report:

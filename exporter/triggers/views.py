@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from exporter.actions.list_hours import StreamState
-from exporter.actions.try_upload import Report, Step
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
+from exporter.domain.trial import Report, Step
 
 type Json = dict[str, object]
 
