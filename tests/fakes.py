@@ -22,6 +22,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.trial import Trial
 
 type Row = dict[str, Any]
 
@@ -344,12 +345,19 @@ class FakeSchedule:
         with self._writes.write(f"schedule {progress.key}"):
             self.rows[progress.key] = progress
 
+    def forget(self, key: StreamKey) -> None:
+        """Forget how far a stream was."""
+        with self._writes.write(f"forget {key}"):
+            self.rows.pop(key, None)
+
 
 class FakeDestinations:
     """The destinations."""
 
     def __init__(self, writes: Writes) -> None:
+        self._writes = writes
         self._table: FakeTable[str, Destination] = FakeTable(writes, "destination")
+        self._trials: dict[str, Trial] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
@@ -366,6 +374,21 @@ class FakeDestinations:
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(destination.id, destination, etag)
+
+    def trial(self, destination_id: str) -> Trial | None:
+        """Return a destination's last test upload."""
+        return self._trials.get(destination_id)
+
+    def trials(self) -> dict[str, Trial]:
+        """Return the last test upload of every destination that had one."""
+        return dict(self._trials)
+
+    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+        """Keep a destination's last test upload; None forgets it."""
+        with self._writes.write(f"trial {destination_id}"):
+            self._trials.pop(destination_id, None)
+            if trial is not None:
+                self._trials[destination_id] = trial
 
 
 class FakeHourQueue:

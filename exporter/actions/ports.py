@@ -18,6 +18,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.trial import Trial
 
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
@@ -153,6 +154,10 @@ class Schedule(Protocol):
         """Write a stream's progress, whatever was there: it is derived from the ledger and may be stale."""
         ...
 
+    def forget(self, key: StreamKey) -> None:
+        """Forget how far a stream was: it begins anew."""
+        ...
+
 
 class Destinations(Protocol):
     """The destinations, as their owners made them."""
@@ -171,6 +176,21 @@ class Destinations(Protocol):
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+    def trial(self, destination_id: str) -> Trial | None:
+        """Return a destination's last test upload."""
+        ...
+
+    def trials(self) -> dict[str, Trial]:
+        """Return the last test upload of every destination that had one, by id."""
+        ...
+
+    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+        """Keep a destination's last test upload in place of an earlier one; None forgets it.
+
+        It changes neither the destination nor its ETag.
+        """
         ...
 
 

@@ -33,31 +33,56 @@ class Compression(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a destination is in its life. ``failing`` is never stored: it follows from the ledger."""
+    """Where a destination is in its life.
+
+    ``failing`` is never stored: it follows from the ledger. ``deleted`` is never shown: it keeps the history.
+    """
 
     DRAFT = "draft"
     ACTIVE = "active"
     PAUSED = "paused"
     FAILING = "failing"
+    DELETED = "deleted"
 
 
 class CredentialsType(StrEnum):
     """How we sign in to the customer's storage."""
 
+    SERVICE_PRINCIPAL = "service_principal"
+    MANAGED_IDENTITY = "managed_identity"
+    SAS = "sas"
     CONNECTION_STRING = "connection_string"
+
+    @property
+    def secret_field(self) -> str | None:
+        """The field of a request that holds the secret; an identity that Azure manages has none."""
+        return _SECRET_FIELDS[self]
+
+
+_SECRET_FIELDS = {
+    CredentialsType.SERVICE_PRINCIPAL: "client_secret",
+    CredentialsType.MANAGED_IDENTITY: None,
+    CredentialsType.SAS: "sas_token",
+    CredentialsType.CONNECTION_STRING: "connection_string",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to sign in. The secret is here only in encrypted form; what opens a container decrypts it."""
+    """How to sign in. The secret is here only in encrypted form; what opens a container decrypts it.
+
+    ``sealed`` is empty if the type has no secret. The ids are public, and None where the type has none.
+    """
 
     type: CredentialsType
-    sealed: str = field(repr=False)
+    sealed: str = field(default="", repr=False)
+    tenant_id: str | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StorageTarget:
-    """Where the files go. Without an account URL, the connection string names the account."""
+    """Where the files go. Only a connection string names the account by itself; others need its URL."""
 
     container: str
     account_url: str | None = None
@@ -96,6 +121,8 @@ class Destination:
     output: Output = field(default_factory=Output)
     status: Status = Status.DRAFT
     activated_at: datetime | None = None
+    events_since: datetime | None = None
+    """When it was pointed at its project, if that was after its activation."""
 
     def __post_init__(self) -> None:
         if not ID_PATTERN.fullmatch(self.id):
@@ -118,7 +145,8 @@ class Destination:
         return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
 
     def first_hour_of_events(self) -> Hour:
-        """Return 00:00 UTC of the day of activation: "today and moving forward"."""
-        if self.activated_at is None:
+        """Return 00:00 UTC of the day of activation, or of the day when the project was chosen, if later."""
+        since = self.events_since or self.activated_at
+        if since is None:
             raise ValueError(f"destination {self.id} was never activated")
-        return Hour.containing(self.activated_at).first_of_day()
+        return Hour.containing(since).first_of_day()

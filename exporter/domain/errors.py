@@ -3,6 +3,8 @@
 ExportError
 ├── Rejected             the caller: the request cannot be carried out as it stands
 │   ├── Malformed        it cannot be read at all
+│   ├── TooLarge         it is larger than anything that makes sense here
+│   ├── WrongMediaType   it does not say that it is JSON
 │   ├── Invalid          fields are wrong; all of them are listed
 │   ├── NotFound         there is no such thing
 │   ├── NotPossible      not in the state the thing is in
@@ -40,7 +42,15 @@ class Rejected(ExportError):
 
 
 class Malformed(Rejected):
-    """The request cannot be read: it is no JSON, or too large."""
+    """The request cannot be read: it is no JSON."""
+
+
+class TooLarge(Rejected):
+    """The request is larger than anything that makes sense here."""
+
+
+class WrongMediaType(Rejected):
+    """The request has a body that does not say it is JSON."""
 
 
 class Invalid(Rejected):

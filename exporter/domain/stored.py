@@ -37,5 +37,5 @@ class Versioned[Value]:
         return f'"{hashlib.sha256(self.etag.encode()).hexdigest()[:_TAG_CHARACTERS]}"'
 
     def matches(self, if_match: str) -> bool:
-        """Whether an If-Match header lets this version be changed: it lists the tag, or says ``*``."""
+        """Whether an If-Match or If-None-Match header speaks of this version: it lists the tag, or ``*``."""
         return {"*", self.tag} & {tag.strip() for tag in if_match.split(",")} != set()

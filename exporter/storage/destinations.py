@@ -6,11 +6,14 @@ import msgspec
 
 from exporter.domain.destination import Credentials, Destination, Output, Status, StorageTarget
 from exporter.domain.stored import Versioned
+from exporter.domain.trial import Report, Trial
 from exporter.storage.accounts import Account
 from exporter.storage.rows import Moment, Row, new_row
 from exporter.storage.tables import Table
 
 _PARTITION = "destination"
+# Beside the destinations: a test upload does not change the row of its destination, nor the ETag of it.
+_TRIALS = "trial"
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,6 +27,15 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     org_id: int | None
     output: Output
     activated_at: Moment | None
+    # Not in rows that were written before a destination could be pointed elsewhere.
+    events_since: Moment | None = None
+
+
+class _Trial(msgspec.Struct, forbid_unknown_fields=True):
+    """A test upload, as it is kept."""
+
+    at: Moment
+    report: Report
 
 
 class DestinationsTable:
@@ -56,6 +68,28 @@ class DestinationsTable:
         """Write a destination over the one of that ETag."""
         return self._table.put(_row(destination), etag)
 
+    def trial(self, destination_id: str) -> Trial | None:
+        """Return a destination's last test upload."""
+        found = self._table.get(_TRIALS, destination_id)
+        return _trial(found[0]) if found else None
+
+    def trials(self) -> dict[str, Trial]:
+        """Return the last test upload of every destination that had one, by id."""
+        found = self._table.find("PartitionKey eq @partition", {"partition": _TRIALS})
+        return {row.read("RowKey", str): _trial(row) for row, _ in found}
+
+    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+        """Keep a destination's last test upload in place of an earlier one; None forgets it."""
+        if trial is None:
+            self._table.delete(_TRIALS, destination_id)
+        else:
+            self._table.put_any(new_row(_TRIALS, destination_id, _Trial(at=trial.at, report=trial.report)))
+
+
+def _trial(row: Row) -> Trial:
+    document = row.document(_Trial)
+    return Trial(document.at, document.report)
+
 
 def _row(destination: Destination) -> dict[str, Any]:
     document = _Document(
@@ -67,6 +101,7 @@ def _row(destination: Destination) -> dict[str, Any]:
         org_id=destination.org_id,
         output=destination.output,
         activated_at=destination.activated_at,
+        events_since=destination.events_since,
     )
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
@@ -84,4 +119,5 @@ def _destination(row: Row) -> Destination:
         output=document.output,
         status=row.read("status", Status),
         activated_at=document.activated_at,
+        events_since=document.events_since,
     )

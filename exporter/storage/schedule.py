@@ -34,6 +34,10 @@ class ScheduleTable:
         )
         self._table.put_any(row)
 
+    def forget(self, key: StreamKey) -> None:
+        """Forget how far a stream was: it begins anew."""
+        self._table.delete(_PARTITION, str(key))
+
 
 def _progress(row: Row) -> Progress:
     row.check_version()

@@ -78,6 +78,12 @@ class Table:
         with own_storage():
             or_create(lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table)
 
+    def delete(self, partition: str, key: str) -> None:
+        """Delete a row, whatever is in it; none there is fine."""
+        with own_storage():
+            # The SDK takes a row that is gone, or a table that was never made, for deleted.
+            self._client.delete_entity(partition, key)
+
     def _entity(self, partition: str, key: str) -> "TableEntity | None":
         try:
             return self._client.get_entity(partition, key)
