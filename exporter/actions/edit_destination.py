@@ -32,6 +32,8 @@ class Draft:
     project_id: int | None
     org_id: int | None
     output: Output
+    tenant_id: str | None = None
+    client_id: str | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -75,13 +77,24 @@ def put_destination(
 
 
 def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -> Credentials:
-    field = draft.credentials_type.value
+    """Return the credentials with their secret sealed: the request's, or else the stored one.
+
+    A stored secret is kept only for what it was entered for: whoever changes the client, or the account that
+    a signature is for, brings the secret that belongs to it.
+    """
+    public = Credentials(draft.credentials_type, "", draft.tenant_id, draft.client_id)
+    field = draft.credentials_type.secret_field
+    if field is None:
+        return public
     if draft.secret is not None:
         sealed = gateways.cipher.seal(draft.secret, destination_id=draft.id, field=field)
-        return Credentials(draft.credentials_type, sealed)
-    if stored is not None and stored.credentials.type is draft.credentials_type:
-        return stored.credentials
-    raise Invalid(Problem(f"credentials.{field}", "is required: there is none stored that could be kept"))
+        return replace(public, sealed=sealed)
+    if stored is None or not stored.credentials.sealed or stored.credentials.type is not public.type:
+        raise Invalid(Problem(f"credentials.{field}", "is required: there is none stored that could be kept"))
+    moved = stored.storage.account_url != draft.storage.account_url
+    if replace(stored.credentials, sealed="") != public or (moved and public.type is CredentialsType.SAS):
+        raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for something else"))
+    return stored.credentials
 
 
 def activate(

@@ -93,10 +93,11 @@ class CustomerContainers:
 
     def _secret(self, destination: Destination) -> str:
         credentials = destination.credentials
+        field = credentials.type.secret_field
+        if field is None:
+            return ""
         try:
-            return self._cipher.open(
-                credentials.sealed, destination_id=destination.id, field=credentials.type.value
-            )
+            return self._cipher.open(credentials.sealed, destination_id=destination.id, field=field)
         except Unreadable as error:
             raise DestinationFault(
                 Fault(

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from exporter.actions.edit_destination import Draft
 from exporter.domain.destination import (
@@ -21,6 +21,7 @@ from exporter.domain.endpoints import AllowedHosts, blob_endpoint
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
+from exporter.triggers.credentials_model import CredentialsModel, allowed_hosts, secret_of, type_of
 
 NAME_CHARACTERS_MAX = 200
 PREFIX_CHARACTERS_MAX = 512
@@ -64,21 +65,9 @@ class MergedIdsModel(_Strict):
 
 
 def _account_url(url: str, info: ValidationInfo) -> str:
-    if wrong := _allowed(info).objection(url):
+    if wrong := allowed_hosts(info).objection(url):
         raise ValueError(wrong)
     return url.rstrip("/")
-
-
-def _connection_string(secret: SecretStr, info: ValidationInfo) -> SecretStr:
-    if wrong := _allowed(info).objection(blob_endpoint(secret.get_secret_value())):
-        raise ValueError(f"its blob endpoint {wrong}")
-    return secret
-
-
-def _allowed(info: ValidationInfo) -> AllowedHosts:
-    if not isinstance(info.context, AllowedHosts):
-        raise TypeError("the hosts that destinations may name are the context of validation")
-    return info.context
 
 
 class StorageModel(_Strict):
@@ -87,13 +76,6 @@ class StorageModel(_Strict):
     account_url: Annotated[str, AfterValidator(_account_url)] | None = None
     container: Annotated[str, AfterValidator(_container)]
     prefix: Annotated[str, Field(max_length=PREFIX_CHARACTERS_MAX), AfterValidator(_prefix)] = ""
-
-
-class CredentialsModel(_Strict):
-    """How to sign in. The secret may be left out of a replacement, which then keeps the stored one."""
-
-    type: Literal["connection_string"]
-    connection_string: Annotated[SecretStr, AfterValidator(_connection_string)] | None = None
 
 
 class OutputModel(BaseModel):
@@ -131,8 +113,9 @@ def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft
         model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
         raise Invalid(*problems, *_problems(error)) from error
-    secret, url = model.credentials.connection_string, model.storage.account_url
-    if secret and url and url != blob_endpoint(secret.get_secret_value()):
+    credentials, url = model.credentials, model.storage.account_url
+    kind, secret = type_of(credentials), secret_of(credentials)
+    if kind is CredentialsType.CONNECTION_STRING and secret and url and url != blob_endpoint(secret):
         problems.append(Problem("storage.account_url", "is not the account that the connection string names"))
     if problems:
         raise Invalid(*problems)
@@ -140,8 +123,10 @@ def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft
         id=destination_id,
         name=model.name,
         storage=StorageTarget(model.storage.container, url, model.storage.prefix),
-        credentials_type=CredentialsType(model.credentials.type),
-        secret=secret.get_secret_value() if secret else None,
+        credentials_type=kind,
+        secret=secret,
+        tenant_id=getattr(credentials, "tenant_id", None),
+        client_id=getattr(credentials, "client_id", None),
         project_id=model.events.project_id if model.events else None,
         org_id=model.merged_ids.org_id if model.merged_ids else None,
         output=Output(**dict(model.output)),
@@ -158,12 +143,22 @@ def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> I
         yield Problem("events", "is missing, and so is merged_ids: give at least one of them")
     if body.get("id") is not None and body["id"] != destination_id:
         yield Problem("id", f"must be {destination_id}, as in the path, or be left out")
+    storage, credentials = body.get("storage"), body.get("credentials")
+    if isinstance(storage, dict) and isinstance(credentials, dict) and storage.get("account_url") is None:
+        kind = credentials.get("type")
+        if isinstance(kind, str) and kind in set(CredentialsType) - {CredentialsType.CONNECTION_STRING}:
+            yield Problem(
+                "storage.account_url", f"is missing: credentials of the type {kind} name no account"
+            )
 
 
 _MESSAGES = {
     "extra_forbidden": "is not known here: check its spelling",
     "missing": "is missing",
     "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "union_tag_not_found": "must hold a type",
+    "union_tag_invalid": f"must have one of these types: {', '.join(CredentialsType)}",
 }
 
 
@@ -171,8 +166,15 @@ def _problems(error: ValidationError) -> list[Problem]:
     """Return what pydantic found in the form of problem documents; what was sent is not repeated."""
     return [
         Problem(
-            ".".join(str(place) for place in each["loc"]) or "(body)",
+            ".".join(_places(each["loc"])) or "(body)",
             _MESSAGES.get(each["type"]) or each["msg"].removeprefix("Value error, "),
         )
         for each in error.errors(include_input=False, include_context=False, include_url=False)
     ]
+
+
+def _places(loc: tuple[int | str, ...]) -> Iterator[str]:
+    """Yield the path of a field; the type of credentials, which pydantic puts in between, is no field."""
+    for number, place in enumerate(loc):
+        if number != 1 or loc[0] != "credentials" or place not in set(CredentialsType):
+            yield str(place)

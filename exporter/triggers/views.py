@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from exporter.actions.list_hours import StreamState
-from exporter.domain.destination import Destination, Status
+from exporter.domain.destination import Credentials, CredentialsType, Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
 from exporter.domain.trial import Report, Step
@@ -64,6 +64,16 @@ def _step_view(step: Step) -> Json:
     }
 
 
+def credentials_view(credentials: Credentials) -> Json:
+    """Return the public part of credentials: ids, where the type has them; a secret never."""
+    view: Json = {"type": credentials.type}
+    if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
+        view["tenant_id"] = credentials.tenant_id
+    if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
+        view["client_id"] = credentials.client_id
+    return view
+
+
 def destination_view(destination: Destination, states: list[StreamState]) -> Json:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
     by_type = {state.key.stream.data_type.value: state for state in states}
@@ -81,7 +91,7 @@ def destination_view(destination: Destination, states: list[StreamState]) -> Jso
             "container": destination.storage.container,
             "prefix": destination.storage.prefix,
         },
-        "credentials": {"type": destination.credentials.type},
+        "credentials": credentials_view(destination.credentials),
         "output": {
             "name_style": output.name_style,
             "path_layout": output.path_layout,
