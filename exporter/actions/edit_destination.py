@@ -1,11 +1,9 @@
-"""Making, changing and activating a destination."""
+"""Making and changing a destination. What becomes of it afterwards: ``change_status``."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
-from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import (
     ID_PATTERN,
     Credentials,
@@ -15,9 +13,8 @@ from exporter.domain.destination import (
     Status,
     StorageTarget,
 )
-from exporter.domain.errors import Invalid, NotFound, Outdated, Problem
+from exporter.domain.errors import Conflict, Invalid, NotFound, Outdated, Problem
 from exporter.domain.stored import Versioned
-from exporter.domain.trial import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,18 @@ class Draft:
 
 
 def find_destination(gateways: Gateways, destination_id: str) -> Versioned[Destination]:
-    """Return a destination, or raise ``NotFound``."""
+    """Return a destination, or raise ``NotFound``; a deleted one is not found either."""
+    found = find_history(gateways, destination_id)
+    if found.value.status is Status.DELETED:
+        raise NotFound(
+            "destination_deleted",
+            f"The destination {destination_id} was deleted; its hours can still be listed.",
+        )
+    return found
+
+
+def find_history(gateways: Gateways, destination_id: str) -> Versioned[Destination]:
+    """Return a destination even if it was deleted, or raise ``NotFound`` if there never was one."""
     found = gateways.destinations.get(destination_id) if ID_PATTERN.fullmatch(destination_id) else None
     if found is None:
         raise NotFound("destination_not_found", f"There is no destination {destination_id}.")
@@ -49,16 +57,28 @@ def find_destination(gateways: Gateways, destination_id: str) -> Versioned[Desti
 
 
 def put_destination(
-    gateways: Gateways, draft: Draft, *, if_match: str | None, now: datetime
+    gateways: Gateways,
+    draft: Draft,
+    *,
+    if_match: str | None,
+    if_none_match: str | None = None,
+    now: datetime,
 ) -> tuple[Versioned[Destination], bool]:
     """Make or replace a destination; return it, and whether it is new.
 
     The same request twice leaves the same destination. With ``if_match`` it is replaced only if it is still
-    as the caller saw it. What a replacement keeps: status, times, and the secret if it brings none.
+    as the caller saw it; with ``if_none_match`` only if it is not, which for ``*`` means: if there is none.
+    What a replacement keeps: status, times, and the secret if it brings none.
+
+    A stream that it did not have until now begins anew: events on the day of the change. One that was deleted
+    is made anew, and finds its history.
     """
-    found = gateways.destinations.get(draft.id)
+    stored = gateways.destinations.get(draft.id)
+    found = None if stored is None or stored.value.status is Status.DELETED else stored
     if if_match is not None and (found is None or not found.matches(if_match)):
-        raise Outdated("destination_changed", f"The destination {draft.id} is not as If-Match says any more.")
+        raise changed_meanwhile(draft.id)
+    if if_none_match is not None and found is not None and found.matches(if_none_match):
+        raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
     credentials = _credentials(gateways, draft, found.value if found else None)
     changed = Destination(
         id=draft.id,
@@ -71,9 +91,52 @@ def put_destination(
         output=draft.output,
         status=found.value.status if found else Status.DRAFT,
         activated_at=found.value.activated_at if found else None,
+        events_since=_events_since(found.value, draft, now) if found else None,
     )
-    etag = gateways.destinations.put(changed, found.etag if found else None)
-    return Versioned(changed, etag), found is None
+    if stored is not None:
+        _begin_anew(gateways, stored.value, changed)
+    return save(gateways, changed, stored, if_match=if_match), found is None
+
+
+def _events_since(before: Destination, draft: Draft, now: datetime) -> datetime | None:
+    """Return when the project was chosen, if that was after the activation."""
+    if before.activated_at is None or before.project_id == draft.project_id:
+        return before.events_since
+    return now
+
+
+def _begin_anew(gateways: Gateways, before: Destination, after: Destination) -> None:
+    """Forget how far those streams are that the destination did not have: it had them in another life."""
+    if before.status is Status.DRAFT:
+        return
+    if before.status is Status.DELETED:
+        gateways.destinations.record_trial(after.id, None)
+    had = () if before.status is Status.DELETED else before.streams
+    for key in after.streams:
+        if key not in had:
+            gateways.schedule.forget(key)
+
+
+def save(
+    gateways: Gateways, changed: Destination, found: Versioned[Destination] | None, *, if_match: str | None
+) -> Versioned[Destination]:
+    """Write a destination over the one that was found; what is as it was is not written.
+
+    Whoever sent an If-Match hears that it holds no more; others may just try again.
+    """
+    if found is not None and found.value == changed:
+        return found
+    try:
+        return Versioned(changed, gateways.destinations.put(changed, found.etag if found else None))
+    except Conflict as error:
+        if if_match is None:
+            raise
+        raise changed_meanwhile(changed.id) from error
+
+
+def changed_meanwhile(destination_id: str) -> Outdated:
+    """Return the error of who has not seen a destination as it is now."""
+    return Outdated("destination_changed", f"The destination {destination_id} is not as If-Match says.")
 
 
 def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -> Credentials:
@@ -95,23 +158,3 @@ def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -
     if replace(stored.credentials, sealed="") != public or (moved and public.type is CredentialsType.SAS):
         raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for something else"))
     return stored.credentials
-
-
-def activate(
-    gateways: Gateways, destination_id: str, *, now: datetime, test_id: str
-) -> tuple[Versioned[Destination], Report]:
-    """Run the test upload and, if all of it passed, let the schedule export from now on.
-
-    A destination that was active before keeps its first hour: activating again changes nothing.
-    """
-    found = find_destination(gateways, destination_id)
-    report = try_upload(found.value, gateways.containers, test_id=test_id)
-    if not report.ok:
-        return found, report
-    active = replace(found.value, status=Status.ACTIVE, activated_at=found.value.activated_at or now)
-    for key in active.streams:
-        # Before the status: a tick that sees the destination active finds where its streams begin.
-        first = first_progress(active, key, gateways.landing)
-        if first is not None and gateways.schedule.get(key) is None:
-            gateways.schedule.put(first)
-    return Versioned(active, gateways.destinations.put(active, found.etag)), report

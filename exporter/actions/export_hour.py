@@ -103,6 +103,16 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
     return found.value
 
 
+def _gone(destination: Destination, gateways: Gateways) -> bool:
+    """Whether it was deleted meanwhile, and perhaps made anew: nothing more goes to that container."""
+    found = gateways.destinations.get(destination.id)
+    return (
+        found is None
+        or found.value.status is Status.DELETED
+        or found.value.created_at != destination.created_at
+    )
+
+
 def _unexpected(claim_id: str) -> Fault:
     return Fault(
         code="internal_error",
@@ -126,7 +136,12 @@ def _export(task: HourTask, destination: Destination, held: Held, gateways: Gate
         stager = Stager(container, destination, hour, held.claim_id, uploads)
         staged = stager.stage(lines, naming)
         parts = tuple(each.part for each in staged)
-        held.write(lambda record: record.staged(tally.counts(), parts, filter_sha256=None))
+        if _gone(destination, gateways):
+            held.release()
+            return Outcome.NOT_WANTED
+        held.write(
+            lambda record: record.staged(tally.counts(), parts, filter_sha256=None, output=destination.output)
+        )
         rejected.commit(replaces=held.record.attempts > 1)
         _commit(staged, found, naming, container, held)
         _mark(naming, destination, container, held)
@@ -154,7 +169,8 @@ def _adopt(marker: Marker, held: Held) -> None:
     """
     known = held.record.parts == marker.parts and held.record.rows.exported == marker.rows
     rows = held.record.rows if known else RowCounts(exported=marker.rows)
-    held.write(lambda record: record.staged(rows, marker.parts, marker.filter_sha256))
+    output = held.record.output if known else None
+    held.write(lambda record: record.staged(rows, marker.parts, marker.filter_sha256, output))
     held.finish()
 
 

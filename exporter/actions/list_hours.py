@@ -1,6 +1,6 @@
 """The ledger as people see it: every closed hour of a stream, whether something was done about it or not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from exporter.actions.plan_owed_hours import first_progress, with_gaps
 from exporter.actions.ports import Gateways
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hours import Hour, last_closed_hour
-from exporter.domain.ledger import HourRecord, HourStatus
+from exporter.domain.ledger import HourRecord, HourStatus, Progress
 from exporter.domain.streams import StreamKey
 
 
@@ -22,13 +22,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """How a stream stands: ``owed`` hours are closed and not done."""
+    """How a stream stands: ``owed`` hours are closed and not done, the oldest of them is ``owed_since``."""
 
     key: StreamKey
     last_exported: Hour | None
     owed: int
     failed: HourRecord | None
     """The newest of the hours that failed and are not done yet."""
+    owed_since: Hour | None = None
 
 
 def list_hours(
@@ -42,11 +43,12 @@ def list_hours(
     """Yield the stream's hours from the first to the last of the span, oldest first.
 
     Hours that are not closed yet are left out, and so are those before the schedule's first, unless they were
-    exported on request. An hour without a record is owed, and so is one whose worker died.
+    exported on request. An hour without a record is owed, and so is one whose worker died. A deleted
+    destination owes none: there are only those that something was done about.
     """
     first, last = span[0], min(span[1], last_closed_hour(view.now, view.settle))
-    progress = gateways.schedule.get(key)
-    if progress is None and destination.status is not Status.DRAFT:
+    progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
+    if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
         progress = first_progress(destination, key, gateways.landing)
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
         if record is not None:
@@ -56,20 +58,36 @@ def list_hours(
             yield HourRecord(key, hour, HourStatus.OWED)
 
 
-def stream_state(gateways: Gateways, key: StreamKey, view: View) -> StreamState:
+def stream_states(
+    gateways: Gateways,
+    destination: Destination,
+    view: View,
+    schedule: Mapping[StreamKey, Progress] | None = None,
+) -> list[StreamState]:
+    """Return how a destination's streams stand; a draft owes nothing yet.
+
+    Who asks for many destinations brings the ``schedule``, which is then not read for each.
+    """
+    if destination.status is Status.DRAFT:
+        return [StreamState(key, None, 0, None) for key in destination.streams]
+    known = {key: gateways.schedule.get(key) for key in destination.streams} if schedule is None else schedule
+    return [stream_state(gateways, key, known.get(key), view) for key in destination.streams]
+
+
+def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, view: View) -> StreamState:
     """Return how a stream stands, reading only the hours since its last finished one."""
-    progress = gateways.schedule.get(key)
     if progress is None:
         return StreamState(key, None, 0, None)
     last_exported = progress.next.plus(-1) if progress.next > progress.first else None
-    owed, failed = 0, None
+    owed, owed_since, failed = 0, None, None
     last = last_closed_hour(view.now, view.settle)
-    records = gateways.ledger.between(key, progress.next, last)
-    for hour, record in with_gaps(records, progress.next, last):
-        if record is not None and record.done:
-            last_exported = hour
-            continue
-        owed += 1
-        if record is not None and record.status is HourStatus.FAILED:
-            failed = record
-    return StreamState(key, last_exported, owed, failed)
+    if progress.next <= last:
+        records = gateways.ledger.between(key, progress.next, last)
+        for hour, record in with_gaps(records, progress.next, last):
+            if record is not None and record.done:
+                last_exported = hour
+                continue
+            owed, owed_since = owed + 1, owed_since or hour
+            if record is not None and record.status is HourStatus.FAILED:
+                failed = record
+    return StreamState(key, last_exported, owed, failed, owed_since)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part
@@ -77,7 +78,8 @@ class HourRecord:
     """One row of the ledger.
 
     ``parts`` and ``rows`` are what is in the container once the hour is done; before that, what the latest
-    attempt was about to commit.
+    attempt was about to commit. ``filter_sha256`` and ``output`` are the settings they were made with, which
+    may have been changed since; ``output`` is None if it is not known any more.
     """
 
     key: StreamKey
@@ -86,6 +88,7 @@ class HourRecord:
     rows: RowCounts = field(default_factory=RowCounts)
     parts: tuple[Part, ...] = ()
     filter_sha256: str | None = None
+    output: Output | None = None
     attempts: int = 0
     requested_by: str = SCHEDULE
     started_at: datetime | None = None
@@ -127,9 +130,15 @@ class HourRecord:
             raise ValueError(f"nobody holds {self.key} {self.hour}")
         return replace(self, claim=replace(self.claim, until=now + LEASE))
 
-    def staged(self, rows: RowCounts, parts: tuple[Part, ...], filter_sha256: str | None) -> "HourRecord":
+    def staged(
+        self,
+        rows: RowCounts,
+        parts: tuple[Part, ...],
+        filter_sha256: str | None,
+        output: Output | None = None,
+    ) -> "HourRecord":
         """Return the record with what is about to be committed: whoever finds the marker knows the counts."""
-        return replace(self, rows=rows, parts=parts, filter_sha256=filter_sha256)
+        return replace(self, rows=rows, parts=parts, filter_sha256=filter_sha256, output=output)
 
     def finished(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that is whole in the customer's container."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
@@ -31,6 +32,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     started_at: Moment | None
     finished_at: Moment | None
     error: Fault | None
+    # Not in rows that were written before it was kept.
+    output: Output | None = None
 
 
 class LedgerTable:
@@ -73,6 +76,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
         started_at=record.started_at,
         finished_at=record.finished_at,
         error=record.error,
+        output=record.output,
     )
     return new_row(
         str(record.key),
@@ -98,6 +102,7 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         started_at=document.started_at,
         finished_at=document.finished_at,
         error=document.error,
+        output=document.output,
         claim=state.claim,
         retry_at=state.retry_at,
     )

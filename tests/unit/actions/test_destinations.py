@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.actions.edit_destination import Draft, activate, find_destination, put_destination
+from exporter.actions.change_status import activate
+from exporter.actions.edit_destination import Draft, find_destination, put_destination
 from exporter.actions.list_hours import View, list_hours, stream_state
 from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
@@ -201,7 +202,7 @@ def test_a_draft_owes_nothing() -> None:
     draft = replace(ACME, status=Status.DRAFT, activated_at=None)
 
     assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), view=VIEW)) == []
-    assert stream_state(world.gateways, EVENTS, VIEW).owed == 0
+    assert stream_state(world.gateways, EVENTS, None, VIEW).owed == 0
 
 
 def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
@@ -216,7 +217,7 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
     failed = HourRecord(EVENTS, midnight.plus(4)).take("c", "schedule", NOW).failed(REFUSED, NOW)
     world.ledger.put(failed, None)
 
-    state = stream_state(world.gateways, EVENTS, VIEW)
+    state = stream_state(world.gateways, EVENTS, world.schedule.get(EVENTS), VIEW)
 
     assert (state.last_exported, state.owed, state.failed) == (midnight.plus(2), 10, failed)
 
