@@ -60,13 +60,16 @@ def _build(settings: Settings) -> App:
     from exporter.storage.queues import ExportQueue  # noqa: PLC0415
     from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
     from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
+    from exporter.storage.sign_in import Means  # noqa: PLC0415
 
     own = settings.own_storage
     account = Account(own.connection_string, name=own.account_name)
     cipher, pool = AesCipher(settings.secrets_keys), BlockPool()
     gateways = Gateways(
         landing=LandingContainer(account, settings.landing_container),
-        containers=CustomerContainers(cipher, settings.destination_hosts, pool),
+        containers=CustomerContainers(
+            cipher, settings.destination_hosts, pool, Means.new(settings.entra_authority)
+        ),
         rejected=RejectedContainer(account, pool),
         ledger=LedgerTable(account),
         schedule=ScheduleTable(account),

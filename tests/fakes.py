@@ -200,6 +200,10 @@ class FakeContainer:
     def __init__(self, blobs: FakeBlobs) -> None:
         self._blobs = blobs
 
+    def sign_in(self) -> None:
+        """Sign in, unless a test has set a fault for ``sign_in``."""
+        self._blobs.refuse("sign_in")
+
     def find(self, prefix: str) -> list[StoredBlob]:
         """Return the blobs whose names begin so, in name order."""
         self._blobs.refuse("list")
@@ -247,6 +251,8 @@ class FakeContainers:
     def open(self, destination: Destination) -> FakeContainer:
         """Return the container as a writer sees it."""
         return FakeContainer(self.reader(destination.storage.container))
+
+    anew = open
 
     def reader(self, name: str) -> FakeBlobs:
         """Return the container as its owner sees it."""

@@ -62,6 +62,10 @@ class Upload(Protocol):
 class Container(Protocol):
     """A customer's container, with exactly the rights to read, write and delete blobs."""
 
+    def sign_in(self) -> None:
+        """Sign in, where that is a step of its own: get the token that the other calls need."""
+        ...
+
     def find(self, prefix: str) -> list[StoredBlob]:
         """Return the blobs whose names begin so, in name order."""
         ...
@@ -92,6 +96,10 @@ class Containers(Protocol):
 
     def open(self, destination: Destination) -> Container:
         """Return the destination's container; decrypts its credentials, and connects on first use."""
+        ...
+
+    def anew(self, destination: Destination) -> Container:
+        """Return it with nothing remembered from before, as another process would open it."""
         ...
 
 

@@ -33,14 +33,15 @@ class Patience:
     """How long one call may take before it fails: the SDK's own defaults would be a minute and a half.
 
     ``connect_seconds`` to reach the server, ``read_seconds`` without a byte from it; then up to ``retries``
-    further tries (fewer if the server cannot be reached at all), after waits that double from
-    ``first_wait_seconds``. A queue message or the next tick tries again anyway.
+    further tries (fewer if the server cannot be reached at all, or says nothing), after waits that double
+    from ``first_wait_seconds``. A queue message or the next tick tries again anyway.
     """
 
     connect_seconds: int = 5
     read_seconds: int = 30
     retries: int = 3
     connect_retries: int = 2
+    read_retries: int = 2
     first_wait_seconds: int = 2
 
 
@@ -76,6 +77,7 @@ def _waits(patience: Patience) -> dict[str, Any]:
         "random_jitter_range": min(patience.first_wait_seconds, 1),
         "retry_total": patience.retries,
         "retry_connect": patience.connect_retries,
+        "retry_read": patience.read_retries,
     }
 
 
@@ -139,6 +141,7 @@ class Account:
             "transport": self._transport,
             "retry_total": self._patience.retries,
             "retry_connect": self._patience.connect_retries,
+            "retry_read": self._patience.read_retries,
             "retry_backoff_factor": self._patience.first_wait_seconds / 2,
             "permit_redirects": False,
         }

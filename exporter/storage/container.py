@@ -1,6 +1,6 @@
 """A customer's container, with no other rights than to read, write and delete blobs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,18 @@ class CustomerUpload:
 class CustomerContainer:
     """A customer's container. Several threads may use it at once."""
 
-    def __init__(self, client: "ContainerClient", pool: BlockPool) -> None:
+    def __init__(
+        self, client: "ContainerClient", pool: BlockPool, token: Callable[[], object] | None = None
+    ) -> None:
         self._client = client
         self._pool = pool
+        self._token = token
         self._place = Place(client.account_name, client.container_name)
+
+    def sign_in(self) -> None:
+        """Get a token, if that is how we sign in; a key or a signature is only tried by using it."""
+        if self._token is not None:
+            self._token()
 
     def find(self, prefix: str) -> list[StoredBlob]:
         """Return the blobs whose names begin so, in name order."""

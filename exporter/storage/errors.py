@@ -5,6 +5,7 @@ account it is a bug or a missing role of ours, and stays what it is.
 """
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -14,6 +15,8 @@ import msgspec
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
+    DeserializationError,
     HttpResponseError,
     IncompleteReadError,
     ResourceExistsError,
@@ -22,7 +25,18 @@ from azure.core.exceptions import (
 )
 
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.storage.faults import ACCOUNT_NOT_FOUND, FAULTS, SECRET_WRONG, UNREACHABLE, Action, Place
+from exporter.storage.faults import (
+    ACCOUNT_NOT_FOUND,
+    FAULTS,
+    NOT_A_BLOB_SERVICE,
+    SECRET_WRONG,
+    TLS_FAILED,
+    UNREACHABLE,
+    Action,
+    Place,
+    Row,
+)
+from exporter.storage.network import root_cause, words_of
 
 _PASSING_STATUSES = frozenset(
     {
@@ -68,7 +82,7 @@ def own_storage() -> Iterator[None]:
     try:
         yield
     except _CONNECTION as error:
-        raise Transient(f"our own storage did not answer: {_words(_root(error))}") from None
+        raise Transient(f"our own storage did not answer: {words_of(root_cause(error))}") from None
     except HttpResponseError as error:
         if is_passing(error) or error_code(error) in _BEING_DELETED:
             raise Transient(f"our own storage is busy: {_answer(error)}") from error
@@ -87,13 +101,14 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
     try:
         yield
     except _CONNECTION as error:
-        root = _root(error)
-        row = ACCOUNT_NOT_FOUND if isinstance(root, socket.gaierror) else UNREACHABLE
-        raise DestinationFault(row.fault(place, action, _words(root))) from None
+        root = root_cause(error)
+        raise DestinationFault(_unreached(root).fault(place, action, words_of(root))) from None
+    except (DecodeError, DeserializationError) as error:
+        raise DestinationFault(NOT_A_BLOB_SERVICE.fault(place, action, "an unreadable answer")) from error
     except HttpResponseError as error:
+        code, status = error_code(error), error.status_code
         if is_passing(error):
             raise Transient(f"the storage account {place.account} is busy: {_answer(error)}") from error
-        code, status = error_code(error), error.status_code
         for row in FAULTS:
             if row.fits(status, code, error.message):
                 raise DestinationFault(row.fault(place, action, _answer(error))) from error
@@ -102,7 +117,17 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
         if isinstance(error, ClientAuthenticationError) and status is None:
             # The request could not even be signed: the key is no base64.
             raise DestinationFault(SECRET_WRONG.fault(place, action, "")) from error
+        if code is None and error.response is not None:
+            # Azure Storage never leaves its code out of an answer that has a body, nor out of its headers.
+            raise DestinationFault(NOT_A_BLOB_SERVICE.fault(place, action, f"status {status}")) from error
         raise
+
+
+def _unreached(root: BaseException) -> Row:
+    """Return the case of a connection that did not come about, or broke."""
+    if isinstance(root, socket.gaierror):
+        return ACCOUNT_NOT_FOUND
+    return TLS_FAILED if isinstance(root, ssl.SSLError) else UNREACHABLE
 
 
 def settle(write: Callable[[], str], landed: Callable[[], str | None]) -> str:
@@ -175,23 +200,3 @@ def _may_have_landed(error: AzureError) -> bool:
 
 def _answer(error: HttpResponseError) -> str:
     return f"{error.status_code} {error_code(error) or error.reason}"
-
-
-def _root(error: AzureError) -> BaseException:
-    """Return the first cause, such as "Connection refused": what was made of it repeats URLs."""
-    root: BaseException = error.inner_exception or error
-    while nested := _nested(root):
-        root = nested
-    return root
-
-
-def _nested(error: BaseException) -> BaseException | None:
-    """Return what an error of requests or urllib3 wraps; each of them keeps it in a place of its own."""
-    candidates = (error.__cause__, getattr(error, "reason", None), *error.args)
-    return next((each for each in candidates if isinstance(each, BaseException)), None)
-
-
-def _words(root: BaseException) -> str:
-    if type(root).__module__.partition(".")[0] in ("azure", "requests", "urllib3"):
-        return type(root).__name__
-    return getattr(root, "strerror", None) or str(root)

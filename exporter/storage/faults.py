@@ -29,18 +29,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One case: it fits an answer with one of these codes or statuses and, if given, these words in it."""
+    """One case: it fits an answer with one of these codes or statuses and, if given, any of these words."""
 
     code: str
     message: str
     fix: str
     answers: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
-    words: str = ""
+    words: tuple[str, ...] = ()
 
     def fits(self, status: int | None, answer: str | None, text: str) -> bool:
         """Whether an error answer is this case."""
-        return (answer in self.answers or status in self.statuses) and self.words in text
+        if self.words and not any(words in text for words in self.words):
+            return False
+        return answer in self.answers or status in self.statuses
 
     def fault(self, place: Place, action: Action, answer: str) -> Fault:
         """Return what to tell the customer."""
@@ -64,14 +66,24 @@ UNREACHABLE = Row(
     message="The storage account {account} did not answer: {answer}.",
     fix="Check in the portal (storage account > Networking) that this exporter's network may reach it.",
 )
+TLS_FAILED = Row(
+    code="tls_failed",
+    message="No encrypted connection to the storage account {account} comes about: {answer}.",
+    fix="Enter the address that the portal shows (storage account > Endpoints): its certificate is Azure's.",
+)
+NOT_A_BLOB_SERVICE = Row(
+    code="not_a_blob_service",
+    message="What answers at the address of {account} is no blob service: {answer}.",
+    fix="Enter the blob endpoint that the portal shows (storage account > Endpoints > Blob service).",
+)
 SECRET_WRONG = Row(
     code="secret_wrong",
     answers=("AuthenticationFailed", "NoAuthenticationInformation", "InvalidAuthenticationInfo"),
     statuses=(HTTPStatus.UNAUTHORIZED,),
     message="The storage account {account} does not accept the credentials.",
     fix=(
-        "Save the connection string anew, from the portal (storage account > Access keys) or from:"
-        " az storage account show-connection-string --name {account}."
+        "Make new ones and save them here, in the portal (storage account > Access keys, or > Shared access"
+        " signature) or with: az storage account show-connection-string --name {account}."
     ),
 )
 
@@ -79,15 +91,29 @@ FAULTS = (
     Row(
         code="secret_expired",
         answers=("AuthenticationFailed",),
-        words="not valid in the specified time frame",
+        words=("not valid in the specified time frame",),
         message="The shared access signature for {account} has expired, or does not hold yet.",
         fix="Make a new one in the portal (storage account > Shared access signature) and save it here.",
+    ),
+    Row(
+        code="clock_wrong",
+        answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
+        words=("Request date header too old", "The Date header in the request", "Lifetime validation failed"),
+        message="The storage account {account} finds that the exporter's clock is wrong.",
+        fix="Have the operator of this exporter correct the time of the machine that it runs on.",
+    ),
+    Row(
+        code="tenant_mismatch",
+        answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
+        words=("Issuer validation failed",),
+        message="The storage account {account} belongs to another tenant than the credentials.",
+        fix="Use an application of the account's own tenant: az account show --query tenantId.",
     ),
     SECRET_WRONG,
     Row(
         code=SECRET_WRONG.code,
         answers=("AuthorizationFailure",),
-        words="failed to authenticate",  # how the emulator says it
+        words=("failed to authenticate",),  # how the emulator says it
         message=SECRET_WRONG.message,
         fix=SECRET_WRONG.fix,
     ),
@@ -110,6 +136,12 @@ FAULTS = (
         fix="Let this exporter's network in, in the portal (storage account > Networking > Firewalls).",
     ),
     Row(
+        code="public_access_disabled",
+        answers=("PublicAccessNotPermitted",),
+        message="The storage account {account} permits no public access, and no credentials came with us.",
+        fix="Save the credentials anew, and look at the portal (storage account > Networking).",
+    ),
+    Row(
         code="missing_action",
         answers=(
             "AuthorizationPermissionMismatch",
@@ -119,7 +151,7 @@ FAULTS = (
             "UnauthorizedBlobOverwrite",
         ),
         message="The credentials lack the data action {action} on the container {container}.",
-        fix="Grant it, for example with the role Storage Blob Data Contributor: az role assignment create.",
+        fix="Grant it in the portal (container {container} > Access control) or: az role assignment create.",
     ),
     Row(
         code="access_refused",
@@ -142,7 +174,7 @@ FAULTS = (
     ),
     Row(
         code="immutable",
-        answers=("BlobImmutableDueToPolicy",),
+        answers=("BlobImmutableDueToPolicy", "PathImmutableDueToPolicy"),
         message="A policy of the container {container} forbids to replace or delete blobs.",
         fix="Remove it in the portal (storage account > Containers > {container} > Access policy).",
     ),
@@ -151,6 +183,18 @@ FAULTS = (
         answers=("LeaseIdMissing", "LeaseIdMismatchWithBlobOperation", "LeaseLost"),
         message="Somebody holds a lease on a blob that must be written in the container {container}.",
         fix="End it in the portal (the blob > Break lease) or with: az storage blob lease break.",
+    ),
+    Row(
+        code="blob_in_the_way",
+        answers=("InvalidBlobType", "BlobArchived", "BlobBeingRehydrated"),
+        message="A blob in {container} has a name that an export needs, and cannot be replaced: {answer}.",
+        fix="Move it away, or let this destination write below another prefix.",
+    ),
+    Row(
+        code="not_supported",
+        answers=("FeatureNotSupportedForAccount", "BlobTypeNotSupported"),
+        message="The storage account {account} is of a kind that holds no block blobs: {answer}.",
+        fix="Use a general-purpose account: az storage account create --kind StorageV2.",
     ),
     Row(
         code="redirected",

@@ -35,6 +35,7 @@ from exporter.storage.messages import parse
 from exporter.storage.queues import ExportQueue
 from exporter.storage.rejected import RejectedContainer
 from exporter.storage.schedule import ScheduleTable
+from exporter.storage.sign_in import Means
 from infra.local.azurite import Endpoints
 from tests.fakes import FakeBlob, World
 
@@ -168,9 +169,8 @@ class AzuriteBackend:
         self.account = Account(connection_string, patience=patience, transport=transport)
         self._pool = BlockPool()
         hosts = AllowedHosts(("127.0.0.1",))
-        self.containers = CustomerContainers(
-            CIPHER, hosts, self._pool, patience=patience, transport=transport
-        )
+        means = Means.new("https://login.invalid", patience, transport)
+        self.containers = CustomerContainers(CIPHER, hosts, self._pool, means)
         # That this type checks is the proof that the gateways are what the actions ask for.
         self.gateways = Gateways(
             landing=LandingContainer(self.account, self.own_name("landing")),

@@ -20,12 +20,14 @@ from exporter.storage.errors import or_create, own_storage
 from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
+from exporter.storage.sign_in import Means
 from tests.contract.backends import CIPHER, HOUR, KEY, a_destination
 from tests.contract.servers import Answer, answering, breaking_off, nobody, saying_nothing
 
 KEY_TEXT = "c2VjcmV0LWFjY291bnQta2V5LXNlY3JldA=="
 SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ"
 ONCE = Patience(connect_seconds=1, read_seconds=1, retries=0, connect_retries=0, first_wait_seconds=0)
+AUTHORITY = "https://login.invalid"
 HOSTS = AllowedHosts(("127.0.0.1", "*.invalid"))
 READ, WRITE, DELETE = (
     f"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{verb}"
@@ -54,7 +56,7 @@ def sealed(connection_string: str) -> Destination:
 def customers(patience: Patience = ONCE) -> Iterator[CustomerContainers]:
     """Open customers' containers, and close them."""
     pool = BlockPool()
-    containers = CustomerContainers(CIPHER, HOSTS, pool, patience=patience)
+    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience))
     try:
         yield containers
     finally:
