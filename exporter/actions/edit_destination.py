@@ -14,6 +14,7 @@ from exporter.domain.destination import (
     StorageTarget,
 )
 from exporter.domain.errors import Conflict, Invalid, NotFound, Outdated, Problem
+from exporter.domain.filters import EventFilter
 from exporter.domain.stored import Versioned
 
 
@@ -31,6 +32,7 @@ class Draft:
     output: Output
     tenant_id: str | None = None
     client_id: str | None = None
+    event_filter: EventFilter | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -92,6 +94,7 @@ def put_destination(
         status=found.value.status if found else Status.DRAFT,
         activated_at=found.value.activated_at if found else None,
         events_since=_events_since(found.value, draft, now) if found else None,
+        event_filter=draft.event_filter,
     )
     if stored is not None:
         _begin_anew(gateways, stored.value, changed)

@@ -29,8 +29,9 @@ from exporter.domain.marker import Marker
 from exporter.domain.names import Naming
 from exporter.domain.streams import DataType
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.filtering import filtering
 from exporter.pipeline.merged_ids import MergedIdCodec
-from exporter.pipeline.rows import RowChain, Tally
+from exporter.pipeline.rows import RowChain, Tally, keep_all
 
 _log = logging.getLogger(__name__)
 
@@ -139,9 +140,9 @@ def _export(task: HourTask, destination: Destination, held: Held, gateways: Gate
         if _gone(destination, gateways):
             held.release()
             return Outcome.NOT_WANTED
-        held.write(
-            lambda record: record.staged(tally.counts(), parts, filter_sha256=None, output=destination.output)
-        )
+        asked = destination.filter_of(stream)
+        sha256 = asked.sha256 if asked else None
+        held.write(lambda record: record.staged(tally.counts(), parts, sha256, destination.output))
         rejected.commit(replaces=held.record.attempts > 1)
         _commit(staged, found, naming, container, held)
         _mark(naming, destination, container, held)
@@ -157,7 +158,8 @@ def _lines(
     blobs = landing.blobs(stream, hour)
     if stream.data_type is DataType.EVENTS:
         codec = EventCodec(stream.source_id, hour, destination.output)
-        return RowChain(codec, rejected, tally=tally).exported(blobs, landing.read)
+        keep = filtering(destination.event_filter) if destination.event_filter else keep_all
+        return RowChain(codec, rejected, keep, tally=tally).exported(blobs, landing.read)
     return RowChain(MergedIdCodec(hour), rejected, tally=tally).exported(blobs, landing.read)
 
 

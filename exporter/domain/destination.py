@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from exporter.domain.filters import EventFilter
 from exporter.domain.hours import Hour
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.streams import DataType, Stream, StreamKey
@@ -123,6 +124,8 @@ class Destination:
     activated_at: datetime | None = None
     events_since: datetime | None = None
     """When it was pointed at its project, if that was after its activation."""
+    event_filter: EventFilter | None = None
+    """Which events it asks for; None for all of them. Merged ids are never filtered."""
 
     def __post_init__(self) -> None:
         if not ID_PATTERN.fullmatch(self.id):
@@ -139,6 +142,10 @@ class Destination:
             for data_type, source in sources
             if source is not None
         )
+
+    def filter_of(self, stream: Stream) -> EventFilter | None:
+        """Return the filter that a stream goes through; merged ids go through none."""
+        return self.event_filter if stream.data_type is DataType.EVENTS else None
 
     def naming(self, stream: Stream) -> Naming:
         """Return how its files of a stream are called."""

@@ -1,5 +1,6 @@
 """From JSON to a filter, with everything that is wrong about it told at once, each with its place."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -73,6 +74,14 @@ def read_filter(document: object, pattern_cost: PatternCost, place: str = "event
     if len(found.text.encode()) > FILTER_BYTES_MAX:
         raise Invalid(Problem(place, f"is larger than {FILTER_BYTES_MAX} bytes"))
     return found
+
+
+def stored_filter(text: str) -> EventFilter:
+    """Return a filter that was checked before it was stored as its ``text``."""
+    try:
+        return read_filter(json.loads(text), lambda _pattern: 0)
+    except Invalid as error:
+        raise ValueError(f"not a filter: {error.problems}") from error
 
 
 @dataclass(slots=True)

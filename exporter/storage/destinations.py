@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from exporter.domain.destination import Credentials, Destination, Output, Status, StorageTarget
+from exporter.domain.filter_reading import stored_filter
 from exporter.domain.stored import Versioned
 from exporter.domain.trial import Report, Trial
 from exporter.storage.accounts import Account
@@ -29,6 +30,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     activated_at: Moment | None
     # Not in rows that were written before a destination could be pointed elsewhere.
     events_since: Moment | None = None
+    # JSON in its one form; not in rows that were written before there were filters.
+    event_filter: str | None = None
 
 
 class _Trial(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,6 +105,7 @@ def _row(destination: Destination) -> dict[str, Any]:
         output=destination.output,
         activated_at=destination.activated_at,
         events_since=destination.events_since,
+        event_filter=destination.event_filter.text if destination.event_filter else None,
     )
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
@@ -120,4 +124,5 @@ def _destination(row: Row) -> Destination:
         status=row.read("status", Status),
         activated_at=document.activated_at,
         events_since=document.events_since,
+        event_filter=stored_filter(document.event_filter) if document.event_filter else None,
     )

@@ -22,6 +22,7 @@ from exporter.domain.errors import Invalid, Problem
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
 from exporter.triggers.credentials_model import CredentialsModel, allowed_hosts, secret_of, type_of
+from exporter.triggers.filter_model import FilterField, event_filter
 
 NAME_CHARACTERS_MAX = 200
 PREFIX_CHARACTERS_MAX = 512
@@ -56,6 +57,7 @@ class EventsModel(_Strict):
     """Send the events of a project."""
 
     project_id: _SourceId
+    filter: FilterField = None
 
 
 class MergedIdsModel(_Strict):
@@ -106,9 +108,10 @@ class DestinationModel(_Strict):
 
 def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft:
     """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong."""
-    problems = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()]
+    problems, asked = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
         problems += _problems_of_the_whole(destination_id, body)
+        asked = event_filter(_filter_of(body), "events.filter", problems)
     try:
         model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
@@ -130,11 +133,18 @@ def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft
         project_id=model.events.project_id if model.events else None,
         org_id=model.merged_ids.org_id if model.merged_ids else None,
         output=Output(**dict(model.output)),
+        event_filter=asked,
     )
 
 
 def _wrong_id() -> Problem:
     return Problem("id", "must be 1 to 63 of a-z, 0-9 and hyphens, with no hyphen at either end")
+
+
+def _filter_of(body: dict[object, object]) -> object:
+    """Return the filter as it was sent: what is wrong with it is told with all the rest."""
+    events = body.get("events")
+    return events.get("filter") if isinstance(events, dict) else None
 
 
 def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> Iterator[Problem]:
