@@ -2,11 +2,14 @@
 
 import azure.functions as func
 
-from exporter.triggers import destinations, export, health, hours, tick
+from exporter.triggers import descriptions, destinations, export, health, hours, status, tick, unknown
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)
+app.register_functions(status.blueprint)
 app.register_functions(hours.blueprint)
+app.register_functions(descriptions.blueprint)
+app.register_functions(unknown.blueprint)
 app.register_functions(tick.blueprint)
 app.register_functions(export.blueprint)

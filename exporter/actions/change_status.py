@@ -8,7 +8,7 @@ deleted, that hour is given up unless its files are being put in place already.
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.actions.edit_destination import changed_meanwhile, find_destination, save
+from exporter.actions.edit_destination import Draft, changed_meanwhile, described, find_destination, save
 from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
 from exporter.actions.try_upload import try_upload
@@ -23,8 +23,13 @@ def try_saved(gateways: Gateways, destination_id: str, *, now: datetime, test_id
     return _try(gateways, find_destination(gateways, destination_id).value, now, test_id)
 
 
+def try_draft(gateways: Gateways, draft: Draft, *, now: datetime, test_id: str) -> Report:
+    """Run the test upload of a destination that is not saved; nothing of it is kept."""
+    return try_upload(described(gateways, draft, None, now), gateways.containers, now=now, test_id=test_id)
+
+
 def _try(gateways: Gateways, destination: Destination, now: datetime, test_id: str) -> Report:
-    report = try_upload(destination, gateways.containers, test_id=test_id)
+    report = try_upload(destination, gateways.containers, test_id=test_id, now=now)
     gateways.destinations.record_trial(destination.id, Trial(now, report))
     return report
 

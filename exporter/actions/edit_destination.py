@@ -81,24 +81,29 @@ def put_destination(
         raise changed_meanwhile(draft.id)
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
-    credentials = _credentials(gateways, draft, found.value if found else None)
-    changed = Destination(
+    changed = described(gateways, draft, found.value if found else None, now)
+    if stored is not None:
+        _begin_anew(gateways, stored.value, changed)
+    return save(gateways, changed, stored, if_match=if_match), found is None
+
+
+def described(gateways: Gateways, draft: Draft, before: Destination | None, now: datetime) -> Destination:
+    """Return the destination that a draft makes of the one before, if there was one; its secret is sealed."""
+    credentials = _credentials(gateways, draft, before)
+    return Destination(
         id=draft.id,
         name=draft.name,
         storage=draft.storage,
         credentials=credentials,
-        created_at=found.value.created_at if found else now,
+        created_at=before.created_at if before else now,
         project_id=draft.project_id,
         org_id=draft.org_id,
         output=draft.output,
-        status=found.value.status if found else Status.DRAFT,
-        activated_at=found.value.activated_at if found else None,
-        events_since=_events_since(found.value, draft, now) if found else None,
+        status=before.status if before else Status.DRAFT,
+        activated_at=before.activated_at if before else None,
+        events_since=_events_since(before, draft, now) if before else None,
         event_filter=draft.event_filter,
     )
-    if stored is not None:
-        _begin_anew(gateways, stored.value, changed)
-    return save(gateways, changed, stored, if_match=if_match), found is None
 
 
 def _events_since(before: Destination, draft: Draft, now: datetime) -> datetime | None:

@@ -22,6 +22,8 @@ from exporter.domain.errors import (
     Outdated,
     Problem,
     Rejected,
+    TooLarge,
+    WrongMediaType,
 )
 
 RETRY_AFTER_SECONDS = 5
@@ -31,6 +33,8 @@ type Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
 _STATUS: dict[type[Rejected], HTTPStatus] = {
     Malformed: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.CONTENT_TOO_LARGE,
+    WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFound: HTTPStatus.NOT_FOUND,
     NotPossible: HTTPStatus.CONFLICT,
@@ -40,12 +44,17 @@ _log = logging.getLogger(__name__)
 
 
 def answer(
-    body: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+    body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
     """Return a JSON answer."""
     return func.HttpResponse(
         orjson.dumps(body), status_code=status, headers=headers or {}, mimetype="application/json"
     )
+
+
+def no_content() -> func.HttpResponse:
+    """Return the answer of something that is done and leaves nothing to say."""
+    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
 
 def problem(
@@ -127,11 +136,24 @@ def not_configured(error: NotConfigured) -> func.HttpResponse:
 
 
 def json_body(req: func.HttpRequest) -> object:
-    """Return the request's body as plain values, or raise ``Malformed``."""
+    """Return the request's body as plain values, or raise what is wrong with it as a whole."""
     body = req.get_body()
     if len(body) > BODY_BYTES_MAX:
-        raise Malformed("body_too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
+        raise TooLarge("body_too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
+    if not _says_json(req.headers.get("content-type", "")):
+        raise WrongMediaType("not_json", "Send JSON, with the header Content-Type: application/json.")
+    if not body:
+        # The host passes on no body that comes in chunks.
+        raise Malformed(
+            "invalid_json", "There is no body. Send one, with a Content-Length and not in chunks."
+        )
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed("invalid_json", f"The body is no JSON: {error}.") from error
+
+
+def _says_json(content_type: str) -> bool:
+    """Whether it is JSON in UTF-8, the only encoding that JSON has between programs."""
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    return kind == "application/json" and set(parameters) <= {"charset=utf-8", 'charset="utf-8"', ""}

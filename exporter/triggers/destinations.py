@@ -1,65 +1,122 @@
-"""Destinations over HTTP."""
+"""Destinations over HTTP: making, changing, seeing and removing them."""
 
 from http import HTTPStatus
 
 import azure.functions as func
 
 from exporter import wiring
-from exporter.actions.edit_destination import activate, find_destination, put_destination
-from exporter.actions.list_hours import View, stream_state
+from exporter.actions import change_status
+from exporter.actions.edit_destination import Draft, find_destination, put_destination
+from exporter.actions.list_destinations import list_destinations, look_at
+from exporter.actions.list_hours import View
 from exporter.domain.destination import Destination
 from exporter.domain.stored import Versioned
-from exporter.triggers.answers import answer, answering, json_body, problem
-from exporter.triggers.views import Json, destination_view, report_view
+from exporter.triggers.answers import answer, json_body, no_content
+from exporter.triggers.operations import Operation, Parameter, nothing, operation
+from exporter.triggers.views import destination_view
+
+BODY = "exporter.triggers.destination_model:DestinationModel"
+IF_MATCH = Parameter("If-Match", "The ETag that the destination must still have, or *; else 412.")
+IF_NONE_MATCH = Parameter(
+    "If-None-Match", "With *, only a destination that does not exist is made; else 412."
+)
 
 blueprint = func.Blueprint()
 
 
-@blueprint.function_name("get_destination")
-@blueprint.route("destinations/{id}", methods=["GET"])
-@answering
-def get(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer a destination, with how far it is."""
-    found = find_destination(wiring.app().gateways, req.route_params["id"])
-    return _shown(found)
-
-
-@blueprint.function_name("put_destination")
-@blueprint.route("destinations/{id}", methods=["PUT"])
-@answering
-def put(req: func.HttpRequest) -> func.HttpResponse:
-    """Make a destination (201) or replace it (200)."""
-    # Only this request needs pydantic, which takes a tenth of a cold start.
+def parse_destination(req: func.HttpRequest) -> Draft:
+    """Return the destination that the body describes."""
+    # Only requests with such a body need pydantic, which takes a tenth of a cold start.
     from exporter.triggers.destination_model import parse_draft  # noqa: PLC0415
 
-    app = wiring.app()
-    draft = parse_draft(req.route_params["id"], json_body(req), app.settings.destination_hosts)
-    if_match = req.headers.get("if-match")
-    saved, new = put_destination(app.gateways, draft, if_match=if_match, now=wiring.now())
-    return _shown(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
+    hosts = wiring.app().settings.destination_hosts
+    return parse_draft(req.route_params["id"], json_body(req), hosts)
 
 
-@blueprint.function_name("activate_destination")
-@blueprint.route("destinations/{id}/activate", methods=["POST"])
-@answering
-def activate_destination(req: func.HttpRequest) -> func.HttpResponse:
-    """Run the test upload and, if it passed, activate the destination; 422 with the report if not."""
-    app = wiring.app()
-    saved, report = activate(app.gateways, req.route_params["id"], now=wiring.now(), test_id=wiring.new_id())
-    if report.ok:
-        return _shown(saved)
-    fault = report.first_fault
-    detail = f"The test upload failed: {fault.message} {fault.fix}" if fault else "The test upload failed."
-    code = fault.code if fault else "test_upload_failed"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, further=report_view(report))
+def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
+    """Answer a destination as it stands, with the ETag to change it by."""
+    return answer(
+        destination_view(look_at(wiring.app().gateways, found.value, _view())),
+        status,
+        headers={"ETag": found.tag},
+    )
 
 
-def _shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
-    return answer(_view(found.value), status, headers={"ETag": found.tag})
+def _view() -> View:
+    return View(wiring.now(), wiring.app().settings.settle)
 
 
-def _view(destination: Destination) -> Json:
-    app = wiring.app()
-    view = View(wiring.now(), app.settings.settle)
-    states = [stream_state(app.gateways, key, view) for key in destination.streams]
-    return destination_view(destination, states)
+@operation(
+    blueprint,
+    Operation(
+        name="list_destinations",
+        method="GET",
+        route="destinations",
+        answers={HTTPStatus.OK: "DestinationsView"},
+    ),
+    parse=nothing,
+)
+def list_all(_: func.HttpRequest, __: None) -> func.HttpResponse:
+    """List all destinations: how far each is, how many hours it owes, since which hour, and why."""
+    found = list_destinations(wiring.app().gateways, _view())
+    return answer({"destinations": [destination_view(each) for each in found]})
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="get_destination",
+        method="GET",
+        route="destinations/{id}",
+        answers={HTTPStatus.OK: "DestinationView"},
+        tagged=True,
+    ),
+    parse=nothing,
+)
+def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
+    """Show a destination, and how far it is."""
+    return shown(find_destination(wiring.app().gateways, req.route_params["id"]))
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="put_destination",
+        method="PUT",
+        route="destinations/{id}",
+        answers={HTTPStatus.OK: "DestinationView", HTTPStatus.CREATED: "DestinationView"},
+        problems=(HTTPStatus.CONFLICT,),
+        body=BODY,
+        headers=(IF_MATCH, IF_NONE_MATCH),
+        tagged=True,
+    ),
+    parse=parse_destination,
+)
+def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
+    """Make a destination (201) or replace it (200); without its secret, the stored one is kept."""
+    saved, new = put_destination(
+        wiring.app().gateways,
+        draft,
+        if_match=req.headers.get("if-match"),
+        if_none_match=req.headers.get("if-none-match"),
+        now=wiring.now(),
+    )
+    return shown(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="delete_destination",
+        method="DELETE",
+        route="destinations/{id}",
+        answers={HTTPStatus.NO_CONTENT: None},
+        problems=(HTTPStatus.CONFLICT,),
+        headers=(IF_MATCH,),
+    ),
+    parse=nothing,
+)
+def delete(req: func.HttpRequest, _: None) -> func.HttpResponse:
+    """Stop all exports of a destination and forget its secret; its hours can still be listed."""
+    change_status.delete(wiring.app().gateways, req.route_params["id"], if_match=req.headers.get("if-match"))
+    return no_content()

@@ -1,19 +1,30 @@
 """The health check: is the app set up right."""
 
+from http import HTTPStatus
+
 import azure.functions as func
 
 from exporter import wiring
 from exporter.domain.errors import NotConfigured
-from exporter.triggers.answers import answer, answering, not_configured
+from exporter.triggers.answers import answer, not_configured
+from exporter.triggers.operations import Operation, nothing, operation
 
 blueprint = func.Blueprint()
 
 
-@blueprint.function_name("health")
-@blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@answering
-def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the host passes it
-    """Answer 200, or 503 with every setting that is missing or wrong."""
+@operation(
+    blueprint,
+    Operation(
+        name="health",
+        method="GET",
+        route="health",
+        answers={HTTPStatus.OK: "HealthView"},
+        anonymous=True,
+    ),
+    parse=nothing,
+)
+def health(_: func.HttpRequest, __: None) -> func.HttpResponse:
+    """Say that the app is set up, or (503) which settings are missing or wrong."""
     try:
         wiring.settings()
     except NotConfigured as error:

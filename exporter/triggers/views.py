@@ -1,29 +1,253 @@
-"""How things look in answers. No view has a place for a secret."""
+"""How things look in answers. No view has a place for a secret.
 
+The types are what the document of the API says: what a function here returns is held to them by the type
+checker, and the document is made from them.
+"""
+
+from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated, NotRequired, TypedDict
 
-from exporter.actions.list_hours import StreamState
-from exporter.domain.destination import Credentials, CredentialsType, Destination, Status
+from exporter.actions.list_destinations import Overview
+from exporter.domain.destination import (
+    Compression,
+    Credentials,
+    CredentialsType,
+    Destination,
+    ExtraKeys,
+    Output,
+    Status,
+)
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
-from exporter.domain.trial import Report, Step
+from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.streams import DataType
+from exporter.domain.times import TimestampFormat
+from exporter.domain.trial import Report, Step, Trial
 
 type Json = dict[str, object]
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+class Shown:
+    """What the document says of a text besides that it is one; it costs nothing where none is asked for."""
+
+    def __init__(self, **schema: str) -> None:
+        self._schema = schema
+
+    def __get_pydantic_json_schema__(self, core: object, of: Callable[[object], Json]) -> Json:
+        """Return the JSON Schema, as pydantic asks for it."""
+        return of(core) | self._schema
 
 
-def fault_view(fault: Fault | None) -> Json | None:
+type Moment = Annotated[str, Shown(format="date-time", description="A time in UTC, to the second.")]
+type HourKey = Annotated[str, Shown(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$", description="A clock hour in UTC.")]
+
+
+class HealthView(TypedDict):
+    """The app is set up."""
+
+    status: str
+
+
+class FaultView(TypedDict):
+    """What went wrong at the customer's: ``code`` is stable, ``fix`` says what to do."""
+
+    code: str
+    message: str
+    fix: str
+
+
+class RowsView(TypedDict):
+    """What became of the rows of an hour; ``read`` is the sum of the others."""
+
+    read: int
+    exported: int
+    filtered: int
+    duplicate: int
+    rejected: int
+
+
+class PartView(TypedDict):
+    """A file of the hour: its compressed size, and the base64 of its MD5."""
+
+    name: str
+    rows: int
+    bytes: int
+    md5: str
+
+
+class OutputView(TypedDict):
+    """How the files look."""
+
+    name_style: NameStyle
+    path_layout: PathLayout
+    timestamp_format: TimestampFormat
+    extra_keys: ExtraKeys
+    completion_marker: bool
+    max_part_mib: int
+    compression: Compression
+
+
+class HourView(TypedDict):
+    """An hour of the ledger, with the filter and the output that its files were made with."""
+
+    hour: HourKey
+    data_type: DataType
+    status: HourStatus
+    rows: RowsView
+    parts: list[PartView]
+    filter_sha256: str | None
+    output: OutputView | None
+    attempts: int
+    requested_by: str
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: FaultView | None
+
+
+class HoursView(TypedDict):
+    """Hours, oldest first."""
+
+    hours: list[HourView]
+
+
+class StepView(TypedDict):
+    """A step of a test upload: passed, failed (then the rest says why), or skipped."""
+
+    step: str
+    status: str
+    code: str | None
+    message: str | None
+    fix: str | None
+
+
+class ReportView(TypedDict):
+    """What came of a test upload."""
+
+    ok: bool
+    steps: list[StepView]
+
+
+class TrialView(ReportView):
+    """What came of the last test upload, and when that was."""
+
+    at: Moment
+
+
+class EventsView(TypedDict):
+    """The project whose events are sent, and which of them: all, if there is no filter."""
+
+    project_id: int
+    filter: Json | None
+
+
+class MergedIdsView(TypedDict):
+    """The organization whose merged ids are sent."""
+
+    org_id: int
+
+
+class StorageView(TypedDict):
+    """Where the files go."""
+
+    account_url: str | None
+    container: str
+    prefix: str
+
+
+class CredentialsView(TypedDict):
+    """How the exporter signs in; the secret is not shown."""
+
+    type: CredentialsType
+    tenant_id: NotRequired[str | None]
+    client_id: NotRequired[str | None]
+
+
+class DestinationView(TypedDict):
+    """A destination, and how far it is; what is told for each data type has the data types as keys."""
+
+    id: str
+    name: str
+    events: EventsView | None
+    merged_ids: MergedIdsView | None
+    storage: StorageView
+    credentials: CredentialsView
+    output: OutputView
+    status: Status
+    created_at: Moment
+    activated_at: Moment | None
+    last_exported_hour: dict[DataType, HourKey | None]
+    owed_hours: dict[DataType, int]
+    behind_since: dict[DataType, HourKey | None]
+    last_error: FaultView | None
+    last_test_upload: TrialView | None
+
+
+class DestinationsView(TypedDict):
+    """All destinations, by id."""
+
+    destinations: list[DestinationView]
+
+
+class SchemasView(TypedDict):
+    """The JSON Schema (2020-12) of a row, for each data type."""
+
+    events: Json
+    merged_ids: Json
+
+
+type DocumentView = Json
+"""An OpenAPI document."""
+
+
+class ErrorView(TypedDict):
+    """A wrong field, by its path in the request."""
+
+    field: str
+    message: str
+
+
+class ProblemView(TypedDict):
+    """What went wrong (RFC 9457). ``code`` is stable; what stands behind it is there where it belongs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: NotRequired[list[ErrorView]]
+    fix: NotRequired[str]
+    error_id: NotRequired[str]
+    ok: NotRequired[bool]
+    steps: NotRequired[list[StepView]]
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def fault_view(fault: Fault | None) -> FaultView | None:
     """Return ``{"code", "message", "fix"}``."""
     return None if fault is None else {"code": fault.code, "message": fault.message, "fix": fault.fix}
 
 
-def hour_view(record: HourRecord) -> Json:
+def output_view(output: Output) -> OutputView:
+    """Return how the files look."""
+    return {
+        "name_style": output.name_style,
+        "path_layout": output.path_layout,
+        "timestamp_format": output.timestamp_format,
+        "extra_keys": output.extra_keys,
+        "completion_marker": output.completion_marker,
+        "max_part_mib": output.max_part_mib,
+        "compression": output.compression,
+    }
+
+
+def hour_view(record: HourRecord) -> HourView:
     """Return an hour of the ledger. Rows and parts are told of hours that are done, and of no others."""
-    rows = record.rows if record.done else RowCounts()
-    parts = record.parts if record.done else ()
+    done = record.done
+    rows = record.rows if done else RowCounts()
     error = record.error if record.status in {HourStatus.FAILED, HourStatus.OWED} else None
     return {
         "hour": record.hour.key,
@@ -37,36 +261,42 @@ def hour_view(record: HourRecord) -> Json:
             "rejected": rows.rejected,
         },
         "parts": [
-            {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5} for part in parts
+            {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5}
+            for part in (record.parts if done else ())
         ],
+        "filter_sha256": record.filter_sha256 if done else None,
+        "output": output_view(record.output) if done and record.output else None,
         "attempts": record.attempts,
         "requested_by": record.requested_by,
-        "started_at": _time(record.started_at),
-        "finished_at": _time(record.finished_at),
+        "started_at": _time(record.started_at) if record.started_at else None,
+        "finished_at": _time(record.finished_at) if record.finished_at else None,
         "error": fault_view(error),
     }
 
 
-def report_view(report: Report) -> Json:
+def report_view(report: Report) -> ReportView:
     """Return the report of a test upload."""
     return {"ok": report.ok, "steps": [_step_view(step) for step in report.steps]}
 
 
-def _step_view(step: Step) -> Json:
-    status = "failed" if step.fault else "skipped" if step.skipped else "passed"
+def _trial_view(trial: Trial) -> TrialView:
+    return {"at": _time(trial.at), **report_view(trial.report)}
+
+
+def _step_view(step: Step) -> StepView:
     fault = step.fault
     return {
         "step": step.name,
-        "status": status,
+        "status": "failed" if fault else "skipped" if step.skipped else "passed",
         "code": fault.code if fault else None,
         "message": fault.message if fault else None,
         "fix": fault.fix if fault else None,
     }
 
 
-def credentials_view(credentials: Credentials) -> Json:
+def credentials_view(credentials: Credentials) -> CredentialsView:
     """Return the public part of credentials: ids, where the type has them; a secret never."""
-    view: Json = {"type": credentials.type}
+    view: CredentialsView = {"type": credentials.type}
     if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
         view["tenant_id"] = credentials.tenant_id
     if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
@@ -74,17 +304,21 @@ def credentials_view(credentials: Credentials) -> Json:
     return view
 
 
-def destination_view(destination: Destination, states: list[StreamState]) -> Json:
+def _events_view(destination: Destination) -> EventsView | None:
+    if destination.project_id is None:
+        return None
+    chosen = destination.event_filter
+    return {"project_id": destination.project_id, "filter": chosen.document if chosen else None}
+
+
+def destination_view(overview: Overview) -> DestinationView:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
-    by_type = {state.key.stream.data_type.value: state for state in states}
-    failed = [state.failed for state in states if state.failed]
-    latest = max(failed, key=lambda record: record.hour, default=None)
-    failing = destination.status is Status.ACTIVE and latest is not None
-    output = destination.output
+    destination, failed = overview.destination, overview.failed
+    states = {state.key.stream.data_type: state for state in overview.states}
     return {
         "id": destination.id,
         "name": destination.name,
-        "events": None if destination.project_id is None else {"project_id": destination.project_id},
+        "events": _events_view(destination),
         "merged_ids": None if destination.org_id is None else {"org_id": destination.org_id},
         "storage": {
             "account_url": destination.storage.account_url,
@@ -92,21 +326,17 @@ def destination_view(destination: Destination, states: list[StreamState]) -> Jso
             "prefix": destination.storage.prefix,
         },
         "credentials": credentials_view(destination.credentials),
-        "output": {
-            "name_style": output.name_style,
-            "path_layout": output.path_layout,
-            "timestamp_format": output.timestamp_format,
-            "extra_keys": output.extra_keys,
-            "completion_marker": output.completion_marker,
-            "max_part_mib": output.max_part_mib,
-            "compression": output.compression,
-        },
-        "status": Status.FAILING if failing else destination.status,
+        "output": output_view(destination.output),
+        "status": overview.status,
         "created_at": _time(destination.created_at),
-        "activated_at": _time(destination.activated_at),
+        "activated_at": _time(destination.activated_at) if destination.activated_at else None,
         "last_exported_hour": {
-            each: state.last_exported.key if state.last_exported else None for each, state in by_type.items()
+            each: state.last_exported.key if state.last_exported else None for each, state in states.items()
         },
-        "owed_hours": {each: state.owed for each, state in by_type.items()},
-        "last_error": fault_view(latest.error) if latest else None,
+        "owed_hours": {each: state.owed for each, state in states.items()},
+        "behind_since": {
+            each: state.owed_since.key if state.owed_since else None for each, state in states.items()
+        },
+        "last_error": fault_view(failed.error) if failed else None,
+        "last_test_upload": _trial_view(overview.trial) if overview.trial else None,
     }
