@@ -462,6 +462,7 @@ class World:
     destinations: FakeDestinations = field(init=False)
     hours: FakeHourQueue = field(init=False)
     cipher: FakeCipher = field(init=False)
+    pauses: list[float] = field(init=False, default_factory=list)
     gateways: Gateways = field(init=False)
 
     def __post_init__(self) -> None:
@@ -480,6 +481,7 @@ class World:
             destinations=self.destinations,
             hours=self.hours,
             cipher=self.cipher,
+            pause=self.pauses.append,
         )
 
     def land(self, stream: Stream, hour: Hour, content: bytes | Iterable[Row], name: str = "a.json") -> None:

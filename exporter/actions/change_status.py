@@ -29,7 +29,7 @@ def try_draft(gateways: Gateways, draft: Draft, *, now: datetime, test_id: str) 
 
 
 def _try(gateways: Gateways, destination: Destination, now: datetime, test_id: str) -> Report:
-    report = try_upload(destination, gateways.containers, test_id=test_id, now=now)
+    report = try_upload(destination, gateways.containers, test_id=test_id, now=now, pause=gateways.pause)
     gateways.destinations.record_trial(destination.id, Trial(now, report))
     return report
 

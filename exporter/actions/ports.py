@@ -7,6 +7,7 @@ condition does not hold raises ``Conflict`` and has changed nothing. An implemen
 whether its write landed (an answer got lost) looks before it reports a conflict.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from exporter.domain.trial import Trial
 
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
+type Pause = Callable[[float], None]
+"""Waits for that many seconds."""
 
 
 class Landing(Protocol):
@@ -234,3 +237,4 @@ class Gateways:
     destinations: Destinations
     hours: HourQueue
     cipher: Cipher
+    pause: Pause = time.sleep

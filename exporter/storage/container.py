@@ -117,8 +117,12 @@ class CustomerContainer:
             )
             return str(answer["etag"])
 
+        def landed() -> str | None:
+            with customer_storage(self._place, Action.READ):
+                return same_content(blob, len(body), md5_base64(body))
+
         with customer_storage(self._place, Action.WRITE):
-            return settle(write, lambda: same_content(blob, len(body), md5_base64(body)))
+            return settle(write, landed)
 
     def delete(self, name: str, *, etag: str) -> None:
         """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
@@ -128,10 +132,14 @@ class CustomerContainer:
             blob.delete_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
             return GONE
 
+        def deleted() -> str | None:
+            with customer_storage(self._place, Action.READ):
+                return None if blob.exists() else GONE
+
         with customer_storage(self._place, Action.DELETE):
             try:
                 # Of a blob that is gone, services say 404 or that the condition does not hold.
-                settle(delete, lambda: None if blob.exists() else GONE)
+                settle(delete, deleted)
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise

@@ -157,7 +157,7 @@ def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
     world = a_world()
     world.reader().set("_export_test/t", b"precious")
 
-    report = try_upload(ACME, world.gateways.containers, test_id="t")
+    report = try_upload(ACME, world.gateways.containers, test_id="t", now=NOW)
 
     assert not report.ok
     assert world.reader().committed["_export_test/t"].body == b"precious"
