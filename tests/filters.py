@@ -1,0 +1,36 @@
+"""Filters to test with, and events to hold them against."""
+
+import json
+
+from exporter.domain.destination import Output
+from exporter.domain.filter_reading import read_filter
+from exporter.domain.filters import EventFilter
+from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.filtering import filtering
+from exporter.pipeline.patterns import pattern_cost
+from tests.builders import HOUR, PROJECT, event
+
+type Json = dict[str, object]
+
+
+def condition(name: str, operator: str, *values: object) -> Json:
+    """Return a condition as a person would write it."""
+    head: Json = {"property": name, "operator": operator}
+    return head | {"values": list(values)} if values else head
+
+
+def read(document: object) -> EventFilter:
+    """Return the filter that a document describes."""
+    return read_filter(document, pattern_cost)
+
+
+def decoded(line: bytes) -> Event:
+    """Return an event as the pipeline has it when it asks the filter."""
+    found = EventCodec(PROJECT, HOUR, Output()).decode(line)
+    assert isinstance(found, Event), found
+    return found
+
+
+def passes(document: object, **fields: object) -> bool:
+    """Whether an event with these fields passes a filter."""
+    return filtering(read(document))(decoded(json.dumps(event(1, **fields)).encode()))
