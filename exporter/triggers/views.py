@@ -176,9 +176,9 @@ class DestinationView(TypedDict):
     status: Status
     created_at: Moment
     activated_at: Moment | None
-    last_exported_hour: dict[DataType, HourKey | None]
-    owed_hours: dict[DataType, int]
-    behind_since: dict[DataType, HourKey | None]
+    last_exported_hour: dict[str, HourKey | None]
+    owed_hours: dict[str, int]
+    behind_since: dict[str, HourKey | None]
     last_error: FaultView | None
     last_test_upload: TrialView | None
 
@@ -314,7 +314,7 @@ def _events_view(destination: Destination) -> EventsView | None:
 def destination_view(overview: Overview) -> DestinationView:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
     destination, failed = overview.destination, overview.failed
-    states = {state.key.stream.data_type: state for state in overview.states}
+    states = {state.key.stream.data_type.value: state for state in overview.states}
     return {
         "id": destination.id,
         "name": destination.name,

@@ -12,11 +12,22 @@ PROJECT = Path(__file__).resolve().parents[2]
 HTTP = {
     # name: (method, route, who may call)
     "health": ("GET", "health", "ANONYMOUS"),
+    "openapi": ("GET", "openapi.json", "ANONYMOUS"),
+    "schemas": ("GET", "schemas", "FUNCTION"),
+    "test_upload": ("POST", "test-upload", "FUNCTION"),
+    "list_destinations": ("GET", "destinations", "FUNCTION"),
     "get_destination": ("GET", "destinations/{id}", "FUNCTION"),
     "put_destination": ("PUT", "destinations/{id}", "FUNCTION"),
+    "delete_destination": ("DELETE", "destinations/{id}", "FUNCTION"),
+    "test_upload_of_destination": ("POST", "destinations/{id}/test-upload", "FUNCTION"),
+    "pause_destination": ("POST", "destinations/{id}/pause", "FUNCTION"),
+    "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
     "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
 }
+# What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
+UNKNOWN = "zz_unknown"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 QUEUE = {"type": "queueTrigger", "queueName": "export-hours", "connection": "AzureWebJobsStorage"}
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
 EVERY_FIVE_MINUTES = "0 */5 * * * *"
@@ -54,13 +65,16 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
                 "type": "httpTrigger",
                 "direction": "IN",
                 "name": "req",
-                "methods": [method],
+                "methods": methods,
                 "route": route,
                 "authLevel": level,
             },
             {"type": "http", "direction": "OUT", "name": "$return"},
         ]
-        for name, (method, route, level) in HTTP.items()
+        for name, (methods, route, level) in (
+            {name: ([method], route, level) for name, (method, route, level) in HTTP.items()}
+            | {UNKNOWN: (METHODS, "{*path}", "FUNCTION")}
+        ).items()
     }
     return http | {
         "tick": [TIMER | {"direction": "IN", "name": "timer", "schedule": schedule}],
@@ -72,6 +86,11 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
 def test_the_worker_finds_exactly_these_functions_whatever_the_settings_are(settings: dict[str, str]) -> None:
     """Triggers, bindings, routes, methods and levels; with settings missing or wrong, all the same."""
     assert indexed(settings) == expected(EVERY_FIVE_MINUTES)
+
+
+def test_what_answers_the_unknown_is_the_last_of_all() -> None:
+    """The host takes the first function whose route fits, by the order of names: this one fits everything."""
+    assert max(expected(EVERY_FIVE_MINUTES), key=str.lower) == UNKNOWN
 
 
 def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:

@@ -1,0 +1,120 @@
+"""The document of the API is true to the API: what it names is there, and what comes back is in it."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import CheckFunction
+from schemathesis.checks import not_a_server_error as no_server_error
+from schemathesis.specs.openapi import checks
+
+from infra.local.sample import Sample
+from tests.e2e.installation import App, Installation, Json, ok
+from tests.e2e.test_app_indexes import HTTP
+
+EXAMPLES_PER_OPERATION = 12
+KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTION_KEY": "the-function-key"}
+# Not asked: that whatever fits the document is taken, as rules between fields are not in it; and keys, which
+# other tests are about.
+CHECKS: list[CheckFunction] = [
+    no_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+    checks.missing_required_header,
+]
+OPERATIONS = sorted((route, method) for method, route, _ in HTTP.values())
+
+
+@pytest.fixture(scope="module")
+def app(shared: Installation) -> Iterator[App]:
+    """Return an app that checks keys, with an active destination, a draft and a deleted one.
+
+    Whatever is made up about credentials does not leave this machine.
+    """
+    with shared.app("--auth", ENTRA_AUTHORITY="https://127.0.0.1:1", **KEYS) as running:
+        starts = shared.newest_hours(1)
+        for name in ("active", "draft", "deleted"):
+            body = shared.destination(name, Sample(events_per_hour=1), starts[0])
+            assert running.api.put(f"/destinations/{name}", body).status == HTTPStatus.CREATED
+        ok(running.api.post("/destinations/active/activate"))
+        assert running.api.call("DELETE", "/api/destinations/deleted").status == HTTPStatus.NO_CONTENT
+        yield running
+
+
+@pytest.fixture(scope="module")
+def document(app: App) -> Json:
+    """Return the document as the app hands it out."""
+    return dict(ok(app.api.get("/openapi.json")))
+
+
+@pytest.fixture(scope="module")
+def described(app: App, document: Json) -> Any:  # noqa: ANN401  schemathesis names no type for it
+    """Return the document as schemathesis reads it, aimed at the app."""
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(
+        base_url=f"{app.api.url}/api", headers={"x-functions-key": KEYS["FUNCTIONS_LOCAL_FUNCTION_KEY"]}
+    )
+    return schema
+
+
+def test_the_document_names_exactly_the_routes_that_are_registered(document: Json) -> None:
+    """Method by method, and says which need no key."""
+    named = {
+        each["operationId"]: (
+            method.upper(),
+            path.strip("/"),
+            "ANONYMOUS" if each.get("security") == [] else "FUNCTION",
+        )
+        for path, methods in document["paths"].items()
+        for method, each in methods.items()
+    }
+
+    assert named == HTTP
+
+
+def test_the_document_is_one_of_openapi_3_1(document: Json) -> None:
+    """As the makers of the format check it; every reference leads somewhere."""
+    schemathesis.openapi.from_dict(document).validate()
+
+    assert document["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
+@pytest.mark.parametrize(("route", "method"), OPERATIONS, ids=lambda part: str(part).replace("/", "."))
+def test_whatever_is_asked_the_answer_is_in_the_document(
+    described: Any,  # noqa: ANN401  as above
+    route: str,
+    method: str,
+    mode: GenerationMode,
+) -> None:
+    """Of right requests and of wrong ones: no 500, no status, header, type or field that is not described."""
+    operation = described[f"/{route}"][method]
+    if mode is GenerationMode.NEGATIVE and not operation.body and not list(operation.iter_parameters()):
+        return  # there is nothing that could be wrong
+
+    @settings(
+        max_examples=EXAMPLES_PER_OPERATION,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
+    @given(
+        case=operation.as_strategy(generation_mode=mode),
+        known=st.sampled_from([None, "active", "draft", "deleted"]),
+    )
+    def ask(case: schemathesis.Case[Any], known: str | None) -> None:
+        if known is not None and "id" in case.path_parameters and mode is GenerationMode.POSITIVE:
+            case.path_parameters["id"] = known
+        case.call_and_validate(checks=CHECKS)
+
+    ask()
