@@ -2,13 +2,24 @@
 
 import azure.functions as func
 
-from exporter.triggers import descriptions, destinations, export, health, hours, status, tick, unknown
+from exporter.triggers import (
+    descriptions,
+    destinations,
+    export,
+    health,
+    hours,
+    preview,
+    status,
+    tick,
+    unknown,
+)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)
 app.register_functions(status.blueprint)
 app.register_functions(hours.blueprint)
+app.register_functions(preview.blueprint)
 app.register_functions(descriptions.blueprint)
 app.register_functions(unknown.blueprint)
 app.register_functions(tick.blueprint)

@@ -115,7 +115,7 @@ def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft
     try:
         model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
-        raise Invalid(*problems, *_problems(error)) from error
+        raise Invalid(*problems, *wrong_fields(error)) from error
     credentials, url = model.credentials, model.storage.account_url
     kind, secret = type_of(credentials), secret_of(credentials)
     if kind is CredentialsType.CONNECTION_STRING and secret and url and url != blob_endpoint(secret):
@@ -172,7 +172,7 @@ _MESSAGES = {
 }
 
 
-def _problems(error: ValidationError) -> list[Problem]:
+def wrong_fields(error: ValidationError) -> list[Problem]:
     """Return what pydantic found in the form of problem documents; what was sent is not repeated."""
     return [
         Problem(

@@ -6,9 +6,12 @@ checker, and the document is made from them.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict, cast
+
+import orjson
 
 from exporter.actions.list_destinations import Overview
+from exporter.actions.preview import Preview
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -19,6 +22,7 @@ from exporter.domain.destination import (
     Status,
 )
 from exporter.domain.errors import Fault
+from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
@@ -200,6 +204,15 @@ type DocumentView = Json
 """An OpenAPI document."""
 
 
+class PreviewView(TypedDict):
+    """What a filter leaves of an hour; ``complete`` is false if it took too long to read all of it."""
+
+    hour: HourKey
+    rows: RowsView
+    examples: list[Json]
+    complete: bool
+
+
 class ErrorView(TypedDict):
     """A wrong field, by its path in the request."""
 
@@ -244,6 +257,26 @@ def output_view(output: Output) -> OutputView:
     }
 
 
+def _rows_view(rows: RowCounts) -> RowsView:
+    return {
+        "read": rows.read,
+        "exported": rows.exported,
+        "filtered": rows.filtered,
+        "duplicate": rows.duplicate,
+        "rejected": rows.rejected,
+    }
+
+
+def preview_view(hour: Hour, found: Preview) -> PreviewView:
+    """Return a preview; its rows are passed on as they would be exported, to the byte."""
+    return {
+        "hour": hour.key,
+        "rows": _rows_view(found.rows),
+        "examples": cast("list[Json]", [orjson.Fragment(line) for line in found.examples]),
+        "complete": found.complete,
+    }
+
+
 def hour_view(record: HourRecord) -> HourView:
     """Return an hour of the ledger. Rows and parts are told of hours that are done, and of no others."""
     done = record.done
@@ -253,13 +286,7 @@ def hour_view(record: HourRecord) -> HourView:
         "hour": record.hour.key,
         "data_type": record.key.stream.data_type,
         "status": record.status,
-        "rows": {
-            "read": rows.read,
-            "exported": rows.exported,
-            "filtered": rows.filtered,
-            "duplicate": rows.duplicate,
-            "rejected": rows.rejected,
-        },
+        "rows": _rows_view(rows),
         "parts": [
             {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5}
             for part in (record.parts if done else ())

@@ -23,6 +23,7 @@ HTTP = {
     "pause_destination": ("POST", "destinations/{id}/pause", "FUNCTION"),
     "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
     "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
+    "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
 }
 # What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
