@@ -61,6 +61,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
     from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
     from exporter.storage.sign_in import Means  # noqa: PLC0415
+    from exporter.storage.standings import StandingsTable  # noqa: PLC0415
 
     own = settings.own_storage
     account = Account(own.connection_string, name=own.account_name)
@@ -73,6 +74,7 @@ def _build(settings: Settings) -> App:
         rejected=RejectedContainer(account, pool),
         ledger=LedgerTable(account),
         schedule=ScheduleTable(account),
+        standings=StandingsTable(account),
         destinations=DestinationsTable(account),
         hours=ExportQueue(account),
         cipher=cipher,

@@ -20,6 +20,7 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
@@ -252,7 +253,9 @@ class FakeContainers:
         """Return the container as a writer sees it."""
         return FakeContainer(self.reader(destination.storage.container))
 
-    anew = open
+    def anew(self, destination: Destination) -> FakeContainer:
+        """Return the container as a writer sees it: nothing is remembered here."""
+        return FakeContainer(self.reader(destination.storage.container))
 
     def reader(self, name: str) -> FakeBlobs:
         """Return the container as its owner sees it."""
@@ -320,7 +323,14 @@ class FakeLedger:
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
         for full in self.between(key, first, last):
-            yield HourRecord(key, full.hour, full.status, claim=full.claim, retry_at=full.retry_at)
+            yield HourRecord(
+                key,
+                full.hour,
+                full.status,
+                claim=full.claim,
+                retry_at=full.retry_at,
+                finished_at=full.finished_at,
+            )
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag."""
@@ -355,6 +365,27 @@ class FakeSchedule:
         """Forget how far a stream was."""
         with self._writes.write(f"forget {key}"):
             self.rows.pop(key, None)
+
+
+class FakeStandings:
+    """How destinations fare."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.rows: dict[str, Standing] = {}
+
+    def all(self) -> dict[str, Standing]:
+        """Return what is remembered, by destination."""
+        return dict(self.rows)
+
+    def get(self, destination_id: str) -> Standing:
+        """Return one destination's standing."""
+        return self.rows.get(destination_id, GOOD)
+
+    def put(self, destination_id: str, standing: Standing) -> None:
+        """Write a destination's standing, whatever was there."""
+        with self._writes.write(f"standing {destination_id}"):
+            self.rows[destination_id] = standing
 
 
 class FakeDestinations:
@@ -433,6 +464,10 @@ class FakeCipher:
         self._sealed[sealed, destination_id, field] = secret
         return sealed
 
+    def renew(self, sealed: str, *, destination_id: str, field: str) -> str:  # noqa: ARG002  one key for ever
+        """Return what was sealed: there is no other key."""
+        return sealed
+
     def open(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return the secret; ValueError if it was sealed for anything else."""
         try:
@@ -459,6 +494,7 @@ class World:
     containers: FakeContainers = field(init=False)
     ledger: FakeLedger = field(init=False)
     schedule: FakeSchedule = field(init=False)
+    standings: FakeStandings = field(init=False)
     destinations: FakeDestinations = field(init=False)
     hours: FakeHourQueue = field(init=False)
     cipher: FakeCipher = field(init=False)
@@ -471,13 +507,14 @@ class World:
         self.containers = FakeContainers(self.writes)
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
-        self.cipher = FakeCipher()
+        self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
             landing=FakeLanding(self.landed),
             containers=self.containers,
             rejected=FakeRejectedRows(self.rejected),
             ledger=self.ledger,
             schedule=self.schedule,
+            standings=self.standings,
             destinations=self.destinations,
             hours=self.hours,
             cipher=self.cipher,

@@ -11,6 +11,7 @@ from datetime import datetime
 from exporter.actions.edit_destination import Draft, changed_meanwhile, described, find_destination, save
 from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
+from exporter.actions.trust import trust
 from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import ID_PATTERN, Destination, Status
 from exporter.domain.errors import NotFound, NotPossible
@@ -25,12 +26,15 @@ def try_saved(gateways: Gateways, destination_id: str, *, now: datetime, test_id
 
 def try_draft(gateways: Gateways, draft: Draft, *, now: datetime, test_id: str) -> Report:
     """Run the test upload of a destination that is not saved; nothing of it is kept."""
-    return try_upload(described(gateways, draft, None, now), gateways.containers, now=now, test_id=test_id)
+    described_one = described(gateways, draft, None, now)
+    return try_upload(described_one, gateways.containers, test_id=test_id, now=now, pause=gateways.pause)
 
 
 def _try(gateways: Gateways, destination: Destination, now: datetime, test_id: str) -> Report:
     report = try_upload(destination, gateways.containers, test_id=test_id, now=now, pause=gateways.pause)
     gateways.destinations.record_trial(destination.id, Trial(now, report))
+    if report.ok:
+        trust(gateways, destination.id, now)
     return report
 
 

@@ -1,9 +1,11 @@
 """Making and changing a destination. What becomes of it afterwards: ``change_status``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from exporter.actions.ports import Gateways
+from exporter.actions.trust import trust
 from exporter.domain.destination import (
     ID_PATTERN,
     Credentials,
@@ -58,19 +60,23 @@ def find_history(gateways: Gateways, destination_id: str) -> Versioned[Destinati
     return found
 
 
-def put_destination(
+def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     gateways: Gateways,
     draft: Draft,
     *,
     if_match: str | None,
     if_none_match: str | None = None,
     now: datetime,
+    prove: Callable[[Destination], None] | None = None,
 ) -> tuple[Versioned[Destination], bool]:
     """Make or replace a destination; return it, and whether it is new.
 
     The same request twice leaves the same destination. With ``if_match`` it is replaced only if it is still
     as the caller saw it; with ``if_none_match`` only if it is not, which for ``*`` means: if there is none.
     What a replacement keeps: status, times, and the secret if it brings none.
+
+    ``prove`` tries the new secret of an active destination before it replaces the one that works, and raises
+    if it does not; then everything stays as it was.
 
     A stream that it did not have until now begins anew: events on the day of the change. One that was deleted
     is made anew, and finds its history.
@@ -82,9 +88,14 @@ def put_destination(
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
     changed = described(gateways, draft, found.value if found else None, now)
+    if prove is not None and draft.secret is not None and changed.status is Status.ACTIVE:
+        prove(changed)
     if stored is not None:
         _begin_anew(gateways, stored.value, changed)
-    return save(gateways, changed, stored, if_match=if_match), found is None
+    saved = save(gateways, changed, stored, if_match=if_match)
+    if found and (found.value.storage, found.value.credentials) != (changed.storage, changed.credentials):
+        trust(gateways, changed.id, now)
+    return saved, found is None
 
 
 def described(gateways: Gateways, draft: Draft, before: Destination | None, now: datetime) -> Destination:
@@ -165,4 +176,5 @@ def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -
     moved = stored.storage.account_url != draft.storage.account_url
     if replace(stored.credentials, sealed="") != public or (moved and public.type is CredentialsType.SAS):
         raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for something else"))
-    return stored.credentials
+    sealed = gateways.cipher.renew(stored.credentials.sealed, destination_id=draft.id, field=field)
+    return replace(public, sealed=sealed)

@@ -12,7 +12,7 @@ attempt that finds the marker knows the counts as well.
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -27,6 +27,7 @@ from exporter.domain.hours import last_closed_hour
 from exporter.domain.ledger import SCHEDULE, HourTask, RowCounts
 from exporter.domain.marker import Marker
 from exporter.domain.names import Naming
+from exporter.domain.standing import Standing
 from exporter.domain.streams import DataType
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.filtering import filtering
@@ -78,14 +79,20 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     found = gateways.ledger.get(task.key, task.hour)
     if found and found.value.claimed(now):
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
-    if found and not found.value.due(now):
+    standing = gateways.standings.get(destination.id)
+    if standing.waits(now) or (found and not found.value.due(now, standing.healed_at)):
         return Outcome.NOT_DUE
     held = claim(gateways.ledger, found, task, worker.claim_id, worker.clock)
     with worker.beat(held.renew):
         try:
-            return _export(task, destination, held, gateways)
+            outcome = _export(task, destination, held, gateways)
+            _note(gateways, destination, standing, standing.accepted(worker.clock()))
+            return outcome  # noqa: TRY300  what comes above may raise, too
         except DestinationFault as error:
             held.fail(error.fault)
+            # Read again: others of its hours may have met the same in the meantime.
+            standing = gateways.standings.get(destination.id)
+            _note(gateways, destination, standing, standing.refused(error.fault, worker.clock()))
             _log.warning("%s %s: %s", task.key, task.hour, error)
             return Outcome.FAILED
         except (Conflict, Transient):
@@ -94,6 +101,13 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         except Exception:
             held.fail(_unexpected(worker.claim_id))
             raise
+
+
+def _note(gateways: Gateways, destination: Destination, was: Standing, now: Standing) -> None:
+    """Remember how the destination fares; not to remember it costs an attempt, no more."""
+    if now != was:
+        with suppress(Transient):
+            gateways.standings.put(destination.id, now)
 
 
 def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:

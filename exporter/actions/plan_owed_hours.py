@@ -9,6 +9,7 @@ from exporter.actions.ports import Gateways, Landing
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour, hours_between, last_closed_hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.standing import GOOD
 from exporter.domain.streams import DataType, StreamKey
 
 # More messages than this would only repeat themselves on the next tick.
@@ -32,10 +33,13 @@ def plan_owed_hours(gateways: Gateways, *, now: datetime, settle: timedelta) -> 
     Nothing depends on an earlier tick having happened, and to queue an hour twice does no harm. What is read
     grows with the streams that owe something, not with how much was ever exported.
 
+    A destination whose storage has refused the newest attempts gets nothing for a while, and then one hour to
+    try: only when that succeeds, the rest.
+
     Trouble with one stream does not keep the others waiting: it is raised when they are queued.
     """
     last = last_closed_hour(now, settle)
-    progress = gateways.schedule.all()
+    progress, standings = gateways.schedule.all(), gateways.standings.all()
     keys = [
         (destination, key) for destination in gateways.destinations.active() for key in destination.streams
     ]
@@ -43,18 +47,21 @@ def plan_owed_hours(gateways: Gateways, *, now: datetime, settle: timedelta) -> 
     troubles: list[Exception] = []
     for destination, key in keys:
         known = progress.get(key)
-        if known is not None and known.next > last:
+        standing = standings.get(destination.id, GOOD)
+        if (known is not None and known.next > last) or standing.waits(now):
             continue
         try:
             known = known or first_progress(destination, key, gateways.landing)
             if known is not None:
-                advanced, hours = _due(gateways, known, last, now)
+                moment = _Moment(last, now, standing.healed_at)
+                advanced, hours = _due(gateways, known, moment)
                 if advanced != progress.get(key):
                     gateways.schedule.put(advanced)
                 due.append([HourTask(key, hour) for hour in hours])
         except Exception as trouble:  # noqa: BLE001  raised below
             trouble.add_note(f"while planning {key}")
             troubles.append(trouble)
+    due = _probing(due, {name for name, standing in standings.items() if standing.faults})
     room = max(0, WAITING_MAX - gateways.hours.waiting()) if any(due) else 0
     chosen = list(islice(_in_turn(due), room))
     gateways.hours.send(chosen)
@@ -76,14 +83,24 @@ def first_progress(destination: Destination, key: StreamKey, landing: Landing) -
     return Progress(key, first, first) if first else None
 
 
-def _due(gateways: Gateways, known: Progress, last: Hour, now: datetime) -> tuple[Progress, list[Hour]]:
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When a stream is looked at: ``last`` is the newest closed hour."""
+
+    last: Hour
+    now: datetime
+    healed_at: datetime | None
+
+
+def _due(gateways: Gateways, known: Progress, moment: _Moment) -> tuple[Progress, list[Hour]]:
     """Return how far the stream really is, and its oldest hours that are due."""
     frontier: Hour | None = None
     hours: list[Hour] = []
+    last = moment.last
     for hour, record in with_gaps(gateways.ledger.states(known.key, known.next, last), known.next, last):
         if record is None or not record.done:
             frontier = frontier or hour
-        if record is None or record.due(now):
+        if record is None or record.due(moment.now, moment.healed_at):
             hours.append(hour)
         if len(hours) == HOURS_A_STREAM_MAX:
             break
@@ -101,6 +118,16 @@ def with_gaps(
             record = next(records, None)
         else:
             yield hour, None
+
+
+def _probing(due: list[list[HourTask]], refused: set[str]) -> list[list[HourTask]]:
+    """Leave of each destination that was refused last time only its oldest hour: the others wait for that."""
+    probes: dict[str, HourTask] = {}
+    for task in (tasks[0] for tasks in due if tasks and tasks[0].key.destination_id in refused):
+        best = probes.get(task.key.destination_id, task)
+        probes[task.key.destination_id] = min(best, task, key=lambda each: each.hour)
+    others = [tasks for tasks in due if not tasks or tasks[0].key.destination_id not in refused]
+    return [*others, *([probe] for probe in probes.values())]
 
 
 def _in_turn(due: list[list[HourTask]]) -> Iterator[HourTask]:

@@ -17,6 +17,7 @@ from typing import Protocol
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.standing import Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
@@ -170,6 +171,22 @@ class Schedule(Protocol):
         ...
 
 
+class Standings(Protocol):
+    """How destinations fare with their customers' storage. To lose it costs each of them one attempt."""
+
+    def all(self) -> dict[str, Standing]:
+        """Return what is remembered, by destination."""
+        ...
+
+    def get(self, destination_id: str) -> Standing:
+        """Return one destination's standing; one that nothing is remembered of is good."""
+        ...
+
+    def put(self, destination_id: str, standing: Standing) -> None:
+        """Write a destination's standing, whatever was there: the last one to meet the storage is right."""
+        ...
+
+
 class Destinations(Protocol):
     """The destinations, as their owners made them."""
 
@@ -224,6 +241,10 @@ class Cipher(Protocol):
         """Return the encrypted secret, as text."""
         ...
 
+    def renew(self, sealed: str, *, destination_id: str, field: str) -> str:
+        """Return what was sealed, encrypted with the key of now; as it is if it is, or cannot be read."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
@@ -234,6 +255,7 @@ class Gateways:
     rejected: RejectedRows
     ledger: Ledger
     schedule: Schedule
+    standings: Standings
     destinations: Destinations
     hours: HourQueue
     cipher: Cipher

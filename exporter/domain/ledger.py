@@ -106,9 +106,13 @@ class HourRecord:
         """Whether some worker holds the hour and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
 
-    def due(self, now: datetime) -> bool:
-        """Whether the schedule may ask for it: not done, nobody has it, and a failure's back-off is over."""
-        waiting = self.retry_at is not None and now < self.retry_at
+    def due(self, now: datetime, healed_at: datetime | None = None) -> bool:
+        """Whether the schedule may ask for it: not done, nobody has it, and a failure's back-off is over.
+
+        A failure from before ``healed_at`` has none: what caused it is repaired.
+        """
+        forgiven = healed_at is not None and self.finished_at is not None and self.finished_at <= healed_at
+        waiting = self.retry_at is not None and now < self.retry_at and not forgiven
         return not (self.done or self.claimed(now) or waiting)
 
     def take(self, claim_id: str, requested_by: str, now: datetime) -> "HourRecord":

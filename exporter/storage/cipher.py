@@ -41,6 +41,16 @@ class AesCipher:
         sealed = self._ciphers[self._first].encrypt(nonce, secret.encode(), _bound_to(destination_id, field))
         return f"{_FORMAT}.{self._first}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
+    def renew(self, sealed: str, *, destination_id: str, field: str) -> str:
+        """Return what was sealed, encrypted with the first key; as it is if it is, or cannot be read."""
+        if sealed.startswith(f"{_FORMAT}.{self._first}."):
+            return sealed
+        try:
+            secret = self.open(sealed, destination_id=destination_id, field=field)
+        except Unreadable:
+            return sealed
+        return self.seal(secret, destination_id=destination_id, field=field)
+
     def open(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return the secret that was sealed for just this; otherwise raise ``Unreadable``."""
         where = f"the stored {field} of {destination_id}"

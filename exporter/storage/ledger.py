@@ -17,7 +17,7 @@ from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_momen
 from exporter.storage.tables import Table
 
 # What a tick reads of each hour: without the document, which lists the parts.
-_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at"]
+_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at"]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
 
 
@@ -30,7 +30,6 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     attempts: int
     requested_by: str
     started_at: Moment | None
-    finished_at: Moment | None
     error: Fault | None
     # Not in rows that were written before it was kept.
     output: Output | None = None
@@ -74,7 +73,6 @@ def _row(record: HourRecord) -> dict[str, Any]:
         attempts=record.attempts,
         requested_by=record.requested_by,
         started_at=record.started_at,
-        finished_at=record.finished_at,
         error=record.error,
         output=record.output,
     )
@@ -85,6 +83,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
         status=record.status.value,
         claim=msgspec.json.encode(record.claim).decode() if record.claim else "",
         retry_at=moment_text(record.retry_at),
+        finished_at=moment_text(record.finished_at),
     )
 
 
@@ -100,7 +99,7 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         attempts=document.attempts,
         requested_by=document.requested_by,
         started_at=document.started_at,
-        finished_at=document.finished_at,
+        finished_at=state.finished_at,
         error=document.error,
         output=document.output,
         claim=state.claim,
@@ -116,6 +115,7 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
         status=row.read("status", HourStatus),
         claim=row.read("claim", _claim),
         retry_at=row.read("retry_at", parse_moment),
+        finished_at=row.read("finished_at", parse_moment),
     )
 
 

@@ -1,6 +1,7 @@
 """Destinations over HTTP: making, changing, seeing and removing them."""
 
 from http import HTTPStatus
+from types import MappingProxyType
 
 import azure.functions as func
 
@@ -9,16 +10,23 @@ from exporter.actions import change_status
 from exporter.actions.edit_destination import Draft, find_destination, put_destination
 from exporter.actions.list_destinations import list_destinations, look_at
 from exporter.actions.list_hours import View
+from exporter.actions.prove import NotProvenError, prover
 from exporter.domain.destination import Destination
 from exporter.domain.stored import Versioned
 from exporter.triggers.answers import answer, json_body, no_content
 from exporter.triggers.operations import Operation, Parameter, nothing, operation
+from exporter.triggers.reports import upload_failed
 from exporter.triggers.views import destination_view
 
 BODY = "exporter.triggers.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must still have, or *; else 412.")
 IF_NONE_MATCH = Parameter(
     "If-None-Match", "With *, only a destination that does not exist is made; else 412."
+)
+FORCE = Parameter(
+    "force",
+    "With true, a new secret of an active destination is saved without being tried.",
+    MappingProxyType({"type": "string", "enum": ["true", "false"]}),
 )
 
 blueprint = func.Blueprint()
@@ -87,20 +95,30 @@ def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
         answers={HTTPStatus.OK: "DestinationView", HTTPStatus.CREATED: "DestinationView"},
         problems=(HTTPStatus.CONFLICT,),
         body=BODY,
+        query=(FORCE,),
         headers=(IF_MATCH, IF_NONE_MATCH),
         tagged=True,
     ),
     parse=parse_destination,
 )
 def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
-    """Make a destination (201) or replace it (200); without its secret, the stored one is kept."""
-    saved, new = put_destination(
-        wiring.app().gateways,
-        draft,
-        if_match=req.headers.get("if-match"),
-        if_none_match=req.headers.get("if-none-match"),
-        now=wiring.now(),
-    )
+    """Make a destination (201) or replace it (200); without its secret, the stored one is kept.
+
+    A new secret of an active destination replaces the old one only if the test upload passes; 422 if not.
+    """
+    gateways, now = wiring.app().gateways, wiring.now()
+    prove = None if req.params.get("force") == "true" else prover(gateways, now=now, test_id=wiring.new_id())
+    try:
+        saved, new = put_destination(
+            gateways,
+            draft,
+            if_match=req.headers.get("if-match"),
+            if_none_match=req.headers.get("if-none-match"),
+            now=now,
+            prove=prove,
+        )
+    except NotProvenError as refused:
+        return upload_failed(refused.report)
     return shown(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 

@@ -7,10 +7,10 @@ import azure.functions as func
 from exporter import wiring
 from exporter.actions import change_status
 from exporter.actions.edit_destination import Draft
-from exporter.domain.trial import Report
-from exporter.triggers.answers import answer, json_body, problem
+from exporter.triggers.answers import answer, json_body
 from exporter.triggers.destinations import BODY, IF_MATCH, shown
 from exporter.triggers.operations import Operation, nothing, operation
+from exporter.triggers.reports import upload_failed
 from exporter.triggers.views import report_view
 
 # What stands for the id of a destination that has none yet: no file and no row is named after it.
@@ -87,14 +87,6 @@ def activate(req: func.HttpRequest, _: None) -> func.HttpResponse:
         if_match=req.headers.get("if-match"),
     )
     return shown(saved) if report.ok else upload_failed(report)
-
-
-def upload_failed(report: Report) -> func.HttpResponse:
-    """Answer what is to be repaired first, with the whole report."""
-    fault = report.first_fault
-    detail = f"The test upload failed: {fault.message} {fault.fix}" if fault else "The test upload failed."
-    code = fault.code if fault else "test_upload_failed"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, further=report_view(report))
 
 
 @operation(

@@ -36,6 +36,7 @@ from exporter.storage.queues import ExportQueue
 from exporter.storage.rejected import RejectedContainer
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.sign_in import Means
+from exporter.storage.standings import StandingsTable
 from infra.local.azurite import Endpoints
 from tests.fakes import FakeBlob, World
 
@@ -178,6 +179,7 @@ class AzuriteBackend:
             rejected=RejectedContainer(self.account, self._pool, self.own_name("rejected")),
             ledger=LedgerTable(self.account, self.own_name("ledger")),
             schedule=ScheduleTable(self.account, self.own_name("schedule")),
+            standings=StandingsTable(self.account, self.own_name("standings")),
             destinations=DestinationsTable(self.account, self.own_name("destinations")),
             hours=ExportQueue(self.account, self.own_name("hours")),
             cipher=CIPHER,

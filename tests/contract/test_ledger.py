@@ -192,8 +192,8 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
 
     assert states == [
         HourRecord(KEY, HOUR, HourStatus.RUNNING, claim=running.claim),
-        HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, retry_at=failed.retry_at),
-        HourRecord(KEY, HOUR.plus(2), HourStatus.EXPORTED),
+        HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, retry_at=failed.retry_at, finished_at=NOW),
+        HourRecord(KEY, HOUR.plus(2), HourStatus.EXPORTED, finished_at=NOW),
     ]
     later = NOW + timedelta(days=1)
     assert [state.due(later) for state in states] == [True, True, False]

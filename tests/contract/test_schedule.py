@@ -25,6 +25,19 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
     }
 
 
+def test_progress_that_is_forgotten_is_gone_and_the_rest_stays(backend: Backend) -> None:
+    """Forgetting what is not known is fine, even before anything ever was."""
+    schedule = backend.gateways.schedule
+    schedule.forget(KEY)
+    for key in (KEY, MERGED_IDS):
+        schedule.put(Progress(key, HOUR, HOUR))
+
+    for _ in range(2):
+        schedule.forget(KEY)
+
+    assert schedule.all() == {MERGED_IDS: Progress(MERGED_IDS, HOUR, HOUR)}
+
+
 def test_tasks_are_queued_in_their_order(backend: Backend) -> None:
     """And say what they are for when they come out."""
     hours = backend.gateways.hours

@@ -1,0 +1,52 @@
+"""How a destination fares with its customer's storage: whether to go on, wait, or try one hour."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from exporter.domain.errors import Fault
+
+# After the n-th fault in a row: 2, 4, 8, 16, then every 30 minutes. Always shorter than what the failed hour
+# itself waits, so that the next try is of another one: an hour that cannot be exported stops no others.
+WAIT_FIRST = timedelta(minutes=2)
+WAIT_MAX = timedelta(minutes=30)
+# From so many faults in a row on, it was not one hour's trouble: what failed with it is due at once.
+OUTAGE_FAULTS = 2
+# These are about one blob; the destination's other hours have nothing to do with it.
+OF_ONE_BLOB = frozenset({"immutable", "blob_leased", "blob_in_the_way"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is remembered of a destination besides its hours.
+
+    ``faults`` is how many attempts in a row its storage has refused. While there are any, one hour at a time
+    is tried, and none before ``retry_at``. ``healed_at`` is when it last recovered.
+    """
+
+    faults: int = 0
+    retry_at: datetime | None = None
+    healed_at: datetime | None = None
+
+    def waits(self, now: datetime) -> bool:
+        """Whether nothing of the destination is to be tried yet."""
+        return self.retry_at is not None and now < self.retry_at
+
+    def refused(self, fault: Fault, now: datetime) -> "Standing":
+        """Return the standing after a fault. Several that were under way together count as one."""
+        if fault.code in OF_ONE_BLOB or self.waits(now):
+            return self
+        wait = min(WAIT_FIRST * (1 << min(self.faults, 10)), WAIT_MAX)
+        return Standing(self.faults + 1, now + wait, self.healed_at)
+
+    def accepted(self, now: datetime) -> "Standing":
+        """Return the standing after a success."""
+        if self.faults == 0:
+            return self
+        return Standing(healed_at=now if self.faults >= OUTAGE_FAULTS else self.healed_at)
+
+    def trusted(self, now: datetime) -> "Standing":
+        """Return the standing after somebody has changed something, or tried it: all is due at once."""
+        return Standing(healed_at=now) if self.faults else self
+
+
+GOOD = Standing()

@@ -1,0 +1,45 @@
+"""The standings' table: a row for each destination that ever met a fault."""
+
+from exporter.domain.standing import GOOD, Standing
+from exporter.storage.accounts import Account
+from exporter.storage.rows import Row, moment_text, new_row, parse_moment
+from exporter.storage.tables import Table
+
+_PARTITION = "destination"
+
+
+class StandingsTable:
+    """How destinations fare with their customers' storage."""
+
+    def __init__(self, account: Account, table: str = "standings") -> None:
+        self._table = Table(account, table)
+
+    def all(self) -> dict[str, Standing]:
+        """Return what is remembered, by destination."""
+        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
+        return {row.read("RowKey", str): _standing(row) for row, _ in found}
+
+    def get(self, destination_id: str) -> Standing:
+        """Return one destination's standing; one that nothing is remembered of is good."""
+        found = self._table.get(_PARTITION, destination_id)
+        return _standing(found[0]) if found else GOOD
+
+    def put(self, destination_id: str, standing: Standing) -> None:
+        """Write a destination's standing, whatever was there."""
+        row = new_row(
+            _PARTITION,
+            destination_id,
+            faults=str(standing.faults),
+            retry_at=moment_text(standing.retry_at),
+            healed_at=moment_text(standing.healed_at),
+        )
+        self._table.put_any(row)
+
+
+def _standing(row: Row) -> Standing:
+    row.check_version()
+    return Standing(
+        faults=row.read("faults", int),
+        retry_at=row.read("retry_at", parse_moment),
+        healed_at=row.read("healed_at", parse_moment),
+    )
