@@ -167,8 +167,8 @@ _MESSAGES = {
     "missing": "is missing",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
-    "union_tag_not_found": "must hold a type",
-    "union_tag_invalid": f"must have one of these types: {', '.join(CredentialsType)}",
+    "union_tag_not_found": "is missing",
+    "union_tag_invalid": f"must be one of {', '.join(CredentialsType)}",
 }
 
 
@@ -176,15 +176,17 @@ def wrong_fields(error: ValidationError) -> list[Problem]:
     """Return what pydantic found in the form of problem documents; what was sent is not repeated."""
     return [
         Problem(
-            ".".join(_places(each["loc"])) or "(body)",
+            ".".join(_places(each["loc"], each["type"])) or "(body)",
             _MESSAGES.get(each["type"]) or each["msg"].removeprefix("Value error, "),
         )
         for each in error.errors(include_input=False, include_context=False, include_url=False)
     ]
 
 
-def _places(loc: tuple[int | str, ...]) -> Iterator[str]:
+def _places(loc: tuple[int | str, ...], error: str) -> Iterator[str]:
     """Yield the path of a field; the type of credentials, which pydantic puts in between, is no field."""
     for number, place in enumerate(loc):
         if number != 1 or loc[0] != "credentials" or place not in set(CredentialsType):
             yield str(place)
+    if error.startswith("union_tag"):
+        yield "type"

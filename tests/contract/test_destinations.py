@@ -1,13 +1,16 @@
 """The destinations, as their owners made them."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from exporter.domain.destination import Compression, ExtraKeys, Output, Status, StorageTarget
-from exporter.domain.errors import Conflict
+from exporter.domain.errors import Conflict, Fault
 from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.stored import Versioned
 from exporter.domain.times import TimestampFormat
+from exporter.domain.trial import Report, Step, Trial
 from tests.contract.backends import NOW, Backend
 
 
@@ -30,6 +33,7 @@ def test_a_destination_comes_back_as_it_went(backend: Backend) -> None:
         ),
         status=Status.PAUSED,
         activated_at=NOW,
+        events_since=NOW + timedelta(days=1),
     )
     assert destinations.get("acme") is None
 
@@ -67,3 +71,32 @@ def test_only_who_has_seen_a_destination_may_change_it(backend: Backend) -> None
     found = destinations.get("acme")
     assert found is not None
     assert found.value.name == "second"
+
+
+def test_a_test_upload_is_kept_beside_its_destination(backend: Backend) -> None:
+    """Every step of it; it changes neither the destination nor its ETag, and a later one takes its place."""
+    destinations = backend.gateways.destinations
+    etag = destinations.put(backend.destination, None)
+    assert (destinations.trial("acme"), destinations.trials()) == (None, {})
+    fault = Fault("missing_action", "The credentials lack it.", "Grant it. 日本")
+    first = Trial(NOW, Report((Step("write", fault), Step("read", skipped=True), Step("list"))))
+    second = Trial(NOW + timedelta(microseconds=1), Report(()))
+
+    for trial in (first, second):
+        destinations.record_trial("acme", trial)
+        destinations.record_trial("other", first)
+
+        assert destinations.trial("acme") == trial
+        assert destinations.trials() == {"acme": trial, "other": first}
+    assert destinations.all() == [Versioned(backend.destination, etag)]
+
+
+def test_a_test_upload_that_is_forgotten_may_be_forgotten_again(backend: Backend) -> None:
+    """Even where there never was one."""
+    destinations = backend.gateways.destinations
+    destinations.record_trial("acme", None)
+    destinations.record_trial("acme", Trial(NOW, Report(())))
+
+    for _ in range(2):
+        destinations.record_trial("acme", None)
+        assert destinations.trial("acme") is None

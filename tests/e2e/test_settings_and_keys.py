@@ -61,8 +61,17 @@ def locked(shared: Installation) -> Iterator[Api]:
 
 
 ROUTES = [
+    ("GET", "/api/destinations"),
     ("GET", "/api/destinations/acme"),
     ("PUT", "/api/destinations/acme"),
+    ("DELETE", "/api/destinations/acme"),
+    ("POST", "/api/test-upload"),
+    ("POST", "/api/destinations/acme/test-upload"),
+    ("POST", "/api/destinations/acme/pause"),
+    ("POST", "/api/destinations/acme/resume"),
+    ("GET", "/api/schemas"),
+    ("PATCH", "/api/destinations/acme"),
+    ("GET", "/api/no/such/route"),
     ("POST", "/api/destinations/acme/activate"),
     ("GET", "/api/destinations/acme/hours"),
     ("POST", "/admin/functions/tick"),
@@ -72,7 +81,7 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("key", ["", "a-wrong-key", "the-function-ke"])
-def test_without_the_key_nothing_but_the_health_is_told(
+def test_without_the_key_nothing_of_the_destinations_is_told(
     locked: Api, method: str, path: str, key: str
 ) -> None:
     """401, and not whether there is such a destination."""
@@ -84,6 +93,16 @@ def test_without_the_key_nothing_but_the_health_is_told(
 def test_the_health_check_needs_no_key(locked: Api) -> None:
     """Whoever watches the app has none."""
     assert ok(locked.get("/health")) == {"status": "ok"}
+
+
+def test_the_document_of_the_api_needs_no_key(locked: Api) -> None:
+    """It says how to present one."""
+    schemes = ok(locked.get("/openapi.json"))["components"]["securitySchemes"]
+
+    assert {(scheme["in"], scheme["name"]) for scheme in schemes.values()} == {
+        ("header", "x-functions-key"),
+        ("query", "code"),
+    }
 
 
 @pytest.mark.parametrize("key", KEYS.values())

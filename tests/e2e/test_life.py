@@ -1,0 +1,174 @@
+"""A destination over HTTP from its first test upload to its deletion; and what odd requests are told."""
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import jsonschema_rs
+import pytest
+
+from infra.local.api import Answer
+from infra.local.sample import Sample
+from tests.e2e.installation import App, Installation, key_of, ok
+from tests.e2e.reading import contents
+from tests.e2e.test_http import draft, fields, the_problem
+
+SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
+STEPS = ["sign_in", "write", "read", "list", "delete"]
+
+
+@pytest.fixture(scope="module")
+def app(shared: Installation) -> Iterator[App]:
+    """Return an app that is ticked by hand; tests have destinations of their own."""
+    with shared.app() as running:
+        yield running
+
+
+def delete(app: App, path: str, **headers: str) -> Answer:
+    """Ask for a deletion."""
+    return app.api.call("DELETE", f"/api{path}", b"", **headers)
+
+
+def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Installation) -> None:
+    """Made, tested, activated, exported, paused, resumed, deleted and made anew."""
+    first, second = shared.newest_hours(2)
+    body, path = shared.destination("lives", SAMPLE, first), "/destinations/lives"
+    shared.land(SAMPLE.hour(first))
+    assert app.api.put(path, body, If_None_Match="*").status == 201
+    the_problem(app.api.put(path, body, If_None_Match="*"), 412, "destination_exists")
+    tag = app.api.get(path).headers["etag"]
+
+    report = ok(app.api.post(f"{path}/test-upload"))
+    assert [(step["step"], step["status"]) for step in report["steps"]] == [(s, "passed") for s in STEPS]
+    kept = app.destination("lives")["last_test_upload"]
+    assert kept == report | {"at": kept["at"]}
+    assert app.api.get(path).headers["etag"] == tag
+    the_problem(app.api.post(f"{path}/pause"), 409, "destination_not_active")
+
+    active = app.api.call("POST", f"/api{path}/activate", If_Match=tag)
+    assert (active.status, active.body["status"]) == (200, "active")
+    the_problem(app.api.call("POST", f"/api{path}/pause", If_Match=tag), 412, "destination_changed")
+    assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
+    app.tick()
+    listed = {each["id"]: each for each in ok(app.api.get("/destinations"))["destinations"]}
+    assert listed["lives"] == app.destination("lives")
+    assert listed["lives"]["owed_hours"] == {"events": 2, "merged_ids": 2}
+    assert listed["lives"]["behind_since"] == {"events": key_of(first), "merged_ids": key_of(first)}
+    assert ok(app.api.post(f"{path}/resume"))["status"] == "active"
+    app.tick()
+    hours = app.exported("lives", [first, second])
+    done = app.destination("lives")
+    assert (done["owed_hours"]["events"], done["behind_since"]["events"]) == (0, None)
+    assert {hour["status"]: hour["output"] for hour in hours}.keys() == {"exported", "empty"}
+    assert all(hour["output"] == done["output"] for hour in hours)
+
+    the_problem(delete(app, path, If_Match=tag), 412, "destination_changed")
+    for _ in range(2):
+        gone = delete(app, path)
+        assert (gone.status, gone.body) == (204, None)
+    for answer in (app.api.get(path), app.api.post(f"{path}/activate"), app.api.post(f"{path}/resume")):
+        the_problem(answer, 404, "destination_deleted")
+    assert "lives" not in {each["id"] for each in ok(app.api.get("/destinations"))["destinations"]}
+    assert app.hours("lives", [first, second]) == hours
+    credentials = {"type": "connection_string"}
+    assert fields(app.api.put(path, body | {"credentials": credentials})) == {"credentials.connection_string"}
+
+    again = app.api.put(path, body, If_None_Match="*")
+    assert (again.status, again.body["status"], again.body["last_test_upload"]) == (201, "draft", None)
+    assert app.hours("lives", [first, second]) == hours
+
+
+def test_the_rows_of_the_files_are_as_the_schemas_say(app: App, shared: Installation) -> None:
+    """Every one of both data types, in either format of times."""
+    schemas = ok(app.api.get("/schemas"))
+    (start,) = shared.newest_hours(1)
+    shared.land(SAMPLE.hour(start))
+    for name, timestamps in (("iso", "iso8601"), ("original", "amplitude")):
+        app.activate(shared.destination(name, SAMPLE, start, timestamp_format=timestamps))
+    app.tick()
+    for name in ("iso", "original"):
+        app.exported(name, [start])
+        files = contents(shared.container(name))
+        for beginning, data_type in ((str(SAMPLE.project_id), "events"), (f"-{SAMPLE.org_id}", "merged_ids")):
+            validator = jsonschema_rs.Draft202012Validator(schemas[data_type], validate_formats=True)
+            rows = [
+                json.loads(line)
+                for file, content in files.items()
+                if file.startswith(beginning) and file.endswith(".gz")
+                for line in gzip.decompress(content).splitlines()
+            ]
+            assert rows
+            assert all(validator.is_valid(row) for row in rows)
+            assert not any(validator.is_valid(row | {"further": 1}) for row in rows)
+            assert not any(validator.is_valid(dict(list(row.items())[1:])) for row in rows)
+
+
+def test_a_destination_is_tried_before_it_is_saved(app: App, shared: Installation) -> None:
+    """With the report that activation would give; nothing is left, neither here nor there."""
+    container = shared.container("unsaved")
+
+    report = ok(app.api.post("/test-upload", draft(shared, "unsaved", id="unsaved")))
+    failed = ok(app.api.post("/test-upload", draft(shared, "not-there")))
+
+    assert (report["ok"], [step["step"] for step in report["steps"]]) == (True, STEPS)
+    assert (failed["ok"], failed["steps"][1]["code"]) == (False, "container_not_found")
+    assert list(container.list_blob_names()) == []
+    assert app.api.get("/destinations/unsaved").status == 404
+    wrong = draft(shared, "unsaved", id="No id", credentials={"type": "connection_string"}, name="")
+    assert fields(app.api.post("/test-upload", wrong)) == {"id", "name"}
+    silent = draft(shared, "unsaved", credentials={"type": "connection_string"})
+    assert fields(app.api.post("/test-upload", silent)) == {"credentials.connection_string"}
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "text/json"])
+def test_what_does_not_say_it_is_json_is_refused(app: App, content_type: str) -> None:
+    """As ``curl -d`` sends it, for example; with what to send instead."""
+    for method, path in (("PUT", "/api/destinations/typed"), ("POST", "/api/test-upload")):
+        body = the_problem(app.api.call(method, path, b"{}", Content_Type=content_type), 415, "not_json")
+        assert "application/json" in body["detail"]
+
+
+def test_json_may_say_its_encoding(app: App) -> None:
+    """The one that it has."""
+    answer = app.api.call(
+        "PUT", "/api/destinations/typed", b"{}", Content_Type="Application/JSON; charset=UTF-8"
+    )
+
+    assert answer.status == 422
+
+
+def test_unknown_parameters_are_told_with_all_that_is_wrong(app: App, shared: Installation) -> None:
+    """A misspelt parameter must not be taken for none."""
+    body = draft(shared, "misspelt", name="")
+
+    assert fields(app.api.put("/destinations/misspelt?forced=true&x=1", body)) == {"forced", "x", "name"}
+    assert fields(app.api.get("/destinations?status=failing")) == {"status"}
+    assert fields(app.api.get("/health?verbose=1")) == {"verbose"}
+    assert fields(app.api.get("/destinations/acme/hours?form=2026-01-31T13&to=x")) == {"form", "to"}
+    assert app.api.get("/health?code=any-key").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/destinations/acme", "DELETE, GET, PUT"),
+        ("POST", "/destinations", "GET"),
+        ("GET", "/test-upload", "POST"),
+        ("DELETE", "/Destinations/acme/HOURS", "GET"),
+        ("OPTIONS", "/health", "GET"),
+    ],
+)
+def test_a_route_tells_which_methods_it_takes(app: App, method: str, path: str, allowed: str) -> None:
+    """405 with Allow, where the host by itself would say that there is nothing."""
+    answer = app.api.call(method, f"/api{path}")
+
+    the_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["", "/", "/no", "/destinations/acme/no", "/destinations/acme/hours/x"])
+def test_an_unknown_route_is_a_problem_like_any_other(app: App, path: str) -> None:
+    """With where to find those that there are."""
+    body = the_problem(app.api.get(path), 404, "route_not_found")
+
+    assert "openapi.json" in body["detail"]
