@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from exporter.actions.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, ROWS_MAX, TIME_MAX, Preview
 from exporter.domain import filter_reading, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
+from exporter.domain.ledger import RowCounts
 from exporter.domain.records import EVENT_FIELDS, Kind
 from exporter.pipeline.filtering import filtering
 from exporter.pipeline.patterns import MATCHED_CHARACTERS_MAX
+from exporter.triggers.views import preview_view
 from tests.builders import event
 from tests.filters import condition, decoded, read
+from tests.worlds import HOUR
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/filters.md").read_text()
 
@@ -127,6 +131,17 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 def test_the_example_is_a_filter() -> None:
     """It may be sent as it stands; and it comes back as it went."""
-    example = json.loads(DOCUMENT.partition("```json\n")[2].partition("```")[0])
+    example = json.loads(DOCUMENT.split("```json\n")[1].partition("```")[0])
 
     assert read(example).document == example
+
+
+def test_the_preview_is_as_the_document_shows_it() -> None:
+    """With its limits."""
+    example = json.loads(DOCUMENT.split("```json\n")[2].partition("```")[0])
+    shown = preview_view(HOUR, Preview(RowCounts(), (), complete=True))
+
+    assert example.keys() == shown.keys()
+    assert example["rows"].keys() == shown["rows"].keys()
+    assert (EXAMPLES_MAX, EXAMPLES_BYTES_MAX) == (10, 1024 * 1024)
+    assert f"{int(TIME_MAX.total_seconds())} seconds or {ROWS_MAX // 1_000_000} million rows" in DOCUMENT
