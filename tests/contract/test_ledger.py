@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
@@ -36,6 +37,7 @@ records = st.builds(
     rows=st.builds(RowCounts, counts, counts, counts, counts),
     parts=st.lists(st.builds(Part, texts, counts, counts, texts), max_size=3).map(tuple),
     filter_sha256=st.none() | texts,
+    output=st.none() | st.builds(Output),
     attempts=st.integers(0, 2**31),
     requested_by=texts,
     started_at=moments,
