@@ -75,8 +75,8 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     as the caller saw it; with ``if_none_match`` only if it is not, which for ``*`` means: if there is none.
     What a replacement keeps: status, times, and the secret if it brings none.
 
-    ``prove`` tries the new secret of an active destination before it replaces the one that works, and raises
-    if it does not; then everything stays as it was.
+    ``prove`` tries the new credentials or the new storage of an active destination before they replace what
+    works, and raises if they do not; then everything stays as it was.
 
     A stream that it did not have until now begins anew: events on the day of the change. One that was deleted
     is made anew, and finds its history.
@@ -88,12 +88,17 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
     changed = described(gateways, draft, found.value if found else None, now)
-    if prove is not None and draft.secret is not None and changed.status is Status.ACTIVE:
+    # A secret that is brought again is sealed anew, and counts as another one.
+    moved = found is not None and (found.value.storage, found.value.credentials) != (
+        changed.storage,
+        changed.credentials,
+    )
+    if prove is not None and moved and changed.status is Status.ACTIVE:
         prove(changed)
     if stored is not None:
         _begin_anew(gateways, stored.value, changed)
     saved = save(gateways, changed, stored, if_match=if_match)
-    if found and (found.value.storage, found.value.credentials) != (changed.storage, changed.credentials):
+    if moved:
         trust(gateways, changed.id, now)
     return saved, found is None
 

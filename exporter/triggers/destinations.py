@@ -25,7 +25,7 @@ IF_NONE_MATCH = Parameter(
 )
 FORCE = Parameter(
     "force",
-    "With true, a new secret of an active destination is saved without being tried.",
+    "With true, new credentials or another storage of an active destination are saved untried.",
     MappingProxyType({"type": "string", "enum": ["true", "false"]}),
 )
 
