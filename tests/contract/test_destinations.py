@@ -12,6 +12,7 @@ from exporter.domain.stored import Versioned
 from exporter.domain.times import TimestampFormat
 from exporter.domain.trial import Report, Step, Trial
 from tests.contract.backends import NOW, Backend
+from tests.filters import condition, read
 
 
 def test_a_destination_comes_back_as_it_went(backend: Backend) -> None:
@@ -34,6 +35,7 @@ def test_a_destination_comes_back_as_it_went(backend: Backend) -> None:
         status=Status.PAUSED,
         activated_at=NOW,
         events_since=NOW + timedelta(days=1),
+        event_filter=read({"all": [condition(r"event_properties.ä\.b", "is", "🎈", 2**64 - 1, 0.5)]}),
     )
     assert destinations.get("acme") is None
 
