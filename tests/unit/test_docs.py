@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.actions.list_hours import StreamState
+import function_app  # noqa: F401  registers the operations
+from exporter.actions.list_destinations import Overview
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker
@@ -16,8 +17,10 @@ from exporter.pipeline.lines import LINE_BYTES_MAX
 from exporter.pipeline.repair import NESTING_MAX
 from exporter.pipeline.rows import rejected_line
 from exporter.settings import Settings
-from exporter.triggers.destination_model import parse_draft
-from exporter.triggers.views import destination_view, hour_view
+from exporter.triggers.destination_model import DestinationModel, parse_draft
+from exporter.triggers.openapi import possible_problems
+from exporter.triggers.operations import OPERATIONS
+from exporter.triggers.views import DestinationView, destination_view, hour_view
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -73,15 +76,29 @@ def test_the_folders_of_the_readme_are_there() -> None:
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
     """Method and path, as the triggers register them."""
-    code = "".join(path.read_text() for path in (PROJECT / "exporter/triggers").glob("*.py"))
-    registered = {
-        f"{method} /{path}"
-        for path, method in re.findall(r'\.route\(\s*"([^"]+)", methods=\["(\w+)"\]', code)
-    }
+    registered = [f"{declared.method} /{declared.route}" for declared, _ in OPERATIONS.values()]
+    documented = [cells[0].strip("`") for cells in table(text("docs/api.md"), "| Route | What it does |")]
 
-    assert {
-        cells[0].strip("`") for cells in table(text("docs/api.md"), "| Route | What it does |")
-    } == registered
+    assert sorted(documented) == sorted(registered)
+
+
+def test_every_status_of_a_problem_is_documented_with_its_codes() -> None:
+    """And no code that is nowhere in the code."""
+    rows = table(text("docs/api.md"), "| Status | `code` | When |")
+    possible = {status for declared, _ in OPERATIONS.values() for status in possible_problems(declared)}
+    code = "".join(path.read_text() for path in (PROJECT / "exporter").rglob("*.py"))
+
+    assert {int(cells[0]) for cells in rows} == {405, *map(int, possible)}
+    for cells in rows:
+        assert all(f'"{each}"' in code for each in re.findall(r"`(\w+)`", cells[1])), cells
+
+
+def test_every_field_that_is_read_only_is_documented() -> None:
+    """What a destination has in answers and cannot be put."""
+    rows = table(text("docs/api.md"), "| Read only | What it says |")
+    documented = {name for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+
+    assert documented == DestinationView.__annotations__.keys() - DestinationModel.model_fields.keys()
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -153,7 +170,7 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
 
     assert draft.name == destination["name"]
     assert hour.keys() == hour_view(HourRecord(EVENTS, HOUR)).keys()
-    shown = destination_view(ACME, [StreamState(key, None, 0, None) for key in ACME.streams])
+    shown = destination_view(Overview(ACME, [], None))
     assert destination.keys() <= shown.keys()
     assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
     row = RejectedRow("a", 1, Rejection(Reason.NOT_JSON, "why"), b"x", 1)
