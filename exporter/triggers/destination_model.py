@@ -23,11 +23,16 @@ from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
 from exporter.triggers.credentials_model import CredentialsModel, allowed_hosts, secret_of, type_of
 from exporter.triggers.filter_model import FilterField, event_filter
+from exporter.triggers.views import DestinationView
 
 NAME_CHARACTERS_MAX = 200
 PREFIX_CHARACTERS_MAX = 512
 # Azure's rule for container names; $root and $web are not for data.
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+# What answers say of a destination besides what was put: whoever sends it back hears what is wrong with that.
+READ_ONLY = frozenset(DestinationView.__annotations__) - {
+    *("id", "name", "events", "merged_ids", "storage", "credentials", "output")
+}
 
 
 class _Strict(BaseModel):
@@ -76,7 +81,11 @@ class StorageModel(_Strict):
     """Where the files go."""
 
     account_url: Annotated[str, AfterValidator(_account_url)] | None = None
-    container: Annotated[str, AfterValidator(_container)]
+    container: Annotated[
+        str,
+        AfterValidator(_container),
+        Field(json_schema_extra={"pattern": f"^{_CONTAINER.pattern}$"}),
+    ]
     prefix: Annotated[str, Field(max_length=PREFIX_CHARACTERS_MAX), AfterValidator(_prefix)] = ""
 
 
@@ -177,10 +186,17 @@ def wrong_fields(error: ValidationError) -> list[Problem]:
     return [
         Problem(
             ".".join(_places(each["loc"], each["type"])) or "(body)",
-            _MESSAGES.get(each["type"]) or each["msg"].removeprefix("Value error, "),
+            _message(each["type"], each["loc"]) or each["msg"].removeprefix("Value error, "),
         )
         for each in error.errors(include_input=False, include_context=False, include_url=False)
     ]
+
+
+def _message(error: str, loc: tuple[int | str, ...]) -> str | None:
+    """Return our own words for what pydantic found, where we have any."""
+    if error == "extra_forbidden" and len(loc) == 1 and loc[0] in READ_ONLY:
+        return "is read only: leave it out"
+    return _MESSAGES.get(error)
 
 
 def _places(loc: tuple[int | str, ...], error: str) -> Iterator[str]:

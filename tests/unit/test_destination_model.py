@@ -121,6 +121,17 @@ def test_a_connection_string_without_an_account_is_refused_and_not_repeated(secr
     assert "aHVudGVyMg" not in json.dumps(found)
 
 
+def test_what_only_answers_say_is_not_put_back() -> None:
+    """It would be ignored, and somebody might take it for a way to pause a destination."""
+    found = problems(BODY | {"status": "paused", "owed_hours": {}, "stauts": "active"})
+
+    assert found == {
+        "status": "is read only: leave it out",
+        "owed_hours": "is read only: leave it out",
+        "stauts": "is not known here: check its spelling",
+    }
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*BODY, "id", "x"]), inner),
