@@ -16,8 +16,9 @@ from exporter.domain.errors import DestinationFault, ExportError, Fault, Transie
 from exporter.storage.network import root_cause, words_of
 
 _NUMBER = re.compile(r"AADSTS(\d+)")
-# How the SDK writes down an answer that it did not like when it looked the tenant up.
+# How the SDK writes down an answer that it did not like: to looking the tenant up, and to anything.
 _DISCOVERY = re.compile(r"OIDC Discovery failed on .*? HTTP status: (\d{3})")
+_ANSWER = re.compile(r"HTTP (?:status|Error): (\d{3})")
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -124,8 +125,8 @@ def refusal(error: BaseException, who: Principal) -> ExportError:
         if isinstance(each, (ServiceRequestError, ServiceResponseError)):
             return DestinationFault(UNREACHABLE.fault(who, words_of(root_cause(each))))
     texts = " ".join(str(each) for each in chain)
-    discovery, found = _DISCOVERY.search(texts), _NUMBER.search(texts)
-    status = int(discovery[1]) if discovery else _status(chain)
+    discovery, answer, found = (pattern.search(texts) for pattern in (_DISCOVERY, _ANSWER, _NUMBER))
+    status = int(answer[1]) if answer else _status(chain)
     if is_passing_status(status):
         return Transient(f"Microsoft Entra ID at {who.authority} is busy: {status}")
     if found:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.certificates import Certificate
+
 ACCOUNT = "devstoreaccount1"
 # Azurite's published development key: the same in every installation, and no secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -27,15 +29,21 @@ class Endpoints:
     blob_port: int
     queue_port: int
     table_port: int
+    scheme: str = "http"
+
+    @property
+    def account_url(self) -> str:
+        """The blob service's address, as a destination's ``account_url``."""
+        return f"{self.scheme}://127.0.0.1:{self.blob_port}/{ACCOUNT}"
 
     @property
     def connection_string(self) -> str:
         """What ``AzureWebJobsStorage`` is set to, and what a destination's credentials may be."""
         services = {"Blob": self.blob_port, "Queue": self.queue_port, "Table": self.table_port}
         urls = "".join(
-            f"{name}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for name, port in services.items()
+            f"{name}Endpoint={self.scheme}://127.0.0.1:{port}/{ACCOUNT};" for name, port in services.items()
         )
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{urls}"
+        return f"DefaultEndpointsProtocol={self.scheme};AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{urls}"
 
 
 def free_ports(count: int) -> list[int]:
@@ -47,8 +55,10 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def command(endpoints: Endpoints, data: Path | None) -> list[str]:
+def command(endpoints: Endpoints, data: Path | None, tls: Certificate | None = None) -> list[str]:
     """Return the command line; without a data folder everything is kept in memory.
+
+    Over https, tokens are taken as well as keys; but only their times and their audience are looked at.
 
     Telemetry would phone home, and the API version check would refuse SDKs newer than the emulator.
     """
@@ -66,20 +76,25 @@ def command(endpoints: Endpoints, data: Path | None) -> list[str]:
         *("--blobHost", "127.0.0.1", "--blobPort", str(endpoints.blob_port)),
         *("--queueHost", "127.0.0.1", "--queuePort", str(endpoints.queue_port)),
         *("--tableHost", "127.0.0.1", "--tablePort", str(endpoints.table_port)),
+        *([] if tls is None else ["--oauth", "basic", "--cert", str(tls.certificate), "--key", str(tls.key)]),
     ]
 
 
 @contextlib.contextmanager
-def running(data: Path | None = None, endpoints: Endpoints | None = None) -> Iterator[Endpoints]:
+def running(
+    data: Path | None = None, endpoints: Endpoints | None = None, tls: Certificate | None = None
+) -> Iterator[Endpoints]:
     """Start Azurite, wait until it answers, and stop it at the end; with no endpoints given, on free ports.
+
+    With a certificate it speaks https, and nothing else.
 
     A free port may be taken by someone else before Azurite binds it, so that is tried a few times.
     """
     exit_code: int | None = None
     for _ in range(1 if endpoints else START_ATTEMPTS_MAX):
-        chosen = endpoints or Endpoints(*free_ports(3))
+        chosen = endpoints or _endpoints("http" if tls is None else "https")
         child = subprocess.Popen(
-            command(chosen, data), cwd=_PROJECT, start_new_session=True, stdout=subprocess.DEVNULL
+            command(chosen, data, tls), cwd=_PROJECT, start_new_session=True, stdout=subprocess.DEVNULL
         )
         try:
             if _answers(child, chosen):
@@ -89,6 +104,11 @@ def running(data: Path | None = None, endpoints: Endpoints | None = None) -> Ite
             _stop(child)
         exit_code = child.returncode
     raise SystemExit(f"Azurite did not start (exit code {exit_code}): are its ports taken?")
+
+
+def _endpoints(scheme: str) -> Endpoints:
+    blob, queue, table = free_ports(3)
+    return Endpoints(blob, queue, table, scheme)
 
 
 def _answers(child: subprocess.Popen[bytes], endpoints: Endpoints) -> bool:

@@ -43,6 +43,7 @@ class Server(ThreadingHTTPServer):
         self.answer = answer
         self.tables = tables
         self.asked: list[str] = []
+        self.body: bytes | None = None
 
     @property
     def url(self) -> str:
@@ -66,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path}")
         answer = self.server.answer
         body = answer.json if self.server.tables else answer.xml
+        if self.server.body is not None:
+            body = self.server.body
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json" if self.server.tables else "application/xml")
         self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,216 @@
+"""A stand-in for Microsoft Entra ID on loopback: it gives tokens out, or refuses them in Entra's own words.
+
+Applications sign in with a secret (client credentials, v2.0). Azurite takes its tokens, if it was started
+with ``--oauth basic`` over https.
+"""
+
+import contextlib
+import json
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from infra.local.certificates import Certificate
+
+TOKEN_SECONDS = 3599
+_ISSUER = "https://sts.windows.net"
+_SCOPE_END = "/.default"
+
+
+@dataclass(slots=True)
+class Directory:
+    """A tenant and its applications: their secrets by client id, and secrets that have expired."""
+
+    tenant_id: str
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    expired: set[str] = field(default_factory=set, repr=False)
+    disabled: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error of Entra ID: its status, OAuth's word for it, its own number and what it says."""
+
+    status: int
+    error: str
+    number: int
+    words: str
+
+
+class EntraStandIn(ThreadingHTTPServer):
+    """The token service.
+
+    ``asked`` holds method and path of each request; ``failures`` are statuses that it answers first.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, certificate: Certificate, directory: Directory) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.directory = directory
+        self.asked: list[str] = []
+        self.failures: list[int] = []
+        self.token_delay_seconds = 0.0
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.certificate, certificate.key)
+        # The handshake is made in the request's own thread: a client that stalls keeps nobody waiting.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    @property
+    def url(self) -> str:
+        """What ``ENTRA_AUTHORITY`` is set to."""
+        return f"https://127.0.0.1:{self.server_port}"
+
+    @property
+    def tokens_asked(self) -> int:
+        """How many requests for a token there were."""
+        return sum(each.startswith("POST") for each in self.asked)
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that break off: some are meant to."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: EntraStandIn
+    protocol_version = "HTTP/1.1"
+    # Without this, every answer waits for an acknowledgement of its headers: 40 ms.
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Answer the OpenID configuration of a tenant."""
+        if self._failed():
+            return
+        path = urlsplit(self.path).path.strip("/").split("/")
+        if path[-2:] != [".well-known", "openid-configuration"]:
+            self._answer(404, {"error": "not_found"})
+        elif refusal := self._unknown(path[0]):
+            self._refuse(refusal)
+        else:
+            base = f"{self.server.url}/{path[0]}"
+            self._answer(
+                200,
+                {
+                    "issuer": f"{base}/v2.0",
+                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                    "token_endpoint": f"{base}/oauth2/v2.0/token",
+                    "jwks_uri": f"{base}/discovery/v2.0/keys",
+                },
+            )
+
+    def do_POST(self) -> None:
+        """Answer a token, or why there is none."""
+        form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+        if self._failed():
+            return
+        time.sleep(self.server.token_delay_seconds)
+        tenant, _, rest = urlsplit(self.path).path.strip("/").partition("/")
+        if rest != "oauth2/v2.0/token":
+            self._answer(404, {"error": "not_found"})
+            return
+        wanted = {name: values[0] for name, values in form.items()}
+        if refusal := self._unknown(tenant) or self._wrong(wanted):
+            self._refuse(refusal)
+            return
+        token = self._token(tenant, wanted["client_id"], wanted["scope"].removesuffix(_SCOPE_END))
+        self._answer(200, {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": token})
+
+    def _failed(self) -> bool:
+        """Whether a failure that was asked for was answered."""
+        self.server.asked.append(f"{self.command} {self.path}")
+        if not self.server.failures:
+            return False
+        status = self.server.failures.pop(0)
+        self._answer(status, {"error": "temporarily_unavailable", "error_description": "Busy."})
+        return True
+
+    def _unknown(self, tenant: str) -> Refusal | None:
+        if tenant.lower() == self.server.directory.tenant_id:
+            return None
+        words = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+        return Refusal(400, "invalid_request", 90002, words)
+
+    def _wrong(self, form: dict[str, str]) -> Refusal | None:
+        directory = self.server.directory
+        client, secret = form.get("client_id", ""), form.get("client_secret", "")
+        if client not in directory.secrets:
+            words = f"Application with identifier '{client}' was not found in the directory 'Contoso'."
+            return Refusal(400, "unauthorized_client", 700016, words)
+        if client in directory.disabled:
+            words = f"Application '{client}' is disabled."
+            return Refusal(400, "unauthorized_client", 7000112, words)
+        if secret in directory.expired:
+            words = f"The provided client secret keys for app '{client}' are expired."
+            return Refusal(401, "invalid_client", 7000222, words)
+        if secret != directory.secrets[client]:
+            words = (
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client"
+                f" secret value, not the client secret ID, for a secret added to app '{client}'."
+            )
+            return Refusal(401, "invalid_client", 7000215, words)
+        if not form.get("scope", "").endswith(_SCOPE_END):
+            return Refusal(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+        return None
+
+    def _token(self, tenant: str, client: str, audience: str) -> str:
+        now = int(time.time())  # noqa: TID251  Azurite compares the token's times with the real clock
+        who = str(uuid.uuid5(uuid.NAMESPACE_URL, client))
+        claims = {
+            "aud": audience,
+            "iss": f"{_ISSUER}/{tenant}/",
+            "iat": now,
+            "nbf": now,
+            "exp": now + TOKEN_SECONDS,
+            "appid": client,
+            "oid": who,
+            "sub": who,
+            "tid": tenant,
+            "ver": "1.0",
+        }
+        return jwt.encode(claims, self.server.key, algorithm="RS256", headers={"kid": "stand-in"})
+
+    def _refuse(self, refusal: Refusal) -> None:
+        trace, correlation = (uuid.UUID(int=number) for number in (1, 2))
+        text = f"AADSTS{refusal.number}: {refusal.words} Trace ID: {trace} Correlation ID: {correlation}"
+        self._answer(
+            refusal.status,
+            {
+                "error": refusal.error,
+                "error_description": text,
+                "error_codes": [refusal.number],
+                "trace_id": str(trace),
+                "correlation_id": str(correlation),
+            },
+        )
+
+    def _answer(self, status: int, content: dict[str, object]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: a request's path is in ``asked``."""
+
+
+@contextlib.contextmanager
+def entra_running(certificate: Certificate, directory: Directory) -> Iterator[EntraStandIn]:
+    """Run the stand-in in a thread of this process."""
+    with EntraStandIn(certificate, directory) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
