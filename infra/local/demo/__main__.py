@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import secrets
 import signal
 import socket
 import sys
@@ -17,10 +18,15 @@ from azure.storage.blob import BlobServiceClient
 
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
+from infra.local.certificates import make_certificate
 from infra.local.demo import customers, report
+from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
 
 HOURS = 24
+# The directory and the application of the demo's customer; the secret is made anew for each run.
+TENANT_ID = "5c0f7a3e-1111-4000-8000-000000000001"
+CLIENT_ID = "5c0f7a3e-2222-4000-8000-000000000002"
 EVENTS_PER_HOUR_DEFAULT = 500
 SETTLE = timedelta(minutes=10)
 # Two workers export such hours at about ten a second; a machine that is busy may take its time.
@@ -35,16 +41,15 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run: a storage account that plays our own and the customers', the app, and what was landed."""
+    """One run: our own storage account, which plays a customer's, too; another customer's; what landed."""
 
-    account: BlobServiceClient
-    connection_string: str
+    accounts: customers.Accounts
     api: Api
     hours: tuple[LandingHour, ...]
 
     def land(self) -> None:
         """Fill the landing container, as the sources do."""
-        landing = self.account.create_container("landing")
+        landing = self.accounts.by_key.create_container("landing")
         written = [each for hour in self.hours for each in to_container(landing, hour)]
         size = sum(each.size for each in written)
         print(f"Landed {len(self.hours)} hours: {len(written)} blobs, {size / 1e6:.1f} MB", flush=True)
@@ -52,9 +57,12 @@ class Demo:
     def make_destinations(self) -> None:
         """Make one destination for events and one for merged ids, through the API."""
         for customer in customers.ALL:
-            self.account.create_container(customer.container)
-            body = customer.request(self.hours[0], self.connection_string)
+            self.accounts.of(customer).create_container(customer.container)
+            body = customer.request(self.hours[0], self.accounts)
             _expect(self.api.put(f"/destinations/{customer.id}", body), 201)
+            kind = self.accounts.credentials(customer)["type"].replace("_", " ")
+            print(f"Test upload of {customer.id}, by {kind}:")
+            report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
             answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
             print(f"Made and activated the destination {customer.id} ({answer['status']})", flush=True)
 
@@ -103,17 +111,34 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     now = datetime.now(UTC)  # noqa: TID251  a demo of "the last 24 hours" starts from the clock
     hours = tuple(sample.hour(start) for start in last_closed_hours(now, HOURS))
     with contextlib.ExitStack() as running:
-        print("Starting the storage emulator and the app", flush=True)
+        print("Starting the storage emulators, the token service and the app", flush=True)
+        certificate = make_certificate(folder / "tls")
         endpoints = running.enter_context(azurite.running())
-        settings = stack.settings_for(endpoints)
+        secured = running.enter_context(azurite.running(tls=certificate))
+        secret = secrets.token_urlsafe(30)
+        directory = Directory(TENANT_ID, {CLIENT_ID: secret})
+        entra = running.enter_context(entra_running(certificate, directory))
+        settings = stack.settings_for(endpoints) | certificate.trusted_by | {"ENTRA_AUTHORITY": entra.url}
         app = running.enter_context(stack.running_app(settings, port=options.port, log=folder / "app.log"))
-        account = running.enter_context(BlobServiceClient.from_connection_string(endpoints.connection_string))
-        demo = Demo(account, endpoints.connection_string, app.api, hours)
+        accounts = customers.Accounts(
+            by_key=running.enter_context(
+                BlobServiceClient.from_connection_string(endpoints.connection_string)
+            ),
+            connection_string=endpoints.connection_string,
+            by_token=running.enter_context(
+                BlobServiceClient.from_connection_string(
+                    secured.connection_string, connection_verify=str(certificate.authority)
+                )
+            ),
+            account_url=secured.account_url,
+            principal={"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": secret},
+        )
+        demo = Demo(accounts, app.api, hours)
         demo.land()
         demo.make_destinations()
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
         ledger = demo.export()
-        problems = report.show(hours, ledger, account)
+        problems = report.show(hours, ledger, accounts)
         if options.once:
             return 1 if problems else 0
         _serve(app)

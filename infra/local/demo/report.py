@@ -4,8 +4,6 @@ import json
 import sys
 from typing import Any
 
-from azure.storage.blob import BlobServiceClient
-
 from infra.local.demo import customers
 from infra.local.demo.readback import File, differences
 from infra.local.sample import LandingHour
@@ -23,7 +21,14 @@ def progress(done: int, total: int) -> None:
         print(f"  {done} of {total} hours exported", flush=True)
 
 
-def show(hours: tuple[LandingHour, ...], ledger: Ledger, account: BlobServiceClient) -> list[str]:
+def test_upload(answer: dict[str, Any]) -> None:
+    """Show how each step of a test upload went."""
+    for step in answer["steps"]:
+        why = f": {step['code']}: {step['message']} {step['fix']}" if step["code"] else ""
+        print(f"    {step['step']:<8} {step['status']}{why}", flush=True)
+
+
+def show(hours: tuple[LandingHour, ...], ledger: Ledger, accounts: customers.Accounts) -> list[str]:
     """Print the table, an event, the counts and the verdict; return everything that is wrong."""
     print("\nRead back from the customers' containers:\n")
     print(_COLUMNS.format("hour", "data type", "file", "rows", "bytes"))
@@ -31,7 +36,7 @@ def show(hours: tuple[LandingHour, ...], ledger: Ledger, account: BlobServiceCli
     sample: File | None = None
     for customer in customers.ALL:
         for hour in hours:
-            files, markers = customer.files(account, hour)
+            files, markers = customer.files(accounts, hour)
             for file in files:
                 key = f"{hour.start:%Y-%m-%dT%H}"
                 print(_COLUMNS.format(key, customer.data_type, file.name, len(file.rows), f"{file.size:,}"))
