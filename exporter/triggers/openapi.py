@@ -160,7 +160,7 @@ def possible_problems(declared: Operation) -> set[HTTPStatus]:
             HTTPStatus.CONTENT_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         }
-    if "{id}" in declared.route and declared.name != "put_destination":
+    if "{id}" in declared.route and declared.method != "PUT":  # which makes what is not there
         found.add(HTTPStatus.NOT_FOUND)
     if declared.headers:
         found.add(HTTPStatus.PRECONDITION_FAILED)

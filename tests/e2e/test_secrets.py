@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import posixpath
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,7 +36,7 @@ class Caller:
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """Send a request; a body that is bytes goes as it is."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        answer = self._api.call(method, f"/api/destinations/{path}", content, **headers)
+        answer = self._api.call(method, posixpath.normpath(f"/api/destinations/{path}"), content, **headers)
         self.answers.append(answer)
         return answer
 
@@ -122,13 +123,20 @@ def live_through_all(app: App, installation: Installation, working: str, wrong: 
     # A customer takes the secret back: an active destination meets a storage that refuses it.
     call("PUT", "revoked", destination(installation, "revoked", working))
     assert call("POST", "revoked/activate").status == 200
-    assert call("PUT", "revoked", destination(installation, "revoked", wrong)).status == 200
+    refused = destination(installation, "revoked", wrong)
+    assert call("PUT", "revoked", refused).body["code"] == "secret_wrong"
+    assert call("PUT", "revoked?force=true", refused).status == 200
     app.tick()
     app.exported("good", starts)
     app.until(lambda: app.destination("revoked")["status"] == "failing", "the refused secret is shown")
-    for path in ("good", "bad", "good/hours", "revoked/hours", "nobody"):
+    for path in ("", "good", "bad", "good/hours", "revoked/hours", "nobody"):
         call("GET", path)
+    for path in ("good/test-upload", "revoked/test-upload", "good/pause", "good/resume"):
+        assert call("POST", path).status == 200, path
+    unsaved = [call("POST", "../test-upload", body).body["ok"] for body in (good, refused)]
+    assert unsaved == [True, False]
     assert call("GET", "revoked").body["last_error"]["code"] == "secret_wrong"
+    assert call("DELETE", "bad").status == 204
     return call.answers
 
 
