@@ -198,8 +198,6 @@ class _Reader:
         return whole if len(whole) == len(values) else None
 
     def _value(self, value: object, operator: Operator, kind: Kind, place: str) -> Value | None:
-        if len(self.problems) >= PROBLEMS_MAX:
-            return None
         if isinstance(value, str) and (len(value) > VALUE_CHARACTERS_MAX or not _is_text(value)):
             self._wrong(place, f"must be a text of at most {VALUE_CHARACTERS_MAX} characters")
             return None

@@ -100,6 +100,18 @@ def test_a_preview_of_only_rejected_lines_ends_in_time_too() -> None:
     assert 0 < found.rows.rejected < 20
 
 
+def test_a_preview_of_blobs_without_a_row_ends_in_time_too() -> None:
+    """Blank lines make no row, and yet have to be read."""
+    world = a_world()
+    for number in range(30):
+        world.land(EVENTS.stream, HOUR, b"\n" * 100, f"{number}.json")
+    passing = iter(range(1_000))
+
+    found = preview(acme(), HOUR, world.gateways.landing, lambda: NOW + TIME_MAX / 10 * next(passing))
+
+    assert found == Preview(RowCounts(), (), complete=False)
+
+
 def test_examples_that_are_too_large_to_show_are_left_out() -> None:
     """The rows are counted all the same."""
     world = a_world()
