@@ -1,0 +1,136 @@
+"""Hours travel to a customer who is signed in to with tokens, over https; and what happens to the secret."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from infra.local import azurite
+from infra.local.certificates import Certificate, make_certificate
+from infra.local.entra import Directory, EntraStandIn, entra_running
+from infra.local.sample import Sample
+from tests.e2e.installation import App, Installation, Json, ok
+from tests.e2e.reading import contents
+
+SAMPLE = Sample(events_per_hour=200, merges_per_hour=20)
+TENANT = "11111111-1111-4111-8111-111111111111"
+CLIENT = "22222222-2222-4222-8222-222222222222"
+FIRST, SECOND, WRONG = "first~secret.of-8Q", "second~secret.of-8Q", "wrong~secret.of-8Q"
+STEPS = ["sign_in", "write", "read", "list", "delete"]
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer's own storage account and directory."""
+
+    certificate: Certificate
+    entra: EntraStandIn
+    account_url: str
+    container: ContainerClient
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the app must be told to find its way."""
+        return {**self.certificate.trusted_by, "ENTRA_AUTHORITY": self.entra.url}
+
+    def destination(self, body: Json, secret: str) -> Json:
+        """Return a destination in this customer's storage."""
+        return body | {
+            "storage": {"account_url": self.account_url, "container": "raw"},
+            "credentials": {
+                "type": "service_principal",
+                "tenant_id": TENANT,
+                "client_id": CLIENT,
+                "client_secret": secret,
+            },
+        }
+
+
+@pytest.fixture
+def customer(tmp_path: Path) -> Iterator[Customer]:
+    """Run a token service, and storage that takes its tokens."""
+    certificate = make_certificate(tmp_path / "tls")
+    with (
+        entra_running(certificate, Directory(TENANT, {CLIENT: FIRST})) as entra,
+        azurite.running(tls=certificate) as endpoints,
+        BlobServiceClient.from_connection_string(
+            endpoints.connection_string, connection_verify=str(certificate.authority)
+        ) as account,
+    ):
+        yield Customer(certificate, entra, endpoints.account_url, account.create_container("raw"))
+
+
+def uuids(found: dict[str, bytes]) -> list[str]:
+    """Return the ids of all events in a container."""
+    files = [body for name, body in found.items() if name.endswith(".json.gz") and not name.startswith("-")]
+    return [json.loads(line)["uuid"] for body in files for line in gzip.decompress(body).splitlines()]
+
+
+def hours_arrive(app: App, installation: Installation, customer: Customer) -> None:
+    """Land two hours and have them exported; every event arrives once, by a few tokens."""
+    starts = installation.newest_hours(2)
+    hours = [SAMPLE.hour(start) for start in starts]
+    for hour in hours:
+        installation.land(hour)
+    asked = customer.entra.tokens_asked
+
+    app.tick()
+    exported = app.exported("acme", starts)
+
+    assert {hour["status"] for hour in exported} == {"exported"}
+    found = contents(customer.container)
+    assert sorted(uuids(found)) == sorted(each for hour in hours for each in hour.truth().event_ids())
+    assert sum(name.endswith("_complete") for name in found) == 4
+    # One credential for the destination in the worker's process, and its token is kept.
+    assert customer.entra.tokens_asked == asked + 1
+
+
+def test_hours_travel_by_service_principal_over_https(installation: Installation, customer: Customer) -> None:
+    """Tested, activated, exported, its secret rotated and revoked: all of it with real tokens."""
+    (first, _) = installation.newest_hours(2)
+    body = installation.destination("acme", SAMPLE, first)
+    path = "/destinations/acme"
+    with installation.app(**customer.settings) as app:
+        made = app.api.put(path, customer.destination(body, FIRST))
+        assert made.status == 201, made
+        assert made.body["credentials"] == {
+            "type": "service_principal",
+            "tenant_id": TENANT,
+            "client_id": CLIENT,
+        }
+        tested = ok(app.api.post(f"{path}/test-upload"))
+        assert [(step["step"], step["status"]) for step in tested["steps"]] == [
+            (step, "passed") for step in STEPS
+        ]
+        assert contents(customer.container) == {}
+        assert app.api.post(f"{path}/activate").status == 200
+
+        hours_arrive(app, installation, customer)
+
+        secrets_rotate(app, customer, body)
+        log = app.log
+    for secret in (FIRST, SECOND, WRONG):
+        assert secret not in log
+
+
+def secrets_rotate(app: App, customer: Customer, body: Json) -> None:
+    """Replace the secret as customers do: one that is wrong changes nothing, one that works is taken."""
+    path = "/destinations/acme"
+    refused = app.api.put(path, customer.destination(body, WRONG))
+    assert (refused.status, refused.body["code"]) == (422, "secret_wrong")
+    assert [step["status"] for step in refused.body["steps"]] == ["failed", *["skipped"] * 4]
+    assert ok(app.api.post(f"{path}/test-upload"))["ok"]
+
+    # The directory has a new secret, and then no longer the old one.
+    customer.entra.directory.secrets[CLIENT] = SECOND
+    customer.entra.directory.expired.add(FIRST)
+    stale = ok(app.api.post(f"{path}/test-upload"))
+    assert stale["steps"][0]["code"] == "secret_expired"
+    assert app.api.put(path, customer.destination(body, SECOND)).status == 200
+    assert ok(app.api.post(f"{path}/test-upload"))["ok"]
+    assert app.api.put(f"{path}?force=true", customer.destination(body, WRONG)).status == 200
+    assert not ok(app.api.post(f"{path}/test-upload"))["ok"]
