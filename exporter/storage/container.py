@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
+from exporter.domain.errors import DestinationFault
 from exporter.domain.stored import Content, StoredBlob
 from exporter.storage.accounts import READ_BYTES
 from exporter.storage.blocks import (
@@ -20,10 +21,10 @@ from exporter.storage.blocks import (
     same_content,
 )
 from exporter.storage.errors import NO_SUCH_BLOB, customer_storage, error_code, settle
-from exporter.storage.faults import Action, Place
+from exporter.storage.faults import NOT_A_BLOB_SERVICE, Action, Place
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, ContainerClient
+    from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 
 # The longest marker there can be, of 10,000 parts, has about 2 MB. Of anything longer only the beginning is
 # read, which is no marker.
@@ -73,9 +74,18 @@ class CustomerContainer:
                 StoredBlob(
                     blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5)
                 )
-                for blob in self._client.list_blobs(name_starts_with=prefix)
+                for blob in self._listed(prefix)
             ]
         return sorted(found, key=lambda blob: blob.name.encode())
+
+    def _listed(self, prefix: str) -> list["BlobProperties"]:
+        try:
+            return list(self._client.list_blobs(name_starts_with=prefix))
+        except AttributeError as error:
+            # The SDK trips over an answer that is no list: what gave it is something else.
+            raise DestinationFault(
+                NOT_A_BLOB_SERVICE.fault(self._place, Action.READ, "no list of blobs")
+            ) from error
 
     def read(self, name: str) -> Content | None:
         """Return a small blob, or None if there is none of that name."""
