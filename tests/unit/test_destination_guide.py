@@ -1,0 +1,88 @@
+"""The guide for customers says what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from exporter.domain.destination import CredentialsType
+from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.standing import WAIT_FIRST, WAIT_MAX
+from exporter.storage.faults import Action
+from exporter.triggers.credentials_model import (
+    ConnectionStringModel,
+    ManagedIdentityModel,
+    SasModel,
+    ServicePrincipalModel,
+)
+from exporter.triggers.destination_model import parse_draft
+from tests.unit.test_docs import table
+
+PROJECT = Path(__file__).resolve().parents[2]
+GUIDE = (PROJECT / "docs/destinations.md").read_text()
+
+
+def codes_in_the_code() -> set[str]:
+    """Return the code of every fault that is made anywhere."""
+    found: set[str] = set()
+    for path in sorted((PROJECT / "exporter").rglob("*.py")):
+        if path.parent.name in {"actions", "storage"}:
+            text = path.read_text()
+            found |= set(re.findall(r'\bFault\(\s*(?:code=)?"(\w+)"', text))
+            if "class Row" in text:
+                found |= set(re.findall(r'^\s+code="(\w+)"', text, re.MULTILINE))
+    return found
+
+
+def test_every_code_is_documented_and_every_documented_code_is_there() -> None:
+    """Once each; programs select on them."""
+    rows = [cells[0].strip("`") for cells in table(GUIDE, "| Code | What it means |")]
+
+    assert len(rows) == len(set(rows)) > 30
+    assert set(rows) == codes_in_the_code()
+
+
+def test_the_role_of_the_guide_has_exactly_the_rights_that_are_used() -> None:
+    """And can be pasted: it is JSON."""
+    definition = re.search(r'--role-definition "(\{.*?\n\})"', GUIDE, re.DOTALL)
+    assert definition is not None
+    text = re.sub(r"\$\([^)]*\)", "the group", definition[1])
+    role = json.loads(text.replace('\\"', '"'))
+
+    assert role["DataActions"] == [action.value for action in Action]
+    assert role["Actions"] == []
+
+
+def test_the_request_of_the_guide_is_taken() -> None:
+    """With ids and a secret filled in."""
+    request = re.search(r"-d '(\{.*?\n\})'", GUIDE, re.DOTALL)
+    assert request is not None
+    body = json.loads(request[1].replace("…", "3f0c1e6a-0000-4000-8000-000000000000"))
+
+    draft = parse_draft("acme", body, AllowedHosts())
+
+    assert draft.credentials_type is CredentialsType.SERVICE_PRINCIPAL
+
+
+def test_every_type_of_credentials_is_documented_with_its_fields() -> None:
+    """As requests are checked."""
+    rows = {cells[0].strip("`"): cells[1] for cells in table(GUIDE, "| `type` | Fields | |")}
+    models: dict[CredentialsType, type[BaseModel]] = {
+        CredentialsType.SERVICE_PRINCIPAL: ServicePrincipalModel,
+        CredentialsType.MANAGED_IDENTITY: ManagedIdentityModel,
+        CredentialsType.SAS: SasModel,
+        CredentialsType.CONNECTION_STRING: ConnectionStringModel,
+    }
+
+    assert {name: re.findall(r"`(\w+)`", fields) for name, fields in rows.items()} == {
+        kind.value: [field for field in model.model_fields if field != "type"]
+        for kind, model in models.items()
+    }
+
+
+def test_the_waits_of_the_guide_are_those_of_the_code() -> None:
+    """In minutes."""
+    waits = [WAIT_FIRST.seconds // 60 << doublings for doublings in range(4)]
+
+    assert f"after {', '.join(map(str, waits))}, then every {WAIT_MAX.seconds // 60} minutes" in GUIDE
