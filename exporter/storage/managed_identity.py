@@ -1,11 +1,15 @@
 """What the exporter's own identity in Azure may lack, and what to tell about it."""
 
-from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+import re
+
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from exporter.domain.errors import DestinationFault, ExportError, Fault, Transient
 from exporter.storage.entra import chain_of, is_passing_status
 from exporter.storage.network import root_cause, words_of
 
+# How the SDK writes down the service's answer: OAuth's word for it, then the status.
+_STATUS = re.compile(r"Token request error: \(\w+\) (\d{3}),")
 _NOT_ASSIGNED = ("Identity not found", "No User Assigned", "No Managed Identity found", "invalid_request")
 
 
@@ -16,8 +20,9 @@ def refusal(error: BaseException, client_id: str | None) -> ExportError:
     for each in chain:
         if isinstance(each, (ServiceRequestError, ServiceResponseError)):
             return DestinationFault(unavailable(words_of(root_cause(each))))
-        if isinstance(each, HttpResponseError) and is_passing_status(each.status_code):
-            return Transient(f"the service of managed identities is busy: {each.status_code}")
+    answer = _STATUS.search(texts)
+    if answer and is_passing_status(int(answer[1])):
+        return Transient(f"the service of managed identities is busy: {answer[1]}")
     if any(words in texts for words in _NOT_ASSIGNED):
         return DestinationFault(not_assigned(client_id))
     return DestinationFault(unavailable("it has none"))
