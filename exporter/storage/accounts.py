@@ -4,11 +4,14 @@ The SDKs are imported where they are first needed: together they take a third of
 that only answers a request about tables does not have to wait for.
 """
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
+
+_connections_log = logging.getLogger("urllib3.connectionpool")
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -47,6 +50,8 @@ class Patience:
 
 def new_transport(patience: Patience) -> HttpTransport[Any, Any]:
     """Return connections to share between clients; whoever makes them closes them."""
+    # At its most talkative it writes down whole URLs, and in a URL may stand a shared access signature.
+    _connections_log.setLevel(max(_connections_log.level, logging.INFO))
     transport: HttpTransport[Any, Any] = RequestsTransport(
         connection_timeout=patience.connect_seconds, read_timeout=patience.read_seconds
     )

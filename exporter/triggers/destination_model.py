@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -33,6 +34,9 @@ _CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output")
 }
+
+# Only where hosts are numbers, as emulators' are, is the account's name in the path.
+_NAMED_HOST = re.compile(r"\.[a-z]", re.ASCII | re.IGNORECASE)
 
 
 class _Strict(BaseModel):
@@ -74,6 +78,9 @@ class MergedIdsModel(_Strict):
 def _account_url(url: str, info: ValidationInfo) -> str:
     if wrong := allowed_hosts(info).objection(url):
         raise ValueError(wrong)
+    parts = urlsplit(url)
+    if parts.path.strip("/") and _NAMED_HOST.search(parts.hostname or ""):
+        raise ValueError("must be the account's address alone: the container has a field of its own")
     return url.rstrip("/")
 
 

@@ -154,7 +154,7 @@ def test_a_signature_signs_in_and_is_in_no_error_and_no_log(
     answer: Answer | None, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It stands in every URL, and SDKs like to repeat URLs."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     with answering(answer or Answer(200)) as server, nobody() as nowhere, customers() as containers:
         container = containers.open(by_signature(server.url if answer else nowhere))
         with pytest.raises(DestinationFault) as raised:

@@ -96,6 +96,16 @@ def test_only_a_connection_string_names_the_account_by_itself(credentials: objec
     assert set(problems(credentials, {"container": "raw"})) == {"storage.account_url"}
 
 
+def test_the_address_is_the_accounts_and_not_the_containers() -> None:
+    """Portals show both; below an emulator's number, the path names the account."""
+    for path in ("/raw", "/raw/", "/a/b"):
+        found = problems(PRINCIPAL, STORAGE | {"account_url": f"https://acme.blob.core.windows.net{path}"})
+        assert set(found) == {"storage.account_url"}
+    url = "https://127.0.0.1:10000/devstoreaccount1"
+    draft = parse_draft("acme", body(PRINCIPAL, STORAGE | {"account_url": url}), AllowedHosts(("127.0.0.1",)))
+    assert draft.storage.account_url == url
+
+
 @pytest.mark.parametrize("kind", ["password", "", None, 7, ["sas"], {"sas": 1}])
 def test_an_unknown_type_is_told_with_those_that_are_known(kind: object) -> None:
     """Whatever it is."""
