@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from exporter.domain.errors import DestinationFault
 from exporter.domain.standing import OF_ONE_BLOB
 from exporter.storage.errors import customer_storage
 from exporter.storage.faults import FAULTS, Action, Place, Row
+from exporter.storage.sign_in import CUSTOMER_PATIENCE
 from infra.local.certificates import make_certificate
 from tests.contract.backends import CIPHER, NOW, a_destination
 from tests.contract.servers import Answer, Server, answering, nobody
@@ -308,3 +310,22 @@ def test_a_role_that_is_on_its_way_is_told_through_the_real_sdk() -> None:
 
     assert steps["write"] == "role_not_effective_yet"
     assert pauses == list(ROLE_WAITS)
+
+
+def test_a_storage_out_of_reach_costs_an_export_seconds() -> None:
+    """The SDK's own patience is a minute and a half; measured where nobody listens, else reckoned."""
+    begun = time.monotonic()
+    with (
+        nobody() as url,
+        container_at(by_key(url), CUSTOMER_PATIENCE) as container,
+        pytest.raises(DestinationFault, match="unreachable"),
+    ):
+        container.find("")
+    assert time.monotonic() - begun < 8
+
+    patience = CUSTOMER_PATIENCE
+    connecting = (patience.connect_retries + 1) * patience.connect_seconds
+    waiting = (patience.read_retries + 1) * patience.read_seconds
+    between = 2 * patience.first_wait_seconds
+    assert connecting + between <= 15
+    assert waiting + between <= 35
