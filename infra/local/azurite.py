@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local.certificates import Certificate
@@ -29,7 +29,7 @@ class Endpoints:
     blob_port: int
     queue_port: int
     table_port: int
-    scheme: str = "http"
+    scheme: str = field(default="http", kw_only=True)
 
     @property
     def account_url(self) -> str:
@@ -92,7 +92,7 @@ def running(
     """
     exit_code: int | None = None
     for _ in range(1 if endpoints else START_ATTEMPTS_MAX):
-        chosen = endpoints or _endpoints("http" if tls is None else "https")
+        chosen = endpoints or Endpoints(*free_ports(3), scheme="http" if tls is None else "https")
         child = subprocess.Popen(
             command(chosen, data, tls), cwd=_PROJECT, start_new_session=True, stdout=subprocess.DEVNULL
         )
@@ -104,11 +104,6 @@ def running(
             _stop(child)
         exit_code = child.returncode
     raise SystemExit(f"Azurite did not start (exit code {exit_code}): are its ports taken?")
-
-
-def _endpoints(scheme: str) -> Endpoints:
-    blob, queue, table = free_ports(3)
-    return Endpoints(blob, queue, table, scheme)
 
 
 def _answers(child: subprocess.Popen[bytes], endpoints: Endpoints) -> bool:
