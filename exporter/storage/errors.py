@@ -15,14 +15,13 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    IncompleteReadError,
     ResourceExistsError,
     ServiceRequestError,
     ServiceResponseError,
 )
 
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.storage.faults import ACCOUNT_NOT_FOUND, FAULTS, SECRET_WRONG, UNREACHABLE, Action, Place
+from exporter.storage.faults import ACCOUNT_NOT_FOUND, FAULTS, SECRET_WRONG, UNREACHABLE, Action, Place, Row
 
 _PASSING_STATUSES = frozenset(
     {
@@ -50,8 +49,6 @@ _CONDITION_FAILED = frozenset(
 _CONTAINER_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
 # Other 404s say that the container or the account is missing, which is no answer to what we asked.
 NO_SUCH_BLOB = "BlobNotFound"
-# Errors at the connection: in their text stands the URL, and in a URL may stand a shared access signature.
-_CONNECTION = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
 
 
 class _TableError(msgspec.Struct):
@@ -67,9 +64,11 @@ def own_storage() -> Iterator[None]:
     """Translate errors of our own account: what passes is ``Transient``, a failed condition ``Conflict``."""
     try:
         yield
-    except _CONNECTION as error:
-        raise Transient(f"our own storage did not answer: {_words(_root(error))}") from None
-    except HttpResponseError as error:
+    except AzureError as error:
+        if _of_connection(error):
+            raise Transient(f"our own storage did not answer: {_words(_root(error))}") from None
+        if not isinstance(error, HttpResponseError):
+            raise
         if is_passing(error) or error_code(error) in _BEING_DELETED:
             raise Transient(f"our own storage is busy: {_answer(error)}") from error
         if is_conflict(error):
@@ -86,23 +85,29 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
     """
     try:
         yield
-    except _CONNECTION as error:
-        root = _root(error)
-        row = ACCOUNT_NOT_FOUND if isinstance(root, socket.gaierror) else UNREACHABLE
-        raise DestinationFault(row.fault(place, action, _words(root))) from None
-    except HttpResponseError as error:
+    except AzureError as error:
+        if _of_connection(error):
+            root = _root(error)
+            row = ACCOUNT_NOT_FOUND if isinstance(root, socket.gaierror) else UNREACHABLE
+            raise DestinationFault(row.fault(place, action, _words(root))) from None
+        if not isinstance(error, HttpResponseError):
+            raise
         if is_passing(error):
             raise Transient(f"the storage account {place.account} is busy: {_answer(error)}") from error
-        code, status = error_code(error), error.status_code
-        for row in FAULTS:
-            if row.fits(status, code, error.message):
-                raise DestinationFault(row.fault(place, action, _answer(error))) from error
+        if fault := _fault(error):
+            raise DestinationFault(fault.fault(place, action, _answer(error))) from error
         if is_conflict(error):
             raise Conflict(f"the storage account {place.account} says: {_answer(error)}") from error
-        if isinstance(error, ClientAuthenticationError) and status is None:
-            # The request could not even be signed: the key is no base64.
-            raise DestinationFault(SECRET_WRONG.fault(place, action, "")) from error
         raise
+
+
+def _fault(error: HttpResponseError) -> Row | None:
+    """Return the row of the table that fits, if there is one."""
+    if isinstance(error, ClientAuthenticationError) and error.status_code is None:
+        # The request could not even be signed: the key is no base64.
+        return SECRET_WRONG
+    code = error_code(error)
+    return next((row for row in FAULTS if row.fits(error.status_code, code, error.message)), None)
 
 
 def settle(write: Callable[[], str], landed: Callable[[], str | None]) -> str:
@@ -168,9 +173,20 @@ def is_conflict(error: HttpResponseError) -> bool:
 
 
 def _may_have_landed(error: AzureError) -> bool:
-    if isinstance(error, HttpResponseError) and not isinstance(error, IncompleteReadError):
-        return is_conflict(error) or is_passing(error)
-    return not isinstance(error, ServiceRequestError)
+    if _of_connection(error):
+        return not isinstance(error, ServiceRequestError)
+    return isinstance(error, HttpResponseError) and (is_conflict(error) or is_passing(error))
+
+
+def _of_connection(error: AzureError) -> bool:
+    """Whether it is no answer, but the lack of one: in its text stands the URL, and there may stand a secret.
+
+    An answer that breaks off in the middle is an ``HttpResponseError`` without a status, made of that.
+    """
+    broken_off = isinstance(error, HttpResponseError) and error.status_code is None
+    return isinstance(error, ServiceRequestError | ServiceResponseError) or (
+        broken_off and error.inner_exception is not None
+    )
 
 
 def _answer(error: HttpResponseError) -> str:
