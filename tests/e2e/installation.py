@@ -29,6 +29,7 @@ from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, LandingFile, Sample, to_container
 
 WAIT_SECONDS_MAX = 60.0
+PAUSE_SECONDS_MAX = 0.25
 LANDING = "landing-zone"
 # The schedule of a test that fires the tick by hand: on a day that comes every four years.
 BY_HAND = "0 0 0 29 2 *"
@@ -46,10 +47,12 @@ def now() -> datetime:
 def eventually[T](look: Callable[[], T], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
     """Look again and again until there is something, and return it."""
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while not (seen := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"still not after {seconds:.0f} s: {what}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(1.2 * pause, PAUSE_SECONDS_MAX)
     return seen
 
 
