@@ -10,7 +10,7 @@ whether its write landed (an answer got lost) looks before it reports a conflict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from exporter.domain.destination import Destination
@@ -178,8 +178,8 @@ class Destinations(Protocol):
 class HourQueue(Protocol):
     """The queue of hours to export. Messages are hints: they may be lost, doubled and reordered."""
 
-    def send(self, tasks: Iterable[HourTask]) -> None:
-        """Queue tasks, in their order."""
+    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
+        """Queue tasks, in their order; none is delivered before the delay is over."""
         ...
 
     def waiting(self) -> int:

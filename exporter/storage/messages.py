@@ -8,6 +8,8 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 
+QUEUE = "export-hours"
+
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True):
     """The form of a message.
