@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.queue import QueueClient
 
 from exporter.domain import streams
 from exporter.domain.hours import Hour
@@ -226,6 +227,11 @@ class Installation:
             "credentials": {"type": "connection_string", "connection_string": self.connection_string},
             "output": output,
         }
+
+    def waiting(self) -> int:
+        """Return how many hours are queued, those included that are being worked on."""
+        with QueueClient.from_connection_string(self.connection_string, "export-hours") as queue:
+            return queue.get_queue_properties().approximate_message_count or 0
 
     def let_time_pass(self, key: StreamKey, start: datetime) -> None:
         """Make the ledger believe that it is later: a claim is over, and so is a back-off."""
