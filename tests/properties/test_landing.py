@@ -81,7 +81,7 @@ def landed(hour: LandingHour, data_type: DataType, chunk_bytes: int) -> tuple[La
 def test_every_event_of_an_hour_is_exported_once_or_accounted_for(
     sample: Sample, chunk_bytes: int, extra: ExtraKeys
 ) -> None:
-    """Whatever is wrong with the hour: rows whole and in order, rejected ones byte for byte, late ones too."""
+    """Whatever is wrong with the hour: rows whole and in order, bad lines byte for byte, late ones too."""
     hour = sample.hour(HOUR.start)
     output = Output(timestamp_format=TimestampFormat.AMPLITUDE, extra_keys=extra)
     seen = SeenKeys()

@@ -54,9 +54,9 @@ def test_a_key_across_the_border_of_two_others_is_new(shift: int) -> None:
 
 
 def test_many_keys_are_each_new_once() -> None:
-    """Enough of them that every bucket holds several."""
+    """Enough of them that most buckets hold several."""
     seen = SeenKeys()
-    keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(300_000)]
+    keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(200_000)]
 
     assert all(map(seen.add, keys))
     assert not any(map(seen.add, keys))
