@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from infra.local.stack import PROJECT, NotStartedError
-from tests.bench import cold_start, components, files, hours
+from tests.bench import cold_start, components, files, hard_lines, hours
 from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
 
@@ -27,7 +27,8 @@ def _cold_start(_folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all s
 
 
 def _files(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
-    return files.run(folder, events=20_000, count=3) if quick else files.run(folder, events=100_000, count=5)
+    events, count = (20_000, 3) if quick else (100_000, 5)
+    return files.run(folder, events=events, count=count) + hard_lines.run(folder)
 
 
 def _hours(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same

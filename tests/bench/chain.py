@@ -6,13 +6,13 @@ from pathlib import Path
 
 from exporter.domain.destination import Compression, Output
 from exporter.domain.hours import Hour
-from exporter.domain.records import Rejection
+from exporter.domain.records import RejectedRow, Rejection
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
 from exporter.pipeline.lines import lines
 from exporter.pipeline.pack import GzipBlocks
-from exporter.pipeline.rows import RowChain
+from exporter.pipeline.rows import RowChain, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
 # As the storage client hands them over.
@@ -65,7 +65,17 @@ def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[Event]:
 
 def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[bytes]:
     landed = [LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs]
-    return RowChain(codec, lambda _rejected: None).exported(landed, lambda blob: _read(Path(blob.name)))
+    return RowChain(codec, _KeptAside()).exported(landed, lambda blob: _read(Path(blob.name)))
+
+
+class _KeptAside:
+    """Packs rejected rows as the app does, and throws the blocks away."""
+
+    def __init__(self) -> None:
+        self._gzip = GzipBlocks()
+
+    def __call__(self, row: RejectedRow) -> None:
+        deque(self._gzip.add(rejected_line(row)), maxlen=0)
 
 
 STEPS: dict[str, Step] = {

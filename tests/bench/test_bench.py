@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
-from tests.bench import chain, cold_start, components, files, hours, naive
+from tests.bench import chain, cold_start, components, files, hard_lines, hours, naive
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.lab import HOUR, PROJECT_ID
 from tests.bench.memory import PeakWatch, kernel_account
@@ -122,6 +122,17 @@ def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
     for name in ("ours", "gzip + json", "floor", *chain.STEPS, "all"):
         assert f"| {name}" in printed
     assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
+
+
+def test_a_hard_line_takes_a_few_times_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However many escapes it has, and whatever is wrong with it."""
+    worst = {name: line for name, line in hard_lines.LINES.items() if "escapes" in name or "UTF-8" in name}
+    found = hard_lines.peaks(tmp_path, worst)
+    hard_lines.show_lines(found)
+    printed = capsys.readouterr().out
+    for name, (peak, without) in found.items():
+        assert f"| {name}" in printed
+        assert 10 * MB < peak - without < 120 * MB, name
 
 
 def test_cold_start_is_told_stage_by_stage() -> None:
