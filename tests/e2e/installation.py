@@ -149,6 +149,7 @@ class Installation:
     """A storage account with landing data and customers' containers, on which the app is started."""
 
     def __init__(self, endpoints: Endpoints, folder: Path, at: datetime) -> None:
+        self.endpoints = endpoints
         self.connection_string = endpoints.connection_string
         self.blobs = BlobServiceClient.from_connection_string(endpoints.connection_string)
         self._own = Account(endpoints.connection_string)

@@ -7,37 +7,45 @@ over after a minute and a half. One test, a slow one, waits for it.
 import gzip
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import cycle
 from pathlib import Path
 
-import psutil
 import pytest
 
-from exporter.domain.ledger import LEASE
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import LEASE, HourStatus
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import App, Installation, Json, installed
-from tests.e2e.mortality import MOMENTS, NOTHING, Moment, Patient, Seen
+from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
+from tests.e2e.installation import App, Installation, Json, installed, stream_key
 from tests.e2e.reading import EVENT_COLUMNS, Files, contents
 
 # Big enough for several parts of a mebibyte, and with rows that are rejected or left out.
 SAMPLE = Sample(
-    events_per_hour=16_000,
+    events_per_hour=12_000,
     merges_per_hour=0,
     faults=frozenset({Fault.NOT_JSON, Fault.DUPLICATES_ACROSS_BLOBS}),
 )
-# A worker may get past a moment between two looks; then another hour has to die.
-TRIES_MAX = 5
 TAKEN_OVER_SECONDS_MAX = 120.0
+# How many blobs a reader sees when the worker dies, for an hour of so many parts.
+VISIBLE: dict[str, Callable[[int], int]] = {
+    "the hour is claimed": lambda _: 0,
+    "some parts are staged": lambda _: 0,
+    "all parts are staged": lambda _: 0,
+    "some parts are committed": lambda _: 1,
+    "all parts are committed": lambda parts: parts,
+    "the marker is written": lambda parts: parts + 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
     """What an export leaves that nobody disturbs: the customer's container, rejected rows, the ledger."""
 
+    at: datetime
     start: datetime
     container: dict[str, bytes]
     rejected: bytes
@@ -49,38 +57,99 @@ class Undisturbed:
         return len(self.hour["parts"])
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An installation with one big hour to export, and a gate between the app and the customers' storage."""
+
+    installation: Installation
+    gate: Gate
+    start: datetime
+
+    def order(self, app: App, destination_id: str) -> None:
+        """Make a destination that owes the hour."""
+        at_the_gate = replace(self.installation.endpoints, blob_port=self.gate.server_port)
+        destination = self.installation.destination(
+            destination_id, SAMPLE, self.start, (DataType.EVENTS,), max_part_mib=1
+        )
+        destination["credentials"]["connection_string"] = at_the_gate.connection_string
+        app.activate(destination)
+
+    def held_at(self, moment: Moment, app: App) -> Hold:
+        """Tick, and wait until the worker has got to that moment; there it is held."""
+        hold = self.gate.close_at(moment)
+        app.tick()
+        app.until(hold.reached.is_set, "the export got that far")
+        return hold
+
+    def status(self, destination_id: str) -> HourStatus:
+        """Return what the ledger says, however many workers are dead."""
+        found = self.installation.ledger.get(stream_key(destination_id, SAMPLE), Hour(self.start))
+        assert found is not None
+        return found.value.status
+
+    def let_time_pass(self, destination_id: str) -> None:
+        """Make the ledger believe that the dead worker's lease is over."""
+        self.installation.let_time_pass(stream_key(destination_id, SAMPLE), self.start)
+
+    def left(self, app: App, destination_id: str) -> Undisturbed:
+        """Wait until the ledger says that the hour is exported, and return everything about it."""
+        (hour,) = app.exported(destination_id, [self.start])
+        name = f"{destination_id}/events/{SAMPLE.project_id}/{self.start:%Y/%m/%d/%H}.ndjson.gz"
+        with self.installation.blobs.get_blob_client("rejected", name) as blob:
+            rejected = gzip.decompress(blob.download_blob().readall())
+        container = contents(self.installation.container(destination_id))
+        return Undisturbed(self.installation.at, self.start, container, rejected, hour)
+
+
+@contextmanager
+def a_place(folder: Path, at: datetime | None = None) -> Iterator[Place]:
+    """Land the hour in an installation of its own."""
+    with installed(folder, at) as installation, gate_before(installation.endpoints.blob_port) as gate:
+        (start,) = installation.newest_hours(1)
+        installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
+        yield Place(installation, gate, start)
+
+
 @pytest.fixture(scope="module")
-def app(shared: Installation) -> Iterator[App]:
-    """Return an app in which there is one big hour to export for anybody who asks."""
-    (start,) = shared.newest_hours(1)
-    shared.land(SAMPLE.hour(start).files(DataType.EVENTS))
-    with shared.app() as running:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Return a place in which every test has a destination of its own."""
+    with a_place(tmp_path_factory.mktemp("installation")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def app(place: Place) -> Iterator[App]:
+    """Return an app whose workers may be killed; the host starts new ones."""
+    with place.installation.app() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def undisturbed(app: App, shared: Installation) -> Undisturbed:
+def undisturbed(app: App, place: Place) -> Undisturbed:
     """Export the hour in peace."""
-    (start,) = shared.newest_hours(1)
-    order(app, shared, "undisturbed", start)
-    return left(app, shared, "undisturbed", start)
-
-
-def order(app: App, installation: Installation, destination_id: str, start: datetime) -> None:
-    """Make a destination that owes the hour, and fire the tick."""
-    events = (DataType.EVENTS,)
-    app.activate(installation.destination(destination_id, SAMPLE, start, events, max_part_mib=1))
+    place.order(app, "undisturbed")
     app.tick()
+    return place.left(app, "undisturbed")
 
 
-def left(app: App, installation: Installation, destination_id: str, start: datetime) -> Undisturbed:
-    """Wait until the ledger says that the hour is exported, and return everything about it."""
-    (hour,) = app.exported(destination_id, [start])
-    name = f"{destination_id}/events/{SAMPLE.project_id}/{start:%Y/%m/%d/%H}.ndjson.gz"
-    with installation.blobs.get_blob_client("rejected", name) as blob:
-        rejected = blob.download_blob().readall()
-    container = contents(installation.container(destination_id))
-    return Undisturbed(start, container, gzip.decompress(rejected), hour)
+def kill_worker(app: App, hold: Hold) -> None:
+    """Kill the worker process, and wait until the host has another one."""
+    dead = app.worker
+    dead.kill()
+    app.until(lambda: app.worker.pid != dead.pid, "another worker process")
+    hold.release(drop=True)
+
+
+def assert_readers_see_nothing_wrong(
+    place: Place, destination_id: str, undisturbed: Undisturbed
+) -> dict[str, bytes]:
+    """Fail unless what a dead worker left is whole: its parts, and a marker only if all of them are there."""
+    assert place.status(destination_id) is HourStatus.RUNNING
+    visible = contents(place.installation.container(destination_id))
+    assert visible.items() <= undisturbed.container.items()
+    marked = any(name.endswith("_complete") for name in visible)
+    assert not marked or visible == undisturbed.container
+    return visible
 
 
 def assert_nothing_shows(after: Undisturbed, undisturbed: Undisturbed, *, attempts: int) -> None:
@@ -91,22 +160,6 @@ def assert_nothing_shows(after: Undisturbed, undisturbed: Undisturbed, *, attemp
     same = ("status", "rows", "parts", "requested_by", "error")
     assert {key: after.hour[key] for key in same} == {key: undisturbed.hour[key] for key in same}
     assert after.hour["attempts"] == attempts
-
-
-def kill(worker: psutil.Process, app: App) -> None:
-    """Kill a worker process, and wait until the host has another one."""
-    worker.kill()
-    app.until(lambda: app.worker.pid != worker.pid, "another worker process")
-
-
-def assert_readers_see_nothing_wrong(patient: Patient, undisturbed: Undisturbed) -> Seen:
-    """Fail unless what a dead worker left is whole: its parts, and a marker only if all of them are there."""
-    seen = patient.seen()
-    assert seen.running
-    visible = contents(patient.installation.container(patient.destination_id))
-    assert visible.items() <= undisturbed.container.items()
-    assert not seen.marked or visible.keys() == undisturbed.container.keys()
-    return seen
 
 
 def test_the_undisturbed_hour_has_several_parts_and_every_event_once(
@@ -124,102 +177,88 @@ def test_the_undisturbed_hour_has_several_parts_and_every_event_once(
     assert undisturbed.hour["rows"]["rejected"] == undisturbed.rejected.count(b"\n") > 0
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_worker_killed_at_any_moment_leaves_nothing_half_done(
-    app: App, shared: Installation, undisturbed: Undisturbed, moment: Moment
+    app: App, place: Place, undisturbed: Undisturbed, moment: str
 ) -> None:
     """``kill -9`` once it got there; the next worker ends what it began, byte for byte."""
-    for number in range(TRIES_MAX):
-        destination_id = f"killed-{list(MOMENTS.values()).index(moment)}-{number}"
-        order(app, shared, destination_id, undisturbed.start)
-        patient = Patient(shared, destination_id, SAMPLE, undisturbed.start, undisturbed.parts)
-        if worker := patient.stopped_at(moment, app):
-            break
-    else:
-        pytest.fail(f"the worker was never caught at that moment in {TRIES_MAX} hours")
+    destination_id = f"killed-{list(MOMENTS).index(moment)}"
+    place.order(app, destination_id)
 
-    kill(worker, app)
-    assert_readers_see_nothing_wrong(patient, undisturbed)
-    patient.let_time_pass()
+    kill_worker(app, place.held_at(MOMENTS[moment], app))
+
+    visible = assert_readers_see_nothing_wrong(place, destination_id, undisturbed)
+    assert len(visible) == VISIBLE[moment](undisturbed.parts)
+    place.let_time_pass(destination_id)
     app.tick()
-
-    after = left(app, shared, destination_id, undisturbed.start)
-    assert_nothing_shows(after, undisturbed, attempts=2)
+    assert_nothing_shows(place.left(app, destination_id), undisturbed, attempts=2)
 
 
-def test_an_hour_may_die_again_and_again(
-    undisturbed: Undisturbed, shared: Installation, tmp_path: Path
-) -> None:
-    """At every moment in turn, now the worker and now the whole host: in the end each event is there once."""
-    deaths, seen = 0, NOTHING
-    with installed(tmp_path, shared.at) as installation, ExitStack() as lives:
-        installation.land(SAMPLE.hour(undisturbed.start).files(DataType.EVENTS))
-        patient = Patient(installation, "mortal", SAMPLE, undisturbed.start, undisturbed.parts)
-        app = lives.enter_context(installation.app())
-        order(app, installation, "mortal", undisturbed.start)
-        for moment, host_too in zip(MOMENTS.values(), cycle([True, False])):
-            worker = patient.stopped_at(moment, app, since=seen)
-            if worker is None:
-                break
-            deaths += 1
+def test_an_hour_may_die_again_and_again(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    """At every moment in turn, now the whole host and now its worker: in the end each event is there once."""
+    with a_place(tmp_path, undisturbed.at) as place, ExitStack() as lives:
+        app = lives.enter_context(place.installation.app())
+        place.order(app, "mortal")
+        for moment, host_too in zip(MOMENTS.values(), cycle([True, False]), strict=False):
+            hold = place.held_at(moment, app)
             if host_too:
+                worker = app.worker
                 app.running.process.kill()
                 worker.kill()
                 lives.close()
-                app = lives.enter_context(installation.app())
+                hold.release(drop=True)
+                app = lives.enter_context(place.installation.app())
             else:
-                kill(worker, app)
-            seen = assert_readers_see_nothing_wrong(patient, undisturbed)
-            patient.let_time_pass()
-            app.tick()
+                kill_worker(app, hold)
+            assert_readers_see_nothing_wrong(place, "mortal", undisturbed)
+            place.let_time_pass("mortal")
+        app.tick()
 
-        after = left(app, installation, "mortal", undisturbed.start)
+        after = place.left(app, "mortal")
 
-    assert deaths >= len(MOMENTS) - 1
-    assert_nothing_shows(after, undisturbed, attempts=deaths + 1)
+    assert_nothing_shows(after, undisturbed, attempts=len(MOMENTS) + 1)
 
 
 def test_an_hour_that_is_running_at_sigterm_is_finished_or_resumed(
-    undisturbed: Undisturbed, shared: Installation, tmp_path: Path
+    undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """The host lets it end, or the next one goes on: either way nobody sees that there was a restart."""
-    with installed(tmp_path, shared.at) as installation:
-        installation.land(SAMPLE.hour(undisturbed.start).files(DataType.EVENTS))
-        patient = Patient(installation, "restarted", SAMPLE, undisturbed.start, undisturbed.parts)
-        with installation.app() as app:
-            order(app, installation, "restarted", undisturbed.start)
-            app.until(lambda: patient.seen().second_part_blocks, "parts are staged")
+    with a_place(tmp_path, undisturbed.at) as place:
+        with place.installation.app() as app:
+            place.order(app, "restarted")
+            hold = place.held_at(MOMENTS["some parts are committed"], app)
             app.running.process.send_signal(signal.SIGTERM)
+            app.until(lambda: "Stopping" in app.log, "the host is stopping")
+            hold.release()
             assert app.running.process.wait(30) == 0
-        if not patient.seen().done:
-            patient.let_time_pass()
-        with installation.app() as app:
+        if place.status("restarted") is HourStatus.RUNNING:
+            place.let_time_pass("restarted")
+        with place.installation.app() as app:
             app.tick()
 
-            after = left(app, installation, "restarted", undisturbed.start)
+            after = place.left(app, "restarted")
 
         assert_nothing_shows(after, undisturbed, attempts=after.hour["attempts"])
 
 
 @pytest.mark.slow
 def test_a_dead_workers_hour_is_taken_over_within_two_minutes(
-    undisturbed: Undisturbed, shared: Installation, tmp_path: Path
+    undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """By the timer alone, and not before its lease is over: a worker that seems dead may only be slow."""
-    with installed(tmp_path, shared.at) as installation:
-        installation.land(SAMPLE.hour(undisturbed.start).files(DataType.EVENTS))
-        patient = Patient(installation, "waiting", SAMPLE, undisturbed.start, undisturbed.parts)
-        with installation.app(EXPORT_SCHEDULE="*/5 * * * * *") as app:
-            order(app, installation, "waiting", undisturbed.start)
-            worker = patient.stopped_at(MOMENTS["some parts are committed"], app)
-            assert worker
-            kill(worker, app)
-            died = time.monotonic()
+    with (
+        a_place(tmp_path, undisturbed.at) as place,
+        place.installation.app(EXPORT_SCHEDULE="*/5 * * * * *") as app,
+    ):
+        place.order(app, "waiting")
+        kill_worker(app, place.held_at(MOMENTS["some parts are committed"], app))
+        died = time.monotonic()
 
-            app.exported("waiting", [undisturbed.start], TAKEN_OVER_SECONDS_MAX)
-            waited = time.monotonic() - died
+        app.exported("waiting", [place.start], TAKEN_OVER_SECONDS_MAX)
+        waited = time.monotonic() - died
 
-            after = left(app, installation, "waiting", undisturbed.start)
+        after = place.left(app, "waiting")
 
+    # What is left of the lease when the worker dies: it was renewed half a minute before, at the earliest.
     assert LEASE.total_seconds() / 2 < waited < TAKEN_OVER_SECONDS_MAX
     assert_nothing_shows(after, undisturbed, attempts=2)
