@@ -59,7 +59,7 @@ def test_a_key_across_the_border_of_two_others_is_new(shift: int) -> None:
 
 
 def test_a_key_one_byte_across_the_border_is_new_too() -> None:
-    """The three keys have little room to share a bucket, so their common part is found by trying, too."""
+    """The three keys have little room to share a bucket, so what they share is found by trying, too."""
     across, first = next(
         (across, first)
         for common in map(int_key, itertools.count())
