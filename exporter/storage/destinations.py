@@ -26,6 +26,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     activated_at: Moment | None
 
 
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
 class DestinationsTable:
     """The destinations, as their owners made them."""
 
@@ -72,7 +75,7 @@ def _row(destination: Destination) -> dict[str, Any]:
 
 
 def _destination(row: Row) -> Destination:
-    document = row.document(_Document)
+    document = row.document(_DOCUMENT)
     return Destination(
         id=row.read("RowKey", str),
         name=document.name,

@@ -59,6 +59,9 @@ class _TableAnswer(msgspec.Struct):
     error: _TableError = msgspec.field(name="odata.error")
 
 
+_TABLE_ANSWER = msgspec.json.Decoder(_TableAnswer)
+
+
 @contextmanager
 def own_storage() -> Iterator[None]:
     """Translate errors of our own account: what passes is ``Transient``, a failed condition ``Conflict``."""
@@ -152,7 +155,7 @@ def error_code(error: AzureError) -> str | None:
 def _code_in(answer: str) -> str | None:
     """Return the error code in an answer of the table service: ``create_entity`` does not look for it."""
     try:
-        return msgspec.json.decode(answer, type=_TableAnswer).error.code
+        return _TABLE_ANSWER.decode(answer).error.code
     except msgspec.MsgspecError:
         return None
 

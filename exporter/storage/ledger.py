@@ -33,6 +33,10 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     error: Fault | None
 
 
+_DOCUMENT = msgspec.json.Decoder(_Document)
+_CLAIM = msgspec.json.Decoder(Claim)
+
+
 class LedgerTable:
     """Hour by hour, what was exported."""
 
@@ -85,7 +89,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
 
 
 def _record(key: StreamKey, row: Row) -> HourRecord:
-    state, document = _state(key, row), row.document(_Document)
+    state, document = _state(key, row), row.document(_DOCUMENT)
     return HourRecord(
         key=key,
         hour=state.hour,
@@ -115,4 +119,4 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
 
 
 def _claim(text: str) -> Claim | None:
-    return msgspec.json.decode(text, type=Claim) if text else None
+    return _CLAIM.decode(text) if text else None

@@ -26,6 +26,9 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
     requested_by: str
 
 
+_MESSAGE = msgspec.json.Decoder(_Message)
+
+
 def encode(task: HourTask) -> str:
     """Return the message that asks for a task."""
     stream = task.key.stream
@@ -43,7 +46,7 @@ def encode(task: HourTask) -> str:
 def parse(message: str | bytes) -> HourTask:
     """Read a message; ValueError says what is wrong with it."""
     try:
-        found = msgspec.json.decode(message, type=_Message)
+        found = _MESSAGE.decode(message)
         key = StreamKey(found.destination, Stream(found.data_type, found.source_id))
         return HourTask(key, Hour.parse(found.hour), found.requested_by)
     except (ValueError, msgspec.MsgspecError) as error:
