@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
@@ -434,16 +435,20 @@ class FakeHourQueue:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.tasks: list[HourTask] = []
+        self.delayed: list[tuple[HourTask, timedelta]] = []
 
-    def send(self, tasks: Iterable[HourTask]) -> None:
-        """Queue tasks, in their order."""
+    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
+        """Queue tasks, in their order; those with a delay wait apart, for good."""
         for task in tasks:
             with self._writes.write(f"send {task.key} {task.hour}"):
-                self.tasks.append(task)
+                if delay:
+                    self.delayed.append((task, delay))
+                else:
+                    self.tasks.append(task)
 
     def waiting(self) -> int:
         """Return how many wait."""
-        return len(self.tasks)
+        return len(self.tasks) + len(self.delayed)
 
     def take(self) -> list[HourTask]:
         """Take everything out, as the queue's triggers would one by one."""

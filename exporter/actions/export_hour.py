@@ -53,13 +53,15 @@ class Outcome(StrEnum):
 class Worker:
     """Who works: its clock, what renews its lease, how long after its end an hour is closed.
 
-    ``claim_id`` is unique to this attempt.
+    ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
+    which did not see it through.
     """
 
     clock: Clock
     claim_id: str
     beat: Beat
     settle: timedelta
+    redelivered: bool = False
 
 
 def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
@@ -77,7 +79,11 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         # Some of it has not landed yet; to export it now would be to lose that.
         return Outcome.NOT_DUE
     found = gateways.ledger.get(task.key, task.hour)
-    if found and found.value.claimed(now):
+    if found and found.value.claim and found.value.claimed(now):
+        if worker.redelivered:
+            # Its holder may be the worker that died with this very request: look again when its lease ends,
+            # sooner than the next tick may.
+            gateways.hours.send([task], delay=found.value.claim.until - now)
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
     if standing.waits(now) or (found and not found.value.due(now, standing.healed_at)):

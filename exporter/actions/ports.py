@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from exporter.domain.destination import Destination
@@ -225,8 +225,8 @@ class Destinations(Protocol):
 class HourQueue(Protocol):
     """The queue of hours to export. Messages are hints: they may be lost, doubled and reordered."""
 
-    def send(self, tasks: Iterable[HourTask]) -> None:
-        """Queue tasks, in their order."""
+    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
+        """Queue tasks, in their order; none is delivered before the delay is over."""
         ...
 
     def waiting(self) -> int:

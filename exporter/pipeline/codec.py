@@ -4,6 +4,7 @@ from typing import Protocol
 
 from exporter.domain.records import Reason, Rejection
 from exporter.pipeline.repair import NESTING_MAX, too_deep, without_lone_surrogates
+from exporter.pipeline.utf8 import decoded
 
 
 class Codec[Row](Protocol):
@@ -32,7 +33,8 @@ def readable(line: bytes) -> bytes | Rejection:
     """
     if not line.isascii():
         try:
-            line.decode()
+            for _ in decoded(line):
+                pass
         except UnicodeDecodeError as error:
             return Rejection(Reason.NOT_UTF8, f"Byte {error.start + 1} of the line is not UTF-8.")
     if too_deep(line):

@@ -75,6 +75,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     version_name: str | None = None
 
 
+_DECODER = msgspec.json.Decoder(Event)
 _TIMES = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.TIME)
 _DICTS = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.DICT)
 
@@ -87,7 +88,6 @@ class EventCodec:
         self._hour = hour.key.replace("T", " ")
         self._iso8601 = output.timestamp_format is TimestampFormat.ISO8601
         self._keep_extra = output.extra_keys is ExtraKeys.KEEP
-        self._decoder = msgspec.json.Decoder(Event)
 
     def decode(self, line: bytes) -> Event | Rejection:
         """Return the event with its times in canonical form and its project filled in, or what is wrong."""
@@ -95,7 +95,7 @@ class EventCodec:
         if isinstance(text, Rejection):
             return text
         try:
-            event = self._decoder.decode(text)
+            event = _DECODER.decode(text)
             _settle(event)
         except ValueError as error:
             return explain(text, EVENT_FIELDS, error)

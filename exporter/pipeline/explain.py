@@ -12,6 +12,7 @@ from exporter.domain.records import Field, Kind, Reason, Rejection
 from exporter.domain.times import to_canonical
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DECODERS: dict[Kind, msgspec.json.Decoder[object]] = {
     Kind.STRING: msgspec.json.Decoder(str),
@@ -33,6 +34,7 @@ def is_uuid(text: str) -> bool:
 def explain(line: bytes, fields: tuple[Field, ...], error: Exception) -> Rejection:
     """Return what is wrong with a line that did not decode, all wrong fields in one sentence."""
     try:
+        _ANYTHING.decode(line)  # or else a line would pass for JSON that only begins like some
         found = _ANY_OBJECT.decode(line)
     except msgspec.ValidationError:
         return Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but no object.")

@@ -8,6 +8,7 @@ from exporter.pipeline.codec import readable
 from exporter.pipeline.explain import explain
 
 _ENCODER = msgspec.json.Encoder()
+_HOUR_MS = 60 * 60 * 1000
 
 
 class MergedId(msgspec.Struct, gc=False):
@@ -29,7 +30,7 @@ class MergedIdCodec:
     def __init__(self, hour: Hour) -> None:
         self._hour = hour
         self._first_ms = int(hour.start.timestamp() * 1000)
-        self._end_ms = int(hour.end.timestamp() * 1000)
+        self._end_ms = self._first_ms + _HOUR_MS
 
     def decode(self, line: bytes) -> MergedId | Rejection:
         """Return the merge, or what is wrong with the line."""

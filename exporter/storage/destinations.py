@@ -41,6 +41,12 @@ class _Trial(msgspec.Struct, forbid_unknown_fields=True):
     report: Report
 
 
+_TRIAL = msgspec.json.Decoder(_Trial)
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+
+
 class DestinationsTable:
     """The destinations, as their owners made them."""
 
@@ -90,7 +96,7 @@ class DestinationsTable:
 
 
 def _trial(row: Row) -> Trial:
-    document = row.document(_Trial)
+    document = row.document(_TRIAL)
     return Trial(document.at, document.report)
 
 
@@ -111,7 +117,7 @@ def _row(destination: Destination) -> dict[str, Any]:
 
 
 def _destination(row: Row) -> Destination:
-    document = row.document(_Document)
+    document = row.document(_DOCUMENT)
     return Destination(
         id=row.read("RowKey", str),
         name=document.name,

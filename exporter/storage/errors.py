@@ -24,7 +24,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from exporter.domain.errors import Conflict, DestinationFault, Transient
+from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.storage.faults import (
     ACCOUNT_NOT_FOUND,
     FAULTS,
@@ -64,8 +64,6 @@ _CONDITION_FAILED = frozenset(
 _CONTAINER_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
 # Other 404s say that the container or the account is missing, which is no answer to what we asked.
 NO_SUCH_BLOB = "BlobNotFound"
-# Errors at the connection: in their text stands the URL, and in a URL may stand a shared access signature.
-_CONNECTION = (ServiceRequestError, ServiceResponseError, IncompleteReadError)
 
 
 class _TableError(msgspec.Struct):
@@ -76,14 +74,19 @@ class _TableAnswer(msgspec.Struct):
     error: _TableError = msgspec.field(name="odata.error")
 
 
+_TABLE_ANSWER = msgspec.json.Decoder(_TableAnswer)
+
+
 @contextmanager
 def own_storage() -> Iterator[None]:
     """Translate errors of our own account: what passes is ``Transient``, a failed condition ``Conflict``."""
     try:
         yield
-    except _CONNECTION as error:
-        raise Transient(f"our own storage did not answer: {words_of(root_cause(error))}") from None
-    except HttpResponseError as error:
+    except AzureError as error:
+        if _of_connection(error):
+            raise Transient(f"our own storage did not answer: {words_of(root_cause(error))}") from None
+        if not isinstance(error, HttpResponseError):
+            raise
         if is_passing(error) or error_code(error) in _BEING_DELETED:
             raise Transient(f"our own storage is busy: {_answer(error)}") from error
         if is_conflict(error):
@@ -100,27 +103,31 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
     """
     try:
         yield
-    except _CONNECTION as error:
-        root = root_cause(error)
-        raise DestinationFault(_unreached(root).fault(place, action, words_of(root))) from None
-    except (DecodeError, DeserializationError) as error:
-        raise DestinationFault(NOT_A_BLOB_SERVICE.fault(place, action, "an unreadable answer")) from error
-    except HttpResponseError as error:
-        code, status = error_code(error), error.status_code
+    except DeserializationError as error:
+        raise DestinationFault(_unreadable(place, action)) from error
+    except AzureError as error:
+        if _of_connection(error):
+            root = root_cause(error)
+            raise DestinationFault(_unreached(root).fault(place, action, words_of(root))) from None
+        if isinstance(error, DecodeError):
+            raise DestinationFault(_unreadable(place, action)) from error
+        if not isinstance(error, HttpResponseError):
+            raise
         if is_passing(error):
             raise Transient(f"the storage account {place.account} is busy: {_answer(error)}") from error
-        for row in FAULTS:
-            if row.fits(status, code, error.message):
-                raise DestinationFault(row.fault(place, action, _answer(error))) from error
+        if row := _row(error):
+            raise DestinationFault(row.fault(place, action, _answer(error))) from error
         if is_conflict(error):
             raise Conflict(f"the storage account {place.account} says: {_answer(error)}") from error
-        if isinstance(error, ClientAuthenticationError) and status is None:
-            # The request could not even be signed: the key is no base64.
-            raise DestinationFault(SECRET_WRONG.fault(place, action, "")) from error
-        if code is None and error.response is not None:
+        if error_code(error) is None and error.response is not None:
             # Azure Storage never leaves its code out of an answer that has a body, nor out of its headers.
-            raise DestinationFault(NOT_A_BLOB_SERVICE.fault(place, action, f"status {status}")) from error
+            answer = f"status {error.status_code}"
+            raise DestinationFault(NOT_A_BLOB_SERVICE.fault(place, action, answer)) from error
         raise
+
+
+def _unreadable(place: Place, action: Action) -> Fault:
+    return NOT_A_BLOB_SERVICE.fault(place, action, "an unreadable answer")
 
 
 def _unreached(root: BaseException) -> Row:
@@ -128,6 +135,15 @@ def _unreached(root: BaseException) -> Row:
     if isinstance(root, socket.gaierror):
         return ACCOUNT_NOT_FOUND
     return TLS_FAILED if isinstance(root, ssl.SSLError) else UNREACHABLE
+
+
+def _row(error: HttpResponseError) -> Row | None:
+    """Return the row of the table that fits, if there is one."""
+    if isinstance(error, ClientAuthenticationError) and error.status_code is None:
+        # The request could not even be signed: the key is no base64.
+        return SECRET_WRONG
+    code = error_code(error)
+    return next((row for row in FAULTS if row.fits(error.status_code, code, error.message)), None)
 
 
 def settle(write: Callable[[], str], landed: Callable[[], str | None]) -> str:
@@ -172,7 +188,7 @@ def error_code(error: AzureError) -> str | None:
 def _code_in(answer: str) -> str | None:
     """Return the error code in an answer of the table service: ``create_entity`` does not look for it."""
     try:
-        return msgspec.json.decode(answer, type=_TableAnswer).error.code
+        return _TABLE_ANSWER.decode(answer).error.code
     except msgspec.MsgspecError:
         return None
 
@@ -193,9 +209,20 @@ def is_conflict(error: HttpResponseError) -> bool:
 
 
 def _may_have_landed(error: AzureError) -> bool:
-    if isinstance(error, HttpResponseError) and not isinstance(error, IncompleteReadError):
-        return is_conflict(error) or is_passing(error)
-    return not isinstance(error, ServiceRequestError)
+    if _of_connection(error):
+        return not isinstance(error, ServiceRequestError)
+    return isinstance(error, HttpResponseError) and (is_conflict(error) or is_passing(error))
+
+
+def _of_connection(error: AzureError) -> bool:
+    """Whether it is no answer, but the lack of one: in its text stands the URL, and there may stand a secret.
+
+    An answer that breaks off in the middle is an ``HttpResponseError`` without a status, made of that.
+    """
+    broken_off = isinstance(error, HttpResponseError) and error.status_code is None
+    return isinstance(error, ServiceRequestError | ServiceResponseError | IncompleteReadError) or (
+        broken_off and error.inner_exception is not None
+    )
 
 
 def _answer(error: HttpResponseError) -> str:

@@ -35,6 +35,10 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     output: Output | None = None
 
 
+_DOCUMENT = msgspec.json.Decoder(_Document)
+_CLAIM = msgspec.json.Decoder(Claim)
+
+
 class LedgerTable:
     """Hour by hour, what was exported."""
 
@@ -88,7 +92,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
 
 
 def _record(key: StreamKey, row: Row) -> HourRecord:
-    state, document = _state(key, row), row.document(_Document)
+    state, document = _state(key, row), row.document(_DOCUMENT)
     return HourRecord(
         key=key,
         hour=state.hour,
@@ -120,4 +124,4 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
 
 
 def _claim(text: str) -> Claim | None:
-    return msgspec.json.decode(text, type=Claim) if text else None
+    return _CLAIM.decode(text) if text else None

@@ -8,6 +8,8 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 
+QUEUE = "export-hours"
+
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True):
     """The form of a message.
@@ -22,6 +24,9 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
     source_id: int
     hour: str
     requested_by: str
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
 
 
 def encode(task: HourTask) -> str:
@@ -41,7 +46,7 @@ def encode(task: HourTask) -> str:
 def parse(message: str | bytes) -> HourTask:
     """Read a message; ValueError says what is wrong with it."""
     try:
-        found = msgspec.json.decode(message, type=_Message)
+        found = _MESSAGE.decode(message)
         key = StreamKey(found.destination, Stream(found.data_type, found.source_id))
         return HourTask(key, Hour.parse(found.hour), found.requested_by)
     except (ValueError, msgspec.MsgspecError) as error:

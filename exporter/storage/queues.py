@@ -1,6 +1,8 @@
 """The queue of hours to export."""
 
+import math
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,11 @@ from azure.core.exceptions import HttpResponseError
 from exporter.domain.ledger import HourTask
 from exporter.storage.accounts import Account
 from exporter.storage.errors import is_missing, or_create, own_storage
-from exporter.storage.messages import encode
+from exporter.storage.messages import QUEUE, encode
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
-QUEUE = "export-hours"
 # A day. What waited longer is asked for again by any tick, if it is owed still.
 TIME_TO_LIVE_SECONDS = 24 * 3600
 
@@ -35,11 +36,11 @@ class ExportQueue:
             self._queue, message_encode_policy=TextBase64EncodePolicy()
         )
 
-    def send(self, tasks: Iterable[HourTask]) -> None:
-        """Queue tasks, in their order."""
+    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
+        """Queue tasks, in their order; they are delivered after the delay, in whole seconds."""
         with own_storage():
             for task in tasks:
-                self._send(encode(task))
+                self._send(encode(task), math.ceil(delay.total_seconds()))
 
     def waiting(self) -> int:
         """Return about how many messages are in the queue, those included that are being worked on."""
@@ -51,8 +52,10 @@ class ExportQueue:
                     raise
                 return 0
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, delay_seconds: int) -> None:
         or_create(
-            lambda: self._client.send_message(message, time_to_live=TIME_TO_LIVE_SECONDS),
+            lambda: self._client.send_message(
+                message, visibility_timeout=delay_seconds, time_to_live=TIME_TO_LIVE_SECONDS
+            ),
             self._client.create_queue,
         )

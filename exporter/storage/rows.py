@@ -32,11 +32,15 @@ class Row:
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             raise self._bad(column, str(error)) from error
 
-    def document[Value](self, kind: type[Value]) -> Value:
-        """Return the row's document, decoded as that type and checked."""
+    def document[Value](self, decoder: msgspec.json.Decoder[Value]) -> Value:
+        """Return the row's document, decoded and checked.
+
+        The decoder is made when its module is imported: to make it now would not be safe with several
+        threads (tests/unit/test_decoders.py).
+        """
         self.check_version()
         try:
-            return msgspec.json.decode(from_columns(self.columns), type=kind)
+            return decoder.decode(from_columns(self.columns))
         except (ValueError, msgspec.MsgspecError) as error:
             raise self._bad("document", str(error)) from error
 

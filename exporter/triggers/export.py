@@ -8,9 +8,8 @@ from exporter import wiring
 from exporter.actions import export_hour as action
 from exporter.actions.hold import in_background
 from exporter.domain.errors import Conflict
-from exporter.storage.messages import parse
+from exporter.storage.messages import QUEUE, parse
 
-QUEUE = "export-hours"
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
@@ -25,7 +24,11 @@ def export_hour(message: func.QueueMessage) -> None:
     task = parse(message.get_body())
     app, claim_id = wiring.app(), wiring.new_id()
     worker = action.Worker(
-        clock=wiring.now, claim_id=claim_id, beat=in_background(), settle=app.settings.settle
+        clock=wiring.now,
+        claim_id=claim_id,
+        beat=in_background(),
+        settle=app.settings.settle,
+        redelivered=(message.dequeue_count or 1) > 1,
     )
     try:
         outcome = action.export_hour(task, app.gateways, worker)

@@ -54,7 +54,8 @@ def running_app(
     command = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--port", str(port), *arguments]
     # local.settings.json does not count here; an empty variable wins over it.
     names = ("LANDING_CONTAINER", "EXPORT_SCHEDULE", "SETTLE_MINUTES", "ENTRA_AUTHORITY")
-    environ = {**_plain_environ(), **dict.fromkeys(names, ""), **settings}
+    # A worker that crashes in native code says where.
+    environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **dict.fromkeys(names, ""), **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environ, stdout=output, stderr=output, start_new_session=True

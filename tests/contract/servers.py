@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,7 +108,22 @@ def nobody() -> Iterator[str]:
 
 @contextlib.contextmanager
 def breaking_off() -> Iterator[str]:
-    """Return an address at which somebody listens, and resets every connection once something was said."""
+    """Return an address at which every connection is reset once something was said."""
+    with _hanging_up(b"", seconds=0) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def answering_by_half() -> Iterator[str]:
+    """Return an address at which every answer breaks off in the middle."""
+    head = "HTTP/1.1 206 Partial Content\r\nContent-Length: 1000\r\nContent-Range: bytes 0-999/1000\r\n"
+    with _hanging_up(f'{head}ETag: "1"\r\n\r\n{"x" * 500}'.encode(), seconds=0.05) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _hanging_up(words: bytes, seconds: float) -> Iterator[str]:
+    """Say something to everybody, give them time to hear it, and reset the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.01)
         stop = threading.Event()
@@ -118,6 +134,8 @@ def breaking_off() -> Iterator[str]:
                     connection, _ = listening.accept()
                     with connection:
                         connection.recv(1)
+                        connection.sendall(words)
+                        time.sleep(seconds)
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         thread = threading.Thread(target=run)

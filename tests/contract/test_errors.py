@@ -13,6 +13,7 @@ from exporter.domain.destination import Destination
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.streams import LandingBlob
 from exporter.storage.accounts import Account, Patience
 from exporter.storage.blocks import BlockPool
 from exporter.storage.containers import CustomerContainers
@@ -22,7 +23,7 @@ from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
 from exporter.storage.sign_in import Means
 from tests.contract.backends import CIPHER, HOUR, KEY, a_destination
-from tests.contract.servers import Answer, answering, breaking_off, nobody, saying_nothing
+from tests.contract.servers import Answer, answering, answering_by_half, breaking_off, nobody, saying_nothing
 
 KEY_TEXT = "c2VjcmV0LWFjY291bnQta2V5LXNlY3JldA=="
 SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ"
@@ -193,6 +194,20 @@ def test_a_network_that_does_not_let_us_through_is_a_fault(
 
         assert raised.value.fault.code == "unreachable"
         assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_answer_that_breaks_off_is_a_fault_of_the_customers_network_and_passes_in_ours() -> None:
+    """The SDK asks again a few times, and then makes something of it that looks like an answer."""
+    with answering_by_half() as url:
+        with container_at(by_signature(url)) as container, pytest.raises(DestinationFault) as raised:
+            container.read("marker")
+        assert raised.value.fault.code == "unreachable"
+        assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
+
+        account = Account(by_key(url), patience=ONCE)
+        with pytest.raises(Transient, match="did not answer"):
+            list(LandingContainer(account).read(LandingBlob("a.json", '"1"', 1000)))
+        account.close()
 
 
 def test_an_account_without_an_address_is_not_found() -> None:

@@ -1,5 +1,7 @@
 """The schedule, and the queue that it fills."""
 
+from datetime import timedelta
+
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask, Progress
 from exporter.domain.streams import DataType, Stream, StreamKey
@@ -50,3 +52,13 @@ def test_tasks_are_queued_in_their_order(backend: Backend) -> None:
     assert hours.waiting() == 2
     assert backend.sent() == tasks
     assert hours.waiting() == 0
+
+
+def test_a_delayed_message_is_in_the_queue_but_not_delivered_yet(backend: Backend) -> None:
+    """It counts as waiting, and comes out only when its time is over."""
+    hours = backend.gateways.hours
+
+    hours.send([HourTask(KEY, HOUR)], delay=timedelta(seconds=30))
+
+    assert backend.sent() == []
+    assert hours.waiting() == 1

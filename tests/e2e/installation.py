@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.queue import QueueClient
 
 from exporter.domain import streams
 from exporter.domain.hours import Hour
@@ -29,6 +30,7 @@ from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, LandingFile, Sample, to_container
 
 WAIT_SECONDS_MAX = 60.0
+PAUSE_SECONDS_MAX = 0.25
 LANDING = "landing-zone"
 # The schedule of a test that fires the tick by hand: on a day that comes every four years.
 BY_HAND = "0 0 0 29 2 *"
@@ -46,10 +48,12 @@ def now() -> datetime:
 def eventually[T](look: Callable[[], T], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
     """Look again and again until there is something, and return it."""
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while not (seen := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"still not after {seconds:.0f} s: {what}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(1.2 * pause, PAUSE_SECONDS_MAX)
     return seen
 
 
@@ -145,6 +149,7 @@ class Installation:
     """A storage account with landing data and customers' containers, on which the app is started."""
 
     def __init__(self, endpoints: Endpoints, folder: Path, at: datetime) -> None:
+        self.endpoints = endpoints
         self.connection_string = endpoints.connection_string
         self.blobs = BlobServiceClient.from_connection_string(endpoints.connection_string)
         self._own = Account(endpoints.connection_string)
@@ -223,6 +228,11 @@ class Installation:
             "credentials": {"type": "connection_string", "connection_string": self.connection_string},
             "output": output,
         }
+
+    def waiting(self) -> int:
+        """Return how many hours are queued, those included that are being worked on."""
+        with QueueClient.from_connection_string(self.connection_string, "export-hours") as queue:
+            return queue.get_queue_properties().approximate_message_count or 0
 
     def let_time_pass(self, key: StreamKey, start: datetime) -> None:
         """Make the ledger believe that it is later: a claim is over, and so is a back-off."""

@@ -1,6 +1,7 @@
 """What may stand in a line of JSON: values, and the odd ways in which they may be written."""
 
 import json
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -29,3 +30,18 @@ def json_lines(draw: st.DrawFn, values: st.SearchStrategy[object]) -> bytes:
     value = draw(values)
     separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", "\r:  ")]))
     return json.dumps(value, ensure_ascii=draw(st.booleans()), separators=separators).encode()
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def surrogates_replaced(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Return a value with every half of a surrogate pair in it, in keys too, replaced."""
+    match value:
+        case str():
+            return _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
+        case list():
+            return [surrogates_replaced(each) for each in value]
+        case dict():
+            return {surrogates_replaced(key): surrogates_replaced(each) for key, each in value.items()}
+    return value

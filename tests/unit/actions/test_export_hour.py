@@ -379,3 +379,21 @@ def test_an_hour_that_is_not_closed_yet_is_not_exported_whoever_asks() -> None:
 
     assert world.writes.log == []
     assert attempt(world, HOUR.end + SETTLE) is Outcome.EXPORTED
+
+
+def test_a_request_whose_worker_died_is_put_off_until_that_workers_lease_ends() -> None:
+    """The host delivers it again at once; the hour is taken over when it is free, not with a later tick."""
+    world = a_landed_world()
+    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW), None)
+    later = NOW + timedelta(seconds=30)
+    first, again = (
+        replace(a_worker(lambda: later, "second"), redelivered=redelivered) for redelivered in (False, True)
+    )
+
+    with pytest.raises(Conflict):
+        export_hour(TASK, world.gateways, first)
+    assert world.hours.delayed == []
+
+    with pytest.raises(Conflict):
+        export_hour(TASK, world.gateways, again)
+    assert world.hours.delayed == [(TASK, LEASE - timedelta(seconds=30))]

@@ -3,7 +3,9 @@ import pytest
 from exporter.domain.endpoints import AllowedHosts, blob_endpoint
 
 AZURE = AllowedHosts()
-LOCAL = AllowedHosts(("localhost", "127.0.0.1", "[::1]", "azurite", "*.blob.core.windows.net"))
+LOCAL = AllowedHosts(
+    ("localhost", "127.0.0.1", "[::1]", "[2001:db8::10]", "azurite", "*.blob.core.windows.net")
+)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +119,10 @@ def test_a_public_host_must_be_reached_by_https(scheme: str) -> None:
         "http://localhost:10000/devstoreaccount1",
         "http://[::1]:10000/devstoreaccount1",
         "https://127.0.0.1:10000/devstoreaccount1",
+        "https://[2001:DB8::10]/devstoreaccount1",
     ],
 )
-def test_a_loopback_host_that_is_listed_may_use_http(url: str) -> None:
+def test_a_host_that_is_listed_is_allowed_and_a_loopback_one_with_http(url: str) -> None:
     """The local stack; and only if it is listed."""
     assert LOCAL.objection(url) is None
     assert AZURE.objection(url) is not None

@@ -11,6 +11,7 @@ from exporter.domain.ncrontab import objection
         "59 59 23 31 12 6",
         "0 0 0 1 1 0",
         "0 0,30 * * * *",
+        "0 1-5,7-7 */1 * * *",
         "0 5-10,20-25/2 * * * *",
         "0 0 9-17 * * mon-fri",
         "0 0 9 * JAN,Jul Sunday",

@@ -16,6 +16,11 @@ def key_in_the_bucket_of(other: bytes, head: bytes = b"", tail: bytes = b"") -> 
     return next(key for key in tries if hash(key) % BUCKETS == hash(other) % BUCKETS)
 
 
+def int_key(number: int) -> bytes:
+    """Return a number as a key."""
+    return number.to_bytes(KEY_BYTES)
+
+
 def test_a_key_is_new_once() -> None:
     """The first time only."""
     seen = SeenKeys()
@@ -34,7 +39,7 @@ def test_the_zero_key_is_a_key() -> None:
 def test_keys_that_are_alike_are_told_apart() -> None:
     """By any one of their 128 bits."""
     seen = SeenKeys()
-    keys = [(1 << bit).to_bytes(KEY_BYTES) for bit in range(128)]
+    keys = [int_key(1 << bit) for bit in range(128)]
 
     assert all(seen.add(key) for key in keys)
     assert not any(seen.add(key) for key in keys)
@@ -53,10 +58,36 @@ def test_a_key_across_the_border_of_two_others_is_new(shift: int) -> None:
     assert [seen.add(key) for key in (first, second, across)] == [False, False, False]
 
 
-def test_many_keys_are_each_new_once() -> None:
-    """Enough of them that every bucket holds several."""
+def test_a_key_one_byte_across_the_border_is_new_too() -> None:
+    """The three keys have little room to share a bucket, so what they share is found by trying, too."""
+    across, first = next(
+        (across, first)
+        for common in map(int_key, itertools.count())
+        for across in (common[1:] + bytes([last]) for last in range(256))
+        for first in (bytes([head]) + common[1:] for head in range(256))
+        if hash(first) % BUCKETS == hash(across) % BUCKETS and first != across
+    )
+    second = key_in_the_bucket_of(across, head=across[-1:])
     seen = SeenKeys()
-    keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(300_000)]
+
+    assert (first + second)[1 : 1 + KEY_BYTES] == across
+    assert [seen.add(key) for key in (first, second, across)] == [True, True, True]
+    assert [seen.add(key) for key in (first, second, across)] == [False, False, False]
+
+
+def test_a_key_is_found_right_behind_a_place_where_it_only_seems_to_be() -> None:
+    """The last byte of one and all but the last of the next look like a key of one byte repeated."""
+    repeated = b"x" * KEY_BYTES
+    before = key_in_the_bucket_of(repeated, tail=b"x")
+    seen = SeenKeys()
+
+    assert [seen.add(key) for key in (before, repeated, repeated)] == [True, True, False]
+
+
+def test_many_keys_are_each_new_once() -> None:
+    """Enough of them that most buckets hold several."""
+    seen = SeenKeys()
+    keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(200_000)]
 
     assert all(map(seen.add, keys))
     assert not any(map(seen.add, keys))

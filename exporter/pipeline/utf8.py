@@ -1,0 +1,21 @@
+"""UTF-8, piece by piece: as one text, a line of 16 MiB with one emoji in it would take 64 MiB."""
+
+import codecs
+from collections.abc import Iterator
+
+# Longer than nearly every line, so that those are one piece.
+PIECE_BYTES = 64 * 1024
+
+
+def decoded(content: bytes) -> Iterator[str]:
+    """Yield the text; ``UnicodeDecodeError`` tells where in the whole content the first wrong byte is."""
+    start = 0
+    while start < len(content):
+        piece = content[start : start + PIECE_BYTES]
+        try:
+            text, used = codecs.utf_8_decode(piece, "strict", start + len(piece) == len(content))
+        except UnicodeDecodeError as error:
+            places = start + error.start, start + error.end
+            raise UnicodeDecodeError(error.encoding, content, *places, error.reason) from None
+        yield text
+        start += used

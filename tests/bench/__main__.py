@@ -1,0 +1,84 @@
+"""``make bench``: what the exporter costs, in time, memory and storage calls; exit status 1 if too much."""
+
+import argparse
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+from infra.local.stack import PROJECT, NotStartedError
+from tests.bench import cold_start, components, files, hard_lines, hours
+from tests.bench.lab import LabError
+from tests.bench.tables import MB, megabytes
+
+DATA = PROJECT / "bench-data"
+# The largest hour lies here three times at most: as it landed, as it is exported, as logs and scratch.
+FREE_BYTES_MIN, QUICK_FREE_BYTES_MIN = 1_500 * MB, 300 * MB
+
+type Section = Callable[[Path, bool], list[str]]
+
+
+def _cold_start(_folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
+    return cold_start.run(3 if quick else 9)
+
+
+def _files(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
+    events, count = (20_000, 3) if quick else (100_000, 5)
+    return files.run(folder, events=events, count=count) + hard_lines.run(folder)
+
+
+def _hours(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
+    measured = hours.run(folder, hours.shapes(quick=quick))
+    small, small_with_line, *_, whole = measured
+    components.show_keys((50_000, 200_000) if quick else (250_000, 1_000_000, 5_000_000))
+    components.show_components(small, small_with_line, whole)
+    return [problem for each in measured for problem in hours.problems(each)]
+
+
+SECTIONS: dict[str, Section] = {"cold-start": _cold_start, "files": _files, "hours": _hours}
+
+
+def main() -> int:
+    """Run the sections; return 0 if all holds."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure what exporting costs."
+    )
+    parser.add_argument("--quick", action="store_true", help="small hours: under two minutes")
+    parser.add_argument("--only", choices=SECTIONS, help="one section instead of all")
+    options = parser.parse_args()
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    sections = [options.only] if options.only else SECTIONS
+    try:
+        with _scratch(QUICK_FREE_BYTES_MIN if options.quick else FREE_BYTES_MIN) as folder:
+            problems = [problem for name in sections for problem in SECTIONS[name](folder, options.quick)]
+    except (LabError, NotStartedError) as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 130
+    print("\nNOT all holds:" if problems else "\nAll holds.", *problems, sep="\n  ")
+    return 1 if problems else 0
+
+
+@contextlib.contextmanager
+def _scratch(bytes_min: int) -> Iterator[Path]:
+    """Make a folder that is gone at the end, where there is room for it."""
+    DATA.mkdir(exist_ok=True)
+    free = shutil.disk_usage(DATA).free
+    if free < bytes_min:
+        raise SystemExit(f"{DATA} needs {megabytes(bytes_min)} MB, and only {megabytes(free)} MB are free")
+    with TemporaryDirectory(dir=DATA) as folder:
+        yield Path(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

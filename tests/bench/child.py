@@ -1,0 +1,46 @@
+"""One run in a process of its own, so that its time and its peak of memory are its own.
+
+``python -m tests.bench.child WAY FOLDER TARGET PROJECT HOUR`` exports the files of a folder into one file and
+prints what that took as JSON. Each way imports only what it needs.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+# The ways to the same file; whatever else is named is a step of ours, after which the run ends.
+OURS, NAIVE, FLOOR = "ours", "naive", "floor"
+
+
+def run(way: str, blobs: list[Path], target: Path, project_id: int, hour: str) -> int:
+    """Go one of the ways, and return the number of rows."""
+    if way == NAIVE:
+        from tests.bench import naive  # noqa: PLC0415  see above
+
+        return naive.export(blobs, target, project_id, hour)
+    from tests.bench import chain  # noqa: PLC0415  see above
+
+    if way == OURS:
+        return chain.export(blobs, target, project_id, hour)
+    if way == FLOOR:
+        return chain.recompress(blobs, target)
+    return chain.run_until(way, blobs, project_id, hour)
+
+
+def main() -> None:
+    """Run, and print the result."""
+    way, folder, target, project_id, hour = sys.argv[1:]
+    blobs = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    cpu, wall = time.process_time(), time.perf_counter()
+    rows = run(way, blobs, Path(target), int(project_id), hour)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    from tests.bench.memory import PeakWatch  # noqa: PLC0415  it would count as part of every way
+
+    peak = PeakWatch(os.getpid()).peak()
+    print(json.dumps({"rows": rows, "cpu": cpu, "wall": wall, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main()

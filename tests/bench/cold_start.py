@@ -1,0 +1,104 @@
+"""What a new instance costs before it does its first work: CPU time of imports, and where it goes."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from statistics import median
+
+from infra.local.azurite import Endpoints
+from infra.local.stack import PROJECT, settings_for
+from tests.bench.tables import show
+
+# The worker has its own library in memory before it imports an app; the SDKs are imported by their first use.
+PYTHON = "Python itself"
+STAGES = {
+    PYTHON: "",
+    "Microsoft's worker library": "import azure_functions_runtime",
+    "function_app": "import function_app",
+    "wiring.app()": "from exporter import wiring; wiring.app()",
+    "SDKs, with the first hour": "import azure.storage.blob, azure.storage.queue, azure.data.tables",
+}
+# Only with a managed identity or a service principal.
+IDENTITY = {"azure.identity": "import azure.identity"}
+_PRINT_EACH = "import time, json\nmarks = [time.process_time()]\n{}\nprint(json.dumps(marks))"
+_IMPORT = re.compile(r"import time:\s+(?P<own>\d+) \|\s+\d+ \| +(?P<name>\S+)")
+_PACKAGES_SHOWN = 12
+# Namespaces that several packages share, and how many words of a module's name say whose it is.
+_SHARED = {("azure", "storage"): 3, ("azure", "data"): 3}
+_STANDARD_LIBRARY = "standard library"
+
+
+def run(count: int) -> list[str]:
+    """Time a number of starts, and print the tables."""
+    print(f"Cold start, {count} rounds ...", flush=True)
+    stages = stages_of(count)
+    whole, python = sum(stages.values()), stages[PYTHON]
+    show(
+        "Cold start: CPU time",
+        ("what", "ms", "share", "to Python itself"),
+        [
+            (name, f"{cost * 1000:.0f}", f"{cost / whole:.0%}", f"{cost / python:.1f}")
+            for name, cost in (stages | {"all": whole}).items()
+        ],
+        f"Medians of {count} fresh processes, with compiled bytecode.",
+    )
+    packages = packages_of(count)
+    total = sum(packages.values())
+    show(
+        "Cold start: whose modules take it",
+        ("package", "share"),
+        [(name, f"{cost / total:.0%}") for name, cost in packages.most_common(_PACKAGES_SHOWN)],
+        "Each package's own modules, all stages above together, by Python's own import timer.",
+    )
+    return []
+
+
+def stages_of(count: int) -> dict[str, float]:
+    """Return the CPU seconds of each stage: the medians of some starts."""
+    steps = [*STAGES.values(), *IDENTITY.values()][1:]
+    script = _PRINT_EACH.format("\n".join(f"{step}\nmarks.append(time.process_time())" for step in steps))
+    _python(["-c", script])  # whoever comes first compiles
+    rounds: list[list[float]] = [json.loads(_python(["-c", script]).stdout) for _ in range(count)]
+    costs = [[after - before for before, after in pairwise([0.0, *marks])] for marks in rounds]
+    names = (*STAGES, *IDENTITY)
+    return {name: median(each[place] for each in costs) for place, name in enumerate(names)}
+
+
+def packages_of(count: int) -> Counter[str]:
+    """Return the microseconds that each package's modules take to import: the medians of some starts."""
+    script = "\n".join([*STAGES.values(), *IDENTITY.values()])
+    rounds = [_own_times(_python(["-X", "importtime", "-c", script]).stderr) for _ in range(count)]
+    return Counter({name: int(median(each[name] for each in rounds)) for name in rounds[0]})
+
+
+def package(module: str) -> str:
+    """Return whose module it is: ``azure.storage.blob._generated.models`` is ``azure.storage.blob``'s."""
+    words = module.split(".")
+    if words[0] in sys.stdlib_module_names:
+        return _STANDARD_LIBRARY
+    depth = _SHARED.get((words[0], words[1] if words[1:] else ""), 2 if words[0] == "azure" else 1)
+    return ".".join(words[:depth])
+
+
+def _own_times(importtime: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for line in importtime.splitlines():
+        if match := _IMPORT.match(line):
+            found[package(match["name"])] += int(match["own"])
+    return found
+
+
+def _python(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    environ: Mapping[str, str] = settings_for(Endpoints(1, 2, 3))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env=dict(environ),
+        check=True,
+        capture_output=True,
+        text=True,
+    )

@@ -1,0 +1,153 @@
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.local.sample import DataType, Fault
+from infra.local.sample.writers import Folder, write
+from tests.bench import chain, cold_start, components, files, hard_lines, hours, naive
+from tests.bench.hour import Measured, Shape, measure
+from tests.bench.lab import HOUR, PROJECT_ID
+from tests.bench.memory import PeakWatch, kernel_account
+from tests.bench.readback import digest_of
+from tests.bench.tables import MB, table
+
+TINY = Shape(events=400, blobs=2)
+# Takes 100 MB, gives it back, says so, and stays until it is told to go.
+_GREEDY = "import time; x = bytearray(100_000_000); time.sleep(0.2); del x; print(flush=True); input()"
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    """Export one tiny hour through the real app."""
+    return measure(TINY, tmp_path_factory.mktemp("bench"), processes=1)
+
+
+@pytest.fixture
+def landed(tmp_path: Path) -> list[Path]:
+    """Land the files of a tiny hour in a folder."""
+    names = [file.name for file in write(Folder(tmp_path), [TINY.landing()])]
+    return [tmp_path / name for name in names]
+
+
+def rows(part: Path) -> list[object]:
+    """Return the rows of a file."""
+    with gzip.open(part) as lines:
+        return [json.loads(line) for line in lines]
+
+
+def test_an_hour_through_the_app_is_measured_whole(measured: Measured) -> None:
+    """Its rows are counted and compared with what was made, and every number is there."""
+    assert hours.problems(measured) == []
+    assert measured.rows.exported == TINY.landing().truth().counts().exported
+    assert measured.raw_bytes > measured.landed_bytes > measured.part_bytes > 0
+    assert 0 < measured.memory_before <= measured.memory_peak
+    assert measured.wall > 0
+    assert measured.cpu > 0
+
+
+def test_calls_to_storage_are_counted(measured: Measured) -> None:
+    """One part, one marker, a read for each blob; what the benchmark itself asks does not count."""
+    assert measured.calls["customer", "commit"] == 1
+    assert measured.calls["customer", "stage a block"] == 1
+    assert measured.calls["customer", "write"] == 1
+    assert measured.calls["landing", "list"] == 1
+    assert measured.calls["landing", "read"] == measured.blobs
+
+
+def test_what_does_not_hold_is_named(measured: Measured) -> None:
+    """A peak that is too high, and an hour of which something is missing."""
+    wrong = replace(measured, memory_peak=hours.PEAK_BYTES_MAX, whole=False)
+    peak, missing = hours.problems(wrong)
+    assert "300 MB" in peak
+    assert "each event once" in missing
+
+
+def test_the_tables_have_their_rows(measured: Measured, capsys: pytest.CaptureFixture[str]) -> None:
+    """As they are printed for a terminal."""
+    hours.show_memory([measured])
+    hours.show_throughput([measured])
+    hours.show_calls(measured)
+    components.show_components(measured, measured, measured)
+    printed = capsys.readouterr().out
+    assert printed.count("| 400 events in 2 blobs |") == 2
+    assert "| pass" in printed
+    assert "| customer | commit" in printed
+    assert "| libraries and app, before the hour" in printed
+
+
+def test_a_lost_event_changes_the_digest() -> None:
+    """That is how the benchmark would notice."""
+    lines = [b'{"uuid":"00000000-0000-4000-8000-%012d"}' % number for number in range(3)]
+    assert digest_of(lines) != digest_of(lines[1:])
+
+
+@pytest.mark.parametrize("account", [kernel_account, lambda _pid: None], ids=["kernel", "polled"])
+def test_the_peak_of_a_child_is_seen(account: Callable[[int], int | None]) -> None:
+    """Even after it gave the memory back; where the kernel keeps no account, too."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _GREEDY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child,
+        PeakWatch(child.pid, account) as watch,
+    ):
+        assert child.stdout
+        child.stdout.readline()
+        assert watch.peak() > 100 * MB > watch.now()
+        child.communicate(b"\n")
+
+
+def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path) -> None:
+    """Else it would be no baseline: the same rows, value by value, in the same order."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    chain.export(landed, ours, PROJECT_ID, HOUR.key)
+    naive.export(landed, theirs, PROJECT_ID, HOUR.key)
+    assert Fault.NOT_JSON in TINY.landing().recipe.faults
+    assert len(rows(ours)) == TINY.landing().truth(DataType.EVENTS).counts().exported
+    assert rows(ours) == rows(theirs)
+
+
+def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In processes of their own, with their sizes and peaks."""
+    found = files.compare(tmp_path, 100, 1)
+    files.show_ways(found, 100)
+    files.show_steps(found, 100)
+    printed = capsys.readouterr().out
+    assert found.same
+    for name in ("ours", "gzip + json", "floor", *chain.STEPS, "all"):
+        assert f"| {name}" in printed
+    assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
+
+
+def test_a_hard_line_takes_a_few_times_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However many escapes it has, and whatever is wrong with it."""
+    worst = {name: line for name, line in hard_lines.LINES.items() if "escapes" in name or "UTF-8" in name}
+    found = hard_lines.peaks(tmp_path, worst)
+    hard_lines.show_lines(found)
+    printed = capsys.readouterr().out
+    for name, (peak, without) in found.items():
+        assert f"| {name}" in printed
+        assert 10 * MB < peak - without < 120 * MB, name
+
+
+def test_cold_start_is_told_stage_by_stage() -> None:
+    """What the app imports costs more than nothing, and it is known whose modules those are."""
+    stages, packages = cold_start.stages_of(1), cold_start.packages_of(1)
+    assert set(stages) == {*cold_start.STAGES, *cold_start.IDENTITY}
+    assert stages["function_app"] > 0
+    assert {"exporter", "azure.functions", "azure.storage.blob", "standard library"} <= set(packages)
+
+
+def test_numbers_of_a_table_are_aligned() -> None:
+    """Text to the left, numbers to the right."""
+    assert table(("what", "MB"), [("a", "1.5"), ("bc", "1,000")]).splitlines() == [
+        "| what |    MB |",
+        "| ---- | ----: |",
+        "| a    |   1.5 |",
+        "| bc   | 1,000 |",
+    ]

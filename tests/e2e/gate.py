@@ -1,0 +1,167 @@
+"""A gate in front of a customer's storage: it lets requests through, until one comes at which it is to close.
+
+So a worker can be held between any two of its writes, to be killed there: before a request went on, or after
+it was carried out and before its answer came back.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+ANSWER_SECONDS_MAX = 30
+# The gate writes these itself.
+_OWN_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a blob or its container; ``part`` is what it is about, such as ``blocklist``."""
+
+    method: str
+    name: str
+    part: str
+
+    @property
+    def stages(self) -> bool:
+        """Whether it sends a block that no reader sees."""
+        return (self.method, self.part) == ("PUT", "block")
+
+    @property
+    def commits(self) -> bool:
+        """Whether it makes blocks a file."""
+        return (self.method, self.part) == ("PUT", "blocklist")
+
+    @property
+    def marks(self) -> bool:
+        """Whether it writes the completion marker."""
+        return self.method == "PUT" and self.name.endswith("_complete")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When to close: at the so-manyth request of a kind, before it goes on or once it has landed."""
+
+    kind: Callable[[Request], bool]
+    count: int = 1
+    landed: bool = False
+
+
+MOMENTS = {
+    "the hour is claimed": Moment(lambda _: True),
+    "some parts are staged": Moment(lambda request: request.stages, count=3),
+    "all parts are staged": Moment(lambda request: request.commits),
+    "some parts are committed": Moment(lambda request: request.commits, landed=True),
+    "all parts are committed": Moment(lambda request: request.marks),
+    "the marker is written": Moment(lambda request: request.marks, landed=True),
+}
+
+
+@dataclass(slots=True)
+class Hold:
+    """One closing of the gate: ``reached`` once a request is held, which goes on if it is not dropped."""
+
+    moment: Moment
+    reached: threading.Event = field(default_factory=threading.Event)
+    dropped: bool = False
+    _seen: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def is_for(self, request: Request) -> bool:
+        """Count a request, and tell whether it is the one."""
+        with self._counting:
+            self._seen += self.moment.kind(request)
+            return self.moment.kind(request) and self._seen == self.moment.count
+
+    def wait(self) -> None:
+        """Hold the request that is asking."""
+        self.reached.set()
+        self._over.wait()
+
+    def release(self, *, drop: bool = False) -> None:
+        """Open the gate again; a request whose sender is dead is dropped, so that it does nothing late."""
+        self.dropped = drop
+        self._over.set()
+
+
+class Gate(ThreadingHTTPServer):
+    """Passes requests on to a storage emulator."""
+
+    daemon_threads = True
+
+    def __init__(self, storage_port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.storage_port = storage_port
+        self.hold: Hold | None = None
+
+    def close_at(self, moment: Moment) -> Hold:
+        """Let everything through until that moment."""
+        self.hold = Hold(moment)
+        return self.hold
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: senders that are killed are what the gate is for."""
+
+
+class _Passing(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Gate
+
+    def _pass(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        target = urlsplit(self.path)
+        part = parse_qs(target.query).get("comp", [""])[0]
+        request = Request(self.command, target.path.rpartition("/")[2], part)
+        hold = self.server.hold
+        held = hold if hold and hold.is_for(request) else None
+        if held and not held.moment.landed:
+            held.wait()
+        if held is None or not held.dropped:
+            connection = HTTPConnection("127.0.0.1", self.server.storage_port, timeout=ANSWER_SECONDS_MAX)
+            try:
+                connection.request(self.command, self.path, body, dict(self.headers))
+                answer = connection.getresponse()
+                content = answer.read()
+            finally:
+                connection.close()
+            if held and held.moment.landed:
+                held.wait()
+            if held is None or not held.dropped:
+                self._answer(answer, content)
+                return
+        self.close_connection = True
+
+    do_GET = do_HEAD = do_PUT = do_DELETE = _pass  # noqa: N815  http.server's names
+
+    def _answer(self, answer: HTTPResponse, content: bytes) -> None:
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in _OWN_HEADERS:
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+        """Say nothing of requests."""
+
+
+@contextmanager
+def gate_before(storage_port: int) -> Iterator[Gate]:
+    """Put a gate before a storage emulator."""
+    with Gate(storage_port) as gate:
+        serving = threading.Thread(target=gate.serve_forever, args=(0.05,), name="gate")
+        serving.start()
+        try:
+            yield gate
+        finally:
+            if gate.hold:
+                gate.hold.release(drop=True)
+            gate.shutdown()
+            serving.join()

@@ -1,0 +1,123 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.domain.destination import ExtraKeys, Output
+from exporter.domain.ledger import RowCounts
+from exporter.domain.records import Reason, RejectedRow
+from exporter.domain.times import TimestampFormat
+from exporter.pipeline.codec import Codec
+from exporter.pipeline.events import EventCodec
+from exporter.pipeline.merged_ids import MergedIdCodec
+from exporter.pipeline.rows import RowChain, rejected_line
+from exporter.pipeline.seen import SeenKeys
+from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
+from tests.builders import HOUR, Landing
+from tests.properties.rows import as_exported
+
+# One line of 10 MB an hour would be most of the work; it has a test of its own.
+FAULTS = frozenset(Fault) - {Fault.HUGE_LINE}
+REASONS = {
+    Fault.NOT_JSON: {Reason.NOT_JSON, Reason.NOT_AN_OBJECT},
+    Fault.NOT_UTF8: {Reason.NOT_UTF8},
+    Fault.MISSING_FIELD: {Reason.FIELD_MISSING},
+    Fault.MISTYPED_FIELD: {Reason.WRONG_TYPE},
+    Fault.FOREIGN_APP: {Reason.FOREIGN_APP},
+    Fault.OUTSIDE_HOUR: {Reason.OUTSIDE_HOUR},
+    Fault.TOO_DEEP: {Reason.TOO_DEEP},
+    Fault.TRUNCATED_GZIP: {Reason.UNREADABLE},
+}
+
+samples = st.builds(
+    Sample,
+    seed=st.integers(min_value=1, max_value=10_000),
+    events_per_hour=st.integers(min_value=10, max_value=60),
+    merges_per_hour=st.integers(min_value=0, max_value=60),
+    blobs_per_hour=st.integers(min_value=1, max_value=12),
+    faults=st.just(FAULTS) | st.frozensets(st.sampled_from(sorted(FAULTS))),
+    time_format=st.sampled_from(TimeFormat),
+    extra_keys=st.booleans(),
+    gzip_level=st.sampled_from([0, 2, 9]),
+)
+chunk_sizes = st.sampled_from([100, 4096, 1 << 20])
+
+
+class Reading:
+    """What the pipeline makes of files: the lines it exports, those it rejects, its counts."""
+
+    def __init__(self, codec: Codec[Any], landing: Landing, seen: SeenKeys) -> None:
+        self.rejected: list[RejectedRow] = []
+        chain = RowChain(codec, self.rejected.append, seen=seen)
+        self.records = [json.loads(line) for line in chain.exported(landing.blobs, landing.read)]
+        self.counts = chain.tally.counts()
+
+    def agrees_with(self, truth: Truth) -> None:
+        """Fail unless counts and rejected lines, with their places and reasons, are those of the truth."""
+        assert truth.counts() == Counts(self.counts.exported, self.counts.duplicate, self.counts.rejected)
+        assert self.counts.filtered == 0
+        known = list(truth.rejected())
+        assert [(row.blob, row.line, row.content) for row in self.rejected] == [
+            (line.blob, line.line_number, line.line) for line in known
+        ]
+        for row, line in zip(self.rejected, known, strict=True):
+            assert row.rejection.reason in REASONS[line.fault]
+            assert json.loads(rejected_line(row))["line"] == line.line_number
+
+
+def landed(hour: LandingHour, data_type: DataType, chunk_bytes: int) -> tuple[Landing, Landing]:
+    """Return the files of an hour, and those that come late."""
+    files, late = hour.files(data_type), hour.late_files(data_type)
+    return (
+        Landing({file.name: file.content() for file in files}, chunk_bytes),
+        Landing({file.name: file.content() for file in late}, chunk_bytes),
+    )
+
+
+@settings(max_examples=20)
+@given(samples, chunk_sizes, st.sampled_from(ExtraKeys))
+def test_every_event_of_an_hour_is_exported_once_or_accounted_for(
+    sample: Sample, chunk_bytes: int, extra: ExtraKeys
+) -> None:
+    """Whatever is wrong with the hour: rows whole and in order, bad lines byte for byte, late ones too."""
+    hour = sample.hour(HOUR.start)
+    output = Output(timestamp_format=TimestampFormat.AMPLITUDE, extra_keys=extra)
+    seen = SeenKeys()
+    for landing, truth in zip(
+        landed(hour, DataType.EVENTS, chunk_bytes), (hour.truth(), hour.late_truth()), strict=True
+    ):
+        reading = Reading(EventCodec(sample.project_id, HOUR, output), landing, seen)
+        reading.agrees_with(truth)
+        keep = extra is ExtraKeys.KEEP
+        records = [
+            record | as_exported(record, sample.project_id) for record in truth.records(extra_keys=keep)
+        ]
+        assert [row["uuid"] for row in reading.records] == list(truth.event_ids())
+        assert reading.records == records
+
+
+@settings(max_examples=20)
+@given(samples, chunk_sizes)
+def test_every_merge_of_an_hour_is_exported_or_accounted_for(sample: Sample, chunk_bytes: int) -> None:
+    """In order, every one, also those that come twice."""
+    hour = sample.hour(HOUR.start)
+    truth = hour.truth(DataType.MERGED_IDS)
+    landing, _ = landed(hour, DataType.MERGED_IDS, chunk_bytes)
+    reading = Reading(MergedIdCodec(HOUR), landing, SeenKeys())
+
+    reading.agrees_with(truth)
+    assert reading.records == list(truth.records())
+
+
+@pytest.mark.parametrize("chunk_bytes", [4096, 1 << 22])
+def test_a_line_of_ten_megabytes_is_a_row_like_any_other(chunk_bytes: int) -> None:
+    """Among all other faults."""
+    hour = Sample(events_per_hour=10, faults=frozenset(Fault)).hour(HOUR.start)
+    landing, _ = landed(hour, DataType.EVENTS, chunk_bytes)
+    reading = Reading(EventCodec(187520, HOUR, Output()), landing, SeenKeys())
+
+    reading.agrees_with(hour.truth())
+    assert max(len(json.dumps(row["event_properties"])) for row in reading.records) > 9_000_000
+    assert reading.counts != RowCounts()
