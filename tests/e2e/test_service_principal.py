@@ -134,3 +134,36 @@ def secrets_rotate(app: App, customer: Customer, body: Json) -> None:
     assert ok(app.api.post(f"{path}/test-upload"))["ok"]
     assert app.api.put(f"{path}?force=true", customer.destination(body, WRONG)).status == 200
     assert not ok(app.api.post(f"{path}/test-upload"))["ok"]
+
+
+def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back(
+    installation: Installation, customer: Customer
+) -> None:
+    """The ledger and the destination say the same; another destination goes on meanwhile."""
+    starts = installation.newest_hours(2)
+    hours = [SAMPLE.hour(start) for start in starts]
+    for hour in hours:
+        installation.land(hour)
+    with installation.app(**customer.settings) as app:
+        app.activate(customer.destination(installation.destination("acme", SAMPLE, starts[0]), FIRST))
+        app.activate(installation.destination("fine", SAMPLE, starts[0]))
+        customer.container.delete_container()
+
+        app.tick()
+        app.exported("fine", starts)
+        app.until(lambda: app.destination("acme")["status"] == "failing", "the fault is shown")
+
+        error = app.destination("acme")["last_error"]
+        assert error["code"] == "container_not_found"
+        assert error["fix"].startswith("Create it: az storage container create")
+        failed = [hour for hour in app.hours("acme", starts) if hour["status"] == "failed"]
+        assert failed
+        assert all(hour["error"] == error for hour in failed)
+
+        customer.container.create_container()
+        assert ok(app.api.post("/destinations/acme/test-upload"))["ok"]
+        app.tick()
+        app.exported("acme", starts)
+        assert app.destination("acme")["status"] == "active"
+    expected = sorted(each for hour in hours for each in hour.truth().event_ids())
+    assert sorted(uuids(contents(customer.container))) == expected
