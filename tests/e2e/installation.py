@@ -24,6 +24,7 @@ from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.accounts import Account
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.schedule import ScheduleTable
+from exporter.storage.standings import StandingsTable
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.azurite import Endpoints
@@ -235,10 +236,17 @@ class Installation:
             return queue.get_queue_properties().approximate_message_count or 0
 
     def let_time_pass(self, key: StreamKey, start: datetime) -> None:
-        """Make the ledger believe that it is later: a claim is over, and so is a back-off."""
+        """Make the ledger believe that it is later: a claim is over, and so is a back-off.
+
+        The destination's own back-off is over, too.
+        """
         found = self.ledger.get(key, Hour(start))
         assert found is not None, f"the ledger has no {start} of {key}"
         self.ledger.put(_aged(found.value), found.etag)
+        standings = StandingsTable(self._own)
+        standing = standings.get(key.destination_id)
+        if standing.retry_at:
+            standings.put(key.destination_id, replace(standing, retry_at=now() - timedelta(seconds=1)))
 
 
 def _aged(record: HourRecord) -> HourRecord:
