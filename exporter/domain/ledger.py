@@ -23,7 +23,7 @@ SCHEDULE = "schedule"
 # A dead worker's hour is free again after this time at the latest; a living one renews it three times over.
 LEASE = timedelta(seconds=90)
 RENEW_EVERY = timedelta(seconds=30)
-# After the n-th failed attempt in a row: 5, 10, 20, 40 minutes, then every hour.
+# After the n-th attempt, if it failed: 5, 10, 20, 40 minutes, then every hour.
 BACK_OFF_FIRST = timedelta(minutes=5)
 BACK_OFF_MAX = timedelta(hours=1)
 

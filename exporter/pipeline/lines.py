@@ -8,6 +8,8 @@ from exporter.pipeline.gunzip import BrokenContentError, plain
 
 # A line is held in memory whole, and so is the row made of it. Real rows are 2 KB; 10 MB ones were seen.
 LINE_BYTES_MAX = 16 * 1024 * 1024
+# What is beyond that is kept aside in pieces of about this size: a gigabyte makes a thousand records.
+REJECTED_PIECE_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -77,12 +79,14 @@ class _Tail:
         if content:
             self._pieces.append(content)
             self._bytes += len(content)
-        if self._bytes > LINE_BYTES_MAX or (self._bytes and self._pieces_rejected):
+        if self._bytes > (REJECTED_PIECE_BYTES if self._pieces_rejected else LINE_BYTES_MAX):
             yield self._too_long(number)
 
     def end(self, number: int, content: bytes) -> Iterator[Line]:
         """Take the rest of the line."""
         yield from self.extend(number, content)
+        if self._pieces_rejected and self._bytes:
+            yield self._too_long(number)
         whole = self._take()
         if whole and not whole.isspace():
             yield Line(number, whole)
