@@ -20,6 +20,7 @@ from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable, _row
 from exporter.storage.queues import ExportQueue
 from exporter.storage.schedule import ScheduleTable
+from exporter.storage.standings import StandingsTable
 from infra.local import azurite
 from tests.fakes import FakeLedger, World
 from tests.worlds import ACME, HOUR, NOW
@@ -115,6 +116,7 @@ def gateways(transport: CountingTransport) -> Iterator[Gateways]:
             landing=LandingContainer(account),
             ledger=ledger,
             schedule=schedule,
+            standings=StandingsTable(account),
             destinations=destinations,
             hours=ExportQueue(account),
         )
@@ -134,10 +136,10 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
 
 
 def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
-    """Two calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
+    """Three calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
     transport.calls.clear()
     assert tick(gateways) == Tick(DESTINATIONS, 0, 0)
-    assert transport.calls == ["GET schedule()", "GET destinations()"]
+    assert transport.calls == ["GET schedule()", "GET standings()", "GET destinations()"]
 
     for number in range(3):
         key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
@@ -148,7 +150,7 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
     counted = {call: transport.calls.count(call) for call in dict.fromkeys(transport.calls)}
     # The first stream is done up to here in the ledger: the tick learns that, and notes it.
     assert counted.pop("GET ledger()") == 3
-    assert counted.pop("GET schedule()") == counted.pop("GET destinations()") == 1
+    assert {counted.pop(f"GET {table}()") for table in ("schedule", "standings", "destinations")} == {1}
     assert (
         sum(count for call, count in counted.items() if "messages" in call) == 2 + 1
     )  # the queue is made first
