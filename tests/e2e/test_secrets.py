@@ -1,23 +1,19 @@
 """Secrets go in and never come out: not in an answer, a log line, a row, a blob or a message."""
 
 import base64
-import gzip
 import json
 import posixpath
-import zlib
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
-from azure.data.tables import TableServiceClient
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, generate_account_sas
-from azure.storage.queue import QueueServiceClient
 
 from infra.local.api import Answer, Api
 from infra.local.azurite import ACCOUNT, ACCOUNT_KEY
 from infra.local.sample import Fault, Sample
 from tests.e2e.installation import App, Installation, Json, now
+from tests.e2e.searching import disguises, stored
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5, faults=frozenset({Fault.NOT_JSON}))
 # Of the kind that Azure gives out, with every character that encodings change.
@@ -55,38 +51,6 @@ def shared_access_signature(installation: Installation) -> tuple[str, str]:
     signature = next(part.partition("=")[2] for part in token.split("&") if part.startswith("sig="))
     endpoint = installation.connection_string.partition("BlobEndpoint=")[2].partition(";")[0]
     return f"BlobEndpoint={endpoint};SharedAccessSignature={token}", signature
-
-
-def disguises(secret: str) -> set[bytes]:
-    """Return the secret as it is, and as it looks after what programs do to texts."""
-    encoded = base64.b64encode(secret.encode()).decode()
-    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")}
-    forms |= {base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")}
-    return {form.encode() for form in forms} | {json.dumps(form)[1:-1].encode() for form in forms}
-
-
-def stored(installation: Installation) -> Iterator[tuple[str, bytes]]:
-    """Yield all that is in the storage account: rows, blobs and messages, unpacked where they are packed."""
-    text = installation.connection_string
-    with TableServiceClient.from_connection_string(text) as tables:
-        for table in tables.list_tables():
-            for row in tables.get_table_client(table.name).list_entities():
-                for column, value in row.items():
-                    content = value if isinstance(value, bytes) else str(value).encode()
-                    yield f"table {table.name}, {column}", content
-                packed = b"".join(row[name] for name in sorted(row) if name.startswith("document"))
-                if packed:
-                    yield f"table {table.name}, document", zlib.decompress(packed)
-    for container in installation.blobs.list_containers():
-        with installation.blobs.get_container_client(container.name) as client:
-            for blob in client.list_blobs(include=["metadata"]):
-                body = client.download_blob(blob.name).readall()
-                plain = gzip.decompress(body) if blob.name.endswith(".gz") else body
-                yield f"blob {container.name}/{blob.name}", plain + str(blob).encode() + body
-    with QueueServiceClient.from_connection_string(text) as queues:
-        for queue in queues.list_queues():
-            for message in queues.get_queue_client(queue.name).peek_messages(max_messages=32):
-                yield f"queue {queue.name}", base64.b64decode(message.content)
 
 
 def destination(installation: Installation, destination_id: str, secret: str) -> Json:

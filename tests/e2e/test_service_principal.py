@@ -10,16 +10,19 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from infra.local import azurite
+from infra.local.api import Answer
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running
 from infra.local.sample import Sample
 from tests.e2e.installation import App, Installation, Json, ok
 from tests.e2e.reading import contents
+from tests.e2e.searching import disguises, stored
 
 SAMPLE = Sample(events_per_hour=200, merges_per_hour=20)
 TENANT = "11111111-1111-4111-8111-111111111111"
 CLIENT = "22222222-2222-4222-8222-222222222222"
-FIRST, SECOND, WRONG = "first~secret.of-8Q", "second~secret.of-8Q", "wrong~secret.of-8Q"
+# Of the kind that Entra ID gives out, and with characters that encodings change.
+FIRST, SECOND, WRONG = "first~secret.of-8Q+/=", "second~secret.of-8Q+/=", "wrong~secret.of-8Q+/="
 STEPS = ["sign_in", "write", "read", "list", "delete"]
 
 
@@ -111,14 +114,29 @@ def test_hours_travel_by_service_principal_over_https(installation: Installation
 
         hours_arrive(app, installation, customer)
 
-        secrets_rotate(app, customer, body)
+        answers = [
+            made,
+            *secrets_rotate(app, customer, body),
+            app.api.get(path),
+            app.api.get(f"{path}/hours"),
+        ]
         log = app.log
-    for secret in (FIRST, SECOND, WRONG):
-        assert secret not in log
+    places = [("the log", log.encode()), ("answers", repr(answers).encode()), *stored(installation)]
+    assert {where for where, _ in places} >= {"table destinations, document", "table ledger, document"}
+    shown = {
+        (where, secret)
+        for where, content in places
+        for secret in (FIRST, SECOND, WRONG)
+        if any(form in content for form in disguises(secret))
+    }
+    assert shown == set()
 
 
-def secrets_rotate(app: App, customer: Customer, body: Json) -> None:
-    """Replace the secret as customers do: one that is wrong changes nothing, one that works is taken."""
+def secrets_rotate(app: App, customer: Customer, body: Json) -> list[Answer]:
+    """Replace the secret as customers do: one that is wrong changes nothing, one that works is taken.
+
+    Returns the answers to whoever sent a secret.
+    """
     path = "/destinations/acme"
     refused = app.api.put(path, customer.destination(body, WRONG))
     assert (refused.status, refused.body["code"]) == (422, "secret_wrong")
@@ -130,10 +148,13 @@ def secrets_rotate(app: App, customer: Customer, body: Json) -> None:
     customer.entra.directory.expired.add(FIRST)
     stale = ok(app.api.post(f"{path}/test-upload"))
     assert stale["steps"][0]["code"] == "secret_expired"
-    assert app.api.put(path, customer.destination(body, SECOND)).status == 200
+    taken = app.api.put(path, customer.destination(body, SECOND))
+    assert taken.status == 200
     assert ok(app.api.post(f"{path}/test-upload"))["ok"]
-    assert app.api.put(f"{path}?force=true", customer.destination(body, WRONG)).status == 200
+    forced = app.api.put(f"{path}?force=true", customer.destination(body, WRONG))
+    assert forced.status == 200
     assert not ok(app.api.post(f"{path}/test-upload"))["ok"]
+    return [refused, taken, forced]
 
 
 def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back(
