@@ -64,7 +64,8 @@ def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
 @given(st.data())
 def test_any_change_is_noticed(data: st.DataObject) -> None:
     """Of any character; and no error repeats what it was about."""
-    cipher = AesCipher((NEW,))
+    # The same sealed text each time: what is drawn below depends on it.
+    cipher = AesCipher((NEW,), random=lambda count: bytes(range(count)))
     sealed = cipher.seal("the secret", destination_id="acme", field="key")
     # The last letter of base64 has bits that mean nothing.
     at = data.draw(st.integers(0, len(sealed.rstrip("=")) - 2))
