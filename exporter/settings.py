@@ -10,15 +10,13 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from exporter.domain import ncrontab
-from exporter.domain.endpoints import AZURE_BLOB_HOSTS, AllowedHosts
+from exporter.domain.endpoints import AZURE_BLOB_HOSTS, CONTAINER_NAME, AllowedHosts
 from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
 SECRETS_KEY_BYTES = 32
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
-# Azure's rule for container names.
-_CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
 _MINUTES = re.compile(r"[0-9]{1,4}")
@@ -122,7 +120,7 @@ class _Reader:
 
     def landing_container(self) -> str:
         container = self._get("LANDING_CONTAINER", "landing")
-        if not _CONTAINER.fullmatch(container):
+        if not CONTAINER_NAME.fullmatch(container):
             self._wrong(
                 "LANDING_CONTAINER", "must be a container's name: 3 to 63 of a-z, 0-9 and single hyphens"
             )

@@ -8,13 +8,20 @@ deleted, that hour is given up unless its files are being put in place already.
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.actions.edit_destination import Draft, changed_meanwhile, described, find_destination, save
+from exporter.actions.edit_destination import (
+    Draft,
+    changed_meanwhile,
+    described,
+    find_destination,
+    find_history,
+    save,
+)
 from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
 from exporter.actions.trust import trust
 from exporter.actions.try_upload import try_upload
-from exporter.domain.destination import ID_PATTERN, Destination, Status
-from exporter.domain.errors import NotFound, NotPossible
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import NotPossible
 from exporter.domain.stored import Versioned
 from exporter.domain.trial import Report, Trial
 
@@ -86,9 +93,7 @@ def delete(gateways: Gateways, destination_id: str, *, if_match: str | None = No
 
     A deletion that is asked for again, because its answer got lost, is no error.
     """
-    found = gateways.destinations.get(destination_id) if ID_PATTERN.fullmatch(destination_id) else None
-    if found is None:
-        raise NotFound("destination_not_found", f"There is no destination {destination_id}.")
+    found = find_history(gateways, destination_id)
     if found.value.status is not Status.DELETED:
         _check(found, if_match)
         revoked = replace(found.value.credentials, sealed="")

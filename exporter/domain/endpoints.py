@@ -11,6 +11,8 @@ AZURE_BLOB_HOSTS = (
     "*.blob.core.usgovcloudapi.net",
     "*.blob.core.chinacloudapi.cn",
 )
+# Azure's rule for the names of containers; $root and $web, which it makes itself, are not for data.
+CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # A name or an IPv4 address; an IPv6 address, which has brackets in a URL and in the setting only.
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:]*:[0-9a-f:.]*", re.ASCII)
 

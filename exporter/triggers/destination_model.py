@@ -18,7 +18,7 @@ from exporter.domain.destination import (
     Output,
     StorageTarget,
 )
-from exporter.domain.endpoints import AllowedHosts, blob_endpoint
+from exporter.domain.endpoints import CONTAINER_NAME, AllowedHosts, blob_endpoint
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
@@ -28,8 +28,6 @@ from exporter.triggers.views import DestinationView
 
 NAME_CHARACTERS_MAX = 200
 PREFIX_CHARACTERS_MAX = 512
-# Azure's rule for container names; $root and $web are not for data.
-_CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # What answers say of a destination besides what was put: whoever sends it back hears what is wrong with that.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output")
@@ -54,7 +52,7 @@ def _prefix(text: str) -> str:
 
 
 def _container(text: str) -> str:
-    if not _CONTAINER.fullmatch(text):
+    if not CONTAINER_NAME.fullmatch(text):
         raise ValueError("must be the name of a container: 3 to 63 of a-z, 0-9 and single hyphens")
     return text
 
@@ -91,7 +89,7 @@ class StorageModel(_Strict):
     container: Annotated[
         str,
         AfterValidator(_container),
-        Field(json_schema_extra={"pattern": f"^{_CONTAINER.pattern}$"}),
+        Field(json_schema_extra={"pattern": f"^{CONTAINER_NAME.pattern}$"}),
     ]
     prefix: Annotated[str, Field(max_length=PREFIX_CHARACTERS_MAX), AfterValidator(_prefix)] = ""
 
