@@ -59,7 +59,8 @@ _DROPPED: tuple[frozenset[str], ...] = (
 )
 _OUTSIDE = (-1, HOUR, -DAY, HOUR + 365 * DAY)
 _NOT_JSON: tuple[Callable[[bytes], bytes], ...] = (
-    lambda line: line[: len(line) // 2],
+    # Cut between characters: half a character would be another fault, NOT_UTF8.
+    lambda line: line[: len(line) // 2].decode(errors="ignore").encode(),
     lambda line: line[:-1] + b",}",
     lambda line: line + line,
     lambda line: b"[" + line + b"]",
