@@ -10,17 +10,19 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
+from exporter.domain.backfills import Backfill
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
@@ -101,6 +103,21 @@ class FakeBlobs:
         found = self.committed.get(name)
         return found.etag if found else None
 
+    def commit(
+        self, name: str, ids: list[str], md5: str, *, allowed: bool, content_type: str = "application/gzip"
+    ) -> None:
+        """Make blocks the blob's content, unless a rival's commit has discarded them.
+
+        The service believes the MD5; a test had better not.
+        """
+        staged = self.staged.get(name, {})
+        if allowed and set(ids) <= staged.keys():
+            body = b"".join(staged[block_id] for block_id in ids)
+            assert md5 == md5_base64(body), f"the MD5 of {name} is not that of its content"
+            self.set(name, body, content_type)
+        elif (found := self.committed.get(name)) is None or found.md5 != md5:
+            raise Conflict(f"the blob {name} was changed by another writer")
+
     def names(self, prefix: str = "") -> list[str]:
         """Return the names of the committed blobs that begin so, byte by byte in order."""
         return sorted((name for name in self.committed if name.startswith(prefix)), key=str.encode)
@@ -164,28 +181,9 @@ class FakeBlocks:
             self._blobs.staged.setdefault(self._name, {})[block_id] = block
         self._ids.append(block_id)
 
-    def _commit(self, md5: str, *, allowed: bool) -> None:
-        """Make the blocks the blob's content, unless a rival's commit has discarded them.
-
-        The service believes the MD5; a test had better not.
-        """
-        self._blobs.refuse("write")
-        with self._blobs.writes.write(f"commit {self._name}"):
-            staged = self._blobs.staged.get(self._name, {})
-            if allowed and set(self._ids) <= staged.keys():
-                body = b"".join(staged[block_id] for block_id in self._ids)
-                assert md5 == md5_base64(body), f"the MD5 of {self._name} is not that of its content"
-                self._blobs.set(self._name, body, "application/gzip")
-            elif (found := self._blobs.committed.get(self._name)) is None or found.md5 != md5:
-                raise Conflict(f"the blob {self._name} was changed by another writer")
-
-
-class FakeUpload(FakeBlocks):
-    """One blob on its way to a customer."""
-
-    def commit(self, *, md5: str, etag: str | None) -> None:
-        """Make the blocks the blob's content, if it still is the one that was seen."""
-        self._commit(md5, allowed=self._blobs.etag(self._name) == etag)
+    def arrived(self) -> int:
+        """Return how many blocks there are: each arrives at once."""
+        return len(self._ids)
 
 
 class FakeRejectedUpload(FakeBlocks):
@@ -193,7 +191,8 @@ class FakeRejectedUpload(FakeBlocks):
 
     def commit(self, *, md5: str) -> None:
         """Replace what is there: the last attempt wins."""
-        self._commit(md5, allowed=True)
+        with self._blobs.writes.write(f"commit {self._name}"):
+            self._blobs.commit(self._name, self._ids, md5, allowed=True)
 
 
 class FakeContainer:
@@ -219,9 +218,17 @@ class FakeContainer:
         return Content(found.etag, found.body) if found else None
 
     @contextmanager
-    def upload(self, name: str, *, attempt: str) -> Iterator[FakeUpload]:
-        """Begin a gzip blob."""
-        yield FakeUpload(self._blobs, name, attempt)
+    def upload(self, name: str, *, attempt: str) -> Iterator[FakeBlocks]:
+        """Begin a blob."""
+        yield FakeBlocks(self._blobs, name, attempt)
+
+    def commit(self, sent: Sent, *, etag: str | None, content_type: str = "application/gzip") -> None:
+        """Make the blocks that an attempt has sent the blob's content, if it is the one that was seen."""
+        self._blobs.refuse("write")
+        name, ids = sent.part.name, [f"{sent.attempt}-{number}" for number in range(sent.blocks)]
+        with self._blobs.writes.write(f"commit {name}"):
+            allowed = self._blobs.etag(name) == etag
+            self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole."""
@@ -270,20 +277,27 @@ class FakeRejectedRows:
         self._blobs = blobs
 
     @contextmanager
-    def upload(self, key: StreamKey, hour: Hour, *, attempt: str) -> Iterator[FakeRejectedUpload]:
-        """Begin the hour's blob."""
-        yield FakeRejectedUpload(self._blobs, rejected_name(key, hour), attempt)
+    def upload(
+        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
+    ) -> Iterator[FakeRejectedUpload]:
+        """Begin a blob."""
+        yield FakeRejectedUpload(self._blobs, rejected_name(key, hour, number), attempt)
 
-    def discard(self, key: StreamKey, hour: Hour) -> None:
-        """Delete the hour's blob, if there is one."""
-        with self._blobs.writes.write(f"discard {rejected_name(key, hour)}"):
-            self._blobs.committed.pop(rejected_name(key, hour), None)
+    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
+        """Delete the hour's other blobs."""
+        kept = {rejected_name(key, hour, number) for number in numbers}
+        beginning = rejected_name(key, hour).removesuffix(".ndjson.gz")
+        for name in self._blobs.names(beginning):
+            if name not in kept:
+                with self._blobs.writes.write(f"discard {name}"):
+                    self._blobs.committed.pop(name, None)
 
 
-def rejected_name(key: StreamKey, hour: Hour) -> str:
-    """Return where the rejected rows of an hour are."""
+def rejected_name(key: StreamKey, hour: Hour, number: int = 1) -> str:
+    """Return where the rejected rows of a slice are."""
+    further = "" if number == 1 else f"-{number}"
     day = f"{hour.start:%Y/%m/%d/%H}"
-    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}.ndjson.gz"
+    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}{further}.ndjson.gz"
 
 
 class FakeTable[Key, Value]:
@@ -303,6 +317,11 @@ class FakeTable[Key, Value]:
             elif found is None or found.value != value:
                 raise Conflict(f"the {self._name} row {key} was changed by another writer")
             return found.etag
+
+    def delete(self, key: Key) -> None:
+        """Delete a row, whatever is in it."""
+        with self._writes.write(f"delete {self._name} {key}"):
+            self.rows.pop(key, None)
 
 
 class FakeLedger:
@@ -331,6 +350,7 @@ class FakeLedger:
                 claim=full.claim,
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
+                looked_at=full.looked_at,
             )
 
     def put(self, record: HourRecord, etag: str | None) -> str:
@@ -340,6 +360,96 @@ class FakeLedger:
     def forget(self) -> None:
         """Lose every record, as if the table were gone."""
         self._table.rows.clear()
+
+
+class FakeSlices:
+    """How far slices are."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._table: FakeTable[tuple[str, int], SliceRecord] = FakeTable(writes, "slice")
+
+    def get(self, key: StreamKey, hour: Hour, run: str, number: int) -> Versioned[SliceRecord] | None:
+        """Return the record of one slice."""
+        return self._table.rows.get((f"{key} {hour} {run}", number))
+
+    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
+        """Return the records of a run's slices, in order."""
+        keys = sorted(each for each in self._table.rows if each[0] == f"{key} {hour} {run}")
+        return [self._table.rows[each] for each in keys]
+
+    def put(self, record: SliceRecord, etag: str | None) -> str:
+        """Write a record over the one of that ETag."""
+        return self._table.put((f"{record.key} {record.hour} {record.run}", record.number), record, etag)
+
+    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
+        """Delete the records of a run that is over."""
+        for each in self.all(key, hour, run):
+            self._table.delete((f"{key} {hour} {run}", each.value.number))
+
+
+class FakeReopened:
+    """Hours that were done and were taken again."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.tasks: dict[tuple[StreamKey, Hour], HourTask] = {}
+
+    def note(self, task: HourTask) -> None:
+        """Note an hour that is about to be taken."""
+        with self._writes.write(f"note {task.key} {task.hour}"):
+            self.tasks[task.key, task.hour] = HourTask(task.key, task.hour, task.requested_by)
+
+    def all(self) -> list[HourTask]:
+        """Return what is noted."""
+        return sorted(self.tasks.values(), key=lambda task: (str(task.key), task.hour))
+
+    def forget(self, key: StreamKey, hour: Hour) -> None:
+        """Forget an hour that is done again."""
+        with self._writes.write(f"forget {key} {hour}"):
+            self.tasks.pop((key, hour), None)
+
+
+class FakeState:
+    """Blobs of our own."""
+
+    def __init__(self, blobs: FakeBlobs) -> None:
+        self._blobs = blobs
+
+    def put(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Write a blob, whatever was there."""
+        body = b"".join(pieces)
+        with self._blobs.writes.write(f"put {name}"):
+            self._blobs.set(name, body)
+
+    def read(self, name: str) -> Iterator[bytes] | None:
+        """Return the content in pieces, or None if there is no such blob."""
+        found = self._blobs.committed.get(name)
+        if found is None:
+            return None
+        body = found.body
+        return (body[start : start + READ_BYTES] for start in range(0, len(body), READ_BYTES))
+
+    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
+        """Delete the blobs of a folder but for those to keep."""
+        for name in self._blobs.names(folder):
+            if name not in keep:
+                with self._blobs.writes.write(f"discard {name}"):
+                    self._blobs.committed.pop(name, None)
+
+
+class FakeBackfills:
+    """The backfills that were asked for."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._table: FakeTable[tuple[str, str], Backfill] = FakeTable(writes, "backfill")
+
+    def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
+        """Return a backfill."""
+        return self._table.rows.get((destination_id, backfill_id))
+
+    def put(self, backfill: Backfill, etag: str | None) -> str:
+        """Write a backfill over the one of that ETag."""
+        return self._table.put((backfill.destination_id, backfill.id), backfill, etag)
 
 
 class FakeSchedule:
@@ -501,7 +611,12 @@ class World:
     schedule: FakeSchedule = field(init=False)
     standings: FakeStandings = field(init=False)
     destinations: FakeDestinations = field(init=False)
+    slices: FakeSlices = field(init=False)
+    reopened: FakeReopened = field(init=False)
+    own: FakeBlobs = field(init=False)
+    backfills: FakeBackfills = field(init=False)
     hours: FakeHourQueue = field(init=False)
+    backfill_hours: FakeHourQueue = field(init=False)
     cipher: FakeCipher = field(init=False)
     pauses: list[float] = field(init=False, default_factory=list)
     gateways: Gateways = field(init=False)
@@ -512,6 +627,9 @@ class World:
         self.containers = FakeContainers(self.writes)
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
+        self.backfills, self.backfill_hours = FakeBackfills(self.writes), FakeHourQueue(self.writes)
+        self.slices, self.reopened = FakeSlices(self.writes), FakeReopened(self.writes)
+        self.own = FakeBlobs(self.writes)
         self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
             landing=FakeLanding(self.landed),
@@ -521,7 +639,12 @@ class World:
             schedule=self.schedule,
             standings=self.standings,
             destinations=self.destinations,
+            slices=self.slices,
+            reopened=self.reopened,
+            state=FakeState(self.own),
+            backfills=self.backfills,
             hours=self.hours,
+            backfill_hours=self.backfill_hours,
             cipher=self.cipher,
             pause=self.pauses.append,
         )

@@ -8,19 +8,24 @@ whether its write landed (an answer got lost) looks before it reports a conflict
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from exporter.domain.backfills import Backfill
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
+from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
+
+GZIP = "application/gzip"
+"""The content type of every part, and of no encoding: nothing decompresses by itself."""
 
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
@@ -45,21 +50,17 @@ class Landing(Protocol):
 
 
 class Upload(Protocol):
-    """One blob on its way: nothing of it is visible before ``commit``."""
+    """One blob on its way: nothing of it is visible before its blocks are committed."""
 
     def stage(self, block: bytes) -> None:
         """Send a block; returns before it arrived, and waits while too many are under way.
 
-        A failure of an earlier block is raised here or by ``commit``.
+        A failure of an earlier block is raised here or by ``arrived``.
         """
         ...
 
-    def commit(self, *, md5: str, etag: str | None) -> None:
-        """Make the staged blocks the blob's content, in their order.
-
-        ``md5`` is the base64 of the whole content's MD5, ``etag`` the blob as it was seen before. If the
-        condition fails but the blob already has exactly this content, that is no conflict.
-        """
+    def arrived(self) -> int:
+        """Wait until every block has arrived, and return how many they are."""
         ...
 
 
@@ -79,10 +80,18 @@ class Container(Protocol):
         ...
 
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
-        """Begin a gzip blob. ``attempt`` keeps its blocks apart from a rival's; leaving discards the rest.
+        """Begin a blob. ``attempt`` keeps its blocks apart from a rival's.
 
-        An hour may have a thousand parts open before the first is committed, so an open upload that waits
-        costs no thread, and the bound on blocks under way is one for all uploads of the container.
+        Leaving waits for blocks that are under way. The bound on those is one for all uploads.
+        """
+        ...
+
+    def commit(self, sent: Sent, *, etag: str | None, content_type: str = GZIP) -> None:
+        """Make the blocks that an attempt has sent the blob's content, in their order.
+
+        ``etag`` is the blob as it was seen before. If the condition fails but the blob already has exactly
+        this content, that is no conflict. Every other block that was ever sent for the blob is thrown away,
+        so that a rival's later commit is a conflict.
         """
         ...
 
@@ -108,14 +117,19 @@ class Containers(Protocol):
 
 
 class RejectedRows(Protocol):
-    """Our own container of rows that were not exported, one blob for each hour of a stream."""
+    """Our own container of rows that were not exported: for each hour of a stream a blob for each slice.
 
-    def upload(self, key: StreamKey, hour: Hour, *, attempt: str) -> AbstractContextManager["RejectedUpload"]:
-        """Begin the hour's blob; nothing is written unless a block is staged."""
+    ``number`` is that of the slice's first part.
+    """
+
+    def upload(
+        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
+    ) -> AbstractContextManager["RejectedUpload"]:
+        """Begin a blob; nothing is written unless a block is staged."""
         ...
 
-    def discard(self, key: StreamKey, hour: Hour) -> None:
-        """Delete the hour's blob, if there is one: an earlier attempt rejected rows, this one none."""
+    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
+        """Delete the hour's other blobs: earlier attempts rejected rows where this one did not."""
         ...
 
 
@@ -148,6 +162,70 @@ class Ledger(Protocol):
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+
+class Slices(Protocol):
+    """How far the slices of large hours are, while several workers stage them."""
+
+    def get(self, key: StreamKey, hour: Hour, run: str, number: int) -> Versioned[SliceRecord] | None:
+        """Return the record of one slice."""
+        ...
+
+    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
+        """Return the records of a run's slices, in order; those that nobody began have none."""
+        ...
+
+    def put(self, record: SliceRecord, etag: str | None) -> str:
+        """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
+        """Delete the records of a run that is over."""
+        ...
+
+
+class Reopened(Protocol):
+    """Hours that the schedule must see to although it is past them: they were done, and were taken again.
+
+    An hour is noted before it is taken, so that it is finished by somebody, whatever becomes of the one who
+    took it. Several notes of one hour are one; the last one counts.
+    """
+
+    def note(self, task: HourTask) -> None:
+        """Note an hour that is about to be taken."""
+        ...
+
+    def all(self) -> list[HourTask]:
+        """Return what is noted."""
+        ...
+
+    def forget(self, key: StreamKey, hour: Hour) -> None:
+        """Forget an hour that is done again."""
+        ...
+
+
+class State(Protocol):
+    """A container of our own for what is too large for a row: plans, and which rows are exported."""
+
+    def put(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Write a blob, whatever was there; it is readable whole or not at all."""
+        ...
+
+    def read(self, name: str) -> Iterator[bytes] | None:
+        """Return the content in pieces of a few MiB at most, or None if there is no such blob."""
+        ...
+
+    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
+        """Delete the blobs of a folder (``a/b/``) but for those to keep."""
+        ...
+
+
+class Backfills(Protocol):
+    """The backfills that were asked for."""
+
+    def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
+        """Return a backfill."""
         ...
 
 
@@ -257,6 +335,15 @@ class Gateways:
     schedule: Schedule
     standings: Standings
     destinations: Destinations
+    slices: Slices
+    reopened: Reopened
+    state: State
+    backfills: Backfills
     hours: HourQueue
+    backfill_hours: HourQueue
     cipher: Cipher
     pause: Pause = time.sleep
+
+    def queue_of(self, task: HourTask) -> HourQueue:
+        """Return the queue that a task belongs into: hours of backfills do not make live ones wait."""
+        return self.hours if task.requested_by == SCHEDULE else self.backfill_hours

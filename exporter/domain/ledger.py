@@ -7,6 +7,11 @@ A record moves like this; every arrow is one compare-and-swap on its ETag:
              fail, release│ │claim, when due or when the lease ran out
                           ▼ │
                      failed | owed
+
+An hour that is done may be taken again: to be written anew because a person asks for it (a backfill), or to
+be added to because something landed late. Until such an attempt commits anything, giving the hour back means
+that it is done as before. While an attempt commits, what it has recorded may or may not be in the container;
+what attempts before it had recorded and did not finish is *in doubt*: whoever finishes the hour clears it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,7 +22,7 @@ from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part
-from exporter.domain.streams import StreamKey
+from exporter.domain.streams import Listing, StreamKey
 
 SCHEDULE = "schedule"
 # A dead worker's hour is free again after this time at the latest; a living one renews it three times over.
@@ -26,6 +31,9 @@ RENEW_EVERY = timedelta(seconds=30)
 # After the n-th attempt, if it failed: 5, 10, 20, 40 minutes, then every hour.
 BACK_OFF_FIRST = timedelta(minutes=5)
 BACK_OFF_MAX = timedelta(hours=1)
+# An hour whose slices are being staged by several workers is looked at again after this time: by then each of
+# them has ended, died, or had its message delivered again.
+RUN_AGAIN = timedelta(minutes=5)
 
 
 class HourStatus(StrEnum):
@@ -65,12 +73,56 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One slice of an hour that several workers stage: of which run, and its first part number."""
+
+    run: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class HourTask:
-    """A request to export one hour: what a queue message says. It is a hint; the ledger decides."""
+    """A request to export one hour: what a queue message says. It is a hint; the ledger decides.
+
+    With ``late`` it is a request to look for what landed after the hour was exported; with a ``share``, to
+    stage one slice of it.
+    """
 
     key: StreamKey
     hour: Hour
     requested_by: str = SCHEDULE
+    late: bool = False
+    share: Share | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the files of an hour were made of, and where they went.
+
+    ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
+    ``landing`` is the listing that was read, None if it is not known; ``digests`` are the blobs of our own
+    that tell which rows are exported. The first ``kept`` parts were there before and were left as they are.
+    """
+
+    target: str = ""
+    marker: str | None = None
+    landing: Listing | None = None
+    digests: tuple[str, ...] = ()
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An hour that is staged in slices by several workers.
+
+    ``plan`` is the blob of our own that says how it is cut. Once rows that several slices have were found,
+    it is ``reconciled``: the slices that have to leave some out are staged again.
+    """
+
+    id: str
+    plan: str
+    slices: int
+    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +148,18 @@ class HourRecord:
     error: Fault | None = None
     claim: Claim | None = None
     retry_at: datetime | None = None
+    origin: Origin = field(default_factory=Origin)
+    written_at: datetime | None = None
+    """When the attempt began whose export of the whole hour this is; what landed late may have been added."""
+    looked_at: datetime | None = None
+    """When landing was last compared with what was exported."""
+    committing: bool = False
+    """Whether what is recorded was about to be committed by an attempt that has not finished."""
+    in_doubt: tuple[Part, ...] = ()
+    """What unfinished attempts before the latest one were about to commit, if it was something else."""
+    was: HourStatus | None = None
+    """Exported or empty, if it was that when it was taken, and nothing has been committed since."""
+    run: Run | None = None
 
     @property
     def done(self) -> bool:
@@ -123,10 +187,15 @@ class HourRecord:
             attempts=self.attempts + 1,
             requested_by=requested_by,
             started_at=now,
-            finished_at=None,
+            finished_at=self.finished_at if self.done else None,
             retry_at=None,
             claim=Claim(claim_id, now + LEASE),
+            was=self.status if self.done else self.was,
         )
+
+    def satisfies(self, since: datetime) -> bool:
+        """Whether the hour was written whole by an attempt that began then or later."""
+        return self.done and self.written_at is not None and self.written_at >= since
 
     def renewed(self, now: datetime) -> "HourRecord":
         """Return the record with its lease extended."""
@@ -140,14 +209,60 @@ class HourRecord:
         parts: tuple[Part, ...],
         filter_sha256: str | None,
         output: Output | None = None,
+        origin: Origin | None = None,
     ) -> "HourRecord":
-        """Return the record with what is about to be committed: whoever finds the marker knows the counts."""
-        return replace(self, rows=rows, parts=parts, filter_sha256=filter_sha256, output=output)
+        """Return the record with what is about to be committed: whoever finds the marker knows the counts.
+
+        From here on nobody knows what is in the container, until somebody finishes the hour.
+        """
+        origin = origin or Origin()
+        unfinished = (*self.in_doubt, *(self.parts[self.origin.kept :] if self.committing else ()))
+        return replace(
+            self,
+            rows=rows,
+            parts=parts,
+            filter_sha256=filter_sha256,
+            output=output,
+            origin=origin,
+            written_at=self.written_at if origin.kept else self.started_at,
+            looked_at=self.started_at,
+            committing=True,
+            in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),
+            was=None,
+        )
+
+    def adopted(
+        self,
+        rows: RowCounts,
+        parts: tuple[Part, ...],
+        filter_sha256: str | None,
+        output: Output | None,
+        origin: Origin,
+    ) -> "HourRecord":
+        """Return the record of an hour that was found in the container, whole: nothing is to be committed."""
+        return replace(
+            self, rows=rows, parts=parts, filter_sha256=filter_sha256, output=output, origin=origin
+        )
+
+    def looked(self, now: datetime, landing: Listing | None = None) -> "HourRecord":
+        """Return the record of an hour that landing was compared with; ``landing`` if it was not known."""
+        origin = replace(self.origin, landing=landing) if landing else self.origin
+        return replace(self, looked_at=now, origin=origin)
 
     def finished(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that is whole in the customer's container."""
         status = HourStatus.EXPORTED if self.parts else HourStatus.EMPTY
-        return replace(self, status=status, finished_at=now, claim=None, error=None)
+        return replace(
+            self,
+            status=status,
+            finished_at=now,
+            claim=None,
+            error=None,
+            committing=False,
+            in_doubt=(),
+            was=None,
+            run=None,
+        )
 
     def failed(self, fault: Fault, now: datetime) -> "HourRecord":
         """Return the record of a failed attempt, to be tried again after a back-off."""
@@ -158,11 +273,24 @@ class HourRecord:
             error=fault,
             claim=None,
             retry_at=now + back_off(self.attempts),
+            was=None,
+            run=None,
         )
 
     def released(self) -> "HourRecord":
-        """Return the record of an attempt that was broken off by a passing failure: owed, at once."""
-        return replace(self, status=HourStatus.OWED, claim=None)
+        """Return the record of an attempt that was broken off by a passing failure: owed, at once.
+
+        If it was done, and nothing has been committed over it, it is done as before.
+        """
+        return replace(self, status=self.was or HourStatus.OWED, claim=None, was=None, run=None)
+
+    def spread(self, run: Run, now: datetime) -> "HourRecord":
+        """Return the record of an hour that is left to the workers of its slices for a while."""
+        return replace(self, run=run, claim=Claim(run.id, now + RUN_AGAIN))
+
+    def gathered(self, claim_id: str, now: datetime) -> "HourRecord":
+        """Return the record as claimed by the worker that goes on where the slices have ended."""
+        return replace(self, claim=Claim(claim_id, now + LEASE))
 
 
 def back_off(attempts: int) -> timedelta:
@@ -182,3 +310,5 @@ class Progress:
     key: StreamKey
     first: Hour
     next: Hour
+    late: tuple[Hour, ...] = ()
+    """For each distance at which late blobs are looked for: the first hour not known to be looked at."""

@@ -1,5 +1,7 @@
 """What is exported: streams of rows, and where each lies in the landing container."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,3 +60,19 @@ class LandingBlob:
     name: str
     etag: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an hour's landing folder held when it was read: how many blobs, and a hash of names and ETags."""
+
+    blobs: int
+    sha256: str
+
+    @classmethod
+    def of(cls, blobs: Iterable[LandingBlob]) -> "Listing":
+        """Return the listing of blobs, which are in landing order."""
+        count, digest = 0, hashlib.sha256()
+        for count, blob in enumerate(blobs, start=1):  # noqa: B007  the last number is the count
+            digest.update(f"{blob.name}\n{blob.etag}\n".encode())
+        return cls(count, digest.hexdigest())

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from threading import BoundedSemaphore
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -63,7 +64,7 @@ class StagedBlocks:
         self._send = send
         self._pool = pool
         self._ids: list[str] = []
-        self._attempt = hashlib.sha256(attempt.encode()).hexdigest()[:_ATTEMPT_CHARS]
+        self._attempt = attempt
         self._pending: set[Future[object]] = set()
 
     def __enter__(self) -> Self:
@@ -83,7 +84,7 @@ class StagedBlocks:
             return
         if len(self._ids) == BLOCKS_MAX:
             raise ValueError(f"a blob cannot have more than {BLOCKS_MAX} blocks")
-        block_id = f"{self._attempt}-{len(self._ids):06}"
+        block_id = _block_id(self._attempt, len(self._ids))
         self._ids.append(block_id)
         self.size += len(block)
         self._pending.add(self._pool.submit(lambda: self._send(block_id, block)))
@@ -102,18 +103,39 @@ class StagedBlocks:
                 each.result()
 
 
-def commit(blob: "BlobClient", blocks: StagedBlocks, md5: str, condition: dict[str, Any]) -> None:
+def _block_id(attempt: str, number: int) -> str:
+    return f"{hashlib.sha256(attempt.encode()).hexdigest()[:_ATTEMPT_CHARS]}-{number:06}"
+
+
+def block_ids(attempt: str, count: int) -> list[str]:
+    """Return the ids of the blocks that an attempt has sent for a blob, in order."""
+    return [_block_id(attempt, number) for number in range(count)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What a blob is to be: ``ids`` of its blocks in order, ``size`` in bytes, ``md5`` in base64."""
+
+    ids: list[str]
+    size: int
+    md5: str
+    content_type: str = CONTENT_TYPE
+
+
+def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> None:
     """Make the blocks the blob's content. A blob that already has exactly this content is as good."""
     from azure.storage.blob import BlobBlock, ContentSettings  # noqa: PLC0415  the SDK takes 0.3 s to import
 
-    block_list = [BlobBlock(block_id=block_id) for block_id in blocks.arrived()]
+    block_list = [BlobBlock(block_id=block_id) for block_id in wanted.ids]
     # No content encoding: with one, SDKs and proxies would decompress silently.
-    settings = ContentSettings(content_type=CONTENT_TYPE, content_md5=bytearray(base64.b64decode(md5)))
+    settings = ContentSettings(
+        content_type=wanted.content_type, content_md5=bytearray(base64.b64decode(wanted.md5))
+    )
 
     def write() -> str:
         return str(blob.commit_block_list(block_list, content_settings=settings, **condition)["etag"])
 
-    settle(write, lambda: same_content(blob, blocks.size, md5))
+    settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
 
 
 def only_if(etag: str | None) -> dict[str, Any]:

@@ -8,11 +8,15 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
 from exporter.domain.errors import DestinationFault
+from exporter.domain.slices import Sent
 from exporter.domain.stored import Content, StoredBlob
 from exporter.storage.accounts import READ_BYTES
 from exporter.storage.blocks import (
+    CONTENT_TYPE,
     BlockPool,
+    Commit,
     StagedBlocks,
+    block_ids,
     commit,
     md5_base64,
     md5_text,
@@ -24,7 +28,7 @@ from exporter.storage.errors import NO_SUCH_BLOB, customer_storage, error_code, 
 from exporter.storage.faults import NOT_A_BLOB_SERVICE, Action, Place
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
+    from azure.storage.blob import BlobProperties, ContainerClient
 
 # The longest marker there can be, of 10,000 parts, has about 2 MB. Of anything longer only the beginning is
 # read, which is no marker.
@@ -36,19 +40,16 @@ GONE = ""
 class CustomerUpload:
     """One blob on its way to a customer."""
 
-    def __init__(self, blob: "BlobClient", blocks: StagedBlocks, place: Place) -> None:
-        self._blob = blob
+    def __init__(self, blocks: StagedBlocks) -> None:
         self._blocks = blocks
-        self._place = place
 
     def stage(self, block: bytes) -> None:
         """Send a block; returns before it arrived, and raises what went wrong with an earlier one."""
         self._blocks.stage(block)
 
-    def commit(self, *, md5: str, etag: str | None) -> None:
-        """Make the staged blocks the blob's content, if it still is the one that was seen."""
-        with customer_storage(self._place, Action.WRITE):
-            commit(self._blob, self._blocks, md5, only_if(etag))
+    def arrived(self) -> int:
+        """Wait until every block has arrived, and return how many they are."""
+        return len(self._blocks.arrived())
 
 
 class CustomerContainer:
@@ -100,7 +101,7 @@ class CustomerContainer:
 
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[CustomerUpload]:
-        """Begin a gzip blob; nothing of it is visible before it is committed."""
+        """Begin a blob; nothing of it is visible before it is committed."""
         blob = self._client.get_blob_client(name)
 
         def send(block_id: str, block: bytes) -> None:
@@ -108,7 +109,19 @@ class CustomerContainer:
                 blob.stage_block(block_id, block, length=len(block), validate_content=True)
 
         with StagedBlocks(send, self._pool, attempt) as blocks:
-            yield CustomerUpload(blob, blocks, self._place)
+            yield CustomerUpload(blocks)
+
+    def commit(self, sent: Sent, *, etag: str | None, content_type: str = CONTENT_TYPE) -> None:
+        """Make the blocks of an attempt the blob's content, if it still is the one that was seen."""
+        part = sent.part
+        wanted = Commit(
+            ids=block_ids(sent.attempt, sent.blocks),
+            size=part.bytes,
+            md5=part.md5,
+            content_type=content_type,
+        )
+        with customer_storage(self._place, Action.WRITE):
+            commit(self._client.get_blob_client(part.name), wanted, only_if(etag))
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole, and return its ETag."""

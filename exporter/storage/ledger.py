@@ -8,7 +8,7 @@ import msgspec
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
+from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, RowCounts, Run
 from exporter.domain.marker import Part
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import StreamKey
@@ -17,7 +17,7 @@ from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_momen
 from exporter.storage.tables import Table
 
 # What a tick reads of each hour: without the document, which lists the parts.
-_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at"]
+_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
 
 
@@ -31,8 +31,14 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     requested_by: str
     started_at: Moment | None
     error: Fault | None
-    # Not in rows that were written before it was kept.
+    # Not in rows that were written before these were kept.
     output: Output | None = None
+    origin: Origin = msgspec.field(default_factory=Origin)
+    written_at: Moment | None = None
+    committing: bool = False
+    in_doubt: tuple[Part, ...] = ()
+    was: HourStatus | None = None
+    run: Run | None = None
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
@@ -79,6 +85,12 @@ def _row(record: HourRecord) -> dict[str, Any]:
         started_at=record.started_at,
         error=record.error,
         output=record.output,
+        origin=record.origin,
+        written_at=record.written_at,
+        committing=record.committing,
+        in_doubt=record.in_doubt,
+        was=record.was,
+        run=record.run,
     )
     return new_row(
         str(record.key),
@@ -88,6 +100,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
         claim=msgspec.json.encode(record.claim).decode() if record.claim else "",
         retry_at=moment_text(record.retry_at),
         finished_at=moment_text(record.finished_at),
+        looked_at=moment_text(record.looked_at),
     )
 
 
@@ -108,6 +121,13 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         output=document.output,
         claim=state.claim,
         retry_at=state.retry_at,
+        origin=document.origin,
+        written_at=document.written_at,
+        looked_at=state.looked_at,
+        committing=document.committing,
+        in_doubt=document.in_doubt,
+        was=document.was,
+        run=document.run,
     )
 
 
@@ -120,6 +140,7 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
         claim=row.read("claim", _claim),
         retry_at=row.read("retry_at", parse_moment),
         finished_at=row.read("finished_at", parse_moment),
+        looked_at=row.read_newer("looked_at", parse_moment),
     )
 
 

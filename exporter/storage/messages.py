@@ -5,10 +5,11 @@ from typing import Literal
 import msgspec
 
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask
+from exporter.domain.ledger import HourTask, Share
 from exporter.domain.streams import DataType, Stream, StreamKey
 
 QUEUE = "export-hours"
+BACKFILL_QUEUE = "backfill-hours"
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,6 +25,8 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
     source_id: int
     hour: str
     requested_by: str
+    late: bool = False
+    share: Share | None = None
 
 
 _MESSAGE = msgspec.json.Decoder(_Message)
@@ -39,6 +42,8 @@ def encode(task: HourTask) -> str:
         source_id=stream.source_id,
         hour=task.hour.key,
         requested_by=task.requested_by,
+        late=task.late,
+        share=task.share,
     )
     return msgspec.json.encode(message).decode()
 
@@ -48,6 +53,6 @@ def parse(message: str | bytes) -> HourTask:
     try:
         found = _MESSAGE.decode(message)
         key = StreamKey(found.destination, Stream(found.data_type, found.source_id))
-        return HourTask(key, Hour.parse(found.hour), found.requested_by)
+        return HourTask(key, Hour.parse(found.hour), found.requested_by, found.late, found.share)
     except (ValueError, msgspec.MsgspecError) as error:
         raise ValueError(f"not a message of the queue of hours: {error}") from error

@@ -32,6 +32,10 @@ class Row:
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             raise self._bad(column, str(error)) from error
 
+    def read_newer[Value](self, column: str, parse: Callable[[Any], Value]) -> Value | None:
+        """Return a column's value as parsed; None for rows that were written before there was this column."""
+        return self.read(column, parse) if column in self.columns else None
+
     def document[Value](self, decoder: msgspec.json.Decoder[Value]) -> Value:
         """Return the row's document, decoded and checked.
 

@@ -30,7 +30,11 @@ class ScheduleTable:
     def put(self, progress: Progress) -> None:
         """Write a stream's progress, whatever was there."""
         row = new_row(
-            _PARTITION, str(progress.key), first_hour=progress.first.key, next_hour=progress.next.key
+            _PARTITION,
+            str(progress.key),
+            first_hour=progress.first.key,
+            next_hour=progress.next.key,
+            late_hours=" ".join(hour.key for hour in progress.late),
         )
         self._table.put_any(row)
 
@@ -45,4 +49,9 @@ def _progress(row: Row) -> Progress:
         key=row.read("RowKey", parse_stream_key),
         first=row.read("first_hour", Hour.parse),
         next=row.read("next_hour", Hour.parse),
+        late=row.read_newer("late_hours", _hours) or (),
     )
+
+
+def _hours(text: str) -> tuple[Hour, ...]:
+    return tuple(map(Hour.parse, text.split()))
