@@ -5,8 +5,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from exporter.actions.export_hour import Outcome, Worker, export_hour
+from exporter.actions.attempt import Outcome, Worker
+from exporter.actions.export_hour import export_hour
 from exporter.actions.ports import Clock
+from exporter.domain.backfills import Backfill
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -22,6 +24,7 @@ from tests.fakes import World
 
 HOUR = Hour.parse("2026-01-31T12")
 SETTLE = timedelta(minutes=10)
+LATE_UNTIL = timedelta(hours=72)
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 EVENTS = StreamKey("acme", Stream(DataType.EVENTS, 187520))
 MERGED_IDS = StreamKey("acme", Stream(DataType.MERGED_IDS, 189524))
@@ -92,12 +95,31 @@ def attempt(world: World, now: datetime = NOW, claim_id: str = "first", task: Ho
 
 def a_worker(clock: Clock, claim_id: str) -> Worker:
     """Return a worker that does not renew its lease."""
-    return Worker(clock=clock, claim_id=claim_id, beat=lambda _renew: nullcontext(), settle=SETTLE)
+    return Worker(
+        clock=clock,
+        claim_id=claim_id,
+        beat=lambda _renew: nullcontext(),
+        settle=SETTLE,
+        late_until=LATE_UNTIL,
+    )
 
 
-def backfill(key: StreamKey = EVENTS, hour: Hour = HOUR) -> HourTask:
-    """Return a request that is not the schedule's."""
-    return HourTask(key, hour, requested_by="backfill:b1")
+def backfill(
+    world: World, key: StreamKey = EVENTS, hour: Hour = HOUR, since: datetime = NOW, name: str = "b1"
+) -> HourTask:
+    """Ask for a backfill, and return its request for one hour."""
+    asked = Backfill(
+        id=name,
+        destination_id=key.destination_id,
+        first=hour,
+        last=hour,
+        data_types=(key.stream.data_type,),
+        created_at=since,
+        since=since,
+    )
+    found = world.backfills.get(key.destination_id, name)
+    world.backfills.put(asked, found.etag if found else None)
+    return HourTask(key, hour, requested_by=asked.requested_by)
 
 
 def the_record(world: World, key: StreamKey = EVENTS, hour: Hour = HOUR) -> HourRecord:

@@ -2,70 +2,51 @@
 
 claim   the hour's record in the ledger, so that nobody else works on it
 look    what the customer's container holds of it; a whole hour is adopted, not written again
-stage   all parts, in blocks that no reader sees
-commit  each part; then delete surplus parts, write the marker, and close the record, in this order
+stage   all parts, and the marker, in blocks that no reader sees (``stage``, ``run_slices``)
+place   them: small requests in an order in which no reader sees a row twice (``put_in_place``)
+close   the record
 
-A worker may die at any point. Until the first commit nothing is visible; after it, the next attempt commits
-the same bytes under the same names over it. The record names what is about to be committed beforehand, so an
-attempt that finds the marker knows the counts as well.
+A worker may die at any point. Until it has recorded what it is about to commit, nothing has changed; after
+that, whoever comes next puts the hour in place, and leaves nothing that the dead one could still do.
+
+What was done may be asked for again: by a backfill, which writes the hour anew, or because blobs have landed
+late, which are added (``look_for_late``).
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 
-from exporter.actions.hold import Beat, Held, claim
-from exporter.actions.look import Found, look
-from exporter.actions.ports import Clock, Container, Gateways, Landing
-from exporter.actions.stage import RejectedWriter, StagedPart, Stager
+from exporter.actions.attempt import Attempt, Outcome, Worker
+from exporter.actions.hold import claim
+from exporter.actions.look_for_late import add_late, base_of, nothing_late
+from exporter.actions.ports import Gateways
+from exporter.actions.run_slices import fail_run, resume, stage_share
+from exporter.actions.write_hour import write_hour
+from exporter.domain.backfills import Backfill, backfill_id
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import last_closed_hour
-from exporter.domain.ledger import SCHEDULE, HourTask, RowCounts
-from exporter.domain.marker import Marker
-from exporter.domain.names import Naming
+from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
 from exporter.domain.standing import Standing
+from exporter.domain.stored import Versioned
 from exporter.domain.streams import DataType
-from exporter.pipeline.events import EventCodec
-from exporter.pipeline.filtering import filtering
-from exporter.pipeline.merged_ids import MergedIdCodec
-from exporter.pipeline.rows import RowChain, Tally, keep_all
 
 _log = logging.getLogger(__name__)
 
-MARKER_TYPE = "application/json"
 
+class Wish(StrEnum):
+    """What is to be done about an hour."""
 
-class Outcome(StrEnum):
-    """What came of a request to export an hour."""
-
-    EXPORTED = "exported"
-    ADOPTED = "adopted"
-    FAILED = "failed"
-    NOT_DUE = "not due"
-    NOT_WANTED = "not wanted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """Who works: its clock, what renews its lease, how long after its end an hour is closed.
-
-    ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
-    which did not see it through.
-    """
-
-    clock: Clock
-    claim_id: str
-    beat: Beat
-    settle: timedelta
-    redelivered: bool = False
+    WRITE = "write what is not there"
+    WRITE_ANEW = "write it anew, whatever is there"
+    ADD_LATE = "add what landed late"
+    LET_BE = "nothing"
 
 
 def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
-    """Export the hour if it is due.
+    """Do what is due about the hour.
 
     A customer's fault is recorded with the hour, which is then tried again after a back-off. ``Conflict``
     means that another worker has the hour; ``Transient``, and anything unexpected, that this attempt was
@@ -79,41 +60,23 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         # Some of it has not landed yet; to export it now would be to lose that.
         return Outcome.NOT_DUE
     found = gateways.ledger.get(task.key, task.hour)
-    if found and found.value.claim and found.value.claimed(now):
-        if worker.redelivered:
+    if task.share is None and found and found.value.claim and found.value.claimed(now):
+        if worker.redelivered or task.requested_by != SCHEDULE:
             # Its holder may be the worker that died with this very request: look again when its lease ends,
-            # sooner than the next tick may.
-            gateways.hours.send([task], delay=found.value.claim.until - now)
+            # sooner than the next tick may. A backfill waits for whoever has the hour, and comes after.
+            gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
-    if standing.waits(now) or (found and not found.value.due(now, standing.healed_at)):
+    wish = _wish(task, found.value if found else None, gateways, standing, now)
+    if wish is Wish.LET_BE or standing.waits(now):
         return Outcome.NOT_DUE
-    held = claim(gateways.ledger, found, task, worker.claim_id, worker.clock)
-    with worker.beat(held.renew):
-        try:
-            outcome = _export(task, destination, held, gateways)
-            _note(gateways, destination, standing, standing.accepted(worker.clock()))
-            return outcome  # noqa: TRY300  what comes above may raise, too
-        except DestinationFault as error:
-            held.fail(error.fault)
-            # Read again: others of its hours may have met the same in the meantime.
-            standing = gateways.standings.get(destination.id)
-            _note(gateways, destination, standing, standing.refused(error.fault, worker.clock()))
-            _log.warning("%s %s: %s", task.key, task.hour, error)
-            return Outcome.FAILED
-        except (Conflict, Transient):
-            held.release()
-            raise
-        except Exception:
-            held.fail(_unexpected(worker.claim_id))
-            raise
-
-
-def _note(gateways: Gateways, destination: Destination, was: Standing, now: Standing) -> None:
-    """Remember how the destination fares; not to remember it costs an attempt, no more."""
-    if now != was:
-        with suppress(Transient):
-            gateways.standings.put(destination.id, now)
+    try:
+        outcome = _attempt(Attempt(task, destination, gateways, worker), found, wish)
+    except DestinationFault as error:
+        _refused(task, destination, gateways, worker, error)
+        return Outcome.FAILED
+    _note(gateways, destination, standing, standing.accepted(worker.clock()))
+    return outcome
 
 
 def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
@@ -124,14 +87,99 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
     return found.value
 
 
-def _gone(destination: Destination, gateways: Gateways) -> bool:
-    """Whether it was deleted meanwhile, and perhaps made anew: nothing more goes to that container."""
-    found = gateways.destinations.get(destination.id)
-    return (
-        found is None
-        or found.value.status is Status.DELETED
-        or found.value.created_at != destination.created_at
-    )
+def _wish(
+    task: HourTask, record: HourRecord | None, gateways: Gateways, standing: Standing, now: datetime
+) -> Wish:
+    """Return what is to be done about the hour, by what the tables say of it."""
+    if task.share is not None:
+        return Wish.WRITE
+    due = record is None or record.due(now, standing.healed_at)
+    if (number := backfill_id(task.requested_by)) is not None:
+        backfill = gateways.backfills.get(task.key.destination_id, number)
+        if backfill is not None and not backfill.value.ended:
+            return _wish_of(backfill.value, record, due=due)
+        if record is None:
+            return Wish.LET_BE
+        # It was cancelled: an hour that it has begun is brought to an end, and no other.
+    if record is not None and record.done:
+        return Wish.ADD_LATE if task.late else Wish.LET_BE
+    if not due:
+        return Wish.LET_BE
+    adding = record is not None and record.committing and record.origin.kept is not None
+    return Wish.ADD_LATE if adding else Wish.WRITE
+
+
+def _wish_of(backfill: Backfill, record: HourRecord | None, *, due: bool) -> Wish:
+    """Return what a backfill wants of an hour: that it is written by an attempt that began after it."""
+    if record is None:
+        return Wish.WRITE_ANEW
+    if record.done:
+        return Wish.LET_BE if record.satisfies(backfill.since) else Wish.WRITE_ANEW
+    # A failure from before it was asked for says nothing about now.
+    before = record.started_at is None or record.started_at < backfill.since
+    return Wish.WRITE_ANEW if due or before else Wish.LET_BE
+
+
+def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, wish: Wish) -> Outcome:
+    """Do it."""
+    task, gateways = attempt.task, attempt.gateways
+    if task.share is not None:
+        return Outcome.NOT_WANTED if found is None else stage_share(attempt, found, task.share)
+    if found is not None and found.value.run is not None:
+        return resume(attempt, found, found.value.run)
+    record = found.value if found else None
+    if wish is Wish.ADD_LATE and found is not None and found.value.done and nothing_late(attempt, found):
+        return Outcome.UNCHANGED
+    noted = wish is Wish.WRITE_ANEW or (record is not None and record.done)
+    if noted:
+        # Before it is taken: from now on the tick sees to it that the hour is done again.
+        gateways.reopened.note(task)
+    held = claim(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
+    with attempt.worker.beat(held.renew):
+        try:
+            base = base_of(attempt, held.record) if wish is Wish.ADD_LATE and _adds(task) else None
+            if base is not None:
+                outcome = add_late(attempt, held, base)
+            else:
+                outcome = write_hour(attempt, held, anew=wish is not Wish.WRITE)
+        except DestinationFault as error:
+            held.fail(error.fault)
+            raise
+        except (Conflict, Transient):
+            held.release()
+            raise
+        except Exception:
+            held.fail(_unexpected(attempt.worker.claim_id))
+            raise
+    if noted and outcome in {Outcome.EXPORTED, Outcome.ADOPTED}:
+        with suppress(Transient):
+            gateways.reopened.forget(task.key, task.hour)
+    return outcome
+
+
+def _adds(task: HourTask) -> bool:
+    """Whether rows can be added to an hour: merged ids are one file."""
+    return task.key.stream.data_type is DataType.EVENTS
+
+
+def _refused(
+    task: HourTask, destination: Destination, gateways: Gateways, worker: Worker, error: DestinationFault
+) -> None:
+    """Record that the customer's storage has refused us, with the hour and with the destination."""
+    now = worker.clock()
+    if task.share is not None:
+        fail_run(gateways.ledger, task, error.fault, now)
+    # Read now: others of its hours may have met the same in the meantime.
+    standing = gateways.standings.get(destination.id)
+    _note(gateways, destination, standing, standing.refused(error.fault, now))
+    _log.warning("%s %s: %s", task.key, task.hour, error)
+
+
+def _note(gateways: Gateways, destination: Destination, was: Standing, now: Standing) -> None:
+    """Remember how the destination fares; not to remember it costs an attempt, no more."""
+    if now != was:
+        with suppress(Transient):
+            gateways.standings.put(destination.id, now)
 
 
 def _unexpected(claim_id: str) -> Fault:
@@ -140,81 +188,3 @@ def _unexpected(claim_id: str) -> Fault:
         message="An unexpected error stopped the export of this hour; it is tried again by itself.",
         fix=f"If it stays, ask the operator of this exporter to look into the logs for {claim_id}.",
     )
-
-
-def _export(task: HourTask, destination: Destination, held: Held, gateways: Gateways) -> Outcome:
-    stream, hour = task.key.stream, task.hour
-    naming = destination.naming(stream)
-    container = gateways.containers.open(destination)
-    found = look(container, naming, hour)
-    if task.requested_by == SCHEDULE and (marker := found.whole(naming, hour)):
-        _adopt(marker, held)
-        return Outcome.ADOPTED
-    with ExitStack() as uploads:
-        rejected = RejectedWriter(gateways.rejected, task.key, hour, held.claim_id, uploads)
-        tally = Tally()
-        lines = _lines(task, destination, gateways.landing, rejected, tally)
-        stager = Stager(container, destination, hour, held.claim_id, uploads)
-        staged = stager.stage(lines, naming)
-        parts = tuple(each.part for each in staged)
-        if _gone(destination, gateways):
-            held.release()
-            return Outcome.NOT_WANTED
-        asked = destination.filter_of(stream)
-        sha256 = asked.sha256 if asked else None
-        held.write(lambda record: record.staged(tally.counts(), parts, sha256, destination.output))
-        rejected.commit(replaces=held.record.attempts > 1)
-        _commit(staged, found, naming, container, held)
-        _mark(naming, destination, container, held)
-    held.finish()
-    return Outcome.EXPORTED
-
-
-def _lines(
-    task: HourTask, destination: Destination, landing: Landing, rejected: RejectedWriter, tally: Tally
-) -> Iterator[bytes]:
-    """Return the hour's lines as they are exported, to be read once."""
-    stream, hour = task.key.stream, task.hour
-    blobs = landing.blobs(stream, hour)
-    if stream.data_type is DataType.EVENTS:
-        codec = EventCodec(stream.source_id, hour, destination.output)
-        keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-        return RowChain(codec, rejected, keep, tally=tally).exported(blobs, landing.read)
-    return RowChain(MergedIdCodec(hour), rejected, tally=tally).exported(blobs, landing.read)
-
-
-def _adopt(marker: Marker, held: Held) -> None:
-    """Close the record of an hour that is there already.
-
-    If an earlier attempt wrote it, its record tells what became of all rows; otherwise only the exported
-    ones are known.
-    """
-    known = held.record.parts == marker.parts and held.record.rows.exported == marker.rows
-    rows = held.record.rows if known else RowCounts(exported=marker.rows)
-    output = held.record.output if known else None
-    held.write(lambda record: record.staged(rows, marker.parts, marker.filter_sha256, output))
-    held.finish()
-
-
-def _commit(staged: list[StagedPart], found: Found, naming: Naming, container: Container, held: Held) -> None:
-    """Make the staged parts the hour's only ones. A marker that no longer holds is taken down first."""
-    if found.marker is not None:
-        held.check()
-        container.delete(naming.marker(held.record.hour), etag=found.marker.etag)
-    for each in staged:
-        held.check()
-        there = found.parts.get(each.part.name)
-        each.upload.commit(md5=each.part.md5, etag=there.etag if there else None)
-    for name in found.parts.keys() - {each.part.name for each in staged}:
-        held.check()
-        container.delete(name, etag=found.parts[name].etag)
-
-
-def _mark(naming: Naming, destination: Destination, container: Container, held: Held) -> None:
-    """Write the completion marker, if the destination wants one."""
-    if not destination.output.completion_marker:
-        return
-    record = held.record
-    marker = Marker(record.hour, naming.stream.data_type, record.parts, record.filter_sha256)
-    held.check()
-    container.put(naming.marker(record.hour), marker.to_json(), content_type=MARKER_TYPE, etag=None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from exporter.actions.ports import Clock, Ledger
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.ledger import RENEW_EVERY, HourRecord, HourTask
+from exporter.domain.ledger import RENEW_EVERY, HourRecord, HourTask, Run
 from exporter.domain.stored import Versioned
 
 type Beat = Callable[[Callable[[], None]], AbstractContextManager[None]]
@@ -51,16 +51,19 @@ class Held:
     def write(self, change: Callable[[HourRecord], HourRecord]) -> None:
         """Write the record as changed; ``Conflict`` if the hour is no longer ours."""
         with self._turn:
-            if self._lost:
-                raise Conflict(f"{self._record.key} {self._record.hour} was lost to another worker")
-            changed = change(self._record)
-            try:
-                self._etag = self._ledger.put(changed, self._etag)
-            except Conflict:
-                self._lost = True
-                raise
-            self._record = changed
-            self._lost = changed.claim is None
+            self._write(change)
+
+    def _write(self, change: Callable[[HourRecord], HourRecord]) -> None:
+        if self._lost:
+            raise Conflict(f"{self._record.key} {self._record.hour} was lost to another worker")
+        changed = change(self._record)
+        try:
+            self._etag = self._ledger.put(changed, self._etag)
+        except Conflict:
+            self._lost = True
+            raise
+        self._record = changed
+        self._lost = changed.claim is None
 
     def renew(self) -> None:
         """Extend the lease. Failing in passing is no matter: there are two more tries before it ends."""
@@ -78,8 +81,18 @@ class Held:
         self._give_back(lambda record: record.failed(fault, self._clock()))
 
     def release(self) -> None:
-        """Give the hour back, owed as before."""
+        """Give the hour back, owed or done as before."""
         self._give_back(HourRecord.released)
+
+    def leave_to_run(self) -> None:
+        """Give the hour back in passing: its slices stay staged, and the next one goes on from there."""
+        self._give_back(HourRecord.left_to_run)
+
+    def hand_over(self, run: Run) -> None:
+        """Leave the hour to the workers of its slices; from here on it is not ours."""
+        with self._turn:
+            self._write(lambda record: record.spread(run, self._clock()))
+            self._lost = True
 
     def _give_back(self, change: Callable[[HourRecord], HourRecord]) -> None:
         """Write the change if that is possible now; if not, the lease runs out by itself."""
@@ -94,6 +107,12 @@ def claim(
     record = found.value if found else HourRecord(task.key, task.hour)
     taken = record.take(claim_id, task.requested_by, clock())
     return Held(ledger, taken, ledger.put(taken, found.etag if found else None), clock)
+
+
+def gather(ledger: Ledger, found: Versioned[HourRecord], claim_id: str, clock: Clock) -> Held:
+    """Take an hour whose slices have ended; ``Conflict`` if another worker was faster."""
+    taken = found.value.gathered(claim_id, clock())
+    return Held(ledger, taken, ledger.put(taken, found.etag), clock)
 
 
 def in_background(every: timedelta = RENEW_EVERY) -> Beat:

@@ -63,6 +63,15 @@ class RowCounts:
         """All rows that the hour's landing blobs hold."""
         return self.exported + self.filtered + self.duplicate + self.rejected
 
+    def __add__(self, other: "RowCounts") -> "RowCounts":
+        """Return both together."""
+        return RowCounts(
+            self.exported + other.exported,
+            self.filtered + other.filtered,
+            self.duplicate + other.duplicate,
+            self.rejected + other.rejected,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -96,19 +105,33 @@ class HourTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What was there before late rows were added: how many parts and digests, and what became of the rows."""
+
+    parts: int
+    digests: int
+    rows: RowCounts
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What the files of an hour were made of, and where they went.
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
     ``landing`` is the listing that was read, None if it is not known; ``digests`` are the blobs of our own
-    that tell which rows are exported. The first ``kept`` parts were there before and were left as they are.
+    that tell which rows are exported. ``kept`` is set if rows that landed late were added.
     """
 
     target: str = ""
     marker: str | None = None
     landing: Listing | None = None
     digests: tuple[str, ...] = ()
-    kept: int = 0
+    kept: Kept | None = None
+
+    @property
+    def kept_parts(self) -> int:
+        """How many of the parts, from the first on, were there before."""
+        return self.kept.parts if self.kept else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +239,7 @@ class HourRecord:
         From here on nobody knows what is in the container, until somebody finishes the hour.
         """
         origin = origin or Origin()
-        unfinished = (*self.in_doubt, *(self.parts[self.origin.kept :] if self.committing else ()))
+        unfinished = (*self.in_doubt, *(self.parts[self.origin.kept_parts :] if self.committing else ()))
         return replace(
             self,
             rows=rows,
@@ -283,6 +306,10 @@ class HourRecord:
         If it was done, and nothing has been committed over it, it is done as before.
         """
         return replace(self, status=self.was or HourStatus.OWED, claim=None, was=None, run=None)
+
+    def left_to_run(self) -> "HourRecord":
+        """Return the record of an attempt that was broken off where its slices are staged already."""
+        return replace(self, claim=None)
 
     def spread(self, run: Run, now: datetime) -> "HourRecord":
         """Return the record of an hour that is left to the workers of its slices for a while."""

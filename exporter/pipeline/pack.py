@@ -75,3 +75,8 @@ class GzipBlocks:
         self._md5.update(compressed)
         self.size += len(compressed)
         self._block += compressed
+
+
+def md5_base64(body: bytes) -> str:
+    """Return the MD5 of some bytes, in base64, as the storage service wants it."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

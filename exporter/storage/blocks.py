@@ -163,8 +163,3 @@ def md5_text(md5: bytes | bytearray | None) -> str | None:
 def quoted(etag: str) -> str:
     """Return an ETag as headers have it: lists of blobs leave its quotes out."""
     return etag if etag.startswith(('"', "W/")) else f'"{etag}"'
-
-
-def md5_base64(body: bytes) -> str:
-    """Return the MD5 of some bytes, in base64."""
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

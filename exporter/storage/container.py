@@ -10,6 +10,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from exporter.domain.errors import DestinationFault
 from exporter.domain.slices import Sent
 from exporter.domain.stored import Content, StoredBlob
+from exporter.pipeline.pack import md5_base64
 from exporter.storage.accounts import READ_BYTES
 from exporter.storage.blocks import (
     CONTENT_TYPE,
@@ -18,7 +19,6 @@ from exporter.storage.blocks import (
     StagedBlocks,
     block_ids,
     commit,
-    md5_base64,
     md5_text,
     only_if,
     quoted,

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.actions import export_hour as action
+from exporter.actions.attempt import Worker
 from exporter.actions.hold import in_background
 from exporter.domain.errors import Conflict
 from exporter.storage.messages import QUEUE, parse
@@ -23,7 +24,7 @@ def export_hour(message: func.QueueMessage) -> None:
     """
     task = parse(message.get_body())
     app, claim_id = wiring.app(), wiring.new_id()
-    worker = action.Worker(
+    worker = Worker(
         clock=wiring.now,
         claim_id=claim_id,
         beat=in_background(),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from exporter.actions.export_hour import Outcome
+from exporter.actions.attempt import Outcome
 from exporter.domain.ledger import HourStatus, HourTask, RowCounts
 from tests.fakes import World
 from tests.filters import condition, read

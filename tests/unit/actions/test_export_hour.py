@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.actions.export_hour import Outcome, export_hour
+from exporter.actions.attempt import Outcome
+from exporter.actions.export_hour import export_hour
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.ledger import BACK_OFF_FIRST, LEASE, HourRecord, HourStatus, HourTask, RowCounts

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.actions.export_hour import Outcome
+from exporter.actions.attempt import Outcome
 from exporter.actions.plan_owed_hours import HOURS_A_STREAM_MAX, WAITING_MAX, plan_owed_hours
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault

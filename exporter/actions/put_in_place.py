@@ -1,0 +1,138 @@
+"""The end of an export: what was staged becomes the hour's files, and a reader never sees a row twice.
+
+By now every block has arrived, those of the marker, too. Nothing but small requests is left to do:
+
+record  in the ledger what is about to be committed
+unmark  a marker that will not stay as it is comes down
+clear   every other file of the hour, there or in doubt, that is not exactly what it is to become
+commit  the parts, and then the marker
+
+A file is cleared by writing an empty one over it and deleting that. Its rows may be about to appear under
+another name, so it has to go before; and writing over it throws away the blocks that a worker who is thought
+dead may have sent for it. So whoever comes to the end has written over every name that such a worker could
+still commit or delete: all its conditions fail, and it changes nothing.
+"""
+
+from dataclasses import dataclass
+
+from exporter.actions.hold import Held
+from exporter.actions.look import Found
+from exporter.actions.ports import GZIP, Container
+from exporter.actions.stage import sent_whole
+from exporter.domain.destination import Destination, Output
+from exporter.domain.ledger import Origin, RowCounts
+from exporter.domain.marker import Marker, Part
+from exporter.domain.names import Naming
+from exporter.domain.slices import Sent
+from exporter.pipeline.pack import GzipBlocks, md5_base64
+
+MARKER_TYPE = "application/json"
+EMPTY_GZIP = b"".join(GzipBlocks().finish())
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an hour is to be. ``parts`` are all its parts; those that are not ``sent`` are there already."""
+
+    rows: RowCounts
+    parts: tuple[Part, ...]
+    sent: tuple[Sent, ...]
+    filter_sha256: str | None
+    output: Output
+    origin: Origin
+
+
+def record_layout(
+    layout: Layout, destination: Destination, naming: Naming, container: Container, held: Held
+) -> Sent | None:
+    """Send the marker, if one is wanted, and record in the ledger what is about to be committed.
+
+    From here on a later attempt knows what this one may still do.
+    """
+    marker = None
+    if destination.output.completion_marker:
+        hour = held.record.hour
+        body = Marker(hour, naming.stream.data_type, layout.parts, layout.filter_sha256).to_json()
+        part = Part(naming.marker(hour), 0, len(body), md5_base64(body))
+        marker = sent_whole(container, part, body, held.claim_id)
+    held.write(
+        lambda record: record.staged(
+            layout.rows, layout.parts, layout.filter_sha256, layout.output, layout.origin
+        )
+    )
+    return marker
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Puts a recorded layout in place of what was ``found``; ``Conflict`` if somebody else is at it."""
+
+    layout: Layout
+    marker: Sent | None
+    found: Found
+    naming: Naming
+    container: Container
+    held: Held
+
+    def __call__(self) -> None:
+        """Make the layout what a reader sees."""
+        stale = self._stale()
+        over = self._overwritten(stale)
+        marker_etag = self._unmark(changes=bool(stale))
+        for name in stale:
+            if name != over:
+                self._clear(name)
+        there = {
+            name: blob.etag for name, blob in self.found.parts.items() if name == over or name not in stale
+        }
+        for sent in sorted(self.layout.sent, key=lambda sent: sent.part.name != over):
+            self.held.check()
+            self.container.commit(sent, etag=there.get(sent.part.name))
+        if self.marker is not None:
+            self.held.check()
+            self.container.commit(self.marker, etag=marker_etag, content_type=MARKER_TYPE)
+
+    def _stale(self) -> list[str]:
+        """Return the names whose content is not what it is to be, or may not stay so."""
+        content = {part.name: (part.bytes, part.md5) for part in self.layout.parts}
+        kept = {part.name for part in self.layout.parts[: self.layout.origin.kept_parts]}
+        there = ((name, (blob.size, blob.md5)) for name, blob in self.found.parts.items())
+        doubtful = ((part.name, (part.bytes, part.md5)) for part in self.held.record.in_doubt)
+        return sorted({name for name, old in (*there, *doubtful) if content.get(name) != old} - kept)
+
+    def _overwritten(self, stale: list[str]) -> str | None:
+        """Return the file that need not be cleared: the only stale one, if it is to be written over anyway.
+
+        Then its old rows give way to new ones in one step, and nobody misses any meanwhile.
+        """
+        wanted = {sent.part.name for sent in self.layout.sent}
+        doubtful = {part.name for part in self.held.record.in_doubt}
+        if len(stale) != 1 or stale[0] not in wanted & self.found.parts.keys() - doubtful:
+            return None
+        return stale[0]
+
+    def _unmark(self, *, changes: bool) -> str | None:
+        """Take down every marker that cannot stay until it is written over; return the ETag of one that can.
+
+        It can if it will not change, or if rows are only added: it stays true of the parts that it names.
+        """
+        for name, old in self.found.old_markers.items():
+            self.held.check()
+            self.container.delete(name, etag=old.etag)
+        there = self.found.marker
+        if there is None:
+            return None
+        same = self.marker is not None and md5_base64(there.body) == self.marker.part.md5 and not changes
+        if same or (self.marker is not None and self.layout.origin.kept):
+            return there.etag
+        self.held.check()
+        self.container.delete(self.naming.marker(self.held.record.hour), etag=there.etag)
+        return None
+
+    def _clear(self, name: str) -> None:
+        """Remove a file together with every block that was ever sent for it."""
+        self.held.check()
+        there = self.found.parts.get(name)
+        etag = self.container.put(name, EMPTY_GZIP, content_type=GZIP, etag=there.etag if there else None)
+        self.held.check()
+        self.container.delete(name, etag=etag)
