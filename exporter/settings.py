@@ -15,6 +15,10 @@ from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
+# How long after an hour is closed it is looked for what landed late: soon, then ever more rarely.
+LATE_CHECKS_DEFAULT = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72))
+LATE_CHECKS_MAX = 8
+LATE_CHECK_HOURS_MAX = 30 * 24
 SECRETS_KEY_BYTES = 32
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
@@ -39,6 +43,7 @@ class Settings:
     landing_container: str = "landing"
     export_schedule: str = SCHEDULE_DEFAULT
     settle: timedelta = timedelta(minutes=10)
+    late_checks: tuple[timedelta, ...] = LATE_CHECKS_DEFAULT
     destination_hosts: AllowedHosts = field(default_factory=AllowedHosts)
     entra_authority: str = ENTRA_AUTHORITY_DEFAULT
 
@@ -52,6 +57,7 @@ class Settings:
             landing_container=reader.landing_container(),
             export_schedule=reader.export_schedule(),
             settle=reader.settle(),
+            late_checks=reader.late_checks(),
             destination_hosts=reader.destination_hosts(),
             entra_authority=reader.entra_authority(),
         )
@@ -138,6 +144,26 @@ class _Reader:
             self._wrong("SETTLE_MINUTES", f"must be a whole number from 0 to {SETTLE_MINUTES_MAX}")
             return timedelta()
         return timedelta(minutes=int(text))
+
+    def late_checks(self) -> tuple[timedelta, ...]:
+        name = "LATE_CHECK_HOURS"
+        text = self._get(name)
+        if not text:
+            return LATE_CHECKS_DEFAULT
+        if text.lower() == "off":
+            return ()
+        hours = [each.strip() for each in text.split(",")]
+        numbers = [int(each) for each in hours if _MINUTES.fullmatch(each)]
+        rising = numbers == sorted(set(numbers)) and min(numbers, default=0) > 0
+        fits = len(numbers) <= LATE_CHECKS_MAX and max(numbers, default=0) <= LATE_CHECK_HOURS_MAX
+        if len(numbers) != len(hours) or not rising or not fits:
+            self._wrong(
+                name,
+                f"must be up to {LATE_CHECKS_MAX} rising numbers of hours from 1 to {LATE_CHECK_HOURS_MAX},"
+                " separated by commas, or off",
+            )
+            return ()
+        return tuple(timedelta(hours=number) for number in numbers)
 
     def destination_hosts(self) -> AllowedHosts:
         name = "DESTINATION_HOSTS"

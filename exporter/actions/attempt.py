@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from exporter.actions.hold import Beat, Held
 from exporter.actions.ports import Clock, Container, Gateways
@@ -49,7 +50,7 @@ class Worker:
         return hour.end + self.settle + self.late_until
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
     """An hour that is being exported: for whom, and by whom."""
 
@@ -58,7 +59,7 @@ class Attempt:
     gateways: Gateways
     worker: Worker
 
-    @property
+    @cached_property
     def container(self) -> Container:
         """The customer's container; ``DestinationFault`` if it cannot be opened."""
         return self.gateways.containers.open(self.destination)

@@ -1,15 +1,21 @@
-"""The tick: which hours are owed, derived from the ledger, and queued."""
+"""The tick: which hours are owed, derived from the ledger, and queued.
 
-from collections.abc import Iterator
+Three kinds of hours are: those of the schedule that are not done; those that were done and were taken again,
+by somebody who has not come to the end (``see_to_reopened``); and those that are done, and are to be compared
+with landing once more.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from exporter.actions.ports import Gateways, Landing
+from exporter.actions.see_to_reopened import see_to_reopened
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour, hours_between, last_closed_hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
-from exporter.domain.standing import GOOD
+from exporter.domain.standing import GOOD, Standing
 from exporter.domain.streams import DataType, StreamKey
 
 # More messages than this would only repeat themselves on the next tick.
@@ -20,14 +26,20 @@ HOURS_A_STREAM_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a tick found: ``streams`` of active destinations, hours ``due`` and, of these, ``queued``."""
+    """What a tick found: ``streams`` of active destinations, hours ``due`` and, of these, ``queued``.
+
+    ``late`` is how many of the due hours are done, and are to be looked at once more.
+    """
 
     streams: int
     due: int
     queued: int
+    late: int = 0
 
 
-def plan_owed_hours(gateways: Gateways, *, now: datetime, settle: timedelta) -> Tick:
+def plan_owed_hours(
+    gateways: Gateways, *, now: datetime, settle: timedelta, late_checks: tuple[timedelta, ...] = ()
+) -> Tick:
     """Queue the hours that should be exported by now and that nobody is exporting: oldest first, bounded.
 
     Nothing depends on an earlier tick having happened, and to queue an hour twice does no harm. What is read
@@ -38,36 +50,62 @@ def plan_owed_hours(gateways: Gateways, *, now: datetime, settle: timedelta) -> 
 
     Trouble with one stream does not keep the others waiting: it is raised when they are queued.
     """
-    last = last_closed_hour(now, settle)
     progress, standings = gateways.schedule.all(), gateways.standings.all()
-    keys = [
-        (destination, key) for destination in gateways.destinations.active() for key in destination.streams
-    ]
+    active = gateways.destinations.active()
+    keys = [(destination, key) for destination in active for key in destination.streams]
     due: list[list[HourTask]] = []
+    late: list[list[HourTask]] = []
     troubles: list[Exception] = []
     for destination, key in keys:
         known = progress.get(key)
         standing = standings.get(destination.id, GOOD)
-        if (known is not None and known.next > last) or standing.waits(now):
+        moment = _Moment(now, settle, late_checks, standing.healed_at)
+        if (known is not None and moment.nothing_new(known)) or standing.waits(now):
             continue
         try:
             known = known or first_progress(destination, key, gateways.landing)
             if known is not None:
-                moment = _Moment(last, now, standing.healed_at)
-                advanced, hours = _due(gateways, known, moment)
-                if advanced != progress.get(key):
-                    gateways.schedule.put(advanced)
-                due.append([HourTask(key, hour) for hour in hours])
+                found = _due(gateways, known, moment)
+                if found.progress != progress.get(key):
+                    gateways.schedule.put(found.progress)
+                due.append([HourTask(key, hour) for hour in found.owed])
+                late.append([HourTask(key, hour, late=True) for hour in found.late])
         except Exception as trouble:  # noqa: BLE001  raised below
             trouble.add_note(f"while planning {key}")
             troubles.append(trouble)
-    due = _probing(due, {name for name, standing in standings.items() if standing.faults})
-    room = max(0, WAITING_MAX - gateways.hours.waiting()) if any(due) else 0
-    chosen = list(islice(_in_turn(due), room))
-    gateways.hours.send(chosen)
+    refused = {name for name, standing in standings.items() if standing.faults}
+    due = _probing(due, refused)
+    late = [tasks for tasks in late if tasks and tasks[0].key.destination_id not in refused]
+    queued = _send(gateways, due, late)
+    queued += _reopened(gateways, active, standings, now, troubles)
     if troubles:
         raise ExceptionGroup(f"{len(troubles)} of {len(keys)} streams could not be planned", troubles)
-    return Tick(len(keys), sum(map(len, due)), len(chosen))
+    checks = sum(map(len, late))
+    return Tick(len(keys), sum(map(len, due)) + checks, queued, checks)
+
+
+def _send(gateways: Gateways, due: list[list[HourTask]], late: list[list[HourTask]]) -> int:
+    """Queue as many hours as there is room for, those that are owed first; return how many."""
+    room = max(0, WAITING_MAX - gateways.hours.waiting()) if any(due) or any(late) else 0
+    chosen = list(islice(chain(_in_turn(due), _in_turn(late)), room))
+    gateways.hours.send(chosen)
+    return len(chosen)
+
+
+def _reopened(
+    gateways: Gateways,
+    active: list[Destination],
+    standings: Mapping[str, Standing],
+    now: datetime,
+    troubles: list[Exception],
+) -> int:
+    """See to hours that were taken again; trouble with them is told together with the rest."""
+    try:
+        return see_to_reopened(gateways, active, standings, now=now)
+    except Exception as trouble:  # noqa: BLE001  raised by the caller
+        trouble.add_note("while seeing to hours that were taken again")
+        troubles.append(trouble)
+        return 0
 
 
 def first_progress(destination: Destination, key: StreamKey, landing: Landing) -> Progress | None:
@@ -85,26 +123,90 @@ def first_progress(destination: Destination, key: StreamKey, landing: Landing) -
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """When a stream is looked at: ``last`` is the newest closed hour."""
+    """When a stream is looked at, and at which distances from their closing its done hours are."""
 
-    last: Hour
     now: datetime
+    settle: timedelta
+    late_checks: tuple[timedelta, ...]
     healed_at: datetime | None
 
+    @property
+    def last(self) -> Hour:
+        """The newest closed hour."""
+        return last_closed_hour(self.now, self.settle)
 
-def _due(gateways: Gateways, known: Progress, moment: _Moment) -> tuple[Progress, list[Hour]]:
-    """Return how far the stream really is, and its oldest hours that are due."""
+    def last_at(self, distance: timedelta) -> Hour:
+        """Return the newest hour that has been closed for so long."""
+        return last_closed_hour(self.now, self.settle + distance)
+
+    def cursors(self, known: Progress) -> tuple[Hour, ...]:
+        """Return from where on hours are to be looked at, for each distance.
+
+        Where that is not known, from the oldest hour on that may be late at all.
+        """
+        if len(known.late) == len(self.late_checks):
+            return known.late
+        oldest = max(known.first, self.last_at(max(self.late_checks, default=timedelta())))
+        return (oldest,) * len(self.late_checks)
+
+    def nothing_new(self, known: Progress) -> bool:
+        """Whether no hour has been closed, or become due for a look, since the stream was looked at."""
+        if known.next <= self.last or len(known.late) != len(self.late_checks):
+            return False
+        return all(
+            cursor > self.last_at(distance)
+            for cursor, distance in zip(known.late, self.late_checks, strict=True)
+        )
+
+    def unseen(self, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:
+        """Whether a done hour has not been looked at since it has been closed for so long.
+
+        One that is not done needs no look: its export will list what landed.
+        """
+        if record is None or not record.done:
+            return False
+        return record.looked_at is None or record.looked_at < hour.end + self.settle + distance
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How far a stream really is, its oldest hours that are due, and those to look at once more."""
+
+    progress: Progress
+    owed: list[Hour]
+    late: list[Hour]
+
+
+def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
+    """Read the ledger once, from the first hour that may be due to the newest."""
     frontier: Hour | None = None
-    hours: list[Hour] = []
-    last = moment.last
-    for hour, record in with_gaps(gateways.ledger.states(known.key, known.next, last), known.next, last):
+    owed: list[Hour] = []
+    late: list[Hour] = []
+    unseen: dict[int, Hour] = {}
+    last, cursors = moment.last, moment.cursors(known)
+    ends = [moment.last_at(distance) for distance in moment.late_checks]
+    first = min([known.next, *(cursor for cursor, end in zip(cursors, ends, strict=True) if cursor <= end)])
+    reached = first.plus(-1)
+    for hour, record in with_gaps(gateways.ledger.states(known.key, first, last), first, last):
+        reached = hour
+        for place, distance in enumerate(moment.late_checks):
+            if cursors[place] <= hour <= ends[place] and moment.unseen(hour, record, distance):
+                unseen.setdefault(place, hour)
+                late += [hour] if hour not in late[-1:] else []
+        if hour < known.next:
+            continue
         if record is None or not record.done:
             frontier = frontier or hour
         if record is None or record.due(moment.now, moment.healed_at):
-            hours.append(hour)
-        if len(hours) == HOURS_A_STREAM_MAX:
+            owed.append(hour)
+        if len(owed) == HOURS_A_STREAM_MAX:
             break
-    return replace(known, next=frontier or max(known.next, last.plus(1))), hours
+    seen = (
+        unseen.get(place) or max(cursor, min(ends[place], reached).plus(1))
+        for place, cursor in enumerate(cursors)
+    )
+    progress = replace(known, next=frontier or max(known.next, last.plus(1)), late=tuple(seen))
+    return _Found(progress, owed, late[:HOURS_A_STREAM_MAX])
 
 
 def with_gaps(

@@ -1,6 +1,7 @@
 """The queue of hours: each message is one hour of one stream to export."""
 
 import logging
+from datetime import timedelta
 
 import azure.functions as func
 
@@ -29,6 +30,7 @@ def export_hour(message: func.QueueMessage) -> None:
         claim_id=claim_id,
         beat=in_background(),
         settle=app.settings.settle,
+        late_until=max(app.settings.late_checks, default=timedelta()),
         redelivered=(message.dequeue_count or 1) > 1,
     )
     try:

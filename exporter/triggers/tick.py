@@ -17,9 +17,12 @@ _log = logging.getLogger(__name__)
 def tick(timer: func.TimerRequest) -> None:
     """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
     app = wiring.app()
-    found = plan_owed_hours(app.gateways, now=wiring.now(), settle=app.settings.settle)
+    settings = app.settings
+    found = plan_owed_hours(
+        app.gateways, now=wiring.now(), settle=settings.settle, late_checks=settings.late_checks
+    )
     _log.info(
-        "tick: %d streams, %d hours due, %d queued%s",
-        *(found.streams, found.due, found.queued),
+        "tick: %d streams, %d hours due (%d of them to look for late blobs), %d queued%s",
+        *(found.streams, found.due, found.late, found.queued),
         ", past due" if timer.past_due else "",
     )

@@ -113,7 +113,7 @@ def test_a_changed_filter_holds_for_hours_that_are_exported_from_then_on() -> No
     assert len(world.events_a_reader_sees()) == 3
 
     world.ledger.forget()
-    attempt(world, task=backfill(), claim_id="second")
+    attempt(world, task=backfill(world), claim_id="second")
     assert len(world.events_a_reader_sees()) == 5
     assert world.markers_a_reader_sees()[MARKER]["filter_sha256"] is None
 
