@@ -28,7 +28,7 @@ type Hours = Sequence[tuple[DataType, Hour]]
 class Repair(Protocol):
     """Asks for a backfill of single hours."""
 
-    def __call__(self, destination: Destination, hours: Hours, request_id: str) -> str:
+    def __call__(self, destination: Destination, hours: Hours, request_id: str, /) -> str:
         """Return the backfill's id; for a request that was made before, that of the same backfill.
 
         ``Rejected`` if it cannot be asked for.

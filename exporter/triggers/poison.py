@@ -6,10 +6,12 @@ Every tick derives from them which hours are owed, and which backfills and verif
 """
 
 import logging
+from collections.abc import Callable
 
 import azure.functions as func
 
 from exporter import wiring
+from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
 from exporter.storage import verify_steps
 from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
@@ -24,14 +26,14 @@ _log = logging.getLogger(__name__)
 @blueprint.queue_trigger("message", queue_name=f"{QUEUE}-poison", connection="AzureWebJobsStorage")
 def export_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with an error id that is in the log."""
-    record_hour(message, QUEUE)
+    record_hour(message, QUEUE, lambda: wiring.app().gateways)
 
 
 @blueprint.function_name("backfill_hour_poison")
 @blueprint.queue_trigger("message", queue_name=f"{BACKFILL_QUEUE}-poison", connection="AzureWebJobsStorage")
 def backfill_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with an error id that is in the log."""
-    record_hour(message, BACKFILL_QUEUE)
+    record_hour(message, BACKFILL_QUEUE, lambda: wiring.app().gateways)
 
 
 @blueprint.function_name("backfill_step_poison")
@@ -55,10 +57,13 @@ def verify_step_poison(message: func.QueueMessage) -> None:
     except Exception as error:  # noqa: BLE001  see above
         _unreadable(error_id, verify_steps.QUEUE, error)
     else:
-        _log.error("poison %s: %s was given up", error_id, step)
+        _log.error(
+            "poison %s: verification %s, step from %s, was given up",
+            *(error_id, step.verification_id, step.next),
+        )
 
 
-def record_hour(message: func.QueueMessage, queue: str) -> None:
+def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], Gateways]) -> None:
     """Record the hour that a message asks for as failed. Never raises."""
     error_id = wiring.new_id()
     try:
@@ -67,12 +72,14 @@ def record_hour(message: func.QueueMessage, queue: str) -> None:
         _unreadable(error_id, queue, error)
         return
     try:
-        recorded = record_poison(task, wiring.app().gateways, error_id=error_id, clock=wiring.now)
+        recorded = record_poison(task, gateways(), error_id=error_id, clock=wiring.now)
     except Exception:  # noqa: BLE001  see above
         # The hour is owed as before, only without a reason that people could see.
-        _log.exception("poison %s: %s was given up, and could not be recorded", error_id, task)
+        _log.exception(
+            "poison %s: %s %s was given up, and could not be recorded", error_id, task.key, task.hour
+        )
     else:
-        _log.error("poison %s: %s was given up: %s", error_id, task, recorded)
+        _log.error("poison %s: %s %s was given up: %s", error_id, task.key, task.hour, recorded)
 
 
 def _unreadable(error_id: str, queue: str, error: Exception) -> None:
