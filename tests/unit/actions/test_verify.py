@@ -21,7 +21,7 @@ from exporter.actions.verify_hour import FINDINGS_MAX
 from exporter.domain.destination import Destination, Status, StorageTarget
 from exporter.domain.errors import DestinationFault, Fault, Invalid, NotPossible
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import LEASE, HourRecord, HourTask
+from exporter.domain.ledger import LEASE, HourRecord, HourTask, Progress
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import NameStyle
 from exporter.domain.streams import DataType
@@ -34,6 +34,7 @@ from tests.worlds import (
     MERGED_IDS,
     NOW,
     SETTLE,
+    TASK,
     a_merge,
     a_world,
     acme,
@@ -484,3 +485,41 @@ def test_only_an_active_destination_is_repaired() -> None:
     assert repairing(ACME, asked) is asked
     with pytest.raises(NotPossible, match="not active"):
         repairing(acme(status=Status.PAUSED), asked)
+
+
+class Counted:
+    """Passes everything on, and writes down what was called."""
+
+    def __init__(self, inner: object, calls: list[str]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._inner, name)
+
+        def called(*arguments: object) -> object:
+            self._calls.append(name)
+            return Counted(found(*arguments), self._calls) if name == "open" else found(*arguments)
+
+        return called
+
+
+def test_a_look_at_a_whole_hour_takes_three_calls_to_storage() -> None:
+    """Its files, its marker, and landing; the ledger is read for all hours together."""
+    world = an_exported_world()
+    attempt(world, task=replace(TASK, hour=HOUR.plus(-1)))
+    calls: list[str] = []
+    gateways = replace(
+        world.gateways,
+        containers=Counted(world.containers, calls),  # type: ignore[arg-type]  # all is passed on
+        landing=Counted(world.gateways.landing, calls),  # type: ignore[arg-type]  # as above
+        ledger=Counted(world.ledger, calls),  # type: ignore[arg-type]  # as above
+    )
+    span = Span(HOUR.plus(-1), HOUR, (DataType.EVENTS,))
+    world.schedule.put(Progress(EVENTS, span.first, HOUR.plus(1)))
+
+    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, view=VIEW, repair=None, request_id="r1")
+
+    assert found is not None
+    assert found.counts == Counts(whole=2)
+    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "read", "blobs"]])
