@@ -31,9 +31,7 @@ _WHY = {
     HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",
     HTTPStatus.CONTENT_TOO_LARGE: f"The body is larger than {BODY_BYTES_MAX} bytes.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body does not say that it is JSON.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: (
-        "Fields or parameters are wrong, the test upload failed, or the customer's storage refuses us (`fix`)."
-    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the customer's storage refuses us.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An error of the exporter's own; `error_id` leads to it in the logs.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Out of reach for the moment, or settings are missing or wrong.",
 }
