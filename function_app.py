@@ -8,10 +8,12 @@ from exporter.triggers import (
     export,
     health,
     hours,
+    poison,
     preview,
     status,
     tick,
     unknown,
+    verify,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -20,7 +22,9 @@ app.register_functions(destinations.blueprint)
 app.register_functions(status.blueprint)
 app.register_functions(hours.blueprint)
 app.register_functions(preview.blueprint)
+app.register_functions(verify.blueprint)
 app.register_functions(descriptions.blueprint)
 app.register_functions(unknown.blueprint)
 app.register_functions(tick.blueprint)
 app.register_functions(export.blueprint)
+app.register_functions(poison.blueprint)

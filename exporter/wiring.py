@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.actions.ports import Gateways
+from exporter.actions.verify import Repair
 from exporter.settings import Settings
 
 _building = threading.Lock()
@@ -18,10 +19,11 @@ _built: "App | None" = None
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the triggers work with."""
+    """What the triggers work with. ``repair`` is None where no backfills can be asked for."""
 
     settings: Settings
     gateways: Gateways
+    repair: Repair | None = None
 
 
 def now() -> datetime:
@@ -62,6 +64,8 @@ def _build(settings: Settings) -> App:
     from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
     from exporter.storage.sign_in import Means  # noqa: PLC0415
     from exporter.storage.standings import StandingsTable  # noqa: PLC0415
+    from exporter.storage.verifications import VerificationsTable  # noqa: PLC0415
+    from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
 
     own = settings.own_storage
     account = Account(own.connection_string, name=own.account_name)
@@ -76,6 +80,8 @@ def _build(settings: Settings) -> App:
         schedule=ScheduleTable(account),
         standings=StandingsTable(account),
         destinations=DestinationsTable(account),
+        verifications=VerificationsTable(account),
+        verify_steps=VerifyStepQueue(account),
         hours=ExportQueue(account),
         cipher=cipher,
     )

@@ -27,6 +27,7 @@ from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
+from exporter.domain.verification import Verification, VerifyStep
 
 type Row = dict[str, Any]
 
@@ -452,6 +453,39 @@ class FakeBackfills:
         return self._table.put((backfill.destination_id, backfill.id), backfill, etag)
 
 
+class FakeVerifications:
+    """The verifications that run in the background."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._table: FakeTable[tuple[str, str], Verification] = FakeTable(writes, "verification")
+
+    def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
+        """Return a verification."""
+        return self._table.rows.get((destination_id, verification_id))
+
+    def unfinished(self) -> list[Verification]:
+        """Return those that have not ended."""
+        found = (self._table.rows[key].value for key in sorted(self._table.rows))
+        return [each for each in found if not each.ended]
+
+    def put(self, verification: Verification, etag: str | None) -> str:
+        """Write a verification over the one of that ETag."""
+        return self._table.put((verification.destination_id, verification.id), verification, etag)
+
+
+class FakeVerifySteps:
+    """The queue of steps; what waits in it is in ``steps``."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.steps: list[VerifyStep] = []
+
+    def send(self, step: VerifyStep) -> None:
+        """Queue a step."""
+        with self._writes.write(f"send {step.verification_id} {step.next}"):
+            self.steps.append(step)
+
+
 class FakeSchedule:
     """How far each stream is."""
 
@@ -615,6 +649,8 @@ class World:
     reopened: FakeReopened = field(init=False)
     own: FakeBlobs = field(init=False)
     backfills: FakeBackfills = field(init=False)
+    verifications: FakeVerifications = field(init=False)
+    verify_steps: FakeVerifySteps = field(init=False)
     hours: FakeHourQueue = field(init=False)
     backfill_hours: FakeHourQueue = field(init=False)
     cipher: FakeCipher = field(init=False)
@@ -628,6 +664,7 @@ class World:
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
         self.backfills, self.backfill_hours = FakeBackfills(self.writes), FakeHourQueue(self.writes)
+        self.verifications, self.verify_steps = FakeVerifications(self.writes), FakeVerifySteps(self.writes)
         self.slices, self.reopened = FakeSlices(self.writes), FakeReopened(self.writes)
         self.own = FakeBlobs(self.writes)
         self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
@@ -643,6 +680,8 @@ class World:
             reopened=self.reopened,
             state=FakeState(self.own),
             backfills=self.backfills,
+            verifications=self.verifications,
+            verify_steps=self.verify_steps,
             hours=self.hours,
             backfill_hours=self.backfill_hours,
             cipher=self.cipher,

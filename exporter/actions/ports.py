@@ -23,6 +23,7 @@ from exporter.domain.standing import Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
+from exporter.domain.verification import Verification, VerifyStep
 
 GZIP = "application/gzip"
 """The content type of every part, and of no encoding: nothing decompresses by itself."""
@@ -229,6 +230,30 @@ class Backfills(Protocol):
         ...
 
 
+class Verifications(Protocol):
+    """The verifications that run in the background, or have."""
+
+    def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
+        """Return a verification."""
+        ...
+
+    def unfinished(self) -> list[Verification]:
+        """Return those that have not ended."""
+        ...
+
+    def put(self, verification: Verification, etag: str | None) -> str:
+        """Write a verification over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+
+class VerifySteps(Protocol):
+    """The queue of steps of verifications. Messages are hints: they may be lost and doubled."""
+
+    def send(self, step: VerifyStep) -> None:
+        """Queue a step."""
+        ...
+
+
 class Schedule(Protocol):
     """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
 
@@ -339,6 +364,8 @@ class Gateways:
     reopened: Reopened
     state: State
     backfills: Backfills
+    verifications: Verifications
+    verify_steps: VerifySteps
     hours: HourQueue
     backfill_hours: HourQueue
     cipher: Cipher

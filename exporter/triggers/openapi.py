@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Literal
@@ -30,11 +31,14 @@ _WHY = {
     HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",
     HTTPStatus.CONTENT_TOO_LARGE: f"The body is larger than {BODY_BYTES_MAX} bytes.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body does not say that it is JSON.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the test upload failed.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the customer's storage refuses us.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An error of the exporter's own; `error_id` leads to it in the logs.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Out of reach for the moment, or settings are missing or wrong.",
 }
 _ETAG = {"description": "What If-Match takes.", "schema": {"type": "string"}}
+_LOCATION = {"description": "Where to look how far it is.", "schema": {"type": "string"}}
+# What the app gives out ids for; the id of a destination is its owner's choice.
+_PATH_IDS = re.compile(r"\{(\w+_id)\}")
 _RETRY_AFTER = {
     "description": f"Seconds to wait: {RETRY_AFTER_SECONDS}. Not there if settings must be corrected first.",
     "schema": {"type": "integer"},
@@ -108,6 +112,9 @@ def _parameters(declared: Operation) -> Iterator[Json]:
         pattern = f"^{ID_PATTERN.pattern}$"
         schema = {"type": "string", "pattern": pattern, "minLength": 1, "maxLength": 63}
         yield {"name": "id", "in": "path", "required": True, "schema": schema}
+    for name in _PATH_IDS.findall(declared.route):
+        schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     for place, parameters in (("query", declared.query), ("header", declared.headers)):
         yield from (_parameter(place, each) for each in parameters)
 
@@ -129,6 +136,8 @@ def _answers(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
             answer["content"] = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=view)}}}
         if declared.tagged:
             answer["headers"] = {"ETag": _ETAG}
+        if status is HTTPStatus.ACCEPTED:
+            answer["headers"] = {"Location": _LOCATION}
         yield status, answer
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
+from exporter.actions.verify import Verified
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -28,6 +29,7 @@ from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
 from exporter.domain.times import TimestampFormat
 from exporter.domain.trial import Report, Step, Trial
+from exporter.domain.verification import Checked, Code, Verification, VerificationStatus
 
 type Json = dict[str, object]
 
@@ -213,6 +215,56 @@ class PreviewView(TypedDict):
     complete: bool
 
 
+class FindingView(TypedDict):
+    """One thing that is not as it should be: ``code`` is stable, ``name`` is the file or the hour."""
+
+    code: Code
+    name: str
+    detail: str
+
+
+class WrongHourView(TypedDict):
+    """An hour that is not as it should be; ``more`` findings are left out.
+
+    ``repairable`` is false where to export it again would lose something, or is not needed.
+    """
+
+    hour: HourKey
+    data_type: DataType
+    findings: list[FindingView]
+    more: int
+    repairable: bool
+
+
+VerifiedView = TypedDict(
+    "VerifiedView",
+    {
+        "from": HourKey,
+        "to": HourKey,
+        "data_types": list[DataType],
+        "checked": int,
+        "whole": int,
+        "wrong": int,
+        "running": int,
+        "elsewhere": int,
+        "open": int,
+        "hours": list[WrongHourView],
+        "repair": str | None,
+    },
+)
+"""What a verification found: how many hours are what, those that are wrong, and the backfill of a repair."""
+
+
+class VerificationView(VerifiedView):
+    """A verification that runs in the background, and what it has found so far."""
+
+    id: str
+    status: VerificationStatus
+    created_at: Moment
+    finished_at: Moment | None
+    error: FaultView | None
+
+
 class ErrorView(TypedDict):
     """A wrong field, by its path in the request."""
 
@@ -274,6 +326,49 @@ def preview_view(hour: Hour, found: Preview) -> PreviewView:
         "rows": _rows_view(found.rows),
         "examples": cast("list[Json]", [orjson.Fragment(line) for line in found.examples]),
         "complete": found.complete,
+    }
+
+
+def verified_view(found: Verified) -> VerifiedView:
+    """Return what a verification found."""
+    counts = found.counts
+    return {
+        "from": found.span.first.key,
+        "to": found.span.last.key,
+        "data_types": list(found.span.data_types),
+        "checked": counts.checked,
+        "whole": counts.whole,
+        "wrong": counts.wrong,
+        "running": counts.running,
+        "elsewhere": counts.elsewhere,
+        "open": found.span.open,
+        "hours": [_wrong_hour_view(each) for each in found.wrong],
+        "repair": found.backfill_id,
+    }
+
+
+def _wrong_hour_view(checked: Checked) -> WrongHourView:
+    return {
+        "hour": checked.hour.key,
+        "data_type": checked.data_type,
+        "findings": [
+            {"code": each.code, "name": each.name, "detail": each.detail} for each in checked.findings
+        ],
+        "more": checked.more,
+        "repairable": checked.repairable,
+    }
+
+
+def verification_view(verification: Verification, found: Verified) -> VerificationView:
+    """Return a verification that runs in the background, with what it has found so far."""
+    finished_at = verification.finished_at
+    return {
+        **verified_view(found),
+        "id": verification.id,
+        "status": verification.status,
+        "created_at": _time(verification.created_at),
+        "finished_at": _time(finished_at) if finished_at else None,
+        "error": fault_view(verification.error),
     }
 
 

@@ -37,6 +37,8 @@ from exporter.storage.rejected import RejectedContainer
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.sign_in import Means
 from exporter.storage.standings import StandingsTable
+from exporter.storage.verifications import VerificationsTable
+from exporter.storage.verify_steps import VerifyStepQueue
 from infra.local.azurite import Endpoints
 from tests.fakes import FakeBlob, World
 
@@ -181,6 +183,8 @@ class AzuriteBackend:
             schedule=ScheduleTable(self.account, self.own_name("schedule")),
             standings=StandingsTable(self.account, self.own_name("standings")),
             destinations=DestinationsTable(self.account, self.own_name("destinations")),
+            verifications=VerificationsTable(self.account, self.own_name("verifications")),
+            verify_steps=VerifyStepQueue(self.account, self.own_name("verify-steps")),
             hours=ExportQueue(self.account, self.own_name("hours")),
             cipher=CIPHER,
         )

@@ -24,12 +24,23 @@ HTTP = {
     "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
     "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
     "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
+    "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
+    "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
 }
 # What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
 UNKNOWN = "zz_unknown"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-QUEUE = {"type": "queueTrigger", "queueName": "export-hours", "connection": "AzureWebJobsStorage"}
+# Which function drains which queue.
+QUEUES = {
+    "export_hour": "export-hours",
+    "verify_step": "verify-steps",
+    "export_hour_poison": "export-hours-poison",
+    "backfill_hour_poison": "backfill-hours-poison",
+    "backfill_step_poison": "backfill-steps-poison",
+    "verify_step_poison": "verify-steps-poison",
+}
+QUEUE = {"type": "queueTrigger", "direction": "IN", "connection": "AzureWebJobsStorage", "name": "message"}
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
 EVERY_FIVE_MINUTES = "0 */5 * * * *"
 
@@ -79,7 +90,7 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
     }
     return http | {
         "tick": [TIMER | {"direction": "IN", "name": "timer", "schedule": schedule}],
-        "export_hour": [QUEUE | {"direction": "IN", "name": "message"}],
+        **{name: [QUEUE | {"queueName": queue}] for name, queue in QUEUES.items()},
     }
 
 

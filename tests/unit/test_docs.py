@@ -13,6 +13,7 @@ from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
+from exporter.domain.verification import Code
 from exporter.pipeline.lines import LINE_BYTES_MAX
 from exporter.pipeline.repair import NESTING_MAX
 from exporter.pipeline.rows import rejected_line
@@ -20,7 +21,7 @@ from exporter.settings import Settings
 from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
-from exporter.triggers.views import DestinationView, destination_view, hour_view
+from exporter.triggers.views import DestinationView, VerifiedView, destination_view, hour_view
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -93,6 +94,13 @@ def test_every_status_of_a_problem_is_documented_with_its_codes() -> None:
         assert all(f'"{each}"' in code for each in re.findall(r"`(\w+)`", cells[1])), cells
 
 
+def test_every_finding_of_a_verification_is_documented() -> None:
+    """People search for them."""
+    rows = table(text("docs/api.md"), "| Finding | What it says |")
+
+    assert [cells[0].strip("`") for cells in rows] == [code.value for code in Code]
+
+
 def test_every_field_that_is_read_only_is_documented() -> None:
     """What a destination has in answers and cannot be put."""
     rows = table(text("docs/api.md"), "| Read only | What it says |")
@@ -162,13 +170,14 @@ def test_the_names_in_the_documents_are_those_that_are_written() -> None:
 
 def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     """A destination that may be put as it stands, an hour as it is answered, a marker, a rejected row."""
-    destination, hour = examples(text("docs/api.md"))
+    destination, hour, verified = examples(text("docs/api.md"))
     secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  a made-up one
     credentials = {"type": "connection_string", "connection_string": secret}
     draft = parse_draft("acme", destination | {"credentials": credentials}, AllowedHosts())
     marker, rejected = examples(text("docs/files.md"))
 
     assert draft.name == destination["name"]
+    assert verified.keys() == VerifiedView.__annotations__.keys()
     assert hour.keys() == hour_view(HourRecord(EVENTS, HOUR)).keys()
     shown = destination_view(Overview(ACME, [], None))
     assert destination.keys() <= shown.keys()

@@ -1,0 +1,203 @@
+"""Verifying a long range in the background: step by step, each a message of its own.
+
+A step looks at some hours, keeps what it found in a blob, and moves the verification's row on by
+compare-and-swap; then it sends the next step. Whoever repeats a step that was done changes nothing. If a step
+or its message is lost, a tick sends it again (``send_again``).
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+
+from exporter.actions.list_hours import View
+from exporter.actions.ports import Clock, Gateways
+from exporter.actions.verify import Repair, Verified, check_hours, repairing, repairs
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import (
+    Conflict,
+    DestinationFault,
+    ExportError,
+    Fault,
+    NotFound,
+    Rejected,
+)
+from exporter.domain.hours import Hour
+from exporter.domain.streams import DataType
+from exporter.domain.verification import (
+    Checked,
+    Span,
+    Verification,
+    VerificationStatus,
+    VerifyStep,
+)
+from exporter.pipeline.findings import decode_findings, encode_findings
+
+# Of all data types together. A step is what is done again if its worker dies.
+STEP_HOURS = 200
+# A step takes well under this time; one that has not ended by then is taken for lost.
+STALLED = timedelta(minutes=15)
+# In one answer. The backfill of a repair has all of them.
+SHOWN_MAX = 1000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepper:
+    """Who takes a step. ``step_id`` is unique to this attempt at it."""
+
+    clock: Clock
+    step_id: str
+    settle: timedelta
+    repair: Repair | None
+
+
+def begin(  # noqa: PLR0913  what a verification is made of, each by its name
+    gateways: Gateways, destination: Destination, span: Span, *, repair: bool, now: datetime, new_id: str
+) -> Verification:
+    """Begin a verification in the background."""
+    begun = Verification(
+        id=new_id,
+        destination_id=destination.id,
+        span=span,
+        repair=repair,
+        created_at=now,
+        moved_at=now,
+        next=span.first,
+    )
+    gateways.verifications.put(begun, None)
+    gateways.verify_steps.send(begun.step)
+    return begun
+
+
+def find_verification(gateways: Gateways, destination_id: str, verification_id: str) -> Verification:
+    """Return a verification, or raise ``NotFound``."""
+    found = gateways.verifications.get(destination_id, verification_id)
+    if found is None:
+        raise NotFound(
+            "verification_not_found", f"The destination {destination_id} has no such verification."
+        )
+    return found.value
+
+
+def result(gateways: Gateways, verification: Verification) -> Verified:
+    """Return what was found so far; of the hours that are wrong, the first ``SHOWN_MAX``."""
+    wrong = tuple(islice(_wrong(gateways, verification), SHOWN_MAX))
+    return Verified(verification.span, verification.counts, wrong, verification.backfill_id)
+
+
+def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
+    """Take a step of a verification, and send the next one.
+
+    ``Transient`` if the storage was out of reach for the moment: the step is to be tried again.
+    """
+    found = gateways.verifications.get(step.destination_id, step.verification_id)
+    if found is None or found.value.ended or found.value.step != step:
+        return
+    try:
+        moved = _moved(found.value, gateways, stepper)
+    except DestinationFault as error:
+        moved = _failed(found.value, error.fault, stepper.clock())
+    except Rejected as error:
+        moved = _failed(found.value, Fault(error.code, str(error), "Then verify again."), stepper.clock())
+    except ExportError:
+        raise
+    except Exception:  # noqa: BLE001  told in the verification, which would else be tried for ever
+        _log.exception("%s: a step failed unexpectedly", stepper.step_id)
+        moved = _failed(found.value, _unexpected(stepper.step_id), stepper.clock())
+    try:
+        gateways.verifications.put(moved, found.etag)
+    except Conflict:
+        # Somebody else took the same step, and sees to the next one.
+        return
+    if moved.ended:
+        gateways.state.discard(_folder(moved), keep=moved.found)
+    else:
+        gateways.verify_steps.send(moved.step)
+
+
+def send_again(gateways: Gateways, now: datetime) -> int:
+    """Send the step of every verification that stands still; return how many."""
+    stalled = [each for each in gateways.verifications.unfinished() if now - each.moved_at >= STALLED]
+    for each in stalled:
+        gateways.verify_steps.send(each.step)
+    return len(stalled)
+
+
+def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> Verification:
+    """Return the verification with a step done, or with its end."""
+    found = gateways.destinations.get(verification.destination_id)
+    if found is None or found.value.status is Status.DELETED:
+        raise NotFound("destination_deleted", "The destination was deleted meanwhile.")
+    now = stepper.clock()
+    if verification.next > verification.span.last:
+        return _finished(verification, found.value, gateways, stepper)
+    rest = replace(verification.span, first=verification.next)
+    view = View(now, stepper.settle)
+    checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, view))
+    moved = replace(
+        verification,
+        counts=verification.counts.plus(checks),
+        next=following or rest.last.plus(1),
+        moved_at=stepper.clock(),
+    )
+    wrong = [each for each in checks if each.findings]
+    if not wrong:
+        return moved
+    name = f"{_folder(verification)}{verification.next.key}-{stepper.step_id}.json"
+    gateways.state.put(name, encode_findings(wrong))
+    return replace(moved, found=(*moved.found, name))
+
+
+def _some(checks: Iterator[Checked]) -> tuple[list[Checked], Hour | None]:
+    """Return what a step looks at, hours whole with all data types, and the first hour that is left."""
+    done: list[Checked] = []
+    for hour, group in groupby(checks, key=lambda each: each.hour):
+        done += group
+        if len(done) >= STEP_HOURS:
+            return done, hour.plus(1)
+    return done, None
+
+
+def _finished(
+    verification: Verification, destination: Destination, gateways: Gateways, stepper: Stepper
+) -> Verification:
+    """Return the verification as ended, once the backfill of what is wrong is asked for."""
+    backfill_id = None
+    if verification.repair:
+        hours: list[tuple[DataType, Hour]] = repairs(list(_wrong(gateways, verification)))
+        repair = repairing(destination, stepper.repair)
+        backfill_id = repair(destination, hours, verification.id) if hours else None
+    now = stepper.clock()
+    return replace(
+        verification,
+        status=VerificationStatus.SUCCEEDED,
+        backfill_id=backfill_id,
+        moved_at=now,
+        finished_at=now,
+    )
+
+
+def _failed(verification: Verification, fault: Fault, now: datetime) -> Verification:
+    return replace(verification, status=VerificationStatus.FAILED, error=fault, moved_at=now, finished_at=now)
+
+
+def _unexpected(step_id: str) -> Fault:
+    return Fault(
+        code="internal_error",
+        message="An unexpected error stopped the verification.",
+        fix=f"Ask the operator of this exporter to look into the logs for {step_id}.",
+    )
+
+
+def _wrong(gateways: Gateways, verification: Verification) -> Iterator[Checked]:
+    """Yield the hours that are wrong, oldest first."""
+    for name in verification.found:
+        yield from decode_findings(gateways.state.read(name) or ())
+
+
+def _folder(verification: Verification) -> str:
+    """Return where the findings are; no data type has the name that sets them apart from hours."""
+    return f"{verification.destination_id}/verifications/{verification.id}/"

@@ -1,0 +1,166 @@
+"""Verifications in the background: their rows, and the messages of their steps."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+
+import pytest
+from azure.storage.queue import TextBase64DecodePolicy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.actions.ports import Verifications
+from exporter.domain.errors import Conflict, Fault
+from exporter.domain.hours import Hour
+from exporter.domain.streams import DataType
+from exporter.domain.verification import Counts, Span, Verification, VerificationStatus, VerifyStep
+from exporter.storage.accounts import Account
+from exporter.storage.verifications import VerificationsTable
+from exporter.storage.verify_steps import VerifyStepQueue, encode_step, parse_step
+from infra.local.azurite import Endpoints
+from tests.contract.backends import HASTE, HOUR, NOW
+from tests.contract.test_messages import TAKEN
+from tests.fakes import World
+
+BEGUN = Verification(
+    id="v1",
+    destination_id="acme",
+    span=Span(HOUR, HOUR.plus(24 * 365), (DataType.EVENTS, DataType.MERGED_IDS), open=2),
+    repair=True,
+    created_at=NOW,
+    moved_at=NOW,
+    next=HOUR,
+)
+MOVED = replace(
+    BEGUN,
+    moved_at=NOW + timedelta(minutes=1),
+    next=HOUR.plus(200),
+    counts=Counts(whole=390, wrong=5, running=3, elsewhere=2),
+    found=("acme/verifications/v1/2020-01-25T17-s1.json",),
+)
+ENDED = replace(MOVED, status=VerificationStatus.SUCCEEDED, finished_at=NOW, backfill_id="b1")
+REFUSED = replace(
+    MOVED, status=VerificationStatus.FAILED, finished_at=NOW, error=Fault("code", "message", "fix")
+)
+# Ten years of hours in steps of two hundred, each with something to tell.
+LONGEST = replace(
+    ENDED,
+    found=tuple(f"acme/verifications/{'v' * 32}/{HOUR.plus(n).key}-{'s' * 32}.json" for n in range(900)),
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Two instances that work on the same rows, as two processes have them."""
+
+    one: Verifications
+    other: Verifications
+
+
+@pytest.fixture(params=["twin", "azurite"])
+def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    """Run a test twice: on the twin, and on a table of its own."""
+    if request.param == "twin":
+        twin = World().verifications
+        yield Tables(twin, twin)
+        return
+    endpoints: Endpoints = request.getfixturevalue("endpoints")
+    name = f"verifications{abs(hash(request.node.name)) % 10**9}"
+    account = Account(endpoints.connection_string, patience=HASTE)
+    try:
+        yield Tables(VerificationsTable(account, name), VerificationsTable(account, name))
+    finally:
+        account.close()
+
+
+def test_before_there_is_any_there_is_none(tables: Tables) -> None:
+    """There need not even be a table."""
+    assert tables.one.get("acme", "v1") is None
+    assert tables.one.unfinished() == []
+
+
+@pytest.mark.parametrize("verification", [BEGUN, MOVED, ENDED, REFUSED, LONGEST])
+def test_a_verification_is_as_it_was_written(tables: Tables, verification: Verification) -> None:
+    """All of it, and for its destination alone."""
+    etag = tables.one.put(verification, None)
+
+    found = tables.other.get("acme", "v1")
+
+    assert found is not None
+    assert (found.value, found.etag) == (verification, etag)
+    assert tables.other.get("acm", "v1") is None
+    assert tables.other.get("acme", "v") is None
+
+
+def test_it_is_changed_only_by_who_has_seen_it(tables: Tables) -> None:
+    """A step that was overtaken changes nothing."""
+    first = tables.one.put(BEGUN, None)
+    second = tables.one.put(MOVED, first)
+
+    with pytest.raises(Conflict):
+        tables.other.put(ENDED, first)
+    with pytest.raises(Conflict):
+        tables.other.put(ENDED, None)
+    found = tables.other.get("acme", "v1")
+    assert found is not None
+    assert (found.value, found.etag) == (MOVED, second)
+
+
+def test_those_that_have_not_ended_are_found_whosever_they_are(tables: Tables) -> None:
+    """A tick asks for them."""
+    other = replace(MOVED, destination_id="beta", id="v2")
+    for each in (BEGUN, other, replace(ENDED, id="v3"), replace(REFUSED, id="v4")):
+        tables.one.put(each, None)
+
+    assert tables.other.unfinished() == [BEGUN, other]
+
+
+@given(
+    st.builds(
+        VerifyStep,
+        st.text(),
+        st.text(),
+        st.datetimes(timezones=st.just(UTC)).map(Hour.containing),
+    )
+)
+def test_a_step_comes_out_as_it_went_in(step: VerifyStep) -> None:
+    """Whether it is read as text or as bytes, and without a key that means something to the host."""
+    assert parse_step(encode_step(step)) == step
+    assert parse_step(encode_step(step).encode()) == step
+    assert not TAKEN & json.loads(encode_step(step)).keys()
+
+
+MESSAGE = json.loads(encode_step(BEGUN.step))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "[]",
+        b"\xff",
+        json.dumps(MESSAGE | {"v": 2}),
+        json.dumps(MESSAGE | {"more": 1}),
+        json.dumps(MESSAGE | {"next": "2020-01-25"}),
+        *(json.dumps({key: MESSAGE[key] for key in MESSAGE if key != gone}) for gone in MESSAGE),
+    ],
+)
+def test_a_malformed_step_is_refused(message: str | bytes) -> None:
+    """Nothing is made up for it."""
+    with pytest.raises(ValueError, match="not a message of the queue of steps"):
+        parse_step(message)
+
+
+def test_a_step_that_is_sent_is_what_the_trigger_reads(endpoints: Endpoints) -> None:
+    """The queue is made with its first message."""
+    account = Account(endpoints.connection_string, patience=HASTE)
+    try:
+        VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.step)
+        queue = account.queues.get_queue_client(
+            "verify-steps-sent", message_decode_policy=TextBase64DecodePolicy()
+        )
+        (message,) = queue.receive_messages()
+        assert parse_step(message.content) == BEGUN.step
+    finally:
+        account.close()
