@@ -53,17 +53,22 @@ def app() -> App:
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
     from exporter.storage.accounts import Account  # noqa: PLC0415  the health check needs no storage
+    from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
     from exporter.storage.cipher import AesCipher  # noqa: PLC0415
     from exporter.storage.containers import CustomerContainers  # noqa: PLC0415
     from exporter.storage.destinations import DestinationsTable  # noqa: PLC0415
     from exporter.storage.landing import LandingContainer  # noqa: PLC0415
     from exporter.storage.ledger import LedgerTable  # noqa: PLC0415
+    from exporter.storage.messages import BACKFILL_QUEUE  # noqa: PLC0415
     from exporter.storage.queues import ExportQueue  # noqa: PLC0415
     from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
+    from exporter.storage.reopened import ReopenedTable  # noqa: PLC0415
     from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
     from exporter.storage.sign_in import Means  # noqa: PLC0415
+    from exporter.storage.slices import SlicesTable  # noqa: PLC0415
     from exporter.storage.standings import StandingsTable  # noqa: PLC0415
+    from exporter.storage.state import StateContainer  # noqa: PLC0415
     from exporter.storage.verifications import VerificationsTable  # noqa: PLC0415
     from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
 
@@ -82,7 +87,12 @@ def _build(settings: Settings) -> App:
         destinations=DestinationsTable(account),
         verifications=VerificationsTable(account),
         verify_steps=VerifyStepQueue(account),
+        slices=SlicesTable(account),
+        reopened=ReopenedTable(account),
+        state=StateContainer(account),
+        backfills=BackfillsTable(account),
         hours=ExportQueue(account),
+        backfill_hours=ExportQueue(account, BACKFILL_QUEUE),
         cipher=cipher,
     )
     return App(settings, gateways)

@@ -10,7 +10,7 @@ from exporter.actions import export_hour as action
 from exporter.actions.attempt import Worker
 from exporter.actions.hold import in_background
 from exporter.domain.errors import Conflict
-from exporter.storage.messages import QUEUE, parse
+from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
@@ -19,7 +19,19 @@ _log = logging.getLogger(__name__)
 @blueprint.function_name("export_hour")
 @blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
 def export_hour(message: func.QueueMessage) -> None:
-    """Export the hour if it is still due.
+    """Export a live hour, or a slice of one, or look at it for what landed late."""
+    _export(message)
+
+
+@blueprint.function_name("export_backfill_hour")
+@blueprint.queue_trigger("message", queue_name=BACKFILL_QUEUE, connection="AzureWebJobsStorage")
+def export_backfill_hour(message: func.QueueMessage) -> None:
+    """Export an hour of a backfill, or a slice of one: from a queue of their own, so that no live hour waits."""
+    _export(message)
+
+
+def _export(message: func.QueueMessage) -> None:
+    """Do what is still due about the hour.
 
     Whatever is raised makes the host deliver the message again, so only what a later delivery may heal is.
     """

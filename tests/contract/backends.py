@@ -25,6 +25,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.accounts import Account, Patience
+from exporter.storage.backfills import BackfillsTable
 from exporter.storage.blocks import BlockPool, md5_text
 from exporter.storage.cipher import AesCipher
 from exporter.storage.containers import CustomerContainers
@@ -34,9 +35,12 @@ from exporter.storage.ledger import LedgerTable
 from exporter.storage.messages import parse
 from exporter.storage.queues import ExportQueue
 from exporter.storage.rejected import RejectedContainer
+from exporter.storage.reopened import ReopenedTable
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.sign_in import Means
+from exporter.storage.slices import SlicesTable
 from exporter.storage.standings import StandingsTable
+from exporter.storage.state import StateContainer
 from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue
 from infra.local.azurite import Endpoints
@@ -185,7 +189,12 @@ class AzuriteBackend:
             destinations=DestinationsTable(self.account, self.own_name("destinations")),
             verifications=VerificationsTable(self.account, self.own_name("verifications")),
             verify_steps=VerifyStepQueue(self.account, self.own_name("verify-steps")),
+            slices=SlicesTable(self.account, self.own_name("slices")),
+            reopened=ReopenedTable(self.account, self.own_name("schedule")),
+            state=StateContainer(self.account, self.own_name("state")),
+            backfills=BackfillsTable(self.account, self.own_name("backfills")),
             hours=ExportQueue(self.account, self.own_name("hours")),
+            backfill_hours=ExportQueue(self.account, self.own_name("backfill-hours")),
             cipher=CIPHER,
         )
         sealed = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from exporter.actions.attempt import Outcome
 from exporter.actions.change_status import activate, delete, pause, resume, try_draft, try_saved
 from exporter.actions.edit_destination import Draft, find_destination, find_history, put_destination
-from exporter.actions.attempt import Outcome
 from exporter.actions.list_destinations import Overview, list_destinations, look_at
 from exporter.actions.list_hours import View, list_hours
 from exporter.actions.plan_owed_hours import plan_owed_hours

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.actions.change_status import try_saved
 from exporter.actions.attempt import Outcome
+from exporter.actions.change_status import try_saved
 from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Transient
