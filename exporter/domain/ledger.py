@@ -182,6 +182,8 @@ class HourRecord:
     """What unfinished attempts before the latest one were about to commit, if it was something else."""
     was: HourStatus | None = None
     """Exported or empty, if it was that when it was taken, and nothing has been committed since."""
+    was_at: datetime | None = None
+    """When it was finished then."""
     run: Run | None = None
 
     @property
@@ -210,10 +212,11 @@ class HourRecord:
             attempts=self.attempts + 1,
             requested_by=requested_by,
             started_at=now,
-            finished_at=self.finished_at if self.done else None,
+            finished_at=None,
             retry_at=None,
             claim=Claim(claim_id, now + LEASE),
             was=self.status if self.done else self.was,
+            was_at=self.finished_at if self.done else self.was_at,
         )
 
     def satisfies(self, since: datetime) -> bool:
@@ -252,6 +255,7 @@ class HourRecord:
             committing=True,
             in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),
             was=None,
+            was_at=None,
         )
 
     def adopted(
@@ -284,6 +288,7 @@ class HourRecord:
             committing=False,
             in_doubt=(),
             was=None,
+            was_at=None,
             run=None,
         )
 
@@ -297,6 +302,7 @@ class HourRecord:
             claim=None,
             retry_at=now + back_off(self.attempts),
             was=None,
+            was_at=None,
             run=None,
         )
 
@@ -305,7 +311,11 @@ class HourRecord:
 
         If it was done, and nothing has been committed over it, it is done as before.
         """
-        return replace(self, status=self.was or HourStatus.OWED, claim=None, was=None, run=None)
+        finished_at = self.was_at if self.was else None
+        status = self.was or HourStatus.OWED
+        return replace(
+            self, status=status, finished_at=finished_at, claim=None, was=None, was_at=None, run=None
+        )
 
     def left_to_run(self) -> "HourRecord":
         """Return the record of an attempt that was broken off where its slices are staged already."""

@@ -38,6 +38,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     committing: bool = False
     in_doubt: tuple[Part, ...] = ()
     was: HourStatus | None = None
+    was_at: Moment | None = None
     run: Run | None = None
 
 
@@ -90,6 +91,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
         committing=record.committing,
         in_doubt=record.in_doubt,
         was=record.was,
+        was_at=record.was_at,
         run=record.run,
     )
     return new_row(
@@ -127,6 +129,7 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         committing=document.committing,
         in_doubt=document.in_doubt,
         was=document.was,
+        was_at=document.was_at,
         run=document.run,
     )
 

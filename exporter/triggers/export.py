@@ -26,7 +26,7 @@ def export_hour(message: func.QueueMessage) -> None:
 @blueprint.function_name("export_backfill_hour")
 @blueprint.queue_trigger("message", queue_name=BACKFILL_QUEUE, connection="AzureWebJobsStorage")
 def export_backfill_hour(message: func.QueueMessage) -> None:
-    """Export an hour of a backfill, or a slice of one: from a queue of their own, so that no live hour waits."""
+    """Export an hour of a backfill, or a slice of one: no live hour waits for those."""
     _export(message)
 
 

@@ -17,12 +17,14 @@ from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
 from azure.storage.queue import TextBase64DecodePolicy
 
-from exporter.actions.ports import Container, Gateways
+from exporter.actions.ports import Container, Gateways, Upload
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
+from exporter.domain.marker import Part
+from exporter.domain.slices import Sent
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.accounts import Account, Patience
 from exporter.storage.backfills import BackfillsTable
@@ -44,7 +46,7 @@ from exporter.storage.state import StateContainer
 from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue
 from infra.local.azurite import Endpoints
-from tests.fakes import FakeBlob, World
+from tests.fakes import FakeBlob, World, md5_base64
 
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 HOUR = Hour.parse("2020-01-25T17")
@@ -304,3 +306,11 @@ def azurite_backend(
         yield backend
     finally:
         backend.close()
+
+
+def commit(
+    container: Container, blob: Upload, content: bytes, *, name: str, attempt: str, etag: str | None
+) -> None:
+    """Commit what was staged of a blob, as an export does at its end."""
+    part = Part(name, 0, len(content), md5_base64(content))
+    container.commit(Sent(part, attempt, blob.arrived()), etag=etag)

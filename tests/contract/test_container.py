@@ -8,7 +8,7 @@ import pytest
 from exporter.domain.errors import Conflict, DestinationFault
 from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.container import SMALL_BYTES_MAX
-from tests.contract.backends import AzuriteBackend, Backend, Seen, wait_for_blocks
+from tests.contract.backends import AzuriteBackend, Backend, Seen, commit, wait_for_blocks
 from tests.fakes import md5_base64
 
 NAME = "187520_2020-01-25_17#1.json.gz"
@@ -27,7 +27,7 @@ def upload(
     with backend.container.upload(name, attempt=attempt) as blob:
         for block in sent:
             blob.stage(block)
-        blob.commit(md5=md5_base64(b"".join(sent)), etag=etag)
+        commit(backend.container, blob, b"".join(sent), name=name, attempt=attempt, etag=etag)
 
 
 def etag_of(backend: Backend, name: str = NAME) -> str:
@@ -43,7 +43,7 @@ def test_an_upload_is_seen_after_its_commit_and_not_before(backend: Backend) -> 
         assert backend.names() == []
         assert backend.container.find("") == []
         assert backend.container.read(NAME) is None
-        blob.commit(md5=md5_base64(b"some bytes"), etag=None)
+        commit(backend.container, blob, b"some bytes", name=NAME, attempt="first", etag=None)
 
     assert backend.names() == [NAME]
     assert backend.see(NAME) == Seen(b"some bytes", "application/gzip", md5_base64(b"some bytes"))
@@ -77,7 +77,8 @@ def test_many_uploads_may_be_open_before_the_first_is_committed(backend: Backend
         for number, blob in enumerate(uploads):
             blob.stage(str(number).encode())
         for number, blob in enumerate(uploads):
-            blob.commit(md5=md5_base64(str(number).encode()), etag=None)
+            content, name = str(number).encode(), f"part{number}"
+            commit(backend.container, blob, content, name=name, attempt="first", etag=None)
 
     assert [backend.see(f"part{number}").body for number in (0, 23)] == [b"0", b"23"]
 
@@ -110,7 +111,7 @@ def test_staging_leaves_the_blob_that_is_there_readable(backend: Backend) -> Non
     with backend.container.upload(NAME, attempt="second") as blob:
         blob.stage(b"new")
         assert backend.see(NAME).body == b"former"
-        blob.commit(md5=md5_base64(b"new"), etag=etag_of(backend))
+        commit(backend.container, blob, b"new", name=NAME, attempt="second", etag=etag_of(backend))
 
     assert backend.see(NAME).body == b"new"
 
@@ -153,9 +154,9 @@ def test_a_rivals_commit_discards_our_blocks(backend: Backend) -> None:
         theirs.stage(b"bbbb")
         ours.stage(b"ccc")
         wait_for_blocks(backend, "raw", NAME, 3)
-        theirs.commit(md5=md5_base64(b"bbbb"), etag=None)
+        commit(backend.container, theirs, b"bbbb", name=NAME, attempt="theirs", etag=None)
         with pytest.raises(Conflict):
-            ours.commit(md5=md5_base64(b"aaaccc"), etag=etag_of(backend))
+            commit(backend.container, ours, b"aaaccc", name=NAME, attempt="ours", etag=etag_of(backend))
 
     assert backend.see(NAME).body == b"bbbb"
 
@@ -169,8 +170,8 @@ def test_a_rival_with_the_same_content_has_done_our_work(backend: Backend) -> No
         ours.stage(b"same")
         theirs.stage(b"same")
         wait_for_blocks(backend, "raw", NAME, 2)
-        theirs.commit(md5=md5_base64(b"same"), etag=None)
-        ours.commit(md5=md5_base64(b"same"), etag=None)
+        commit(backend.container, theirs, b"same", name=NAME, attempt="theirs", etag=None)
+        commit(backend.container, ours, b"same", name=NAME, attempt="ours", etag=None)
 
     assert backend.see(NAME).body == b"same"
 

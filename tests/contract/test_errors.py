@@ -22,7 +22,7 @@ from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
 from exporter.storage.sign_in import Means
-from tests.contract.backends import CIPHER, HOUR, KEY, a_destination
+from tests.contract.backends import CIPHER, HOUR, KEY, a_destination, commit
 from tests.contract.servers import Answer, answering, answering_by_half, breaking_off, nobody, saying_nothing
 
 KEY_TEXT = "c2VjcmV0LWFjY291bnQta2V5LXNlY3JldA=="
@@ -76,7 +76,7 @@ def upload(container: Container) -> None:
     """Upload a block."""
     with container.upload("part", attempt="first") as blob:
         blob.stage(b"content")
-        blob.commit(md5="", etag=None)
+        commit(container, blob, b"content", name="part", attempt="first", etag=None)
 
 
 CALLS: dict[str, Callable[[Container], object]] = {

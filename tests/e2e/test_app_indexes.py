@@ -34,6 +34,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 # Which function drains which queue.
 QUEUES = {
     "export_hour": "export-hours",
+    "export_backfill_hour": "backfill-hours",
     "verify_step": "verify-steps",
     "export_hour_poison": "export-hours-poison",
     "backfill_hour_poison": "backfill-hours-poison",

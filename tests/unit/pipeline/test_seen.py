@@ -3,17 +3,22 @@ import itertools
 
 import pytest
 
-from exporter.pipeline.seen import BUCKETS, KEY_BYTES, SeenKeys
+from exporter.pipeline.seen import BUCKETS_A_PARTITION, KEY_BYTES, SeenKeys, partition
 
 ZERO = bytes(KEY_BYTES)
 ONES = b"\xff" * KEY_BYTES
+
+
+def _bucket(key: bytes) -> tuple[int, int]:
+    """Return where a key lies: the partition that is the same in every process, and the bucket in it."""
+    return partition(key), hash(key) % BUCKETS_A_PARTITION
 
 
 def key_in_the_bucket_of(other: bytes, head: bytes = b"", tail: bytes = b"") -> bytes:
     """Return a key with these ends that shares the other's bucket: found by trying, anew in each process."""
     free = KEY_BYTES - len(head) - len(tail)
     tries = (head + number.to_bytes(free) + tail for number in itertools.count())
-    return next(key for key in tries if hash(key) % BUCKETS == hash(other) % BUCKETS)
+    return next(key for key in tries if _bucket(key) == _bucket(other))
 
 
 def int_key(number: int) -> bytes:
@@ -65,7 +70,7 @@ def test_a_key_one_byte_across_the_border_is_new_too() -> None:
         for common in map(int_key, itertools.count())
         for across in (common[1:] + bytes([last]) for last in range(256))
         for first in (bytes([head]) + common[1:] for head in range(256))
-        if hash(first) % BUCKETS == hash(across) % BUCKETS and first != across
+        if _bucket(first) == _bucket(across) and first != across
     )
     second = key_in_the_bucket_of(across, head=across[-1:])
     seen = SeenKeys()
