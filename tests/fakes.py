@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -46,6 +46,7 @@ class Writes:
     ) -> None:
         self.log: list[str] = []
         self.crash_at = crash_at
+        self.after: Callable[[], None] | None = None
         self._moment = moment
         self._error = error or Crash()
         self._etags = itertools.count(1)
@@ -64,6 +65,8 @@ class Writes:
             if dies and self._moment == "before":
                 raise self._error
             yield
+            if self.after is not None:
+                self.after()
             if dies:
                 raise self._error
 

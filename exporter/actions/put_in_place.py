@@ -5,7 +5,7 @@ By now every block has arrived, those of the marker, too. Nothing but small requ
 record  in the ledger what is about to be committed
 unmark  a marker that will not stay as it is comes down
 clear   every other file of the hour, there or in doubt, that is not exactly what it is to become
-commit  the parts, and then the marker
+commit  the parts, first the one whose rows change, and then the marker
 
 A file is cleared by writing an empty one over it and deleting that. Its rows may be about to appear under
 another name, so it has to go before; and writing over it throws away the blocks that a worker who is thought
@@ -20,7 +20,8 @@ from exporter.actions.look import Found
 from exporter.actions.ports import GZIP, Container
 from exporter.actions.stage import sent_whole
 from exporter.domain.destination import Destination, Output
-from exporter.domain.ledger import Origin, RowCounts
+from exporter.domain.errors import Transient
+from exporter.domain.ledger import HourRecord, Origin, RowCounts
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import Naming
 from exporter.domain.slices import Sent
@@ -75,17 +76,26 @@ class Placing:
     held: Held
 
     def __call__(self) -> None:
-        """Make the layout what a reader sees."""
+        """Make the layout what a reader sees.
+
+        Where several files have to change their rows, no order of writing over them is known to show none
+        twice, and to clear a file throws away our own blocks, too. Then everything is cleared, the hour given
+        back, and ``Transient`` raised: the next attempt finds nothing in its way.
+        """
         stale = self._stale()
-        over = self._overwritten(stale)
+        wanted = {sent.part.name for sent in self.layout.sent}
+        over = [name for name in stale if name in wanted]
         marker_etag = self._unmark(changes=bool(stale))
-        for name in stale:
-            if name != over:
+        if len(over) > 1:
+            for name in stale:
                 self._clear(name)
-        there = {
-            name: blob.etag for name, blob in self.found.parts.items() if name == over or name not in stale
-        }
-        for sent in sorted(self.layout.sent, key=lambda sent: sent.part.name != over):
+            self.held.write(HourRecord.cleared)
+            raise Transient(f"{self.held.record.key} {self.held.record.hour} was cleared to be cut otherwise")
+        for name in stale:
+            if name not in over:
+                self._clear(name)
+        there = {name: blob.etag for name, blob in self.found.parts.items()}
+        for sent in sorted(self.layout.sent, key=lambda sent: sent.part.name not in over):
             self.held.check()
             self.container.commit(sent, etag=there.get(sent.part.name))
         if self.marker is not None:
@@ -99,17 +109,6 @@ class Placing:
         there = ((name, (blob.size, blob.md5)) for name, blob in self.found.parts.items())
         doubtful = ((part.name, (part.bytes, part.md5)) for part in self.held.record.in_doubt)
         return sorted({name for name, old in (*there, *doubtful) if content.get(name) != old} - kept)
-
-    def _overwritten(self, stale: list[str]) -> str | None:
-        """Return the file that need not be cleared: the only stale one, if it is to be written over anyway.
-
-        Then its old rows give way to new ones in one step, and nobody misses any meanwhile.
-        """
-        wanted = {sent.part.name for sent in self.layout.sent}
-        doubtful = {part.name for part in self.held.record.in_doubt}
-        if len(stale) != 1 or stale[0] not in wanted & self.found.parts.keys() - doubtful:
-            return None
-        return stale[0]
 
     def _unmark(self, *, changes: bool) -> str | None:
         """Take down every marker that cannot stay until it is written over; return the ETag of one that can.

@@ -258,6 +258,10 @@ class HourRecord:
             was_at=None,
         )
 
+    def cleared(self) -> "HourRecord":
+        """Return the record of an hour whose files were removed to be written anew: nothing is in doubt."""
+        return replace(self, committing=False, in_doubt=(), parts=(), origin=Origin(), run=None)
+
     def adopted(
         self,
         rows: RowCounts,

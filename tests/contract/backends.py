@@ -308,7 +308,7 @@ def azurite_backend(
         backend.close()
 
 
-def commit(
+def commit(  # noqa: PLR0913  what a commit says, each by its name
     container: Container, blob: Upload, content: bytes, *, name: str, attempt: str, etag: str | None
 ) -> None:
     """Commit what was staged of a blob, as an export does at its end."""
