@@ -12,8 +12,8 @@ QUEUE = "export-hours"
 BACKFILL_QUEUE = "backfill-hours"
 
 
-class _Message(msgspec.Struct, forbid_unknown_fields=True):
-    """The form of a message.
+class _Message(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The form of a message; ``late`` and ``share`` are there where they say something.
 
     None of its keys may be one by which the Functions host overrides what it says about a message: ``id``,
     ``dequeueCount``, ``popReceipt``, ``insertionTime``, ``expirationTime``, ``nextVisibleTime``.

@@ -27,18 +27,22 @@ class Request:
 
     @property
     def stages(self) -> bool:
-        """Whether it sends a block that no reader sees."""
-        return (self.method, self.part) == ("PUT", "block")
+        """Whether it sends a block of a part, which no reader sees."""
+        return (self.method, self.part) == ("PUT", "block") and not self._of_marker
 
     @property
     def commits(self) -> bool:
-        """Whether it makes blocks a file."""
-        return (self.method, self.part) == ("PUT", "blocklist")
+        """Whether it makes blocks a part."""
+        return (self.method, self.part) == ("PUT", "blocklist") and not self._of_marker
 
     @property
     def marks(self) -> bool:
-        """Whether it writes the completion marker."""
-        return self.method == "PUT" and self.name.endswith("_complete")
+        """Whether it makes the completion marker visible."""
+        return (self.method, self.part) == ("PUT", "blocklist") and self._of_marker
+
+    @property
+    def _of_marker(self) -> bool:
+        return self.name.endswith("_complete")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
 from tests.e2e.installation import App, Installation, Json, installed, stream_key
 from tests.e2e.reading import EVENT_COLUMNS, Files, contents
 
-# Big enough for several parts of a mebibyte, and with rows that are rejected or left out.
+# Big enough for several parts of a mebibyte, and with rows that are rejected or left out. In one blob, so that
+# one worker stages them all: hours that several workers stage have tests of their own.
 SAMPLE = Sample(
     events_per_hour=12_000,
     merges_per_hour=0,
-    faults=frozenset({Fault.NOT_JSON, Fault.DUPLICATES_ACROSS_BLOBS}),
+    blobs_per_hour=1,
+    faults=frozenset({Fault.NOT_JSON, Fault.DUPLICATES_IN_BLOB}),
 )
 TAKEN_OVER_SECONDS_MAX = 120.0
 # How many blobs a reader sees when the worker dies, for an hour of so many parts.

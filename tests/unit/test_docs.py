@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LANDING_CONTAINER": settings.landing_container,
         "EXPORT_SCHEDULE": settings.export_schedule,
         "SETTLE_MINUTES": str(int(settings.settle.total_seconds() // 60)),
+        "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
     }
