@@ -23,8 +23,8 @@ from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
 from tests.e2e.installation import App, Installation, Json, installed, stream_key
 from tests.e2e.reading import EVENT_COLUMNS, Files, contents
 
-# Big enough for several parts of a mebibyte, and with rows that are rejected or left out. In one blob, so that
-# one worker stages them all: hours that several workers stage have tests of their own.
+# Big enough for several parts of a mebibyte, and with rows that are rejected or left out. In one blob, so
+# that one worker stages them all: hours that several workers stage have tests of their own.
 SAMPLE = Sample(
     events_per_hour=12_000,
     merges_per_hour=0,
