@@ -52,7 +52,7 @@ def test_an_hour_through_the_app_is_measured_whole(measured: Measured) -> None:
 
 
 def test_calls_to_storage_are_counted(measured: Measured) -> None:
-    """One part and one marker, staged and committed; a read for each blob. The benchmark's own do not count."""
+    """One part and one marker, staged and committed; a read for each blob. Its own requests do not count."""
     assert measured.calls["customer", "commit"] == 2
     assert measured.calls["customer", "stage a block"] == 2
     assert measured.calls["customer", "write"] == 0
