@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from exporter.triggers import (
+    backfills,
     descriptions,
     destinations,
     export,
@@ -22,6 +23,7 @@ app.register_functions(destinations.blueprint)
 app.register_functions(status.blueprint)
 app.register_functions(hours.blueprint)
 app.register_functions(preview.blueprint)
+app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
 app.register_functions(descriptions.blueprint)
 app.register_functions(unknown.blueprint)

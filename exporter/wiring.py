@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exporter.actions.ports import Gateways
-from exporter.actions.verify import Repair
 from exporter.settings import Settings
 
 _building = threading.Lock()
@@ -19,11 +18,10 @@ _built: "App | None" = None
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the triggers work with. ``repair`` is None where no backfills can be asked for."""
+    """What the triggers work with."""
 
     settings: Settings
     gateways: Gateways
-    repair: Repair | None = None
 
 
 def now() -> datetime:
@@ -53,6 +51,7 @@ def app() -> App:
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
     from exporter.storage.accounts import Account  # noqa: PLC0415  the health check needs no storage
+    from exporter.storage.backfill_steps import BackfillStepQueue  # noqa: PLC0415
     from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
     from exporter.storage.cipher import AesCipher  # noqa: PLC0415
@@ -91,6 +90,7 @@ def _build(settings: Settings) -> App:
         reopened=ReopenedTable(account),
         state=StateContainer(account),
         backfills=BackfillsTable(account),
+        backfill_steps=BackfillStepQueue(account),
         hours=ExportQueue(account),
         backfill_hours=ExportQueue(account, BACKFILL_QUEUE),
         cipher=cipher,

@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
-from exporter.domain.backfills import Backfill
+from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import Hour
@@ -451,9 +451,36 @@ class FakeBackfills:
         """Return a backfill."""
         return self._table.rows.get((destination_id, backfill_id))
 
+    def of(self, destination_id: str) -> list[Backfill]:
+        """Return the backfills of a destination."""
+        return [row.value for key, row in sorted(self._table.rows.items()) if key[0] == destination_id]
+
+    def unfinished(self) -> list[Backfill]:
+        """Return those that have not ended."""
+        found = (self._table.rows[key].value for key in sorted(self._table.rows))
+        return [each for each in found if not each.ended]
+
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
         return self._table.put((backfill.destination_id, backfill.id), backfill, etag)
+
+
+class FakeBackfillSteps:
+    """The queue of steps of backfills; what waits in it is in ``steps``, however long it is to wait."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self.steps: list[BackfillStep] = []
+
+    def send(self, step: BackfillStep, *, delay: timedelta = timedelta()) -> None:
+        """Queue a step."""
+        with self._writes.write(f"send {step.backfill_id} {step.number} in {delay}"):
+            self.steps.append(step)
+
+    def take(self) -> list[BackfillStep]:
+        """Take everything out."""
+        taken, self.steps = self.steps, []
+        return taken
 
 
 class FakeVerifications:
@@ -652,6 +679,7 @@ class World:
     reopened: FakeReopened = field(init=False)
     own: FakeBlobs = field(init=False)
     backfills: FakeBackfills = field(init=False)
+    backfill_steps: FakeBackfillSteps = field(init=False)
     verifications: FakeVerifications = field(init=False)
     verify_steps: FakeVerifySteps = field(init=False)
     hours: FakeHourQueue = field(init=False)
@@ -666,6 +694,7 @@ class World:
         self.containers = FakeContainers(self.writes)
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
+        self.backfill_steps = FakeBackfillSteps(self.writes)
         self.backfills, self.backfill_hours = FakeBackfills(self.writes), FakeHourQueue(self.writes)
         self.verifications, self.verify_steps = FakeVerifications(self.writes), FakeVerifySteps(self.writes)
         self.slices, self.reopened = FakeSlices(self.writes), FakeReopened(self.writes)
@@ -683,6 +712,7 @@ class World:
             reopened=self.reopened,
             state=FakeState(self.own),
             backfills=self.backfills,
+            backfill_steps=self.backfill_steps,
             verifications=self.verifications,
             verify_steps=self.verify_steps,
             hours=self.hours,

@@ -111,11 +111,19 @@ def backfill(
     asked = Backfill(
         id=name,
         destination_id=key.destination_id,
+        start=hour.key,
+        end=hour.key,
         first=hour,
         last=hour,
-        data_types=(key.stream.data_type,),
+        streams=(key.stream,),
+        total=1,
         created_at=since,
         since=since,
+        tried_since=since,
+        moved_at=since,
+        resent_at=since,
+        settled=hour,
+        planned=hour,
     )
     found = world.backfills.get(key.destination_id, name)
     world.backfills.put(asked, found.etag if found else None)

@@ -115,8 +115,8 @@ def _wish_of(backfill: Backfill, record: HourRecord | None, *, due: bool) -> Wis
         return Wish.WRITE_ANEW
     if record.done:
         return Wish.LET_BE if record.satisfies(backfill.since) else Wish.WRITE_ANEW
-    # A failure from before it was asked for says nothing about now.
-    before = record.started_at is None or record.started_at < backfill.since
+    # A failure from before it was begun, or begun again, says nothing about now.
+    before = record.started_at is None or record.started_at < backfill.tried_since
     return Wish.WRITE_ANEW if due or before else Wish.LET_BE
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from exporter.domain.backfills import Backfill
+from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
@@ -229,6 +229,26 @@ class Backfills(Protocol):
         """Return a backfill."""
         ...
 
+    def of(self, destination_id: str) -> list[Backfill]:
+        """Return the backfills of a destination."""
+        ...
+
+    def unfinished(self) -> list[Backfill]:
+        """Return those of all destinations that have not ended."""
+        ...
+
+    def put(self, backfill: Backfill, etag: str | None) -> str:
+        """Write a backfill over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+
+class BackfillSteps(Protocol):
+    """The queue of steps of backfills. Messages are hints: they may be lost and doubled."""
+
+    def send(self, step: BackfillStep, *, delay: timedelta = timedelta()) -> None:
+        """Queue a step; it is not delivered before the delay is over."""
+        ...
+
 
 class Verifications(Protocol):
     """The verifications that run in the background, or have."""
@@ -364,6 +384,7 @@ class Gateways:
     reopened: Reopened
     state: State
     backfills: Backfills
+    backfill_steps: BackfillSteps
     verifications: Verifications
     verify_steps: VerifySteps
     hours: HourQueue

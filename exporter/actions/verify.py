@@ -144,13 +144,11 @@ def repairs(checks: Sequence[Checked]) -> list[tuple[DataType, Hour]]:
     return [(each.data_type, each.hour) for each in checks if each.repairable]
 
 
-def repairing(destination: Destination, repair: Repair | None) -> Repair:
+def repairing(destination: Destination, repair: Repair) -> Repair:
     """Return what repairs, or raise ``NotPossible`` if the destination's hours cannot be exported again."""
     if destination.status is not Status.ACTIVE:
         raise NotPossible(
             "destination_not_active",
             f"The destination {destination.id} is not active, so no hour of it can be exported again.",
         )
-    if repair is None:
-        raise NotPossible("repair_not_possible", "This exporter cannot export hours again on request.")
     return repair

@@ -51,7 +51,7 @@ class Stepper:
     clock: Clock
     step_id: str
     settle: timedelta
-    repair: Repair | None
+    repair: Repair
 
 
 def begin(  # noqa: PLR0913  what a verification is made of, each by its name

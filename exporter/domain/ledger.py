@@ -200,9 +200,12 @@ class HourRecord:
 
         A failure from before ``healed_at`` has none: what caused it is repaired.
         """
-        forgiven = healed_at is not None and self.finished_at is not None and self.finished_at <= healed_at
-        waiting = self.retry_at is not None and now < self.retry_at and not forgiven
+        waiting = self.retry_at is not None and now < self.retry_at and not self.forgiven(healed_at)
         return not (self.done or self.claimed(now) or waiting)
+
+    def forgiven(self, healed_at: datetime | None) -> bool:
+        """Whether what became of it was before its destination's storage recovered."""
+        return healed_at is not None and self.finished_at is not None and self.finished_at <= healed_at
 
     def take(self, claim_id: str, requested_by: str, now: datetime) -> "HourRecord":
         """Return the record as claimed for a new attempt."""

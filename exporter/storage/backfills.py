@@ -4,21 +4,46 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.backfills import Backfill, BackfillStatus
+from exporter.domain.backfills import ENDED, Backfill, BackfillStatus, FailedHour, Tally
+from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.stored import Versioned
-from exporter.domain.streams import DataType
+from exporter.domain.streams import Stream
 from exporter.storage.accounts import Account
 from exporter.storage.rows import Moment, Row, new_row
 from exporter.storage.tables import Table
 
+_OPEN = [status for status in BackfillStatus if status not in ENDED]
+
+
+class _Failed(msgspec.Struct, forbid_unknown_fields=True):
+    stream: Stream
+    hour: str
+    error: Fault
+
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    start: str
+    end: str
     first: str
     last: str
-    data_types: tuple[DataType, ...]
+    streams: tuple[Stream, ...]
+    total: int
     created_at: Moment
     since: Moment
+    tried_since: Moment
+    moved_at: Moment
+    resent_at: Moment
+    settled: str
+    planned: str
+    clamped: bool
+    chosen: str | None
+    step: int
+    tally: Tally
+    failed: tuple[_Failed, ...]
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: Fault | None
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
@@ -35,6 +60,18 @@ class BackfillsTable:
         found = self._table.get(destination_id, backfill_id)
         return Versioned(_backfill(found[0]), found[1]) if found else None
 
+    def of(self, destination_id: str) -> list[Backfill]:
+        """Return the backfills of a destination."""
+        found = self._table.find("PartitionKey eq @destination", {"destination": destination_id})
+        return [_backfill(row) for row, _ in found]
+
+    def unfinished(self) -> list[Backfill]:
+        """Return those that have not ended."""
+        # The service reads all rows for this. People ask for backfills by hand: they stay few.
+        condition = " or ".join(f"status eq @{status}" for status in _OPEN)
+        found = self._table.find(condition, {status.value: status.value for status in _OPEN})
+        return [_backfill(row) for row, _ in found]
+
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
         return self._table.put(_row(backfill), etag)
@@ -42,11 +79,27 @@ class BackfillsTable:
 
 def _row(backfill: Backfill) -> dict[str, Any]:
     document = _Document(
+        start=backfill.start,
+        end=backfill.end,
         first=backfill.first.key,
         last=backfill.last.key,
-        data_types=backfill.data_types,
+        streams=backfill.streams,
+        total=backfill.total,
         created_at=backfill.created_at,
         since=backfill.since,
+        tried_since=backfill.tried_since,
+        moved_at=backfill.moved_at,
+        resent_at=backfill.resent_at,
+        settled=backfill.settled.key,
+        planned=backfill.planned.key,
+        clamped=backfill.clamped,
+        chosen=backfill.chosen,
+        step=backfill.step,
+        tally=backfill.tally,
+        failed=tuple(_Failed(each.stream, each.hour.key, each.error) for each in backfill.failed),
+        started_at=backfill.started_at,
+        finished_at=backfill.finished_at,
+        error=backfill.error,
     )
     return new_row(backfill.destination_id, backfill.id, document, status=backfill.status.value)
 
@@ -56,10 +109,26 @@ def _backfill(row: Row) -> Backfill:
     return Backfill(
         id=row.read("RowKey", str),
         destination_id=row.read("PartitionKey", str),
+        start=document.start,
+        end=document.end,
         first=Hour.parse(document.first),
         last=Hour.parse(document.last),
-        data_types=document.data_types,
+        streams=document.streams,
+        total=document.total,
         created_at=document.created_at,
         since=document.since,
+        tried_since=document.tried_since,
+        moved_at=document.moved_at,
+        resent_at=document.resent_at,
+        settled=Hour.parse(document.settled),
+        planned=Hour.parse(document.planned),
+        clamped=document.clamped,
+        chosen=document.chosen,
         status=row.read("status", BackfillStatus),
+        step=document.step,
+        tally=document.tally,
+        failed=tuple(FailedHour(each.stream, Hour.parse(each.hour), each.error) for each in document.failed),
+        started_at=document.started_at,
+        finished_at=document.finished_at,
+        error=document.error,
     )

@@ -1,4 +1,4 @@
-"""The queue of hours to export."""
+"""Queues of our own account, and the queues of hours to export."""
 
 import math
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 TIME_TO_LIVE_SECONDS = 24 * 3600
 
 
-class ExportQueue:
-    """The queue ``export-hours``; it is created with its first message."""
+class TextQueue:
+    """A queue of texts; it is created with its first message."""
 
-    def __init__(self, account: Account, queue: str = QUEUE) -> None:
+    def __init__(self, account: Account, queue: str) -> None:
         self._account = account
         self._queue = queue
 
@@ -36,11 +36,11 @@ class ExportQueue:
             self._queue, message_encode_policy=TextBase64EncodePolicy()
         )
 
-    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
-        """Queue tasks, in their order; they are delivered after the delay, in whole seconds."""
+    def send(self, texts: Iterable[str], delay: timedelta = timedelta()) -> None:
+        """Queue texts, in their order; they are delivered after the delay, in whole seconds."""
         with own_storage():
-            for task in tasks:
-                self._send(encode(task), math.ceil(delay.total_seconds()))
+            for text in texts:
+                self._send(text, math.ceil(delay.total_seconds()))
 
     def waiting(self) -> int:
         """Return about how many messages are in the queue, those included that are being worked on."""
@@ -59,3 +59,18 @@ class ExportQueue:
             ),
             self._client.create_queue,
         )
+
+
+class ExportQueue:
+    """A queue of hours to export."""
+
+    def __init__(self, account: Account, queue: str = QUEUE) -> None:
+        self._queue = TextQueue(account, queue)
+
+    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
+        """Queue tasks, in their order; they are delivered after the delay, in whole seconds."""
+        self._queue.send(map(encode, tasks), delay)
+
+    def waiting(self) -> int:
+        """Return about how many messages are in the queue, those included that are being worked on."""
+        return self._queue.waiting()

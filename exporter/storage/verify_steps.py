@@ -1,21 +1,15 @@
 """The queue of steps of verifications: messages encoded for sending, and parsed for the queue's trigger."""
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from exporter.domain.hours import Hour
 from exporter.domain.verification import VerifyStep
 from exporter.storage.accounts import Account
-from exporter.storage.errors import or_create, own_storage
-
-if TYPE_CHECKING:
-    from azure.storage.queue import QueueClient
+from exporter.storage.queues import TextQueue
 
 QUEUE = "verify-steps"
-# A day. A step that waited longer is sent again by any tick.
-TIME_TO_LIVE_SECONDS = 24 * 3600
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,27 +25,14 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 
 class VerifyStepQueue:
-    """The queue ``verify-steps``; it is created with its first message."""
+    """The queue ``verify-steps``."""
 
     def __init__(self, account: Account, queue: str = QUEUE) -> None:
-        self._account = account
-        self._queue = queue
-
-    @cached_property
-    def _client(self) -> "QueueClient":
-        from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415  imported where it is needed
-
-        return self._account.queues.get_queue_client(
-            self._queue, message_encode_policy=TextBase64EncodePolicy()
-        )
+        self._queue = TextQueue(account, queue)
 
     def send(self, step: VerifyStep) -> None:
         """Queue a step."""
-        with own_storage():
-            or_create(
-                lambda: self._client.send_message(encode_step(step), time_to_live=TIME_TO_LIVE_SECONDS),
-                self._client.create_queue,
-            )
+        self._queue.send([encode_step(step)])
 
 
 def encode_step(step: VerifyStep) -> str:

@@ -13,10 +13,8 @@ import azure.functions as func
 from exporter import wiring
 from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
-from exporter.storage import verify_steps
+from exporter.storage import backfill_steps, verify_steps
 from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
-
-BACKFILL_STEPS_QUEUE = "backfill-steps"
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
@@ -38,11 +36,17 @@ def backfill_hour_poison(message: func.QueueMessage) -> None:
 
 @blueprint.function_name("backfill_step_poison")
 @blueprint.queue_trigger(
-    "message", queue_name=f"{BACKFILL_STEPS_QUEUE}-poison", connection="AzureWebJobsStorage"
+    "message", queue_name=f"{backfill_steps.QUEUE}-poison", connection="AzureWebJobsStorage"
 )
-def backfill_step_poison(message: func.QueueMessage) -> None:  # noqa: ARG001  what it says is not known here
+def backfill_step_poison(message: func.QueueMessage) -> None:
     """Log that a step of a backfill was given up; a tick sends it again."""
-    _log.error("poison %s: a message of %s was given up", wiring.new_id(), BACKFILL_STEPS_QUEUE)
+    error_id = wiring.new_id()
+    try:
+        step = backfill_steps.parse_step(message.get_body())
+    except Exception as error:  # noqa: BLE001  see above
+        _unreadable(error_id, backfill_steps.QUEUE, error)
+    else:
+        _log.error("poison %s: backfill %s, step %d, was given up", error_id, step.backfill_id, step.number)
 
 
 @blueprint.function_name("verify_step_poison")

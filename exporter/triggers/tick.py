@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 
 from exporter import wiring
-from exporter.actions import verify_in_steps
+from exporter.actions import run_backfill, verify_in_steps
 from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.settings import schedule_of_timer
 
@@ -22,6 +22,7 @@ def tick(timer: func.TimerRequest) -> None:
     found = plan_owed_hours(
         app.gateways, now=wiring.now(), settle=settings.settle, late_checks=settings.late_checks
     )
+    run_backfill.send_again(app.gateways, wiring.now())
     verify_in_steps.send_again(app.gateways, wiring.now())
     _log.info(
         "tick: %d streams, %d hours due (%d of them to look for late blobs), %d queued%s",

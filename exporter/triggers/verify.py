@@ -1,16 +1,20 @@
 """Verifications over HTTP, and the queue of their steps."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from exporter import wiring
-from exporter.actions import verify_in_steps
+from exporter.actions import ask_for_backfill, verify_in_steps
 from exporter.actions.edit_destination import find_destination, find_history
 from exporter.actions.list_hours import View
 from exporter.actions.verify import fits_at_once, repairing, span_of, verify_at_once
+from exporter.domain.destination import Destination
+from exporter.domain.hours import Hour
+from exporter.domain.streams import DataType
 from exporter.storage.verify_steps import QUEUE, parse_step
 from exporter.triggers.answers import answer, json_body
 from exporter.triggers.operations import Operation, nothing, operation
@@ -27,6 +31,10 @@ def _parse(req: func.HttpRequest) -> "VerifyRequest":
     from exporter.triggers.verify_model import parse_verify  # noqa: PLC0415  pydantic, for few requests
 
     return parse_verify(json_body(req))
+
+
+def _repair(destination: Destination, hours: Sequence[tuple[DataType, Hour]], request_id: str) -> str:
+    return ask_for_backfill.repair(wiring.app().gateways, destination, hours, request_id, wiring.now())
 
 
 @operation(
@@ -47,7 +55,7 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
     destination = find_destination(app.gateways, req.route_params["id"]).value
     view = View(wiring.now(), app.settings.settle)
     span = span_of(app.gateways, destination, asked.span, asked.data_types, view)
-    repair = repairing(destination, app.repair) if asked.repair else None
+    repair = repairing(destination, _repair) if asked.repair else None
     new_id = wiring.new_id()
     if fits_at_once(span):
         verified = verify_at_once(
@@ -94,7 +102,7 @@ def verify_step(message: func.QueueMessage) -> None:
     step = parse_step(message.get_body())
     app = wiring.app()
     stepper = verify_in_steps.Stepper(
-        clock=wiring.now, step_id=wiring.new_id(), settle=app.settings.settle, repair=app.repair
+        clock=wiring.now, step_id=wiring.new_id(), settle=app.settings.settle, repair=_repair
     )
     verify_in_steps.take_step(step, app.gateways, stepper)
     _log.info("verification %s: step from %s", step.verification_id, step.next)

@@ -1,37 +1,14 @@
 """What may be asked of a verification, checked whole."""
 
-import re
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from exporter.domain.errors import Invalid, Problem
+from exporter.domain.errors import Invalid
 from exporter.domain.hours import Hour
 from exporter.domain.streams import DataType
 from exporter.triggers.destination_model import wrong_fields
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-LAST_OF_DAY = 23
-
-
-def _hour(text: str) -> Hour:
-    return Hour.parse(f"{text}T00" if _DAY.fullmatch(text) else text)
-
-
-def _day_or_hour(text: str) -> str:
-    try:
-        _hour(text)
-    except ValueError:
-        raise ValueError("must be a UTC day such as 2026-01-31, or an hour such as 2026-01-31T13") from None
-    return text
-
-
-DayOrHour = Annotated[
-    str,
-    AfterValidator(_day_or_hour),
-    Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}),
-]
+from exporter.triggers.spans import DataTypes, DayOrHour, each_once, hours_of_range
 
 
 class VerifyModel(BaseModel):
@@ -41,8 +18,7 @@ class VerifyModel(BaseModel):
 
     first: DayOrHour = Field(alias="from")
     last: DayOrHour = Field(alias="to")
-    # Texts of JSON are no members of an enum, strictly.
-    data_types: list[Annotated[DataType, Field(strict=False)]] | None = Field(None, min_length=1)
+    data_types: DataTypes | None = None
     repair: bool = False
 
 
@@ -61,10 +37,5 @@ def parse_verify(body: object) -> VerifyRequest:
         model = VerifyModel.model_validate(body)
     except ValidationError as error:
         raise Invalid(*wrong_fields(error)) from error
-    first, last = _hour(model.first), _hour(model.last)
-    if _DAY.fullmatch(model.last):
-        last = last.plus(LAST_OF_DAY)
-    if first > last:
-        raise Invalid(Problem("from", "must not be after to"))
-    data_types = tuple(dict.fromkeys(model.data_types)) if model.data_types else None
-    return VerifyRequest((first, last), data_types, model.repair)
+    span = hours_of_range(model.first, model.last, ("from", "to"))
+    return VerifyRequest(span, each_once(model.data_types), model.repair)

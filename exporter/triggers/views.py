@@ -10,9 +10,11 @@ from typing import Annotated, NotRequired, TypedDict, cast
 
 import orjson
 
+from exporter.actions.backfill_progress import BackfillProgress
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
 from exporter.actions.verify import Verified
+from exporter.domain.backfills import Backfill, BackfillStatus
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -265,6 +267,55 @@ class VerificationView(VerifiedView):
     error: FaultView | None
 
 
+class BackfillHoursView(TypedDict):
+    """How many hours, those of different data types one by one; ``total`` is the sum of the others."""
+
+    total: int
+    done: int
+    empty: int
+    failed: int
+    left: int
+
+
+class FailedHourView(TypedDict):
+    """An hour that failed, and why."""
+
+    hour: HourKey
+    data_type: DataType
+    error: FaultView
+
+
+class BackfillView(TypedDict):
+    """A backfill, and how far it is; of one that has ended, how far it was then.
+
+    ``clamped_to`` is the last hour if the range ended after the last closed one, else null. ``error`` says
+    why it ended if that was for more than its ``failed_hours``.
+    """
+
+    id: str
+    start: str
+    end: str
+    data_types: list[DataType]
+    status: BackfillStatus
+    hours: BackfillHoursView
+    failed_hours: list[FailedHourView]
+    rows_exported: int
+    bytes_exported: int
+    hours_per_minute: float | None
+    estimated_finish_at: Moment | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    clamped_to: HourKey | None
+    error: FaultView | None
+
+
+class BackfillsView(TypedDict):
+    """Backfills, the newest first."""
+
+    backfills: list[BackfillView]
+
+
 class ErrorView(TypedDict):
     """A wrong field, by its path in the request."""
 
@@ -291,9 +342,17 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _time_or_null(moment: datetime | None) -> str | None:
+    return None if moment is None else _time(moment)
+
+
 def fault_view(fault: Fault | None) -> FaultView | None:
     """Return ``{"code", "message", "fix"}``."""
-    return None if fault is None else {"code": fault.code, "message": fault.message, "fix": fault.fix}
+    return None if fault is None else _fault_view(fault)
+
+
+def _fault_view(fault: Fault) -> FaultView:
+    return {"code": fault.code, "message": fault.message, "fix": fault.fix}
 
 
 def output_view(output: Output) -> OutputView:
@@ -367,8 +426,40 @@ def verification_view(verification: Verification, found: Verified) -> Verificati
         "id": verification.id,
         "status": verification.status,
         "created_at": _time(verification.created_at),
-        "finished_at": _time(finished_at) if finished_at else None,
+        "finished_at": _time_or_null(finished_at),
         "error": fault_view(verification.error),
+    }
+
+
+def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillView:
+    """Return a backfill and how far it is."""
+    tally, pace = progress.tally, progress.hours_per_minute
+    return {
+        "id": backfill.id,
+        "start": backfill.start,
+        "end": backfill.end,
+        "data_types": [stream.data_type for stream in backfill.streams],
+        "status": backfill.status,
+        "hours": {
+            "total": backfill.total,
+            "done": tally.done,
+            "empty": tally.empty,
+            "failed": len(progress.failed),
+            "left": progress.left,
+        },
+        "failed_hours": [
+            {"hour": each.hour.key, "data_type": each.stream.data_type, "error": _fault_view(each.error)}
+            for each in progress.failed
+        ],
+        "rows_exported": tally.rows,
+        "bytes_exported": tally.bytes,
+        "hours_per_minute": None if pace is None else round(pace, 1),
+        "estimated_finish_at": _time_or_null(progress.estimated_finish_at),
+        "created_at": _time(backfill.created_at),
+        "started_at": _time_or_null(backfill.started_at),
+        "finished_at": _time_or_null(backfill.finished_at),
+        "clamped_to": backfill.last.key if backfill.clamped else None,
+        "error": fault_view(backfill.error),
     }
 
 
@@ -390,8 +481,8 @@ def hour_view(record: HourRecord) -> HourView:
         "output": output_view(record.output) if done and record.output else None,
         "attempts": record.attempts,
         "requested_by": record.requested_by,
-        "started_at": _time(record.started_at) if record.started_at else None,
-        "finished_at": _time(record.finished_at) if record.finished_at else None,
+        "started_at": _time_or_null(record.started_at),
+        "finished_at": _time_or_null(record.finished_at),
         "error": fault_view(error),
     }
 
@@ -451,7 +542,7 @@ def destination_view(overview: Overview) -> DestinationView:
         "output": output_view(destination.output),
         "status": overview.status,
         "created_at": _time(destination.created_at),
-        "activated_at": _time(destination.activated_at) if destination.activated_at else None,
+        "activated_at": _time_or_null(destination.activated_at),
         "last_exported_hour": {
             each: state.last_exported.key if state.last_exported else None for each, state in states.items()
         },

@@ -27,6 +27,7 @@ from exporter.domain.marker import Part
 from exporter.domain.slices import Sent
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.accounts import Account, Patience
+from exporter.storage.backfill_steps import BackfillStepQueue
 from exporter.storage.backfills import BackfillsTable
 from exporter.storage.blocks import BlockPool, md5_text
 from exporter.storage.cipher import AesCipher
@@ -195,6 +196,7 @@ class AzuriteBackend:
             reopened=ReopenedTable(self.account, self.own_name("schedule")),
             state=StateContainer(self.account, self.own_name("state")),
             backfills=BackfillsTable(self.account, self.own_name("backfills")),
+            backfill_steps=BackfillStepQueue(self.account, self.own_name("backfill-steps")),
             hours=ExportQueue(self.account, self.own_name("hours")),
             backfill_hours=ExportQueue(self.account, self.own_name("backfill-hours")),
             cipher=CIPHER,

@@ -50,7 +50,7 @@ def an_old_world(world: World | None = None) -> World:
 
 def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> Stepper:
     """Return who takes a step, at a time that stands still."""
-    return Stepper(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair)
+    return Stepper(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
 
 
 def run(world: World, repair: Repair | None = None) -> int:

@@ -1,0 +1,706 @@
+"""Backfills, from the request to the end: step by step, whatever becomes of a step, a message or a worker."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exporter.actions.ask_for_backfill import (
+    Asked,
+    ask,
+    cancel,
+    find_backfill,
+    list_backfills,
+    repair,
+    retry,
+)
+from exporter.actions.backfill_progress import WINDOW_HOURS, BackfillProgress, progress_of
+from exporter.actions.list_hours import View
+from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.actions.record_poison import record_poison
+from exporter.actions.run_backfill import (
+    RESEND_EVERY,
+    STEP_HOURS_MAX,
+    WAITING_MAX,
+    send_again,
+    take_step,
+)
+from exporter.domain.backfills import FAILED_MAX, STALLED, Backfill, BackfillStatus
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
+from exporter.domain.hours import Hour, hours_between
+from exporter.domain.ledger import LEASE, HourRecord, HourStatus, HourTask
+from exporter.domain.standing import Standing
+from exporter.domain.streams import DataType
+from tests.fakes import Crash, World
+from tests.worlds import (
+    ACME,
+    EVENTS,
+    HOUR,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    acme,
+    an_event,
+    attempt,
+    the_container,
+    the_record,
+)
+
+DAY = "2026-01-30"
+FIRST, LAST = Hour.parse(f"{DAY}T00"), Hour.parse(f"{DAY}T23")
+THREE_HOURS = Asked("2026-01-31T10", "2026-01-31T12", HOUR.plus(-2), HOUR)
+# Done at every write in turn; a round of the simulated world takes a minute.
+ROUNDS_MAX = 240
+
+
+@dataclass
+class Life:
+    """A world in which time passes: messages are delivered, and a tick comes every five minutes."""
+
+    world: World
+    now: datetime = NOW
+    rounds: int = 0
+
+    def ask(self, asked: Asked = THREE_HOURS, name: str = "b1") -> Backfill:
+        """Ask for a backfill."""
+        return ask(self.world.gateways, "acme", asked, view=View(self.now, SETTLE), new_id=name)
+
+    def backfill(self, name: str = "b1") -> Backfill:
+        """Return the backfill as it is now."""
+        return find_backfill(self.world.gateways, "acme", name)
+
+    def progress(self, name: str = "b1") -> BackfillProgress:
+        """Return how far it is."""
+        return progress_of(self.world.gateways, self.backfill(name), self.now)
+
+    def step(self) -> int:
+        """Deliver the steps that wait; return how many."""
+        steps = self.world.backfill_steps.take()
+        for each in steps:
+            take_step(each, self.world.gateways, self.now)
+        return len(steps)
+
+    def deliver(self, hours_max: int = 1000) -> list[HourTask]:
+        """Deliver messages of hours, those that were put off too; return what was asked for."""
+        queues = (self.world.hours, self.world.backfill_hours)
+        tasks = [task for queue in queues for task in (*queue.take(), *(task for task, _ in queue.delayed))]
+        for queue in queues:
+            queue.delayed.clear()
+        for task in tasks[hours_max:]:
+            self.world.gateways.queue_of(task).send([task])
+        for number, task in enumerate(tasks[:hours_max]):
+            with suppress(Conflict, Transient):
+                attempt(self.world, self.now, f"{self.now:%H%M}-{number}", task)
+        return tasks[:hours_max]
+
+    def tick(self) -> None:
+        """Let the timer come."""
+        plan_owed_hours(self.world.gateways, now=self.now, settle=SETTLE)
+        send_again(self.world.gateways, self.now)
+
+    def pass_time(self) -> None:
+        """Let a minute pass, with all that comes with it."""
+        self.rounds += 1
+        self.now += timedelta(minutes=1)
+        self.step()
+        self.deliver()
+        if self.rounds % 5 == 0:
+            self.tick()
+
+    def until_ended(self, *names: str) -> list[BackfillStatus]:
+        """Let time pass until the backfills have ended."""
+        for _ in range(ROUNDS_MAX):
+            found = [self.backfill(name) for name in names or ("b1",)]
+            if all(each.ended for each in found):
+                return [each.status for each in found]
+            self.pass_time()
+        raise AssertionError("a backfill without end")
+
+
+def a_life(destination: Destination = ACME, world: World | None = None) -> Life:
+    """Make a world in which the three hours have an event each, the middle one but for merged ids."""
+    world = a_world(destination, world)
+    for number, hour in enumerate(hours_between(HOUR.plus(-2), HOUR)):
+        if number != 1:
+            world.land(EVENTS.stream, hour, [an_event(number, hour)])
+    return Life(world)
+
+
+ONLY_EVENTS = acme(org_id=None)
+
+
+def uuids(world: World) -> list[object]:
+    """Return what a reader finds."""
+    return [row["uuid"] for row in world.events_a_reader_sees()]
+
+
+def expected(*numbers: int) -> list[object]:
+    """Return the keys of these events."""
+    return [an_event(number)["uuid"] for number in numbers]
+
+
+def export(life: Life, hours: Iterable[Hour]) -> None:
+    """Export hours as the schedule would."""
+    for hour in hours:
+        attempt(life.world, life.now, f"before-{hour}", HourTask(EVENTS, hour))
+
+
+def test_a_request_is_written_down_and_answered_however_long_it_is() -> None:
+    """Two writes for ten years: a row and a message. Nothing is read of landing or ledger."""
+    life = a_life()
+    asked = Asked("2016-01-31", "2026-01-30", Hour.parse("2016-01-31T00"), LAST)
+
+    begun = life.ask(asked)
+
+    assert life.world.writes.log == [life.world.writes.log[0], "send b1 0 in 0:00:00"]
+    assert begun.total == 2 * 24 * 3653
+    assert life.progress() == BackfillProgress(begun.tally, (), begun.total)
+    assert begun.status is BackfillStatus.QUEUED
+
+
+def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> None:
+    """Files that are no longer needed go, rows that have changed change, and nothing is there twice."""
+    life = a_life(ONLY_EVENTS)
+    export(life, hours_between(HOUR.plus(-2), HOUR))
+    life.world.land(EVENTS.stream, HOUR, [an_event(7)])
+    life.now += timedelta(minutes=1)
+
+    life.ask()
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+    assert uuids(life.world) == expected(0, 7)
+    found, progress = life.backfill(), life.progress()
+    assert (progress.tally.done, progress.tally.empty, progress.failed, progress.left) == (2, 1, (), 0)
+    assert (progress.tally.rows, progress.tally.fresh) == (2, 3)
+    parts = [blob for name, blob in the_container(life.world).items() if name.endswith(".gz")]
+    assert progress.tally.bytes == sum(map(len, parts))
+    assert (found.error, found.clamped) == (None, False)
+    assert the_record(life.world).requested_by == "backfill:b1"
+
+
+def test_both_data_types_are_exported_unless_one_is_named() -> None:
+    """Each hour of each counts."""
+    life = a_life()
+    life.world.land(ACME.streams[1].stream, HOUR, [a_merge(1)])
+
+    life.ask()
+    life.ask(replace(THREE_HOURS, data_types=(DataType.MERGED_IDS,)), "b2")
+    life.until_ended("b1", "b2")
+
+    assert (life.backfill("b1").total, life.progress("b1").tally.done) == (6, 3)
+    assert (life.backfill("b2").total, life.progress("b2").tally.done) == (3, 1)
+
+
+def test_a_step_is_bounded_and_so_is_the_queue() -> None:
+    """Ten years wait in a row of a table, not in the queue."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked("2016-01-31", "2026-01-30", Hour.parse("2016-01-31T00"), LAST))
+    waiting = []
+
+    for _ in range(4):
+        life.step()
+        waiting.append(life.world.backfill_hours.waiting())
+
+    assert waiting == [STEP_HOURS_MAX, WAITING_MAX, WAITING_MAX, WAITING_MAX]
+    assert life.backfill().planned == Hour.parse("2016-01-31T00").plus(WAITING_MAX)
+    assert life.progress().left == life.backfill().total
+
+
+def test_the_next_hours_are_queued_as_the_first_are_done() -> None:
+    """Oldest first; what is done is counted, and not read again by the next steps."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked("2025-12-01", "2026-01-30", Hour.parse("2025-12-01T00"), LAST))
+    life.step()
+    first = [task.hour for task in life.deliver(60)]
+
+    life.step()
+
+    assert first == list(hours_between(Hour.parse("2025-12-01T00"), Hour.parse("2025-12-03T11")))
+    assert life.backfill().settled == Hour.parse("2025-12-03T12")
+    assert life.backfill().tally.empty == 60
+    assert life.world.backfill_hours.waiting() == 140
+    life.until_ended()
+    assert life.progress().tally.empty == life.backfill().total == 61 * 24
+
+
+def test_its_pace_and_its_end_are_estimated() -> None:
+    """From the hours that were finished since it was begun."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.step()
+    life.deliver(8)
+    assert life.progress().hours_per_minute == 8 * 60
+
+    life.now += timedelta(minutes=4)
+
+    progress = life.progress()
+    assert (progress.left, progress.hours_per_minute) == (16, 2)
+    assert progress.estimated_finish_at == life.now + timedelta(minutes=8)
+
+
+def test_live_hours_do_not_wait_behind_it() -> None:
+    """They are in another queue, of which there is another function."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked("2016-01-31", "2026-01-30", Hour.parse("2016-01-31T00"), LAST))
+    life.step()
+
+    life.tick()
+
+    live = life.world.hours.take()
+    assert [task.hour for task in live][-1] == HOUR
+    assert {task.requested_by for task in live} == {"schedule"}
+    assert {task.requested_by for task in life.world.backfill_hours.take()} == {"backfill:b1"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "destination", "fields"),
+    [
+        (Asked("2026-01-31T13", "2026-02-01", HOUR.plus(1), LAST.plus(48)), ONLY_EVENTS, ["start"]),
+        (Asked("0202-01-25", DAY, Hour.parse("0202-01-25T00"), LAST), ONLY_EVENTS, ["start"]),
+        (
+            Asked("1999-12-31T23", DAY, Hour.parse("1999-12-31T23"), LAST, (DataType.MERGED_IDS,)),
+            ONLY_EVENTS,
+            ["data_types", "start"],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_told_at_once(
+    asked: Asked, destination: Destination, fields: list[str]
+) -> None:
+    """And nothing is begun."""
+    life = a_life(destination)
+
+    with pytest.raises(Invalid) as caught:
+        life.ask(asked)
+
+    assert [problem.field for problem in caught.value.problems] == fields
+    assert life.world.writes.log == []
+
+
+def test_hours_that_are_not_closed_yet_are_left_out() -> None:
+    """The answer says up to where."""
+    life = a_life(ONLY_EVENTS)
+
+    begun = life.ask(Asked("2026-01-31", "2026-01-31", Hour.parse("2026-01-31T00"), HOUR.plus(11)))
+
+    assert (begun.last, begun.total, begun.clamped) == (HOUR, 13, True)
+    assert (begun.start, begun.end) == ("2026-01-31", "2026-01-31")
+
+
+def test_a_draft_has_no_backfills() -> None:
+    """It was never tested; and there is no backfill of a destination or an id that nobody knows."""
+    life = a_life(acme(status=Status.DRAFT))
+
+    with pytest.raises(NotPossible, match="draft"):
+        life.ask()
+    with pytest.raises(NotFound, match="no such backfill"):
+        life.backfill("none")
+    with pytest.raises(NotFound, match="no destination"):
+        list_backfills(life.world.gateways, "other")
+
+
+def test_the_newest_backfill_is_listed_first() -> None:
+    """Those of other destinations are not."""
+    life = a_life()
+    life.world.destinations.put(acme(id="other"), None)
+    life.ask()
+    life.now += timedelta(seconds=1)
+    life.ask(name="b2")
+    ask(life.world.gateways, "other", THREE_HOURS, view=View(life.now, SETTLE), new_id="b3")
+
+    assert [each.id for each in list_backfills(life.world.gateways, "acme")] == ["b2", "b1"]
+
+
+def test_a_cancelled_backfill_begins_no_further_hour() -> None:
+    """What is queued is let go; what is done stays, and what is counted too."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.step()
+    life.deliver(5)
+
+    cancelled = cancel(life.world.gateways, "acme", "b1", now=life.now)
+    for _ in range(20):
+        life.pass_time()
+
+    assert life.backfill() == cancelled == cancel(life.world.gateways, "acme", "b1", now=life.now)
+    assert (cancelled.status, life.progress().tally.empty) == (BackfillStatus.CANCELLED, 5)
+    assert (life.progress().left, life.progress().estimated_finish_at) == (19, None)
+    assert len(life.world.markers_a_reader_sees(prefix=f"187520_{DAY}")) == 5
+    assert life.world.backfill_steps.steps == []
+
+
+def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
+    """By whoever comes next: the container is never left between two exports."""
+    life = a_life(ONLY_EVENTS, World())
+    export(life, [HOUR])
+    life.tick()
+    life.deliver()
+    life.now += timedelta(minutes=1)
+    life.world.land(EVENTS.stream, HOUR, [an_event(7)])
+    life.ask(replace(THREE_HOURS, first=HOUR))
+    life.step()
+    (task,) = life.world.backfill_hours.take()
+
+    def dies_without_marker() -> None:
+        if life.world.writes.log[-1] == f"delete 187520_{HOUR.date}_12_complete":
+            raise Crash
+
+    life.world.writes.after = dies_without_marker
+    with pytest.raises(Crash):
+        attempt(life.world, life.now, "dies", task)
+    life.world.writes.after = None
+    assert life.world.markers_a_reader_sees(prefix=f"187520_{HOUR.date}_12") == {}
+
+    cancel(life.world.gateways, "acme", "b1", now=life.now)
+    for _ in range(10):
+        life.pass_time()
+
+    assert the_record(life.world).status is HourStatus.EXPORTED
+    assert life.world.markers_a_reader_sees(prefix=f"187520_{HOUR.date}_12") != {}
+    assert uuids(life.world) == expected(0, 7)
+
+
+def test_a_cancelled_one_goes_on_where_it_was() -> None:
+    """Hours that were done are not exported again."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.step()
+    life.deliver(5)
+    cancel(life.world.gateways, "acme", "b1", now=life.now)
+
+    again = retry(life.world.gateways, "acme", "b1", now=life.now)
+
+    assert again.status is BackfillStatus.QUEUED
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert life.progress().tally.empty == 24
+    assert [the_record(life.world, hour=hour).attempts for hour in hours_between(FIRST, LAST)] == [1] * 24
+
+
+def fail(life: Life, hour: Hour, name: str = "b1") -> None:
+    """Let an hour of a backfill fail, as one does whose message was given up."""
+    task = HourTask(EVENTS, hour, f"backfill:{name}")
+    record_poison(task, life.world.gateways, error_id="e1", clock=lambda: life.now)
+
+
+def test_failed_hours_are_listed_and_tried_again_alone() -> None:
+    """The backfill ends when there is nothing else to do; to retry it costs the failed hour."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.step()
+    life.world.backfill_hours.tasks = [
+        task for task in life.world.backfill_hours.tasks if task.hour != FIRST.plus(3)
+    ]
+    fail(life, FIRST.plus(3))
+    life.deliver()
+    life.step()
+    life.step()
+
+    found = life.progress()
+    assert life.backfill().status is BackfillStatus.FAILED
+    assert [(each.hour, each.error.code) for each in found.failed] == [(FIRST.plus(3), "internal_error")]
+    assert (found.tally.empty, found.left) == (23, 0)
+
+    life.now += timedelta(minutes=1)
+    retry(life.world.gateways, "acme", "b1", now=life.now)
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert life.progress().tally.empty == 24
+    assert max(the_record(life.world, hour=hour).attempts for hour in hours_between(FIRST, LAST)) == 2
+
+
+def test_only_what_has_ended_unfinished_is_tried_again() -> None:
+    """And only what has not ended is cancelled."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    with pytest.raises(NotPossible, match="has not ended"):
+        retry(life.world.gateways, "acme", "b1", now=life.now)
+    life.until_ended()
+
+    with pytest.raises(NotPossible, match="is done"):
+        retry(life.world.gateways, "acme", "b1", now=life.now)
+    with pytest.raises(NotPossible, match="ended already"):
+        cancel(life.world.gateways, "acme", "b1", now=life.now)
+
+
+def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported() -> None:
+    """If it is done before the others are, nobody need retry it."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    life.step()
+    first = life.world.backfill_hours.tasks.pop(0)
+    life.world.reopened.note(first)
+    fail(life, first.hour)
+    life.step()
+    assert [each.hour for each in life.progress().failed] == [first.hour]
+
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert life.progress().tally.hours == 30 * 24
+
+
+def test_what_failed_while_the_storage_was_out_is_done_when_it_is_back() -> None:
+    """A failure is forgiven once the storage has recovered."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    life.world.backfill_hours.take()
+    fail(life, HOUR)
+    life.now += timedelta(minutes=1)
+    life.world.standings.put("acme", Standing(healed_at=life.now))
+
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+
+def test_a_backfill_of_which_too_much_fails_stops() -> None:
+    """It says so, and goes on when it is retried."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(Asked("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    for _ in range(2):
+        life.step()
+        for task in life.world.backfill_hours.take():
+            fail(life, task.hour)
+    life.step()
+
+    found = life.backfill()
+    assert (found.status, found.error and found.error.code) == (
+        BackfillStatus.FAILED,
+        "too_many_failed_hours",
+    )
+    assert len(found.failed) == FAILED_MAX
+    life.now += timedelta(minutes=1)
+    retry(life.world.gateways, "acme", "b1", now=life.now)
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+
+def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
+    """It goes on when the destination is resumed; so it does after the storage has refused us."""
+    life = a_life(acme(org_id=None, status=Status.PAUSED))
+    life.ask()
+    for _ in range(10):
+        life.pass_time()
+    assert life.backfill().status is BackfillStatus.QUEUED
+    assert life.world.backfill_hours.waiting() == 0
+
+    found = life.world.destinations.get("acme")
+    assert found is not None
+    life.world.destinations.put(ONLY_EVENTS, found.etag)
+    fault = Fault("container_not_found", "", "")
+    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.step()
+    assert life.world.backfill_hours.waiting() == 0
+
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"status": Status.DELETED}, BackfillStatus.CANCELLED, "destination_deleted"),
+        ({"project_id": 1}, BackfillStatus.FAILED, "source_changed"),
+    ],
+)
+def test_a_backfill_ends_with_what_it_was_asked_of(
+    changed: dict[str, object], status: BackfillStatus, code: str
+) -> None:
+    """And says why."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    found = life.world.destinations.get("acme")
+    assert found is not None
+    life.world.destinations.put(replace(ONLY_EVENTS, **changed), found.etag)  # type: ignore[arg-type]  # names of fields
+
+    life.step()
+
+    ended = life.backfill()
+    assert (ended.status, ended.error and ended.error.code) == (status, code)
+
+
+def test_hours_whose_messages_are_lost_are_queued_again() -> None:
+    """When the queue is empty, or after a while if it is not: others may keep it full."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    lost = life.world.backfill_hours.take()
+
+    life.step()
+    assert life.world.backfill_hours.tasks == lost
+    life.world.backfill_hours.tasks = [HourTask(EVENTS, LAST, "backfill:other")]
+    life.step()
+    assert life.world.backfill_hours.waiting() == 1
+    life.now += RESEND_EVERY
+    life.step()
+    assert life.world.backfill_hours.tasks[1:] == lost
+
+
+def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
+    """But not one that may be under way."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    (step,) = life.world.backfill_steps.take()
+    life.now += STALLED - timedelta(seconds=1)
+    assert send_again(life.world.gateways, life.now) == 0
+
+    life.now += timedelta(seconds=1)
+
+    assert send_again(life.world.gateways, life.now) == 1
+    assert life.world.backfill_steps.steps == [step]
+    life.until_ended()
+    life.now += STALLED
+    assert send_again(life.world.gateways, life.now) == 0
+
+
+def test_a_step_that_comes_twice_is_taken_once() -> None:
+    """There is one chain of steps, however many messages are doubled."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    (step,) = life.world.backfill_steps.take()
+
+    taken = [take_step(step, life.world.gateways, life.now) for _ in range(3)]
+
+    assert [each is not None for each in taken] == [True, False, False]
+    assert len(life.world.backfill_steps.steps) == 1
+    assert life.world.backfill_hours.waiting() == 3
+
+
+def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
+    """Hours are queued twice then, which does no harm."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    (step,) = life.world.backfill_steps.take()
+    rivals = [step]
+
+    def meanwhile() -> None:
+        if rivals:
+            take_step(rivals.pop(), life.world.gateways, life.now + timedelta(seconds=1))
+
+    life.world.writes.after = meanwhile
+    assert take_step(step, life.world.gateways, life.now) is None
+
+    assert len(life.world.backfill_steps.steps) == 1
+    life.world.writes.after = None
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert uuids(life.world) == expected(0, 2)
+
+
+def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
+    """It is exported after him, not beside him."""
+    life = a_life(ONLY_EVENTS)
+    task = HourTask(EVENTS, HOUR)
+    life.world.ledger.put(HourRecord(EVENTS, HOUR).take("other", "schedule", life.now), None)
+    life.ask()
+    life.step()
+
+    life.deliver()
+    assert the_record(life.world).attempts == 1
+    assert [put_off for put_off, _ in life.world.backfill_hours.delayed] == [
+        replace(task, requested_by="backfill:b1")
+    ]
+
+    life.now += LEASE
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert the_record(life.world).attempts == 2
+
+
+def test_an_hour_that_takes_long_does_not_keep_others_waiting() -> None:
+    """Only so many hours behind it that a step stays small."""
+    life = a_life(ONLY_EVENTS)
+    first = Hour.parse("2025-01-01T00")
+    slow = HourRecord(EVENTS, first).take("slow", "schedule", life.now)
+    slow = replace(slow, claim=replace(slow.claim, until=life.now + timedelta(days=1)))  # type: ignore[type-var]
+    life.world.ledger.put(slow, None)
+    life.ask(Asked("2025-01-01", DAY, first, LAST))
+
+    for _ in range(25):
+        life.pass_time()
+
+    found = life.backfill()
+    assert (found.settled, found.planned) == (first, first.plus(WINDOW_HOURS))
+    assert life.progress().tally.empty == WINDOW_HOURS - 1
+
+
+def test_two_backfills_of_the_same_hours_both_end() -> None:
+    """An hour that is written for the later one is done for the earlier one too."""
+    life = a_life(ONLY_EVENTS)
+    export(life, hours_between(HOUR.plus(-2), HOUR))
+    life.now += timedelta(minutes=1)
+    life.ask()
+    life.now += timedelta(minutes=1)
+    life.ask(name="b2")
+
+    assert life.until_ended("b1", "b2") == [BackfillStatus.SUCCEEDED] * 2
+
+    assert uuids(life.world) == expected(0, 2)
+    assert the_record(life.world).attempts <= 3
+
+
+def test_a_repair_is_a_backfill_of_single_hours() -> None:
+    """The hours between them are let be; the same request is the same backfill."""
+    life = a_life()
+    hours = [(DataType.EVENTS, HOUR), (DataType.EVENTS, HOUR.plus(-1500)), (DataType.MERGED_IDS, HOUR)]
+
+    for _ in range(2):
+        assert repair(life.world.gateways, ACME, hours, "r1", life.now) == "r1"
+    assert life.until_ended("r1") == [BackfillStatus.SUCCEEDED]
+
+    assert life.backfill("r1").total == 3
+    assert life.world.markers_a_reader_sees().keys() == {
+        "187520_2025-11-30_0_complete",
+        "187520_2026-01-31_12_complete",
+        "-189524_2026-01-31_12_complete",
+    }
+    assert {record.requested_by for record in life.world.ledger.between(EVENTS, HOUR, HOUR)} == {
+        "backfill:r1"
+    }
+
+
+def test_whoever_dies_whenever_the_backfill_comes_to_its_end() -> None:
+    """At every write in turn, before it took effect and after; nobody ever sees a row twice."""
+    undisturbed = a_backfill(None, "before")
+    assert undisturbed > 30
+    for write in range(1, undisturbed + 1):
+        for moment in ("before", "after"):
+            a_backfill(write, moment)
+
+
+def a_backfill(write: int | None, moment: str) -> int:
+    """Run a backfill in which that write is the last of its worker; return how many writes there were."""
+    world = World(moment=moment)
+    life = a_life(ONLY_EVENTS, world)
+    export(life, hours_between(HOUR.plus(-2), HOUR))
+    life.tick()
+    life.deliver()
+    world.land(EVENTS.stream, HOUR, [an_event(7)])
+    life.now += timedelta(minutes=1)
+    world.writes.log.clear()
+    world.writes.crash_at = write
+    twice = []
+
+    def look() -> None:
+        found = uuids(world)
+        if len(found) != len(set(found)):
+            twice.append(world.writes.log[-1])
+
+    world.writes.after = look
+    for _ in range(3):
+        try:
+            life.ask()
+            break
+        except Conflict:
+            # The request came through before its worker died.
+            break
+        except Crash:
+            continue
+    for _ in range(ROUNDS_MAX):
+        try:
+            if life.until_ended() == [BackfillStatus.SUCCEEDED]:
+                break
+        except Crash:
+            continue
+    writes = len(world.writes.log)
+    assert uuids(world) == expected(0, 7), (write, moment)
+    assert twice == [], (write, moment)
+    assert life.progress().left == 0, (write, moment)
+    assert len(world.markers_a_reader_sees(prefix=f"187520_{HOUR.date}")) == 13
+    return writes
