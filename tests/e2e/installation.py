@@ -230,9 +230,9 @@ class Installation:
             "output": output,
         }
 
-    def waiting(self) -> int:
-        """Return how many hours are queued, those included that are being worked on."""
-        with QueueClient.from_connection_string(self.connection_string, "export-hours") as queue:
+    def waiting(self, name: str = "export-hours") -> int:
+        """Return how many messages are in a queue, those included that are being worked on."""
+        with QueueClient.from_connection_string(self.connection_string, name) as queue:
             return queue.get_queue_properties().approximate_message_count or 0
 
     def let_time_pass(self, key: StreamKey, start: datetime) -> None:

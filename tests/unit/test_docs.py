@@ -22,7 +22,7 @@ from exporter.settings import Settings
 from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
-from exporter.triggers.views import DestinationView, VerifiedView, destination_view, hour_view
+from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -172,13 +172,16 @@ def test_the_names_in_the_documents_are_those_that_are_written() -> None:
 
 def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     """A destination that may be put as it stands, an hour as it is answered, a marker, a rejected row."""
-    destination, hour, verified = examples(text("docs/api.md"))
+    destination, hour, backfill, verified = examples(text("docs/api.md"))
     secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  a made-up one
     credentials = {"type": "connection_string", "connection_string": secret}
     draft = parse_draft("acme", destination | {"credentials": credentials}, AllowedHosts())
     marker, rejected = examples(text("docs/files.md"))
 
     assert draft.name == destination["name"]
+    assert backfill.keys() == BackfillView.__annotations__.keys()
+    counts = dict(backfill["hours"])  # type: ignore[call-overload]  # JSON
+    assert counts.pop("total") == sum(counts.values())
     assert verified.keys() == VerifiedView.__annotations__.keys()
     assert hour.keys() == hour_view(HourRecord(EVENTS, HOUR)).keys()
     shown = destination_view(Overview(ACME, [], None))

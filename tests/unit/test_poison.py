@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.actions.ports import Gateways
+from exporter.domain.backfills import BackfillStep
 from exporter.domain.errors import Conflict, NotConfigured, Transient
 from exporter.domain.ledger import HourStatus
 from exporter.domain.verification import VerifyStep
+from exporter.storage.backfill_steps import encode_step as encode_backfill_step
 from exporter.storage.messages import encode
 from exporter.storage.verify_steps import encode_step
-from exporter.triggers.poison import record_hour, verify_step_poison
+from exporter.triggers.poison import backfill_step_poison, record_hour, verify_step_poison
 from tests.fakes import World
 from tests.worlds import HOUR, TASK, a_world, the_record
 
@@ -58,6 +60,7 @@ def test_no_message_makes_it_raise(body: bytes) -> None:
 
     record_hour(func.QueueMessage(body=body), "export-hours", lambda: world.gateways)
     verify_step_poison(func.QueueMessage(body=body))
+    backfill_step_poison(func.QueueMessage(body=body))
 
 
 @pytest.mark.parametrize(
@@ -104,13 +107,17 @@ def test_what_cannot_be_read_is_not_logged(caplog: pytest.LogCaptureFixture) -> 
     for message in messages:
         record_hour(message, "export-hours", failing(AssertionError("not asked")))
         verify_step_poison(message)
+        backfill_step_poison(message)
 
     assert secret not in caplog.text
-    assert [each.levelno for each in caplog.records] == [logging.ERROR] * 2 * len(messages)
+    assert [each.levelno for each in caplog.records] == [logging.ERROR] * 3 * len(messages)
 
 
 def test_a_step_that_was_given_up_is_named(caplog: pytest.LogCaptureFixture) -> None:
     """A tick sends it again."""
     verify_step_poison(func.QueueMessage(body=encode_step(VerifyStep("acme", "v1", HOUR)).encode()))
 
+    backfill_step_poison(func.QueueMessage(body=encode_backfill_step(BackfillStep("acme", "b1", 7)).encode()))
+
     assert "v1" in caplog.text
+    assert "b1, step 7" in caplog.text

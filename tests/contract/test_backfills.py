@@ -1,0 +1,170 @@
+"""Backfills: their rows, and the messages of their steps."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.actions.ports import Backfills
+from exporter.domain.backfills import (
+    FAILED_MAX,
+    Backfill,
+    BackfillStatus,
+    BackfillStep,
+    FailedHour,
+    Tally,
+)
+from exporter.domain.errors import Conflict, Fault
+from exporter.domain.streams import DataType, Stream
+from exporter.storage.accounts import Account
+from exporter.storage.backfill_steps import encode_step, parse_step
+from exporter.storage.backfills import BackfillsTable
+from infra.local.azurite import Endpoints
+from tests.contract.backends import HASTE, HOUR, NOW
+from tests.contract.test_messages import TAKEN
+from tests.fakes import World
+
+STREAMS = (Stream(DataType.EVENTS, 187520), Stream(DataType.MERGED_IDS, 189524))
+ASKED = Backfill(
+    id="b1",
+    destination_id="acme",
+    start="2020-01-25",
+    end="2030-01-25T05",
+    first=HOUR,
+    last=HOUR.plus(10 * 366 * 24),
+    streams=STREAMS,
+    total=2 * 10 * 366 * 24,
+    created_at=NOW,
+    since=NOW,
+    tried_since=NOW,
+    moved_at=NOW,
+    resent_at=NOW,
+    settled=HOUR,
+    planned=HOUR,
+    clamped=True,
+)
+RUNNING = replace(
+    ASKED,
+    status=BackfillStatus.RUNNING,
+    step=17,
+    chosen="acme/backfills/b1/hours",
+    tally=Tally(done=5, empty=4, rows=2**40, bytes=2**50, fresh=3),
+    settled=HOUR.plus(9),
+    planned=HOUR.plus(100),
+    started_at=NOW + timedelta(seconds=2),
+    moved_at=NOW + timedelta(minutes=1),
+)
+# As many failed hours as one may have, each with as much to say as any fault does.
+FAILED = replace(
+    RUNNING,
+    status=BackfillStatus.FAILED,
+    finished_at=NOW + timedelta(hours=1),
+    failed=tuple(
+        FailedHour(STREAMS[number % 2], HOUR.plus(number), Fault("c" * 30, "m" * 1000, "f" * 1000))
+        for number in range(FAILED_MAX)
+    ),
+    error=Fault("too_many_failed_hours", "message", "fix"),
+)
+CANCELLED = replace(RUNNING, status=BackfillStatus.CANCELLED, finished_at=NOW)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Two instances that work on the same rows, as two processes have them."""
+
+    one: Backfills
+    other: Backfills
+
+
+@pytest.fixture(params=["twin", "azurite"])
+def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    """Run a test twice: on the twin, and on a table of its own."""
+    if request.param == "twin":
+        twin = World().backfills
+        yield Tables(twin, twin)
+        return
+    endpoints: Endpoints = request.getfixturevalue("endpoints")
+    name = f"backfills{abs(hash(request.node.name)) % 10**9}"
+    account = Account(endpoints.connection_string, patience=HASTE)
+    try:
+        yield Tables(BackfillsTable(account, name), BackfillsTable(account, name))
+    finally:
+        account.close()
+
+
+def test_before_there_is_any_there_is_none(tables: Tables) -> None:
+    """There need not even be a table."""
+    assert tables.one.get("acme", "b1") is None
+    assert tables.one.of("acme") == tables.one.unfinished() == []
+
+
+@pytest.mark.parametrize("backfill", [ASKED, RUNNING, FAILED, CANCELLED])
+def test_a_backfill_is_as_it_was_written(tables: Tables, backfill: Backfill) -> None:
+    """All of it, and for its destination alone."""
+    etag = tables.one.put(backfill, None)
+
+    found = tables.other.get("acme", "b1")
+
+    assert found is not None
+    assert (found.value, found.etag) == (backfill, etag)
+    assert tables.other.get("acm", "b1") is None
+    assert tables.other.get("acme", "b") is None
+
+
+def test_it_is_changed_only_by_who_has_seen_it(tables: Tables) -> None:
+    """A step that was overtaken by a cancel changes nothing."""
+    first = tables.one.put(ASKED, None)
+    second = tables.one.put(CANCELLED, first)
+
+    with pytest.raises(Conflict):
+        tables.other.put(RUNNING, first)
+    with pytest.raises(Conflict):
+        tables.other.put(RUNNING, None)
+    found = tables.other.get("acme", "b1")
+    assert found is not None
+    assert (found.value, found.etag) == (CANCELLED, second)
+
+
+def test_they_are_found_by_destination_and_by_whether_they_have_ended(tables: Tables) -> None:
+    """People ask for the ones, a tick for the others."""
+    other = replace(RUNNING, destination_id="beta", id="b2")
+    ended = [replace(FAILED, id="b3"), replace(CANCELLED, id="b4")]
+    for each in (ASKED, other, *ended):
+        tables.one.put(each, None)
+
+    assert tables.other.of("acme") == [ASKED, *ended]
+    assert tables.other.of("bet") == []
+    assert tables.other.unfinished() == [ASKED, other]
+
+
+@given(st.builds(BackfillStep, st.text(), st.text(), st.integers(0, 2**53)))
+def test_a_step_comes_out_as_it_went_in(step: BackfillStep) -> None:
+    """Whether it is read as text or as bytes, and without a key that means something to the host."""
+    assert parse_step(encode_step(step)) == step
+    assert parse_step(encode_step(step).encode()) == step
+    assert not TAKEN & json.loads(encode_step(step)).keys()
+
+
+MESSAGE = json.loads(encode_step(ASKED.next_step))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        b"\xff",
+        "[]",
+        json.dumps({**MESSAGE, "v": 2}),
+        json.dumps({**MESSAGE, "more": 1}),
+        json.dumps({**MESSAGE, "step": "1"}),
+        *(json.dumps({key: MESSAGE[key] for key in MESSAGE if key != gone}) for gone in MESSAGE),
+    ],
+)
+def test_a_malformed_message_is_refused(message: str | bytes) -> None:
+    """Nothing is made up for it."""
+    with pytest.raises(ValueError, match="not a message of the queue of steps"):
+        parse_step(message)
