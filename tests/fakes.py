@@ -390,6 +390,10 @@ class FakeSlices:
         for each in self.all(key, hour, run):
             self._table.delete((f"{key} {hour} {run}", each.value.number))
 
+    def forget(self) -> None:
+        """Lose every record, as if the table were gone."""
+        self._table.rows.clear()
+
 
 class FakeReopened:
     """Hours that were done and were taken again."""
@@ -463,6 +467,10 @@ class FakeBackfills:
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
         return self._table.put((backfill.destination_id, backfill.id), backfill, etag)
+
+    def forget(self) -> None:
+        """Lose every record, as if the table were gone."""
+        self._table.rows.clear()
 
 
 class FakeBackfillSteps:

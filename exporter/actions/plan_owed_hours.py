@@ -159,13 +159,13 @@ class _Moment:
         )
 
     def unseen(self, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:
-        """Whether a done hour has not been looked at since it has been closed for so long.
+        """Whether an hour has not been looked at since it has been closed for so long.
 
-        One that is not done needs no look: its export will list what landed.
+        One that is not done has not: an attempt that is under way may have listed it before.
         """
-        if record is None or not record.done:
-            return False
-        return record.looked_at is None or record.looked_at < hour.end + self.settle + distance
+        if record is None or not record.done or record.looked_at is None:
+            return True
+        return record.looked_at < hour.end + self.settle + distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,8 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
         for place, distance in enumerate(moment.late_checks):
             if cursors[place] <= hour <= ends[place] and moment.unseen(hour, record, distance):
                 unseen.setdefault(place, hour)
-                late += [hour] if hour not in late[-1:] else []
+                if record is not None and record.done and hour not in late[-1:]:
+                    late.append(hour)
         if hour < known.next:
             continue
         if record is None or not record.done:
