@@ -400,21 +400,25 @@ class FakeReopened:
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
-        self.tasks: dict[tuple[StreamKey, Hour], HourTask] = {}
+        self.tasks: dict[tuple[StreamKey, Hour], Versioned[HourTask]] = {}
 
-    def note(self, task: HourTask) -> None:
+    def note(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
         with self._writes.write(f"note {task.key} {task.hour}"):
-            self.tasks[task.key, task.hour] = HourTask(task.key, task.hour, task.requested_by)
+            noted = HourTask(task.key, task.hour, task.requested_by)
+            etag = self._writes.new_etag()
+            self.tasks[task.key, task.hour] = Versioned(noted, etag)
+            return etag
 
-    def all(self) -> list[HourTask]:
+    def all(self) -> list[Versioned[HourTask]]:
         """Return what is noted."""
-        return sorted(self.tasks.values(), key=lambda task: (str(task.key), task.hour))
+        return [self.tasks[each] for each in sorted(self.tasks, key=lambda each: (str(each[0]), each[1]))]
 
-    def forget(self, key: StreamKey, hour: Hour) -> None:
-        """Forget an hour that is done again."""
+    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
+        """Forget an hour that is done again, unless it was noted again meanwhile."""
         with self._writes.write(f"forget {key} {hour}"):
-            self.tasks.pop((key, hour), None)
+            if (key, hour) in self.tasks and self.tasks[key, hour].etag == etag:
+                del self.tasks[key, hour]
 
 
 class FakeState:

@@ -130,10 +130,9 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, wish: Wish) 
     record = found.value if found else None
     if wish is Wish.ADD_LATE and found is not None and found.value.done and nothing_late(attempt, found):
         return Outcome.UNCHANGED
-    noted = wish is Wish.WRITE_ANEW or (record is not None and record.done)
-    if noted:
-        # Before it is taken: from now on the tick sees to it that the hour is done again.
-        gateways.reopened.note(task)
+    # Before it is taken: from now on the tick sees to it that the hour is done again.
+    again = wish is Wish.WRITE_ANEW or (record is not None and record.done)
+    note = gateways.reopened.note(task) if again else None
     held = claim(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
     with attempt.worker.beat(held.renew):
         try:
@@ -151,9 +150,9 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, wish: Wish) 
         except Exception:
             held.fail(_unexpected(attempt.worker.claim_id))
             raise
-    if noted and outcome in {Outcome.EXPORTED, Outcome.ADOPTED}:
+    if note is not None and outcome in {Outcome.EXPORTED, Outcome.ADOPTED}:
         with suppress(Transient):
-            gateways.reopened.forget(task.key, task.hour)
+            gateways.reopened.forget(task.key, task.hour, note)
     return outcome
 
 

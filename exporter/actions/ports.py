@@ -193,16 +193,16 @@ class Reopened(Protocol):
     took it. Several notes of one hour are one; the last one counts.
     """
 
-    def note(self, task: HourTask) -> None:
-        """Note an hour that is about to be taken."""
+    def note(self, task: HourTask) -> str:
+        """Note an hour that is about to be taken, and return the note's ETag: each note has another."""
         ...
 
-    def all(self) -> list[HourTask]:
+    def all(self) -> list[Versioned[HourTask]]:
         """Return what is noted."""
         ...
 
-    def forget(self, key: StreamKey, hour: Hour) -> None:
-        """Forget an hour that is done again."""
+    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
+        """Forget an hour that is done again, unless it was noted again meanwhile."""
         ...
 
 

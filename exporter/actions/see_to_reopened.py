@@ -5,12 +5,15 @@ the schedule is past it, and looks at no hour twice.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from exporter.actions.ports import Gateways
 from exporter.domain.destination import Destination, Status
-from exporter.domain.ledger import HourTask
+from exporter.domain.errors import Conflict
+from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.standing import GOOD, Standing
+from exporter.domain.stored import Versioned
 
 # Hours that one tick sees to: as a rule there are as many as workers, more only if a storage refuses many.
 HOURS_MAX = 200
@@ -24,29 +27,43 @@ def see_to_reopened(
     """Queue the noted hours that are due again, forget those that are done; return how many were queued."""
     destinations = {destination.id: destination for destination in active}
     queued = 0
-    for task in _in_turn(gateways.reopened.all(), now):
+    for note in _in_turn(gateways.reopened.all(), now):
+        task = note.value
         destination = destinations.get(task.key.destination_id)
         standing = standings.get(task.key.destination_id, GOOD)
         if destination is None or task.key not in destination.streams:
-            _forget_if_over(gateways, task)
+            _forget_if_over(gateways, note)
             continue
         found = gateways.ledger.get(task.key, task.hour)
         if found is not None and found.value.done:
-            gateways.reopened.forget(task.key, task.hour)
+            _forget(gateways, note, found)
         elif found is not None and found.value.due(now, standing.healed_at) and not standing.waits(now):
             gateways.queue_of(task).send([task])
             queued += 1
     return queued
 
 
-def _in_turn(tasks: list[HourTask], now: datetime) -> Iterator[HourTask]:
+def _in_turn(notes: list[Versioned[HourTask]], now: datetime) -> Iterator[Versioned[HourTask]]:
     """Yield as many as one tick may see to, beginning with others each time if there are more."""
-    first = int(now.timestamp() // _TURN_SECONDS) * HOURS_MAX % len(tasks) if len(tasks) > HOURS_MAX else 0
-    yield from (tasks[first:] + tasks[:first])[:HOURS_MAX]
+    first = int(now.timestamp() // _TURN_SECONDS) * HOURS_MAX % len(notes) if len(notes) > HOURS_MAX else 0
+    yield from (notes[first:] + notes[:first])[:HOURS_MAX]
 
 
-def _forget_if_over(gateways: Gateways, task: HourTask) -> None:
+def _forget(gateways: Gateways, note: Versioned[HourTask], found: Versioned[HourRecord]) -> None:
+    """Forget an hour that is done, but not if somebody is about to take it again.
+
+    Whoever is has read the hour's record, then noted the hour, and takes it next. If he noted it before we
+    read the notes, he has read the record before we write it anew here, as it is: so he does not get it. If
+    he noted it later, the note is another one.
+    """
+    with suppress(Conflict):
+        gateways.ledger.put(found.value, found.etag)
+        gateways.reopened.forget(note.value.key, note.value.hour, note.etag)
+
+
+def _forget_if_over(gateways: Gateways, note: Versioned[HourTask]) -> None:
     """Forget an hour of a destination that is deleted, or does not get this stream any more."""
+    task = note.value
     found = gateways.destinations.get(task.key.destination_id)
     if found is None or found.value.status is Status.DELETED or task.key not in found.value.streams:
-        gateways.reopened.forget(task.key, task.hour)
+        gateways.reopened.forget(task.key, task.hour, note.etag)

@@ -2,6 +2,7 @@
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
+from exporter.domain.stored import Versioned
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
 from exporter.storage.rows import Row, new_row, parse_stream_key
@@ -16,19 +17,19 @@ class ReopenedTable:
     def __init__(self, account: Account, table: str = "schedule") -> None:
         self._table = Table(account, table)
 
-    def note(self, task: HourTask) -> None:
+    def note(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
         row = new_row(_PARTITION, _row_key(task.key, task.hour), requested_by=task.requested_by)
-        self._table.put_any(row)
+        return self._table.put_any(row)
 
-    def all(self) -> list[HourTask]:
+    def all(self) -> list[Versioned[HourTask]]:
         """Return what is noted."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        return [_task(row) for row, _ in found]
+        return [Versioned(_task(row), etag) for row, etag in found]
 
-    def forget(self, key: StreamKey, hour: Hour) -> None:
-        """Forget an hour that is done again."""
-        self._table.delete(_PARTITION, _row_key(key, hour))
+    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
+        """Forget an hour that is done again, unless it was noted again meanwhile."""
+        self._table.delete_if(_PARTITION, _row_key(key, hour), etag)
 
 
 def _row_key(key: StreamKey, hour: Hour) -> str:

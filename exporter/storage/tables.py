@@ -1,11 +1,12 @@
 """One table of our own account: rows by key, changed by compare-and-swap."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
 from exporter.domain.errors import Conflict
 from exporter.storage.accounts import Account
@@ -73,16 +74,24 @@ class Table:
         with own_storage():
             return or_create(lambda: settle(write, landed), self._client.create_table)
 
-    def put_any(self, row: dict[str, Any]) -> None:
-        """Write a row, whatever was there."""
+    def put_any(self, row: dict[str, Any]) -> str:
+        """Write a row, whatever was there, and return its new ETag."""
         with own_storage():
-            or_create(lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table)
+            answer = or_create(lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table)
+            return str(answer["etag"])
 
     def delete(self, partition: str, key: str) -> None:
         """Delete a row, whatever is in it; none there is fine."""
         with own_storage():
             # The SDK takes a row that is gone, or a table that was never made, for deleted.
             self._client.delete_entity(partition, key)
+
+    def delete_if(self, partition: str, key: str, etag: str) -> None:
+        """Delete a row if it has that ETag; one that was changed stays, and none there is fine."""
+        with own_storage(), suppress(ResourceModifiedError):
+            self._client.delete_entity(
+                partition, key, etag=etag, match_condition=MatchConditions.IfNotModified
+            )
 
     def _entity(self, partition: str, key: str) -> "TableEntity | None":
         try:

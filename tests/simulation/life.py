@@ -77,9 +77,7 @@ class Queue:
     life: "Life"
     messages: list[Message] = field(default_factory=list)
 
-    def send(
-        self, tasks: Iterable[HourTask] | BackfillStep, *, delay: timedelta = timedelta()
-    ) -> None:
+    def send(self, tasks: Iterable[HourTask] | BackfillStep, *, delay: timedelta = timedelta()) -> None:
         """Queue messages."""
         for each in [tasks] if isinstance(tasks, BackfillStep) else list(tasks):
             message = Message(each, self.life.now + delay)
@@ -299,12 +297,15 @@ class Life:
     # What is promised.
 
     def _look(self, what: str) -> None:
-        """Look at the container as a reader would, after a write that he may see the result of."""
         if what.startswith("container."):
-            twice = [uuid for uuid, count in Counter(self._uuids()).items() if count > 1]
-            if twice:
-                raise BrokenPromise(f"a reader sees {twice[0]} twice after {what}")
-            self._markers_are_true(what)
+            self.look(what)
+
+    def look(self, what: str = "something") -> None:
+        """Look at the container as a reader would, after something that he may see the result of."""
+        twice = [uuid for uuid, count in Counter(self._uuids()).items() if count > 1]
+        if twice:
+            raise BrokenPromise(f"a reader sees {twice[0]} twice after {what}")
+        self._markers_are_true(what)
 
     def _uuids(self) -> Iterator[str]:
         committed = self.world.reader().committed
@@ -350,6 +351,8 @@ class Life:
         """Whether nothing is queued, and every hour is done and was looked at for the last time."""
         if any(queue.messages for queue in self.queues) or self.world.backfills.unfinished():
             return False
+        if not all(record.done for record in self.world.ledger.between(EVENTS, FIRST, LAST)):
+            return False
         progress = self.world.schedule.get(EVENTS)
         last = last_closed_hour(self.now, SETTLE + LATE_CHECKS[-1])
         return progress is not None and progress.next > last >= LAST and progress.late[0] > LAST
@@ -357,7 +360,7 @@ class Life:
     def _kept(self) -> None:
         """Look whether everything that was promised was kept."""
         reader = self.world.reader()
-        expected = {an_event(number)["uuid"] for numbers in self.landed.values() for number in numbers}
+        expected = {str(an_event(number)["uuid"]) for numbers in self.landed.values() for number in numbers}
         found = list(self._uuids())
         if sorted(found) != sorted(expected):
             lost, more = sorted(expected - set(found)), sorted(Counter(found) - Counter(list(expected)))

@@ -59,7 +59,7 @@ def test_the_hour_of_a_backfill_is_noted_so_that_a_tick_heals_it() -> None:
 
     poison(world, task)
 
-    assert world.reopened.all() == [task]
+    assert [note.value for note in world.reopened.all()] == [task]
 
 
 def test_an_hour_that_is_done_is_let_be() -> None:
@@ -82,7 +82,7 @@ def test_an_hour_that_somebody_has_is_left_to_him_but_noted() -> None:
 
     assert poison(world) is Recorded.RUNNING
     assert the_record(world) == record
-    assert world.reopened.all() == [TASK]
+    assert [note.value for note in world.reopened.all()] == [TASK]
 
 
 def test_a_reason_that_is_better_known_is_kept() -> None:

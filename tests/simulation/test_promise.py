@@ -1,0 +1,125 @@
+"""What is promised holds in many worlds, whatever goes wrong in them: see ``tests/simulation/life.py``."""
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.simulation.life import Life, live
+
+WORLDS = 300
+WORLDS_MORE = 10_000
+chance = st.integers(0, 2**32 - 1)
+
+
+class Worlds(RuleBasedStateMachine):
+    """A world in which something happens, and then something else; a seed says how its workers fare."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.life = Life(Random(0), trouble=0.0)  # noqa: S311  chance that can be repeated
+        self.life.land(large=True)
+
+    @rule(seed=chance, turns=st.sampled_from([5, 20, 80]), trouble=st.sampled_from([0.0, 0.02, 0.15]))
+    def workers_work(self, seed: int, turns: int, trouble: float) -> None:
+        """Some of them die."""
+        self.life.random.seed(seed)
+        self.life.trouble = trouble
+        self.life.work(turns)
+
+    @rule(seed=chance, large=st.booleans())
+    def a_blob_lands(self, seed: int, large: bool) -> None:  # noqa: FBT001  hypothesis's way
+        """In time or late, with rows that are in others, too."""
+        self.life.random.seed(seed)
+        self.life.land(large=large)
+
+    @rule()
+    def the_timer_comes(self) -> None:
+        """As every five minutes."""
+        self.life.tick()
+
+    @rule(seed=chance)
+    def somebody_asks_for_a_backfill(self, seed: int) -> None:
+        """Of both hours, or of one."""
+        self.life.random.seed(seed)
+        self.life.ask()
+
+    @precondition(lambda self: self.life.backfills)
+    @rule(seed=chance)
+    def somebody_changes_a_backfill(self, seed: int) -> None:
+        """It is cancelled, or tried again."""
+        self.life.random.seed(seed)
+        self.life.change()
+
+    @rule(seconds=st.sampled_from([30, 100, 300, 1000]))
+    def time_passes(self, seconds: int) -> None:
+        """Leases run out while their holders sleep."""
+        self.life.pass_time(seconds)
+
+    @rule(seed=chance, on=st.booleans())
+    def the_storage_refuses(self, seed: int, on: bool) -> None:  # noqa: FBT001  hypothesis's way
+        """Or does not any more."""
+        self.life.random.seed(seed)
+        self.life.refuse(on=on)
+
+    @rule()
+    def messages_are_lost(self) -> None:
+        """All of them."""
+        self.life.lose_messages()
+
+    @precondition(lambda self: not self.life.workers)
+    @rule()
+    def tables_are_lost(self) -> None:
+        """While nobody is at work."""
+        self.life.lose_tables()
+
+    @invariant()
+    def a_reader_sees_nothing_wrong(self) -> None:
+        """No row twice, and no marker that is not true; looked at after each write, too."""
+        self.life.look()
+
+    def teardown(self) -> None:
+        """When all trouble is over, every row is there once."""
+        self.life.random.seed(0)
+        self.life.end()
+
+
+def worlds(number: int) -> None:
+    """Let hypothesis make so many worlds."""
+    run_state_machine_as_test(
+        Worlds,
+        settings=settings(
+            max_examples=number,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+
+
+def test_in_hundreds_of_worlds_every_row_is_there_once() -> None:
+    """And at no moment twice."""
+    worlds(WORLDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_in_thousands_of_worlds_every_row_is_there_once() -> None:
+    """The same for a long time: half of the worlds are hypothesis's, half are told by seeds."""
+    worlds(WORLDS_MORE // 2)
+    for seed in range(WORLDS_MORE // 2):
+        live(seed)
+
+
+@pytest.mark.parametrize("seed", [38, 321, 475, 567, 2062, 2722, 4315])
+def test_what_once_went_wrong_does_not_again(seed: int) -> None:
+    """Late blobs of an hour that was under way were lost, and an hour that was taken again was forgotten."""
+    live(seed)
+
+
+def test_a_seed_tells_a_whole_life() -> None:
+    """So what goes wrong can be looked at again."""
+    assert live(1234).digest() == live(1234).digest() != live(1235).digest()
