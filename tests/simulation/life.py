@@ -52,6 +52,8 @@ NEIGHBOURS = (
 POISON_COUNT = 5
 WORKERS_MAX = 4
 ROUNDS_MAX = 1500
+# Of all workers together, between two deliveries.
+TURNS_MAX = 2000
 OUTAGE = Fault("access_denied", "The container refuses us.", "Let us in.")
 TROUBLE = (Verdict.FAILS, Verdict.UNANSWERED, Verdict.TWICE, Verdict.DIES, Verdict.LAST)
 
@@ -110,6 +112,7 @@ class Life:
         self.hours, self.backfill_hours, self.steps = self.queues
         self.gateways = self._gateways()
         self.workers: list[Actor] = []
+        self.frozen: list[Actor] = []
         self.landed: dict[Hour, set[int]] = {hour: set() for hour in hours_between(FIRST, LAST)}
         self.blobs = 0
         self.attempts = 0
@@ -195,7 +198,7 @@ class Life:
 
     def lose_tables(self) -> None:
         """Lose our own tables, the destinations excepted, while nobody is at work."""
-        if self.workers:
+        if self.workers or self.frozen:
             return
         world = self.world
         world.ledger.forget()
@@ -219,7 +222,26 @@ class Life:
             if len(self.workers) < WORKERS_MAX and self.random.random() < 0.3:
                 self._deliver()
             if self.workers:
-                self._turn(self.random.choice(self.workers))
+                actor = self.random.choice(self.workers)
+                self._turn(actor)
+                self._freeze(actor)
+            if self.frozen and self.random.random() < 0.02:
+                self._wake()
+
+    def _freeze(self, actor: Actor) -> None:
+        """Let a worker that is about to change something at the customer's sleep, far beyond its lease."""
+        changes = actor.wants in {"container.commit", "container.delete", "container.put"}
+        if not actor.over and changes and self.random.random() < self.trouble:
+            self.workers.remove(actor)
+            self.frozen.append(actor)
+            self.pass_time(100)
+            self._note(f"{actor.name} sleeps before {actor.wants}")
+
+    def _wake(self) -> None:
+        """Let whoever sleeps longest go on."""
+        actor = self.frozen.pop(0)
+        self.workers.append(actor)
+        self._note(f"{actor.name} is awake")
 
     # How it happens.
 
@@ -331,9 +353,20 @@ class Life:
         self.trouble = 0.0
         self.refuse(on=False)
         self._note("all trouble is over")
+        self._until_quiet()
+        while self.frozen:
+            self._wake()
+        self._until_quiet()
+        self._kept()
+
+    def _until_quiet(self) -> None:
         for number in range(ROUNDS_MAX):
-            while self.workers:
+            for _ in range(TURNS_MAX):
+                if not self.workers:
+                    break
                 self._turn(self.workers[0])
+            else:
+                raise BrokenPromise(f"{self.workers[0].name} comes to no end")
             if number % 5 == 0:
                 self.tick()
                 continue
@@ -341,11 +374,9 @@ class Life:
             self._deliver()
             if len(self.workers) == before:
                 if self._quiet():
-                    break
+                    return
                 self.pass_time(60)
-        else:
-            raise BrokenPromise("the work has no end")
-        self._kept()
+        raise BrokenPromise("the work has no end")
 
     def _quiet(self) -> bool:
         """Whether nothing is queued, and every hour is done and was looked at for the last time."""
@@ -383,6 +414,9 @@ class Life:
             raise BrokenPromise(f"files that no marker names, or the other way round: {files ^ named}")
         if {name: reader.etag(name) for name in NEIGHBOURS} != self.neighbours:
             raise BrokenPromise("a neighbour was changed")
+        self._backfills_have_ended()
+
+    def _backfills_have_ended(self) -> None:
         for name in self.backfills:
             backfill = self.world.backfills.get("acme", name)
             if backfill is None or not backfill.value.ended:

@@ -5,7 +5,13 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.simulation.life import Life, live
 
@@ -24,7 +30,7 @@ class Worlds(RuleBasedStateMachine):
 
     @rule(seed=chance, turns=st.sampled_from([5, 20, 80]), trouble=st.sampled_from([0.0, 0.02, 0.15]))
     def workers_work(self, seed: int, turns: int, trouble: float) -> None:
-        """Some of them die."""
+        """Let workers go on; some of them die."""
         self.life.random.seed(seed)
         self.life.trouble = trouble
         self.life.work(turns)
@@ -49,7 +55,7 @@ class Worlds(RuleBasedStateMachine):
     @precondition(lambda self: self.life.backfills)
     @rule(seed=chance)
     def somebody_changes_a_backfill(self, seed: int) -> None:
-        """It is cancelled, or tried again."""
+        """Cancel one, or have it tried again."""
         self.life.random.seed(seed)
         self.life.change()
 
@@ -69,7 +75,7 @@ class Worlds(RuleBasedStateMachine):
         """All of them."""
         self.life.lose_messages()
 
-    @precondition(lambda self: not self.life.workers)
+    @precondition(lambda self: not (self.life.workers or self.life.frozen))
     @rule()
     def tables_are_lost(self) -> None:
         """While nobody is at work."""
