@@ -1,0 +1,42 @@
+"""Notes of hours that were taken again: a note is forgotten only by who has seen it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.actions.ports import Reopened
+from exporter.domain.ledger import HourTask
+from exporter.storage.accounts import Account
+from exporter.storage.reopened import ReopenedTable
+from infra.local.azurite import Endpoints
+from tests.contract.backends import HASTE
+from tests.fakes import World
+from tests.worlds import EVENTS, HOUR
+
+
+@pytest.fixture(params=["twin", "azurite"])
+def notes(request: pytest.FixtureRequest) -> Iterator[Reopened]:
+    """Run a test twice: on the twin, and on a table of its own."""
+    if request.param == "twin":
+        yield World().reopened
+        return
+    endpoints: Endpoints = request.getfixturevalue("endpoints")
+    account = Account(endpoints.connection_string, patience=HASTE)
+    try:
+        yield ReopenedTable(account, f"notes{abs(hash(request.node.name)) % 10**9}")
+    finally:
+        account.close()
+
+
+def test_a_note_that_was_written_again_is_not_forgotten(notes: Reopened) -> None:
+    """Somebody is about to take the hour."""
+    task = HourTask(EVENTS, HOUR, "backfill:b1")
+    first = notes.note(task)
+    second = notes.note(task)
+
+    notes.forget(EVENTS, HOUR, first)
+    assert [(note.value, note.etag) for note in notes.all()] == [(task, second)]
+
+    notes.forget(EVENTS, HOUR, second)
+    assert notes.all() == []
+    notes.forget(EVENTS, HOUR, second)
