@@ -31,7 +31,7 @@ def a_full_world(world: World | None = None) -> World:
     world = a_world(world=world)
     rows = [*(a_bulky_event(number) for number in range(ROWS)), an_event(3), {"uuid": "none"}]
     lines = [json.dumps(row).encode() for row in rows]
-    # In one blob, so that it is one slice: what several workers do is in test_slices.
+    # In one blob, so that it is one slice: what several workers do is in test_late_and_large.
     world.land(EVENTS.stream, HOUR, b"\n".join([*lines, b"no json"]))
     return world
 

@@ -191,6 +191,19 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     assert list(rejected) == list(json.loads(rejected_line(row)))
 
 
+def test_every_promise_names_tests_that_are_there() -> None:
+    """By file and function."""
+    text_of_promises = text("docs/delivery.md").partition("## What is not")[0]
+    promises = re.findall(r"^\d\. .*?(?=^\d\. |\Z)", text_of_promises, re.DOTALL | re.MULTILINE)
+
+    assert len(promises) == 7
+    for promise in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", promise)
+        assert named, promise
+        for path, name in named:
+            assert f"def {name}(" in text(path), name
+
+
 def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:
     """So that people read them."""
     records = sorted((PROJECT / "docs/decisions").glob("*.md"))

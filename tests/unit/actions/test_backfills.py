@@ -53,7 +53,7 @@ from tests.worlds import (
 DAY = "2026-01-30"
 FIRST, LAST = Hour.parse(f"{DAY}T00"), Hour.parse(f"{DAY}T23")
 THREE_HOURS = Asked("2026-01-31T10", "2026-01-31T12", HOUR.plus(-2), HOUR)
-# Done at every write in turn; a round of the simulated world takes a minute.
+# A round takes a minute of the time in the world.
 ROUNDS_MAX = 240
 
 
