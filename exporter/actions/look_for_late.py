@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held
-from exporter.actions.look import look
+from exporter.actions.look import take_stock
 from exporter.actions.ports import State
 from exporter.actions.put_in_place import Layout, Placing, record_layout
 from exporter.actions.stage import RejectedWriter, Staged, exported_lines
@@ -129,7 +129,7 @@ def add_late(attempt: Attempt, held: Held, base: Base) -> Outcome:
     naming = attempt.destination.naming(record.key.stream)
     blobs = tuple(attempt.gateways.landing.blobs(naming.stream, record.hour))
     late = tuple(blob for blob in blobs if blob.name not in base.blobs)
-    found = look(attempt.container, naming, record.hour)
+    found = take_stock(attempt.container, naming, held)
     chosen = Slice(_next_number(naming, record, base), None, late)
     with ExitStack() as uploads:
         staged, rejected, digest = _staged(attempt, held, base, chosen, uploads)

@@ -16,7 +16,7 @@ still commit or delete: all its conditions fail, and it changes nothing.
 from dataclasses import dataclass
 
 from exporter.actions.hold import Held
-from exporter.actions.look import Found
+from exporter.actions.look import MARKER_TYPE, Found
 from exporter.actions.ports import GZIP, Container
 from exporter.actions.stage import sent_whole
 from exporter.domain.destination import Destination, Output
@@ -27,7 +27,6 @@ from exporter.domain.names import Naming
 from exporter.domain.slices import Sent
 from exporter.pipeline.pack import GzipBlocks, md5_base64
 
-MARKER_TYPE = "application/json"
 EMPTY_GZIP = b"".join(GzipBlocks().finish())
 
 
@@ -105,15 +104,18 @@ class Placing:
     def _stale(self) -> list[str]:
         """Return the names whose content is not what it is to be, or may not stay so."""
         content = {part.name: (part.bytes, part.md5) for part in self.layout.parts}
-        kept = {part.name for part in self.layout.parts[: self.layout.origin.kept_parts]}
         there = ((name, (blob.size, blob.md5)) for name, blob in self.found.parts.items())
         doubtful = ((part.name, (part.bytes, part.md5)) for part in self.held.record.in_doubt)
-        return sorted({name for name, old in (*there, *doubtful) if content.get(name) != old} - kept)
+        return sorted({name for name, old in (*there, *doubtful) if content.get(name) != old} - self._kept())
+
+    def _kept(self) -> frozenset[str]:
+        """Return the names of the parts that rows are added to."""
+        return frozenset(part.name for part in self.layout.parts[: self.layout.origin.kept_parts])
 
     def _unmark(self, *, changes: bool) -> str | None:
         """Take down every marker that cannot stay until it is written over; return the ETag of one that can.
 
-        It can if it will not change, or if rows are only added: it stays true of the parts that it names.
+        It can if it will not change, or if rows are only added: it stays true if what it names is kept.
         """
         for name, old in self.found.old_markers.items():
             self.held.check()
@@ -122,16 +124,20 @@ class Placing:
         if there is None:
             return None
         same = self.marker is not None and md5_base64(there.body) == self.marker.part.md5 and not changes
-        if same or (self.marker is not None and self.layout.origin.kept):
+        named = self.found.names(self.naming, self.held.record.hour)
+        added = self.layout.origin.kept is not None and named is not None and named <= self._kept()
+        if same or (self.marker is not None and added):
             return there.etag
         self.held.check()
         self.container.delete(self.naming.marker(self.held.record.hour), etag=there.etag)
         return None
 
     def _clear(self, name: str) -> None:
-        """Remove a file together with every block that was ever sent for it."""
+        """Remove a file together with every block that was ever sent for it.
+
+        The empty file is ours to delete even if the hour was lost meanwhile.
+        """
         self.held.check()
         there = self.found.parts.get(name)
         etag = self.container.put(name, EMPTY_GZIP, content_type=GZIP, etag=there.etag if there else None)
-        self.held.check()
         self.container.delete(name, etag=etag)

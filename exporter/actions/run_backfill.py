@@ -109,8 +109,9 @@ class _Step:
         queue.send(self.tasks)
         if self.resend:
             moved = replace(moved, resent_at=self.now)
-        # Where nothing is left of what was read, as when a backfill is begun again, there is no need to wait.
-        return moved, _AT_ONCE if moved.settled > window else _SOON
+        # Where nothing is left of what was read, as when a backfill is begun again, there is no need to wait;
+        # there is where only failed hours are left, which are being tried again.
+        return moved, _AT_ONCE if window < moved.settled <= moved.last else _SOON
 
     def _through(self, window: Hour) -> Backfill:
         """Settle the oldest hours, up to the first that is left, and queue more that are left."""

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held, gather
-from exporter.actions.look import look
+from exporter.actions.look import take_stock
 from exporter.actions.ports import Gateways, Ledger, Slices
 from exporter.actions.put_in_place import Layout, Placing, record_layout
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
@@ -218,7 +218,7 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     if attempt.gone():
         held.release()
         return Outcome.NOT_WANTED
-    found = look(attempt.container, naming, attempt.task.hour, held.record)
+    found = take_stock(attempt.container, naming, held)
     run = held.record.run
     marker = record_layout(layout, destination, naming, attempt.container, held)
     attempt.gateways.rejected.keep(

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from exporter.actions.attempt import Attempt, Outcome, target
 from exporter.actions.hold import Held
-from exporter.actions.look import Found, look
+from exporter.actions.look import Found, take_stock
 from exporter.actions.put_in_place import Layout, Placing, record_layout
 from exporter.actions.run_slices import spread
 from exporter.domain.ledger import Origin, RowCounts
@@ -16,7 +16,7 @@ from exporter.domain.streams import DataType, LandingBlob, Listing
 def write_hour(attempt: Attempt, held: Held, *, anew: bool) -> Outcome:
     """Export the hour. Unless it is wanted ``anew``, one that is there already is adopted as it is."""
     hour, naming = attempt.task.hour, attempt.destination.naming(attempt.task.key.stream)
-    found = look(attempt.container, naming, hour, held.record)
+    found = take_stock(attempt.container, naming, held)
     marker = found.whole(naming, hour)
     if marker is not None and _adoptable(marker, held, anew=anew):
         _adopt(attempt, marker, held)

@@ -51,6 +51,7 @@ NEIGHBOURS = (
 )
 POISON_COUNT = 5
 WORKERS_MAX = 4
+FROZEN_MAX = 4
 ROUNDS_MAX = 1500
 # Of all workers together, between two deliveries.
 TURNS_MAX = 2000
@@ -100,12 +101,17 @@ class SizedLanding(FakeLanding):
 
 
 class Life:
-    """The world, with what is at work in it. ``trouble`` is how likely a call is not to just work."""
+    """The world, with what is at work in it.
 
-    def __init__(self, random: Random, trouble: float = 0.05) -> None:
+    ``trouble`` is how likely a call is not to just work, ``sleepy`` how likely a worker is to fall asleep
+    before it changes something at the customer's.
+    """
+
+    def __init__(self, random: Random, trouble: float = 0.05, sleepy: float | None = None) -> None:
         self.random = random
         self.now = BEGIN
         self.trouble = trouble
+        self.sleepy = trouble if sleepy is None else sleepy
         self.turns = Turns(self._look)
         self.world = a_world(DESTINATION, World())
         self.queues = [Queue(name, self) for name in ("hours", "backfill_hours", "backfill_steps")]
@@ -229,13 +235,21 @@ class Life:
                 self._wake()
 
     def _freeze(self, actor: Actor) -> None:
-        """Let a worker that is about to change something at the customer's sleep, far beyond its lease."""
+        """Let a worker that is about to change something at the customer's sleep, far beyond its lease.
+
+        Meanwhile the hour may become another one: only then can the sleeper do any harm.
+        """
         changes = actor.wants in {"container.commit", "container.delete", "container.put"}
-        if not actor.over and changes and self.random.random() < self.trouble:
-            self.workers.remove(actor)
-            self.frozen.append(actor)
-            self.pass_time(100)
-            self._note(f"{actor.name} sleeps before {actor.wants}")
+        if actor.over or not changes or len(self.frozen) == FROZEN_MAX or self.random.random() >= self.sleepy:
+            return
+        self.workers.remove(actor)
+        self.frozen.append(actor)
+        self._note(f"{actor.name} sleeps before {actor.wants}")
+        self.pass_time(100)
+        if self.random.random() < 0.5:
+            self.land(large=self.random.random() < 0.5)
+        if self.random.random() < 0.5:
+            self.ask()
 
     def _wake(self) -> None:
         """Let whoever sleeps longest go on."""
@@ -350,7 +364,7 @@ class Life:
 
     def end(self) -> None:
         """Let all trouble be over, and wait until nothing is left to do; then everything is as promised."""
-        self.trouble = 0.0
+        self.trouble = self.sleepy = 0.0
         self.refuse(on=False)
         self._note("all trouble is over")
         self._until_quiet()
@@ -436,9 +450,10 @@ class Life:
 def live(seed: int, trouble: float | None = None) -> Life:
     """Live a whole life that a seed tells, and return it; ``BrokenPromise`` if something was not kept."""
     random = Random(seed)  # noqa: S311  chance that can be repeated
-    life = Life(random, random.choice([0.0, 0.02, 0.05, 0.15]) if trouble is None else trouble)
+    chosen = random.choice([0.0, 0.02, 0.05, 0.15]) if trouble is None else trouble
+    life = Life(random, chosen, random.choice([chosen, 0.1, 0.3]))
     happenings: list[tuple[int, Callable[[], object]]] = [
-        (6, lambda: life.work(random.choice([5, 20, 80]))),
+        (6, lambda: life.work(random.choice([5, 20, 80, 200]))),
         (3, lambda: life.land(large=random.random() < 0.5)),
         (2, life.tick),
         (1, life.ask),

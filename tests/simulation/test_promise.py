@@ -32,7 +32,7 @@ class Worlds(RuleBasedStateMachine):
     def workers_work(self, seed: int, turns: int, trouble: float) -> None:
         """Let workers go on; some of them die."""
         self.life.random.seed(seed)
-        self.life.trouble = trouble
+        self.life.trouble = self.life.sleepy = trouble
         self.life.work(turns)
 
     @rule(seed=chance, large=st.booleans())

@@ -453,6 +453,24 @@ def test_what_failed_while_the_storage_was_out_is_done_when_it_is_back() -> None
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
+def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_again() -> None:
+    """Each costs writes, and nothing new can be seen at once."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    fail(life, life.world.backfill_hours.tasks.pop(0).hour)
+    life.step()
+    life.deliver()
+    life.now += timedelta(minutes=1)
+    life.world.standings.put("acme", Standing(healed_at=life.now))
+    life.step()
+
+    assert life.backfill().settled > life.backfill().last
+    assert not life.backfill().ended
+    assert life.world.writes.log[-1].endswith("in 0:00:02")
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+
 def test_a_backfill_of_which_too_much_fails_stops() -> None:
     """It says so, and goes on when it is retried."""
     life = a_life(ONLY_EVENTS)
