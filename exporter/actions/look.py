@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 
-from exporter.actions.hold import Held
 from exporter.actions.ports import Container
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import Naming
 from exporter.domain.stored import Content, StoredBlob
-
-MARKER_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +42,6 @@ class Found:
         """Return which parts the marker names; None if there is none, or something else under its name."""
         marker = _marker(self.marker, naming, hour) if self.marker else None
         return frozenset(part.name for part in marker.parts) if marker else None
-
-
-def take_stock(container: Container, naming: Naming, held: Held) -> Found:
-    """Look at an hour that is ours, and bring a marker to where an unfinished attempt was about to write it.
-
-    If all parts of that attempt are there, its worker may be asleep just before the marker. Woken when the
-    parts are others, it would write one that is not true. A marker that is there, or was, stops it; and at
-    this moment it is true.
-    """
-    record, hour = held.record, held.record.hour
-    found = look(container, naming, hour, record)
-    name = record.origin.marker
-    if not record.committing or name is None or not all(map(found.has, record.parts)):
-        return found
-    body = Marker(hour, naming.stream.data_type, record.parts, record.filter_sha256).to_json()
-    there = container.read(name)
-    if there is not None and there.body == body:
-        return found
-    held.check()
-    container.put(name, body, content_type=MARKER_TYPE, etag=there.etag if there else None)
-    return look(container, naming, hour, record)
 
 
 def look(container: Container, naming: Naming, hour: Hour, record: HourRecord | None = None) -> Found:

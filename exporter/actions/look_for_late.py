@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held
-from exporter.actions.look import take_stock
 from exporter.actions.ports import State
 from exporter.actions.put_in_place import Layout, Placing, record_layout
 from exporter.actions.stage import RejectedWriter, Staged, exported_lines
+from exporter.actions.take_stock import take_stock
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Transient
 from exporter.domain.filter_reading import stored_filter
@@ -32,17 +32,21 @@ from exporter.pipeline.seen import SeenKeys, split
 
 
 def nothing_late(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
-    """Compare landing with what was exported, and write down that this was done if they are the same."""
+    """Compare landing with what was exported, and write down that this was done if nothing is new.
+
+    Where landing holds less than was exported it has been tidied up: an hour is not replaced by less.
+    """
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
     record, listing = found.value, Listing.of(blobs)
-    if record.origin.landing is None:
+    exported = record.origin.landing
+    if exported is None:
         # It was found in the container when our tables were lost: how much landed tells whether it is whole.
-        if _rows(attempt, blobs) != record.rows.exported:
+        if _rows(attempt, blobs) > record.rows.exported:
             return False
-    elif record.origin.landing != listing:
+    elif exported != listing and (record.origin.digests or listing.blobs >= exported.blobs):
         return False
     now = attempt.worker.clock()
-    looked = record.looked(now, listing)
+    looked = record.looked(now, exported or listing)
     if now >= attempt.worker.late_ends(record.hour) and record.origin.digests:
         looked = replace(looked, origin=replace(looked.origin, digests=()))
         attempt.gateways.state.discard(folder(record.key, record.hour))

@@ -142,10 +142,13 @@ class _Moment:
     def cursors(self, known: Progress) -> tuple[Hour, ...]:
         """Return from where on hours are to be looked at, for each distance.
 
-        Where that is not known, from the oldest hour on that may be late at all.
+        Where nobody has looked yet, that is the first hour; where other distances were set since, the oldest
+        one that may still be late: landing need not hold the hours before it any more.
         """
         if len(known.late) == len(self.late_checks):
             return known.late
+        if known.next == known.first:
+            return (known.first,) * len(self.late_checks)
         oldest = max(known.first, self.last_at(max(self.late_checks, default=timedelta())))
         return (oldest,) * len(self.late_checks)
 
@@ -161,10 +164,14 @@ class _Moment:
     def unseen(self, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:
         """Whether an hour has not been looked at since it has been closed for so long.
 
-        One that is not done has not: an attempt that is under way may have listed it before.
+        One that is not done has not: an attempt that is under way may have listed it before. One that was
+        found in the container is only looked at if that was soon enough: its rows have to be counted again.
         """
-        if record is None or not record.done or record.looked_at is None:
+        if record is None or not record.done:
             return True
+        if record.looked_at is None:
+            soon = hour.end + self.settle + 2 * max(self.late_checks)
+            return record.finished_at is not None and record.finished_at < soon
         return record.looked_at < hour.end + self.settle + distance
 
 

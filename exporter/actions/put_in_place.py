@@ -16,9 +16,9 @@ still commit or delete: all its conditions fail, and it changes nothing.
 from dataclasses import dataclass
 
 from exporter.actions.hold import Held
-from exporter.actions.look import MARKER_TYPE, Found
+from exporter.actions.look import Found
 from exporter.actions.ports import GZIP, Container
-from exporter.actions.stage import sent_whole
+from exporter.actions.take_stock import MARKER_TYPE, sent_marker
 from exporter.domain.destination import Destination, Output
 from exporter.domain.errors import Transient
 from exporter.domain.ledger import HourRecord, Origin, RowCounts
@@ -53,8 +53,7 @@ def record_layout(
     if destination.output.completion_marker:
         hour = held.record.hour
         body = Marker(hour, naming.stream.data_type, layout.parts, layout.filter_sha256).to_json()
-        part = Part(naming.marker(hour), 0, len(body), md5_base64(body))
-        marker = sent_whole(container, part, body, held.claim_id)
+        marker = sent_marker(container, naming.marker(hour), body, held.claim_id)
     held.write(
         lambda record: record.staged(
             layout.rows, layout.parts, layout.filter_sha256, layout.output, layout.origin

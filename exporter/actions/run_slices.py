@@ -15,9 +15,9 @@ from datetime import datetime
 
 from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held, gather
-from exporter.actions.look import take_stock
 from exporter.actions.ports import Gateways, Ledger, Slices
 from exporter.actions.put_in_place import Layout, Placing, record_layout
+from exporter.actions.take_stock import take_stock
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.ledger import LEASE, Claim, HourRecord, HourTask, Origin, RowCounts, Run, Share
 from exporter.domain.slices import Slice, SliceRecord, SliceResult

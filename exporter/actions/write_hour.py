@@ -4,9 +4,10 @@ from contextlib import ExitStack
 
 from exporter.actions.attempt import Attempt, Outcome, target
 from exporter.actions.hold import Held
-from exporter.actions.look import Found, take_stock
+from exporter.actions.look import Found
 from exporter.actions.put_in_place import Layout, Placing, record_layout
 from exporter.actions.run_slices import spread
+from exporter.actions.take_stock import take_stock
 from exporter.domain.ledger import Origin, RowCounts
 from exporter.domain.marker import Marker
 from exporter.domain.slices import Slice, cut

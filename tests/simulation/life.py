@@ -24,7 +24,7 @@ from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.actions.ports import Gateways, HourQueue
 from exporter.actions.record_poison import record_poison
 from exporter.actions.run_backfill import send_again, take_step
-from exporter.domain.backfills import BackfillStep
+from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault
 from exporter.domain.hours import Hour, hours_between, last_closed_hour
 from exporter.domain.ledger import HourTask
@@ -37,7 +37,9 @@ BEGIN = datetime(2026, 1, 31, 3, 15, tzinfo=UTC)
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
 DESTINATION = acme(org_id=None, activated_at=BEGIN - timedelta(hours=2), max_part_mib=1)
-LATE_CHECKS = (timedelta(hours=1),)
+LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(hours=2))
+# Hours that are found in the container later than that are not looked at for late blobs any more.
+LATEST = FIRST.end + SETTLE + 2 * LATE_CHECKS[-1] - timedelta(minutes=5)
 # What a landing blob says of its size, if it is large: two of them make an hour that is cut into slices.
 LARGE_BYTES = 700 * 1024
 # Others' files in the same container, with names made to be confused with those of the hours 1 and 2.
@@ -104,12 +106,16 @@ class Life:
     """The world, with what is at work in it.
 
     ``trouble`` is how likely a call is not to just work, ``sleepy`` how likely a worker is to fall asleep
-    before it changes something at the customer's.
+    before it changes something at the customer's, ``large`` how likely a landing blob is to be a slice alone.
     """
 
-    def __init__(self, random: Random, trouble: float = 0.05, sleepy: float | None = None) -> None:
+    def __init__(
+        self, random: Random, trouble: float = 0.05, *, sleepy: float | None = None, large: float = 0.5
+    ) -> None:
         self.random = random
+        self.large = large
         self.now = BEGIN
+        self.until = LATEST
         self.trouble = trouble
         self.sleepy = trouble if sleepy is None else sleepy
         self.turns = Turns(self._look)
@@ -146,8 +152,9 @@ class Life:
 
     # What happens in the world.
 
-    def land(self, *, large: bool = False, rows: int = 3) -> None:
+    def land(self, *, rows: int = 3) -> None:
         """Let a blob arrive, in time or late, with rows that may be in other blobs, too."""
+        large = self.random.random() < self.large
         hour = self.random.choice(list(self.landed))
         if self.now >= hour.end + SETTLE + LATE_CHECKS[-1]:
             return
@@ -217,8 +224,8 @@ class Life:
         self._note("tables lost")
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, in which nobody gets anything done."""
-        self.now += timedelta(seconds=seconds)
+        """Let time pass, in which nobody gets anything done, but not so long that nobody looks any more."""
+        self.now = min(self.now + timedelta(seconds=seconds), max(self.now, self.until))
 
     def work(self, turns: int) -> None:
         """Let workers begin, go on, fail and die, in any order, for so many turns."""
@@ -247,7 +254,7 @@ class Life:
         self._note(f"{actor.name} sleeps before {actor.wants}")
         self.pass_time(100)
         if self.random.random() < 0.5:
-            self.land(large=self.random.random() < 0.5)
+            self.land()
         if self.random.random() < 0.5:
             self.ask()
 
@@ -365,6 +372,7 @@ class Life:
     def end(self) -> None:
         """Let all trouble be over, and wait until nothing is left to do; then everything is as promised."""
         self.trouble = self.sleepy = 0.0
+        self.until = datetime.max.replace(tzinfo=UTC)
         self.refuse(on=False)
         self._note("all trouble is over")
         self._until_quiet()
@@ -389,7 +397,7 @@ class Life:
             if len(self.workers) == before:
                 if self._quiet():
                     return
-                self.pass_time(60)
+                self.pass_time(60 if any(queue.messages for queue in self.queues) else 300)
         raise BrokenPromise("the work has no end")
 
     def _quiet(self) -> bool:
@@ -400,7 +408,7 @@ class Life:
             return False
         progress = self.world.schedule.get(EVENTS)
         last = last_closed_hour(self.now, SETTLE + LATE_CHECKS[-1])
-        return progress is not None and progress.next > last >= LAST and progress.late[0] > LAST
+        return progress is not None and progress.next > last >= LAST and min(progress.late) > LAST
 
     def _kept(self) -> None:
         """Look whether everything that was promised was kept."""
@@ -438,6 +446,13 @@ class Life:
             progress = progress_of(self.world.gateways, backfill.value, self.now)
             if backfill.value.status == "succeeded" and (progress.left or progress.failed):
                 raise BrokenPromise(f"the backfill {name} has ended too early: {progress}")
+            self._has_written(backfill.value)
+
+    def _has_written(self, backfill: Backfill) -> None:
+        """Look whether all hours of a backfill were written by attempts that began after it."""
+        for record in self.world.ledger.between(EVENTS, backfill.first, backfill.last):
+            if backfill.status == "succeeded" and not record.satisfies(backfill.since):
+                raise BrokenPromise(f"the backfill {backfill.id} has succeeded without {record.hour}")
 
     def _note(self, what: str) -> None:
         self.log.append(f"{self.now:%H:%M:%S} {what}")
@@ -451,14 +466,14 @@ def live(seed: int, trouble: float | None = None) -> Life:
     """Live a whole life that a seed tells, and return it; ``BrokenPromise`` if something was not kept."""
     random = Random(seed)  # noqa: S311  chance that can be repeated
     chosen = random.choice([0.0, 0.02, 0.05, 0.15]) if trouble is None else trouble
-    life = Life(random, chosen, random.choice([chosen, 0.1, 0.3]))
+    life = Life(random, chosen, sleepy=random.choice([chosen, 0.1, 0.5]), large=random.choice([0, 0.5]))
     happenings: list[tuple[int, Callable[[], object]]] = [
         (6, lambda: life.work(random.choice([5, 20, 80, 200]))),
-        (3, lambda: life.land(large=random.random() < 0.5)),
-        (2, life.tick),
+        (3, life.land),
+        (4, life.tick),
         (1, life.ask),
         (1, life.change),
-        (1, lambda: life.pass_time(random.choice([30, 100, 300, 1000]))),
+        (2, lambda: life.pass_time(random.choice([30, 100, 300, 1000, 2000]))),
     ]
     rare: list[tuple[int, Callable[[], object]]] = [
         (1, life.lose_messages),
@@ -466,8 +481,8 @@ def live(seed: int, trouble: float | None = None) -> Life:
         (2, lambda: life.refuse(on=random.random() < 0.5)),
     ]
     weights, what = zip(*[(10 * weight, each) for weight, each in happenings], *rare, strict=True)
-    life.land(large=True)
-    for each in random.choices(what, weights, k=random.randrange(8, 40)):
+    life.land()
+    for each in random.choices(what, weights, k=random.randrange(8, 60)):
         each()
     life.end()
     return life

@@ -26,7 +26,7 @@ class Worlds(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.life = Life(Random(0), trouble=0.0)  # noqa: S311  chance that can be repeated
-        self.life.land(large=True)
+        self.life.land()
 
     @rule(seed=chance, turns=st.sampled_from([5, 20, 80]), trouble=st.sampled_from([0.0, 0.02, 0.15]))
     def workers_work(self, seed: int, turns: int, trouble: float) -> None:
@@ -39,7 +39,8 @@ class Worlds(RuleBasedStateMachine):
     def a_blob_lands(self, seed: int, large: bool) -> None:  # noqa: FBT001  hypothesis's way
         """In time or late, with rows that are in others, too."""
         self.life.random.seed(seed)
-        self.life.land(large=large)
+        self.life.large = float(large)
+        self.life.land()
 
     @rule()
     def the_timer_comes(self) -> None:
