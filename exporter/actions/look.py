@@ -32,7 +32,6 @@ class Found:
         there = {blob.name: (blob.size, blob.md5) for blob in self.parts.values()}
         return marker if listed == there else None
 
-
     def has(self, part: Part) -> bool:
         """Whether a part is there, byte for byte."""
         there = self.parts.get(part.name)

@@ -164,14 +164,11 @@ class _Moment:
     def unseen(self, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:
         """Whether an hour has not been looked at since it has been closed for so long.
 
-        One that is not done has not: an attempt that is under way may have listed it before. One that was
-        found in the container is only looked at if that was soon enough: its rows have to be counted again.
+        One that is not done has not: an attempt that is under way may have listed it before. Nor has one that
+        was found in the container when our tables were lost.
         """
-        if record is None or not record.done:
+        if record is None or not record.done or record.looked_at is None:
             return True
-        if record.looked_at is None:
-            soon = hour.end + self.settle + 2 * max(self.late_checks)
-            return record.finished_at is not None and record.finished_at < soon
         return record.looked_at < hour.end + self.settle + distance
 
 

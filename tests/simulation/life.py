@@ -38,8 +38,6 @@ FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
 DESTINATION = acme(org_id=None, activated_at=BEGIN - timedelta(hours=2), max_part_mib=1)
 LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(hours=2))
-# Hours that are found in the container later than that are not looked at for late blobs any more.
-LATEST = FIRST.end + SETTLE + 2 * LATE_CHECKS[-1] - timedelta(minutes=5)
 # What a landing blob says of its size, if it is large: two of them make an hour that is cut into slices.
 LARGE_BYTES = 700 * 1024
 # Others' files in the same container, with names made to be confused with those of the hours 1 and 2.
@@ -115,7 +113,6 @@ class Life:
         self.random = random
         self.large = large
         self.now = BEGIN
-        self.until = LATEST
         self.trouble = trouble
         self.sleepy = trouble if sleepy is None else sleepy
         self.turns = Turns(self._look)
@@ -224,8 +221,8 @@ class Life:
         self._note("tables lost")
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, in which nobody gets anything done, but not so long that nobody looks any more."""
-        self.now = min(self.now + timedelta(seconds=seconds), max(self.now, self.until))
+        """Let time pass, in which nobody gets anything done."""
+        self.now += timedelta(seconds=seconds)
 
     def work(self, turns: int) -> None:
         """Let workers begin, go on, fail and die, in any order, for so many turns."""
@@ -372,7 +369,6 @@ class Life:
     def end(self) -> None:
         """Let all trouble be over, and wait until nothing is left to do; then everything is as promised."""
         self.trouble = self.sleepy = 0.0
-        self.until = datetime.max.replace(tzinfo=UTC)
         self.refuse(on=False)
         self._note("all trouble is over")
         self._until_quiet()

@@ -3,10 +3,10 @@
 Each mutation is a mistake that somebody once made, or that is easily made, in a line or two.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from exporter.actions import (
 )
 from exporter.actions.hold import Held
 from exporter.actions.look import Found, look
-from exporter.actions.ports import Container
+from exporter.actions.ports import Container, Gateways
 from exporter.actions.put_in_place import Layout, Placing
 from exporter.domain.backfills import Backfill, Came
 from exporter.domain.destination import Destination
@@ -34,7 +34,6 @@ from exporter.domain.slices import Sent
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from tests.fakes import FakeContainer, FakeLedger, FakeReopened
-from tests.simulation import life
 
 type Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -48,12 +47,9 @@ def commit_before_all_is_recorded(patch: pytest.MonkeyPatch) -> None:
     def later(
         layout: Layout, destination: Destination, naming: Naming, container: Container, held: Held
     ) -> Sent | None:
-        write = held.write
-        held.write = record.append  # type: ignore[method-assign]
-        try:
+        with pytest.MonkeyPatch.context() as deferring:
+            deferring.setattr(held, "write", record.append)
             return real(layout, destination, naming, container, held)
-        finally:
-            held.write = write  # type: ignore[method-assign]
 
     def finish(held: Held) -> None:
         while record:
@@ -84,15 +80,15 @@ def commit_before_clear(patch: pytest.MonkeyPatch) -> None:
     """Put the new files beside the old ones, and delete those afterwards."""
 
     def placed(placing: Placing) -> None:
-        stale = placing._stale()  # noqa: SLF001  broken from inside
-        marker_etag = placing._unmark(changes=bool(stale))  # noqa: SLF001
+        stale = placing._stale()
+        marker_etag = placing._unmark(changes=bool(stale))
         there = {name: blob.etag for name, blob in placing.found.parts.items()}
         for sent in placing.layout.sent:
             placing.held.check()
             placing.container.commit(sent, etag=there.get(sent.part.name))
         for name in stale:
             if all(sent.part.name != name for sent in placing.layout.sent):
-                placing._clear(name)  # noqa: SLF001
+                placing._clear(name)
         if placing.marker is not None:
             placing.held.check()
             placing.container.commit(placing.marker, etag=marker_etag)
@@ -126,15 +122,9 @@ def forget_doubts(patch: pytest.MonkeyPatch) -> None:
     real = HourRecord.staged
 
     def staged(record: HourRecord, *arguments: Any) -> HourRecord:  # noqa: ANN401  passed on
-        return real(_without_doubts(record), *arguments)
+        return real(replace(record, in_doubt=(), committing=False), *arguments)
 
     patch.setattr(HourRecord, "staged", staged)
-
-
-def _without_doubts(record: HourRecord) -> HourRecord:
-    from dataclasses import replace
-
-    return replace(record, in_doubt=(), committing=False)
 
 
 def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
@@ -145,17 +135,6 @@ def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
 
     for module in (write_hour, look_for_late, run_slices):
         patch.setattr(module, "take_stock", stock)
-
-
-def no_etag_on_commits(patch: pytest.MonkeyPatch) -> None:
-    """Commit whatever is there by now."""
-    real = FakeContainer.commit
-
-    def commit(container: FakeContainer, sent: Sent, *, etag: str | None, content_type: str = "") -> None:
-        there = container._blobs.etag(sent.part.name)  # noqa: SLF001
-        real(container, sent, etag=there, content_type=content_type or "application/gzip")
-
-    patch.setattr(FakeContainer, "commit", commit)
 
 
 def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
@@ -215,11 +194,11 @@ def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
     """Count a look for late blobs as done for an hour that is not done itself."""
 
     def unseen(moment: Any, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:  # noqa: ANN401
-        begun = record is not None and record.looked_at is not None
-        seen = begun and record.looked_at >= hour.end + moment.settle + distance  # type: ignore[operator,union-attr]
-        return record is not None and record.done and not seen
+        if record is None or not record.done:
+            return False
+        return record.looked_at is None or record.looked_at < hour.end + moment.settle + distance
 
-    patch.setattr(plan_owed_hours._Moment, "unseen", unseen)  # noqa: SLF001
+    patch.setattr(plan_owed_hours._Moment, "unseen", unseen)
 
 
 def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:
@@ -231,7 +210,7 @@ def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:
 def forget_a_note_whoever_took_the_hour(patch: pytest.MonkeyPatch) -> None:
     """Forget the note of an hour that is done, though somebody is about to take it again."""
 
-    def forget(gateways: Any, note: Versioned[HourTask], _: Versioned[HourRecord]) -> None:  # noqa: ANN401
+    def forget(gateways: Gateways, note: Versioned[HourTask], _: Versioned[HourRecord]) -> None:
         now = {each.value: each.etag for each in gateways.reopened.all()}
         gateways.reopened.forget(note.value.key, note.value.hour, now.get(note.value, note.etag))
 
@@ -269,7 +248,6 @@ MUTATIONS: dict[str, Mutation] = {
         delete_without_writing_over,
         forget_doubts,
         leave_the_marker_of_a_sleeper,
-        no_etag_on_commits,
         no_etag_on_the_claim,
         swallow_refused_commits,
         list_without_the_hash,

@@ -10,7 +10,9 @@ import pytest
 from exporter.actions.attempt import Outcome
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask
-from tests.fakes import Crash, World
+from exporter.domain.marker import Part
+from exporter.domain.slices import Sent
+from tests.fakes import Crash, World, md5_base64
 from tests.worlds import (
     EVENTS,
     HOUR,
@@ -129,6 +131,72 @@ def test_late_merged_ids_are_in_the_one_file() -> None:
     attempt(world, LATER, claim_id="late", task=HourTask(MERGED_IDS, HOUR, late=True))
 
     assert world.events_a_reader_sees() == [a_merge(1), a_merge(2)]
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["keys are there", "keys are gone"])
+def test_a_look_never_replaces_an_hour_by_less(*, last: bool) -> None:
+    """Landing may be tidied up; what was exported stays, and the ledger still knows of what it was made."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
+    world.land(EVENTS.stream, HOUR, [an_event(2)], "b.json")
+    attempt(world)
+    before = the_container(world)
+    if last:
+        attempt(world, HOUR.end + timedelta(hours=73), claim_id="last", task=LATE)
+    world.landed.committed.popitem()
+
+    attempt(world, HOUR.end + timedelta(hours=74), claim_id="late", task=LATE)
+
+    assert uuids(world) == expected(1, 2)
+    assert before["187520_2026-01-31_12#1.json.gz"] == the_container(world)["187520_2026-01-31_12#1.json.gz"]
+
+
+def test_an_adopted_hour_is_not_replaced_by_what_is_left_of_it_in_landing() -> None:
+    """Our tables were lost, and landing was tidied up meanwhile."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
+    attempt(world)
+    world.ledger.forget()
+    world.landed.committed.clear()
+    assert attempt(world, LATER, claim_id="adopts") is Outcome.ADOPTED
+
+    assert attempt(world, LATER, claim_id="late", task=LATE) is Outcome.UNCHANGED
+
+    assert uuids(world) == expected(1)
+
+
+def test_a_worker_that_sleeps_before_the_marker_finds_it_written() -> None:
+    """Else it would write it later, when the parts that it names are others."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "b.json")
+    world.writes.crash_at = 7
+    with suppress(Crash):
+        attempt(world)
+    assert world.writes.log[-1] == "commit 187520_2026-01-31_12_complete"
+    assert the_container(world).keys() == {"187520_2026-01-31_12#1.json.gz"}
+    (part,) = the_record(world).parts
+    marker = Sent(Part("187520_2026-01-31_12_complete", 0, 0, ""), "first", 1)
+    world.land(EVENTS.stream, HOUR, [an_event(2)], "a.json")
+    true: list[bool] = []
+
+    def look() -> None:
+        markers = world.markers_a_reader_sees().values()
+        files = {name: md5_base64(body) for name, body in the_container(world).items()}
+        true.extend(files[each["name"]] == each["md5"] for marker in markers for each in marker["parts"])
+
+    world.writes.after = look
+    task = backfill(world, since=LATER)
+    assert attempt(world, LATER, claim_id="second", task=task) is Outcome.ADOPTED
+    assert attempt(world, LATER, claim_id="third", task=task) is Outcome.EXPORTED
+
+    assert len(true) > 1
+    assert all(true)
+    assert the_record(world).parts != (part,)
+    with pytest.raises(Conflict):
+        world.containers.open(acme()).commit(marker, etag=None)
+    world.reader().committed.pop(marker.part.name)
+    with pytest.raises(Conflict):
+        world.containers.open(acme()).commit(marker, etag=None)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

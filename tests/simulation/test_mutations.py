@@ -1,0 +1,51 @@
+"""The simulated worlds notice mistakes: each is made on purpose, and some world breaks a promise."""
+
+from itertools import chain
+
+import pytest
+
+from tests.simulation.life import BrokenPromise, live
+from tests.simulation.mutations import MUTATIONS
+
+# The first world that notices. If worlds change, so do these numbers: then the next one is looked for.
+NOTICED_BY = {
+    "commit_before_all_is_recorded": 4,
+    "commit_before_stage": 0,
+    "commit_before_clear": 1,
+    "delete_before_unmark": 0,
+    "delete_without_writing_over": 1253,
+    "forget_doubts": 1253,
+    "leave_the_marker_of_a_sleeper": 18,
+    "no_etag_on_the_claim": 1,
+    "swallow_refused_commits": 199,
+    "list_without_the_hash": 0,
+    "adopt_whatever_is_marked": 0,
+    "do_not_compare_slices": 6,
+    "do_not_compare_late_rows": 1,
+    "never_look_again": 2,
+    "pass_over_hours_under_way": 35,
+    "do_not_note_what_is_taken_again": 23,
+    "forget_a_note_whoever_took_the_hour": 2048,
+    "count_what_others_wrote": 0,
+    "a_lease_for_ever": 0,
+}
+WORLDS_MAX = 5000
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_some_world_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is promised does not hold any more, in a world in which it does without the mistake."""
+    MUTATIONS[name](monkeypatch)
+    seed = next(each for each in chain([NOTICED_BY[name]], range(WORLDS_MAX)) if notices(each))
+    monkeypatch.undo()
+    live(seed)
+
+
+def notices(seed: int) -> bool:
+    """Whether a promise is broken in that world."""
+    try:
+        live(seed)
+    except BrokenPromise:
+        return True
+    return False
