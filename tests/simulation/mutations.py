@@ -33,7 +33,7 @@ from exporter.domain.names import Naming
 from exporter.domain.slices import Sent
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
-from tests.fakes import FakeContainer, FakeLedger, FakeReopened
+from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
 
 type Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -157,6 +157,31 @@ def swallow_refused_commits(patch: pytest.MonkeyPatch) -> None:
             real(container, sent, **conditions)
 
     patch.setattr(FakeContainer, "commit", commit)
+
+
+def believe_every_refusal(patch: pytest.MonkeyPatch) -> None:
+    """Take a write that was refused for a lost race, even if its own first try has landed.
+
+    This alone breaks no promise: the hour waits for a lease to end. So it is none of ``MUTATIONS``.
+    """
+
+    def put[Key, Value](table: FakeTable[Key, Value], key: Key, value: Value, etag: str | None) -> str:
+        with table._writes.write(f"{table._name} {key}"):
+            found = table.rows.get(key)
+            if (found.etag if found else None) != etag:
+                raise Conflict(f"{key} was changed by another writer")
+            table.rows[key] = Versioned(value, table._writes.new_etag())
+            return table.rows[key].etag
+
+    real = FakeBlobs.commit
+
+    def commit(blobs: FakeBlobs, name: str, ids: list[str], md5: str, **how: Any) -> None:  # noqa: ANN401
+        if not (how["allowed"] and set(ids) <= blobs.staged.get(name, {}).keys()):
+            raise Conflict(f"{name} was changed by another writer")
+        real(blobs, name, ids, md5, **how)
+
+    patch.setattr(FakeTable, "put", put)
+    patch.setattr(FakeBlobs, "commit", commit)
 
 
 def list_without_the_hash(patch: pytest.MonkeyPatch) -> None:

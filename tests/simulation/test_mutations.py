@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from tests.simulation.life import BrokenPromise, live
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, believe_every_refusal
 
 # The first world that notices. If worlds change, so do these numbers: then the next one is looked for.
 NOTICED_BY = {
@@ -40,6 +40,13 @@ def test_some_world_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = next(each for each in chain([NOTICED_BY[name]], range(WORLDS_MAX)) if notices(each))
     monkeypatch.undo()
     live(seed)
+
+
+def test_to_believe_a_refusal_costs_time_and_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost answer looks like a lost race: a trap for who counts on the answer, and nothing here does."""
+    believe_every_refusal(monkeypatch)
+    for seed in range(50):
+        live(seed)
 
 
 def notices(seed: int) -> bool:
