@@ -97,8 +97,8 @@ class Gate(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, storage_port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Passing)
+    def __init__(self, storage_port: int, passing: "type[Passing] | None" = None) -> None:
+        super().__init__(("127.0.0.1", 0), passing or Passing)
         self.storage_port = storage_port
         self.hold: Hold | None = None
 
@@ -111,12 +111,15 @@ class Gate(ThreadingHTTPServer):
         """Say nothing: senders that are killed are what the gate is for."""
 
 
-class _Passing(BaseHTTPRequestHandler):
+class Passing(BaseHTTPRequestHandler):
+    """One connection: its requests are passed on, one after the other."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Gate
 
-    def _pass(self) -> None:
+    def pass_on(self) -> None:
+        """Pass a request on, and its answer back, unless the gate closes."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         target = urlsplit(self.path)
         part = parse_qs(target.query).get("comp", [""])[0]
@@ -126,13 +129,7 @@ class _Passing(BaseHTTPRequestHandler):
         if held and not held.moment.landed:
             held.wait()
         if held is None or not held.dropped:
-            connection = HTTPConnection("127.0.0.1", self.server.storage_port, timeout=ANSWER_SECONDS_MAX)
-            try:
-                connection.request(self.command, self.path, body, dict(self.headers))
-                answer = connection.getresponse()
-                content = answer.read()
-            finally:
-                connection.close()
+            answer, content = self._carried_out(body)
             if held and held.moment.landed:
                 held.wait()
             if held is None or not held.dropped:
@@ -140,7 +137,20 @@ class _Passing(BaseHTTPRequestHandler):
                 return
         self.close_connection = True
 
-    do_GET = do_HEAD = do_PUT = do_DELETE = _pass  # noqa: N815  http.server's names
+    do_GET = do_HEAD = do_PUT = do_DELETE = pass_on  # noqa: N815  http.server's names
+
+    def carried_out(self) -> None:
+        """Have a request carried out, and keep the answer."""
+        self._carried_out(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    def _carried_out(self, body: bytes) -> tuple[HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.server.storage_port, timeout=ANSWER_SECONDS_MAX)
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
 
     def _answer(self, answer: HTTPResponse, content: bytes) -> None:
         self.send_response_only(answer.status, answer.reason)
