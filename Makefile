@@ -65,13 +65,16 @@ azurite: setup
 	@exec $(PYTHON3) -m infra.local.azurite --data .azurite \
 	    --blob-port $(BLOB_PORT) --queue-port $(QUEUE_PORT) --table-port $(TABLE_PORT)
 
+# In the order of their names, so that the long ones (contract, e2e) come before the many short ones (unit).
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup
-	@$(PYTHON3) -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON3) -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 .PHONY: test-all
 test-all: setup
-	@$(PYTHON3) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON3) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: coverage
 coverage: setup

@@ -124,6 +124,7 @@ def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
     assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
 
 
+@pytest.mark.slow
 def test_a_hard_line_takes_a_few_times_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """However many escapes it has, and whatever is wrong with it."""
     worst = {name: line for name, line in hard_lines.LINES.items() if "escapes" in name or "UTF-8" in name}

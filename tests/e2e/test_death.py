@@ -196,6 +196,7 @@ def test_a_worker_killed_at_any_moment_leaves_nothing_half_done(
     assert_nothing_shows(place.left(app, destination_id), undisturbed, attempts=2)
 
 
+@pytest.mark.slow
 def test_an_hour_may_die_again_and_again(undisturbed: Undisturbed, tmp_path: Path) -> None:
     """At every moment in turn, now the whole host and now its worker: in the end each event is there once."""
     with a_place(tmp_path, undisturbed.at) as place, ExitStack() as lives:

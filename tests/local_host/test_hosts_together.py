@@ -3,11 +3,14 @@
 import signal
 import time
 
+import pytest
+
 from tests.local_host.host_process import StartHost, eventually
 
 EVERY_SECOND = "* * * * * *"
 
 
+@pytest.mark.slow
 def test_of_two_hosts_one_fires_and_the_other_takes_over_from_a_crash(start_host: StartHost) -> None:
     """No occurrence is fired twice; after a kill -9, the lock runs out within half a minute."""
     hosts = [start_host(settings={"SCHEDULE": EVERY_SECOND}) for _ in range(2)]

@@ -78,6 +78,7 @@ def test_running_functions_end_before_the_host_does(start_host: StartHost, queue
     assert not any(child.is_running() for child in host.children)
 
 
+@pytest.mark.slow
 def test_what_runs_longer_than_the_grace_is_killed_and_its_message_given_back(
     start_host: StartHost, queue: QueueClient
 ) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 
 from tests.simulation.life import Life, live
 
-WORLDS = 300
+WORLDS = 200
 WORLDS_MORE = 10_000
 chance = st.integers(0, 2**32 - 1)
 
