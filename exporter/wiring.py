@@ -6,6 +6,7 @@ Here, too, are the only clock and the only source of random ids.
 
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +23,8 @@ class App:
 
     settings: Settings
     gateways: Gateways
+    calls: Callable[[], int]
+    """How many calls to storage this process has made."""
 
 
 def now() -> datetime:
@@ -50,7 +53,7 @@ def app() -> App:
 
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
-    from exporter.storage.accounts import Account  # noqa: PLC0415  the health check needs no storage
+    from exporter.storage.accounts import Account, calls_made  # noqa: PLC0415  the health check needs none
     from exporter.storage.backfill_steps import BackfillStepQueue  # noqa: PLC0415
     from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
@@ -95,4 +98,4 @@ def _build(settings: Settings) -> App:
         backfill_hours=ExportQueue(account, BACKFILL_QUEUE),
         cipher=cipher,
     )
-    return App(settings, gateways)
+    return App(settings, gateways, calls_made)

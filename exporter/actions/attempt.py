@@ -1,7 +1,8 @@
 """One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 from exporter.actions.hold import Beat, Held
 from exporter.actions.ports import Clock, Container, Gateways
 from exporter.actions.stage import RejectedWriter, Staged, Stager
+from exporter.actions.telling import Event, bytes_of, of_hour, of_rows, tell
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
@@ -36,6 +38,7 @@ class Worker:
 
     ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
     which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
+    ``calls`` counts the calls to storage that its process has made; ``seconds`` are what its steps took.
     """
 
     clock: Clock
@@ -44,6 +47,17 @@ class Worker:
     settle: timedelta
     late_until: timedelta = timedelta()
     redelivered: bool = False
+    calls: Callable[[], int] = lambda: 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Count the time that passes as that of a step."""
+        begun = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + (self.clock() - begun).total_seconds()
 
     def late_ends(self, hour: Hour) -> datetime:
         """Return when an hour is looked at for the last time."""
@@ -72,7 +86,8 @@ class Attempt:
         key, hour = self.task.key, self.task.hour
         rejected = RejectedWriter(self.gateways.rejected, key, hour, chosen.first, attempt, uploads)
         stager = Stager(self.gateways, self.container, self.destination, naming, hour, attempt)
-        return stager.stage(chosen, drops, rejected), rejected
+        with self.worker.timed("stage"):
+            return stager.stage(chosen, drops, rejected), rejected
 
     def keep_digest(self, chosen: Slice, staged: Staged, attempt: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
@@ -95,6 +110,24 @@ class Attempt:
             found is None
             or found.value.status is Status.DELETED
             or found.value.created_at != self.destination.created_at
+        )
+
+    def tell(self, held: Held, outcome: str, **more: object) -> None:
+        """Tell operators what was exported, and what it took."""
+        record = held.record
+        tell(
+            Event.HOUR_EXPORTED,
+            **of_hour(record.key, record.hour),
+            run=self.worker.claim_id,
+            outcome=outcome,
+            requested_by=record.requested_by,
+            attempts=record.attempts,
+            rows=of_rows(record.rows),
+            parts=len(record.parts),
+            bytes=bytes_of(record.parts),
+            seconds={step: round(seconds, 3) for step, seconds in self.worker.seconds.items()},
+            calls=self.worker.calls(),
+            **more,
         )
 
     def tidy(self, held: Held) -> None:

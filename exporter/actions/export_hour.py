@@ -13,7 +13,6 @@ What was done may be asked for again: by a backfill, which writes the hour anew,
 late, which are added (``look_for_late``).
 """
 
-import logging
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +22,7 @@ from exporter.actions.hold import claim
 from exporter.actions.look_for_late import add_late, base_of, nothing_late
 from exporter.actions.ports import Gateways
 from exporter.actions.run_slices import fail_run, resume, stage_share
+from exporter.actions.telling import Event, of_hour, tell
 from exporter.actions.write_hour import write_hour
 from exporter.domain.backfills import Backfill, backfill_id
 from exporter.domain.destination import Destination, Status
@@ -32,8 +32,6 @@ from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import DataType
-
-_log = logging.getLogger(__name__)
 
 
 class Wish(StrEnum):
@@ -149,6 +147,7 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, wish: Wish) 
             raise
         except Exception:
             held.fail(_unexpected(attempt.worker.claim_id))
+            _tell_failed(task, attempt.worker, "internal_error", held.record.attempts)
             raise
     if note is not None and outcome in {Outcome.EXPORTED, Outcome.ADOPTED}:
         with suppress(Transient):
@@ -171,7 +170,12 @@ def _refused(
     # Read now: others of its hours may have met the same in the meantime.
     standing = gateways.standings.get(destination.id)
     _note(gateways, destination, standing, standing.refused(error.fault, now))
-    _log.warning("%s %s: %s", task.key, task.hour, error)
+    _tell_failed(task, worker, error.fault.code)
+
+
+def _tell_failed(task: HourTask, worker: Worker, code: str, attempts: int | None = None) -> None:
+    facts = of_hour(task.key, task.hour)
+    tell(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
 
 
 def _note(gateways: Gateways, destination: Destination, was: Standing, now: Standing) -> None:

@@ -133,7 +133,8 @@ def add_late(attempt: Attempt, held: Held, base: Base) -> Outcome:
     naming = attempt.destination.naming(record.key.stream)
     blobs = tuple(attempt.gateways.landing.blobs(naming.stream, record.hour))
     late = tuple(blob for blob in blobs if blob.name not in base.blobs)
-    found = take_stock(attempt.container, naming, held)
+    with attempt.worker.timed("look"):
+        found = take_stock(attempt.container, naming, held)
     chosen = Slice(_next_number(naming, record, base), None, late)
     with ExitStack() as uploads:
         staged, rejected, digest = _staged(attempt, held, base, chosen, uploads)
@@ -157,8 +158,10 @@ def add_late(attempt: Attempt, held: Held, base: Base) -> Outcome:
             return Outcome.NOT_WANTED
         marker = record_layout(layout, attempt.destination, naming, attempt.container, held)
         rejected.commit()
-    Placing(layout, marker, found, naming, attempt.container, held)()
+    with attempt.worker.timed("place"):
+        Placing(layout, marker, found, naming, attempt.container, held)()
     held.finish()
+    attempt.tell(held, Outcome.EXPORTED, late_rows=staged.rows.exported)
     attempt.tidy(held)
     return Outcome.EXPORTED
 

@@ -25,16 +25,29 @@ HOURS_A_STREAM_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A stream that owes hours: the ``oldest`` of them, for how long, and how many there are at most."""
+
+    key: StreamKey
+    oldest: Hour
+    lag: timedelta
+    hours_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """What a tick found: ``streams`` of active destinations, hours ``due`` and, of these, ``queued``.
 
-    ``late`` is how many of the due hours are done, and are to be looked at once more.
+    ``late`` is how many of the due hours are done, and are to be looked at once more. ``behind`` are the
+    streams that owe hours, ``refusing`` the destinations whose storage has refused the newest attempts.
     """
 
     streams: int
     due: int
     queued: int
     late: int = 0
+    behind: tuple[Behind, ...] = ()
+    refusing: tuple[str, ...] = ()
 
 
 def plan_owed_hours(
@@ -55,12 +68,14 @@ def plan_owed_hours(
     keys = [(destination, key) for destination in active for key in destination.streams]
     due: list[list[HourTask]] = []
     late: list[list[HourTask]] = []
+    behind: list[Behind] = []
     troubles: list[Exception] = []
     for destination, key in keys:
         known = progress.get(key)
         standing = standings.get(destination.id, GOOD)
         moment = _Moment(now, settle, late_checks, standing.healed_at)
         if (known is not None and moment.nothing_new(known)) or standing.waits(now):
+            behind += moment.behind(known)
             continue
         try:
             known = known or first_progress(destination, key, gateways.landing)
@@ -70,6 +85,7 @@ def plan_owed_hours(
                     gateways.schedule.put(found.progress)
                 due.append([HourTask(key, hour) for hour in found.owed])
                 late.append([HourTask(key, hour, late=True) for hour in found.late])
+                behind += moment.behind(found.progress)
         except Exception as trouble:  # noqa: BLE001  raised below
             trouble.add_note(f"while planning {key}")
             troubles.append(trouble)
@@ -81,7 +97,11 @@ def plan_owed_hours(
     if troubles:
         raise ExceptionGroup(f"{len(troubles)} of {len(keys)} streams could not be planned", troubles)
     checks = sum(map(len, late))
-    return Tick(len(keys), sum(map(len, due)) + checks, queued, checks)
+    return Tick(
+        *(len(keys), sum(map(len, due)) + checks, queued, checks),
+        behind=tuple(behind),
+        refusing=tuple(sorted(refused & {destination.id for destination in active})),
+    )
 
 
 def _send(gateways: Gateways, due: list[list[HourTask]], late: list[list[HourTask]]) -> int:
@@ -151,6 +171,14 @@ class _Moment:
             return (known.first,) * len(self.late_checks)
         oldest = max(known.first, self.last_at(max(self.late_checks, default=timedelta())))
         return (oldest,) * len(self.late_checks)
+
+    def behind(self, known: Progress | None) -> list[Behind]:
+        """Return the stream, if it owes an hour: the one that its schedule has come to."""
+        if known is None or known.next > self.last:
+            return []
+        lag = self.now - known.next.end - self.settle
+        hours_max = (self.last.start - known.next.start) // timedelta(hours=1) + 1
+        return [Behind(known.key, known.next, lag, hours_max)]
 
     def nothing_new(self, known: Progress) -> bool:
         """Whether no hour has been closed, or become due for a look, since the stream was looked at."""

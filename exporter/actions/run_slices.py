@@ -218,14 +218,17 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     if attempt.gone():
         held.release()
         return Outcome.NOT_WANTED
-    found = take_stock(attempt.container, naming, held)
+    with attempt.worker.timed("look"):
+        found = take_stock(attempt.container, naming, held)
     run = held.record.run
     marker = record_layout(layout, destination, naming, attempt.container, held)
     attempt.gateways.rejected.keep(
         attempt.task.key, attempt.task.hour, frozenset(each.number for each in records)
     )
-    Placing(layout, marker, found, naming, attempt.container, held)()
+    with attempt.worker.timed("place"):
+        Placing(layout, marker, found, naming, attempt.container, held)()
     held.finish()
+    attempt.tell(held, Outcome.EXPORTED, slices=len(records))
     if run is not None:
         attempt.gateways.slices.discard(attempt.task.key, attempt.task.hour, run.id)
     attempt.tidy(held)

@@ -17,7 +17,8 @@ from exporter.domain.streams import DataType, LandingBlob, Listing
 def write_hour(attempt: Attempt, held: Held, *, anew: bool) -> Outcome:
     """Export the hour. Unless it is wanted ``anew``, one that is there already is adopted as it is."""
     hour, naming = attempt.task.hour, attempt.destination.naming(attempt.task.key.stream)
-    found = take_stock(attempt.container, naming, held)
+    with attempt.worker.timed("look"):
+        found = take_stock(attempt.container, naming, held)
     marker = found.whole(naming, hour)
     if marker is not None and _adoptable(marker, held, anew=anew):
         _adopt(attempt, marker, held)
@@ -68,8 +69,10 @@ def _write(attempt: Attempt, held: Held, found: Found, chosen: Slice) -> Outcome
         numbers = rejected.commit()
     if before:
         attempt.gateways.rejected.keep(attempt.task.key, attempt.task.hour, numbers)
-    Placing(layout, marker, found, naming, attempt.container, held)()
+    with attempt.worker.timed("place"):
+        Placing(layout, marker, found, naming, attempt.container, held)()
     held.finish()
+    attempt.tell(held, Outcome.EXPORTED)
     if before:
         attempt.tidy(held)
     return Outcome.EXPORTED
@@ -106,3 +109,4 @@ def _adopt(attempt: Attempt, marker: Marker, held: Held) -> None:
         )
     )
     held.finish()
+    attempt.tell(held, Outcome.ADOPTED)

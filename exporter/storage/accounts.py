@@ -5,6 +5,7 @@ that only answers a request about tables does not have to wait for.
 """
 
 import logging
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,11 +49,29 @@ class Patience:
     first_wait_seconds: int = 2
 
 
+class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
+    """Connections that count the calls of the whole process: several workers may share one."""
+
+    _counting = threading.Lock()
+    calls = 0
+
+    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK types it
+        """Make a call."""
+        with self._counting:
+            CountingTransport.calls += 1
+        return super().send(request, **options)
+
+
+def calls_made() -> int:
+    """Return how many calls to storage this process has made, repeated ones included."""
+    return CountingTransport.calls
+
+
 def new_transport(patience: Patience) -> HttpTransport[Any, Any]:
     """Return connections to share between clients; whoever makes them closes them."""
     # At its most talkative it writes down whole URLs, and in a URL may stand a shared access signature.
     _connections_log.setLevel(max(_connections_log.level, logging.INFO))
-    transport: HttpTransport[Any, Any] = RequestsTransport(
+    transport: HttpTransport[Any, Any] = CountingTransport(
         connection_timeout=patience.connect_seconds, read_timeout=patience.read_seconds
     )
     # Opened here and not by the first call, because the first call may be several threads' at once.

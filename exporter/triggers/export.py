@@ -1,6 +1,7 @@
 """The queue of hours: each message is one hour of one stream to export."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import azure.functions as func
@@ -44,6 +45,7 @@ def _export(message: func.QueueMessage) -> None:
         settle=app.settings.settle,
         late_until=max(app.settings.late_checks, default=timedelta()),
         redelivered=(message.dequeue_count or 1) > 1,
+        calls=_calls_since(app.calls),
     )
     try:
         outcome = action.export_hour(task, app.gateways, worker)
@@ -51,3 +53,9 @@ def _export(message: func.QueueMessage) -> None:
         _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
     else:
         _log.info("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)
+
+
+def _calls_since(calls: Callable[[], int]) -> Callable[[], int]:
+    """Count from now on."""
+    begun = calls()
+    return lambda: calls() - begun

@@ -1,16 +1,14 @@
 """The timer: look which hours are owed, and queue them."""
 
-import logging
-
 import azure.functions as func
 
 from exporter import wiring
 from exporter.actions import run_backfill, verify_in_steps
-from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.actions.plan_owed_hours import Tick, plan_owed_hours
+from exporter.actions.telling import Event, of_hour, tell
 from exporter.settings import schedule_of_timer
 
 blueprint = func.Blueprint()
-_log = logging.getLogger(__name__)
 
 
 @blueprint.function_name("tick")
@@ -24,8 +22,23 @@ def tick(timer: func.TimerRequest) -> None:
     )
     run_backfill.send_again(app.gateways, wiring.now())
     verify_in_steps.send_again(app.gateways, wiring.now())
-    _log.info(
-        "tick: %d streams, %d hours due (%d of them to look for late blobs), %d queued%s",
-        *(found.streams, found.due, found.late, found.queued),
-        ", past due" if timer.past_due else "",
+    _tell(found, past_due=bool(timer.past_due))
+
+
+def _tell(found: Tick, *, past_due: bool) -> None:
+    for each in found.behind:
+        minutes = round(each.lag.total_seconds() / 60)
+        facts = of_hour(each.key, each.oldest)
+        tell(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
+    for name in found.refusing:
+        tell(Event.DESTINATION_REFUSES, destination=name)
+    tell(
+        Event.TICK,
+        streams=found.streams,
+        due=found.due,
+        late=found.late,
+        queued=found.queued,
+        behind=len(found.behind),
+        refusing=len(found.refusing),
+        past_due=past_due,
     )

@@ -1,0 +1,181 @@
+// The exporter in one resource group: each module is one concern.
+
+@description('A short name for this installation.')
+param environmentName string
+
+@description('Where everything is made.')
+param location string
+
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int
+
+@description('How many instances there may be at once.')
+param instanceCountMax int
+
+@description('open, nat or private.')
+param network string
+
+@description('The address space of the virtual network.')
+param addressPrefix string
+
+@description('How many fixed outbound addresses there are.')
+param outboundAddressCount int
+
+@description('The key that encrypts stored credentials; empty leaves the one that is there.')
+@secure()
+param newSecretsKey string
+
+@description('Settings of the exporter beside those that are set here.')
+param settings object
+
+@description('After how many days landing blobs are deleted; 0 keeps them.')
+param landingDays int
+
+@description('After how many days rejected rows are deleted; 0 keeps them.')
+param rejectedDays int
+
+@description('Who is told by mail; empty tells nobody.')
+param alertEmail string
+
+@description('Tags for all resources.')
+param tags object
+
+// The same names each time, and nobody else's.
+var suffix = uniqueString(subscription().id, resourceGroup().id, environmentName)
+var functionAppName = 'func-${environmentName}-${suffix}'
+var storageAccountName = take('st${replace(environmentName, '-', '')}${suffix}', 24)
+var keyVaultName = take('kv-${environmentName}-${suffix}', 24)
+var fixed = network != 'open'
+
+module identity 'identity.bicep' = {
+  name: 'identity'
+  params: {
+    name: 'id-${environmentName}-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'monitoring.bicep' = {
+  name: 'monitoring'
+  params: {
+    name: '${environmentName}-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module addresses 'network.bicep' = if (fixed) {
+  name: 'network'
+  params: {
+    name: '${environmentName}-${suffix}'
+    location: location
+    addressPrefix: addressPrefix
+    outboundAddressCount: outboundAddressCount
+    tags: tags
+  }
+}
+
+module storage 'storage.bicep' = {
+  name: 'storage'
+  params: {
+    name: storageAccountName
+    location: location
+    publicAccess: network != 'private'
+    landingDays: landingDays
+    rejectedDays: rejectedDays
+    tags: tags
+  }
+}
+
+module vault 'vault.bicep' = {
+  name: 'vault'
+  params: {
+    name: keyVaultName
+    location: location
+    publicAccess: network != 'private'
+    newSecretsKey: newSecretsKey
+    tags: tags
+  }
+}
+
+module endpoints 'endpoints.bicep' = if (network == 'private') {
+  name: 'endpoints'
+  params: {
+    name: '${environmentName}-${suffix}'
+    location: location
+    virtualNetworkId: addresses.?outputs.virtualNetworkId ?? ''
+    subnetId: addresses.?outputs.endpointSubnetId ?? ''
+    storageAccountId: storage.outputs.id
+    keyVaultId: vault.outputs.id
+    tags: tags
+  }
+}
+
+module roles 'roles.bicep' = {
+  name: 'roles'
+  params: {
+    principalId: identity.outputs.principalId
+    storageAccountName: storage.outputs.name
+    keyVaultName: vault.outputs.name
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+  }
+}
+
+module app 'app.bicep' = {
+  name: 'app'
+  params: {
+    name: functionAppName
+    location: location
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storage.outputs.name
+    deploymentContainerUrl: storage.outputs.deploymentContainerUrl
+    secretsKeyUri: vault.outputs.secretsKeyUri
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    instanceMemoryMB: instanceMemoryMB
+    instanceCountMax: instanceCountMax
+    subnetId: fixed ? addresses.?outputs.appSubnetId ?? '' : ''
+    settings: settings
+    tags: tags
+  }
+  // The app is deployed with its identity, which has to be able to read package and key by then.
+  dependsOn: [roles, endpoints]
+}
+
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    name: '${environmentName}-${suffix}'
+    location: location
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    email: alertEmail
+    tags: tags
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  name: 'workbook'
+  params: {
+    name: guid(resourceGroup().id, 'workbook')
+    title: 'Exports of ${environmentName}'
+    location: location
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    tags: tags
+  }
+}
+
+@description('The function app.')
+output functionAppName string = app.outputs.name
+
+@description('Where the API is.')
+output apiUrl string = app.outputs.apiUrl
+
+@description('Our own storage account.')
+output storageAccountName string = storage.outputs.name
+
+@description('The vault.')
+output keyVaultName string = vault.outputs.name
+
+@description('The addresses that customers let in; empty if the network is open.')
+output outboundAddresses array = addresses.?outputs.outboundAddresses ?? []

@@ -1,0 +1,13 @@
+// For many customers, or large ones: fixed addresses, our own storage by private endpoints alone.
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'exporter')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
+param instanceMemoryMB = 4096
+param instanceCountMax = 250
+param network = 'private'
+param outboundAddressCount = 3
+param landingDays = 365
+param rejectedDays = 365
+param newSecretsKey = readEnvironmentVariable('NEW_SECRETS_KEY', '')
+param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')

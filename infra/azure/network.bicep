@@ -1,0 +1,112 @@
+// A virtual network whose outbound traffic has few, fixed addresses, for customers' firewalls.
+
+@description('The second half of the names.')
+param name string
+
+@description('Where it is made.')
+param location string
+
+@description('The address space: a /24 or more. The app takes the first half, endpoints the third quarter.')
+param addressPrefix string
+
+@description('How many outbound addresses there are. One carries 64,512 connections at a time.')
+param outboundAddressCount int
+
+@description('Tags.')
+param tags object
+
+resource outbound 'Microsoft.Network/publicIPAddresses@2023-11-01' = [
+  for number in range(1, outboundAddressCount): {
+    name: 'pip-${name}-${number}'
+    location: location
+    tags: tags
+    sku: {
+      name: 'Standard'
+    }
+    properties: {
+      publicIPAllocationMethod: 'Static'
+    }
+  }
+]
+
+resource gateway 'Microsoft.Network/natGateways@2023-11-01' = {
+  name: 'ng-${name}'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIpAddresses: [for number in range(0, outboundAddressCount): { id: outbound[number].id }]
+  }
+}
+
+resource closed 'Microsoft.Network/networkSecurityGroups@2023-11-01' = {
+  name: 'nsg-${name}'
+  location: location
+  tags: tags
+}
+
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2023-11-01' = {
+  name: 'vnet-${name}'
+  location: location
+  tags: tags
+  properties: {
+    addressSpace: {
+      addressPrefixes: [addressPrefix]
+    }
+    subnets: [
+      {
+        name: 'app'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+          natGateway: {
+            id: gateway.id
+          }
+          networkSecurityGroup: {
+            id: closed.id
+          }
+          delegations: [
+            {
+              name: 'flex'
+              properties: {
+                serviceName: 'Microsoft.App/environments'
+              }
+            }
+          ]
+        }
+      }
+      {
+        name: 'endpoints'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 26, 2)
+          networkSecurityGroup: {
+            id: closed.id
+          }
+        }
+      }
+    ]
+  }
+}
+
+resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2023-11-01' existing = {
+  parent: virtualNetwork
+  name: 'app'
+}
+
+resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2023-11-01' existing = {
+  parent: virtualNetwork
+  name: 'endpoints'
+}
+
+@description('The virtual network.')
+output virtualNetworkId string = virtualNetwork.id
+
+@description('The subnet of the app.')
+output appSubnetId string = appSubnet.id
+
+@description('The subnet of private endpoints.')
+output endpointSubnetId string = endpointSubnet.id
+
+@description('The addresses that customers let in.')
+output outboundAddresses array = [for number in range(0, outboundAddressCount): outbound[number].properties.ipAddress]

@@ -1,0 +1,11 @@
+// For oneself, or a few customers: the least that runs.
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'exporter')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
+param instanceMemoryMB = 512
+param instanceCountMax = 40
+param network = 'open'
+param landingDays = 90
+param newSecretsKey = readEnvironmentVariable('NEW_SECRETS_KEY', '')
+param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')

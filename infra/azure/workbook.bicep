@@ -1,0 +1,121 @@
+// What happens, at a glance: the same lines as the alerts read, as tables and charts.
+
+@description('A GUID, as workbooks are named.')
+param name string
+
+@description('What it is called in the portal.')
+param title string
+
+@description('Where it is made.')
+param location string
+
+@description('Application Insights.')
+param applicationInsightsId string
+
+@description('Tags.')
+param tags object
+
+var exported = '''
+traces
+| where message startswith "hour exported "
+| extend facts = parse_json(substring(message, strlen("hour exported ")))
+| extend destination = tostring(facts.destination), rows = facts.rows, seconds = facts.seconds
+'''
+var charts = [
+  {
+    title: 'How far each destination is behind, in minutes'
+    visualization: 'timechart'
+    query: '''
+traces
+| where message startswith "stream behind "
+| extend facts = parse_json(substring(message, strlen("stream behind ")))
+| summarize max(toint(facts.lag_minutes)) by tostring(facts.destination), bin(timestamp, 5m)
+'''
+  }
+  {
+    title: 'Owed hours by destination, at most'
+    visualization: 'timechart'
+    query: '''
+traces
+| where message startswith "stream behind "
+| extend facts = parse_json(substring(message, strlen("stream behind ")))
+| summarize max(toint(facts.hours_max)) by tostring(facts.destination), bin(timestamp, 5m)
+'''
+  }
+  {
+    title: 'Rows exported'
+    visualization: 'timechart'
+    query: '${exported}| summarize sum(tolong(rows.exported)) by destination, bin(timestamp, 1h)'
+  }
+  {
+    title: 'Bytes exported'
+    visualization: 'timechart'
+    query: '${exported}| summarize sum(tolong(facts.bytes)) by destination, bin(timestamp, 1h)'
+  }
+  {
+    title: 'Rows rejected'
+    visualization: 'timechart'
+    query: '${exported}| summarize sum(tolong(rows.rejected)) by destination, bin(timestamp, 1h)'
+  }
+  {
+    title: 'How long an hour takes, in seconds, and its calls to storage'
+    visualization: 'table'
+    query: '${exported}| summarize hours = count(), look = avg(todouble(seconds.look)), stage = avg(todouble(seconds.stage)), place = avg(todouble(seconds.place)), calls = avg(toint(facts.calls)) by destination'
+  }
+  {
+    title: 'Failures by code'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "hour failed "
+| extend facts = parse_json(substring(message, strlen("hour failed ")))
+| summarize failures = count(), newest = max(timestamp) by destination = tostring(facts.destination), code = tostring(facts.code)
+'''
+  }
+  {
+    title: 'Ticks'
+    visualization: 'timechart'
+    query: '''
+traces
+| where message startswith "tick {"
+| extend facts = parse_json(substring(message, strlen("tick ")))
+| summarize ticks = count(), queued = sum(toint(facts.queued)) by bin(timestamp, 15m)
+'''
+  }
+]
+
+var content = {
+  version: 'Notebook/1.0'
+  items: [
+    for (chart, number) in charts: {
+      type: 3
+      name: 'chart ${number}'
+      content: {
+        version: 'KqlItem/1.0'
+        title: chart.title
+        query: chart.query
+        size: 0
+        timeContext: {
+          durationMs: 86400000
+        }
+        queryType: 0
+        resourceType: 'microsoft.insights/components'
+        crossComponentResources: [applicationInsightsId]
+        visualization: chart.visualization
+      }
+    }
+  ]
+}
+
+resource workbook 'Microsoft.Insights/workbooks@2022-04-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: title
+    category: 'workbook'
+    sourceId: applicationInsightsId
+    serializedData: string(content)
+  }
+}

@@ -1,0 +1,84 @@
+"""How the cost of an hour grows: with its events, and with the number of blobs that hold them."""
+
+from pathlib import Path
+
+from tests.bench.hour import Measured, Shape, measure
+from tests.bench.hours import describe, problems
+from tests.bench.tables import megabytes, show
+
+# What a doubled hour may cost more than twice, before it counts as not linear.
+SLACK = 1.25
+
+
+def shapes(*, quick: bool) -> tuple[list[Shape], list[Shape]]:
+    """Return hours of more and more events, and hours of the same events in more and more blobs."""
+    unit = 20_000 if quick else 1_000_000
+    counts = (10, 100) if quick else (10, 100, 1_000)
+    return (
+        [Shape(events=unit * times) for times in (1, 2, 4, 8)],
+        [Shape(events=unit, blobs=count) for count in counts],
+    )
+
+
+def run(folder: Path, *, quick: bool) -> list[str]:
+    """Measure the hours, print both tables, and return what does not hold."""
+    found = []
+    for title, wanted in zip(("events", "landing blobs"), shapes(quick=quick), strict=True):
+        measured = []
+        for shape in wanted:
+            print(f"An hour of {describe(shape)} ...", flush=True)
+            measured.append(measure(shape, folder))
+        show_growth(title, measured)
+        found += [problem for each in measured for problem in problems(each)]
+        found += steep(measured)
+    return found
+
+
+def steep(measured: list[Measured]) -> list[str]:
+    """Return the hours that cost more CPU an event than the first one, by more than the slack."""
+    first = _cpu_per_event(measured[0])
+    return [
+        f"{describe(each.shape)}: {_cpu_per_event(each) / first:.2f} times the CPU an event of the first"
+        for each in measured
+        if _cpu_per_event(each) > SLACK * first
+    ]
+
+
+def show_growth(title: str, measured: list[Measured]) -> None:
+    """Print what each hour took, and its CPU an event against the first one's."""
+    first = _cpu_per_event(measured[0])
+    show(
+        f"Growth with the number of {title}",
+        (
+            "hour",
+            "blobs",
+            "parts",
+            "raw MB",
+            "wall s",
+            "CPU s",
+            "CPU an event",
+            "peak MB",
+            "calls",
+            "each once",
+        ),
+        [
+            (
+                describe(each.shape),
+                each.blobs,
+                each.parts,
+                megabytes(each.raw_bytes),
+                f"{each.wall:.1f}",
+                f"{each.cpu:.1f}",
+                f"{_cpu_per_event(each) / first:.2f}",
+                megabytes(each.memory_peak),
+                sum(each.calls.values()),
+                "pass" if each.whole else "FAIL",
+            )
+            for each in measured
+        ],
+        'CPU is the worker\'s; "CPU an event" is against the first row. Calls are all that the app made.',
+    )
+
+
+def _cpu_per_event(each: Measured) -> float:
+    return each.cpu / each.rows.read
