@@ -1,6 +1,6 @@
 # make run      from nothing to exported files in a table; then serves on port 7071 (ONCE=1: stops instead)
 # make test     from nothing to all tests but the slow ones (make test-all: those too)
-# make check    format, lint, types, import rules
+# make check    format, lint, types, import rules; Bicep parsed and scanned
 # make start    the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make azurite  the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
 # make bench    what it costs: time, memory, storage calls (QUICK=1)
@@ -80,12 +80,23 @@ test-all: setup
 coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
+# The scanner of infra/azure, apart from all else.
+SCAN_READY := .scan/.ready
+$(SCAN_READY): pyproject.toml $(PY_READY)
+	@echo "Scanner of infra/azure: .scan"
+	@$(PYTHON3) -m venv .scan
+	@.scan/bin/python -m pip install -qq --upgrade "pip>=25.1"
+	@.scan/bin/python -m pip install -qq --group scan
+	@touch $@
+
 .PHONY: check
-check: $(PY_READY)
+check: $(PY_READY) $(SCAN_READY)
 	@$(PYTHON3) -m ruff format --check .
 	@$(PYTHON3) -m ruff check .
 	@$(PYTHON3) -m mypy
 	@$(VENV)/bin/lint-imports
+	@LOG_LEVEL=ERROR .scan/bin/checkov --directory infra/azure --config-file infra/azure/.checkov.yaml
+	@$(PYTHON3) -m pytest -q tests/infra
 
 .PHONY: format
 format: $(PY_READY)
@@ -98,4 +109,4 @@ bench: setup
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ LATE_CHECKS_DEFAULT = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72))
 LATE_CHECKS_MAX = 8
 LATE_CHECK_HOURS_MAX = 30 * 24
 SECRETS_KEY_BYTES = 32
+# The three services of our own storage account that are used.
+SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
@@ -28,10 +30,15 @@ _MINUTES = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class OwnStorage:
-    """Our own storage account: by connection string, or by name with the app's identity."""
+    """Our own storage account: by connection string, or by its addresses with the app's identity.
+
+    ``urls`` are those of its services ``blob``, ``queue`` and ``table``; ``client_id`` names an identity that
+    is assigned by hand.
+    """
 
     connection_string: str | None = field(default=None, repr=False)
-    account_name: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,10 @@ def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
     return SCHEDULE_DEFAULT if reader.problems else schedule
 
 
+def _uri_setting(service: str) -> str:
+    return f"AzureWebJobsStorage__{service}ServiceUri"
+
+
 def _process_environ() -> Mapping[str, str]:
     return os.environ  # noqa: TID251  this is the one place that reads it
 
@@ -96,16 +107,29 @@ class _Reader:
 
     def own_storage(self) -> OwnStorage:
         name = "AzureWebJobsStorage"
+        client_id = self._get(f"{name}__clientId") or None
         if account := self._get(f"{name}__accountName"):
             if not _ACCOUNT.fullmatch(account):
                 self._wrong(f"{name}__accountName", "must be the name of a storage account: a-z and 0-9")
-            return OwnStorage(account_name=account)
+            urls = {service: f"https://{account}.{service}.core.windows.net" for service in SERVICES}
+            return OwnStorage(urls=urls, client_id=client_id)
+        if any(self._get(_uri_setting(service)) for service in SERVICES):
+            return OwnStorage(urls=dict(self._service_uris()), client_id=client_id)
         text = self._get(name)
         if not text:
             self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
         elif text.rstrip(";").lower() != "usedevelopmentstorage=true" and "accountname=" not in text.lower():
             self._wrong(name, "is no connection string: it names no account")
         return OwnStorage(connection_string=text)
+
+    def _service_uris(self) -> Iterator[tuple[str, str]]:
+        """Yield the address of each service: all three are needed."""
+        for service in SERVICES:
+            name = _uri_setting(service)
+            uri = self._get(name)
+            if urlsplit(uri).scheme != "https" or not urlsplit(uri).hostname:
+                self._wrong(name, f"must be an https URL such as https://acme.{service}.core.windows.net")
+            yield service, uri.rstrip("/")
 
     def secrets_keys(self) -> tuple[bytes, ...]:
         name = "SECRETS_KEY"

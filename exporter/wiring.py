@@ -53,7 +53,7 @@ def app() -> App:
 
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
-    from exporter.storage.accounts import Account, calls_made  # noqa: PLC0415  the health check needs none
+    from exporter.storage.accounts import Account, ByIdentity, calls_made  # noqa: PLC0415  not for health checks
     from exporter.storage.backfill_steps import BackfillStepQueue  # noqa: PLC0415
     from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
@@ -75,7 +75,8 @@ def _build(settings: Settings) -> App:
     from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
 
     own = settings.own_storage
-    account = Account(own.connection_string, name=own.account_name)
+    identity = ByIdentity(own.urls, own.client_id, settings.entra_authority) if own.urls else None
+    account = Account(own.connection_string, identity=identity)
     cipher, pool = AesCipher(settings.secrets_keys), BlockPool()
     gateways = Gateways(
         landing=LandingContainer(account, settings.landing_container),

@@ -6,6 +6,7 @@ that only answers a request about tables does not have to wait for.
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -105,8 +106,20 @@ def _waits(patience: Patience) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ByIdentity:
+    """How to sign in without a key: the ``urls`` of the services ``blob``, ``queue`` and ``table``.
+
+    ``client_id`` names an identity that was assigned by hand; ``authority`` is where tokens are asked for.
+    """
+
+    urls: Mapping[str, str]
+    client_id: str | None = None
+    authority: str | None = None
+
+
 class Account:
-    """Our own storage account: by its connection string, or by its name with the app's identity.
+    """Our own storage account: by its connection string, or by an identity.
 
     ``transport`` lets tests count calls, or lose answers; it is closed with the account.
     """
@@ -115,16 +128,16 @@ class Account:
         self,
         connection_string: str | None = None,
         *,
-        name: str | None = None,
+        identity: ByIdentity | None = None,
         patience: Patience | None = None,
         transport: HttpTransport[Any, Any] | None = None,
     ) -> None:
-        if (connection_string is None) == (name is None):
-            raise ValueError("an account is given either by a connection string or by a name")
+        if (connection_string is None) == (identity is None):
+            raise ValueError("an account is given either by a connection string or by an identity")
         if connection_string and connection_string.strip("; ").lower() == "usedevelopmentstorage=true":
             connection_string = _EMULATOR
         self._connection_string = connection_string
-        self._name = name
+        self._by_identity = identity or ByIdentity({})
         self._patience = patience or Patience()
         self._transport = transport or new_transport(self._patience)
 
@@ -136,7 +149,7 @@ class Account:
         options = blob_options(self._patience, self._transport)
         if self._connection_string:
             return BlobServiceClient.from_connection_string(self._connection_string, **options)
-        return BlobServiceClient(self._url("blob"), credential=self._identity, **options)
+        return BlobServiceClient(self._by_identity.urls["blob"], credential=self._identity, **options)
 
     @cached_property
     def queues(self) -> "QueueServiceClient":
@@ -153,7 +166,7 @@ class Account:
         }
         if self._connection_string:
             return QueueServiceClient.from_connection_string(self._connection_string, **options)
-        return QueueServiceClient(self._url("queue"), credential=self._identity, **options)
+        return QueueServiceClient(self._by_identity.urls["queue"], credential=self._identity, **options)
 
     @cached_property
     def tables(self) -> "TableServiceClient":
@@ -171,7 +184,7 @@ class Account:
         }
         if self._connection_string:
             return TableServiceClient.from_connection_string(self._connection_string, **options)
-        return TableServiceClient(self._url("table"), credential=self._identity, **options)
+        return TableServiceClient(self._by_identity.urls["table"], credential=self._identity, **options)
 
     def close(self) -> None:
         """Close the connections of all services."""
@@ -179,9 +192,12 @@ class Account:
 
     @cached_property
     def _identity(self) -> "TokenCredential":
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415  see the module's docstring
+        from azure.identity import (  # noqa: PLC0415  see the module's docstring
+            DefaultAzureCredential,
+            ManagedIdentityCredential,
+        )
 
-        return DefaultAzureCredential()
-
-    def _url(self, service: str) -> str:
-        return f"https://{self._name}.{service}.core.windows.net"
+        if self._by_identity.client_id:
+            return ManagedIdentityCredential(client_id=self._by_identity.client_id)
+        # Where there is a managed identity, it is that; on a developer's machine, whoever is signed in.
+        return DefaultAzureCredential(authority=self._by_identity.authority, disable_instance_discovery=True)

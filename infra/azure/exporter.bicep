@@ -15,8 +15,8 @@ param instanceCountMax int
 @description('open, nat or private.')
 param network string
 
-@description('The address space of the virtual network.')
-param addressPrefix string
+@description('The address space of the virtual network and of its subnets.')
+param addressPrefixes object
 
 @description('How many fixed outbound addresses there are.')
 param outboundAddressCount int
@@ -70,7 +70,7 @@ module addresses 'network.bicep' = if (fixed) {
   params: {
     name: '${environmentName}-${suffix}'
     location: location
-    addressPrefix: addressPrefix
+    addressPrefixes: addressPrefixes
     outboundAddressCount: outboundAddressCount
     tags: tags
   }

@@ -25,8 +25,12 @@ param instanceCountMax int = 100
 @allowed(['open', 'nat', 'private'])
 param network string = 'nat'
 
-@description('The address space of the virtual network, if there is one.')
-param addressPrefix string = '10.20.0.0/24'
+@description('The address space of the virtual network, if there is one, and of its subnets. The app needs a /27 or more.')
+param addressPrefixes object = {
+  all: '10.20.0.0/24'
+  app: '10.20.0.0/25'
+  endpoints: '10.20.0.128/26'
+}
 
 @description('How many fixed outbound addresses there are, if there is a NAT gateway.')
 @minValue(1)
@@ -69,7 +73,7 @@ module exporter 'exporter.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
     network: network
-    addressPrefix: addressPrefix
+    addressPrefixes: addressPrefixes
     outboundAddressCount: outboundAddressCount
     newSecretsKey: newSecretsKey
     settings: settings

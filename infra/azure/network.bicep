@@ -6,8 +6,8 @@ param name string
 @description('Where it is made.')
 param location string
 
-@description('The address space: a /24 or more. The app takes the first half, endpoints the third quarter.')
-param addressPrefix string
+@description('The address space, and what of it the subnets of the app and of private endpoints take.')
+param addressPrefixes object
 
 @description('How many outbound addresses there are. One carries 64,512 connections at a time.')
 param outboundAddressCount int
@@ -53,13 +53,13 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2023-11-01' = {
   tags: tags
   properties: {
     addressSpace: {
-      addressPrefixes: [addressPrefix]
+      addressPrefixes: [addressPrefixes.all]
     }
     subnets: [
       {
         name: 'app'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+          addressPrefix: addressPrefixes.app
           natGateway: {
             id: gateway.id
           }
@@ -79,7 +79,7 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2023-11-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 2)
+          addressPrefix: addressPrefixes.endpoints
           networkSecurityGroup: {
             id: closed.id
           }

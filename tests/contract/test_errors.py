@@ -14,7 +14,7 @@ from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
-from exporter.storage.accounts import Account, Patience
+from exporter.storage.accounts import Account, ByIdentity, Patience
 from exporter.storage.blocks import BlockPool
 from exporter.storage.containers import CustomerContainers
 from exporter.storage.errors import or_create, own_storage
@@ -384,11 +384,11 @@ def _raising(kind: type[HttpResponseError], code: str) -> Callable[[], None]:
 
 
 def test_an_account_is_given_in_one_way() -> None:
-    """By a connection string or by a name, and not by both."""
+    """By a connection string or by an identity, and not by both."""
     with pytest.raises(ValueError, match="either"):
         Account()
     with pytest.raises(ValueError, match="either"):
-        Account("UseDevelopmentStorage=true", name="acme")
+        Account("UseDevelopmentStorage=true", identity=ByIdentity({}))
 
 
 def test_development_storage_is_the_emulator_at_its_usual_ports() -> None:
@@ -402,9 +402,12 @@ def test_development_storage_is_the_emulator_at_its_usual_ports() -> None:
     ]
 
 
-def test_an_account_with_an_identity_is_reached_by_its_name() -> None:
+def test_an_account_with_an_identity_is_reached_by_its_urls() -> None:
     """Over https, with a token for storage; nothing is asked before the first call."""
-    account = Account(name="ours")
+    services = ("blob", "queue", "table")
+    account = Account(
+        identity=ByIdentity({each: f"https://ours.{each}.core.windows.net" for each in services})
+    )
     urls = [account.blobs.url, account.queues.url, account.tables.url]
     account.close()
 

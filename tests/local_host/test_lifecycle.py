@@ -197,14 +197,6 @@ def test_without_a_storage_setting_http_works_and_timers_run(start_host: StartHo
     assert "work             IN ERROR: the app setting AzureWebJobsStorage is missing" in host.output
 
 
-def test_the_identity_based_form_is_refused_by_name(start_host: StartHost) -> None:
-    """Only connection strings work here."""
-    host = start_host(settings={"AzureWebJobsStorage": "", "AzureWebJobsStorage__accountName": "acme"})
-
-    assert host.ask("GET", "/api/open").status == 200
-    assert "AzureWebJobsStorage is in its identity-based form" in host.output
-
-
 def test_storage_that_comes_back_is_found_again(start_host: StartHost) -> None:
     """Until then HTTP and timers work, and the log complains once."""
     ports = azurite.free_ports(3)

@@ -117,6 +117,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     read = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', code)) | {
         "AzureWebJobsStorage",
         "AzureWebJobsStorage__accountName",
+        "AzureWebJobsStorage__…ServiceUri",
+        "AzureWebJobsStorage__clientId",
     }
     defaults = {cells[0].strip("`"): cells[1].strip("`") for cells in rows}
     settings = Settings.from_environ(

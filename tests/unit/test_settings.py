@@ -29,7 +29,7 @@ def test_only_storage_and_key_must_be_set() -> None:
     read = settings()
 
     assert read.own_storage.connection_string == STORAGE
-    assert read.own_storage.account_name is None
+    assert read.own_storage.urls == {}
     assert read.secrets_keys == (bytes(range(32)),)
     assert read.landing_container == "landing"
     assert read.export_schedule == "0 */5 * * * *"
@@ -124,7 +124,24 @@ def test_own_storage_may_be_named_by_its_account() -> None:
     environ = {"AzureWebJobsStorage__accountName": "ourstorage1", "SECRETS_KEY": KEY}
     storage = Settings.from_environ(environ).own_storage
 
-    assert (storage.account_name, storage.connection_string) == ("ourstorage1", None)
+    assert storage.connection_string is None
+    assert storage.urls == {
+        service: f"https://ourstorage1.{service}.core.windows.net" for service in ("blob", "queue", "table")
+    }
+
+
+def test_own_storage_may_be_named_by_the_addresses_of_its_services() -> None:
+    """As for sovereign clouds; and an identity that was assigned by hand by its client id."""
+    names = [f"AzureWebJobsStorage__{service}ServiceUri" for service in ("blob", "queue", "table")]
+    urls = {name: f"https://ours.{name[21:26]}.example/" for name in names}
+    environ = {**urls, "AzureWebJobsStorage__clientId": "an-id", "SECRETS_KEY": KEY}
+    storage = Settings.from_environ(environ).own_storage
+
+    assert list(storage.urls.values()) == [url.rstrip("/") for url in urls.values()]
+    assert storage.client_id == "an-id"
+    assert list(problems(AzureWebJobsStorage__blobServiceUri="https://ours.example")) == names[1:]
+    with pytest.raises(NotConfigured):
+        Settings.from_environ({**environ, names[0]: "http://ours.example"})
 
 
 @pytest.mark.parametrize("account", ["ab", "a" * 25, "Our-Storage", "ours.blob.core.windows.net"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient
 from azure.storage.queue import LinearRetry, QueueClient
 
@@ -25,17 +26,22 @@ def connection_string(settings: AppSettings, name: str) -> str:
     """Return the connection string an app setting holds; ``UnusableFunctionError`` if it holds none."""
     value = settings.get(name) or settings.get(f"AzureWebJobs{name}")
     if not value:
-        if any(each.startswith(f"{name}__") for each in settings):
-            raise UnusableFunctionError(
-                f"{name} is in its identity-based form: the local host needs a connection string"
-            )
         raise UnusableFunctionError(f"the app setting {name} is missing: it must hold a connection string")
     development = value.strip().rstrip(";").lower() == "usedevelopmentstorage=true"
     return _DEVELOPMENT if development else value
 
 
+def service_uri(settings: AppSettings, name: str, service: str) -> str | None:
+    """Return the address of a service, if the app setting is in its identity-based form."""
+    if account := settings.get(f"{name}__accountName"):
+        return f"https://{account}.{service}.core.windows.net"
+    return settings.get(f"{name}__{service}ServiceUri") or None
+
+
 def queue_client(settings: AppSettings, connection: str, queue: str) -> QueueClient:
     """Return a client that sends and receives texts as they are; the encoding is the host's business."""
+    if uri := service_uri(settings, connection, "queue"):
+        return QueueClient(uri, queue, credential=_identity(settings), **_client_options())
     with _without_secrets(connection):
         return QueueClient.from_connection_string(
             connection_string(settings, connection), queue, **_client_options()
@@ -44,10 +50,18 @@ def queue_client(settings: AppSettings, connection: str, queue: str) -> QueueCli
 
 def container_client(settings: AppSettings, connection: str, container: str) -> ContainerClient:
     """Return a client for one container."""
+    if uri := service_uri(settings, connection, "blob"):
+        return ContainerClient(uri, container, credential=_identity(settings), **_client_options())
     with _without_secrets(connection):
         return ContainerClient.from_connection_string(
             connection_string(settings, connection), container, **_client_options()
         )
+
+
+def _identity(settings: AppSettings) -> DefaultAzureCredential:
+    """Return whoever is signed in, as the real host does where no managed identity is named."""
+    authority = settings.get("ENTRA_AUTHORITY") or None
+    return DefaultAzureCredential(authority=authority, disable_instance_discovery=True)
 
 
 @contextlib.contextmanager

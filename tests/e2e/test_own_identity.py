@@ -1,0 +1,58 @@
+"""Our own storage without a key: host and app sign in with an identity, and an hour travels as always."""
+
+from pathlib import Path
+
+from azure.storage.blob import BlobServiceClient
+
+from infra.local import azurite
+from infra.local.certificates import make_certificate
+from infra.local.entra import Directory, entra_running
+from infra.local.sample import DataType, Sample, to_container
+from tests.e2e.installation import Installation, key_of
+from tests.e2e.reading import contents
+from tests.e2e.test_backfills import ended
+from tests.e2e.test_service_principal import CLIENT, FIRST, TENANT
+
+SAMPLE = Sample(events_per_hour=100, merges_per_hour=0, blobs_per_hour=1)
+
+
+def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installation: Installation) -> None:
+    """Queues, tables and blobs of our own take tokens, those of the host as well as those of the app."""
+    certificate = make_certificate(tmp_path / "tls")
+    with (
+        entra_running(certificate, Directory(TENANT, {CLIENT: FIRST})) as entra,
+        azurite.running(tls=certificate) as endpoints,
+        BlobServiceClient.from_connection_string(
+            endpoints.connection_string, connection_verify=str(certificate.authority)
+        ) as own,
+    ):
+        (start,) = installation.newest_hours(1)
+        landing = own.create_container("landing")
+        to_container(landing, SAMPLE.hour(start).files(DataType.EVENTS))
+        ports = {"blob": endpoints.blob_port, "queue": endpoints.queue_port, "table": endpoints.table_port}
+        settings = {
+            "AzureWebJobsStorage": "",
+            **{
+                f"AzureWebJobsStorage__{service}ServiceUri": f"https://127.0.0.1:{port}/devstoreaccount1"
+                for service, port in ports.items()
+            },
+            **certificate.trusted_by,
+            "LANDING_CONTAINER": "landing",
+            "ENTRA_AUTHORITY": entra.url,
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": CLIENT,
+            "AZURE_CLIENT_SECRET": FIRST,
+        }
+        # The customer's storage is the installation's, with its own key.
+        destination = installation.destination("keyless", SAMPLE, start, (DataType.EVENTS,))
+        with installation.app(**settings) as app:
+            app.activate(destination)
+            hour = {"start": key_of(start), "end": key_of(start)}
+            asked = app.api.post("/destinations/keyless/backfills", hour)
+            where = asked.headers["location"].removeprefix("/api")
+            assert ended(app, where)["status"] == "succeeded"
+
+    found = contents(installation.container("keyless"))
+    assert any(name.endswith(f"_{start.hour}#1.json.gz") for name in found)
+    assert FIRST not in app.log
+    assert endpoints.connection_string not in app.log
