@@ -1,0 +1,9 @@
+# Before the first deployment: makes the key that encrypts stored credentials. See new-secrets-key.sh.
+$vault = azd env get-value KEY_VAULT 2>$null
+if ($LASTEXITCODE -eq 0 -and $vault) {
+    azd env set NEW_SECRETS_KEY ""
+}
+else {
+    $bytes = [System.Security.Cryptography.RandomNumberGenerator]::GetBytes(32)
+    azd env set NEW_SECRETS_KEY ([Convert]::ToBase64String($bytes))
+}

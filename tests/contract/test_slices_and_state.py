@@ -1,0 +1,131 @@
+"""The slices of large hours, and what is too large for a row: on the twins, and on Azurite."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from exporter.actions.ports import Slices, State
+from exporter.domain.errors import Conflict
+from exporter.domain.ledger import Claim, RowCounts
+from exporter.domain.marker import Part
+from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.storage.accounts import Account
+from exporter.storage.slices import SlicesTable
+from exporter.storage.state import BLOCK_BYTES, StateContainer
+from infra.local.azurite import Endpoints
+from tests.contract.backends import HASTE
+from tests.fakes import World
+from tests.worlds import EVENTS, HOUR, NOW
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Own:
+    """The gateways under test."""
+
+    slices: Slices
+    state: State
+
+
+@pytest.fixture(params=["twin", "azurite"])
+def own(request: pytest.FixtureRequest) -> Iterator[Own]:
+    """Run a test twice: on the twins, and on a table and a container of its own."""
+    if request.param == "twin":
+        world = World()
+        yield Own(world.slices, world.gateways.state)
+        return
+    endpoints: Endpoints = request.getfixturevalue("endpoints")
+    account, name = Account(endpoints.connection_string, patience=HASTE), f"slices{next(_numbers)}"
+    try:
+        yield Own(SlicesTable(account, name), StateContainer(account, name))
+    finally:
+        account.close()
+
+
+def a_slice(number: int, run: str = "run-1") -> SliceRecord:
+    """Return a slice that somebody is staging."""
+    return SliceRecord(EVENTS, HOUR, run, number, claim=Claim("worker", NOW))
+
+
+RESULT = SliceResult(
+    RowCounts(exported=3, rejected=1), (Sent(Part("a#2.json.gz", 3, 99, "md5=="), "worker", 1),), "acme/keys"
+)
+
+
+def test_slices_of_a_run_are_listed_in_order_and_no_others(own: Own) -> None:
+    """Numbers sort as numbers; a run whose name begins like another's is another."""
+    for number in (10, 2, 1):
+        own.slices.put(a_slice(number), None)
+    own.slices.put(a_slice(3, "run-10"), None)
+    own.slices.put(replace(a_slice(4), hour=HOUR.plus(1)), None)
+
+    found = own.slices.all(EVENTS, HOUR, "run-1")
+
+    assert [each.value.number for each in found] == [1, 2, 10]
+    assert own.slices.all(EVENTS, HOUR, "run-2") == []
+
+
+def test_what_was_staged_comes_back_as_it_was(own: Own) -> None:
+    """Counts, parts with what was sent of them, digest and drops."""
+    etag = own.slices.put(a_slice(1), None)
+    staged = replace(a_slice(1), claim=None, result=RESULT, drops="acme/drops")
+    own.slices.put(staged, etag)
+
+    found = own.slices.get(EVENTS, HOUR, "run-1", 1)
+
+    assert found is not None
+    assert found.value == staged
+    assert own.slices.get(EVENTS, HOUR, "run-1", 2) is None
+
+
+def test_of_two_workers_one_gets_a_slice(own: Own) -> None:
+    """The other one wrote over what is not there any more."""
+    etag = own.slices.put(a_slice(1), None)
+    own.slices.put(replace(a_slice(1), claim=Claim("faster", NOW)), etag)
+
+    with pytest.raises(Conflict):
+        own.slices.put(replace(a_slice(1), claim=Claim("slower", NOW)), etag)
+    with pytest.raises(Conflict):
+        own.slices.put(replace(a_slice(1), claim=Claim("third", NOW)), None)
+
+
+def test_a_run_that_is_over_leaves_nothing(own: Own) -> None:
+    """And takes nothing of another one with it."""
+    own.slices.put(a_slice(1), None)
+    own.slices.put(a_slice(1, "run-2"), None)
+
+    own.slices.discard(EVENTS, HOUR, "run-1")
+
+    assert own.slices.all(EVENTS, HOUR, "run-1") == []
+    assert len(own.slices.all(EVENTS, HOUR, "run-2")) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES])
+def test_state_of_any_size_comes_back_byte_for_byte(own: Own, size: int) -> None:
+    """In one request, or in blocks; what was there before is gone."""
+    body = bytes(number % 251 for number in range(min(size, 1000))) * (size // 1000 + 1)
+    body = body[:size]
+    own.state.put("acme/a", [b"before"])
+    own.state.put("acme/a", [body[:7], body[7:]])
+
+    found = own.state.read("acme/a")
+
+    assert found is not None
+    assert b"".join(found) == body
+
+
+def test_a_folder_is_discarded_but_for_what_is_kept(own: Own) -> None:
+    """Neighbours whose names begin alike stay; nothing there is fine."""
+    own.state.discard("acme/hour/")
+    for name in ("acme/hour/a", "acme/hour/b", "acme/hour2/a"):
+        own.state.put(name, [b"x"])
+
+    own.state.discard("acme/hour/", keep={"acme/hour/b"})
+
+    assert own.state.read("acme/hour/a") is None
+    assert own.state.read("acme/hour/b") is not None
+    assert own.state.read("acme/hour2/a") is not None
+    assert own.state.read("never") is None

@@ -1,0 +1,169 @@
+"""The templates for Azure, held to the code: as far as that can be told without a compiler."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pycep import BicepParser
+
+from exporter.actions.telling import Event
+from exporter.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+AZURE = PROJECT / "infra" / "azure"
+TEMPLATES = sorted(AZURE.rglob("*.bicep"))
+PARAMETERS = sorted(AZURE.glob("*.bicepparam"))
+# What Flex Consumption refuses, or has elsewhere.
+FORBIDDEN_ON_FLEX = {
+    "FUNCTIONS_WORKER_RUNTIME",
+    "FUNCTIONS_EXTENSION_VERSION",
+    "WEBSITE_RUN_FROM_PACKAGE",
+    "WEBSITE_CONTENTSHARE",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT",
+    "ENABLE_ORYX_BUILD",
+    "WEBSITE_TIME_ZONE",
+    "TZ",
+}
+# Which of our clients needs which role: all that the identity is given, and nothing else.
+ROLES = {
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+}
+GUID = re.compile(r"'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})' // ([^:\n]+):")
+
+
+def parsed(template: Path) -> dict[str, Any]:
+    """Return a template as the parser sees it."""
+    return dict(BicepParser().parse(text=template.read_text()))
+
+
+def text(name: str) -> str:
+    """Return a template."""
+    return (AZURE / name).read_text()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: str(each.relative_to(AZURE)))
+def test_every_template_is_bicep_and_says_what_its_parameters_are(template: Path) -> None:
+    """Each parameter and each output has a description, and is used."""
+    found = parsed(template)
+
+    for name, parameter in found.get("parameters", {}).items():
+        assert [each for each in parameter["decorators"] if each["type"] == "description"], name
+        assert len(re.findall(rf"\b{name}\b", template.read_text())) > 1, f"{name} is not used"
+    for name, output in found.get("outputs", {}).items():
+        assert [each for each in output["decorators"] if each["type"] == "description"], name
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda each: each.name)
+def test_parameter_files_name_parameters_that_there_are(parameters: Path) -> None:
+    """And all that have no default."""
+    declared = parsed(AZURE / "main.bicep")["parameters"]
+    given = set(re.findall(r"^param (\w+) =", parameters.read_text(), re.MULTILINE))
+
+    assert given <= declared.keys()
+    assert {name for name, each in declared.items() if each["default"] is None} <= given
+    assert "using 'main.bicep'" in parameters.read_text()
+
+
+def test_modules_are_given_exactly_the_parameters_that_they_have() -> None:
+    """A misspelt one would only be noticed in Azure."""
+    for name in ("main.bicep", "exporter.bicep"):
+        for module in re.finditer(
+            r"module \w+ '([\w.]+)' = (?:if \([^\n]*\) )?\{(.*?)\n\}", text(name), re.DOTALL
+        ):
+            declared = parsed(AZURE / module[1])["parameters"]
+            body = re.search(r"\n  params: \{\n(.*?)\n  \}", module[2], re.DOTALL)
+            assert body, module[1]
+            given = set(re.findall(r"^    (\w+):", body[1], re.MULTILINE))
+            needed = {each for each, found in declared.items() if found["default"] is None}
+            assert given <= declared.keys(), module[1]
+            assert needed <= given, module[1]
+
+
+def settings_of_the_app() -> dict[str, str]:
+    """Return the app settings that the template sets."""
+    block = re.search(r"var ownSettings = \{\n(.*?)\n\}", text("app.bicep"), re.DOTALL)
+    assert block
+    return dict(re.findall(r"^  (\w+): (.+)$", block[1], re.MULTILINE))
+
+
+def test_the_app_starts_with_the_settings_that_the_template_gives_it() -> None:
+    """With values in place of what Azure fills in; none of them is one that Flex Consumption refuses."""
+    given = settings_of_the_app()
+    values = {"AzureWebJobsStorage__accountName": "ourstorage1", "SECRETS_KEY": "A" * 43 + "="}
+
+    settings = Settings.from_environ({name: values.get(name, "given") for name in given})
+
+    assert settings.own_storage.urls
+    assert settings.own_storage.client_id == "given"
+    assert not FORBIDDEN_ON_FLEX & given.keys()
+    host_only = {name for name in given if name.startswith(("APPLICATIONINSIGHTS_", "AzureWebJobsStorage__"))}
+    assert given.keys() - host_only == {"SECRETS_KEY"}
+    assert given["SECRETS_KEY"].startswith("'@Microsoft.KeyVault(")
+
+
+def test_everything_that_must_be_there_before_the_exporter_is() -> None:
+    """It makes its queues, tables and containers by itself; landing is filled before it ever looks."""
+    made = set(
+        re.findall(r"containers@[\d-]+' = \{\n  parent: blobs\n  name: '?([\w-]+)", text("storage.bicep"))
+    )
+
+    assert made == {Settings.__dataclass_fields__["landing_container"].default, "deploymentContainerName"}
+
+
+def test_the_roles_are_those_that_the_code_needs_and_no_more() -> None:
+    """Each by its GUID, with its name beside it."""
+    assert dict(GUID.findall(text("roles.bicep"))) == ROLES
+    customer = text("customer/main.bicep")
+    actions = re.findall(r"'(Microsoft\.Storage/[\w/]+/blobs/\w+)'", customer)
+    prefix = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+    assert actions == [f"{prefix}/{each}" for each in ("read", "write", "delete")]
+    assert "scope: container" in customer
+
+
+def test_nothing_lies_open() -> None:
+    """No key of our storage, no password for publishing, no secret in an output."""
+    storage, vault, app = text("storage.bicep"), text("vault.bicep"), text("app.bicep")
+
+    assert "allowSharedKeyAccess: false" in storage
+    assert "minimumTlsVersion: 'TLS1_2'" in storage
+    assert "allowBlobPublicAccess: false" in storage
+    assert "enablePurgeProtection: true" in vault
+    assert "allow: false" in app
+    assert "httpsOnly: true" in app
+    for template in TEMPLATES:
+        assert not re.search(r"listKeys|listAccountSas|connectionStrings", template.read_text()), template
+
+
+def queries() -> Iterator[str]:
+    """Yield the queries of alerts and workbook."""
+    for name in ("alerts.bicep", "workbook.bicep"):
+        yield from re.findall(r"'''\n(traces.*?)'''", text(name), re.DOTALL)
+
+
+def test_alerts_and_workbook_ask_for_lines_that_the_exporter_writes() -> None:
+    """Each query begins with the words of one, or with what lines of poison begin with."""
+    words = {str(each) for each in Event} | {"poison"}
+    asked = {
+        found.rstrip(" {")
+        for query in queries()
+        for found in re.findall(r'message startswith "([^"]+)"', query)
+    }
+
+    assert asked <= words
+    assert words - {"poison"} <= asked
+
+
+def test_queries_ask_for_facts_that_the_lines_have() -> None:
+    """Those that ``tell`` is given somewhere in the code."""
+    sources = [path.read_text() for path in (PROJECT / "exporter").rglob("*.py")]
+    both = text("alerts.bicep") + text("workbook.bicep")
+    for fact in set(re.findall(r"\b(?:facts|rows|seconds)\.(\w+)", both)) - {"rows", "seconds"}:
+        known = re.compile(rf'\b{fact}=|"{fact}":|timed\("{fact}"\)')
+        assert any(known.search(source) for source in sources), fact
