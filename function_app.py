@@ -15,6 +15,7 @@ from exporter.triggers import (
     tick,
     unknown,
     verify,
+    webhooks,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -29,4 +30,5 @@ app.register_functions(descriptions.blueprint)
 app.register_functions(unknown.blueprint)
 app.register_functions(tick.blueprint)
 app.register_functions(export.blueprint)
+app.register_functions(webhooks.blueprint)
 app.register_functions(poison.blueprint)

@@ -5,12 +5,12 @@ import binascii
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from exporter.domain import ncrontab
-from exporter.domain.endpoints import AZURE_BLOB_HOSTS, CONTAINER_NAME, AllowedHosts
+from exporter.domain.endpoints import AZURE_BLOB_HOSTS, CONTAINER_NAME, NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
@@ -53,6 +53,8 @@ class Settings:
     late_checks: tuple[timedelta, ...] = LATE_CHECKS_DEFAULT
     destination_hosts: AllowedHosts = field(default_factory=AllowedHosts)
     entra_authority: str = ENTRA_AUTHORITY_DEFAULT
+    notify_hosts: AllowedHosts = NO_WEBHOOKS
+    notice_queue: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -67,6 +69,8 @@ class Settings:
             late_checks=reader.late_checks(),
             destination_hosts=reader.destination_hosts(),
             entra_authority=reader.entra_authority(),
+            notify_hosts=reader.notify_hosts(),
+            notice_queue=reader.notice_queue(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -191,16 +195,27 @@ class _Reader:
 
     def destination_hosts(self) -> AllowedHosts:
         name = "DESTINATION_HOSTS"
-        texts = self._get(name, ",".join(AZURE_BLOB_HOSTS)).lower().split(",")
-        hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
+        hosts = self._hosts(name, ",".join(AZURE_BLOB_HOSTS), "*.blob.core.windows.net")
         if not hosts:
             self._wrong(name, "names no host: leave it out for Azure's own")
+        return AllowedHosts(hosts)
+
+    def notify_hosts(self) -> AllowedHosts:
+        return replace(NO_WEBHOOKS, patterns=self._hosts("NOTIFY_HOSTS", "", "hooks.example.com"))
+
+    def _hosts(self, name: str, default: str, example: str) -> tuple[str, ...]:
+        texts = self._get(name, default).lower().split(",")
+        hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
         for host in hosts:
             if not _HOST.fullmatch(host):
-                self._wrong(
-                    name, f"has a wrong host: {host}; a host is a name such as *.blob.core.windows.net"
-                )
-        return AllowedHosts(hosts)
+                self._wrong(name, f"has a wrong host: {host}; a host is a name such as {example}")
+        return hosts
+
+    def notice_queue(self) -> str | None:
+        name = self._get("NOTICE_QUEUE")
+        if name and not CONTAINER_NAME.fullmatch(name):
+            self._wrong("NOTICE_QUEUE", "must be a queue's name: 3 to 63 of a-z, 0-9 and single hyphens")
+        return name or None
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

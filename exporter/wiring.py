@@ -63,6 +63,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.landing import LandingContainer  # noqa: PLC0415
     from exporter.storage.ledger import LedgerTable  # noqa: PLC0415
     from exporter.storage.messages import BACKFILL_QUEUE  # noqa: PLC0415
+    from exporter.storage.notices import NoticeQueues  # noqa: PLC0415
     from exporter.storage.queues import ExportQueue  # noqa: PLC0415
     from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
     from exporter.storage.reopened import ReopenedTable  # noqa: PLC0415
@@ -73,6 +74,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.state import StateContainer  # noqa: PLC0415
     from exporter.storage.verifications import VerificationsTable  # noqa: PLC0415
     from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
+    from exporter.storage.webhooks import Webhooks  # noqa: PLC0415
 
     own = settings.own_storage
     identity = ByIdentity(own.urls, own.client_id, settings.entra_authority) if own.urls else None
@@ -97,6 +99,8 @@ def _build(settings: Settings) -> App:
         backfill_steps=BackfillStepQueue(account),
         hours=ExportQueue(account),
         backfill_hours=ExportQueue(account, BACKFILL_QUEUE),
+        notices=NoticeQueues(account, settings.notice_queue),
+        webhooks=Webhooks(settings.notify_hosts),
         cipher=cipher,
     )
     return App(settings, gateways, calls_made)

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +22,7 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.notices import Notice
 from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
@@ -642,6 +643,37 @@ class FakeHourQueue:
         return taken
 
 
+class FakeNotices:
+    """Notices: those published, and the calls that wait, each with how often it was tried and its delay."""
+
+    def __init__(self) -> None:
+        self.published: list[Notice] = []
+        self.calls: list[tuple[Notice, int, timedelta]] = []
+
+    def publish(self, notice: Notice) -> None:
+        """Keep a notice."""
+        self.published.append(notice)
+
+    def call(self, notice: Notice, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
+        """Keep a call."""
+        self.calls.append((notice, tries, delay))
+
+
+class FakeWebhooks:
+    """Answers calls with ``status``, or not at all if that is None, and remembers them."""
+
+    def __init__(self) -> None:
+        self.status: int | None = 200
+        self.requests: list[tuple[str, bytes, Mapping[str, str]]] = []
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Take a call."""
+        self.requests.append((url, body, headers))
+        if self.status is None:
+            raise Transient("the webhook cannot be reached")
+        return self.status
+
+
 class FakeCipher:
     """Keeps secrets to itself and hands out what nobody can read them from."""
 
@@ -696,6 +728,8 @@ class World:
     verify_steps: FakeVerifySteps = field(init=False)
     hours: FakeHourQueue = field(init=False)
     backfill_hours: FakeHourQueue = field(init=False)
+    notices: FakeNotices = field(init=False)
+    webhooks: FakeWebhooks = field(init=False)
     cipher: FakeCipher = field(init=False)
     pauses: list[float] = field(init=False, default_factory=list)
     gateways: Gateways = field(init=False)
@@ -711,6 +745,7 @@ class World:
         self.verifications, self.verify_steps = FakeVerifications(self.writes), FakeVerifySteps(self.writes)
         self.slices, self.reopened = FakeSlices(self.writes), FakeReopened(self.writes)
         self.own = FakeBlobs(self.writes)
+        self.notices, self.webhooks = FakeNotices(), FakeWebhooks()
         self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
             landing=FakeLanding(self.landed),
@@ -729,6 +764,8 @@ class World:
             verify_steps=self.verify_steps,
             hours=self.hours,
             backfill_hours=self.backfill_hours,
+            notices=self.notices,
+            webhooks=self.webhooks,
             cipher=self.cipher,
             pause=self.pauses.append,
         )

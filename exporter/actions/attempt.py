@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from exporter.actions.hold import Beat, Held
+from exporter.actions.notices import hour_exported
 from exporter.actions.ports import Clock, Container, Gateways
 from exporter.actions.stage import RejectedWriter, Staged, Stager
 from exporter.actions.telling import Event, bytes_of, of_hour, of_rows, tell
@@ -112,9 +113,11 @@ class Attempt:
             or found.value.created_at != self.destination.created_at
         )
 
-    def tell(self, held: Held, outcome: str, **more: object) -> None:
-        """Tell operators what was exported, and what it took."""
+    def tell(self, held: Held, outcome: Outcome, **more: object) -> None:
+        """Tell what was exported, and operators what it took."""
         record = held.record
+        if outcome is Outcome.EXPORTED:
+            hour_exported(self.gateways, self.destination, record, self.worker.claim_id)
         tell(
             Event.HOUR_EXPORTED,
             **of_hour(record.key, record.hour),

@@ -97,7 +97,7 @@ def delete(gateways: Gateways, destination_id: str, *, if_match: str | None = No
     if found.value.status is not Status.DELETED:
         _check(found, if_match)
         revoked = replace(found.value.credentials, sealed="")
-        deleted = replace(found.value, status=Status.DELETED, credentials=revoked)
+        deleted = replace(found.value, status=Status.DELETED, credentials=revoked, webhook=None)
         save(gateways, deleted, found, if_match=if_match)
     gateways.destinations.record_trial(destination_id, None)
     for key in found.value.streams:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from exporter.actions.notices import SECRET_FIELD
 from exporter.actions.ports import Gateways
 from exporter.actions.trust import trust
 from exporter.domain.destination import (
@@ -17,6 +18,7 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Conflict, Invalid, NotFound, Outdated, Problem
 from exporter.domain.filters import EventFilter
+from exporter.domain.notices import Webhook
 from exporter.domain.stored import Versioned
 
 
@@ -35,6 +37,8 @@ class Draft:
     tenant_id: str | None = None
     client_id: str | None = None
     event_filter: EventFilter | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -119,6 +123,7 @@ def described(gateways: Gateways, draft: Draft, before: Destination | None, now:
         activated_at=before.activated_at if before else None,
         events_since=_events_since(before, draft, now) if before else None,
         event_filter=draft.event_filter,
+        webhook=_webhook(gateways, draft, before),
     )
 
 
@@ -183,3 +188,16 @@ def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -
         raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for something else"))
     sealed = gateways.cipher.renew(stored.credentials.sealed, destination_id=draft.id, field=field)
     return replace(public, sealed=sealed)
+
+
+def _webhook(gateways: Gateways, draft: Draft, stored: Destination | None) -> Webhook | None:
+    """Return the webhook with its secret sealed: the request's, or else the stored one of the same URL."""
+    if draft.webhook_url is None:
+        return None
+    named = {"destination_id": draft.id, "field": SECRET_FIELD}
+    if draft.webhook_secret is not None:
+        return Webhook(draft.webhook_url, gateways.cipher.seal(draft.webhook_secret, **named))
+    before = stored.webhook if stored else None
+    if before is None or before.url != draft.webhook_url:
+        raise Invalid(Problem(SECRET_FIELD, "is required: there is none stored for this URL"))
+    return Webhook(before.url, gateways.cipher.renew(before.sealed, **named))

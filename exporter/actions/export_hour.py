@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
+from exporter.actions import notices
 from exporter.actions.attempt import Attempt, Outcome, Worker
 from exporter.actions.hold import claim
 from exporter.actions.look_for_late import add_late, base_of, nothing_late
@@ -73,6 +74,8 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     except DestinationFault as error:
         _refused(task, destination, gateways, worker, error)
         return Outcome.FAILED
+    if standing.faults:
+        notices.healed(gateways, destination, worker.clock())
     _note(gateways, destination, standing, standing.accepted(worker.clock()))
     return outcome
 
@@ -169,7 +172,10 @@ def _refused(
         fail_run(gateways.ledger, task, error.fault, now)
     # Read now: others of its hours may have met the same in the meantime.
     standing = gateways.standings.get(destination.id)
-    _note(gateways, destination, standing, standing.refused(error.fault, now))
+    refused = standing.refused(error.fault, now)
+    if refused.faults and not standing.faults:
+        notices.failing(gateways, destination, error.fault, now)
+    _note(gateways, destination, standing, refused)
     _tell_failed(task, worker, error.fault.code)
 
 

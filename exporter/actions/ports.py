@@ -8,7 +8,7 @@ whether its write landed (an answer got lost) looks before it reports a conflict
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
+from exporter.domain.notices import Notice
 from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
@@ -368,6 +369,30 @@ class Cipher(Protocol):
         """Return what was sealed, encrypted with the key of now; as it is if it is, or cannot be read."""
         ...
 
+    def open(self, sealed: str, *, destination_id: str, field: str) -> str:
+        """Return the secret."""
+        ...
+
+
+class Notices(Protocol):
+    """Queues of notices. Messages are hints: they may be lost and doubled."""
+
+    def publish(self, notice: Notice) -> None:
+        """Queue a notice for those who build on it, if anybody does."""
+        ...
+
+    def call(self, notice: Notice, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
+        """Queue a call of the destination's webhook, not to be made before the delay is over."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Calls webhooks."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send a request, and return the status of the answer; ``Transient`` if there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
@@ -389,6 +414,8 @@ class Gateways:
     verify_steps: VerifySteps
     hours: HourQueue
     backfill_hours: HourQueue
+    notices: Notices
+    webhooks: Webhooks
     cipher: Cipher
     pause: Pause = time.sleep
 

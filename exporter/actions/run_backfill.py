@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from exporter.actions.backfill_progress import WINDOW_HOURS, chosen_hours, hours_of
+from exporter.actions.notices import backfill_ended
 from exporter.actions.ports import Gateways
 from exporter.domain.backfills import (
     FAILED_MAX,
@@ -53,7 +54,9 @@ def take_step(step: BackfillStep, gateways: Gateways, now: datetime) -> Backfill
     except Conflict:
         # It was cancelled, or somebody else took the same step, and sees to the next one.
         return None
-    if not moved.ended:
+    if moved.ended:
+        backfill_ended(gateways, moved, now)
+    else:
         gateways.backfill_steps.send(moved.next_step, delay=delay)
     return moved
 

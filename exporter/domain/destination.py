@@ -8,6 +8,7 @@ from enum import StrEnum
 from exporter.domain.filters import EventFilter
 from exporter.domain.hours import Hour
 from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.notices import Webhook
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.times import TimestampFormat
 
@@ -126,6 +127,8 @@ class Destination:
     """When it was pointed at its project, if that was after its activation."""
     event_filter: EventFilter | None = None
     """Which events it asks for; None for all of them. Merged ids are never filtered."""
+    webhook: Webhook | None = None
+    """Who is told what happens; None for nobody."""
 
     def __post_init__(self) -> None:
         if not ID_PATTERN.fullmatch(self.id):

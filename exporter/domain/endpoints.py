@@ -19,15 +19,17 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:]*:[0-9a-f:.]*"
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The setting ``DESTINATION_HOSTS``: host names, or ``*.`` and a domain for every host below it."""
+    """A setting such as ``DESTINATION_HOSTS``: host names, or ``*.`` and a domain for every host below it."""
 
     patterns: tuple[str, ...] = AZURE_BLOB_HOSTS
+    setting: str = "DESTINATION_HOSTS"
+    example: str = "https://ACCOUNT.blob.core.windows.net"
 
     def __str__(self) -> str:
-        return ", ".join(self.patterns)
+        return ", ".join(self.patterns) or "none"
 
     def objection(self, url: str) -> str | None:
-        """Return what is wrong with a blob service URL as a destination's, or None if it is allowed."""
+        """Return what is wrong with a URL, or None if it is allowed."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -41,11 +43,9 @@ class AllowedHosts:
             or not url.isprintable()
             or any(mark in url for mark in "@?#\\ ")
         ):
-            return (
-                "must look like https://ACCOUNT.blob.core.windows.net, without a query, fragment or password"
-            )
+            return f"must look like {self.example}, without a query, fragment or password"
         if not self._allow(host):
-            return f"names the host {host}, but only these are allowed here (DESTINATION_HOSTS): {self}"
+            return f"names the host {host}, but only these are allowed here ({self.setting}): {self}"
         if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
             return None
         return "must begin with https://"
@@ -56,6 +56,9 @@ class AllowedHosts:
             host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern.strip("[]")
             for pattern in self.patterns
         )
+
+
+NO_WEBHOOKS = AllowedHosts((), "NOTIFY_HOSTS", "https://HOST/PATH")
 
 
 def _is_loopback(host: str) -> bool:

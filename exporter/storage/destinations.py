@@ -6,6 +6,7 @@ import msgspec
 
 from exporter.domain.destination import Credentials, Destination, Output, Status, StorageTarget
 from exporter.domain.filter_reading import stored_filter
+from exporter.domain.notices import Webhook
 from exporter.domain.stored import Versioned
 from exporter.domain.trial import Report, Trial
 from exporter.storage.accounts import Account
@@ -32,6 +33,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     events_since: Moment | None = None
     # JSON in its one form; not in rows that were written before there were filters.
     event_filter: str | None = None
+    # Not in rows that were written before there were webhooks.
+    webhook: Webhook | None = None
 
 
 class _Trial(msgspec.Struct, forbid_unknown_fields=True):
@@ -112,6 +115,7 @@ def _row(destination: Destination) -> dict[str, Any]:
         activated_at=destination.activated_at,
         events_since=destination.events_since,
         event_filter=destination.event_filter.text if destination.event_filter else None,
+        webhook=destination.webhook,
     )
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
@@ -131,4 +135,5 @@ def _destination(row: Row) -> Destination:
         activated_at=document.activated_at,
         events_since=document.events_since,
         event_filter=stored_filter(document.event_filter) if document.event_filter else None,
+        webhook=document.webhook,
     )

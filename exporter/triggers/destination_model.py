@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
 from exporter.actions.edit_destination import Draft
 from exporter.domain.destination import (
@@ -18,11 +18,17 @@ from exporter.domain.destination import (
     Output,
     StorageTarget,
 )
-from exporter.domain.endpoints import CONTAINER_NAME, AllowedHosts, blob_endpoint
+from exporter.domain.endpoints import CONTAINER_NAME, NO_WEBHOOKS, AllowedHosts, blob_endpoint
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
-from exporter.triggers.credentials_model import CredentialsModel, allowed_hosts, secret_of, type_of
+from exporter.triggers.credentials_model import (
+    SECRET_CHARACTERS_MAX,
+    CredentialsModel,
+    allowed_hosts,
+    secret_of,
+    type_of,
+)
 from exporter.triggers.filter_model import FilterField, event_filter
 from exporter.triggers.views import DestinationView
 
@@ -30,7 +36,7 @@ NAME_CHARACTERS_MAX = 200
 PREFIX_CHARACTERS_MAX = 512
 # What answers say of a destination besides what was put: whoever sends it back hears what is wrong with that.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
-    *("id", "name", "events", "merged_ids", "storage", "credentials", "output")
+    *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
 }
 
 # Only where hosts are numbers, as emulators' are, is the account's name in the path.
@@ -108,6 +114,13 @@ class OutputModel(BaseModel):
     compression: Compression = Compression.BALANCED
 
 
+class NotifyModel(_Strict):
+    """Who is told what happens: calls are signed with the secret, which is kept if it is left out."""
+
+    url: Annotated[str, Field(max_length=2048)]
+    secret: Annotated[SecretStr, Field(min_length=16, max_length=SECRET_CHARACTERS_MAX)] | None = None
+
+
 class DestinationModel(_Strict):
     """A destination, as it is put."""
 
@@ -118,13 +131,17 @@ class DestinationModel(_Strict):
     storage: StorageModel
     credentials: CredentialsModel
     output: OutputModel = Field(default_factory=OutputModel)
+    notify: NotifyModel | None = None
 
 
-def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft:
+def parse_draft(
+    destination_id: str, body: object, hosts: AllowedHosts, notify_hosts: AllowedHosts = NO_WEBHOOKS
+) -> Draft:
     """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong."""
     problems, asked = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
         problems += _problems_of_the_whole(destination_id, body)
+        problems += _problems_of_notify(body.get("notify"), notify_hosts)
         asked = event_filter(_filter_of(body), "events.filter", problems)
     try:
         model = DestinationModel.model_validate(body, context=hosts)
@@ -148,7 +165,19 @@ def parse_draft(destination_id: str, body: object, hosts: AllowedHosts) -> Draft
         org_id=model.merged_ids.org_id if model.merged_ids else None,
         output=Output(**dict(model.output)),
         event_filter=asked,
+        webhook_url=model.notify.url if model.notify else None,
+        webhook_secret=_secret_of_notify(model.notify),
     )
+
+
+def _secret_of_notify(notify: NotifyModel | None) -> str | None:
+    return notify.secret.get_secret_value() if notify and notify.secret else None
+
+
+def _problems_of_notify(notify: object, hosts: AllowedHosts) -> Iterator[Problem]:
+    url = notify.get("url") if isinstance(notify, dict) else None
+    if isinstance(url, str) and (wrong := hosts.objection(url)):
+        yield Problem("notify.url", wrong)
 
 
 def _wrong_id() -> Problem:

@@ -37,8 +37,10 @@ def parse_destination(req: func.HttpRequest) -> Draft:
     # Only requests with such a body need pydantic, which takes a tenth of a cold start.
     from exporter.triggers.destination_model import parse_draft  # noqa: PLC0415
 
-    hosts = wiring.app().settings.destination_hosts
-    return parse_draft(req.route_params["id"], json_body(req), hosts)
+    settings = wiring.app().settings
+    return parse_draft(
+        req.route_params["id"], json_body(req), settings.destination_hosts, settings.notify_hosts
+    )
 
 
 def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:

@@ -13,7 +13,7 @@ import azure.functions as func
 from exporter import wiring
 from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
-from exporter.storage import backfill_steps, verify_steps
+from exporter.storage import backfill_steps, notices, verify_steps
 from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
 
 blueprint = func.Blueprint()
@@ -65,6 +65,19 @@ def verify_step_poison(message: func.QueueMessage) -> None:
             "poison %s: verification %s, step from %s, was given up",
             *(error_id, step.verification_id, step.next),
         )
+
+
+@blueprint.function_name("webhook_call_poison")
+@blueprint.queue_trigger("message", queue_name=f"{notices.QUEUE}-poison", connection="AzureWebJobsStorage")
+def webhook_call_poison(message: func.QueueMessage) -> None:
+    """Log that a webhook was not called: it is a notice that is lost, and nothing else."""
+    error_id = wiring.new_id()
+    try:
+        notice, _ = notices.parse_notice(message.get_body())
+    except Exception as error:  # noqa: BLE001  see above
+        _unreadable(error_id, notices.QUEUE, error)
+    else:
+        _log.error("poison %s: notice %s of %s was given up", error_id, notice.id, notice.destination_id)
 
 
 def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], Gateways]) -> None:

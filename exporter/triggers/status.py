@@ -23,9 +23,11 @@ def _parse_unsaved(req: func.HttpRequest) -> Draft:
     """Return the destination that the body describes; it may name an id, but need not."""
     from exporter.triggers.destination_model import parse_draft  # noqa: PLC0415  as in put
 
-    hosts, body = wiring.app().settings.destination_hosts, json_body(req)
+    settings, body = wiring.app().settings, json_body(req)
     named = body.get("id") if isinstance(body, dict) else None
-    return parse_draft(named if isinstance(named, str) else UNSAVED, body, hosts)
+    return parse_draft(
+        named if isinstance(named, str) else UNSAVED, body, settings.destination_hosts, settings.notify_hosts
+    )
 
 
 @operation(

@@ -171,6 +171,12 @@ class CredentialsView(TypedDict):
     client_id: NotRequired[str | None]
 
 
+class NotifyView(TypedDict):
+    """Who is told what happens; the secret is not shown."""
+
+    url: str
+
+
 class DestinationView(TypedDict):
     """A destination, and how far it is; what is told for each data type has the data types as keys."""
 
@@ -181,6 +187,7 @@ class DestinationView(TypedDict):
     storage: StorageView
     credentials: CredentialsView
     output: OutputView
+    notify: NotifyView | None
     status: Status
     created_at: Moment
     activated_at: Moment | None
@@ -540,6 +547,7 @@ def destination_view(overview: Overview) -> DestinationView:
         },
         "credentials": credentials_view(destination.credentials),
         "output": output_view(destination.output),
+        "notify": {"url": destination.webhook.url} if destination.webhook else None,
         "status": overview.status,
         "created_at": _time(destination.created_at),
         "activated_at": _time_or_null(destination.activated_at),

@@ -19,7 +19,7 @@ from azure.storage.queue import TextBase64DecodePolicy
 
 from exporter.actions.ports import Container, Gateways, Upload
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
-from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.endpoints import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
@@ -36,6 +36,7 @@ from exporter.storage.destinations import DestinationsTable
 from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.messages import parse
+from exporter.storage.notices import NoticeQueues
 from exporter.storage.queues import ExportQueue
 from exporter.storage.rejected import RejectedContainer
 from exporter.storage.reopened import ReopenedTable
@@ -46,6 +47,7 @@ from exporter.storage.standings import StandingsTable
 from exporter.storage.state import StateContainer
 from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue
+from exporter.storage.webhooks import Webhooks
 from infra.local.azurite import Endpoints
 from tests.fakes import FakeBlob, World, md5_base64
 
@@ -199,6 +201,8 @@ class AzuriteBackend:
             backfill_steps=BackfillStepQueue(self.account, self.own_name("backfill-steps")),
             hours=ExportQueue(self.account, self.own_name("hours")),
             backfill_hours=ExportQueue(self.account, self.own_name("backfill-hours")),
+            notices=NoticeQueues(self.account),
+            webhooks=Webhooks(NO_WEBHOOKS),
             cipher=CIPHER,
         )
         sealed = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")

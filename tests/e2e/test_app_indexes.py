@@ -42,10 +42,12 @@ QUEUES = {
     "export_backfill_hour": "backfill-hours",
     "backfill_step": "backfill-steps",
     "verify_step": "verify-steps",
+    "webhook_call": "webhook-calls",
     "export_hour_poison": "export-hours-poison",
     "backfill_hour_poison": "backfill-hours-poison",
     "backfill_step_poison": "backfill-steps-poison",
     "verify_step_poison": "verify-steps-poison",
+    "webhook_call_poison": "webhook-calls-poison",
 }
 QUEUE = {"type": "queueTrigger", "direction": "IN", "connection": "AzureWebJobsStorage", "name": "message"}
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}

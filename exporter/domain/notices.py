@@ -1,0 +1,40 @@
+"""Notices: what is told to the people concerned, as it happens. They are hints; the API tells what is so."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    HOUR_EXPORTED = "hour_exported"
+    DESTINATION_FAILING = "destination_failing"
+    DESTINATION_HEALED = "destination_healed"
+    BACKFILL_ENDED = "backfill_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a destination's notices go. The secret that they are signed with is here in encrypted form."""
+
+    url: str
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice. The same happening has the same ``id``, so that one that comes twice is known."""
+
+    id: str
+    kind: NoticeKind
+    destination_id: str
+    at: datetime
+    facts: dict[str, object]
+
+
+def notice(kind: NoticeKind, destination_id: str, at: datetime, *which: str, **facts: object) -> Notice:
+    """Return a notice; ``which`` tells apart what may happen to the same destination more than once."""
+    text = "|".join((kind, destination_id, *which))
+    return Notice(hashlib.sha256(text.encode()).hexdigest()[:32], kind, destination_id, at, facts)

@@ -1,0 +1,98 @@
+"""Notices over real HTTP: a receiver on loopback, and a queue that somebody builds on."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from azure.storage.queue import QueueClient
+
+from infra.local.sample import DataType, Sample
+from tests.e2e.installation import Installation, key_of, ok
+from tests.e2e.test_backfills import asked_for, ended
+from tests.e2e.test_http import the_problem
+
+SAMPLE = Sample(events_per_hour=50, merges_per_hour=0, blobs_per_hour=1)
+SECRET = "known to both, and to nobody else"  # noqa: S105  of a test
+PUBLISHED = "everybody"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Somebody's server: keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receiving)
+        self.calls: list[tuple[bytes, dict[str, str]]] = []
+
+
+class _Receiving(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.calls.append((body, {name.lower(): value for name, value in self.headers.items()}))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+        """Say nothing of requests."""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Run a receiver."""
+    with Receiver() as receiver:
+        serving = threading.Thread(target=receiver.serve_forever, args=(0.05,), name="receiver")
+        serving.start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
+            serving.join()
+
+
+def test_who_is_concerned_hears_of_exported_hours_and_ended_backfills(installation: Installation) -> None:
+    """Signed; and the same notices are in the queue. A host that is not allowed is refused at once."""
+    (start,) = installation.newest_hours(1)
+    installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
+    with (
+        receiving() as receiver,
+        installation.app(NOTIFY_HOSTS="127.0.0.1", NOTICE_QUEUE=PUBLISHED) as app,
+        QueueClient.from_connection_string(installation.connection_string, PUBLISHED) as queue,
+    ):
+        url = f"http://127.0.0.1:{receiver.server_port}/exports"
+        destination = installation.destination("told", SAMPLE, start, (DataType.EVENTS,))
+        elsewhere = destination | {"notify": {"url": "https://169.254.169.254/", "secret": SECRET}}
+        problem = the_problem(app.api.put("/destinations/told", elsewhere), 422, "invalid_request")
+        assert [each["field"] for each in problem["errors"]] == ["notify.url"]
+
+        shown = app.activate(destination | {"notify": {"url": url, "secret": SECRET}})
+        assert shown["notify"] == {"url": url}
+        app.tick()
+        app.exported("told", [start])
+        hour = {"start": key_of(start), "end": key_of(start)}
+        ended(app, asked_for(app, "told", hour))
+        app.until(lambda: len(receiver.calls) >= 3, "all calls")
+
+        told = {}
+        for body, headers in receiver.calls:
+            seconds = headers["x-export-signature"].partition(",")[0].removeprefix("t=")
+            expected = hmac.new(SECRET.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+            assert headers["x-export-signature"] == f"t={seconds},v1={expected}"
+            notice = json.loads(body)
+            assert headers["x-export-notice"] == notice["id"]
+            told[notice["id"]] = notice
+        published = [json.loads(base64.b64decode(each.content)) for each in queue.receive_messages()]
+        assert SECRET not in app.log
+        assert ok(app.api.get("/destinations/told"))["notify"] == {"url": url}
+
+    kinds = sorted(notice["type"] for notice in told.values())
+    assert kinds == ["backfill_ended", "hour_exported", "hour_exported"]
+    assert {each["notice"] for each in published} == told.keys()
+    exports = [notice for notice in told.values() if notice["type"] == "hour_exported"]
+    assert {notice["hour"] for notice in exports} == {key_of(start)}
+    assert all(notice["rows"] == SAMPLE.hour(start).truth().counts().exported for notice in exports)
