@@ -1,0 +1,254 @@
+"""What this release stores, as it lies in tables and queues: the next one must read it, and so do we.
+
+``released/0.1.json`` was written by this release. A change of form shows here: then the old file stays, to
+be read for ever, and the new form gets a file of its own, which ``python -m tests.contract.test_releases FILE``
+writes.
+"""
+
+import base64
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.actions.ports import Gateways
+from exporter.domain.backfills import BackfillStep
+from exporter.domain.errors import Fault
+from exporter.domain.filter_reading import stored_filter
+from exporter.domain.ledger import (
+    Claim,
+    HourRecord,
+    HourTask,
+    Kept,
+    Origin,
+    Progress,
+    RowCounts,
+    Run,
+    Share,
+)
+from exporter.domain.marker import Part
+from exporter.domain.notices import NoticeKind, Webhook, notice
+from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.domain.standing import Standing
+from exporter.domain.streams import Listing
+from exporter.domain.trial import Report, Step, Trial
+from exporter.domain.verification import VerifyStep
+from exporter.storage.backfill_steps import encode_step as encode_backfill_step
+from exporter.storage.backfill_steps import parse_step as parse_backfill_step
+from exporter.storage.messages import encode, parse
+from exporter.storage.notices import encode_notice, parse_notice
+from exporter.storage.verify_steps import encode_step as encode_verify_step
+from exporter.storage.verify_steps import parse_step as parse_verify_step
+from infra.local import azurite as emulator
+from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
+from tests.contract.test_backfills import RUNNING
+from tests.contract.test_verifications import BEGUN
+
+RELEASED = Path(__file__).with_name("released")
+FAULT = Fault("access_denied", "The container refuses us.", "Let us in.")
+DESTINATION = replace(
+    a_destination("raw", "v1.key.sealed"),
+    event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),
+    webhook=Webhook("https://hooks.example.com/exports", "v1.key.sealed"),
+)
+RECORD = HourRecord(
+    KEY,
+    HOUR,
+    rows=RowCounts(9, 8, 7, 6),
+    parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
+    filter_sha256="ab" * 32,
+    output=DESTINATION.output,
+    attempts=3,
+    requested_by="backfill:b1",
+    started_at=NOW,
+    error=FAULT,
+    claim=Claim("claim", NOW + timedelta(seconds=90)),
+    retry_at=NOW,
+    origin=Origin(
+        "https://acme|raw|", "marker", Listing(2, "cd" * 32), ("acme/keys",), Kept(1, 1, RowCounts(1))
+    ),
+    written_at=NOW,
+    looked_at=NOW,
+    committing=True,
+    in_doubt=(Part("187520_2020-01-25_17#2.json.gz", 1, 9, "md5=="),),
+    run=Run("run", "acme/plan", 20, reconciled=True),
+)
+SLICE = SliceRecord(
+    KEY,
+    HOUR,
+    "run",
+    7,
+    Claim("claim", NOW),
+    SliceResult(RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys"),
+    "acme/drops",
+)
+PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))
+STANDING = Standing(3, NOW, NOW - timedelta(days=1))
+TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
+TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One kind of row: in which table, what is written, and what is read back."""
+
+    table: str
+    write: Callable[[Gateways], object]
+    read: Callable[[Gateways], object]
+    expected: object
+
+
+def value(found: Any) -> object:  # noqa: ANN401  any versioned value
+    """Return what a gateway has found, without its ETag."""
+    return None if found is None else found.value
+
+
+ROWS = {
+    "ledger": Stored(
+        "ledger", lambda to: to.ledger.put(RECORD, None), lambda at: value(at.ledger.get(KEY, HOUR)), RECORD
+    ),
+    "slice": Stored(
+        "slices",
+        lambda to: to.slices.put(SLICE, None),
+        lambda at: value(at.slices.get(KEY, HOUR, "run", 7)),
+        SLICE,
+    ),
+    "schedule": Stored(
+        "schedule", lambda to: to.schedule.put(PROGRESS), lambda at: at.schedule.get(KEY), PROGRESS
+    ),
+    "reopened": Stored(
+        "schedule",
+        lambda to: to.reopened.note(TASK),
+        lambda at: [each.value for each in at.reopened.all()],
+        [replace(TASK, late=False)],
+    ),
+    "standing": Stored(
+        "standings",
+        lambda to: to.standings.put("acme", STANDING),
+        lambda at: at.standings.get("acme"),
+        STANDING,
+    ),
+    "destination": Stored(
+        "destinations",
+        lambda to: to.destinations.put(DESTINATION, None),
+        lambda at: value(at.destinations.get("acme")),
+        DESTINATION,
+    ),
+    "trial": Stored(
+        "destinations",
+        lambda to: to.destinations.record_trial("acme", TRIAL),
+        lambda at: at.destinations.trial("acme"),
+        TRIAL,
+    ),
+    "backfill": Stored(
+        "backfills",
+        lambda to: to.backfills.put(RUNNING, None),
+        lambda at: value(at.backfills.get("acme", RUNNING.id)),
+        RUNNING,
+    ),
+    "verification": Stored(
+        "verifications",
+        lambda to: to.verifications.put(BEGUN, None),
+        lambda at: value(at.verifications.get(BEGUN.destination_id, BEGUN.id)),
+        BEGUN,
+    ),
+}
+STEP = BackfillStep("acme", "b1", 17)
+VERIFY_STEP = VerifyStep("acme", "v1", HOUR)
+NOTICE = notice(NoticeKind.BACKFILL_ENDED, "acme", NOW, "b1", status="succeeded", failed_hours=0)
+MESSAGES: dict[str, tuple[Callable[[], str], Callable[[str], object], object]] = {
+    "hour": (lambda: encode(HourTask(KEY, HOUR)), parse, HourTask(KEY, HOUR)),
+    "late": (lambda: encode(TASK), parse, TASK),
+    "slice": (
+        lambda: encode(replace(TASK, late=False, share=Share("run", 7))),
+        parse,
+        replace(TASK, late=False, share=Share("run", 7)),
+    ),
+    "backfill step": (lambda: encode_backfill_step(STEP), parse_backfill_step, STEP),
+    "verify step": (lambda: encode_verify_step(VERIFY_STEP), parse_verify_step, VERIFY_STEP),
+    "notice": (lambda: encode_notice(NOTICE, 2), parse_notice, (NOTICE, 2)),
+}
+
+
+def rows_in(backend: AzuriteBackend, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table, bytes as text."""
+    client = backend.account.tables.get_table_client(backend.own_name(table))
+    return [
+        {
+            name: {"base64": base64.b64encode(found).decode()} if isinstance(found, bytes) else found
+            for name, found in row.items()
+            if not isinstance(found, datetime)
+        }
+        for row in client.list_entities()
+    ]
+
+
+def released() -> list[Path]:
+    """Return the files of all releases."""
+    return sorted(RELEASED.glob("*.json"))
+
+
+def entity(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a file as it is to be stored."""
+    return {
+        name: base64.b64decode(found["base64"]) if isinstance(found, dict) else found
+        for name, found in row.items()
+    }
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("release", released(), ids=lambda each: each.stem)
+def test_rows_of_every_release_are_read(azurite: AzuriteBackend, release: Path, kind: str) -> None:
+    """As what they were written."""
+    stored = ROWS[kind]
+    table = azurite.account.tables.create_table_if_not_exists(azurite.own_name(stored.table))
+    for row in json.loads(release.read_text())["rows"][kind]:
+        table.create_entity(entity(row))
+
+    assert stored.read(azurite.gateways) == stored.expected
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+@pytest.mark.parametrize("release", released(), ids=lambda each: each.stem)
+def test_messages_of_every_release_are_read(release: Path, kind: str) -> None:
+    """They may wait in a queue while the exporter is upgraded."""
+    _, read, expected = MESSAGES[kind]
+    assert read(json.loads(release.read_text())["messages"][kind]) == expected
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_this_release_writes_as_the_newest_file_says(azurite: AzuriteBackend, kind: str) -> None:
+    """If not, the form has changed: a new file is needed, and the old one must still be read."""
+    stored = ROWS[kind]
+    stored.write(azurite.gateways)
+
+    newest = json.loads(released()[-1].read_text())["rows"][kind]
+    assert [entity(row) for row in rows_in(azurite, stored.table)] == [entity(row) for row in newest]
+
+
+def test_messages_are_written_as_the_newest_file_says() -> None:
+    """The same for queues."""
+    newest = json.loads(released()[-1].read_text())["messages"]
+    assert {kind: write() for kind, (write, _, _) in MESSAGES.items()} == newest
+
+
+def write_release(target: Path) -> None:
+    """Write what this release stores to a file."""
+    rows = {}
+    with emulator.running() as endpoints:
+        for kind, stored in ROWS.items():
+            backend = AzuriteBackend(endpoints.connection_string)
+            stored.write(backend.gateways)
+            rows[kind] = rows_in(backend, stored.table)
+            backend.close()
+    messages = {kind: write() for kind, (write, _, _) in MESSAGES.items()}
+    target.write_text(json.dumps({"rows": rows, "messages": messages}, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    write_release(Path(sys.argv[1]))
