@@ -1,8 +1,7 @@
 """What this release stores, as it lies in tables and queues: the next one must read it, and so do we.
 
 ``released/0.1.json`` was written by this release. A change of form shows here: then the old file stays, to
-be read for ever, and the new form gets a file of its own, which ``python -m tests.contract.test_releases FILE``
-writes.
+be read for ever, and the new form gets a file of its own: ``python -m tests.contract.test_releases FILE``.
 """
 
 import base64
