@@ -82,7 +82,6 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
     }
     functionAppConfig: {
@@ -115,15 +114,21 @@ resource appSettings 'Microsoft.Web/sites/config@2023-12-01' = {
 }
 
 // Publishing goes by identity; user names and passwords for it are switched off.
-resource publishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = [
-  for protocol in ['ftp', 'scm']: {
-    parent: app
-    name: protocol
-    properties: {
-      allow: false
-    }
+resource ftpPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
   }
-]
+}
+
+resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
 
 @description('The function app.')
 output name string = app.name

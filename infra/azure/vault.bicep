@@ -56,5 +56,4 @@ output id string = vault.id
 output name string = vault.name
 
 @description('Where the key is: always its newest version.')
-#disable-next-line outputs-should-not-contain-secrets // an address, not the key
 output secretsKeyUri string = '${vault.properties.vaultUri}secrets/${secretsKeyName}'

@@ -84,27 +84,28 @@ traces
   }
 ]
 
+var items = [
+  for (chart, number) in charts: {
+    type: 3
+    name: 'chart ${number}'
+    content: {
+      version: 'KqlItem/1.0'
+      title: chart.title
+      query: chart.query
+      size: 0
+      timeContext: {
+        durationMs: 86400000
+      }
+      queryType: 0
+      resourceType: 'microsoft.insights/components'
+      crossComponentResources: [applicationInsightsId]
+      visualization: chart.visualization
+    }
+  }
+]
 var content = {
   version: 'Notebook/1.0'
-  items: [
-    for (chart, number) in charts: {
-      type: 3
-      name: 'chart ${number}'
-      content: {
-        version: 'KqlItem/1.0'
-        title: chart.title
-        query: chart.query
-        size: 0
-        timeContext: {
-          durationMs: 86400000
-        }
-        queryType: 0
-        resourceType: 'microsoft.insights/components'
-        crossComponentResources: [applicationInsightsId]
-        visualization: chart.visualization
-      }
-    }
-  ]
+  items: items
 }
 
 resource workbook 'Microsoft.Insights/workbooks@2022-04-01' = {
