@@ -1,6 +1,6 @@
 """One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,7 +80,7 @@ class Attempt:
         return self.gateways.containers.open(self.destination)
 
     def stage(
-        self, chosen: Slice, drops: tuple[bytes, ...], uploads: ExitStack, attempt: str
+        self, chosen: Slice, drops: Iterable[bytes], uploads: ExitStack, attempt: str
     ) -> tuple[Staged, RejectedWriter]:
         """Send a slice, and its rejected rows, which are the caller's to commit."""
         naming = self.destination.naming(self.task.key.stream)

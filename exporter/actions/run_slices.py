@@ -1,17 +1,19 @@
 """Large hours: several workers stage the slices of one hour, and whoever ends last puts it in place.
 
 spread     the plan is kept, the hour's record left to the run, and a message sent for each slice
-stage      a worker claims a slice, sends its part, and keeps the keys of its rows
+stage      a worker claims a slice, sends its part without the rows of slices before it that are staged by
+           then, and keeps the keys of its rows
 gather     once all slices are staged, one worker claims the hour. Rows that several slices have are exported
            by the first of them: the others are staged again without those. Then all is put in place
 
 Messages may be lost: whoever meets a run that makes no headway sends them again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held, gather
@@ -25,7 +27,10 @@ from exporter.domain.stored import Versioned
 from exporter.domain.streams import Listing
 from exporter.pipeline.digest import Digest, repeated
 from exporter.pipeline.plans import Plan, decode, encode
-from exporter.pipeline.seen import split
+from exporter.pipeline.seen import KEY_BYTES, split
+
+# Of slices before one's own, 25 bytes each in memory. What is beyond them is found when all are compared.
+KEYS_BEFORE_MAX = 3_000_000
 
 
 def spread(attempt: Attempt, held: Held, slices: tuple[Slice, ...]) -> None:
@@ -109,11 +114,33 @@ def _staged(attempt: Attempt, record: SliceRecord, chosen: Slice, plan: Plan) ->
         if pieces is None:
             raise Conflict(f"the run {record.run} is over")
         drops = tuple(split(b"".join(pieces)))
+    known = chain(drops, _keys_before(attempt, record))
     with ExitStack() as uploads:
-        staged, rejected = same.stage(chosen, drops, uploads, claim_id)
+        staged, rejected = same.stage(chosen, known, uploads, claim_id)
         rejected.commit()
         digest = same.keep_digest(chosen, staged, claim_id)
-    return SliceResult(staged.rows, staged.sent, digest)
+    return SliceResult(staged.rows, staged.sent, digest, staged.dropped)
+
+
+def _keys_before(attempt: Attempt, record: SliceRecord) -> Iterator[bytes]:
+    """Yield the keys of slices before this one, as far as these are staged.
+
+    Their rows would have to be left out anyway, and the slice be staged again for that. What it becomes in
+    the end is the same, however much is known by now.
+    """
+    room = KEYS_BEFORE_MAX
+    for each in attempt.gateways.slices.all(record.key, record.hour, record.run):
+        name = each.value.result.digest if each.value.result else None
+        if each.value.number >= record.number:
+            return
+        pieces = attempt.gateways.state.read(name) if name else None
+        if pieces is not None:
+            digest = Digest(pieces)
+            room -= sum(digest.header.counts)
+            if room < 0:
+                return
+            for keys in digest.partitions():
+                yield from split(keys)
 
 
 class _HeldSlice:
@@ -177,7 +204,11 @@ def _gather(attempt: Attempt, found: Versioned[HourRecord], run: Run, plan: Plan
 
 
 def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]]) -> tuple[int, ...]:
-    """Have each slice leave out the rows that one before it exports; return the slices concerned."""
+    """Have each slice leave out the rows that one before it exports; return the slices concerned.
+
+    A digest holds the keys that its slice has left out already, too. So what it shares with those before it
+    is all that it must leave out, and if it has left out as many, it has left out just these.
+    """
     state, digests = attempt.gateways.state, []
     for each in records:
         name = each.value.result.digest if each.value.result else None
@@ -187,7 +218,7 @@ def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]]) -> tuple
         digests.append(Digest(pieces))
     repeating = []
     for each, keys in zip(records, repeated(digests), strict=True):
-        if keys:
+        if each.value.result is not None and len(keys) // KEY_BYTES > each.value.result.dropped:
             name = f"{folder(attempt.task.key, attempt.task.hour)}{each.value.run}-{each.value.number}.drops"
             state.put(name, [keys])
             attempt.gateways.slices.put(replace(each.value, result=None, drops=name), each.etag)

@@ -23,11 +23,15 @@ from exporter.pipeline.seen import SeenKeys
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What was sent of a slice: its parts, what became of its rows, and the keys of those exported."""
+    """What was sent of a slice: its parts, what became of its rows, and the keys of all that passed.
+
+    Of those keys, so many were ``dropped``: somebody else exports their rows.
+    """
 
     rows: RowCounts
     sent: tuple[Sent, ...]
     keys: SeenKeys
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Stager:
 
     def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: "RejectedWriter") -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part."""
-        seen, tally = SeenKeys(drops), Tally()
+        seen, tally, dropped = SeenKeys(), Tally(), SeenKeys(drops)
         lines = exported_lines(
             self.destination,
             self.naming.stream,
@@ -61,11 +65,12 @@ class Stager:
             reject=rejected,
             seen=seen,
             tally=tally,
+            drops=None if dropped.empty else dropped,
         )
         with ExitStack() as uploads:
             parts = list(self._parts(iter(lines), chosen, uploads))
             sent = tuple(Sent(part, self.attempt, upload.arrived()) for part, upload in parts)
-        return Staged(tally.counts(), sent, seen)
+        return Staged(tally.counts(), sent, seen, tally.dropped)
 
     def _parts(
         self, lines: Iterator[bytes], chosen: Slice, uploads: ExitStack
@@ -98,12 +103,13 @@ def exported_lines(  # noqa: PLR0913  what a row meets on its way, each by its n
     reject: Reject,
     seen: SeenKeys,
     tally: Tally,
+    drops: SeenKeys | None = None,
 ) -> Iterator[bytes]:
     """Return the lines of landing blobs as they are exported, to be read once."""
     if stream.data_type is DataType.EVENTS:
         codec = EventCodec(stream.source_id, hour, destination.output)
         keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-        return RowChain(codec, reject, keep, seen, tally).exported(blobs, landing.read)
+        return RowChain(codec, reject, keep, seen, drops, tally).exported(blobs, landing.read)
     return RowChain(MergedIdCodec(hour), reject, tally=tally).exported(blobs, landing.read)
 
 

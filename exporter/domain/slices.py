@@ -72,11 +72,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """What a worker has staged of a slice. ``digest`` is the blob of our own that holds its exported keys."""
+    """What a worker has staged of a slice. ``digest`` is the blob of our own that holds the keys of its rows.
+
+    Of these, so many were ``dropped``, because slices before it export them.
+    """
 
     rows: RowCounts
     sent: tuple[Sent, ...]
     digest: str | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

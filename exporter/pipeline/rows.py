@@ -20,12 +20,13 @@ type Reject = Callable[[RejectedRow], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts rows as they pass: each in exactly one way."""
+    """Counts rows as they pass: each in exactly one way. ``dropped`` are those that somebody else exports."""
 
     exported: int = 0
     filtered: int = 0
     duplicate: int = 0
     rejected: int = 0
+    dropped: int = 0
 
     def counts(self) -> RowCounts:
         """Return the counts so far."""
@@ -39,21 +40,22 @@ def keep_all(_row: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RowChain[Row]:
-    """What one hour's rows pass through. ``keep`` is the filter, ``seen`` the keys that were exported.
+    """What one hour's rows pass through. ``keep`` is the filter, ``seen`` the keys that passed it.
 
-    The first row of a key in landing order is exported, whatever ``seen`` held before counts as duplicate;
-    a row that is rejected or filtered never stands in the way of a later one.
+    The first row of a key in landing order is exported; one whose key is among the ``drops``, which somebody
+    else exports, counts as duplicate. A row that is rejected or filtered stands in no later one's way.
     """
 
     codec: Codec[Row]
     reject: Reject
     keep: Callable[[Row], bool] = keep_all
     seen: SeenKeys = field(default_factory=SeenKeys)
+    drops: SeenKeys | None = None
     tally: Tally = field(default_factory=Tally)
 
     def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[bytes]:
         """Yield the lines to export, blob after blob."""
-        codec, tally = self.codec, self.tally
+        codec, tally, drops = self.codec, self.tally, self.drops
         for blob in blobs:
             for line in lines(read(blob)):
                 if line.rejection is not None:
@@ -68,6 +70,9 @@ class RowChain[Row]:
                     tally.filtered += 1
                 elif (key := codec.key(row)) is not None and not self.seen.add(key):
                     tally.duplicate += 1
+                elif drops is not None and key is not None and key in drops:
+                    tally.duplicate += 1
+                    tally.dropped += 1
                 else:
                     tally.exported += 1
                     yield codec.encode(row, line.content)

@@ -27,15 +27,19 @@ class SeenKeys:
         """Add a key of 16 bytes; return whether it is new."""
         # Python's own hash is keyed at random in each process: no input can be made that fills one bucket of
         # a partition. Input can be made that fills one partition; that makes it slower, some twenty times.
-        number = partition(key) * BUCKETS_A_PARTITION + hash(key) % BUCKETS_A_PARTITION
-        bucket = self._buckets[number]
-        place = bucket.find(key)
-        while place % KEY_BYTES and place > 0:  # found, but across the border of two keys
-            place = bucket.find(key, place + 1)
-        if place >= 0:
+        bucket = self._buckets[_bucket(key)]
+        if _holds(bucket, key):
             return False
         bucket += key
         return True
+
+    def __contains__(self, key: bytes) -> bool:
+        return _holds(self._buckets.get(_bucket(key), bytearray()), key)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no key."""
+        return not self._buckets
 
     def counts(self) -> list[int]:
         """Return how many keys each partition holds."""
@@ -48,6 +52,17 @@ class SeenKeys:
         """Yield all keys end to end, partition by partition."""
         for number in sorted(self._buckets):
             yield bytes(self._buckets[number])
+
+
+def _bucket(key: bytes) -> int:
+    return partition(key) * BUCKETS_A_PARTITION + hash(key) % BUCKETS_A_PARTITION
+
+
+def _holds(bucket: bytearray, key: bytes) -> bool:
+    place = bucket.find(key)
+    while place % KEY_BYTES and place > 0:  # found, but across the border of two keys
+        place = bucket.find(key, place + 1)
+    return place >= 0
 
 
 def partition(key: bytes) -> int:

@@ -145,7 +145,9 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
         key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
         gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR))
     transport.calls.clear()
-    assert tick(gateways) == Tick(DESTINATIONS, 2, 2)
+    found = tick(gateways)
+    assert (found.streams, found.due, found.queued) == (DESTINATIONS, 2, 2)
+    assert len(found.behind) == 2
 
     counted = {call: transport.calls.count(call) for call in dict.fromkeys(transport.calls)}
     # The first stream is done up to here in the ledger: the tick learns that, and notes it.

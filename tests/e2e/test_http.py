@@ -84,6 +84,7 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
             "max_part_mib": 256,
             "compression": "balanced",
         },
+        "notify": None,
         "status": "draft",
         "created_at": made.body["created_at"],
         "activated_at": None,

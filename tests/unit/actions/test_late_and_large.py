@@ -280,6 +280,25 @@ def test_a_large_hour_is_staged_in_slices_and_rows_that_two_have_are_exported_on
     assert [part["name"] for part in marker["parts"]] == [part.name for part in record.parts]
 
 
+@pytest.mark.parametrize("order", ["forwards", "backwards"])
+def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str) -> None:
+    """In their order, each knows those before it, and none is staged twice; backwards, three have to be."""
+    world, other = a_large_world(), a_large_world()
+    attempt(world)
+    tasks = world.hours.take()
+    for number, task in enumerate(tasks if order == "forwards" else reversed(tasks)):
+        attempt(world, LATER, claim_id=f"worker-{number}", task=task)
+    again = len(world.hours.tasks)
+    settled(world)
+    attempt(other)
+    settled(other)
+
+    assert again == (0 if order == "forwards" else 3)
+    assert the_container(world) == the_container(other)
+    assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
+    assert the_record(world).rows == the_record(other).rows
+
+
 def test_a_run_whose_messages_were_lost_is_taken_up_again() -> None:
     """Whoever meets it later sends them once more."""
     world = a_large_world()
