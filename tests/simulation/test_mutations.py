@@ -21,6 +21,7 @@ NOTICED_BY = {
     "list_without_the_hash": 0,
     "adopt_whatever_is_marked": 0,
     "do_not_compare_slices": 6,
+    "forget_what_was_left_out_at_once": 126,
     "do_not_compare_late_rows": 1,
     "never_look_again": 2,
     "pass_over_hours_under_way": 35,
