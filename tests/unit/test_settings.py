@@ -256,3 +256,44 @@ def test_without_a_mapping_the_environment_of_the_process_is_read(monkeypatch: p
     monkeypatch.setenv("LANDING_CONTAINER", "elsewhere")
 
     assert Settings.from_environ().landing_container == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [("", (1, 6, 24, 72)), ("1", (1,)), (" 2 , 48 ", (2, 48)), ("720", (720,)), ("off", ()), ("OFF", ())],
+)
+def test_late_blobs_are_looked_for_at_these_distances(text: str, hours: tuple[int, ...]) -> None:
+    """Rising numbers of hours, or never."""
+    assert settings(LATE_CHECK_HOURS=text).late_checks == tuple(timedelta(hours=each) for each in hours)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "1.5", "soon", "6,1", "1,1", "721", "1,,2", "1,2,3,4,5,6,7,8,9", "1;2"]
+)
+def test_wrong_distances_are_told(text: str) -> None:
+    """None of them is ever taken for something else."""
+    assert list(problems(LATE_CHECK_HOURS=text)) == ["LATE_CHECK_HOURS"]
+
+
+def test_webhooks_go_nowhere_unless_hosts_are_allowed() -> None:
+    """Exact hosts, or every host below a domain; not the domain itself, and no host that only ends alike."""
+    assert "none" in str(settings().notify_hosts.objection("https://hooks.example.com/a"))
+    hosts = settings(NOTIFY_HOSTS="hooks.example.com, *.example.net").notify_hosts
+
+    assert hosts.objection("https://hooks.example.com/a/b") is None
+    assert hosts.objection("https://a.b.example.net") is None
+    for url in (
+        "https://example.net",
+        "https://evilexample.net",
+        "http://hooks.example.com",
+        "https://10.0.0.1",
+    ):
+        assert hosts.objection(url), url
+    assert list(problems(NOTIFY_HOSTS="https://hooks.example.com")) == ["NOTIFY_HOSTS"]
+
+
+def test_notices_are_queued_only_if_a_queue_is_named() -> None:
+    """By a name that a queue may have."""
+    assert settings().notice_queue is None
+    assert settings(NOTICE_QUEUE="all-notices").notice_queue == "all-notices"
+    assert list(problems(NOTICE_QUEUE="All Notices")) == ["NOTICE_QUEUE"]
