@@ -6,8 +6,8 @@ from tests.bench.hour import Measured, Shape, measure
 from tests.bench.hours import describe, problems
 from tests.bench.tables import megabytes, show
 
-# How much more an event may cost in a larger hour, or in a hundred times as many blobs. An hour that is cut looks
-# up its rows among those of slices before; what grew with the square would cost several times as much.
+# How much more an event may cost in a larger hour, or in a hundred times as many blobs. An hour that is cut
+# looks up its rows among those of slices before; what grew with the square would cost several times as much.
 SLACK = 1.5
 
 
