@@ -112,6 +112,7 @@ def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path
     assert rows(ours) == rows(theirs)
 
 
+@pytest.mark.slow
 def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In processes of their own, with their sizes and peaks."""
     found = files.compare(tmp_path, 100, 1)

@@ -200,7 +200,6 @@ def test_neighbours_are_neither_overwritten_nor_listed_nor_deleted(shared: Insta
         shared.land(SAMPLE.hour(start).files(DataType.EVENTS))
         shared.land(other.hour(start).files(DataType.EVENTS))
     container = shared.container("shared-one")
-    hours = {"start": key_of(day[0]), "end": key_of(day[-1])}
     for number, (sample, prefix) in enumerate(
         [(SAMPLE, ""), (other, ""), (SAMPLE, "a"), (SAMPLE, "ab"), (SAMPLE, "a/b")]
     ):
@@ -209,7 +208,12 @@ def test_neighbours_are_neither_overwritten_nor_listed_nor_deleted(shared: Insta
         )
         destination["storage"]["container"] = "shared-one"
         app.activate(destination)
-    for where in [asked_for(app, f"neighbour-{number}", hours) for number in range(5)]:
+    asked = [
+        asked_for(app, f"neighbour-{number}", {"start": key_of(start), "end": key_of(start)})
+        for number in range(5)
+        for start in day
+    ]
+    for where in asked:
         assert ended(app, where)["status"] == "succeeded"
     stem = f"187520_{at:%Y-%m-%d}_1"
     own = {

@@ -222,6 +222,7 @@ def test_an_hour_may_die_again_and_again(undisturbed: Undisturbed, tmp_path: Pat
     assert_nothing_shows(after, undisturbed, attempts=len(MOMENTS) + 1)
 
 
+@pytest.mark.slow
 def test_an_hour_that_is_running_at_sigterm_is_finished_or_resumed(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import random
 from contextlib import ExitStack
 from datetime import datetime
 
+import pytest
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Fault, Sample
@@ -94,6 +95,7 @@ def messages(destination_id: str, starts: list[datetime]) -> list[str]:
     return tripled
 
 
+@pytest.mark.slow
 def test_two_hosts_and_doubled_messages_export_each_hour_once(installation: Installation) -> None:
     """Both tick, both take messages, and every message is there three times; no hour is written twice."""
     starts = installation.newest_hours(8)
