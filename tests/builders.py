@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Output, StorageTarget
 from exporter.domain.hours import Hour
+from exporter.domain.records import Rejection
 from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.pipeline.lines import Lines, lines
+from exporter.pipeline.rows import RowChain
 
 type Record = dict[str, Any]
 
@@ -131,3 +134,33 @@ def destination(
         output=output or Output(),
         activated_at=activated_at,
     )
+
+
+class Line(NamedTuple):
+    """A line as it was read: by itself, and with what is wrong with it, if it is no line."""
+
+    number: int
+    content: bytes
+    rejection: Rejection | None = None
+    piece: int = 1
+
+
+def lines_of_chunks(chunks: Iterable[bytes]) -> list[Line]:
+    """Return the lines of a blob, one by one."""
+    found: list[Line] = []
+    for each in lines(chunks):
+        if isinstance(each, Lines):
+            found.extend(itertools.starmap(Line, enumerate(each.contents, each.number)))
+        else:
+            found.append(Line(*each))
+    return found
+
+
+def exported_lines(chain: RowChain[Any], landing: Landing) -> list[bytes]:
+    """Return the lines that are exported of an hour, one by one."""
+    found = []
+    for some in chain.exported(landing.blobs, landing.read):
+        some_lines = some.content.splitlines(keepends=True)
+        assert len(some_lines) == some.rows > 0
+        found += some_lines
+    return found

@@ -11,9 +11,9 @@ from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
 from exporter.domain.records import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob
-from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.events import EventCodec
 from exporter.pipeline.filtering import filtering
-from exporter.pipeline.rows import RowChain, Tally, keep_all
+from exporter.pipeline.rows import Exported, RowChain, Tally, keep_all
 
 EXAMPLES_MAX = 10
 # Rows are 2 KB as a rule and 16 MiB at most: an answer is for people, in a browser, too.
@@ -46,10 +46,6 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
     limits = _Limits(clock, clock() + TIME_MAX)
     keep = filtering(destination.event_filter) if destination.event_filter else keep_all
 
-    def kept(event: Event) -> bool:
-        limits.check()
-        return keep(event)
-
     def read(blob: LandingBlob) -> Iterator[bytes]:
         limits.check()
         for chunk in landing.read(blob):
@@ -57,11 +53,12 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
             limits.check()
 
     codec = EventCodec(stream.source_id, hour, destination.output)
-    chain = RowChain(codec, limits.reject, kept, tally=limits.tally)
+    chain = RowChain(codec, limits.reject, keep, tally=limits.tally)
     examples, complete = _Examples(), True
     try:
-        for line in chain.exported(landing.blobs(stream, hour), read):
-            examples.add(line.rstrip(b"\n"))
+        for found in chain.exported(landing.blobs(stream, hour), read):
+            examples.add(found)
+            limits.check()
     except _EnoughError:
         complete = False
     return Preview(limits.tally.counts(), tuple(examples.lines), complete)
@@ -96,8 +93,11 @@ class _Examples:
         self.lines: list[bytes] = []
         self._bytes_left = EXAMPLES_BYTES_MAX
 
-    def add(self, line: bytes) -> None:
-        """Keep a line if it still fits."""
-        if len(self.lines) < EXAMPLES_MAX and len(line) <= self._bytes_left:
-            self.lines.append(line)
-            self._bytes_left -= len(line)
+    def add(self, found: Exported) -> None:
+        """Keep as many of the lines as still fit."""
+        if len(self.lines) == EXAMPLES_MAX:
+            return
+        for line in found.content.splitlines():
+            if len(self.lines) < EXAMPLES_MAX and len(line) <= self._bytes_left:
+                self.lines.append(line)
+                self._bytes_left -= len(line)

@@ -17,7 +17,7 @@ from exporter.pipeline.events import EventCodec
 from exporter.pipeline.filtering import filtering
 from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.pack import GzipBlocks
-from exporter.pipeline.rows import Reject, RowChain, Tally, keep_all, rejected_line
+from exporter.pipeline.rows import Exported, Reject, RowChain, Tally, keep_all, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
 
@@ -73,7 +73,7 @@ class Stager:
         return Staged(tally.counts(), sent, seen, tally.dropped)
 
     def _parts(
-        self, lines: Iterator[bytes], chosen: Slice, uploads: ExitStack
+        self, lines: Iterator[Exported], chosen: Slice, uploads: ExitStack
     ) -> Iterator[tuple[Part, Upload]]:
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
@@ -84,10 +84,9 @@ class Stager:
             name = self.naming.part(self.hour, number)
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
             gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
-            _send(gzip.add(first), upload)
-            while not gzip.full and (line := next(lines, None)) is not None:
-                for block in gzip.add(line):
-                    upload.stage(block)
+            _send(gzip.add(first.content, first.rows), upload)
+            while not gzip.full and (more := next(lines, None)) is not None:
+                _send(gzip.add(more.content, more.rows), upload)
             _send(gzip.finish(), upload)
             yield Part(name, gzip.rows, gzip.size, gzip.md5), upload
             number += 1
@@ -104,7 +103,7 @@ def exported_lines(  # noqa: PLR0913  what a row meets on its way, each by its n
     seen: SeenKeys,
     tally: Tally,
     drops: SeenKeys | None = None,
-) -> Iterator[bytes]:
+) -> Iterator[Exported]:
     """Return the lines of landing blobs as they are exported, to be read once."""
     if stream.data_type is DataType.EVENTS:
         codec = EventCodec(stream.source_id, hour, destination.output)

@@ -1,6 +1,6 @@
 """The shape of exported rows: which keys, of which kind, which of them must be there.
 
-Source: section "Output" of the product's contract; repeated for readers of the files in docs/records.md.
+Source: section "Output" of the product's contract; repeated for readers of the files in docs/files.md.
 """
 
 from dataclasses import dataclass

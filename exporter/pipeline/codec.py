@@ -1,29 +1,56 @@
 """What the events and the merged ids have in common: from a line to a row, and from a row to a line."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.domain.records import Reason, Rejection
-from exporter.pipeline.repair import NESTING_MAX, too_deep, without_lone_surrogates
-from exporter.pipeline.utf8 import decoded
+from exporter.pipeline.repair import NESTING_MAX, may_be_deep, too_deep, without_lone_surrogates
+from exporter.pipeline.utf8 import check
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded[Row]:
+    """What became of lines: ``rows``, the ``lines`` that they are from, and what is wrong with the others.
+
+    ``rejected`` has the place of each among the lines that were given, from 0.
+    """
+
+    rows: list[Row]
+    lines: list[bytes]
+    rejected: list[tuple[int, Rejection]]
 
 
 class Codec[Row](Protocol):
     """Decodes and checks lines of one stream and hour, and encodes them as the destination wants them."""
 
-    def decode(self, line: bytes) -> Row | Rejection:
-        """Return the row, in canonical values, or why the line is none."""
+    def decode_all(self, lines: list[bytes]) -> Decoded[Row]:
+        """Return the rows, in canonical values, and why the other lines are none."""
         ...
 
-    def key(self, row: Row) -> bytes | None:
-        """Return the 16 bytes by which a duplicate of the row is known; None if it cannot have one."""
+    def keys(self, rows: list[Row]) -> list[bytes] | None:
+        """Return the 16 bytes by which a duplicate of each row is known; None if they cannot have one."""
         ...
 
-    def encode(self, row: Row, line: bytes) -> bytes:
-        """Return the line to export, with its newline; ``line`` is what the row was decoded from.
+    def encode_all(self, rows: list[Row], lines: list[bytes]) -> bytes:
+        """Return the lines to export, with their newlines; ``lines`` are what the rows were decoded from.
 
-        The row is spent: encoding may change it.
+        The rows are spent: encoding may change them.
         """
         ...
+
+
+def one_by_one[Row](lines: Iterable[bytes], decode: Callable[[bytes], Row | Rejection]) -> Decoded[Row]:
+    """Decode each line by itself: the way that tells what is wrong, and takes its time."""
+    decoded = Decoded[Row]([], [], [])
+    for place, line in enumerate(lines):
+        row = decode(line)
+        if isinstance(row, Rejection):
+            decoded.rejected.append((place, row))
+        else:
+            decoded.rows.append(row)
+            decoded.lines.append(line)
+    return decoded
 
 
 def readable(line: bytes) -> bytes | Rejection:
@@ -33,10 +60,25 @@ def readable(line: bytes) -> bytes | Rejection:
     """
     if not line.isascii():
         try:
-            for _ in decoded(line):
-                pass
+            check(line)
         except UnicodeDecodeError as error:
             return Rejection(Reason.NOT_UTF8, f"Byte {error.start + 1} of the line is not UTF-8.")
     if too_deep(line):
         return Rejection(Reason.TOO_DEEP, f"Objects and arrays are nested deeper than {NESTING_MAX} levels.")
     return without_lone_surrogates(line)
+
+
+def untouched(lines: list[bytes]) -> bool:
+    """Whether ``readable`` returns each of the lines as it is."""
+    try:
+        for line in lines:
+            if not line.isascii():
+                check(line)
+            # The first half of each condition is all that most lines take.
+            if b"\\" in line and without_lone_surrogates(line) is not line:
+                return False
+            if may_be_deep(line) and too_deep(line):
+                return False
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,15 +1,32 @@
-"""Events: from a line of the landing container to the line that is exported."""
+"""Events: from a line of the landing container to the line that is exported.
+
+There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is seen for all
+of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is looked at
+by itself, mended, and accepted or rejected with what is wrong.
+"""
+
+from itertools import batched, chain
+from operator import attrgetter
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw, field
 
+from exporter.domain.columns import END, in_columns
 from exporter.domain.destination import ExtraKeys, Output
 from exporter.domain.hours import Hour
 from exporter.domain.records import EVENT_FIELDS, Kind, Reason, Rejection
-from exporter.domain.times import HOUR_LENGTH, TimestampFormat, to_canonical, to_iso8601
-from exporter.pipeline.codec import readable
+from exporter.domain.times import (
+    HOUR_LENGTH,
+    TimestampFormat,
+    all_to_canonical,
+    all_to_iso8601,
+    to_canonical,
+)
+from exporter.pipeline.codec import Decoded, one_by_one, readable, untouched
 from exporter.pipeline.explain import explain, is_uuid
 from exporter.pipeline.repair import without_lone_surrogates
+from exporter.pipeline.seen import KEY_BYTES
 
 _NO_KEYS = Raw(b"{}")
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, Raw])
@@ -21,7 +38,7 @@ _BRACE, _NULL = ord("{"), ord("n")
 class Event(msgspec.Struct, kw_only=True, gc=False):
     """An event as it is exported, key by key in the order of writing; objects stay the bytes they came in.
 
-    The types say what each key may be; docs/records.md says it for readers.
+    The types say what each key may be; docs/files.md says it for readers.
     """
 
     insert_id: str | None = field(name="$insert_id", default=None)
@@ -78,6 +95,15 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
 _DECODER = msgspec.json.Decoder(Event)
 _TIMES = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.TIME)
 _DICTS = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.DICT)
+_times_of = attrgetter(*_TIMES)
+_dicts_of = attrgetter(*_DICTS)
+_uuid_of = attrgetter("uuid")
+_app_of = attrgetter("app")
+_UPLOAD = _TIMES.index("server_upload_time")
+# Any time would do: stands for those that are null while all are looked at.
+_SOME_TIME = "2000-01-01 00:00:00.000000"
+# One odd line sends those around it the long way: not more of them than need be.
+_AROUND_AN_ODD_ONE = 8
 
 
 class EventCodec:
@@ -88,6 +114,41 @@ class EventCodec:
         self._hour = hour.key.replace("T", " ")
         self._iso8601 = output.timestamp_format is TimestampFormat.ISO8601
         self._keep_extra = output.extra_keys is ExtraKeys.KEEP
+
+    def decode_all(self, lines: list[bytes]) -> Decoded[Event]:
+        """Return the events among the lines, and what is wrong with the other lines."""
+        if (rows := self._at_once(lines)) is not None:
+            return Decoded(rows, lines, [])
+        decoded = Decoded[Event]([], [], [])
+        for start in range(0, len(lines), _AROUND_AN_ODD_ONE):
+            some = lines[start : start + _AROUND_AN_ODD_ONE]
+            if (rows := self._at_once(some)) is not None:
+                found = Decoded(rows, some, [])
+            else:
+                found = one_by_one(some, self.decode)
+            decoded.rows.extend(found.rows)
+            decoded.lines.extend(found.lines)
+            decoded.rejected.extend((start + place, why) for place, why in found.rejected)
+        return decoded
+
+    def _at_once(self, lines: list[bytes]) -> list[Event] | None:
+        """Return what ``decode`` makes of each line; None if it would have to mend or reject one."""
+        if not untouched(lines):
+            return None
+        try:
+            rows = list(map(_DECODER.decode, lines))
+        except (ValueError, RecursionError):
+            return None
+        if (
+            set(map(_app_of, rows)) != {self._project_id}
+            or not _all_objects(rows)
+            or not _settled_uuids(rows)
+        ):
+            return None
+        times = _settled_times(rows)
+        if times is None or any(not time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]):
+            return None
+        return rows
 
     def decode(self, line: bytes) -> Event | Rejection:
         """Return the event with its times in canonical form and its project filled in, or what is wrong."""
@@ -110,22 +171,84 @@ class EventCodec:
             )
         return event
 
-    def key(self, row: Event) -> bytes:
-        """Return the UUID: rows of an hour that share it are one event."""
-        return bytes.fromhex(row.uuid.replace("-", ""))
+    def keys(self, rows: list[Event]) -> list[bytes]:
+        """Return the UUIDs: rows of an hour that share one are one event."""
+        keys = bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
+        return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
 
-    def encode(self, row: Event, line: bytes) -> bytes:
-        """Return the line to export: the 49 keys, and the unknown ones after them if they are kept."""
+    def encode_all(self, rows: list[Event], lines: list[bytes]) -> bytes:
+        """Return the lines to export: the 49 keys, and the unknown ones after them if they are kept."""
         if self._iso8601:
-            for name in _TIMES:
-                if time := getattr(row, name):
-                    setattr(row, name, to_iso8601(time))
-        text = _ENCODER.encode(row)
+            times, nulls = _times(rows)
+            _set_times(rows, all_to_iso8601(times), nulls)
         if self._keep_extra:
-            text = text[:-1] + _extra_keys(line) + b"}"
+            text = b"".join(
+                _ENCODER.encode(row)[:-1] + _extra_keys(line) + b"}\n"
+                for row, line in zip(rows, lines, strict=True)
+            )
+        else:
+            text = _ENCODER.encode_lines(rows)
         # Between the tokens of an object that is passed through, a bare CR is legal, and yet many readers of
         # lines break there. Inside strings it cannot stand unescaped.
-        return text.replace(b"\r", b" ") + b"\n"
+        return text.replace(b"\r", b" ") if b"\r" in text else text
+
+
+def _all_objects(rows: list[Event]) -> bool:
+    """Whether all that must be objects are some; that is all their bytes can be wrong in, once decoded."""
+    objects = b"\n".join(chain.from_iterable(map(_dicts_of, rows)))
+    return objects[:1] == b"{" and objects.count(b"\n{") == len(_DICTS) * len(rows) - 1
+
+
+def _settled_uuids(rows: list[Event]) -> bool:
+    """Bring the UUIDs into their one form; False, and none is changed, if some is not in its usual form."""
+    joined = END.join(map(_uuid_of, rows))
+    if not in_columns(joined, len(rows), 36, {8: "-", 13: "-", 18: "-", 23: "-"}):
+        return False
+    try:
+        digits = bytes.fromhex(joined.replace("-", ""))
+    except ValueError:
+        return False
+    if len(digits) != KEY_BYTES * len(rows):  # a space was taken for one between numbers
+        return False
+    if (lower := joined.lower()) != joined:
+        for row, uuid in zip(rows, lower.split(END), strict=True):
+            row.uuid = uuid
+    return True
+
+
+def _settled_times(rows: list[Event]) -> list[str] | None:
+    """Bring the times into canonical form and return them; None, and none is changed, if it is not simple."""
+    times, nulls = _times(rows)
+    settled = all_to_canonical(times)
+    if settled is not None and settled is not times:
+        _set_times(rows, settled, nulls)
+    return settled
+
+
+def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
+    """Return the times of all rows, end to end, and the places of those that are null, with another there."""
+    times: list[str | None] = list(chain.from_iterable(map(_times_of, rows)))
+    if None not in times:
+        return cast("list[str]", times), []
+    nulls = [place for place, time in enumerate(times) if time is None]
+    return [_SOME_TIME if time is None else time for time in times], nulls
+
+
+def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
+    """Give the rows their times, which stand end to end."""
+    values: list[Any] = times
+    for place in nulls:
+        values[place] = None
+    for row, some in zip(rows, batched(values, len(_TIMES), strict=True), strict=True):
+        (
+            row.client_event_time,
+            row.client_upload_time,
+            row.event_time,
+            row.processed_time,
+            row.server_received_time,
+            row.server_upload_time,
+            row.user_creation_time,
+        ) = some
 
 
 def _settle(event: Event) -> None:

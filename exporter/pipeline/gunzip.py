@@ -36,9 +36,16 @@ def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield feeds that do not depend on how the blob was cut into chunks, and so nothing after them does."""
+    rest = b""
     for chunk in chunks:
-        for start in range(0, len(chunk), FEED_BYTES):
-            yield chunk[start : start + FEED_BYTES]
+        content = rest + chunk if rest else chunk
+        end = len(content) - len(content) % FEED_BYTES
+        for start in range(0, end, FEED_BYTES):
+            yield content[start : start + FEED_BYTES]
+        rest = content[end:]
+    if rest:
+        yield rest
 
 
 def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:

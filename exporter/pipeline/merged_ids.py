@@ -4,7 +4,7 @@ import msgspec
 
 from exporter.domain.hours import Hour
 from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
-from exporter.pipeline.codec import readable
+from exporter.pipeline.codec import Decoded, one_by_one, readable
 from exporter.pipeline.explain import explain
 
 _ENCODER = msgspec.json.Encoder()
@@ -46,9 +46,17 @@ class MergedIdCodec:
             return Rejection(Reason.OUTSIDE_HOUR, detail)
         return merge
 
-    def key(self, row: MergedId) -> None:
+    def decode_all(self, lines: list[bytes]) -> Decoded[MergedId]:
+        """Return the merges, and what is wrong with the other lines."""
+        return one_by_one(lines, self.decode)
+
+    def keys(self, rows: list[MergedId]) -> None:
         """Return None: merges have no id of their own, and to hear of one twice changes nothing."""
 
-    def encode(self, row: MergedId, line: bytes) -> bytes:  # noqa: ARG002  only events keep unknown keys
-        """Return the line to export: the five keys and no other."""
-        return _ENCODER.encode(row) + b"\n"
+    def encode_all(
+        self,
+        rows: list[MergedId],
+        lines: list[bytes],  # noqa: ARG002  only events keep unknown keys
+    ) -> bytes:
+        """Return the lines to export: the five keys and no other."""
+        return _ENCODER.encode_lines(rows)

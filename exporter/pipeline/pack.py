@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from zlib_ng import zlib_ng
 
@@ -10,8 +12,11 @@ from exporter.domain.destination import MIB, Compression
 
 # Blocks of a blob are staged one by one; 50,000 of them make 195 GiB, far above the largest part.
 BLOCK_BYTES = 4 * MIB
-# Lines are compressed in batches: a call for each would cost more than it does.
-_BATCH_BYTES = 64 * 1024
+# Lines are compressed in batches, in a thread that hands its results over when the other one pauses: many
+# small batches would wait for that most of the time.
+_BATCH_BYTES = 256 * 1024
+# So many batches may wait for the thread.
+_WAITING_MAX = 2
 # The compressor holds back up to this much output; a part is closed so much before its limit.
 _HELD_BACK_BYTES_MAX = MIB // 2
 _GZIP_WRAPPED = 31
@@ -24,7 +29,10 @@ LEVELS = {Compression.BALANCED: 5, Compression.FAST: 2, Compression.SMALL: 9}
 class GzipBlocks:
     """One gzip file in the making. Its header holds no time: the same lines give the same bytes.
 
-    ``rows`` counts its lines, ``size`` its bytes; ``md5`` is the base64 of its MD5 once it is finished.
+    A thread compresses while the lines that come next are made. A file of less than a batch needs none.
+
+    ``rows`` counts its lines; once it is finished, ``size`` is that of the file in bytes, and ``md5`` the
+    base64 of its MD5.
     """
 
     def __init__(self, compression: Compression = Compression.BALANCED, bytes_max: int | None = None) -> None:
@@ -35,32 +43,48 @@ class GzipBlocks:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._batch: list[bytes] = []
         self._batch_bytes = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting: deque[tuple[int, Future[bytes]]] = deque()
         self._block = bytearray()
 
     @property
     def full(self) -> bool:
-        """Whether the file has reached its limit, so that the next line belongs into the next one."""
-        return self._limit is not None and self.size >= self._limit
+        """Whether the file has reached its limit, so that the next line belongs into the next one.
+
+        The same lines fill it, however fast the thread is: near the limit, and only there, its results are
+        waited for.
+        """
+        if self._limit is None:
+            return False
+        if self.size + sum(size for size, _ in self._waiting) >= self._limit:
+            self._take_results(0)
+        return self.size >= self._limit
 
     @property
     def md5(self) -> str:
-        """The base64 of the MD5 of all bytes so far, as the storage service wants it."""
+        """The base64 of the MD5 of all bytes, as the storage service wants it."""
         return base64.b64encode(self._md5.digest()).decode()
 
-    def add(self, line: bytes) -> Iterator[bytes]:
-        """Take a line, and yield the blocks that became complete: mostly none."""
-        self.rows += 1
-        self._batch.append(line)
-        self._batch_bytes += len(line)
+    def add(self, lines: bytes, rows: int = 1) -> Iterator[bytes]:
+        """Take so many lines, end to end, and yield the blocks that became complete: mostly none."""
+        self.rows += rows
+        self._batch.append(lines)
+        self._batch_bytes += len(lines)
         if self._batch_bytes >= _BATCH_BYTES:
-            self._take(self._compressor.compress(self._release()))
+            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="gzip")
+            size, batch = self._batch_bytes, self._release()
+            self._waiting.append((size, self._thread.submit(self._compressed, batch)))
+            self._take_results(_WAITING_MAX)
             while len(self._block) >= BLOCK_BYTES:
                 yield bytes(self._block[:BLOCK_BYTES])
                 del self._block[:BLOCK_BYTES]
 
     def finish(self) -> Iterator[bytes]:
         """Yield what remains, in blocks. A file without any line is a valid, empty gzip file."""
-        self._take(self._compressor.compress(self._release()) + self._compressor.flush())
+        self._take_results(0)
+        self._take(self._compressed(self._release(), last=True))
+        if self._thread:
+            self._thread.shutdown()
         for start in range(0, len(self._block), BLOCK_BYTES):
             yield bytes(self._block[start : start + BLOCK_BYTES])
         self._block.clear()
@@ -71,8 +95,20 @@ class GzipBlocks:
         self._batch_bytes = 0
         return batch
 
-    def _take(self, compressed: bytes) -> None:
+    def _compressed(self, batch: bytes, *, last: bool = False) -> bytes:
+        compressed = self._compressor.compress(batch)
+        if last:
+            compressed += self._compressor.flush()
         self._md5.update(compressed)
+        return compressed
+
+    def _take_results(self, waiting_max: int) -> None:
+        """Take what the thread has made, so that it has at most so many batches left."""
+        while len(self._waiting) > waiting_max:
+            _, result = self._waiting.popleft()
+            self._take(result.result())
+
+    def _take(self, compressed: bytes) -> None:
         self.size += len(compressed)
         self._block += compressed
 

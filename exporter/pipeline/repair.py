@@ -7,6 +7,7 @@ import re
 
 # JSON allows any depth; readers do not. Those of the files we write give up between 512 and some thousands.
 NESTING_MAX = 512
+_OBJECT_BYTES_MIN = len(b'{"":')
 
 # One escape at a time, from the left: so an escaped backslash before a "u" is never taken for a "\u".
 _ESCAPE = re.compile(
@@ -34,12 +35,18 @@ def without_lone_surrogates(line: bytes) -> bytes:
     return bytes(mended + line[end:]) if end else line
 
 
-def too_deep(line: bytes) -> bool:
-    """Whether objects and arrays are nested deeper than ``NESTING_MAX``.
+def may_be_deep(line: bytes) -> bool:
+    """Whether it takes more than one look to say that a line of JSON is not ``too_deep``.
 
-    Counting first settles it for all real rows: what has no more brackets than that is not too deep.
+    An object within another value takes ``_OBJECT_BYTES_MIN`` or more, so in a short line only arrays count.
     """
-    if line.count(b"{") + line.count(b"[") <= NESTING_MAX:
+    return line.count(b"[") + len(line) // _OBJECT_BYTES_MIN > NESTING_MAX
+
+
+def too_deep(line: bytes) -> bool:
+    """Whether objects and arrays are nested deeper than ``NESTING_MAX``; says no of some that are no JSON."""
+    # Counting settles it for all real rows.
+    if not may_be_deep(line) or line.count(b"{") + line.count(b"[") <= NESTING_MAX:
         return False
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(line):

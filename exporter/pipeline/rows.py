@@ -3,16 +3,26 @@
 import base64
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple
 
 import msgspec
 
 from exporter.domain.ledger import RowCounts
-from exporter.domain.records import RejectedRow, Rejection
+from exporter.domain.records import RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
-from exporter.pipeline.lines import lines
+from exporter.pipeline.lines import Unfit, lines
 from exporter.pipeline.seen import SeenKeys
 from exporter.pipeline.utf8 import decoded
+
+
+class Exported(NamedTuple):
+    """Lines to export, with their newlines, and how many they are."""
+
+    rows: int
+    content: bytes
+
 
 type Read = Callable[[LandingBlob], Iterator[bytes]]
 type Reject = Callable[[RejectedRow], None]
@@ -53,29 +63,46 @@ class RowChain[Row]:
     drops: SeenKeys | None = None
     tally: Tally = field(default_factory=Tally)
 
-    def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[bytes]:
-        """Yield the lines to export, blob after blob."""
-        codec, tally, drops = self.codec, self.tally, self.drops
+    def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[Exported]:
+        """Yield the lines to export, blob after blob, a few dozen at a time."""
         for blob in blobs:
-            for line in lines(read(blob)):
-                if line.rejection is not None:
-                    self._reject(
-                        RejectedRow(blob.name, line.number, line.rejection, line.content, line.piece)
-                    )
+            for found in lines(read(blob)):
+                if isinstance(found, Unfit):
+                    number, content, rejection, piece = found
+                    self._reject(RejectedRow(blob.name, number, rejection, content, piece))
                     continue
-                row = codec.decode(line.content)
-                if isinstance(row, Rejection):
-                    self._reject(RejectedRow(blob.name, line.number, row, line.content))
-                elif not self.keep(row):
-                    tally.filtered += 1
-                elif (key := codec.key(row)) is not None and not self.seen.add(key):
-                    tally.duplicate += 1
-                elif drops is not None and key is not None and key in drops:
-                    tally.duplicate += 1
-                    tally.dropped += 1
-                else:
-                    tally.exported += 1
-                    yield codec.encode(row, line.content)
+                decoded = self.codec.decode_all(found.contents)
+                for place, rejection in decoded.rejected:
+                    row = RejectedRow(blob.name, found.number + place, rejection, found.contents[place])
+                    self._reject(row)
+                rows, contents = self._mine(decoded.rows, decoded.lines)
+                if rows:
+                    self.tally.exported += len(rows)
+                    yield Exported(len(rows), self.codec.encode_all(rows, contents))
+
+    def _mine(self, rows: list[Row], contents: list[bytes]) -> tuple[list[Row], list[bytes]]:
+        """Return the rows, with their lines, that pass the filter and are nobody's duplicates."""
+        if self.keep is not keep_all:
+            kept = list(map(self.keep, rows))
+            self.tally.filtered += kept.count(False)
+            rows, contents = list(compress(rows, kept)), list(compress(contents, kept))
+        keys = self.codec.keys(rows)
+        if keys is not None:
+            mine = self._first(keys)
+            if not all(mine):
+                rows, contents = list(compress(rows, mine)), list(compress(contents, mine))
+        return rows, contents
+
+    def _first(self, keys: list[bytes]) -> list[bool]:
+        """Return for each key whether its row is to be exported: it is the first, and not somebody else's."""
+        mine = self.seen.add_all(keys)
+        if self.drops is not None:
+            for place, key in enumerate(keys):
+                if mine[place] and key in self.drops:
+                    mine[place] = False
+                    self.tally.dropped += 1
+        self.tally.duplicate += mine.count(False)
+        return mine
 
     def _reject(self, row: RejectedRow) -> None:
         if row.piece == 1:

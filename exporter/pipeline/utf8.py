@@ -19,3 +19,12 @@ def decoded(content: bytes) -> Iterator[str]:
             raise UnicodeDecodeError(error.encoding, content, *places, error.reason) from None
         yield text
         start += used
+
+
+def check(content: bytes) -> None:
+    """Raise ``UnicodeDecodeError`` unless it is UTF-8."""
+    if len(content) <= PIECE_BYTES:
+        content.decode()
+    else:
+        for _ in decoded(content):
+            continue

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from exporter.domain.destination import Compression, Output
 from exporter.domain.hours import Hour
-from exporter.domain.records import RejectedRow, Rejection
+from exporter.domain.records import RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
-from exporter.pipeline.lines import lines
+from exporter.pipeline.lines import Lines, lines
 from exporter.pipeline.pack import GzipBlocks
-from exporter.pipeline.rows import RowChain, rejected_line
+from exporter.pipeline.rows import Exported, RowChain, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
 # As the storage client hands them over.
@@ -29,7 +29,7 @@ def export(blobs: list[Path], target: Path, project_id: int, hour: str) -> int:
 
 def recompress(blobs: list[Path], target: Path) -> int:
     """Do nothing but decompress and compress again, with the same codec: the floor for any pipeline."""
-    return _packed(_gunzipped(blobs), target)
+    return _packed((Exported(1, piece) for piece in _gunzipped(blobs)), target)
 
 
 def run_until(step: str, blobs: list[Path], project_id: int, hour: str) -> int:
@@ -50,20 +50,19 @@ def _split(_codec: EventCodec, blobs: list[Path]) -> Iterator[object]:
     return (line for blob in blobs for line in lines(_read(blob)))
 
 
-def _decoded(codec: EventCodec, blobs: list[Path]) -> Iterator[Event]:
+def _decoded(codec: EventCodec, blobs: list[Path]) -> Iterator[list[Event]]:
     for blob in blobs:
-        for line in lines(_read(blob)):
-            row = codec.decode(line.content)
-            if not isinstance(row, Rejection):
-                yield row
+        for found in lines(_read(blob)):
+            if isinstance(found, Lines):
+                yield codec.decode_all(found.contents).rows
 
 
-def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[Event]:
+def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[list[bool]]:
     seen = SeenKeys()
-    return (row for row in _decoded(codec, blobs) if seen.add(codec.key(row)))
+    return (seen.add_all(codec.keys(rows)) for rows in _decoded(codec, blobs))
 
 
-def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[bytes]:
+def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[Exported]:
     landed = [LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs]
     return RowChain(codec, _KeptAside()).exported(landed, lambda blob: _read(Path(blob.name)))
 
@@ -97,10 +96,10 @@ def _read(blob: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _packed(rows: Iterable[bytes], target: Path) -> int:
+def _packed(rows: Iterable[Exported], target: Path) -> int:
     gzip = GzipBlocks(Compression.BALANCED)
     with target.open("wb") as output:
-        for row in rows:
-            output.writelines(gzip.add(row))
+        for some in rows:
+            output.writelines(gzip.add(some.content, some.rows))
         output.writelines(gzip.finish())
     return gzip.rows

@@ -46,7 +46,7 @@ def test_a_row_is_exported_if_and_only_if_nothing_is_wrong_with_it(
         assert decoded.reason is reason(row)
         return
     assert reason(row) is None
-    exported = codec.encode(decoded, line)
+    exported = codec.encode_all([decoded], [line])
     found = parsed(exported)
     unknown = {name: value for name, value in row.items() if name not in NAMES}
     assert exported.endswith(b"\n")
@@ -104,7 +104,7 @@ def test_a_line_with_some_other_bytes_is_json_to_us_if_it_is_to_the_standard_lib
         assert found.reason not in {Reason.NOT_JSON, Reason.NOT_UTF8}
         return
     codec = EventCodec(PROJECT, HOUR, Output(extra_keys=ExtraKeys.KEEP))
-    exported = parsed(codec.encode(found, bytes(changed)))
+    exported = parsed(codec.encode_all([found], [bytes(changed)]))
     assert set(exported) == set(NAMES) | set(surrogates_replaced(row))
 
 

@@ -15,7 +15,7 @@ from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.rows import RowChain, rejected_line
 from exporter.pipeline.seen import SeenKeys
 from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
-from tests.builders import HOUR, Landing
+from tests.builders import HOUR, Landing, exported_lines
 from tests.properties.rows import as_exported
 
 # One line of 10 MB an hour would be most of the work; it has a test of its own.
@@ -51,7 +51,7 @@ class Reading:
     def __init__(self, codec: Codec[Any], landing: Landing, seen: SeenKeys) -> None:
         self.rejected: list[RejectedRow] = []
         chain = RowChain(codec, self.rejected.append, seen=seen)
-        self.records = [json.loads(line) for line in chain.exported(landing.blobs, landing.read)]
+        self.records = [json.loads(line) for line in exported_lines(chain, landing)]
         self.counts = chain.tally.counts()
 
     def agrees_with(self, truth: Truth) -> None:

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.records import Reason
-from exporter.pipeline.lines import lines
-from tests.builders import cut, gzipped
+from tests.builders import cut, gzipped, lines_of_chunks
 
 BOM = b"\xef\xbb\xbf"
 pieces = st.sampled_from(
@@ -23,7 +22,7 @@ def naive(content: bytes) -> list[tuple[int, bytes]]:
 
 def found(chunks: list[bytes]) -> list[tuple[int, bytes]]:
     """Return the same as it is read."""
-    return [(line.number, line.content) for line in lines(chunks)]
+    return [(line.number, line.content) for line in lines_of_chunks(chunks)]
 
 
 @given(contents, places)
@@ -41,7 +40,7 @@ def test_of_a_blob_that_is_cut_off_all_whole_lines_and_the_rest_are_kept(
     """The rest is one line, rejected; together they are all that could be read."""
     blob = gzipped(content)
     blob = blob[: max(2, len(blob) - 1 - missing)]
-    *whole, rest = lines(cut(blob, at))
+    *whole, rest = lines_of_chunks(cut(blob, at))
     readable = naive(content)
 
     assert rest.rejection is not None

@@ -27,5 +27,5 @@ def test_a_merge_is_exported_if_and_only_if_nothing_is_wrong_with_it(line: bytes
             assert lacking + mistaken
             assert all(name in decoded.detail for name in lacking + mistaken)
         return
-    assert json.loads(codec.encode(decoded, line)) == {name: row[name] for name in merge()}
+    assert json.loads(codec.encode_all([decoded], [line])) == {name: row[name] for name in merge()}
     assert 0 <= row["merge_server_time"] - FIRST_MS < 3_600_000

@@ -57,7 +57,7 @@ def exported_line(row: bytes, output: Output = AMPLITUDE) -> bytes:
     codec = EventCodec(PROJECT, HOUR, output)
     decoded = codec.decode(row)
     assert isinstance(decoded, Event), decoded
-    return codec.encode(decoded, row)
+    return codec.encode_all([decoded], [row])
 
 
 def exported(row: bytes, output: Output = AMPLITUDE) -> Record:
@@ -189,7 +189,7 @@ def test_a_uuid_may_be_written_in_either_case_and_is_exported_in_lower() -> None
     rows = [codec.decode(event_line(uuid=each)) for each in (upper, upper.lower(), upper.title())]
 
     assert exported(event_line(uuid=upper))["uuid"] == upper.lower()
-    assert {codec.key(row) for row in rows if isinstance(row, Event)} == {
+    assert set(codec.keys([row for row in rows if isinstance(row, Event)])) == {
         bytes.fromhex("abcdef01234546789abcdef012345678")
     }
 

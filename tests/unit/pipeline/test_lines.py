@@ -5,8 +5,9 @@ import zlib
 import pytest
 
 from exporter.domain.records import Reason
-from exporter.pipeline.lines import LINE_BYTES_MAX, Line, lines
-from tests.builders import chunks, cut, gzipped
+from exporter.pipeline.gunzip import FEED_BYTES
+from exporter.pipeline.lines import LINE_BYTES_MAX, LINES_MAX, Lines, lines
+from tests.builders import Line, chunks, cut, gzipped, lines_of_chunks
 
 MIB = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -14,7 +15,7 @@ BOM = b"\xef\xbb\xbf"
 
 def read(content: bytes, chunk_bytes: int = 1 << 20) -> list[Line]:
     """Return the lines of a blob that arrives in such chunks."""
-    return list(lines(chunks(content, chunk_bytes)))
+    return lines_of_chunks(chunks(content, chunk_bytes))
 
 
 def numbered(content: bytes, chunk_bytes: int = 1 << 20) -> list[tuple[int, bytes]]:
@@ -61,8 +62,9 @@ def test_a_byte_order_mark_at_the_beginning_is_skipped(places: list[int]) -> Non
     """Also when it arrives in parts; and only one, and only there."""
     content = BOM + b"a\n" + BOM + b"b\n"
 
-    assert [line.content for line in lines(cut(content, places))] == [b"a", BOM + b"b"]
-    assert [line.content for line in lines(cut(BOM + content, places))] == [BOM + b"a", BOM + b"b"]
+    assert [line.content for line in lines_of_chunks(cut(content, places))] == [b"a", BOM + b"b"]
+    found = lines_of_chunks(cut(BOM + content, places))
+    assert [line.content for line in found] == [BOM + b"a", BOM + b"b"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,7 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     tracemalloc.start()
     try:
         for line in lines([blob]):
+            assert not isinstance(line, Lines)
             seen += len(line.content)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -171,10 +174,30 @@ def test_a_line_that_is_too_long_and_then_breaks_off_is_still_one_line() -> None
     ]
 
 
-def test_lines_are_read_one_by_one() -> None:
-    """The first is there before the second chunk is asked for."""
-    source = iter([b"a\nb\n", b"c\n"])
+def test_lines_are_read_as_they_come() -> None:
+    """The first ones are there before the second chunk is asked for."""
+    source = iter([b"a\nb\n".ljust(FEED_BYTES), b"c\n"])
     found = lines(source)
 
-    assert next(found).content == b"a"
+    assert next(found) == Lines(1, [b"a", b"b"])
     assert next(source) == b"c\n"
+
+
+def test_tiny_lines_come_in_groups_of_bounded_size() -> None:
+    """What is said about each of them takes more memory than they do."""
+    groups = list(lines(chunks(b"x\n" * 3000 + b"\n" + b"y\n" * 10, 1 << 20)))
+
+    assert all(isinstance(group, Lines) and len(group.contents) <= LINES_MAX for group in groups)
+    assert sum(len(group.contents) for group in groups if isinstance(group, Lines)) == 3010
+    assert groups[-1] == Lines(3002, [b"y"] * 10)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_groups_do_not_depend_on_how_the_blob_is_cut(packed: bool) -> None:  # noqa: FBT001
+    """Nor does, then, where a part ends."""
+    content = b"".join(b"%d\n" % (number * 7919) for number in range(30_000))
+    blob = gzipped(content) if packed else content
+    groups = list(lines([blob]))
+
+    assert groups == list(lines(chunks(blob, 1000)))
+    assert groups == list(lines(chunks(blob, FEED_BYTES + 1)))

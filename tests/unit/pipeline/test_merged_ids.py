@@ -17,7 +17,7 @@ def exported_line(row: bytes, of: Hour = HOUR) -> bytes:
     codec = MergedIdCodec(of)
     decoded = codec.decode(row)
     assert isinstance(decoded, MergedId), decoded
-    return codec.encode(decoded, row)
+    return codec.encode_all([decoded], [row])
 
 
 def rejection(row: bytes, of: Hour = HOUR) -> Rejection:
@@ -148,4 +148,4 @@ def test_merges_have_no_key_to_be_duplicates_by() -> None:
     row = codec.decode(merge_line())
 
     assert isinstance(row, MergedId)
-    assert codec.key(row) is None  # type: ignore[func-returns-value]  # that it is None is the promise
+    assert codec.keys([row]) is None  # type: ignore[func-returns-value]  # that it is None is the promise

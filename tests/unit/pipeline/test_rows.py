@@ -12,6 +12,7 @@ from exporter.domain.ledger import RowCounts
 from exporter.domain.records import Reason, RejectedRow, Rejection
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.gunzip import FEED_BYTES
 from exporter.pipeline.lines import LINE_BYTES_MAX
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.pipeline.rows import RowChain, rejected_line
@@ -22,6 +23,7 @@ from tests.builders import (
     Landing,
     event,
     event_line,
+    exported_lines,
     gzipped,
     line,
     lines_of,
@@ -51,9 +53,7 @@ class Export:
         codec = EventCodec(PROJECT, HOUR, Output())
         chain = RowChain(codec, self.rejected.append, keep, seen or SeenKeys())
         source = Landing(landing)
-        self.rows: list[dict[str, Any]] = [
-            json.loads(row) for row in chain.exported(source.blobs, source.read)
-        ]
+        self.rows: list[dict[str, Any]] = [json.loads(row) for row in exported_lines(chain, source)]
         self.counts = chain.tally.counts()
 
     @property
@@ -205,7 +205,7 @@ def test_merged_ids_are_all_exported() -> None:
     chain = RowChain[MergedId](MergedIdCodec(HOUR), unexpected)
     landing = Landing({"a": lines_of(merge_line(), merge_line(scope=8), merge_line())})
 
-    assert len(list(chain.exported(landing.blobs, landing.read))) == 3
+    assert len(exported_lines(chain, landing)) == 3
     assert chain.tally.counts() == RowCounts(exported=3)
 
 
@@ -216,7 +216,7 @@ def test_nothing_is_read_ahead() -> None:
     def read(blob: LandingBlob) -> Iterator[bytes]:
         for number in (1, 2):
             asked.append(f"{blob.name}{number}")
-            yield event_line(len(asked)) + b"\n"
+            yield lines_of(event_line(len(asked))).ljust(FEED_BYTES, b"\n")
 
     chain = RowChain(EventCodec(PROJECT, HOUR, Output()), unexpected)
     rows = chain.exported([LandingBlob("a", "", 0), LandingBlob("b", "", 0)], read)
@@ -236,7 +236,7 @@ def test_the_memory_that_rows_take_does_not_grow_with_their_number() -> None:
     landing = Landing({"a": content})
     tracemalloc.start()
     try:
-        size = sum(map(len, chain.exported(landing.blobs, landing.read)))
+        size = sum(len(some.content) for some in chain.exported(landing.blobs, landing.read))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
