@@ -7,7 +7,7 @@ by itself, mended, and accepted or rejected with what is wrong.
 
 from itertools import batched, chain
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Raw, field
@@ -100,8 +100,6 @@ _dicts_of = attrgetter(*_DICTS)
 _uuid_of = attrgetter("uuid")
 _app_of = attrgetter("app")
 _UPLOAD = _TIMES.index("server_upload_time")
-# Any time would do: stands for those that are null while all are looked at.
-_SOME_TIME = "2000-01-01 00:00:00.000000"
 # One odd line sends those around it the long way: not more of them than need be.
 _AROUND_AN_ODD_ONE = 8
 
@@ -139,16 +137,20 @@ class EventCodec:
             rows = list(map(_DECODER.decode, lines))
         except (ValueError, RecursionError):
             return None
-        if (
-            set(map(_app_of, rows)) != {self._project_id}
-            or not _all_objects(rows)
-            or not _settled_uuids(rows)
-        ):
+        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
             return None
         times = _settled_times(rows)
         if times is None or any(not time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]):
             return None
         return rows
+
+    def _all_of_the_project(self, rows: list[Event]) -> bool:
+        apps = set(map(_app_of, rows))
+        if None in apps:
+            for row in rows:
+                if row.app is None:
+                    row.app = self._project_id
+        return apps <= {None, self._project_id}
 
     def decode(self, line: bytes) -> Event | Rejection:
         """Return the event with its times in canonical form and its project filled in, or what is wrong."""
@@ -227,11 +229,11 @@ def _settled_times(rows: list[Event]) -> list[str] | None:
 
 def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
     """Return the times of all rows, end to end, and the places of those that are null, with another there."""
-    times: list[str | None] = list(chain.from_iterable(map(_times_of, rows)))
-    if None not in times:
-        return cast("list[str]", times), []
-    nulls = [place for place, time in enumerate(times) if time is None]
-    return [_SOME_TIME if time is None else time for time in times], nulls
+    times: list[Any] = list(chain.from_iterable(map(_times_of, rows)))
+    nulls = [place for place, time in enumerate(times) if time is None] if None in times else []
+    for place in nulls:
+        times[place] = rows[0].event_time
+    return times, nulls
 
 
 def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
