@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from exporter.domain import ncrontab
+from exporter.domain.destination import MIB, WHOLE_BYTES_MAX
 from exporter.domain.endpoints import AZURE_BLOB_HOSTS, CONTAINER_NAME, NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import NotConfigured, Problem
 
@@ -19,13 +20,15 @@ SETTLE_MINUTES_MAX = 1440
 LATE_CHECKS_DEFAULT = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72))
 LATE_CHECKS_MAX = 8
 LATE_CHECK_HOURS_MAX = 30 * 24
+# A landing blob of that size is large enough to be a file of its own.
+WHOLE_BLOB_MIB_MIN_DEFAULT = 8
 SECRETS_KEY_BYTES = 32
 # The three services of our own storage account that are used.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
-_MINUTES = re.compile(r"[0-9]{1,4}")
+_NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Settings:
     export_schedule: str = SCHEDULE_DEFAULT
     settle: timedelta = timedelta(minutes=10)
     late_checks: tuple[timedelta, ...] = LATE_CHECKS_DEFAULT
+    whole_bytes_min: int | None = WHOLE_BLOB_MIB_MIN_DEFAULT * MIB
     destination_hosts: AllowedHosts = field(default_factory=AllowedHosts)
     entra_authority: str = ENTRA_AUTHORITY_DEFAULT
     notify_hosts: AllowedHosts = NO_WEBHOOKS
@@ -67,6 +71,7 @@ class Settings:
             export_schedule=reader.export_schedule(),
             settle=reader.settle(),
             late_checks=reader.late_checks(),
+            whole_bytes_min=reader.whole_bytes_min(),
             destination_hosts=reader.destination_hosts(),
             entra_authority=reader.entra_authority(),
             notify_hosts=reader.notify_hosts(),
@@ -168,7 +173,7 @@ class _Reader:
 
     def settle(self) -> timedelta:
         text = self._get("SETTLE_MINUTES", "10")
-        if not _MINUTES.fullmatch(text) or int(text) > SETTLE_MINUTES_MAX:
+        if not _NUMBER.fullmatch(text) or int(text) > SETTLE_MINUTES_MAX:
             self._wrong("SETTLE_MINUTES", f"must be a whole number from 0 to {SETTLE_MINUTES_MAX}")
             return timedelta()
         return timedelta(minutes=int(text))
@@ -181,7 +186,7 @@ class _Reader:
         if text.lower() == "off":
             return ()
         hours = [each.strip() for each in text.split(",")]
-        numbers = [int(each) for each in hours if _MINUTES.fullmatch(each)]
+        numbers = [int(each) for each in hours if _NUMBER.fullmatch(each)]
         rising = numbers == sorted(set(numbers)) and min(numbers, default=0) > 0
         fits = len(numbers) <= LATE_CHECKS_MAX and max(numbers, default=0) <= LATE_CHECK_HOURS_MAX
         if len(numbers) != len(hours) or not rising or not fits:
@@ -192,6 +197,16 @@ class _Reader:
             )
             return ()
         return tuple(timedelta(hours=number) for number in numbers)
+
+    def whole_bytes_min(self) -> int | None:
+        text = self._get("WHOLE_BLOB_MIB_MIN", str(WHOLE_BLOB_MIB_MIN_DEFAULT))
+        if text.lower() == "off":
+            return None
+        if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= WHOLE_BYTES_MAX // MIB:
+            most = WHOLE_BYTES_MAX // MIB
+            self._wrong("WHOLE_BLOB_MIB_MIN", f"must be a whole number from 1 to {most}, or off")
+            return None
+        return int(text) * MIB
 
     def destination_hosts(self) -> AllowedHosts:
         name = "DESTINATION_HOSTS"

@@ -39,7 +39,8 @@ class Worker:
 
     ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
     which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
-    ``calls`` counts the calls to storage that its process has made; ``seconds`` are what its steps took.
+    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. ``calls`` counts the
+    calls to storage that its process has made; ``seconds`` are what its steps took.
     """
 
     clock: Clock
@@ -48,6 +49,7 @@ class Worker:
     settle: timedelta
     late_until: timedelta = timedelta()
     redelivered: bool = False
+    whole_bytes_min: int | None = None
     calls: Callable[[], int] = lambda: 0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -86,7 +88,15 @@ class Attempt:
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
         rejected = RejectedWriter(self.gateways.rejected, key, hour, chosen.first, attempt, uploads)
-        stager = Stager(self.gateways, self.container, self.destination, naming, hour, attempt)
+        stager = Stager(
+            self.gateways,
+            self.container,
+            self.destination,
+            naming,
+            hour,
+            attempt,
+            self.worker.whole_bytes_min,
+        )
         with self.worker.timed("stage"):
             return stager.stage(chosen, drops, rejected), rejected
 

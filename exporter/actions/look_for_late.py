@@ -14,7 +14,7 @@ from exporter.actions.attempt import Attempt, Outcome, folder, target
 from exporter.actions.hold import Held
 from exporter.actions.ports import State
 from exporter.actions.put_in_place import Layout, Placing, record_layout
-from exporter.actions.stage import RejectedWriter, Staged, exported_lines
+from exporter.actions.stage import RejectedWriter, Staged, row_chain
 from exporter.actions.take_stock import take_stock
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Transient
@@ -27,8 +27,7 @@ from exporter.domain.slices import Slice
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import LandingBlob, Listing
 from exporter.pipeline.digest import Digest, Header, repeated
-from exporter.pipeline.rows import Tally
-from exporter.pipeline.seen import SeenKeys, split
+from exporter.pipeline.seen import split
 
 
 def nothing_late(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
@@ -56,20 +55,8 @@ def nothing_late(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
 
 def _rows(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> int:
     """Return how many rows of the blobs would be exported."""
-    tally = Tally()
-    lines = exported_lines(
-        attempt.destination,
-        attempt.task.key.stream,
-        attempt.task.hour,
-        blobs,
-        landing=attempt.gateways.landing,
-        reject=_ignore,
-        seen=SeenKeys(),
-        tally=tally,
-    )
-    for _ in lines:
-        continue
-    return tally.counts().exported
+    chain = row_chain(attempt.destination, attempt.task.key.stream, attempt.task.hour, _ignore)
+    return sum(some.rows for some in chain.exported(blobs, attempt.gateways.landing.read))
 
 
 def _ignore(row: RejectedRow) -> None:

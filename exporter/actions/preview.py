@@ -13,7 +13,8 @@ from exporter.domain.records import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.filtering import filtering
-from exporter.pipeline.rows import Exported, RowChain, Tally, keep_all
+from exporter.pipeline.pack import Exported
+from exporter.pipeline.rows import RowChain, Tally, keep_all
 
 EXAMPLES_MAX = 10
 # Rows are 2 KB as a rule and 16 MiB at most: an answer is for people, in a browser, too.

@@ -4,20 +4,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from exporter.actions.ports import Container, Gateways, Landing, RejectedRows, RejectedUpload, Upload
-from exporter.domain.destination import Destination
+from exporter.actions.ports import Container, Gateways, RejectedRows, RejectedUpload, Upload
+from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
 from exporter.domain.marker import Part
 from exporter.domain.names import Naming
 from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Sent, Slice
-from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
-from exporter.pipeline.events import EventCodec
+from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filtering import filtering
-from exporter.pipeline.merged_ids import MergedIdCodec
-from exporter.pipeline.pack import GzipBlocks
-from exporter.pipeline.rows import Exported, Reject, RowChain, Tally, keep_all, rejected_line
+from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
+from exporter.pipeline.pack import Exported, GzipBlocks, WholeFile, size_and_md5
+from exporter.pipeline.rows import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
 
@@ -38,6 +38,8 @@ class Staged:
 class Stager:
     """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
 
+    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none.
+
     What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
     """
 
@@ -47,6 +49,7 @@ class Stager:
     naming: Naming
     hour: Hour
     attempt: str
+    whole_bytes_min: int | None = None
 
     @property
     def key(self) -> StreamKey:
@@ -55,61 +58,61 @@ class Stager:
 
     def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: "RejectedWriter") -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part."""
-        seen, tally, dropped = SeenKeys(), Tally(), SeenKeys(drops)
-        lines = exported_lines(
-            self.destination,
-            self.naming.stream,
-            self.hour,
-            chosen.blobs,
-            landing=self.gateways.landing,
-            reject=rejected,
-            seen=seen,
-            tally=tally,
-            drops=None if dropped.empty else dropped,
+        dropped = SeenKeys(drops)
+        chain = row_chain(
+            self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
         )
+        found = chain.exported_or_whole(chosen.blobs, self.gateways.landing.read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
-            parts = list(self._parts(iter(lines), chosen, uploads))
+            parts = list(self._parts(found, chosen, uploads))
             sent = tuple(Sent(part, self.attempt, upload.arrived()) for part, upload in parts)
-        return Staged(tally.counts(), sent, seen, tally.dropped)
+        return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
+
+    def _whole_sizes(self, chosen: Slice) -> range:
+        """Return how large a blob may be, in bytes, that is sent as it came, as a part of its own."""
+        output = self.destination.output
+        # Slices have as many part numbers as they need for full parts, and no more.
+        alone = self.naming.stream.data_type is DataType.EVENTS and chosen.numbers is None
+        if self.whole_bytes_min is None or not alone or output.compression is Compression.SMALL:
+            return range(0)
+        return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, lines: Iterator[Exported], chosen: Slice, uploads: ExitStack
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack
     ) -> Iterator[tuple[Part, Upload]]:
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
         bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
         last = None if chosen.numbers is None else chosen.first + chosen.numbers - 1
-        number = chosen.first
-        while (first := next(lines, None)) is not None:
+        number, each = chosen.first, next(found, None)
+        while each is not None:
             name = self.naming.part(self.hour, number)
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
-            gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
-            _send(gzip.add(first.content, first.rows), upload)
-            while not gzip.full and (more := next(lines, None)) is not None:
-                _send(gzip.add(more.content, more.rows), upload)
-            _send(gzip.finish(), upload)
-            yield Part(name, gzip.rows, gzip.size, gzip.md5), upload
+            if isinstance(each, WholeFile):
+                _send(each.pieces, upload)
+                yield Part(name, each.rows, *size_and_md5(each.pieces)), upload
+                each = next(found, None)
+            else:
+                gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
+                while isinstance(each, Exported):
+                    _send(gzip.add(each.content, each.rows), upload)
+                    each = next(found, None)
+                    if gzip.full:
+                        break
+                _send(gzip.finish(), upload)
+                yield Part(name, gzip.rows, gzip.size, gzip.md5), upload
             number += 1
 
 
-def exported_lines(  # noqa: PLR0913  what a row meets on its way, each by its name
-    destination: Destination,
-    stream: Stream,
-    hour: Hour,
-    blobs: Iterable[LandingBlob],
-    *,
-    landing: Landing,
-    reject: Reject,
-    seen: SeenKeys,
-    tally: Tally,
-    drops: SeenKeys | None = None,
-) -> Iterator[Exported]:
-    """Return the lines of landing blobs as they are exported, to be read once."""
-    if stream.data_type is DataType.EVENTS:
-        codec = EventCodec(stream.source_id, hour, destination.output)
-        keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-        return RowChain(codec, reject, keep, seen, drops, tally).exported(blobs, landing.read)
-    return RowChain(MergedIdCodec(hour), reject, tally=tally).exported(blobs, landing.read)
+def row_chain(
+    destination: Destination, stream: Stream, hour: Hour, reject: Reject, drops: SeenKeys | None = None
+) -> RowChain[Event] | RowChain[MergedId]:
+    """Return what the rows of an hour pass through on their way to a destination."""
+    if stream.data_type is DataType.MERGED_IDS:
+        return RowChain(MergedIdCodec(hour), reject)
+    codec = EventCodec(stream.source_id, hour, destination.output)
+    keep = filtering(destination.event_filter) if destination.event_filter else keep_all
+    return RowChain(codec, reject, keep, drops=drops)
 
 
 def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> Sent:

@@ -17,6 +17,8 @@ MIB = 1024 * 1024
 PART_MIB_DEFAULT = 256
 # A block blob takes 50,000 blocks of the 4 MiB that we stage: about 195 GiB. No reader wants files near it.
 PART_MIB_MAX = 10_240
+# A landing blob that is sent as it came is held in memory meanwhile, compressed; larger ones are not.
+WHOLE_BYTES_MAX = 32 * MIB
 
 
 class ExtraKeys(StrEnum):

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from zlib_ng import zlib_ng
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WRAPPED = 31
 _DAMAGED: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub takes the class for an instance
 # Small enough that input and output of a step stay in the processor's cache: a fifth faster than 256 KiB.
@@ -18,18 +18,24 @@ class BrokenContentError(Exception):
     """The rest of the content cannot be decompressed. The message says why, for a person."""
 
 
-def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the plain content in small pieces.
+class Members:
+    """How many gzip members were read so far: of a whole blob, none if it is no gzip."""
+
+    count = 0
+
+
+def plain(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[bytes]:
+    """Yield the plain content in small pieces; ``members`` are counted on the way.
 
     Gzip is told by its first bytes, not by any name; its members are read one after the other.
     ``BrokenContentError`` is raised after everything readable was yielded.
     """
     stream = _slices(chunks)
     first = b""
-    while len(first) < len(_GZIP_MAGIC) and (more := next(stream, None)):
+    while len(first) < len(GZIP_MAGIC) and (more := next(stream, None)):
         first += more
-    if first.startswith(_GZIP_MAGIC):
-        yield from _gunzipped(first, stream)
+    if first.startswith(GZIP_MAGIC):
+        yield from _gunzipped(first, stream, members or Members())
     elif first:
         yield first
         yield from stream
@@ -48,9 +54,10 @@ def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+def _gunzipped(first: bytes, stream: Iterator[bytes], members: Members) -> Iterator[bytes]:
     member = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED)
     fed = first
+    members.count += 1
     while True:
         before = member.copy()  # type: ignore[attr-defined]  # its stub lacks it
         try:
@@ -70,6 +77,7 @@ def _gunzipped(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
         if not rest:
             return
         member, fed = zlib_ng.decompressobj(wbits=_GZIP_WRAPPED), rest
+        members.count += 1
 
 
 def _up_to_the_damage(member: "zlib_ng._Decompress", fed: bytes) -> Iterator[bytes]:
@@ -85,8 +93,8 @@ def _up_to_the_damage(member: "zlib_ng._Decompress", fed: bytes) -> Iterator[byt
 def _next_member(rest: bytes, stream: Iterator[bytes]) -> bytes:
     """Return the beginning of the next member, or nothing at the end; zero bytes in between are padding."""
     rest = rest.lstrip(b"\0")
-    while len(rest) < len(_GZIP_MAGIC) and (more := next(stream, None)):
+    while len(rest) < len(GZIP_MAGIC) and (more := next(stream, None)):
         rest = (rest + more).lstrip(b"\0")
-    if rest and not rest.startswith(_GZIP_MAGIC):
+    if rest and not rest.startswith(GZIP_MAGIC):
         raise BrokenContentError("the gzip data is followed by something else")
     return rest

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from exporter.domain.records import Reason, Rejection
-from exporter.pipeline.gunzip import BrokenContentError, plain
+from exporter.pipeline.gunzip import BrokenContentError, Members, plain
 
 # A line is held in memory whole, and so is the row made of it. Real rows are 2 KB; 10 MB ones were seen.
 LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -34,15 +34,15 @@ class Unfit(NamedTuple):
     piece: int
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[Lines | Unfit]:
-    r"""Yield the lines of a blob, in the same groups however it is cut into chunks.
+def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[Lines | Unfit]:
+    r"""Yield the lines of a blob, in the same groups however it is cut into chunks; ``members`` are counted.
 
     A byte order mark at the very beginning is skipped, ``\r\n`` ends a line as ``\n`` does, and a last line
     needs neither. Of a damaged blob, what comes after its last whole line is unfit.
     """
     number, tail = 1, _Tail()
     try:
-        for piece in _without_bom(plain(chunks)):
+        for piece in _without_bom(plain(chunks, members)):
             contents = piece.split(b"\n")
             rest = contents.pop()
             if contents:

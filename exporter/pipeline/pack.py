@@ -3,8 +3,9 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from zlib_ng import zlib_ng
 
@@ -24,6 +25,23 @@ _GZIP_WRAPPED = 31
 # Measured on 2.2 KB events, against zlib's level 6: 5 gives its size at three times its speed; 2 is twice as
 # fast as 5 for a fifth more bytes; 9 saves 4 % for a third of the speed.
 LEVELS = {Compression.BALANCED: 5, Compression.FAST: 2, Compression.SMALL: 9}
+
+
+class Exported(NamedTuple):
+    """Lines to export, end to end with their newlines, and how many they are."""
+
+    rows: int
+    content: bytes
+
+
+class WholeFile(NamedTuple):
+    """A finished gzip file of so many lines: its bytes, in pieces."""
+
+    rows: int
+    pieces: list[bytes]
+
+
+NOTHING = Exported(0, b"")
 
 
 class GzipBlocks:
@@ -113,6 +131,15 @@ class GzipBlocks:
         self._block += compressed
 
 
+def size_and_md5(pieces: Iterable[bytes]) -> tuple[int, str]:
+    """Return how many bytes a file has, and their MD5 in base64, as the storage service wants it."""
+    size, md5 = 0, hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        size += len(piece)
+        md5.update(piece)
+    return size, base64.b64encode(md5.digest()).decode()
+
+
 def md5_base64(body: bytes) -> str:
     """Return the MD5 of some bytes, in base64, as the storage service wants it."""
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return size_and_md5([body])[1]

@@ -3,8 +3,8 @@
 import base64
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
-from typing import NamedTuple
 
 import msgspec
 
@@ -12,17 +12,12 @@ from exporter.domain.ledger import RowCounts
 from exporter.domain.records import RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
-from exporter.pipeline.lines import Unfit, lines
+from exporter.pipeline.gunzip import Members
+from exporter.pipeline.lines import Lines, Unfit, lines
+from exporter.pipeline.pack import NOTHING, Exported, WholeFile
 from exporter.pipeline.seen import SeenKeys
 from exporter.pipeline.utf8 import decoded
-
-
-class Exported(NamedTuple):
-    """Lines to export, with their newlines, and how many they are."""
-
-    rows: int
-    content: bytes
-
+from exporter.pipeline.whole import Look, exported, whole_or_lines
 
 type Read = Callable[[LandingBlob], Iterator[bytes]]
 type Reject = Callable[[RejectedRow], None]
@@ -64,21 +59,40 @@ class RowChain[Row]:
     tally: Tally = field(default_factory=Tally)
 
     def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[Exported]:
-        """Yield the lines to export, blob after blob, a few dozen at a time."""
+        """Yield what is exported, blob after blob, some lines at a time."""
         for blob in blobs:
-            for found in lines(read(blob)):
-                if isinstance(found, Unfit):
-                    number, content, rejection, piece = found
-                    self._reject(RejectedRow(blob.name, number, rejection, content, piece))
-                    continue
-                decoded = self.codec.decode_all(found.contents)
-                for place, rejection in decoded.rejected:
-                    row = RejectedRow(blob.name, found.number + place, rejection, found.contents[place])
-                    self._reject(row)
-                rows, contents = self._mine(decoded.rows, decoded.lines)
-                if rows:
-                    self.tally.exported += len(rows)
-                    yield Exported(len(rows), self.codec.encode_all(rows, contents))
+            yield from exported(self._looks(blob, read(blob)))
+
+    def exported_or_whole(
+        self, blobs: Iterable[LandingBlob], read: Read, whole_sizes: range
+    ) -> Iterator[Exported | WholeFile]:
+        """Yield the same, but blobs of these sizes, in bytes, as they came, if all their lines pass."""
+        for blob in blobs:
+            if blob.size in whole_sizes:
+                yield from whole_or_lines(read(blob), partial(self._looks, blob))
+            else:
+                yield from exported(self._looks(blob, read(blob)))
+
+    def _looks(
+        self, blob: LandingBlob, chunks: Iterable[bytes], members: Members | None = None
+    ) -> Iterator[Look]:
+        for found in lines(chunks, members):
+            if isinstance(found, Unfit):
+                number, content, rejection, piece = found
+                self._reject(RejectedRow(blob.name, number, rejection, content, piece))
+                yield Look(None, NOTHING)
+            else:
+                yield Look(found, self._some(blob, found))
+
+    def _some(self, blob: LandingBlob, found: Lines) -> Exported:
+        """Return what is exported of some lines, and keep aside what is rejected."""
+        decoded = self.codec.decode_all(found.contents)
+        for place, rejection in decoded.rejected:
+            number, content = found.number + place, found.contents[place]
+            self._reject(RejectedRow(blob.name, number, rejection, content))
+        rows, contents = self._mine(decoded.rows, decoded.lines)
+        self.tally.exported += len(rows)
+        return Exported(len(rows), self.codec.encode_all(rows, contents)) if rows else NOTHING
 
     def _mine(self, rows: list[Row], contents: list[bytes]) -> tuple[list[Row], list[bytes]]:
         """Return the rows, with their lines, that pass the filter and are nobody's duplicates."""

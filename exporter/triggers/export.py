@@ -44,6 +44,7 @@ def _export(message: func.QueueMessage) -> None:
         beat=in_background(),
         settle=app.settings.settle,
         late_until=max(app.settings.late_checks, default=timedelta()),
+        whole_bytes_min=app.settings.whole_bytes_min,
         redelivered=(message.dequeue_count or 1) > 1,
         calls=_calls_since(app.calls),
     )

@@ -11,8 +11,8 @@ from exporter.domain.streams import LandingBlob
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
 from exporter.pipeline.lines import Lines, lines
-from exporter.pipeline.pack import GzipBlocks
-from exporter.pipeline.rows import Exported, RowChain, rejected_line
+from exporter.pipeline.pack import Exported, GzipBlocks
+from exporter.pipeline.rows import RowChain, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
 # As the storage client hands them over.

@@ -9,6 +9,7 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.actions.list_destinations import Overview
+from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker
@@ -133,6 +134,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
     }
 
 

@@ -275,6 +275,23 @@ def test_wrong_distances_are_told(text: str) -> None:
     assert list(problems(LATE_CHECK_HOURS=text)) == ["LATE_CHECK_HOURS"]
 
 
+@pytest.mark.parametrize(("text", "mib"), [("", 8), ("1", 1), (" 32 ", 32)])
+def test_blobs_of_some_size_may_be_sent_as_they_came(text: str, mib: int) -> None:
+    """In MiB, and no larger than what is held in memory."""
+    assert settings(WHOLE_BLOB_MIB_MIN=text).whole_bytes_min == mib * 1024 * 1024
+
+
+def test_no_blob_is_sent_as_it_came_if_that_is_off() -> None:
+    """Then all files are compressed by us."""
+    assert settings(WHOLE_BLOB_MIB_MIN="Off").whole_bytes_min is None
+
+
+@pytest.mark.parametrize("text", ["0", "33", "8.5", "-1", "8 MiB", "large"])
+def test_a_wrong_size_of_blobs_that_are_sent_as_they_came_is_told(text: str) -> None:
+    """None of them is ever taken for something else."""
+    assert list(problems(WHOLE_BLOB_MIB_MIN=text)) == ["WHOLE_BLOB_MIB_MIN"]
+
+
 def test_webhooks_go_nowhere_unless_hosts_are_allowed() -> None:
     """Exact hosts, or every host below a domain; not the domain itself, and no host that only ends alike."""
     assert "none" in str(settings().notify_hosts.objection("https://hooks.example.com/a"))
