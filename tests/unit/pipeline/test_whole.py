@@ -84,6 +84,7 @@ def test_a_name_in_the_header_is_left_out() -> None:
 LINES = exported(*range(300))
 CONTENT = lines_of(*LINES)
 CHECKED = b"\x1f\x8b\x08\x02" + packed(CONTENT)[4:10]
+CHECKSUM = zlib.crc32(CHECKED).to_bytes(4, "little")[:2]
 ODD: dict[str, bytes] = {
     "plain": CONTENT,
     "two members": packed(lines_of(*LINES[:100])) + packed(lines_of(*LINES[100:])),
