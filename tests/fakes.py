@@ -153,6 +153,16 @@ class FakeLanding:
         for start in range(0, len(body), READ_BYTES):
             yield body[start : start + READ_BYTES]
 
+    def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
+        """Return what reads these blobs."""
+        left = iter(blobs)
+
+        def read(blob: LandingBlob) -> Iterator[bytes]:
+            assert blob == next(left), "blobs are asked for in another order than was said"
+            return self.read(blob)
+
+        return read
+
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Return the oldest hour that has a blob."""
         return min(filter(None, map(_folder_hour, self._blobs.names(stream.landing_prefix))), default=None)

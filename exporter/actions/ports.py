@@ -46,6 +46,13 @@ class Landing(Protocol):
         """Yield the content in pieces of a few MiB at most; ``Transient`` if it is not what was listed."""
         ...
 
+    def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
+        """Return what reads these blobs as ``read`` does, to be asked for them in this order.
+
+        While one is worked on, the next ones are on their way.
+        """
+        ...
+
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Return the oldest hour that has a blob, or None if none has."""
         ...

@@ -62,7 +62,8 @@ class Stager:
         chain = row_chain(
             self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
         )
-        found = chain.exported_or_whole(chosen.blobs, self.gateways.landing.read, self._whole_sizes(chosen))
+        read = self.gateways.landing.reading(chosen.blobs)
+        found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
             parts = list(self._parts(found, chosen, uploads))
             sent = tuple(Sent(part, self.attempt, upload.arrived()) for part, upload in parts)

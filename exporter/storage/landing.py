@@ -1,6 +1,6 @@
 """The landing container: read only, hour by hour."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from exporter.domain.errors import Transient
 from exporter.domain.hours import Hour
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.storage.accounts import Account
+from exporter.storage.ahead import Read, ReadAhead
 from exporter.storage.blocks import quoted
 from exporter.storage.errors import is_missing, own_storage
 
@@ -56,6 +57,10 @@ class LandingContainer:
                 yield from stream.chunks()
             except (ResourceModifiedError, ResourceNotFoundError) as error:
                 raise Transient(f"the landing blob {blob.name} is not as it was listed") from error
+
+    def reading(self, blobs: Iterable[LandingBlob]) -> Read:
+        """Return what reads these blobs, if they are asked for in this order, a little ahead."""
+        return ReadAhead(self.read, blobs)
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Return the oldest hour that has a blob: one listing for each level of folders, not of the blobs."""

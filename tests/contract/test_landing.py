@@ -56,6 +56,34 @@ def test_a_blob_is_read_whole_in_bounded_pieces(backend: Backend, size: int) -> 
     assert all(len(piece) <= READ_BYTES for piece in pieces)
 
 
+def test_blobs_are_read_ahead_as_they_are_read_one_by_one(backend: Backend) -> None:
+    """Small ones and large ones, empty ones too, each with its own content."""
+    sizes = [3, 0, 5, READ_BYTES, 1, 2 * READ_BYTES + 1, READ_BYTES + 1, *range(10, 30), READ_BYTES]
+    for number, size in enumerate(sizes):
+        backend.land(f"{FOLDER}{number:02}.json", bytes([number]) * size)
+    landing = backend.gateways.landing
+    blobs = list(landing.blobs(STREAM, HOUR))
+    read = landing.reading(blobs)
+
+    assert [(len(content := b"".join(read(blob))), set(content)) for blob in blobs] == [
+        (size, {number} if size else set()) for number, size in enumerate(sizes)
+    ]
+
+
+@pytest.mark.parametrize("size", [3, 2 * READ_BYTES])
+def test_a_blob_that_changed_is_not_read_ahead_either(backend: Backend, size: int) -> None:
+    """It fails when its turn has come, and not before: what was read until then is as good as ever."""
+    for name in ("a", "b"):
+        backend.land(f"{FOLDER}{name}.json", name.encode() * size)
+    one, other = backend.gateways.landing.blobs(STREAM, HOUR)
+    read = backend.gateways.landing.reading([one, other])
+    backend.land(f"{FOLDER}b.json", b"two")
+
+    assert b"".join(read(one)) == b"a" * size
+    with pytest.raises(Transient, match=r"b\.json"):
+        list(read(other))
+
+
 def test_a_blob_that_changed_since_it_was_listed_is_not_read(backend: Backend) -> None:
     """The next attempt lists it anew."""
     backend.land(f"{FOLDER}a.json", b"one")

@@ -3,7 +3,7 @@
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -332,6 +332,9 @@ def test_a_worker_that_was_thought_dead_and_wakes_up_changes_nothing() -> None:
             world.land(EVENTS.stream, HOUR, [an_event(8)], "b.json")
             assert attempt(world, now[0], claim_id="awake") is Outcome.EXPORTED
             after.update(the_container(world))
+
+        def reading(self, _blobs: object) -> Callable[[LandingBlob], Iterator[bytes]]:
+            return self.read
 
         def earliest_hour(self, *arguments: object) -> None:
             raise AssertionError(arguments)
