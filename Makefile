@@ -103,10 +103,19 @@ format: $(PY_READY)
 	@$(PYTHON3) -m ruff format .
 	@$(PYTHON3) -m ruff check --fix .
 
+# What others use for such work, apart from all else: a gigabyte.
+PEERS_READY := .peers/.ready
+$(PEERS_READY): pyproject.toml $(PY_READY)
+	@echo "What make bench compares with: .peers"
+	@$(PYTHON3) -m venv .peers
+	@.peers/bin/python -m pip install -qq --upgrade "pip>=25.1"
+	@.peers/bin/python -m pip install -qq --group peers
+	@touch $@
+
 .PHONY: bench
-bench: setup
+bench: setup $(PEERS_READY)
 	@$(PYTHON3) -m tests.bench $(if $(filter 1,$(QUICK)),--quick)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .scan node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

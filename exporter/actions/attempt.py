@@ -88,15 +88,8 @@ class Attempt:
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
         rejected = RejectedWriter(self.gateways.rejected, key, hour, chosen.first, attempt, uploads)
-        stager = Stager(
-            self.gateways,
-            self.container,
-            self.destination,
-            naming,
-            hour,
-            attempt,
-            self.worker.whole_bytes_min,
-        )
+        landing, whole = self.gateways.landing, self.worker.whole_bytes_min
+        stager = Stager(landing, self.container, self.destination, naming, hour, attempt, whole)
         with self.worker.timed("stage"):
             return stager.stage(chosen, drops, rejected), rejected
 

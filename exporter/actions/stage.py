@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from exporter.actions.ports import Container, Gateways, RejectedRows, RejectedUpload, Upload
+from exporter.actions.ports import Container, Landing, RejectedRows, RejectedUpload, Upload
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
@@ -43,7 +43,7 @@ class Stager:
     What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
     """
 
-    gateways: Gateways
+    landing: Landing
     container: Container
     destination: Destination
     naming: Naming
@@ -51,18 +51,13 @@ class Stager:
     attempt: str
     whole_bytes_min: int | None = None
 
-    @property
-    def key(self) -> StreamKey:
-        """The stream as the ledger knows it."""
-        return StreamKey(self.destination.id, self.naming.stream)
-
-    def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: "RejectedWriter") -> Staged:
+    def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: Reject) -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part."""
         dropped = SeenKeys(drops)
         chain = row_chain(
             self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
         )
-        read = self.gateways.landing.reading(chosen.blobs)
+        read = self.landing.reading(chosen.blobs)
         found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
             parts = list(self._parts(found, chosen, uploads))

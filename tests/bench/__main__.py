@@ -12,6 +12,7 @@ from types import FrameType
 
 from infra.local.stack import PROJECT, NotStartedError
 from tests.bench import cold_start, components, files, growth, hard_lines, hours
+from tests.bench.goals import Goal, show_goals
 from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
 
@@ -19,27 +20,30 @@ DATA = PROJECT / "bench-data"
 # The largest hour lies here three times at most: as it landed, as it is exported, as logs and scratch.
 FREE_BYTES_MIN, QUICK_FREE_BYTES_MIN = 8_000 * MB, 300 * MB
 
-type Section = Callable[[Path, bool], list[str]]
+type Found = tuple[list[str], list[Goal]]
+type Section = Callable[[Path, bool], Found]
 
 
-def _cold_start(_folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
-    return cold_start.run(3 if quick else 9)
+def _cold_start(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    return [], cold_start.run(3 if quick else 9)
 
 
-def _files(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
-    events, count = (20_000, 3) if quick else (100_000, 5)
-    return files.run(folder, events=events, count=count) + hard_lines.run(folder)
+def _files(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    events, count = (10_000, 2) if quick else (100_000, 5)
+    problems, goals = files.run(folder, events=events, count=count)
+    return problems + hard_lines.run(folder), goals
 
 
-def _hours(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
+def _hours(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     measured = hours.run(folder, hours.shapes(quick=quick))
-    small, small_with_line, *_, whole = measured
+    tiny, small, small_with_line, *_, whole = measured
     components.show_keys((50_000, 200_000) if quick else (250_000, 1_000_000, 5_000_000))
     components.show_components(small, small_with_line, whole)
-    return [problem for each in measured for problem in hours.problems(each)]
+    problems = [problem for each in measured for problem in hours.problems(each)]
+    return problems, hours.goals(tiny, whole)
 
 
-def _growth(folder: Path, quick: bool) -> list[str]:  # noqa: FBT001  all sections look the same
+def _growth(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return growth.run(folder, quick=quick)
 
 
@@ -69,13 +73,15 @@ def main() -> int:
     sections = [options.only] if options.only else usual
     try:
         with _scratch(QUICK_FREE_BYTES_MIN if options.quick else FREE_BYTES_MIN) as folder:
-            problems = [problem for name in sections for problem in SECTIONS[name](folder, options.quick)]
+            found = [SECTIONS[name](folder, options.quick) for name in sections]
     except (LabError, NotStartedError) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.")
         return 130
+    show_goals(goal for _, goals in found for goal in goals)
+    problems = [problem for some, _ in found for problem in some]
     print("\nNOT all holds:" if problems else "\nAll holds.", *problems, sep="\n  ")
     return 1 if problems else 0
 

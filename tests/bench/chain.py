@@ -1,13 +1,28 @@
-"""The pipeline from files to a file: whole, cut off after each of its steps, and reduced to its codecs."""
+"""The export from files to a file: whole, cut off after each of its steps, and reduced to its codecs."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from exporter.domain.destination import Compression, Output
+from exporter.actions.ports import Container, Upload
+from exporter.actions.stage import Stager
+from exporter.domain.destination import (
+    Compression,
+    Credentials,
+    CredentialsType,
+    Destination,
+    Output,
+    StorageTarget,
+)
+from exporter.domain.filter_reading import stored_filter
 from exporter.domain.hours import Hour
 from exporter.domain.records import RejectedRow
-from exporter.domain.streams import LandingBlob
+from exporter.domain.slices import Slice
+from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.domain.times import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
 from exporter.pipeline.lines import Lines, lines
@@ -17,29 +32,122 @@ from exporter.pipeline.seen import SeenKeys
 
 # As the storage client hands them over.
 _READ_BYTES = 4 * 1024 * 1024
+_SELECTIVE = '{"property":"event_type","operator":"is","values":["session_start"]}'
 
 type Step = Callable[[EventCodec, list[Path]], Iterable[object]]
 
 
-def export(blobs: list[Path], target: Path, project_id: int, hour: str) -> int:
-    """Write the hour's rows into one gzip file, and return how many there are."""
-    rows = _encoded(_codec(project_id, hour), blobs)
-    return _packed(rows, target)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a destination may ask for that changes the cost; ``whole``: blobs of any size may pass whole."""
+
+    output: Output = field(default_factory=Output)
+    event_filter: str | None = None
+    whole: bool = False
+
+
+OPTIONS = {
+    "ours": Options(),
+    "fast": Options(Output(compression=Compression.FAST)),
+    "filtered": Options(event_filter=_SELECTIVE),
+    "whole": Options(Output(timestamp_format=TimestampFormat.AMPLITUDE), whole=True),
+}
+
+
+def export(  # noqa: PLR0913  what a child is told, and where to
+    blobs: list[Path],
+    target: Path,
+    project_id: int,
+    hour: str,
+    *,
+    options: Options,
+    container: Container | None = None,
+) -> int:
+    """Write the hour's parts into a file, one after the other, or to a container; return how many rows."""
+    destination = Destination(
+        id="bench",
+        name="Bench",
+        storage=StorageTarget("raw"),
+        credentials=Credentials(CredentialsType.CONNECTION_STRING),
+        created_at=Hour.parse(hour).end,
+        project_id=project_id,
+        output=options.output,
+        event_filter=stored_filter(options.event_filter) if options.event_filter else None,
+    )
+    naming = destination.naming(Stream(DataType.EVENTS, project_id))
+    landed = tuple(LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs)
+    with target.open("wb") as output:
+        stager = Stager(
+            _Files(),
+            container or cast("Container", _OneFile(output)),
+            destination,
+            naming,
+            Hour.parse(hour),
+            "bench",
+            1 if options.whole else None,
+        )
+        return stager.stage(Slice(1, None, landed), (), _KeptAside()).rows.exported
 
 
 def recompress(blobs: list[Path], target: Path) -> int:
     """Do nothing but decompress and compress again, with the same codec: the floor for any pipeline."""
-    return _packed((Exported(1, piece) for piece in _gunzipped(blobs)), target)
+    gzip = GzipBlocks(Compression.BALANCED)
+    with target.open("wb") as output:
+        for piece in _gunzipped(blobs):
+            output.writelines(gzip.add(piece))
+        output.writelines(gzip.finish())
+    return gzip.rows
 
 
 def run_until(step: str, blobs: list[Path], project_id: int, hour: str) -> int:
     """Run the steps up to one of ``STEPS`` over all rows, and throw away what comes out."""
-    deque(STEPS[step](_codec(project_id, hour), blobs), maxlen=0)
+    deque(STEPS[step](EventCodec(project_id, Hour.parse(hour), Output()), blobs), maxlen=0)
     return 0
 
 
-def _codec(project_id: int, hour: str) -> EventCodec:
-    return EventCodec(project_id, Hour.parse(hour), Output())
+class _Files:
+    """A landing of files."""
+
+    def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
+        """Say that this is not how files are found."""
+        raise NotImplementedError(stream, hour)
+
+    def read(self, blob: LandingBlob) -> Iterator[bytes]:
+        """Yield the content."""
+        return _read(Path(blob.name))
+
+    def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:  # noqa: ARG002
+        """Return what reads them."""
+        return self.read
+
+    def earliest_hour(self, stream: Stream) -> Hour | None:
+        """Say that this is not how files are found."""
+        raise NotImplementedError(stream)
+
+
+class _OneFile:
+    """A container of which every blob is written to the same file."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._blocks = 0
+
+    @contextmanager
+    def upload(self, name: str, *, attempt: str) -> Iterator[Upload]:  # noqa: ARG002  there is one of each
+        """Begin a blob."""
+        yield self
+
+    def stage(self, block: bytes) -> None:
+        """Write a block."""
+        self._output.write(block)
+        self._blocks += 1
+
+    def arrived(self) -> int:
+        """Return how many blocks were written."""
+        return self._blocks
+
+    def __getattr__(self, name: str) -> object:
+        raise NotImplementedError(name)
 
 
 def _gunzip(_codec: EventCodec, blobs: list[Path]) -> Iterator[bytes]:
@@ -64,7 +172,7 @@ def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[list[bool]]:
 
 def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[Exported]:
     landed = [LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs]
-    return RowChain(codec, _KeptAside()).exported(landed, lambda blob: _read(Path(blob.name)))
+    return RowChain(codec, _KeptAside()).exported(landed, _Files().read)
 
 
 class _KeptAside:
@@ -94,12 +202,3 @@ def _read(blob: Path) -> Iterator[bytes]:
     with blob.open("rb") as content:
         while chunk := content.read(_READ_BYTES):
             yield chunk
-
-
-def _packed(rows: Iterable[Exported], target: Path) -> int:
-    gzip = GzipBlocks(Compression.BALANCED)
-    with target.open("wb") as output:
-        for some in rows:
-            output.writelines(gzip.add(some.content, some.rows))
-        output.writelines(gzip.finish())
-    return gzip.rows

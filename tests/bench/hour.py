@@ -26,6 +26,7 @@ class Shape:
     events: int
     blobs: int | None = None
     huge_line: bool = False
+    faults: frozenset[Fault] = USUAL_FAULTS
 
     @property
     def seconds_max(self) -> float:
@@ -34,7 +35,7 @@ class Shape:
 
     def landing(self) -> LandingHour:
         """Return the hour to land: the same each time."""
-        faults = USUAL_FAULTS | ({Fault.HUGE_LINE} if self.huge_line else frozenset())
+        faults = self.faults | ({Fault.HUGE_LINE} if self.huge_line else frozenset())
         return Sample(
             project_id=PROJECT_ID,
             events_per_hour=self.events,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.bench import lab
+from tests.bench.goals import Goal
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.tables import MB, megabytes, show
 
@@ -18,6 +19,7 @@ def shapes(*, quick: bool) -> list[Shape]:
     whole = 50_000 if quick else 1_000_000
     small = whole // 4
     return [
+        Shape(events=10, blobs=1, faults=frozenset()),
         Shape(events=small),
         Shape(events=small, huge_line=True),
         Shape(events=small, blobs=1),
@@ -34,6 +36,7 @@ def run(folder: Path, wanted: Iterable[Shape]) -> list[Measured]:
         measured.append(measure(shape, folder))
     show_memory(measured)
     show_throughput(measured)
+    show_calls(measured[0])
     show_calls(measured[-1])
     return measured
 
@@ -55,6 +58,21 @@ def problems(each: Measured) -> list[str]:
     if not each.whole:
         found.append(f"{describe(each.shape)}: the customer does not have each event once")
     return found
+
+
+def goals(tiny: Measured, whole: Measured) -> list[Goal]:
+    """Return what a tiny hour and a whole one have to show."""
+    growth = (whole.memory_peak - whole.memory_before) / MB
+    return [
+        Goal(4, "MB of memory that the largest hour adds", growth, most=200, digits=0),
+        Goal(
+            7,
+            "calls to storage for an hour of 10 events",
+            sum(calls_of_app(tiny).values()),
+            most=25,
+            digits=0,
+        ),
+    ]
 
 
 def show_memory(measured: list[Measured]) -> None:
@@ -100,13 +118,19 @@ def show_throughput(measured: list[Measured]) -> None:
     )
 
 
-def show_calls(each: Measured) -> None:
-    """Print the calls to storage that the app made for an hour."""
+def calls_of_app(each: Measured) -> dict[tuple[str, str], int]:
+    """Return the calls that the app made for an hour, by where and what for."""
     counts: dict[tuple[str, str], int] = {}
     for (place, purpose), count in each.calls.items():
         where = "tables" if place.startswith(_TABLES) else _OF_THE_APP.get(place)
         if where:
             counts[where, purpose] = counts.get((where, purpose), 0) + count
+    return counts
+
+
+def show_calls(each: Measured) -> None:
+    """Print the calls to storage that the app made for an hour."""
+    counts = calls_of_app(each)
     rows: list[tuple[object, ...]] = [(*key, count) for key, count in sorted(counts.items())]
     show(
         f"Storage calls for {describe(each.shape)}, part of {megabytes(each.part_bytes)} MB",

@@ -5,6 +5,7 @@ ratios are taken within a round, and of those the median.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,9 @@ from pathlib import Path
 from statistics import median
 
 from infra.local.stack import PROJECT
+
+# Made by ``make bench``; without it, peers are left out.
+PEERS_PYTHON = PROJECT / ".peers/bin/python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,27 @@ def interleaved(ways: Iterable[str], rounds: int, run: Callable[[str], Run]) -> 
     return found
 
 
-def in_child(way: str, folder: Path, target: Path, project_id: int, hour: str) -> Run:
-    """Go one way over a folder in a fresh process."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.bench.child",
-        way,
-        str(folder),
-        str(target),
-        str(project_id),
-        hour,
-    ]
-    return Run(**json.loads(subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE).stdout))
+def in_child(  # noqa: PLR0913  what a child is told
+    way: str, folder: Path, target: Path, project_id: int, hour: str, *, cores: int = 2, sink: str = ""
+) -> Run:
+    """Go one way over a folder in a fresh process that may use so many cores; ``sink`` is where to send."""
+    numbers = [str(cores), str(folder), str(target), str(project_id), hour]
+    return _result([sys.executable, "-m", "tests.bench.child", way, *numbers], {"BENCH_SINK": sink})
+
+
+def in_peer(peer: str, folder: Path, target: Path, *, cores: int = 2) -> Run:
+    """Have a peer do the work in a fresh process."""
+    script = PROJECT / "tests/bench/peers.py"
+    return _result(
+        [str(PEERS_PYTHON), str(script), peer, str(folder), str(target), str(cores)],
+        {"POLARS_MAX_THREADS": str(cores)},
+    )
+
+
+def _result(command: list[str], environ: dict[str, str]) -> Run:
+    everything = os.environ | environ  # noqa: TID251  a child is like this process
+    found = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, env=everything).stdout
+    return Run(**json.loads(found.splitlines()[-1]))
 
 
 def ratio(runs: Sequence[Run], base: Sequence[Run], what: Callable[[Run], float]) -> float:

@@ -105,7 +105,7 @@ def test_the_peak_of_a_child_is_seen(account: Callable[[int], int | None]) -> No
 def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path) -> None:
     """Else it would be no baseline: the same rows, value by value, in the same order."""
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    chain.export(landed, ours, PROJECT_ID, HOUR.key)
+    chain.export(landed, ours, PROJECT_ID, HOUR.key, options=chain.OPTIONS["ours"])
     naive.export(landed, theirs, PROJECT_ID, HOUR.key)
     assert Fault.NOT_JSON in TINY.landing().recipe.faults
     assert len(rows(ours)) == TINY.landing().truth(DataType.EVENTS).counts().exported
