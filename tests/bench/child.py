@@ -1,13 +1,15 @@
 """One run in a process of its own, so that its time and its peak of memory are its own.
 
 ``python -m tests.bench.child WAY CORES FOLDER TARGET PROJECT HOUR`` exports the files of a folder into one
-file and prints what that took as JSON. Each way imports only what it needs.
+file and prints what that took as JSON. Each way imports only what it needs, before its time counts.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 # The ways to the same file. Whatever else is named is one of our options, or a step of ours after which the
@@ -15,38 +17,36 @@ from pathlib import Path
 OURS, NAIVE, FLOOR, SINK = "ours", "naive", "floor", "sink"
 
 
-def run(way: str, blobs: list[Path], target: Path, project_id: int, hour: str) -> int:
-    """Go one of the ways, and return the number of rows."""
+type Go = Callable[[list[Path], Path, int, str], int]
+
+
+def prepared(way: str) -> Go:
+    """Return what goes one of the ways, with all imported that it needs; it returns the number of rows."""
     if way == NAIVE:
         from tests.bench import naive  # noqa: PLC0415  see above
 
-        return naive.export(blobs, target, project_id, hour)
+        return naive.export
     from tests.bench import chain  # noqa: PLC0415  see above
 
     if way == FLOOR:
-        return chain.recompress(blobs, target)
+        return lambda blobs, target, _project_id, _hour: chain.recompress(blobs, target)
     if way == SINK:
-        return _to_sink(blobs, target, project_id, hour)
+        return _to_sink()
     if way in chain.OPTIONS:
-        return chain.export(blobs, target, project_id, hour, options=chain.OPTIONS[way])
-    return chain.run_until(way, blobs, project_id, hour)
+        return partial(chain.export, options=chain.OPTIONS[way])
+    return lambda blobs, _target, project_id, hour: chain.run_until(way, blobs, project_id, hour)
 
 
-def _to_sink(blobs: list[Path], target: Path, project_id: int, hour: str) -> int:
+def _to_sink() -> Go:
     """Send the parts with the real client instead of writing them."""
-    from contextlib import closing  # noqa: PLC0415  see above
-
     from exporter.storage.accounts import Account  # noqa: PLC0415  see above
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415  see above
     from exporter.storage.container import CustomerContainer  # noqa: PLC0415  see above
     from tests.bench import chain  # noqa: PLC0415  see above
 
-    with closing(Account(os.environ["BENCH_SINK"])) as account:  # noqa: TID251  the benchmark's own
-        pool = BlockPool()
-        container = CustomerContainer(account.blobs.get_container_client("raw"), pool)
-        rows = chain.export(blobs, target, project_id, hour, options=chain.OPTIONS[OURS], container=container)
-        pool.close()
-    return rows
+    account, pool = Account(os.environ["BENCH_SINK"]), BlockPool()  # noqa: TID251  the benchmark's own
+    container = CustomerContainer(account.blobs.get_container_client("raw"), pool)
+    return partial(chain.export, options=chain.OPTIONS[OURS], container=container)
 
 
 def main() -> None:
@@ -54,8 +54,9 @@ def main() -> None:
     way, cores, folder, target, project_id, hour = sys.argv[1:]
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
     blobs = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    go = prepared(way)
     cpu, wall = time.process_time(), time.perf_counter()
-    rows = run(way, blobs, Path(target), int(project_id), hour)
+    rows = go(blobs, Path(target), int(project_id), hour)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     from tests.bench.memory import PeakWatch  # noqa: PLC0415  it would count as part of every way
 
