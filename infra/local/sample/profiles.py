@@ -166,7 +166,9 @@ def _location(place: Place, lot: int) -> bytes:
     if place.latitude is None or place.longitude is None:
         return b'"location_lat":null,"location_lng":null'
     north = place.latitude + lot % 997 / 10_000
-    return b'"location_lat":%.4f,"location_lng":%.4f' % (north, place.longitude + lot % 991 / 10_000)
+    east = place.longitude + lot % 991 / 10_000
+    # As short as they can be written, as programs write them.
+    return f'"location_lat":{round(north, 4)!r},"location_lng":{round(east, 4)!r}'.encode()
 
 
 def _source_to_user_properties(who: Someone, writer: Writer) -> bytes:
