@@ -70,10 +70,10 @@ def all_to_canonical(texts: list[str]) -> list[str] | None:
             return None
         joined = joined.replace("T", " ").replace("Z", "")
         texts = joined.split(END)
-    # With no sign in any other place there is no offset, and no week date.
     if not in_columns(joined, count, CANONICAL_LENGTH, {4: "-", 7: "-", 10: " ", 19: "."}):
         return None
-    if "+" in joined or "Z" in joined or not _are_times(texts):
+    # With no other sign than these there is no offset.
+    if joined.count("-") != 2 * count or "+" in joined or "Z" in joined or not _are_times(texts):
         return None
     return texts
 

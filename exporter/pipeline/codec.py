@@ -70,15 +70,13 @@ def readable(line: bytes) -> bytes | Rejection:
 
 def untouched(lines: list[bytes]) -> bool:
     """Whether ``readable`` returns each of the lines as it is."""
-    try:
-        for line in lines:
-            if not line.isascii():
-                check(line)
-            # The first half of each condition is all that most lines take.
-            if b"\\" in line and without_lone_surrogates(line) is not line:
-                return False
-            if may_be_deep(line) and too_deep(line):
-                return False
-    except UnicodeDecodeError:
+    together = b"\n".join(lines)
+    if not together.isascii():
+        try:
+            check(together)
+        except UnicodeDecodeError:
+            return False
+    # The first half of each condition is all that most lines take.
+    if b"\\" in together and without_lone_surrogates(together) is not together:
         return False
-    return True
+    return not any(may_be_deep(line) and too_deep(line) for line in lines)

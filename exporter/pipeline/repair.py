@@ -40,7 +40,11 @@ def may_be_deep(line: bytes) -> bool:
 
     An object within another value takes ``_OBJECT_BYTES_MIN`` or more, so in a short line only arrays count.
     """
-    return line.count(b"[") + len(line) // _OBJECT_BYTES_MIN > NESTING_MAX
+    objects, arrays, place = len(line) // _OBJECT_BYTES_MIN, 0, line.find(b"[")
+    # Searching for them one by one takes half the time of counting, if they are few.
+    while place >= 0 and objects + arrays <= NESTING_MAX:
+        arrays, place = arrays + 1, line.find(b"[", place + 1)
+    return objects + arrays > NESTING_MAX
 
 
 def too_deep(line: bytes) -> bool:

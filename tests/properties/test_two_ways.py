@@ -189,7 +189,7 @@ def test_times_among_which_one_is_odd_are_not_settled_together(
 
 @given(st.lists(st.text("ab-\n", max_size=4), min_size=1, max_size=5))
 def test_texts_are_in_columns_if_each_has_its_signs_where_they_belong(texts: list[str]) -> None:
-    """And nowhere else."""
-    each_has = all(len(text) == 3 and text[1] == "-" and text.count("-") == 1 for text in texts)
+    """They may stand elsewhere, too; an end may not."""
+    each_has = all(len(text) == 3 and text[1] == "-" for text in texts)
 
     assert in_columns(END.join(texts), len(texts), 3, {1: "-"}) == (each_has and END not in "".join(texts))
