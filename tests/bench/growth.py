@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.bench import ticks
 from tests.bench.goals import Goal
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.hours import describe, problems
@@ -18,7 +19,7 @@ def shapes(*, quick: bool) -> tuple[list[Shape], list[Shape]]:
     The generator makes hours of up to five million events.
     """
     unit = 20_000 if quick else 1_000_000
-    counts = (10, 100) if quick else (10, 100, 1_000)
+    counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
     return (
         [Shape(events=unit * times) for times in (1, 2, 4)],
         [Shape(events=unit, blobs=count) for count in counts],
@@ -38,7 +39,7 @@ def run(folder: Path, *, quick: bool) -> tuple[list[str], list[Goal]]:
         found += steep(measured)
         most = max(map(_cpu_per_event, measured)) / _cpu_per_event(measured[0])
         goals.append(Goal(8, f"CPU an event with more {title}, to the first row", most, most=SLACK))
-    return found, goals
+    return found, goals + ticks.run(quick=quick)
 
 
 def steep(measured: list[Measured]) -> list[str]:

@@ -30,6 +30,7 @@ _KEY = StreamKey(DESTINATION, Stream(DataType.EVENTS, PROJECT_ID))
 CUSTOMER = "customer"
 LANDING = "landing"
 REJECTED = "rejected"
+STATE = "export-state"
 _LOOK_SECONDS = 0.25
 # What is left to do once the marker is there: to close the ledger's record.
 _CLOSE_SECONDS = 1.0

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
-from tests.bench import chain, cold_start, components, files, hard_lines, hours, naive
+from tests.bench import chain, cold_start, components, files, hard_lines, hours, naive, sink, ticks
+from tests.bench.goals import Goal, show_goals
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.lab import HOUR, PROJECT_ID
 from tests.bench.memory import PeakWatch, kernel_account
@@ -76,6 +78,7 @@ def test_the_tables_have_their_rows(measured: Measured, capsys: pytest.CaptureFi
     components.show_components(measured, measured, measured)
     printed = capsys.readouterr().out
     assert printed.count("| 400 events in 2 blobs |") == 2
+    assert {goal.number for goal in hours.goals(measured, measured)} == {4, 7}
     assert "| pass" in printed
     assert "| customer | commit" in printed
     assert "| libraries and app, before the hour" in printed
@@ -114,15 +117,66 @@ def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path
 
 @pytest.mark.slow
 def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In processes of their own, with their sizes and peaks."""
+    """In processes of their own, with their sizes and peaks; others as far as they are there."""
     found = files.compare(tmp_path, 100, 1)
     files.show_ways(found, 100)
     files.show_steps(found, 100)
+    goals = files.goals(found)
+    show_goals(goals)
     printed = capsys.readouterr().out
     assert found.same
-    for name in ("ours", "gzip + json", "floor", *chain.STEPS, "all"):
+    for name in ("ours", "gzip + json", "floor", "ours, blobs that pass whole", *chain.STEPS, "all"):
         assert f"| {name}" in printed
     assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
+    assert {goal.number for goal in goals} >= {1, 3, 5, 6}
+    assert found.sizes["filtered"] < found.sizes["ours"] < found.sizes["fast"]
+    assert found.sizes["sink"] == 0
+
+
+@pytest.mark.parametrize("way", chain.OPTIONS)
+def test_each_option_exports_what_it_is_about(way: str, landed: list[Path], tmp_path: Path) -> None:
+    """All rows, or the few that a filter keeps."""
+    exported = chain.export(landed, tmp_path / way, PROJECT_ID, HOUR.key, options=chain.OPTIONS[way])
+    everything = TINY.landing().truth(DataType.EVENTS).counts().exported
+
+    assert len(rows(tmp_path / way)) == exported
+    assert 0 < exported < everything / 5 if way == "filtered" else exported == everything
+
+
+def test_a_sink_takes_what_the_real_client_sends() -> None:
+    """Large bodies and small ones, on one connection after the other."""
+    with sink.running() as connection_string:
+        account = BlobServiceClient.from_connection_string(connection_string)
+        with account, account.get_blob_client("raw", "a") as blob:
+            for number, size in enumerate((0, 1, 5_000_000, 300_000)):
+                blob.stage_block(f"{number:03}", bytes(size), length=size)
+
+
+def test_a_goal_says_whether_it_is_met() -> None:
+    """Between its bounds, bounds included."""
+    assert Goal(1, "a", 5, least=5).met
+    assert not Goal(1, "a", 4.9, least=5).met
+    assert Goal(1, "a", 25, most=25).met
+    assert not Goal(1, "a", 26, most=25).met
+    assert Goal(1, "a", 26, least=1, most=25).asked == "at least 1 and at most 25"
+
+
+def test_goals_are_shown_with_what_stands_in_their_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only beside those that are not met."""
+    show_goals([Goal(2, "b", 1, least=2, short="too far"), Goal(1, "a", 3, least=2, short="nothing")])
+    printed = capsys.readouterr().out
+
+    assert printed.index("| a") < printed.index("| b")
+    assert "no: too far" in printed
+    assert "nothing" not in printed
+
+
+def test_the_calls_of_ticks_are_counted() -> None:
+    """They grow with what is owed."""
+    calls = ticks.calls_of_ticks(10)
+
+    assert calls[0] < calls[1] < calls[10]
+    assert calls[0] == ticks.calls_of_ticks(1)[0]
 
 
 @pytest.mark.slow

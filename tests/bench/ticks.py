@@ -1,0 +1,79 @@
+"""What a tick costs: its calls to storage, for more destinations, and for more that is owed."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+
+from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.actions.ports import Gateways
+from exporter.domain.ledger import Progress
+from exporter.domain.streams import StreamKey
+from exporter.storage.accounts import Account, calls_made
+from exporter.storage.destinations import DestinationsTable
+from exporter.storage.landing import LandingContainer
+from exporter.storage.ledger import LedgerTable
+from exporter.storage.queues import ExportQueue
+from exporter.storage.schedule import ScheduleTable
+from exporter.storage.standings import StandingsTable
+from infra.local import azurite
+from tests.bench.goals import Goal
+from tests.bench.tables import show
+from tests.fakes import World
+from tests.worlds import ACME, HOUR, NOW
+
+_SETTLE = timedelta(minutes=10)
+_SINCE = HOUR.plus(-24)
+_OWED = (0, 1, 10)
+
+
+def run(*, quick: bool) -> list[Goal]:
+    """Count the calls of ticks, print the table, and return the goals."""
+    print("Ticks ...", flush=True)
+    counts = (1, 10) if quick else (1, 10, 100, 1_000)
+    found = {count: calls_of_ticks(count) for count in counts}
+    show(
+        "Calls to storage of one tick",
+        ("destinations", *(f"{owed} hours owed" for owed in _OWED)),
+        [(f"{count:,}", *(calls.get(owed, "") for owed in _OWED)) for count, calls in found.items()],
+        "A destination owes an hour once an hour; a tick comes every five minutes.",
+    )
+    most = max(calls[0] for calls in found.values()) - found[1][0]
+    return [Goal(8, f"more calls of an idle tick for {counts[-1]:,} destinations", most, most=10, digits=0)]
+
+
+def calls_of_ticks(destinations: int) -> dict[int, int]:
+    """Return the calls of a tick by how many destinations owe an hour; the others are up to date."""
+    with _gateways() as gateways:
+        keys: list[StreamKey] = []
+        for number in range(destinations):
+            destination = replace(ACME, id=f"d{number:04}", org_id=None)
+            gateways.destinations.put(destination, None)
+            keys += destination.streams
+        for key in keys:
+            gateways.schedule.put(Progress(key, _SINCE, HOUR.plus(1)))
+        found = {}
+        for owed in _OWED:
+            if owed <= destinations:
+                for key in islice(keys, owed):
+                    gateways.schedule.put(Progress(key, _SINCE, HOUR))
+                before = calls_made()
+                plan_owed_hours(gateways, now=NOW, settle=_SETTLE)
+                found[owed] = calls_made() - before
+    return found
+
+
+@contextmanager
+def _gateways() -> Iterator[Gateways]:
+    """Yield gateways to an emulator, as far as ticks need them."""
+    with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
+        yield replace(
+            World().gateways,
+            landing=LandingContainer(account),
+            ledger=LedgerTable(account),
+            schedule=ScheduleTable(account),
+            standings=StandingsTable(account),
+            destinations=DestinationsTable(account),
+            hours=ExportQueue(account),
+        )
