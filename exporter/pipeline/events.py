@@ -99,6 +99,7 @@ _times_of = attrgetter(*_TIMES)
 _dicts_of = attrgetter(*_DICTS)
 _uuid_of = attrgetter("uuid")
 _app_of = attrgetter("app")
+_UUID_LENGTH, _UUID_SIGNS = 36, dict.fromkeys((8, 13, 18, 23), "-")
 _UPLOAD = _TIMES.index("server_upload_time")
 # One odd line sends those around it the long way: not more of them than need be.
 _AROUND_AN_ODD_ONE = 8
@@ -135,7 +136,7 @@ class EventCodec:
             return None
         try:
             rows = list(map(_DECODER.decode, lines))
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
         if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
             return None
@@ -204,7 +205,7 @@ def _all_objects(rows: list[Event]) -> bool:
 def _settled_uuids(rows: list[Event]) -> bool:
     """Bring the UUIDs into their one form; False, and none is changed, if some is not in its usual form."""
     joined = END.join(map(_uuid_of, rows))
-    if not in_columns(joined, len(rows), 36, {8: "-", 13: "-", 18: "-", 23: "-"}):
+    if not in_columns(joined, len(rows), _UUID_LENGTH, _UUID_SIGNS):
         return False
     try:
         digits = bytes.fromhex(joined.replace("-", ""))
