@@ -53,7 +53,7 @@ def app() -> App:
 
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
-    from exporter.storage.accounts import Account, ByIdentity, calls_made  # noqa: PLC0415  not for health checks
+    from exporter.storage.accounts import Account, ByIdentity  # noqa: PLC0415  not for health checks
     from exporter.storage.backfill_steps import BackfillStepQueue  # noqa: PLC0415
     from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
@@ -72,6 +72,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.slices import SlicesTable  # noqa: PLC0415
     from exporter.storage.standings import StandingsTable  # noqa: PLC0415
     from exporter.storage.state import StateContainer  # noqa: PLC0415
+    from exporter.storage.transport import calls_made  # noqa: PLC0415
     from exporter.storage.verifications import VerificationsTable  # noqa: PLC0415
     from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
     from exporter.storage.webhooks import Webhooks  # noqa: PLC0415

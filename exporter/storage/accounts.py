@@ -5,18 +5,16 @@ that only answers a request about tables does not have to wait for.
 """
 
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from azure.core.pipeline.transport import HttpTransport, RequestsTransport
-
 _connections_log = logging.getLogger("urllib3.connectionpool")
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import HttpTransport
     from azure.data.tables import TableServiceClient
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueServiceClient
@@ -50,28 +48,12 @@ class Patience:
     first_wait_seconds: int = 2
 
 
-class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
-    """Connections that count the calls of the whole process: several workers may share one."""
-
-    _counting = threading.Lock()
-    calls = 0
-
-    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK types it
-        """Make a call."""
-        with self._counting:
-            CountingTransport.calls += 1
-        return super().send(request, **options)
-
-
-def calls_made() -> int:
-    """Return how many calls to storage this process has made, repeated ones included."""
-    return CountingTransport.calls
-
-
-def new_transport(patience: Patience) -> HttpTransport[Any, Any]:
+def new_transport(patience: Patience) -> "HttpTransport[Any, Any]":
     """Return connections to share between clients; whoever makes them closes them."""
     # At its most talkative it writes down whole URLs, and in a URL may stand a shared access signature.
     _connections_log.setLevel(max(_connections_log.level, logging.INFO))
+    from exporter.storage.transport import CountingTransport  # noqa: PLC0415  see the module's docstring
+
     transport: HttpTransport[Any, Any] = CountingTransport(
         connection_timeout=patience.connect_seconds, read_timeout=patience.read_seconds
     )
@@ -80,7 +62,7 @@ def new_transport(patience: Patience) -> HttpTransport[Any, Any]:
     return transport
 
 
-def blob_options(patience: Patience, transport: HttpTransport[Any, Any]) -> dict[str, Any]:
+def blob_options(patience: Patience, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
     """Return what every blob client of ours is made with."""
     from azure.storage.blob import ExponentialRetry  # noqa: PLC0415  see the module's docstring
 
@@ -130,7 +112,7 @@ class Account:
         *,
         identity: ByIdentity | None = None,
         patience: Patience | None = None,
-        transport: HttpTransport[Any, Any] | None = None,
+        transport: "HttpTransport[Any, Any] | None" = None,
     ) -> None:
         if (connection_string is None) == (identity is None):
             raise ValueError("an account is given either by a connection string or by an identity")

@@ -1,13 +1,14 @@
 """The queue of steps of backfills: messages encoded for sending, and parsed for the queue's trigger."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from exporter.domain.backfills import BackfillStep
-from exporter.storage.accounts import Account
-from exporter.storage.queues import TextQueue
+
+if TYPE_CHECKING:
+    from exporter.storage.accounts import Account
 
 QUEUE = "backfill-steps"
 
@@ -27,7 +28,9 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 class BackfillStepQueue:
     """The queue ``backfill-steps``."""
 
-    def __init__(self, account: Account, queue: str = QUEUE) -> None:
+    def __init__(self, account: "Account", queue: str = QUEUE) -> None:
+        from exporter.storage.queues import TextQueue  # noqa: PLC0415  who only reads a message needs no SDK
+
         self._queue = TextQueue(account, queue)
 
     def send(self, step: BackfillStep, *, delay: timedelta = timedelta()) -> None:

@@ -1,13 +1,14 @@
 """The queues of notices: calls of webhooks that are to be made, and notices for those who build on them."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from exporter.domain.notices import Notice, NoticeKind
-from exporter.storage.accounts import Account
-from exporter.storage.queues import TextQueue
+
+if TYPE_CHECKING:
+    from exporter.storage.accounts import Account
 
 QUEUE = "webhook-calls"
 
@@ -30,7 +31,9 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 class NoticeQueues:
     """The queue ``webhook-calls``, and the one that the setting ``NOTICE_QUEUE`` names, if it does."""
 
-    def __init__(self, account: Account, published: str | None = None) -> None:
+    def __init__(self, account: "Account", published: str | None = None) -> None:
+        from exporter.storage.queues import TextQueue  # noqa: PLC0415  who only reads a message needs no SDK
+
         self._calls = TextQueue(account, QUEUE)
         self._published = TextQueue(account, published) if published else None
 

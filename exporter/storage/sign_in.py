@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.core.pipeline.transport import HttpTransport
 
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import DestinationFault, ExportError, Fault
@@ -15,6 +14,7 @@ from exporter.storage.accounts import Patience, blob_options, new_transport
 from exporter.storage.tokens import SharedCredential, ShortWaits, token_options
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import HttpTransport
     from azure.storage.blob import BlobServiceClient
 
 
@@ -33,14 +33,14 @@ class Means:
 
     authority: str
     patience: Patience
-    transport: HttpTransport[Any, Any]
+    transport: "HttpTransport[Any, Any]"
 
     @classmethod
     def new(
         cls,
         authority: str,
         patience: Patience = CUSTOMER_PATIENCE,
-        transport: HttpTransport[Any, Any] | None = None,
+        transport: "HttpTransport[Any, Any] | None" = None,
     ) -> "Means":
         """Return means with connections of their own, unless others are given."""
         return cls(authority, patience, transport or new_transport(patience))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import RetryPolicy
-from azure.core.pipeline.transport import HttpTransport
 
 from exporter.domain.errors import ExportError
 from exporter.storage.accounts import Patience
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenRequestOptions
+    from azure.core.pipeline.transport import HttpTransport
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 # A longer wait that Entra ID asks for is left to the next attempt, in seconds.
@@ -77,7 +77,7 @@ class ShortWaits(RetryPolicy[Any, Any]):
         return None if seconds is None else min(seconds, RETRY_AFTER_SECONDS_MAX)
 
 
-def token_options(patience: Patience, transport: HttpTransport[Any, Any]) -> dict[str, Any]:
+def token_options(patience: Patience, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
     """Return what every credential of ours is made with; its calls are as patient as those to storage."""
     return {
         "transport": transport,

@@ -1,13 +1,14 @@
 """The queue of steps of verifications: messages encoded for sending, and parsed for the queue's trigger."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from exporter.domain.hours import Hour
 from exporter.domain.verification import VerifyStep
-from exporter.storage.accounts import Account
-from exporter.storage.queues import TextQueue
+
+if TYPE_CHECKING:
+    from exporter.storage.accounts import Account
 
 QUEUE = "verify-steps"
 
@@ -27,7 +28,9 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 class VerifyStepQueue:
     """The queue ``verify-steps``."""
 
-    def __init__(self, account: Account, queue: str = QUEUE) -> None:
+    def __init__(self, account: "Account", queue: str = QUEUE) -> None:
+        from exporter.storage.queues import TextQueue  # noqa: PLC0415  who only reads a message needs no SDK
+
         self._queue = TextQueue(account, queue)
 
     def send(self, step: VerifyStep) -> None:

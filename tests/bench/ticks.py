@@ -10,13 +10,14 @@ from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.actions.ports import Gateways
 from exporter.domain.ledger import Progress
 from exporter.domain.streams import StreamKey
-from exporter.storage.accounts import Account, calls_made
+from exporter.storage.accounts import Account
 from exporter.storage.destinations import DestinationsTable
 from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.standings import StandingsTable
+from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal
 from tests.bench.tables import show
