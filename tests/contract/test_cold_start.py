@@ -29,3 +29,20 @@ def test_building_the_gateways_imports_no_sdk() -> None:
     )
 
     assert told.stdout.strip() == "[]"
+
+
+INDEX_AND_TELL = """
+import sys
+import function_app
+print([name for name in ("azure.core", "requests", "urllib3", "pydantic", "re2", "cryptography")
+       if name in sys.modules])
+"""
+
+
+def test_indexing_the_functions_imports_nothing_that_only_some_of_them_need() -> None:
+    """Neither connections nor models: the host waits for this before it gives out any work."""
+    told = subprocess.run(  # noqa: S603  our own text, in our own Python
+        [sys.executable, "-c", INDEX_AND_TELL], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.strip() == "[]"
