@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from operator import and_
 
 import msgspec
 
@@ -111,10 +112,9 @@ class RowChain[Row]:
         """Return for each key whether its row is to be exported: it is the first, and not somebody else's."""
         mine = self.seen.add_all(keys)
         if self.drops is not None:
-            for place, key in enumerate(keys):
-                if mine[place] and key in self.drops:
-                    mine[place] = False
-                    self.tally.dropped += 1
+            elsewhere = self.drops.known(keys)
+            self.tally.dropped += sum(map(and_, mine, elsewhere))
+            mine = [own and not other for own, other in zip(mine, elsewhere, strict=True)]
         self.tally.duplicate += mine.count(False)
         return mine
 

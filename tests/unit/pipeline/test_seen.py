@@ -114,6 +114,7 @@ def test_keys_added_together_are_new_as_one_after_the_other(few_max: int) -> Non
     assert seen.add_all([one, other]) == [True, True]
     assert seen.add_all([one, one, ZERO, other, ZERO]) == [False, False, True, False, False]
     assert [key in seen for key in (one, other, ZERO, ONES)] == [True, True, True, False]
+    assert seen.known([one, ONES, ZERO]) == [True, False, True]
 
 
 def test_an_empty_set_says_so(few_max: int) -> None:
