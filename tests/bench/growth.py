@@ -8,8 +8,8 @@ from tests.bench.hour import Measured, Shape, measure
 from tests.bench.hours import describe, problems
 from tests.bench.tables import megabytes, show
 
-# How much more an event may cost in a larger hour. An hour that is cut looks up its rows among those of slices
-# before; what grew with the square would cost several times as much.
+# How much more an event may cost in a larger hour. An hour that is cut looks up its rows among those of the
+# slices before; what grew with the square would cost several times as much.
 SLACK = 1.5
 # What a landing blob may cost by itself: a call of the SDK, and the beginning and end of its reading.
 CPU_SECONDS_A_BLOB_MAX = 0.02
