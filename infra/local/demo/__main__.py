@@ -135,8 +135,9 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         )
         demo = Demo(accounts, app.api, hours)
         demo.land()
-        demo.make_destinations()
+        # Before there are any destinations: a tick of the real timer may come at any moment from then on.
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
+        demo.make_destinations()
         ledger = demo.export()
         problems = report.show(hours, ledger, accounts)
         if options.once:
