@@ -29,7 +29,7 @@ def _cold_start(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all secti
 
 
 def _files(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
-    events, count = (20_000, 2) if quick else (100_000, 5)
+    events, count = (10_000, 2) if quick else (100_000, 5)
     problems, goals = files.run(folder, events=events, count=count)
     return problems + hard_lines.run(folder), goals
 
