@@ -80,13 +80,14 @@ test-all: setup
 coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
-# The scanner of infra/azure, apart from all else.
-SCAN_READY := .scan/.ready
-$(SCAN_READY): pyproject.toml $(PY_READY)
-	@echo "Scanner of infra/azure: .scan"
-	@$(PYTHON3) -m venv .scan
-	@.scan/bin/python -m pip install -qq --upgrade "pip>=25.1"
-	@.scan/bin/python -m pip install -qq --group scan
+# Apart from all else: the scanner of infra/azure, and what make bench compares with, which takes a gigabyte.
+SCAN_READY  := .scan/.ready
+PEERS_READY := .peers/.ready
+$(SCAN_READY) $(PEERS_READY): .%/.ready: pyproject.toml $(PY_READY)
+	@echo "Python environment, for $(if $(filter scan,$*),make check,make bench) alone: .$*"
+	@$(PYTHON3) -m venv .$*
+	@.$*/bin/python -m pip install -qq --upgrade "pip>=25.1"
+	@.$*/bin/python -m pip install -qq --group $*
 	@touch $@
 
 .PHONY: check
@@ -102,15 +103,6 @@ check: $(PY_READY) $(SCAN_READY)
 format: $(PY_READY)
 	@$(PYTHON3) -m ruff format .
 	@$(PYTHON3) -m ruff check --fix .
-
-# What others use for such work, apart from all else: a gigabyte.
-PEERS_READY := .peers/.ready
-$(PEERS_READY): pyproject.toml $(PY_READY)
-	@echo "What make bench compares with: .peers"
-	@$(PYTHON3) -m venv .peers
-	@.peers/bin/python -m pip install -qq --upgrade "pip>=25.1"
-	@.peers/bin/python -m pip install -qq --group peers
-	@touch $@
 
 .PHONY: bench
 bench: setup $(PEERS_READY)

@@ -1,20 +1,19 @@
 """Previewing an hour: what a destination's filter leaves of it, and how that looks. Nothing is written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exporter.actions.ports import Clock, Landing
+from exporter.actions.stage import row_chain
 from exporter.domain.destination import Destination
 from exporter.domain.errors import NotPossible
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
 from exporter.domain.records import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob
-from exporter.pipeline.events import EventCodec
-from exporter.pipeline.filtering import filtering
 from exporter.pipeline.pack import Exported
-from exporter.pipeline.rows import RowChain, Tally, keep_all
+from exporter.pipeline.rows import Tally
 
 EXAMPLES_MAX = 10
 # Rows are 2 KB as a rule and 16 MiB at most: an answer is for people, in a browser, too.
@@ -45,7 +44,6 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
     if stream is None:
         raise NotPossible("no_events", "This destination gets no events, and merged ids are never filtered.")
     limits = _Limits(clock, clock() + TIME_MAX)
-    keep = filtering(destination.event_filter) if destination.event_filter else keep_all
 
     def read(blob: LandingBlob) -> Iterator[bytes]:
         limits.check()
@@ -53,8 +51,7 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
             yield chunk
             limits.check()
 
-    codec = EventCodec(stream.source_id, hour, destination.output)
-    chain = RowChain(codec, limits.reject, keep, tally=limits.tally)
+    chain = replace(row_chain(destination, stream, hour, limits.reject), tally=limits.tally)
     examples, complete = _Examples(), True
     try:
         for found in chain.exported(landing.blobs(stream, hour), read):

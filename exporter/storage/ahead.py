@@ -1,13 +1,12 @@
 """Reading ahead: what is worked on next comes over the network meanwhile."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from exporter.domain.streams import LandingBlob
+from exporter.pipeline.rows import Read
 from exporter.storage.accounts import READ_BYTES
-
-type Read = Callable[[LandingBlob], Iterator[bytes]]
 
 # Small blobs take the network's answer time each: so many are asked for at once.
 THREADS = 4

@@ -10,8 +10,9 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 from exporter.domain.errors import Transient
 from exporter.domain.hours import Hour
 from exporter.domain.streams import LandingBlob, Stream
+from exporter.pipeline.rows import Read
 from exporter.storage.accounts import Account
-from exporter.storage.ahead import Read, ReadAhead
+from exporter.storage.ahead import ReadAhead
 from exporter.storage.blocks import quoted
 from exporter.storage.errors import is_missing, own_storage
 

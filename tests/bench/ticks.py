@@ -1,27 +1,19 @@
 """What a tick costs: its calls to storage, for more destinations, and for more that is owed."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 from exporter.actions.plan_owed_hours import plan_owed_hours
-from exporter.actions.ports import Gateways
 from exporter.domain.ledger import Progress
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
-from exporter.storage.destinations import DestinationsTable
-from exporter.storage.landing import LandingContainer
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.queues import ExportQueue
-from exporter.storage.schedule import ScheduleTable
-from exporter.storage.standings import StandingsTable
 from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.fakes import World
+from tests.ticking import gateways_for_ticks
 from tests.worlds import ACME, HOUR, NOW
 
 _SETTLE = timedelta(minutes=10)
@@ -46,7 +38,8 @@ def run(*, quick: bool) -> list[Goal]:
 
 def calls_of_ticks(destinations: int) -> dict[int, int]:
     """Return the calls of a tick by how many destinations owe an hour; the others are up to date."""
-    with _gateways() as gateways:
+    with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
+        gateways = gateways_for_ticks(account)
         keys: list[StreamKey] = []
         for number in range(destinations):
             destination = replace(ACME, id=f"d{number:04}", org_id=None)
@@ -63,18 +56,3 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
                 plan_owed_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before
     return found
-
-
-@contextmanager
-def _gateways() -> Iterator[Gateways]:
-    """Yield gateways to an emulator, as far as ticks need them."""
-    with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
-        yield replace(
-            World().gateways,
-            landing=LandingContainer(account),
-            ledger=LedgerTable(account),
-            schedule=ScheduleTable(account),
-            standings=StandingsTable(account),
-            destinations=DestinationsTable(account),
-            hours=ExportQueue(account),
-        )

@@ -15,14 +15,10 @@ from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import HourRecord, Progress
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
-from exporter.storage.destinations import DestinationsTable
-from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable, _row
-from exporter.storage.queues import ExportQueue
-from exporter.storage.schedule import ScheduleTable
-from exporter.storage.standings import StandingsTable
 from infra.local import azurite
 from tests.fakes import FakeLedger, World
+from tests.ticking import gateways_for_ticks
 from tests.worlds import ACME, HOUR, NOW
 
 SETTLE = timedelta(minutes=10)
@@ -99,27 +95,14 @@ def gateways(transport: CountingTransport) -> Iterator[Gateways]:
     """Return the gateways of an account in which 200 destinations have a quarter of a year behind them."""
     with azurite.running() as endpoints:
         account = Account(endpoints.connection_string, transport=transport)
-        destinations, schedule, ledger = (
-            DestinationsTable(account),
-            ScheduleTable(account),
-            LedgerTable(account),
-        )
+        gateways = gateways_for_ticks(account)
         for number in range(DESTINATIONS):
             destination = replace(ACME, id=f"d{number:03}", org_id=None)
-            destinations.put(destination, None)
+            gateways.destinations.put(destination, None)
             for key in destination.streams:
-                schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1)))
-        _fill(account, ledger)
-        world = World()
-        yield replace(
-            world.gateways,
-            landing=LandingContainer(account),
-            ledger=ledger,
-            schedule=schedule,
-            standings=StandingsTable(account),
-            destinations=destinations,
-            hours=ExportQueue(account),
-        )
+                gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1)))
+        _fill(account, LedgerTable(account))
+        yield gateways
 
 
 def _fill(account: Account, ledger: LedgerTable) -> None:
