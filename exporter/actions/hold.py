@@ -105,7 +105,7 @@ def claim(
 ) -> Held:
     """Take an hour that was found free; ``Conflict`` if another worker was faster."""
     record = found.value if found else HourRecord(task.key, task.hour)
-    taken = record.take(claim_id, task.requested_by, clock())
+    taken = record.take(claim_id, task.requested_by, clock(), round_=task.round)
     return Held(ledger, taken, ledger.put(taken, found.etag if found else None), clock)
 
 

@@ -49,7 +49,7 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     if record.status is HourStatus.FAILED and not record.due(now):
         return Recorded.KNOWN
     if record.attempts == 0:
-        record = record.take(error_id, task.requested_by, now)
+        record = record.take(error_id, task.requested_by, now, round_=task.round)
     gateways.ledger.put(record.failed(_fault(error_id), now), found.etag if found else None)
     return Recorded.FAILED
 

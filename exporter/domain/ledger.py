@@ -94,7 +94,8 @@ class HourTask:
     """A request to export one hour: what a queue message says. It is a hint; the ledger decides.
 
     With ``late`` it is a request to look for what landed after the hour was exported; with a ``share``, to
-    stage one slice of it.
+    stage one slice of it. ``round`` counts how often a backfill was begun: 0 at first, one more at each
+    retry. With ``allow_loss`` a person accepts that the hour is replaced by less than it holds.
     """
 
     key: StreamKey
@@ -102,6 +103,8 @@ class HourTask:
     requested_by: str = SCHEDULE
     late: bool = False
     share: Share | None = None
+    round: int = 0
+    allow_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that an hour cannot fulfil, and that left it as it was: whose, in which round, and why."""
+
+    requested_by: str
+    round: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
 class HourRecord:
     """One row of the ledger.
 
@@ -185,6 +197,15 @@ class HourRecord:
     was_at: datetime | None = None
     """When it was finished then."""
     run: Run | None = None
+    round: int = 0
+    """Which round of its backfill asked for the latest attempt."""
+    written_for: tuple[str, ...] = ()
+    """The latest requests that the files of this hour fulfil, the newest last: who asked for each attempt
+    that wrote the whole hour. An attempt fulfils what those before it did."""
+    refused: Refusal | None = None
+    """The latest request that was refused, while the hour stayed as it was."""
+    setbacks: int = 0
+    """How many attempts in a row were broken off by something that should have passed."""
 
     @property
     def done(self) -> bool:
@@ -207,13 +228,14 @@ class HourRecord:
         """Whether what became of it was before its destination's storage recovered."""
         return healed_at is not None and self.finished_at is not None and self.finished_at <= healed_at
 
-    def take(self, claim_id: str, requested_by: str, now: datetime) -> "HourRecord":
+    def take(self, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0) -> "HourRecord":
         """Return the record as claimed for a new attempt."""
         return replace(
             self,
             status=HourStatus.RUNNING,
             attempts=self.attempts + 1,
             requested_by=requested_by,
+            round=round_,
             started_at=now,
             finished_at=None,
             retry_at=None,

@@ -8,7 +8,7 @@ import msgspec
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, RowCounts, Run
+from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, Refusal, RowCounts, Run
 from exporter.domain.marker import Part
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import StreamKey
@@ -40,6 +40,10 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     was: HourStatus | None = None
     was_at: Moment | None = None
     run: Run | None = None
+    round: int = 0
+    written_for: tuple[str, ...] = ()
+    refused: Refusal | None = None
+    setbacks: int = 0
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
@@ -93,6 +97,10 @@ def _row(record: HourRecord) -> dict[str, Any]:
         was=record.was,
         was_at=record.was_at,
         run=record.run,
+        round=record.round,
+        written_for=record.written_for,
+        refused=record.refused,
+        setbacks=record.setbacks,
     )
     return new_row(
         str(record.key),
@@ -131,6 +139,10 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         was=document.was,
         was_at=document.was_at,
         run=document.run,
+        round=document.round,
+        written_for=document.written_for,
+        refused=document.refused,
+        setbacks=document.setbacks,
     )
 
 

@@ -13,7 +13,7 @@ BACKFILL_QUEUE = "backfill-hours"
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """The form of a message; ``late`` and ``share`` are there where they say something.
+    """The form of a message; keys after ``requested_by`` are left out at their defaults.
 
     None of its keys may be one by which the Functions host overrides what it says about a message: ``id``,
     ``dequeueCount``, ``popReceipt``, ``insertionTime``, ``expirationTime``, ``nextVisibleTime``.
@@ -27,6 +27,8 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     requested_by: str
     late: bool = False
     share: Share | None = None
+    round: int = 0
+    allow_loss: bool = False
 
 
 _MESSAGE = msgspec.json.Decoder(_Message)
@@ -44,6 +46,8 @@ def encode(task: HourTask) -> str:
         requested_by=task.requested_by,
         late=task.late,
         share=task.share,
+        round=task.round,
+        allow_loss=task.allow_loss,
     )
     return msgspec.json.encode(message).decode()
 
@@ -53,6 +57,14 @@ def parse(message: str | bytes) -> HourTask:
     try:
         found = _MESSAGE.decode(message)
         key = StreamKey(found.destination, Stream(found.data_type, found.source_id))
-        return HourTask(key, Hour.parse(found.hour), found.requested_by, found.late, found.share)
+        return HourTask(
+            key,
+            Hour.parse(found.hour),
+            found.requested_by,
+            late=found.late,
+            share=found.share,
+            round=found.round,
+            allow_loss=found.allow_loss,
+        )
     except (ValueError, msgspec.MsgspecError) as error:
         raise ValueError(f"not a message of the queue of hours: {error}") from error
