@@ -10,20 +10,21 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.errors import Conflict, DestinationFault, Fault, LandingChanged, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
-from exporter.domain.slices import Sent, SliceRecord
+from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
@@ -103,6 +104,10 @@ class FakeBlobs:
         self.committed[name] = FakeBlob(body, etag, md5_base64(body), content_type)
         return etag
 
+    def touch(self, name: str) -> None:
+        """Give a blob another ETag; what is staged for it stays."""
+        self.committed[name] = replace(self.committed[name], etag=self.writes.new_etag())
+
     def etag(self, name: str) -> str | None:
         """Return the ETag of a blob, or None if there is none."""
         found = self.committed.get(name)
@@ -143,12 +148,12 @@ class FakeLanding:
         """Yield the hour's blobs by name."""
         for name in self._blobs.names(stream.landing_folder(hour)):
             blob = self._blobs.committed[name]
-            yield LandingBlob(name, blob.etag, len(blob.body))
+            yield LandingBlob(name, blob.etag, len(blob.body), blob.md5)
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces."""
         if self._blobs.etag(blob.name) != blob.etag:
-            raise Transient(f"the landing blob {blob.name} is not as it was listed")
+            raise LandingChanged(f"the landing blob {blob.name} is not as it was listed")
         body = self._blobs.committed[blob.name].body
         for start in range(0, len(body), READ_BYTES):
             yield body[start : start + READ_BYTES]
@@ -204,10 +209,11 @@ class FakeBlocks:
 class FakeRejectedUpload(FakeBlocks):
     """An hour's rejected rows on their way."""
 
-    def commit(self, *, md5: str) -> None:
-        """Replace what is there: the last attempt wins."""
+    def commit(self, *, md5: str) -> str:
+        """Make the blocks readable."""
         with self._blobs.writes.write(f"commit {self._name}"):
             self._blobs.commit(self._name, self._ids, md5, allowed=True)
+        return self._name
 
 
 class FakeContainer:
@@ -231,6 +237,15 @@ class FakeContainer:
         self._blobs.refuse("read")
         found = self._blobs.committed.get(name)
         return Content(found.etag, found.body) if found else None
+
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces."""
+        self._blobs.refuse("read")
+        if self._blobs.etag(blob.name) != blob.etag:
+            raise Conflict(f"the blob {blob.name} was changed by another writer")
+        body = self._blobs.committed[blob.name].body
+        for start in range(0, len(body), READ_BYTES):
+            yield body[start : start + READ_BYTES]
 
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[FakeBlocks]:
@@ -264,6 +279,14 @@ class FakeContainer:
                 raise Conflict(f"the blob {name} was changed by another writer")
             self._blobs.committed.pop(name, None)
 
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob another ETag."""
+        self._blobs.refuse("write")
+        with self._blobs.writes.write(f"refresh {name}"):
+            if self._blobs.etag(name) != etag:
+                raise Conflict(f"the blob {name} was changed by another writer")
+            self._blobs.touch(name)
+
 
 class FakeContainers:
     """Customers' containers by name, each there as soon as somebody asks; destinations may share one."""
@@ -292,27 +315,25 @@ class FakeRejectedRows:
         self._blobs = blobs
 
     @contextmanager
-    def upload(
-        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
-    ) -> Iterator[FakeRejectedUpload]:
+    def upload(self, key: StreamKey, hour: Hour, name: str) -> Iterator[FakeRejectedUpload]:
         """Begin a blob."""
-        yield FakeRejectedUpload(self._blobs, rejected_name(key, hour, number), attempt)
+        full_name = f"{rejected_folder(key, hour)}{name}"
+        yield FakeRejectedUpload(self._blobs, full_name, full_name)
 
-    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
-        """Delete the hour's other blobs."""
-        kept = {rejected_name(key, hour, number) for number in numbers}
-        beginning = rejected_name(key, hour).removesuffix(".ndjson.gz")
-        for name in self._blobs.names(beginning):
-            if name not in kept:
-                with self._blobs.writes.write(f"discard {name}"):
-                    self._blobs.committed.pop(name, None)
+    def names(self, key: StreamKey, hour: Hour) -> list[str]:
+        """Return the full names of the hour's blobs."""
+        return self._blobs.names(rejected_folder(key, hour))
+
+    def delete(self, name: str) -> None:
+        """Delete a blob."""
+        with self._blobs.writes.write(f"discard {name}"):
+            self._blobs.committed.pop(name, None)
 
 
-def rejected_name(key: StreamKey, hour: Hour, number: int = 1) -> str:
-    """Return where the rejected rows of a slice are."""
-    further = "" if number == 1 else f"-{number}"
+def rejected_folder(key: StreamKey, hour: Hour) -> str:
+    """Return where the rejected rows of an hour are."""
     day = f"{hour.start:%Y/%m/%d/%H}"
-    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}{further}.ndjson.gz"
+    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}/"
 
 
 class FakeTable[Key, Value]:
@@ -452,12 +473,36 @@ class FakeState:
         body = found.body
         return (body[start : start + READ_BYTES] for start in range(0, len(body), READ_BYTES))
 
-    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the blobs of a folder but for those to keep."""
-        for name in self._blobs.names(folder):
-            if name not in keep:
-                with self._blobs.writes.write(f"discard {name}"):
-                    self._blobs.committed.pop(name, None)
+    @contextmanager
+    def upload(self, name: str) -> Iterator["FakeStateUpload"]:
+        """Begin a blob."""
+        yield FakeStateUpload(self, name)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the blobs of a folder."""
+        return self._blobs.names(folder)
+
+    def delete(self, name: str) -> None:
+        """Delete a blob."""
+        with self._blobs.writes.write(f"discard {name}"):
+            self._blobs.committed.pop(name, None)
+
+
+class FakeStateUpload:
+    """A blob of our own on its way."""
+
+    def __init__(self, state: FakeState, name: str) -> None:
+        self._state = state
+        self._name = name
+        self._blocks: list[bytes] = []
+
+    def stage(self, block: bytes) -> None:
+        """Keep a block."""
+        self._blocks.append(block)
+
+    def commit(self) -> None:
+        """Make the blocks readable."""
+        self._state.put(self._name, self._blocks)
 
 
 class FakeBackfills:

@@ -92,6 +92,8 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
     changed = described(gateways, draft, found.value if found else None, now)
+    if stored is not None:
+        changed = changed.moved_from(stored.value, now)
     # A secret that is brought again is sealed anew, and counts as another one.
     moved = found is not None and (found.value.storage, found.value.credentials) != (
         changed.storage,

@@ -8,7 +8,7 @@ whether its write landed (an answer got lost) looks before it reports a conflict
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +18,9 @@ from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
+from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
-from exporter.domain.slices import Sent, SliceRecord
+from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
@@ -43,7 +44,7 @@ class Landing(Protocol):
         ...
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of a few MiB at most; ``Transient`` if it is not what was listed."""
+        """Yield the content in pieces of a few MiB at most; ``LandingChanged`` if it is not what was listed."""
         ...
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
@@ -88,6 +89,10 @@ class Container(Protocol):
         """Return a small blob, or None if there is none of that name."""
         ...
 
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces of a few MiB at most; ``Conflict`` if it is not what was listed."""
+        ...
+
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
         """Begin a blob. ``attempt`` keeps its blocks apart from a rival's.
 
@@ -112,6 +117,10 @@ class Container(Protocol):
         """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
         ...
 
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob that stays as it is another ETag: whoever saw the old one cannot write over it."""
+        ...
+
 
 class Containers(Protocol):
     """Customers' containers by destination."""
@@ -126,31 +135,33 @@ class Containers(Protocol):
 
 
 class RejectedRows(Protocol):
-    """Our own container of rows that were not exported: for each hour of a stream a blob for each slice.
+    """Our own container of rows that were not exported as they landed.
 
-    ``number`` is that of the slice's first part.
+    Each attempt writes blobs of its own, one for each slice; ``name`` is what follows the hour's folder.
     """
 
-    def upload(
-        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
-    ) -> AbstractContextManager["RejectedUpload"]:
+    def upload(self, key: StreamKey, hour: Hour, name: str) -> AbstractContextManager["RejectedUpload"]:
         """Begin a blob; nothing is written unless a block is staged."""
         ...
 
-    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
-        """Delete the hour's other blobs: earlier attempts rejected rows where this one did not."""
+    def names(self, key: StreamKey, hour: Hour) -> list[str]:
+        """Return the full names of the hour's blobs."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a blob by its full name; one that is gone already is as good."""
         ...
 
 
 class RejectedUpload(Protocol):
-    """An hour's rejected rows on their way."""
+    """An attempt's rejected rows on their way."""
 
     def stage(self, block: bytes) -> None:
         """Send a block of gzip."""
         ...
 
-    def commit(self, *, md5: str) -> None:
-        """Replace what an earlier attempt left."""
+    def commit(self, *, md5: str) -> str:
+        """Make the blocks readable, and return the blob's full name."""
         ...
 
 
@@ -214,19 +225,39 @@ class Reopened(Protocol):
         ...
 
 
+class StateUpload(Protocol):
+    """A blob of our own on its way."""
+
+    def stage(self, block: bytes) -> None:
+        """Send a block of a few MiB at most."""
+        ...
+
+    def commit(self) -> None:
+        """Make the blocks readable, in their order."""
+        ...
+
+
 class State(Protocol):
-    """A container of our own for what is too large for a row: plans, and which rows are exported."""
+    """A container of our own for what is too large for a row: plans, which rows are exported, whole files."""
 
     def put(self, name: str, pieces: Iterable[bytes]) -> None:
         """Write a blob, whatever was there; it is readable whole or not at all."""
+        ...
+
+    def upload(self, name: str) -> AbstractContextManager[StateUpload]:
+        """Begin a blob that is sent block by block; nothing of it is readable before it is committed."""
         ...
 
     def read(self, name: str) -> Iterator[bytes] | None:
         """Return the content in pieces of a few MiB at most, or None if there is no such blob."""
         ...
 
-    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the blobs of a folder (``a/b/``) but for those to keep."""
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the blobs of a folder (``a/b/``)."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a blob; one that is gone already is as good."""
         ...
 
 

@@ -12,6 +12,7 @@ ExportError
 ├── NotConfigured        the operator: a setting is missing or wrong
 ├── DestinationFault     the customer: their storage does not let us; the message is written for them
 ├── Transient            nobody: it passes; try again
+│   └── LandingChanged   a landing blob is not what was listed: the hour is listed anew
 └── Conflict             nobody: another worker owns it
 
 Anything else that is raised is a bug of ours.
@@ -103,6 +104,10 @@ class DestinationFault(ExportError):
 
 class Transient(ExportError):
     """A passing failure: the same attempt may succeed a little later."""
+
+
+class LandingChanged(Transient):
+    """A landing blob is gone or was put again since it was listed: what was planned by that listing is void."""
 
 
 class Conflict(ExportError):

@@ -8,12 +8,17 @@ A record moves like this; every arrow is one compare-and-swap on its ETag:
                           ▼ │
                      failed | owed
 
-An hour that is done may be taken again: to be written anew because a person asks for it (a backfill), or to
-be added to because something landed late. Until such an attempt commits anything, giving the hour back means
-that it is done as before. While an attempt commits, what it has recorded may or may not be in the container;
-what attempts before it had recorded and did not finish is *in doubt*: whoever finishes the hour clears it.
+An hour that is done may be taken again: to be replaced, because a person asks for it (a backfill), or to be
+added to, because something landed late. Until such an attempt commits anything, giving the hour back means
+that it is done as before.
+
+Before an attempt commits, it records what it is about to commit (``parts``), where that is prepared
+(``journal``), and every other file of the hour that is there or that an earlier attempt could still commit
+(``in_doubt``). If it dies, the next attempt completes it from the journal. What is in doubt stays so until
+an attempt that has seen to all of it closes the hour.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +26,7 @@ from enum import StrEnum
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.marker import Part
+from exporter.domain.marker import Part, Sent
 from exporter.domain.streams import Listing, StreamKey
 
 SCHEDULE = "schedule"
@@ -34,6 +39,11 @@ BACK_OFF_MAX = timedelta(hours=1)
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
+# After so many attempts in a row that were broken off, an hour's record says why.
+SETBACKS_SHOWN = 3
+# So many of the latest requests that an hour's files fulfil are remembered: more backfills than that are
+# not at work on one hour at a time.
+FULFILLED_MAX = 16
 
 
 class HourStatus(StrEnum):
@@ -109,11 +119,17 @@ class HourTask:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was there before late rows were added: how many parts and digests, and what became of the rows."""
+    """What was there before late rows were added.
+
+    How many ``parts``, ``digests`` and ``rejected`` blobs, what became of the ``rows``, and the ``landing``
+    fingerprint.
+    """
 
     parts: int
     digests: int
     rows: RowCounts
+    rejected: int = 0
+    landing: Listing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +137,8 @@ class Origin:
     """What the files of an hour were made of, and where they went.
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
-    ``landing`` is the listing that was read, None if it is not known; ``digests`` are the blobs of our own
-    that tell which rows are exported. ``kept`` is set if rows that landed late were added.
+    ``landing`` is the fingerprint of what was read, None if it is not known; ``digests`` are the blobs of our
+    own that tell which rows are exported. ``kept`` is set if rows that landed late were added.
     """
 
     target: str = ""
@@ -135,6 +151,30 @@ class Origin:
     def kept_parts(self) -> int:
         """How many of the parts, from the first on, were there before."""
         return self.kept.parts if self.kept else 0
+
+    @property
+    def container(self) -> str:
+        """The account and container that the files went to; empty if that was never recorded."""
+        return container_of(self.target)
+
+
+def container_of(target: str) -> str:
+    """Return the account and container of a target, without its prefix."""
+    return target.rpartition("|")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A file of an hour that is to be gone: it is there, or an earlier attempt could still commit it.
+
+    ``container`` is its account and container. ``bytes`` and ``md5`` are those of its content, as far as
+    they are known: a file that is to have just this content is in no doubt.
+    """
+
+    container: str
+    name: str
+    bytes: int = -1
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +198,21 @@ class Refusal:
     requested_by: str
     round: int
     fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class HourContent:
+    """What an hour is to be: its parts in order, and what they are made of.
+
+    ``rejected`` are the blobs of our own that keep its rejected rows.
+    """
+
+    rows: RowCounts
+    parts: tuple[Part, ...]
+    filter_sha256: str | None
+    output: Output | None
+    origin: Origin
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +245,12 @@ class HourRecord:
     """When landing was last compared with what was exported."""
     committing: bool = False
     """Whether what is recorded was about to be committed by an attempt that has not finished."""
-    in_doubt: tuple[Part, ...] = ()
-    """What unfinished attempts before the latest one were about to commit, if it was something else."""
+    journal: tuple[Sent, ...] = ()
+    """Where the files are prepared that were about to be committed; others of the parts are there already."""
+    in_doubt: tuple[Doubt, ...] = ()
+    """Every file that is no part of the hour as recorded, and that is there or could still be committed."""
+    rejected: tuple[str, ...] = ()
+    """The blobs of our own that keep the rejected and amended rows of this hour; no others count."""
     was: HourStatus | None = None
     """Exported or empty, if it was that when it was taken, and nothing has been committed since."""
     was_at: datetime | None = None
@@ -242,6 +301,8 @@ class HourRecord:
             claim=Claim(claim_id, now + LEASE),
             was=self.status if self.done else self.was,
             was_at=self.finished_at if self.done else self.was_at,
+            # Whoever had it did not give it back: that counts as an attempt that was broken off.
+            setbacks=self.setbacks + (self.status is HourStatus.RUNNING and self.run is None),
         )
 
     def satisfies(self, since: datetime) -> bool:
@@ -254,56 +315,62 @@ class HourRecord:
             raise ValueError(f"nobody holds {self.key} {self.hour}")
         return replace(self, claim=replace(self.claim, until=now + LEASE))
 
-    def staged(
+    def prepared(
         self,
-        rows: RowCounts,
-        parts: tuple[Part, ...],
-        filter_sha256: str | None,
-        output: Output | None = None,
-        origin: Origin | None = None,
+        content: HourContent,
+        journal: tuple[Sent, ...],
+        doubts: Iterable[Doubt],
+        *,
+        adopted: bool = False,
     ) -> "HourRecord":
-        """Return the record with what is about to be committed: whoever finds the marker knows the counts.
+        """Return the record with what is about to be committed.
 
-        From here on nobody knows what is in the container, until somebody finishes the hour.
+        From here on an attempt that finds the hour unfinished completes it. ``doubts`` are all other files of
+        the hour that are there or could be. An ``adopted`` hour was found in the container.
         """
-        origin = origin or Origin()
-        unfinished = (*self.in_doubt, *(self.parts[self.origin.kept_parts :] if self.committing else ()))
+        kept = content.origin.kept is not None or adopted
+        fulfilled = self.written_for if kept else (*self.written_for, self.requested_by)
         return replace(
             self,
-            rows=rows,
-            parts=parts,
-            filter_sha256=filter_sha256,
-            output=output,
-            origin=origin,
-            written_at=self.written_at if origin.kept else self.started_at,
-            looked_at=self.started_at,
+            rows=content.rows,
+            parts=content.parts,
+            filter_sha256=content.filter_sha256,
+            output=content.output,
+            origin=content.origin,
+            rejected=content.rejected,
+            journal=journal,
+            written_at=self.written_at if kept else self.started_at,
+            written_for=tuple(dict.fromkeys(reversed(fulfilled)))[:FULFILLED_MAX][::-1],
+            looked_at=self.looked_at if adopted else self.started_at,
             committing=True,
-            in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),
+            in_doubt=tuple(dict.fromkeys(doubts)),
             was=None,
             was_at=None,
+            refused=None,
         )
 
-    def cleared(self) -> "HourRecord":
-        """Return the record of an hour whose files were removed to be written anew: nothing is in doubt."""
-        return replace(self, committing=False, in_doubt=(), parts=(), origin=Origin(), run=None)
-
-    def adopted(
-        self,
-        rows: RowCounts,
-        parts: tuple[Part, ...],
-        filter_sha256: str | None,
-        output: Output | None,
-        origin: Origin,
-    ) -> "HourRecord":
-        """Return the record of an hour that was found in the container, whole: nothing is to be committed."""
+    def completed(self, now: datetime) -> "HourRecord":
+        """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
         return replace(
-            self, rows=rows, parts=parts, filter_sha256=filter_sha256, output=output, origin=origin
+            self,
+            committing=False,
+            journal=(),
+            in_doubt=self._doubts_elsewhere(),
+            was=HourStatus.EXPORTED if self.parts else HourStatus.EMPTY,
+            was_at=now,
         )
 
-    def looked(self, now: datetime, landing: Listing | None = None) -> "HourRecord":
-        """Return the record of an hour that landing was compared with; ``landing`` if it was not known."""
-        origin = replace(self.origin, landing=landing) if landing else self.origin
-        return replace(self, looked_at=now, origin=origin)
+    def _doubts_elsewhere(self) -> tuple[Doubt, ...]:
+        return tuple(each for each in self.in_doubt if each.container != self.origin.container)
+
+    def looked(self, now: datetime) -> "HourRecord":
+        """Return the record of an hour that landing was compared with, and that lacks nothing."""
+        return replace(self, looked_at=now)
+
+    @property
+    def abandoned_as_done(self) -> bool:
+        """Whether it was taken again while it was done, and nothing has been committed since."""
+        return self.status is HourStatus.RUNNING and self.was is not None
 
     def finished(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that is whole in the customer's container."""
@@ -315,10 +382,12 @@ class HourRecord:
             claim=None,
             error=None,
             committing=False,
-            in_doubt=(),
+            journal=(),
+            in_doubt=self._doubts_elsewhere(),
             was=None,
             was_at=None,
             run=None,
+            setbacks=0,
         )
 
     def failed(self, fault: Fault, now: datetime) -> "HourRecord":
@@ -333,6 +402,7 @@ class HourRecord:
             was=None,
             was_at=None,
             run=None,
+            setbacks=0,
         )
 
     def released(self) -> "HourRecord":
@@ -345,6 +415,25 @@ class HourRecord:
         return replace(
             self, status=status, finished_at=finished_at, claim=None, was=None, was_at=None, run=None
         )
+
+    def broken_off(self, why: str) -> "HourRecord":
+        """Return the record of an attempt that was broken off by something that should have passed.
+
+        From the third time in a row on, the record says so.
+        """
+        setbacks = self.setbacks + 1
+        error = self.error
+        if setbacks >= SETBACKS_SHOWN:
+            error = Fault(
+                code="keeps_failing_in_passing",
+                message=f"The export of this hour was broken off {setbacks} times in a row: {why}",
+                fix="It is tried again by itself. If it stays, ask the operator of this exporter.",
+            )
+        return replace(self.released(), setbacks=setbacks, error=error)
+
+    def refuse(self, fault: Fault) -> "HourRecord":
+        """Return the record of an hour that its latest request cannot have: it stays as it was."""
+        return replace(self.released(), refused=Refusal(self.requested_by, self.round, fault), setbacks=0)
 
     def left_to_run(self) -> "HourRecord":
         """Return the record of an attempt that was broken off where its slices are staged already."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import Claim, RowCounts
-from exporter.domain.marker import Part
+from exporter.domain.marker import Sent
 from exporter.domain.streams import LandingBlob, StreamKey
 
 # Rows get their missing keys filled in, and may be compressed less well than they came.
@@ -59,15 +59,6 @@ def _groups(blobs: tuple[LandingBlob, ...], target: int) -> Iterator[tuple[Landi
         size += blob.size
     if group:
         yield tuple(group)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A file whose every block has arrived, sent by one attempt: it only has to be committed."""
-
-    part: Part
-    attempt: str
-    blocks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.domain.errors import DestinationFault
-from exporter.domain.slices import Sent
+from exporter.domain.errors import Conflict, DestinationFault
+from exporter.domain.marker import Sent
 from exporter.domain.stored import Content, StoredBlob
 from exporter.pipeline.pack import md5_base64
 from exporter.storage.accounts import READ_BYTES
@@ -99,6 +99,22 @@ class CustomerContainer:
                     raise
                 return None
 
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces; ``Conflict`` if it is not what was listed."""
+        with customer_storage(self._place, Action.READ):
+            try:
+                stream = self._client.download_blob(
+                    blob.name,
+                    etag=blob.etag,
+                    match_condition=MatchConditions.IfNotModified,
+                    decompress=False,
+                )
+                yield from stream.chunks()
+            except ResourceNotFoundError as error:
+                if error_code(error) != NO_SUCH_BLOB:
+                    raise
+                raise Conflict(f"the blob {blob.name} is gone") from error
+
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[CustomerUpload]:
         """Begin a blob; nothing of it is visible before it is committed."""
@@ -166,3 +182,11 @@ class CustomerContainer:
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise
+
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob that stays as it is another ETag."""
+        blob = self._client.get_blob_client(name)
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        with customer_storage(self._place, Action.WRITE):
+            settings = blob.get_blob_properties(**condition).content_settings
+            blob.set_http_headers(settings, **condition)

@@ -4,8 +4,16 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.destination import Credentials, Destination, Output, Status, StorageTarget
+from exporter.domain.destination import (
+    Credentials,
+    Destination,
+    EarlierPlace,
+    Output,
+    Status,
+    StorageTarget,
+)
 from exporter.domain.filter_reading import stored_filter
+from exporter.domain.names import PathLayout
 from exporter.domain.notices import Webhook
 from exporter.domain.stored import Versioned
 from exporter.domain.trial import Report, Trial
@@ -16,6 +24,15 @@ from exporter.storage.tables import Table
 _PARTITION = "destination"
 # Beside the destinations: a test upload does not change the row of its destination, nor the ETag of it.
 _TRIALS = "trial"
+
+
+class _Place(msgspec.Struct, forbid_unknown_fields=True):
+    """Where files went earlier."""
+
+    container: str
+    prefix: str
+    layout: PathLayout
+    until: Moment
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,6 +52,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     event_filter: str | None = None
     # Not in rows that were written before there were webhooks.
     webhook: Webhook | None = None
+    # Not in rows that were written before the places of its files were kept.
+    earlier: tuple[_Place, ...] = ()
 
 
 class _Trial(msgspec.Struct, forbid_unknown_fields=True):
@@ -116,6 +135,10 @@ def _row(destination: Destination) -> dict[str, Any]:
         events_since=destination.events_since,
         event_filter=destination.event_filter.text if destination.event_filter else None,
         webhook=destination.webhook,
+        earlier=tuple(
+            _Place(container=each.container, prefix=each.prefix, layout=each.layout, until=each.until)
+            for each in destination.earlier
+        ),
     )
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
@@ -136,4 +159,7 @@ def _destination(row: Row) -> Destination:
         events_since=document.events_since,
         event_filter=stored_filter(document.event_filter) if document.event_filter else None,
         webhook=document.webhook,
+        earlier=tuple(
+            EarlierPlace(each.container, each.prefix, each.layout, each.until) for each in document.earlier
+        ),
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
-from exporter.domain.errors import Transient
+from exporter.domain.errors import LandingChanged
 from exporter.domain.hours import Hour
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.pipeline.rows import Read
 from exporter.storage.accounts import Account
 from exporter.storage.ahead import ReadAhead
-from exporter.storage.blocks import quoted
+from exporter.storage.blocks import md5_text, quoted
 from exporter.storage.errors import is_missing, own_storage
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class LandingContainer:
         with own_storage():
             try:
                 for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
-                    yield LandingBlob(blob.name, quoted(blob.etag), blob.size)
+                    md5 = md5_text(blob.content_settings.content_md5)
+                    yield LandingBlob(blob.name, quoted(blob.etag), blob.size, md5)
             except HttpResponseError as error:
                 if not is_missing(error):
                     raise
@@ -57,7 +58,7 @@ class LandingContainer:
                 )
                 yield from stream.chunks()
             except (ResourceModifiedError, ResourceNotFoundError) as error:
-                raise Transient(f"the landing blob {blob.name} is not as it was listed") from error
+                raise LandingChanged(f"the landing blob {blob.name} is not as it was listed") from error
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Read:
         """Return what reads these blobs, if they are asked for in this order, a little ahead."""

@@ -8,8 +8,8 @@ import msgspec
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, Refusal, RowCounts, Run
-from exporter.domain.marker import Part
+from exporter.domain.ledger import Claim, Doubt, HourRecord, HourStatus, Origin, Refusal, RowCounts, Run
+from exporter.domain.marker import Part, Sent
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
@@ -36,7 +36,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     origin: Origin = msgspec.field(default_factory=Origin)
     written_at: Moment | None = None
     committing: bool = False
-    in_doubt: tuple[Part, ...] = ()
+    journal: tuple[Sent, ...] = ()
+    in_doubt: tuple[Doubt, ...] = ()
+    rejected: tuple[str, ...] = ()
     was: HourStatus | None = None
     was_at: Moment | None = None
     run: Run | None = None
@@ -93,7 +95,9 @@ def _row(record: HourRecord) -> dict[str, Any]:
         origin=record.origin,
         written_at=record.written_at,
         committing=record.committing,
+        journal=record.journal,
         in_doubt=record.in_doubt,
+        rejected=record.rejected,
         was=record.was,
         was_at=record.was_at,
         run=record.run,
@@ -135,7 +139,9 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         written_at=document.written_at,
         looked_at=state.looked_at,
         committing=document.committing,
+        journal=document.journal,
         in_doubt=document.in_doubt,
+        rejected=document.rejected,
         was=document.was,
         was_at=document.was_at,
         run=document.run,

@@ -23,8 +23,7 @@ from exporter.domain.endpoints import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
-from exporter.domain.marker import Part
-from exporter.domain.slices import Sent
+from exporter.domain.marker import Part, Sent
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.accounts import Account, Patience
 from exporter.storage.backfill_steps import BackfillStepQueue

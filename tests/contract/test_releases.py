@@ -30,9 +30,9 @@ from exporter.domain.ledger import (
     Run,
     Share,
 )
-from exporter.domain.marker import Part
+from exporter.domain.marker import Part, Sent
 from exporter.domain.notices import NoticeKind, Webhook, notice
-from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.standing import Standing
 from exporter.domain.streams import Listing
 from exporter.domain.trial import Report, Step, Trial

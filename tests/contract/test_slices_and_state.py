@@ -9,8 +9,8 @@ import pytest
 from exporter.actions.ports import Slices, State
 from exporter.domain.errors import Conflict
 from exporter.domain.ledger import Claim, RowCounts
-from exporter.domain.marker import Part
-from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.domain.marker import Part, Sent
+from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.storage.accounts import Account
 from exporter.storage.slices import SlicesTable
 from exporter.storage.state import BLOCK_BYTES, StateContainer

@@ -17,7 +17,7 @@ from exporter.domain.errors import Transient
 
 # What changes something; every other call reads.
 WRITES = frozenset(
-    {"put", "commit", "stage", "delete", "note", "forget", "discard", "keep", "send", "record_trial"}
+    {"put", "commit", "stage", "delete", "note", "forget", "discard", "refresh", "send", "record_trial"}
 )
 # While one of these is under way its lock is held, and a renewal would wait for it.
 LOCKED = frozenset({"ledger.put", "slices.put"})

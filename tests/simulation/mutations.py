@@ -30,8 +30,9 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.marker import Sent
 from exporter.domain.names import Naming
-from exporter.domain.slices import Sent, Slice
+from exporter.domain.slices import Slice
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.pipeline.seen import SeenKeys, split

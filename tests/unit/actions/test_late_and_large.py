@@ -10,8 +10,7 @@ import pytest
 from exporter.actions.attempt import Outcome
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask
-from exporter.domain.marker import Part
-from exporter.domain.slices import Sent
+from exporter.domain.marker import Part, Sent
 from tests.fakes import Crash, World, md5_base64
 from tests.worlds import (
     EVENTS,
