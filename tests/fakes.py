@@ -269,6 +269,10 @@ class FakeContainer:
             allowed = self._blobs.etag(name) == etag
             self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
 
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes."""
+        return self.put(name, b"", content_type="application/gzip", etag=etag)
+
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole."""
         self._blobs.refuse("write")

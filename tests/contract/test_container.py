@@ -293,11 +293,28 @@ def test_uncommitted_blocks_of_another_program_are_told_apart_and_can_be_discard
     assert NAME in raised.value.fault.message
     assert raised.value.fault.scope is Scope.BLOB
 
-    # Azure discards them when a blob is written, the emulator not before it is deleted.
-    etag = backend.container.put(NAME, b"", content_type="application/gzip", etag=None)
+    etag = backend.container.empty(NAME, etag=None)
     backend.container.delete(NAME, etag=etag)
     upload(backend, [b"ours"])
     assert backend.see(NAME).body == b"ours"
+
+
+def test_emptying_discards_all_blocks_and_replaces_only_what_was_seen(backend: Backend) -> None:
+    """Our own blocks, too, so that nobody can commit them later."""
+    with backend.container.upload(NAME, attempt="ours") as ours:
+        ours.stage(b"ours")
+        wait_for_blocks(backend, "raw", NAME, 1)
+        etag = backend.container.empty(NAME, etag=None)
+        assert backend.see(NAME) == Seen(b"", "application/gzip", md5_base64(b""))
+        assert backend.container.empty(NAME, etag=etag)
+        with pytest.raises(Conflict):
+            commit(backend.container, ours, b"ours", name=NAME, attempt="ours", etag=etag_of(backend))
+
+    backend.container.put("other", b"1", content_type="application/json", etag=None)
+    for wrong in (None, ANOTHER_ETAG):
+        with pytest.raises(Conflict):
+            backend.container.empty("other", etag=wrong)
+    assert backend.see("other").body == b"1"
 
 
 def test_a_blob_in_the_archive_tier_is_named(backend: Backend) -> None:
