@@ -19,7 +19,15 @@ from typing import Any
 from exporter.actions.ports import Gateways
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Fault, LandingChanged, Transient
+from exporter.domain.errors import (
+    Conflict,
+    DestinationFault,
+    Fault,
+    ForeignBlocks,
+    LandingArchived,
+    LandingChanged,
+    Transient,
+)
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask, Progress
 from exporter.domain.marker import Sent
@@ -30,6 +38,7 @@ from exporter.domain.stored import Content, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
+from exporter.storage.faults import BLOB_ARCHIVED, Action, Place
 
 type Row = dict[str, Any]
 
@@ -91,6 +100,7 @@ class FakeBlobs:
         self.committed: dict[str, FakeBlob] = {}
         self.staged: dict[str, dict[str, bytes]] = {}
         self.faults: dict[str, Fault] = {}
+        self.archived: set[str] = set()
 
     def refuse(self, action: str) -> None:
         """Raise the fault that a test has set for ``list``, ``read``, ``write`` or ``delete``, if any."""
@@ -152,6 +162,8 @@ class FakeLanding:
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces."""
+        if blob.name in self._blobs.archived:
+            raise LandingArchived("landing", blob.name)
         if self._blobs.etag(blob.name) != blob.etag:
             raise LandingChanged(f"the landing blob {blob.name} is not as it was listed")
         body = self._blobs.committed[blob.name].body
@@ -196,14 +208,23 @@ class FakeBlocks:
     def stage(self, block: bytes) -> None:
         """Put a block aside."""
         self._blobs.refuse("write")
-        block_id = f"{self._attempt}-{len(self._ids)}"
+        block_id = _block_id(self._attempt, len(self._ids))
         with self._blobs.writes.write(f"stage {self._name}"):
-            self._blobs.staged.setdefault(self._name, {})[block_id] = block
+            staged = self._blobs.staged.setdefault(self._name, {})
+            # All ids of a blob's uncommitted blocks have one length, whoever sent them.
+            if staged and len(next(iter(staged))) != len(block_id):
+                raise ForeignBlocks(self._name)
+            staged[block_id] = block
         self._ids.append(block_id)
 
     def arrived(self) -> int:
         """Return how many blocks there are: each arrives at once."""
         return len(self._ids)
+
+
+def _block_id(attempt: str, number: int) -> str:
+    """Return a block id; those of all attempts have one length."""
+    return f"{hashlib.sha256(attempt.encode()).hexdigest()[:40]}-{number:06}"
 
 
 class FakeRejectedUpload(FakeBlocks):
@@ -235,6 +256,10 @@ class FakeContainer:
     def read(self, name: str) -> Content | None:
         """Return a small blob."""
         self._blobs.refuse("read")
+        if name in self._blobs.archived:
+            raise DestinationFault(
+                BLOB_ARCHIVED.fault(Place("acme", "raw", name), Action.READ, "HTTP 409 BlobArchived")
+            )
         found = self._blobs.committed.get(name)
         return Content(found.etag, found.body) if found else None
 
@@ -255,10 +280,14 @@ class FakeContainer:
     def commit(self, sent: Sent, *, etag: str | None, content_type: str = "application/gzip") -> None:
         """Make the blocks that an attempt has sent the blob's content, if it is the one that was seen."""
         self._blobs.refuse("write")
-        name, ids = sent.part.name, [f"{sent.attempt}-{number}" for number in range(sent.blocks)]
+        name, ids = sent.part.name, [_block_id(sent.attempt, number) for number in range(sent.blocks)]
         with self._blobs.writes.write(f"commit {name}"):
             allowed = self._blobs.etag(name) == etag
             self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
+
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes."""
+        return self.put(name, b"", content_type="application/gzip", etag=etag)
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole."""

@@ -65,7 +65,8 @@ class Upload(Protocol):
     def stage(self, block: bytes) -> None:
         """Send a block; returns before it arrived, and waits while too many are under way.
 
-        A failure of an earlier block is raised here or by ``arrived``.
+        A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted blocks
+        of another program refuse ours, until they are thrown away by ``Container.empty``.
         """
         ...
 
@@ -106,6 +107,13 @@ class Container(Protocol):
         ``etag`` is the blob as it was seen before. If the condition fails but the blob already has exactly
         this content, that is no conflict. Every other block that was ever sent for the blob is thrown away,
         so that a rival's later commit is a conflict.
+        """
+        ...
+
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes, and return its ETag; no conflict if it already is empty.
+
+        It throws away every uncommitted block of that name, whoever sent it.
         """
         ...
 

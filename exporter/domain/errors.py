@@ -11,6 +11,8 @@ ExportError
 │   └── Outdated         it was changed since the caller read it
 ├── NotConfigured        the operator: a setting is missing or wrong
 ├── DestinationFault     the customer: their storage does not let us; the message is written for them
+│   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; writing the blob whole heals it
+│   └── LandingArchived  the operator: a landing blob is archived; told with the hour like the others
 ├── Transient            nobody: it passes; try again
 │   └── LandingChanged   a landing blob is not what was listed: the hour is listed anew
 └── Conflict             nobody: another worker owns it
@@ -18,7 +20,9 @@ ExportError
 Anything else that is raised is a bug of ours.
 """
 
+import shlex
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class ExportError(Exception):
@@ -82,6 +86,15 @@ class NotConfigured(ExportError):
         self.problems = problems
 
 
+class Scope(StrEnum):
+    """What a fault is about, which decides what else has to wait for its repair."""
+
+    DESTINATION = "destination"
+    """The account, the container or the credentials: every hour would meet it."""
+    BLOB = "blob"
+    """One blob: the destination's other hours go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why an hour or a test upload failed, for the one who can repair it.
@@ -92,6 +105,7 @@ class Fault:
     code: str
     message: str
     fix: str
+    scope: Scope = Scope.DESTINATION
 
 
 class DestinationFault(ExportError):
@@ -100,6 +114,41 @@ class DestinationFault(ExportError):
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code}: {fault.message}")
         self.fault = fault
+
+
+class ForeignBlocks(DestinationFault):
+    """Blocks cannot be staged for the blob ``name``: another program left uncommitted ones there.
+
+    Azure refuses block ids of another length than those that are there. A blob that is written whole over the
+    name discards them; without that they end a week after the last one was sent.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            Fault(
+                "foreign_blocks",
+                f"Uncommitted blocks of another program keep this exporter from writing the blob {name}.",
+                "Stop the program that writes to that name, then upload any file over it and delete that.",
+                Scope.BLOB,
+            )
+        )
+        self.name = name
+
+
+class LandingArchived(DestinationFault):
+    """A landing blob is in the archive tier: its hour fails until the operator has rehydrated it."""
+
+    def __init__(self, container: str, name: str) -> None:
+        which = f"--container-name {shlex.quote(container)} --name {shlex.quote(name)}"
+        super().__init__(
+            Fault(
+                "landing_archived",
+                f"The landing blob {name} is in the archive tier and cannot be read.",
+                f"Have the operator of this exporter rehydrate it: az storage blob set-tier {which} --tier Hot.",
+                Scope.BLOB,
+            )
+        )
+        self.name = name
 
 
 class Transient(ExportError):

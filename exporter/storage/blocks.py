@@ -122,8 +122,11 @@ class Commit:
     content_type: str = CONTENT_TYPE
 
 
-def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> None:
-    """Make the blocks the blob's content. A blob that already has exactly this content is as good."""
+def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> str:
+    """Make the blocks the blob's content, and return its ETag.
+
+    A blob that already has exactly this content is as good.
+    """
     from azure.storage.blob import BlobBlock, ContentSettings  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     block_list = [BlobBlock(block_id=block_id) for block_id in wanted.ids]
@@ -135,7 +138,7 @@ def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> Non
     def write() -> str:
         return str(blob.commit_block_list(block_list, content_settings=settings, **condition)["etag"])
 
-    settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
+    return settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
 
 
 def only_if(etag: str | None) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
-from exporter.domain.errors import LandingChanged
+from exporter.domain.errors import LandingArchived, LandingChanged
 from exporter.domain.hours import Hour
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.pipeline.rows import Read
 from exporter.storage.accounts import Account
 from exporter.storage.ahead import ReadAhead
 from exporter.storage.blocks import md5_text, quoted
-from exporter.storage.errors import is_missing, own_storage
+from exporter.storage.errors import ARCHIVED, error_code, is_missing, own_storage
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -59,6 +59,10 @@ class LandingContainer:
                 yield from stream.chunks()
             except (ResourceModifiedError, ResourceNotFoundError) as error:
                 raise LandingChanged(f"the landing blob {blob.name} is not as it was listed") from error
+            except HttpResponseError as error:
+                if error_code(error) in ARCHIVED:
+                    raise LandingArchived(self._container, blob.name) from error
+                raise
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Read:
         """Return what reads these blobs, if they are asked for in this order, a little ahead."""

@@ -104,6 +104,14 @@ class Backend(Protocol):
         """Return how many blocks of a blob have arrived in ``raw`` or ``rejected`` and are not committed."""
         ...
 
+    def stage_foreign(self, name: str) -> None:
+        """Send a block for a customer's blob as another program does, with an id of another length than ours."""
+        ...
+
+    def archive(self, name: str) -> None:
+        """Move a blob of landing, or else of the customer's container, to the archive tier."""
+        ...
+
     def lose_container(self) -> None:
         """Delete the customer's container."""
         ...
@@ -151,6 +159,15 @@ class TwinBackend:
         """Return how many blocks have arrived."""
         blobs = self.world.rejected if container == "rejected" else self.world.reader()
         return len(blobs.staged.get(name, {}))
+
+    def stage_foreign(self, name: str) -> None:
+        """Send a block as another program does."""
+        self.world.reader().staged.setdefault(name, {})["theirs"] = b"theirs"
+
+    def archive(self, name: str) -> None:
+        """Move a blob to the archive tier."""
+        landed = self.world.landed
+        (landed if name in landed.committed else self.world.reader()).archived.add(name)
 
     def lose_container(self) -> None:
         """Let the customer's container answer as if it were gone."""
@@ -264,6 +281,16 @@ class AzuriteBackend:
             return len(blob.get_block_list("uncommitted")[1])
         except ResourceNotFoundError:
             return 0
+
+    def stage_foreign(self, name: str) -> None:
+        """Send a block as another program does."""
+        self.owner.get_blob_client(self.own_name("raw"), name).stage_block("theirs", b"theirs")
+
+    def archive(self, name: str) -> None:
+        """Move a blob to the archive tier."""
+        landed = self.owner.get_blob_client(self.own_name("landing"), name)
+        blob = landed if landed.exists() else self.owner.get_blob_client(self.own_name("raw"), name)
+        blob.set_standard_blob_tier("Archive")
 
     def lose_container(self) -> None:
         """Delete the customer's container."""

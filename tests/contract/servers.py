@@ -35,7 +35,7 @@ class Answer:
 
 
 class Server(ThreadingHTTPServer):
-    """Gives one answer to everything, and counts what it is asked."""
+    """Gives one answer to everything (or one to each method in ``by_method``), and counts what it is asked."""
 
     daemon_threads = False
 
@@ -45,6 +45,7 @@ class Server(ThreadingHTTPServer):
         self.tables = tables
         self.asked: list[str] = []
         self.body: bytes | None = None
+        self.by_method: dict[str, Answer] = {}
 
     @property
     def url(self) -> str:
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.append(f"{self.command} {self.path}")
-        answer = self.server.answer
+        answer = self.server.by_method.get(self.command, self.server.answer)
         body = answer.json if self.server.tables else answer.xml
         if self.server.body is not None:
             body = self.server.body

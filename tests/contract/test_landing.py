@@ -1,8 +1,10 @@
 """The landing container, as the export reads it."""
 
+import shlex
+
 import pytest
 
-from exporter.domain.errors import Transient
+from exporter.domain.errors import LandingArchived, Scope, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.streams import DataType, Stream
 from exporter.storage.accounts import READ_BYTES
@@ -54,6 +56,27 @@ def test_a_blob_is_read_whole_in_bounded_pieces(backend: Backend, size: int) -> 
 
     assert b"".join(pieces) == body[:size]
     assert all(len(piece) <= READ_BYTES for piece in pieces)
+
+
+def test_a_blob_in_the_archive_tier_is_named_with_how_to_rehydrate_it(backend: Backend) -> None:
+    """The operator's own lifecycle rule has put it there, before its hour was exported; read ahead or not."""
+    backend.land(f"{FOLDER}it's.json", b"{}")
+    backend.archive(f"{FOLDER}it's.json")
+    (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
+
+    for read in (backend.gateways.landing.read, backend.gateways.landing.reading([blob])):
+        with pytest.raises(LandingArchived) as raised:
+            list(read(blob))
+        fault = raised.value.fault
+        assert (fault.code, fault.scope) == ("landing_archived", Scope.BLOB)
+        assert blob.name in fault.message
+        assert f"az storage blob set-tier --container-name {landing_name(backend)}" in fault.fix
+        assert shlex.quote(blob.name) in fault.fix
+
+
+def landing_name(backend: Backend) -> str:
+    """Return how the landing container is called."""
+    return backend.own_name("landing") if isinstance(backend, AzuriteBackend) else "landing"
 
 
 def test_blobs_are_read_ahead_as_they_are_read_one_by_one(backend: Backend) -> None:
