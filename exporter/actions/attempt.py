@@ -123,7 +123,7 @@ class Attempt:
         tag: str,
         *,
         spooled: bool = False,
-        before: Iterator[Exported] = iter(()),
+        before: Iterable[Exported] = (),
     ) -> tuple[Staged, RejectedWriter]:
         """Stage a slice, and its rejected rows, which are the caller's to commit.
 

@@ -11,8 +11,8 @@ close     the ledger's row
 A crash before *prepare* ends leaves nothing behind. After it, ``recovery`` completes this very plan: nothing
 of it depends on landing any more.
 
-To void a file is to write an empty one over it and to delete that: writing over it discards the blocks that
-an attempt thought dead has staged for it, ours too. So at most one file whose content changes may be staged
+To void a file is to empty it and to delete it: emptying discards the blocks that an attempt thought dead has
+staged for it, ours too. So at most one file whose content changes may be staged
 under its name; of several, all are kept whole in the *spool*, a container of our own, and staged when the
 others are gone (``needs_spool`` tells beforehand).
 """
@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from exporter.actions.attempt import Attempt
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
-from exporter.actions.ports import GZIP
-from exporter.actions.stage import EMPTY_GZIP, sent_whole
+from exporter.actions.stage import sent_whole
 from exporter.domain.errors import Conflict
 from exporter.domain.ledger import Doubt, HourContent, HourRecord
 from exporter.domain.marker import Marker, Part, Sent
@@ -33,11 +32,9 @@ from exporter.domain.streams import Stream
 from exporter.pipeline.pack import md5_base64
 
 MARKER_TYPE = "application/json"
-# What stands under a marker's name while it is retracted: no marker.
-NO_MARKER = b""
 
 
-class SpoolNeeded(Exception):  # noqa: N818  it is no error: the hour is staged once more, into the spool
+class SpoolNeeded(Exception):
     """Several files would change that are staged under their own names: they are to be spooled instead."""
 
 
@@ -97,6 +94,9 @@ class Committer:
             return None
         body = marker_of(self.content, self.held.record, self._stream).to_json()
         part = Part(name, 0, len(body), md5_base64(body))
+        there = self.inventory.markers.get(name)
+        if there is not None and there.body == body and not self._stale():
+            return Sent(part, self.held.claim_id, 0)
         return sent_whole(self.attempt.container, part, body, f"{self.held.claim_id}-marker")
 
     def fence(self, marker: Sent | None) -> None:
@@ -229,7 +229,7 @@ class Committer:
     def _is_ours(self, name: str) -> bool:
         """Whether what is under the name of a marker is one, or what retracting it has left."""
         body = self.inventory.markers[name].body
-        return body == NO_MARKER or self.inventory.marker(name) is not None
+        return body == b"" or self.inventory.marker(name) is not None
 
     def _marker_is_there(self, marker: Sent) -> bool:
         there = self.inventory.markers.get(marker.part.name)
@@ -238,20 +238,20 @@ class Committer:
 
     def _retract(self, name: str) -> None:
         there = self.inventory.markers.get(name)
-        self._write_over(name, NO_MARKER, MARKER_TYPE, there.etag if there else None)
+        self._void_as_seen(name, there.etag if there else None)
 
     def _void(self, name: str) -> None:
         there = self.inventory.parts.get(name)
-        self._write_over(name, EMPTY_GZIP, GZIP, there.etag if there else None)
+        self._void_as_seen(name, there.etag if there else None)
 
-    def _write_over(self, name: str, body: bytes, content_type: str, etag: str | None) -> None:
+    def _void_as_seen(self, name: str, etag: str | None) -> None:
         """Remove a file together with every block that was ever staged for it.
 
-        What is written over it is ours to delete even if the hour was lost meanwhile.
+        The empty file is ours to delete even if the hour was lost meanwhile.
         """
         self.held.check()
-        written = self.attempt.container.put(name, body, content_type=content_type, etag=etag)
-        self.attempt.container.delete(name, etag=written)
+        container = self.attempt.container
+        container.delete(name, etag=container.empty(name, etag=etag))
 
     def _refresh_doubtful(self) -> None:
         """Give parts that stay another ETag, if an unfinished attempt could still write over them."""

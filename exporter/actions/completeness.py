@@ -25,7 +25,7 @@ ROWS_COMPARED_MAX = 2_000_000
 def missing_rows(
     attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: tuple[LandingBlob, ...]
 ) -> Fault | None:
-    """Return what would be lost if the hour were replaced by what these landing blobs hold; None if nothing."""
+    """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
     exported = record.origin.landing if record.origin.target else None
     covered = exported is not None and Listing.of(blobs).holds(exported)
     here = not record.origin.target or record.origin.container == attempt.container_id
@@ -82,5 +82,5 @@ def _incomplete(attempt: Attempt, why: str) -> Fault:
     return Fault(
         code="landing_incomplete",
         message=f"The hour {attempt.task.hour} stays as it is: {why}, so a new export would lose rows.",
-        fix='Land the missing data again; or, to accept the loss, ask for a backfill with "allow_loss": true.',
+        fix='Land the missing data again; or, to accept the loss, backfill with "allow_loss": true.',
     )

@@ -13,7 +13,7 @@ from exporter.domain.streams import DataType
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Every file of an hour in one container, by name: its ``parts``, and what is under its markers' names."""
+    """Every file of an hour in one container, by name: its ``parts``, and its ``markers``, whatever these are."""
 
     hour: Hour
     data_type: DataType

@@ -66,9 +66,7 @@ def _hash(line: bytes) -> bytes:
 
 def file_keys(container: Container, blob: StoredBlob, data_type: DataType) -> Iterator[bytes]:
     """Yield the keys of a file's rows, in order."""
-    return chain.from_iterable(
-        row_keys(contents, data_type) for contents in exported_lines(container, blob)
-    )
+    return chain.from_iterable(row_keys(contents, data_type) for contents in exported_lines(container, blob))
 
 
 def file_rows(container: Container, blob: StoredBlob) -> Iterator[Exported]:

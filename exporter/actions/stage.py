@@ -30,7 +30,6 @@ from exporter.pipeline.pack import Exported, GzipBlocks, WholeFile, size_and_md5
 from exporter.pipeline.rows import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.seen import SeenKeys
 
-
 EMPTY_GZIP = b"".join(GzipBlocks().finish())
 
 
@@ -83,7 +82,7 @@ class Stager:
         chosen: Slice,
         drops: Iterable[bytes],
         rejected: Reject,
-        before: Iterator[Exported] = iter(()),
+        before: Iterable[Exported] = (),
     ) -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part.
 

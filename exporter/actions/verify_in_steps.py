@@ -113,7 +113,9 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
         # Somebody else took the same step, and sees to the next one.
         return
     if moved.ended:
-        gateways.state.discard(_folder(moved), keep=moved.found)
+        for name in gateways.state.names(_folder(moved)):
+            if name not in moved.found:
+                gateways.state.delete(name)
     else:
         gateways.verify_steps.send(moved.step)
 

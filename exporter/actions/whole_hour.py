@@ -42,11 +42,16 @@ def write_hour(
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
     if not attempt.task.allow_loss:
         loss = missing_rows(attempt, held.record, inventory, blobs)
-        if loss is not None and (replacing or held.record.was is not None or not inventory.parts):
+        if loss is not None and (replacing or held.record.was is not None):
             held.refuse(loss)
             return Outcome.REFUSED
+        if loss is not None and not inventory.parts:
+            held.fail(loss)
+            return Outcome.REFUSED
         if loss is not None:
-            content = _content_of_marker(attempt, *marked) if marked else _counted(attempt, held, inventory, names)
+            content = (
+                _content_of_marker(attempt, *marked) if marked else _counted(attempt, held, inventory, names)
+            )
             return _adopt(attempt, held, inventory, content)
     slices = _slices(attempt, blobs)
     if len(slices) > 1:
@@ -60,7 +65,7 @@ def write_hour(
         except SpoolNeeded:
             spooled = True
         except ForeignBlocks as blocks:
-            spooled |= not void_foreign_blocks(attempt, held, blocks)
+            spooled |= not void_foreign_blocks(attempt.container, blocks)
     raise Transient("blocks of another program appear in the container again and again")
 
 
@@ -174,7 +179,11 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
 def _adopt(attempt: Attempt, held: Held, inventory: Inventory, content: HourContent) -> Outcome:
     """Close the record of an hour that is there already."""
     record = held.record
-    if record.committing and record.origin.container == attempt.container_id and record.parts == content.parts:
+    if (
+        record.committing
+        and record.origin.container == attempt.container_id
+        and record.parts == content.parts
+    ):
         content = content_of(record)
     content = replace(content, origin=replace(content.origin, kept=None))
     commit(attempt, held, CommitPlan(content, (), adopted=True), inventory)

@@ -65,13 +65,15 @@ def _groups(blobs: tuple[LandingBlob, ...], target: int) -> Iterator[tuple[Landi
 class SliceResult:
     """What a worker has staged of a slice. ``digest`` is the blob of our own that holds the keys of its rows.
 
-    Of these, so many were ``dropped``, because slices before it export them.
+    Of these, so many were ``dropped``, because slices before it export them. ``rejected`` are the blobs that
+    keep its rejected rows.
     """
 
     rows: RowCounts
     sent: tuple[Sent, ...]
     digest: str | None = None
     dropped: int = 0
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.domain.errors import Conflict, DestinationFault
+from exporter.domain.errors import Conflict
 from exporter.domain.marker import Sent
 from exporter.domain.stored import Content, StoredBlob
 from exporter.pipeline.pack import md5_base64

@@ -360,7 +360,7 @@ class Life:
     def _markers_are_true(self, what: str) -> None:
         committed = self.world.reader().committed
         for name, blob in committed.items():
-            if name.endswith("_complete") and name not in self.neighbours:
+            if name.endswith("_complete") and name not in self.neighbours and blob.body:
                 for part in json.loads(blob.body)["parts"]:
                     there = committed.get(part["name"])
                     if there is None or there.md5 != part["md5"]:
