@@ -2,10 +2,10 @@
 
 By now every block is staged. Nothing but small requests is left to do:
 
-prepare   stage the marker; record in the ledger what is about to be committed, and where it is prepared
-fence     retract each marker that will not stay as it is; void each other file of the hour that is there, or
-          that an earlier attempt could still commit, and that is not exactly what it is to become
-publish   commit the parts, first the one whose content changes, and then the marker
+prepare   record in the ledger what is about to be committed, and where it is prepared
+fence     void each marker that will not stay true, then each other file of the hour that is there, or that an
+          earlier attempt could still commit, and that is not exactly what it is to become
+publish   commit the parts, first the one whose content changes; stage and commit the marker
 close     the ledger's row
 
 A crash before *prepare* ends leaves nothing behind. After it, ``recovery`` completes this very plan: nothing
@@ -28,7 +28,6 @@ from exporter.domain.errors import Conflict
 from exporter.domain.ledger import Doubt, HourContent, HourRecord
 from exporter.domain.marker import Marker, Part, Sent
 from exporter.domain.names import MARKER_SUFFIX, HourNames
-from exporter.domain.streams import Stream
 from exporter.pipeline.pack import md5_base64
 
 MARKER_TYPE = "application/json"
@@ -59,9 +58,9 @@ def needs_spool(record: HourRecord, inventory: Inventory, names: HourNames, cont
 def commit(attempt: Attempt, held: Held, plan: CommitPlan, inventory: Inventory) -> None:
     """Make a staged hour what readers see; ``Conflict`` if another worker is at it."""
     committer = Committer(attempt, held, plan.content, plan.journal, inventory)
-    marker = committer.prepare(adopted=plan.adopted)
-    committer.fence(marker)
-    committer.publish(marker)
+    committer.prepare(adopted=plan.adopted)
+    committer.fence()
+    committer.publish()
     held.finish()
 
 
@@ -74,59 +73,53 @@ class Committer:
     content: HourContent
     journal: tuple[Sent, ...]
     inventory: Inventory
-    _marker_etag: str | None = None
 
-    def prepare(self, *, adopted: bool = False) -> Sent | None:
-        """Stage the marker, if one is wanted, and record the plan in the ledger."""
+    def __post_init__(self) -> None:
+        here = self.attempt.container_id
+        self._doubtful = tuple(_recorded_doubts(self.held.record, here))
+
+    def prepare(self, *, adopted: bool = False) -> None:
+        """Record the plan in the ledger."""
         if self._changes_in_place() > 1:
             raise SpoolNeeded
         if missing := self.missing():
             raise Conflict(f"{missing} is to stay, and is not there any more")
-        marker = self.stage_marker()
         doubts = tuple(self._doubts())
         self.held.write(lambda record: record.prepared(self.content, self.journal, doubts, adopted=adopted))
-        return marker
 
-    def stage_marker(self) -> Sent | None:
-        """Stage the marker, if one is wanted."""
-        name = self.content.origin.marker
-        if name is None:
-            return None
-        body = marker_of(self.content, self.held.record, self._stream).to_json()
-        part = Part(name, 0, len(body), md5_base64(body))
-        there = self.inventory.markers.get(name)
-        if there is not None and there.body == body and not self._stale():
-            return Sent(part, self.held.claim_id, 0)
-        return sent_whole(self.attempt.container, part, body, f"{self.held.claim_id}-marker")
-
-    def fence(self, marker: Sent | None) -> None:
+    def fence(self) -> None:
         """Void every file whose content changes, and all blocks that are staged under its name.
 
-        One that is staged in place is not voided: to commit it first comes to the same.
+        One that is staged in place is not voided: to commit it first comes to the same. Files that stay get
+        another ETag where an earlier attempt could still write over them.
         """
         if self._changes_in_place() > 1 or self.missing():
             raise Conflict(f"{self.held.record.key} {self.held.record.hour} is not as it was planned for")
-        stale = self._stale()
-        self._retract_markers(marker, changes=bool(stale))
+        self._void_markers()
         in_place = self._staged_in_place()
-        for name in stale:
+        for name in self._stale():
             if name not in in_place:
                 self._void(name)
-        self._refresh_doubtful()
+        for name in self._to_refresh():
+            self.held.check()
+            self.attempt.container.refresh(name, etag=self.inventory.parts[name].etag)
 
-    def publish(self, marker: Sent | None) -> None:
+    def publish(self) -> None:
         """Commit what is not there yet: the one that replaces a file first, the marker last."""
         stale = set(self._stale())
-        there = {name: blob.etag for name, blob in self.inventory.parts.items()}
         for sent in sorted(self.journal, key=lambda sent: sent.part.name not in stale):
-            if self.inventory.has(sent.part) and sent.part.name not in stale:
-                continue
-            name = sent.part.name
-            voided = name in stale and sent.spool is not None
-            self._commit(sent, None if voided else there.get(name))
-        if marker is not None and not self._marker_is_there(marker):
-            self.held.check()
-            self.attempt.container.commit(marker, etag=self._marker_etag, content_type=MARKER_TYPE)
+            if not self.inventory.has(sent.part):
+                there = self.inventory.parts.get(sent.part.name)
+                self._commit(sent, there.etag if there and sent.spool is None else None)
+        marker = self._marker()
+        if marker is None or (self._marker_stays() and self._marker_there() == marker):
+            return
+        name, container = self.content.origin.marker or "", self.attempt.container
+        part = Part(name, 0, len(marker), md5_base64(marker))
+        sent = sent_whole(container, part, marker, f"{self.held.claim_id}-marker")
+        self.held.check()
+        etag = self.inventory.markers[name].etag if self._marker_stays() else None
+        container.commit(sent, etag=etag, content_type=MARKER_TYPE)
 
     def _commit(self, sent: Sent, etag: str | None) -> None:
         container = self.attempt.container
@@ -145,10 +138,6 @@ class Committer:
         self.held.check()
         container.commit(Sent(sent.part, own, blocks), etag=etag)
 
-    @property
-    def _stream(self) -> Stream:
-        return self.held.record.key.stream
-
     def missing(self) -> str | None:
         """Return the name of a part that is to stay as it is and is not there."""
         staged = {sent.part.name for sent in self.journal}
@@ -165,23 +154,24 @@ class Committer:
     def _stale(self) -> list[str]:
         """Return the names of parts whose content is not what it is to be, or may not stay so."""
         wanted = {part.name: (part.bytes, part.md5) for part in self.content.parts}
-        there = ((name, (blob.size, blob.md5)) for name, blob in self.inventory.parts.items())
-        doubtful = (
-            (each.name, (each.bytes, each.md5))
-            for each in _recorded_doubts(self.held.record, self.attempt.container_id)
-        )
-        stale = {
-            name
-            for name, content in (*there, *doubtful)
-            if wanted.get(name) != content and not name.endswith(MARKER_SUFFIX)
+        there = {name: (blob.size, blob.md5) for name, blob in self.inventory.parts.items()}
+        absent = {
+            each.name
+            for each in self._doubtful
+            if each.name not in there and wanted.get(each.name) != (each.bytes, each.md5)
         }
-        return sorted(stale - self._staying())
+        stale = {name for name, content in there.items() if wanted.get(name) != content} | absent
+        return sorted(name for name in stale if not name.endswith(MARKER_SUFFIX))
 
-    def _staying(self) -> frozenset[str]:
-        """Return the names of parts that are there and stay: nothing is staged for them."""
-        staged = {sent.part.name for sent in self.journal}
-        return frozenset(
-            part.name for part in self.content.parts if part.name not in staged and self.inventory.has(part)
+    def _to_refresh(self) -> list[str]:
+        """Return the parts that are there as planned, and that an earlier attempt could write over."""
+        planned = {part.name: part for part in self.content.parts if self.inventory.has(part)}
+        return sorted(
+            {
+                each.name
+                for each in self._doubtful
+                if (part := planned.get(each.name)) and (part.bytes, part.md5) != (each.bytes, each.md5)
+            }
         )
 
     def _doubts(self) -> Iterator[Doubt]:
@@ -193,52 +183,60 @@ class Committer:
             yield from _unfinished(record, record.origin.container)
         wanted = {(part.name, part.bytes, part.md5) for part in self.content.parts}
         present = (Doubt(here, name, blob.size, blob.md5) for name, blob in self.inventory.parts.items())
-        markers = {name for name in self.inventory.markers if self._is_ours(name)} | {record.origin.marker}
-        for each in (
-            *_recorded_doubts(record, here),
-            *present,
-            *(Doubt(here, name) for name in sorted(filter(None, markers - {self.content.origin.marker}))),
-        ):
+        markers = {name for name in self.inventory.markers if self._is_ours(name)}
+        if record.origin.marker and (not record.origin.target or record.origin.container == here):
+            markers.add(record.origin.marker)
+        for each in (*self._doubtful, *present, *(Doubt(here, name) for name in sorted(markers))):
             if (each.name, each.bytes, each.md5) not in wanted and each.name != self.content.origin.marker:
                 yield each
 
-    def _retract_markers(self, marker: Sent | None, *, changes: bool) -> None:
-        """Retract every marker that cannot stay until it is written over.
+    def _void_markers(self) -> None:
+        """Void every marker that would not stay true until the wanted one is committed.
 
-        The wanted one can if it will not change, or if rows are only added and what it names is kept.
+        An attempt that sleeps before its marker could still commit it: where parts change, its blocks are
+        discarded first.
         """
         wanted, there = self.content.origin.marker, self.inventory.markers
-        doubtful = {each.name for each in self._doubts() if each.container == self.attempt.container_id}
-        for name in sorted({*there, *(each for each in doubtful if each.endswith(MARKER_SUFFIX))}):
-            if name != wanted and (name not in there or self._is_ours(name)):
-                self._retract(name)
-        if wanted is None or wanted not in there:
+        doubtful = {each.name for each in self._doubtful if each.name.endswith(MARKER_SUFFIX)}
+        for name in sorted({*there, *doubtful} - {wanted}):
+            if name not in there or self._is_ours(name):
+                self._void_as_seen(name, there[name].etag if name in there else None)
+        if wanted is None or self._marker_stays():
             return
-        same = marker is not None and md5_base64(there[wanted].body) == marker.part.md5 and not changes
-        named = self.inventory.marker(wanted)
-        added = (
-            self.content.origin.kept is not None
-            and named is not None
-            and {part.name for part in named.parts} <= self._staying()
-        )
-        if same or added:
-            self._marker_etag = there[wanted].etag
-        else:
-            self._retract(wanted)
+        if wanted in there or (wanted in doubtful and self._stale()):
+            self._void_as_seen(wanted, there[wanted].etag if wanted in there else None)
+
+    def _marker(self) -> bytes | None:
+        """Return the marker that the hour is to have, if one is wanted."""
+        if self.content.origin.marker is None:
+            return None
+        record = self.held.record
+        data_type = record.key.stream.data_type
+        return Marker(record.hour, data_type, self.content.parts, self.content.filter_sha256).to_json()
+
+    def _marker_there(self) -> bytes | None:
+        there = self.inventory.markers.get(self.content.origin.marker or "")
+        return there.body if there else None
+
+    def _marker_stays(self) -> bool:
+        """Whether what is under the marker's name can stay until it is written over.
+
+        It can if it is as it is to be and no part changes, or if rows are only added and it names none but
+        parts that are kept.
+        """
+        body = self._marker_there()
+        if body is None:
+            return False
+        if body == self._marker() and not self._stale():
+            return True
+        named = self.inventory.marker(self.content.origin.marker or "")
+        kept = {part.name for part in self.content.parts[: self.content.origin.kept_parts]}
+        only_added = named is not None and {part.name for part in named.parts} <= kept
+        return only_added and kept.isdisjoint(self._stale())
 
     def _is_ours(self, name: str) -> bool:
-        """Whether what is under the name of a marker is one, or what retracting it has left."""
-        body = self.inventory.markers[name].body
-        return body == b"" or self.inventory.marker(name) is not None
-
-    def _marker_is_there(self, marker: Sent) -> bool:
-        there = self.inventory.markers.get(marker.part.name)
-        kept = there is not None and self._marker_etag == there.etag
-        return kept and there is not None and md5_base64(there.body) == marker.part.md5
-
-    def _retract(self, name: str) -> None:
-        there = self.inventory.markers.get(name)
-        self._void_as_seen(name, there.etag if there else None)
+        """Whether what is under the name of a marker is one, or what voiding it has left."""
+        return self.inventory.markers[name].body == b"" or self.inventory.marker(name) is not None
 
     def _void(self, name: str) -> None:
         there = self.inventory.parts.get(name)
@@ -252,19 +250,6 @@ class Committer:
         self.held.check()
         container = self.attempt.container
         container.delete(name, etag=container.empty(name, etag=etag))
-
-    def _refresh_doubtful(self) -> None:
-        """Give parts that stay another ETag, if an unfinished attempt could still write over them."""
-        could = {each.name for each in _unfinished(self.held.record, self.attempt.container_id)}
-        doubtful = {each.name for each in self.held.record.in_doubt}
-        for name in sorted(self._staying() & (could | doubtful)):
-            self.held.check()
-            self.attempt.container.refresh(name, etag=self.inventory.parts[name].etag)
-
-
-def marker_of(content: HourContent, record: HourRecord, stream: Stream) -> Marker:
-    """Return the marker of an hour with that content."""
-    return Marker(record.hour, stream.data_type, content.parts, content.filter_sha256)
 
 
 def _recorded_doubts(record: HourRecord, container_id: str) -> Iterator[Doubt]:

@@ -37,9 +37,8 @@ def _complete(attempt: Attempt, held: Held, inventory: Inventory) -> None:
     """Commit what an earlier attempt has recorded and not finished."""
     record = held.record
     committer = Committer(attempt, held, content_of(record), record.journal, inventory)
-    marker = committer.stage_marker()
-    committer.fence(marker)
-    committer.publish(marker)
+    committer.fence()
+    committer.publish()
 
 
 def content_of(record: HourRecord) -> HourContent:
