@@ -175,7 +175,7 @@ def _carry_out(attempt: Attempt, held: Held, disposition: WriteDisposition) -> O
     """Complete what an earlier attempt has left unfinished, then do what is asked for."""
     names = attempt.names(held.record)
     kept = held.record.origin.kept if held.record.committing else None
-    with attempt.worker.timed("inventory"):
+    with attempt.worker.timed("look"):
         inventory, completed = recover(attempt, held, names)
     if disposition is WriteDisposition.EXPORT and completed:
         held.finish()

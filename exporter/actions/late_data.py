@@ -184,7 +184,7 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             held.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("commit"):
+        with attempt.worker.timed("place"):
             commit(attempt, held, CommitPlan(added, staged.sent), inventory)
     attempt.tell(held, Outcome.EXPORTED, late_rows=staged.rows.exported)
     attempt.tidy(held)
@@ -250,7 +250,7 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             held.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("commit"):
+        with attempt.worker.timed("place"):
             commit(attempt, held, CommitPlan(added, staged.sent), inventory)
     attempt.tell(held, Outcome.EXPORTED, late_rows=late)
     attempt.tidy(held)

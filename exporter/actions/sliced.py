@@ -320,11 +320,11 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     if attempt.gone():
         held.release()
         return Outcome.NOT_WANTED
-    with attempt.worker.timed("inventory"):
+    with attempt.worker.timed("look"):
         inventory, _ = recover(same, held, names)
     content = _content(same, results, plan)
     sent = tuple(each for result in results for each in result.sent)
-    with attempt.worker.timed("commit"):
+    with attempt.worker.timed("place"):
         commit(same, held, CommitPlan(content, sent), inventory)
     attempt.tell(held, Outcome.EXPORTED, slices=len(records))
     if run is not None:

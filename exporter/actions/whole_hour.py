@@ -103,7 +103,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
         if attempt.gone():
             held.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("commit"):
+        with attempt.worker.timed("place"):
             commit(attempt, held, CommitPlan(content, staged.sent), inventory)
     attempt.tell(held, Outcome.EXPORTED)
     if before or spooled:

@@ -21,11 +21,13 @@ from exporter.domain.errors import Fault
 from exporter.domain.filter_reading import stored_filter
 from exporter.domain.ledger import (
     Claim,
+    Doubt,
     HourRecord,
     HourTask,
     Kept,
     Origin,
     Progress,
+    Refusal,
     RowCounts,
     Run,
     Share,
@@ -69,12 +71,22 @@ RECORD = HourRecord(
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
     origin=Origin(
-        "https://acme|raw|", "marker", Listing(2, "cd" * 32), ("acme/keys",), Kept(1, 1, RowCounts(1))
+        "https://acme|raw|",
+        "marker",
+        Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
+        ("acme/keys",),
+        Kept(1, 1, RowCounts(1), 1, Listing(1, "ef" * 32)),
     ),
     written_at=NOW,
     looked_at=NOW,
     committing=True,
-    in_doubt=(Part("187520_2020-01-25_17#2.json.gz", 1, 9, "md5=="),),
+    journal=(Sent(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
+    in_doubt=(Doubt("https://acme|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
+    rejected=("acme/rejected",),
+    round=2,
+    written_for=("schedule", "backfill:b1"),
+    refused=Refusal("backfill:b1", 2, FAULT),
+    setbacks=3,
     run=Run("run", "acme/plan", 20, reconciled=True),
 )
 SLICE = SliceRecord(
@@ -83,7 +95,9 @@ SLICE = SliceRecord(
     "run",
     7,
     Claim("claim", NOW),
-    SliceResult(RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3),
+    SliceResult(
+        RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3, ("acme/rejected",)
+    ),
     "acme/drops",
 )
 PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))

@@ -4,6 +4,8 @@ import pytest
 
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import (
+    HourContent,
+    Origin,
     BACK_OFF_FIRST,
     LEASE,
     RENEW_EVERY,
@@ -80,7 +82,8 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
 ) -> None:
     """Also years later; and nobody holds it."""
     counts = RowCounts(exported=3 * len(parts), rejected=1)
-    finished = OWED.take("a", SCHEDULE, NOW).staged(counts, parts, "e3b0").finished(NOW + MICROSECOND)
+    content = HourContent(counts, parts, "e3b0", None, Origin())
+    finished = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW + MICROSECOND)
 
     assert finished.status is status
     assert finished.done
@@ -118,7 +121,8 @@ def test_an_attempt_that_was_broken_off_owes_its_hour_at_once() -> None:
 
 def test_a_backfill_may_take_an_hour_that_is_done() -> None:
     """While it runs, the hour is not done; if its worker dies, the hour is owed like any other."""
-    done = OWED.take("a", SCHEDULE, NOW).staged(RowCounts(3), (PART,), None).finished(NOW)
+    content = HourContent(RowCounts(3), (PART,), None, None, Origin())
+    done = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW)
     again = done.take("b", "backfill:7", NOW)
 
     assert not again.done
