@@ -868,9 +868,10 @@ class World:
         return self.reader(container).rows(prefix)
 
     def markers_a_reader_sees(self, container: str = "raw", prefix: str = "") -> dict[str, Row]:
-        """Return the completion markers in a customer's container by name."""
+        """Return the completion markers in a customer's container by name; an empty file is none."""
         blobs = self.reader(container)
-        names = (name for name in blobs.names(prefix) if name.endswith("_complete"))
+        found = (name for name in blobs.names(prefix) if name.endswith("_complete"))
+        names = [name for name in found if blobs.committed[name].body]
         return {name: json.loads(blobs.committed[name].body) for name in names}
 
     def rejected_rows(self, prefix: str = "") -> list[Row]:
