@@ -21,6 +21,7 @@ from exporter.storage.blocks import (
     commit,
     md5_text,
     only_if,
+    properties,
     quoted,
     same_content,
 )
@@ -118,7 +119,7 @@ class CustomerContainer:
             commit(self._client.get_blob_client(part.name), wanted, only_if(etag))
 
     def empty(self, name: str, *, etag: str | None) -> str:
-        """Write a blob of 0 bytes, which throws away every uncommitted block of that name; return its ETag."""
+        """Write a blob of 0 bytes, which discards every uncommitted block of that name; return its ETag."""
         # By a list of no blocks: the emulator keeps blocks, and refuses to put a blob, where there are some.
         wanted = Commit(ids=[], size=0, md5=md5_base64(b""))
         with customer_storage(self._at(name), Action.WRITE):
@@ -158,7 +159,7 @@ class CustomerContainer:
 
         def deleted() -> str | None:
             with customer_storage(self._at(name), Action.READ):
-                return None if blob.exists() else GONE
+                return GONE if properties(blob) is None else None
 
         with customer_storage(self._at(name), Action.DELETE):
             try:
