@@ -164,6 +164,18 @@ def by_signature(url: str) -> Destination:
     )
 
 
+@pytest.mark.parametrize("url", ["", "//", "https://[::1", "https://acme.blob.invalid/raw?sig=1"])
+def test_an_address_of_which_no_client_can_be_made_is_a_fault_of_signing_in(url: str) -> None:
+    """Addresses are checked when they are saved; one that was saved before that answers a test upload, too."""
+    destination = replace(by_signature("http://127.0.0.1"), storage=StorageTarget("raw", url))
+    with customers() as containers:
+        report = try_upload(destination, containers, test_id="0" * 32, now=NOW)
+
+    assert report.first_fault is not None
+    assert report.first_fault.code == "address_unusable"
+    assert report.steps[0].fault is report.first_fault
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
