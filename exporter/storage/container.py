@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
@@ -63,6 +64,11 @@ class CustomerContainer:
         self._pool = pool
         self._token = token
         self._place = Place(client.account_name or client.primary_hostname, client.container_name)
+
+    @property
+    def host(self) -> str:
+        """The host that is asked, with its port if that is not the usual one."""
+        return urlsplit(self._client.url).netloc
 
     def sign_in(self) -> None:
         """Get a token, if that is how we sign in; a key or a signature is only tried by using it."""

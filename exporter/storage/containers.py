@@ -35,8 +35,13 @@ class CustomerContainers:
         return known[1]
 
     def anew(self, destination: Destination) -> CustomerContainer:
-        """Return the container with nothing remembered from before: no token, and not for later either."""
-        return self._connect(destination)
+        """Return the container with nothing remembered from before: no token, and not for later either.
+
+        A storage that was silent is asked again.
+        """
+        container = self._connect(destination)
+        self._means.attentive.forget(container.host)
+        return container
 
     def close(self) -> None:
         """Close the connections to all customers."""

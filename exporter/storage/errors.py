@@ -43,7 +43,7 @@ from exporter.storage.faults import (
     Place,
     Row,
 )
-from exporter.storage.network import root_cause, words_of
+from exporter.storage.network import SilenceError, root_cause, words_of
 
 _PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _PASSING_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError"})
@@ -113,6 +113,8 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
         yield
     except (ExportError, MemoryError):
         raise
+    except SilenceError:
+        raise DestinationFault(UNREACHABLE.fault(place, action, "it says nothing")) from None
     except HttpResponseError as error:
         # What it was made of repeats URLs if it is no answer, and the server's own words if it is one.
         raise _meaning(error, place, action) from None

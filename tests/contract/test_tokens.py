@@ -230,7 +230,6 @@ def test_what_does_not_answer_as_entra_is_told_as_that(certificate: Certificate)
         (Answer(200), b'"text"'),
         (Answer(200), b'{"token_endpoint": 7, "authorization_endpoint": null, "issuer": []}'),
         (Answer(200), bytes(range(256))),
-        (Answer(400), b"[1]"),
     ):
         with answering_over_tls(certificate, answer, body=body) as url:
             fault = Customer(url, "https://127.0.0.1:1/acme").refusal().fault
