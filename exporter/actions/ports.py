@@ -65,8 +65,8 @@ class Upload(Protocol):
     def stage(self, block: bytes) -> None:
         """Send a block; returns before it arrived, and waits while too many are under way.
 
-        A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted blocks
-        of another program refuse ours, until they are thrown away by ``Container.empty``.
+        A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted
+        blocks of another program refuse ours, until they are thrown away by ``Container.empty``.
         """
         ...
 

@@ -144,7 +144,7 @@ class LandingArchived(DestinationFault):
             Fault(
                 "landing_archived",
                 f"The landing blob {name} is in the archive tier and cannot be read.",
-                f"Have the operator of this exporter rehydrate it: az storage blob set-tier {which} --tier Hot.",
+                f"Have the exporter's operator rehydrate it: az storage blob set-tier {which} --tier Hot.",
                 Scope.BLOB,
             )
         )

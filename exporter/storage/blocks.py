@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.storage.errors import settle
+from exporter.storage.errors import NO_SUCH_BLOB, error_code, settle
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, BlobProperties
 
 # Sending is mostly waiting: four blocks at once saturate a small instance's network.
 THREADS = 4
@@ -150,12 +150,21 @@ def only_if(etag: str | None) -> dict[str, Any]:
 
 def same_content(blob: "BlobClient", size: int, md5: str) -> str | None:
     """Return the ETag of a blob if it has that many bytes with that MD5 (in base64), else None."""
-    try:
-        found = blob.get_blob_properties()
-    except ResourceNotFoundError:
+    found = properties(blob)
+    if found is None:
         return None
     same = found.size == size and md5_text(found.content_settings.content_md5) == md5
     return found.etag if same else None
+
+
+def properties(blob: "BlobClient") -> "BlobProperties | None":
+    """Return a blob's properties, or None if there is no such blob; a missing container is an error."""
+    try:
+        return blob.get_blob_properties()
+    except ResourceNotFoundError as error:
+        if error_code(error) != NO_SUCH_BLOB:
+            raise
+        return None
 
 
 def md5_text(md5: bytes | bytearray | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
@@ -22,6 +23,7 @@ from exporter.storage.blocks import (
     commit,
     md5_text,
     only_if,
+    properties,
     quoted,
     same_content,
 )
@@ -63,6 +65,11 @@ class CustomerContainer:
         self._pool = pool
         self._token = token
         self._place = Place(client.account_name or client.primary_hostname, client.container_name)
+
+    @property
+    def host(self) -> str:
+        """The host that is asked, with its port if that is not the usual one."""
+        return urlsplit(self._client.url).netloc
 
     def sign_in(self) -> None:
         """Get a token, if that is how we sign in; a key or a signature is only tried by using it."""
@@ -135,7 +142,7 @@ class CustomerContainer:
             commit(self._client.get_blob_client(part.name), wanted, only_if(etag))
 
     def empty(self, name: str, *, etag: str | None) -> str:
-        """Write a blob of 0 bytes, which throws away every uncommitted block of that name; return its ETag."""
+        """Write a blob of 0 bytes, which discards every uncommitted block of that name; return its ETag."""
         # By a list of no blocks: the emulator keeps blocks, and refuses to put a blob, where there are some.
         wanted = Commit(ids=[], size=0, md5=md5_base64(b""))
         with customer_storage(self._at(name), Action.WRITE):
@@ -175,7 +182,7 @@ class CustomerContainer:
 
         def deleted() -> str | None:
             with customer_storage(self._at(name), Action.READ):
-                return None if blob.exists() else GONE
+                return GONE if properties(blob) is None else None
 
         with customer_storage(self._at(name), Action.DELETE):
             try:

@@ -4,7 +4,7 @@ from threading import Lock
 
 from exporter.domain.destination import Destination
 from exporter.domain.endpoints import AllowedHosts
-from exporter.domain.errors import DestinationFault, Fault
+from exporter.domain.errors import DestinationFault, ExportError, Fault
 from exporter.storage.blocks import BlockPool
 from exporter.storage.cipher import AesCipher, Unreadable
 from exporter.storage.container import CustomerContainer
@@ -35,17 +35,27 @@ class CustomerContainers:
         return known[1]
 
     def anew(self, destination: Destination) -> CustomerContainer:
-        """Return the container with nothing remembered from before: no token, and not for later either."""
-        return self._connect(destination)
+        """Return the container with nothing remembered from before: no token, and not for later either.
+
+        A storage that was silent is asked again.
+        """
+        container = self._connect(destination)
+        self._means.attentive.forget(container.host)
+        return container
 
     def close(self) -> None:
         """Close the connections to all customers."""
         self._means.transport.close()
 
     def _connect(self, destination: Destination) -> CustomerContainer:
-        signed_in = sign_in(
-            destination.storage, destination.credentials, self._secret(destination), self._means
-        )
+        secret = self._secret(destination)
+        try:
+            signed_in = sign_in(destination.storage, destination.credentials, secret, self._means)
+            client = signed_in.service.get_container_client(destination.storage.container)
+        except ExportError:
+            raise
+        except Exception as error:  # noqa: BLE001  the SDK raises anything over what it cannot take for a URL
+            raise DestinationFault(_unusable(error)) from None
         service = signed_in.service
         # Asked of the client itself: what it makes of the credentials is where it would go.
         objection = self._hosts.objection(f"{service.scheme}://{service.primary_hostname}")
@@ -57,7 +67,6 @@ class CustomerContainers:
                     "Enter an allowed address, or ask the operator of this exporter to allow this one.",
                 )
             )
-        client = service.get_container_client(destination.storage.container)
         return CustomerContainer(client, self._pool, signed_in.token)
 
     def _secret(self, destination: Destination) -> str:
@@ -75,3 +84,12 @@ class CustomerContainers:
                     "Save the destination's credentials again, or have the operator restore the former key.",
                 )
             ) from error
+
+
+def _unusable(error: Exception) -> Fault:
+    """Return what to tell of an address or credentials of which the SDK makes no client."""
+    return Fault(
+        "address_unusable",
+        f"The address or the credentials of the storage account cannot be used ({type(error).__name__}).",
+        "Enter them as the portal shows them (storage account > Endpoints, and > Access keys).",
+    )

@@ -3,8 +3,9 @@
 A 403 in a customer's container is the customer's to repair, with a message written for them; in our own
 account it is a bug or a missing role of ours, and stays what it is.
 
-The reading of a customer's storage is total: whatever it answers becomes a ``DestinationFault``, ``Transient``
-or ``Conflict``. Nothing of its own words is passed on but error codes, since they may repeat what it was sent.
+The reading of a customer's storage is total: whatever it answers becomes a ``DestinationFault``,
+``Transient`` or ``Conflict``. Of its own words only error codes are passed on: others may repeat what it was
+sent, secrets included.
 """
 
 import logging
@@ -42,7 +43,7 @@ from exporter.storage.faults import (
     Place,
     Row,
 )
-from exporter.storage.network import root_cause, words_of
+from exporter.storage.network import SilenceError, root_cause, words_of
 
 _PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _PASSING_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError"})
@@ -112,6 +113,8 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
         yield
     except (ExportError, MemoryError):
         raise
+    except SilenceError:
+        raise DestinationFault(UNREACHABLE.fault(place, action, "it says nothing")) from None
     except HttpResponseError as error:
         # What it was made of repeats URLs if it is no answer, and the server's own words if it is one.
         raise _meaning(error, place, action) from None
@@ -124,7 +127,7 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
 
 @contextmanager
 def blocks_of_customer(place: Place, name: str) -> Iterator[None]:
-    """Translate as ``customer_storage`` does what goes wrong with blocks; ``ForeignBlocks`` if others are there."""
+    """Translate as ``customer_storage``, and to ``ForeignBlocks`` where others' blocks refuse ours."""
     with customer_storage(place, Action.WRITE):
         try:
             yield
@@ -216,7 +219,7 @@ def or_create[Result](do: Callable[[], Result], create: Callable[[], object]) ->
 def error_code(error: AzureError) -> str | None:
     """Return the service's word for the error, if it is one; the SDKs sometimes wrap it, or leave it out."""
     code = getattr(error, "error_code", None)
-    if code is None and isinstance(error, HttpResponseError) and error.response is not None:
+    if code is None and isinstance(error, HttpResponseError):
         code = _code_in(error)
     code = code.value if isinstance(code, Enum) else code
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
@@ -224,6 +227,8 @@ def error_code(error: AzureError) -> str | None:
 
 def _code_in(error: HttpResponseError) -> str | None:
     """Return the error code in an answer of the table service: ``create_entity`` does not look for it."""
+    if error.response is None:
+        return None
     try:
         return _TABLE_ANSWER.decode(error.response.text()).error.code
     # A body of which the rest never came, or in an encoding that nobody knows.
@@ -261,10 +266,10 @@ def _of_connection(error: BaseException) -> bool:
 
     An answer that breaks off in the middle is an ``HttpResponseError`` without a status, made of that.
     """
-    broken_off = isinstance(error, HttpResponseError) and error.status_code is None
-    return isinstance(error, ServiceRequestError | ServiceResponseError | IncompleteReadError | OSError) or (
-        broken_off and error.inner_exception is not None
-    )
+    if isinstance(error, HttpResponseError):
+        broken_off = error.status_code is None and error.inner_exception is not None
+        return broken_off or isinstance(error, IncompleteReadError)
+    return isinstance(error, ServiceRequestError | ServiceResponseError | OSError)
 
 
 def _answer(error: HttpResponseError) -> str:

@@ -1,9 +1,9 @@
 """What a customer's storage may answer that only the customer can repair, and what to tell them then.
 
-One row for each case, the most specific first; the first that fits is taken. An answer that fits no row is
-``STORAGE_REFUSED``. ``{account}``, ``{container}``, ``{thing}`` (the blob, or else the container), ``{flags}``
-and ``{lease}`` (what names it in commands), ``{action}`` and ``{answer}`` are filled in. Each text is one sentence, and
-holds no secret.
+One row for each case, the most specific first; the first that fits is taken. An answer that fits none is
+``STORAGE_REFUSED``. Filled in are ``{account}``, ``{container}``, ``{thing}`` (the blob, or else the
+container), ``{flags}`` and ``{lease}`` (what names it in commands), ``{action}`` and ``{answer}``. Each text
+is one sentence, and holds no secret.
 """
 
 import shlex
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was tried: the names of the account, the container and, if it was about one, the blob."""
+    """Where something was tried: the names of the account, the container and, if it was one, the blob."""
 
     account: str
     container: str

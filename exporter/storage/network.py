@@ -1,6 +1,19 @@
 """The first cause of an error at the connection, in words that repeat no URL: a URL may hold a signature."""
 
 
+class SilenceError(Exception):
+    """A host accepts connections, or swallows them, and says nothing.
+
+    It is no error of the SDK's on purpose: the SDK would ask again, and wait once more.
+    """
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether an error comes from a wait that was too long."""
+    root = root_cause(error)
+    return isinstance(root, TimeoutError) or "Timeout" in type(root).__name__
+
+
 def root_cause(error: BaseException) -> BaseException:
     """Return the first cause, such as "Connection refused": what was made of it repeats URLs."""
     root: BaseException = getattr(error, "inner_exception", None) or error

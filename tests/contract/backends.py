@@ -105,7 +105,7 @@ class Backend(Protocol):
         ...
 
     def stage_foreign(self, name: str) -> None:
-        """Send a block for a customer's blob as another program does, with an id of another length than ours."""
+        """Send a block as another program does, with an id of another length than ours."""
         ...
 
     def archive(self, name: str) -> None:

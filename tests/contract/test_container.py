@@ -283,8 +283,8 @@ def test_a_container_that_is_gone_is_a_fault(backend: Backend) -> None:
         assert raised.value.fault.code == "container_not_found"
 
 
-def test_uncommitted_blocks_of_another_program_are_told_apart_and_can_be_discarded(backend: Backend) -> None:
-    """Azure takes no block whose id has another length than theirs, so every attempt would fail for a week."""
+def test_blocks_of_another_program_are_named_and_can_be_discarded(backend: Backend) -> None:
+    """Azure takes no block whose id has another length than theirs: each attempt would fail for a week."""
     backend.stage_foreign(NAME)
 
     with pytest.raises(ForeignBlocks) as raised:

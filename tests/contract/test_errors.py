@@ -180,7 +180,7 @@ def test_a_failed_condition_is_a_conflict(status: int, code: str) -> None:
 
 
 def test_a_condition_that_nobody_set_is_no_conflict() -> None:
-    """A list and a read have none: taken for a rival's work, the hour would wait for a rival who is not there."""
+    """A list and a read have none: as a conflict, the hour would wait for a rival who is not there."""
     with answering(Answer(412, "ConditionNotMet")) as server, container_at(by_key(server.url)) as container:
         for call in ("find", "read"):
             with pytest.raises(DestinationFault, match="storage_refused"):
