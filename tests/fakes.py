@@ -344,16 +344,16 @@ class Spoiled[Key]:
     def __init__(self, table: str, label: Callable[[Key], str]) -> None:
         self._table = table
         self._label = label
-        self._labels: set[str] = set()
+        self.labels: set[str] = set()
 
     def spoil(self, key: Key) -> None:
         """Make a row unreadable."""
-        self._labels.add(self._label(key))
+        self.labels.add(self._label(key))
 
     def row(self, key: Key) -> Unreadable | None:
         """Return what is told of a row that cannot be read."""
         label = self._label(key)
-        return Unreadable(self._table, label, "v", "spoiled") if label in self._labels else None
+        return Unreadable(self._table, label, "v", "spoiled") if label in self.labels else None
 
     def check(self, key: Key) -> None:
         """Raise if the row cannot be read."""

@@ -137,7 +137,8 @@ class _Surveyor:
         landed: list[Landed] = []
         try:
             found = list(self._streams())
-            landed = [self._landed(stream) for stream in found]
+            for stream in found:
+                landed.append(self._landed(stream))  # noqa: PERF401  those before the listings are spent count
             self._folders([(stream.landing_prefix, ()) for stream in found])
         except _SpentError:
             self.truncated = True
