@@ -17,13 +17,8 @@ def test_an_answer_is_kept_for_a_minute_and_then_looked_for_anew() -> None:
     def ask(after: timedelta) -> int:
         return kept.get(lambda: next(numbers), NOW + after)
 
-    assert [ask(timedelta()), ask(MOMENT), ask(KEPT - MOMENT), ask(KEPT), ask(KEPT + MOMENT)] == [
-        0,
-        0,
-        0,
-        1,
-        1,
-    ]
+    moments = (timedelta(), MOMENT, KEPT - MOMENT, KEPT, KEPT + MOMENT)
+    assert [ask(after) for after in moments] == [0, 0, 0, 1, 1]
 
 
 def test_an_answer_from_before_the_clock_was_put_back_is_not_kept_for_longer() -> None:

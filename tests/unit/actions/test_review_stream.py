@@ -10,7 +10,7 @@ from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.actions.review_stream import REVIEW_EVERY, REVIEW_YOUNG_EVERY
 from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import LEASE, HourRecord, HourTask
-from exporter.domain.streams import StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
 
@@ -235,7 +235,7 @@ def test_trouble_with_a_review_does_not_keep_the_stream_from_its_hours() -> None
     world = a_world(EVENTS_ONLY)
     tick(world)
 
-    def broken(_stream: object) -> Hour:
+    def broken(_stream: Stream) -> Hour | None:
         raise ZeroDivisionError
 
     world.landing.earliest_hour = broken  # type: ignore[method-assign]  # fails in the midst
