@@ -235,8 +235,8 @@ def test_trouble_with_a_review_does_not_keep_the_stream_from_its_hours() -> None
     world = a_world(EVENTS_ONLY)
     tick(world)
 
-    def broken(_stream: Stream) -> Hour | None:
-        raise ZeroDivisionError
+    def broken(stream: Stream) -> Hour | None:
+        raise ZeroDivisionError(stream)
 
     world.landing.earliest_hour = broken  # type: ignore[method-assign]  # fails in the midst
 
