@@ -13,10 +13,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
+from exporter.domain import landing
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import (
@@ -26,16 +27,26 @@ from exporter.domain.errors import (
     ForeignBlocks,
     LandingArchived,
     LandingChanged,
+    LandingMissing,
     Transient,
 )
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.landing import Entry, Survey
+from exporter.domain.ledger import HourRecord, HourTask, Progress, unreadable_record
 from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
 from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import GOOD, Standing
-from exporter.domain.stored import Content, StoredBlob, Versioned
-from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.stored import (
+    Content,
+    Rows,
+    RowsByKey,
+    StoredBlob,
+    Unreadable,
+    UnreadableRowError,
+    Versioned,
+)
+from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.storage.faults import BLOB_ARCHIVED, Action, Place
@@ -149,14 +160,16 @@ class FakeBlobs:
 
 
 class FakeLanding:
-    """What arrived."""
+    """What arrived. A test makes it vanish with ``there``."""
 
     def __init__(self, blobs: FakeBlobs) -> None:
         self._blobs = blobs
+        self.there = True
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Yield the hour's blobs by name."""
-        for name in self._blobs.names(stream.landing_folder(hour)):
+        self.check()
+        for name in filter(is_data, self._blobs.names(stream.landing_folder(hour))):
             blob = self._blobs.committed[name]
             yield LandingBlob(name, blob.etag, len(blob.body), blob.md5)
 
@@ -181,19 +194,30 @@ class FakeLanding:
         return read
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that has a blob."""
-        return min(filter(None, map(_folder_hour, self._blobs.names(stream.landing_prefix))), default=None)
+        """Return the oldest hour that holds data."""
+        return landing.earliest_hour(self._list, stream)
 
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder."""
+        return frozenset(landing.sources(self._list))
 
-def _folder_hour(name: str) -> Hour | None:
-    """Return the hour of ``events/187520/2020/01/25/17/any/name``; None for anything else."""
-    match name.split("/", 6):
-        case [_, _, year, month, day, hour, _]:
-            try:
-                return Hour.parse(f"{year}-{month}-{day}T{hour}")
-            except ValueError:
-                return None
-    return None
+    def survey(self, now: datetime) -> Survey:
+        """Return what landing holds."""
+        return landing.survey(self._list, now)
+
+    def check(self) -> None:
+        """Raise if it is not there."""
+        if not self.there:
+            raise LandingMissing("landing")
+
+    def create(self) -> None:
+        """Make it."""
+        self.there = True
+
+    def _list(self, folder: str) -> list[Entry]:
+        self.check()
+        below = (name.removeprefix(folder).partition("/") for name in self._blobs.names(folder))
+        return [Entry(folder + name) for name in dict.fromkeys(first + slash for first, slash, _ in below)]
 
 
 class FakeBlocks:
@@ -365,13 +389,53 @@ def rejected_folder(key: StreamKey, hour: Hour) -> str:
     return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}/"
 
 
-class FakeTable[Key, Value]:
-    """Rows that are changed by compare-and-swap."""
+class Spoiled[Key]:
+    """Rows of a table that a test has made unreadable, by the ``label`` of their keys."""
 
-    def __init__(self, writes: Writes, name: str) -> None:
+    def __init__(self, table: str, label: Callable[[Key], str]) -> None:
+        self._table = table
+        self._label = label
+        self.labels: set[str] = set()
+
+    def spoil(self, key: Key) -> None:
+        """Make a row unreadable."""
+        self.labels.add(self._label(key))
+
+    def row(self, key: Key) -> Unreadable | None:
+        """Return what is told of a row that cannot be read."""
+        label = self._label(key)
+        return Unreadable(self._table, label, "v", "spoiled") if label in self.labels else None
+
+    def check(self, key: Key) -> None:
+        """Raise if the row cannot be read."""
+        if (row := self.row(key)) is not None:
+            raise UnreadableRowError(row)
+
+    def split[Value](self, rows: Mapping[Key, Value]) -> RowsByKey[Key, Value]:
+        """Return the rows that can be read, and the others."""
+        bad = {key: row for key in rows if (row := self.row(key)) is not None}
+        return RowsByKey({key: row for key, row in rows.items() if key not in bad}, bad.values())
+
+
+class FakeTable[Key, Value]:
+    """Rows that are changed by compare-and-swap; ``label`` says how a row's keys are told."""
+
+    def __init__(self, writes: Writes, name: str, label: Callable[[Key], str] = str) -> None:
         self._writes = writes
         self._name = name
         self.rows: dict[Key, Versioned[Value]] = {}
+        self.spoiled = Spoiled(f"{name}s" if name != "ledger" else name, label)
+
+    def get(self, key: Key) -> Versioned[Value] | None:
+        """Return a row."""
+        if key in self.rows:
+            self.spoiled.check(key)
+        return self.rows.get(key)
+
+    def readable(self, key_order: Callable[[Key], Any] | None = None) -> Rows[Versioned[Value]]:
+        """Return the rows that can be read, in the order of their keys, and the others."""
+        found = self.spoiled.split(self.rows)
+        return Rows([found[key] for key in sorted(found, key=key_order or str)], found.unreadable)
 
     def put(self, key: Key, value: Value, etag: str | None) -> str:
         """Write a value over the one of that ETag; writing what is there already is no conflict."""
@@ -393,17 +457,35 @@ class FakeLedger:
     """Hour by hour, what was exported."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[str, HourRecord] = FakeTable(writes, "ledger")
+        self._table: FakeTable[str, HourRecord] = FakeTable(
+            writes, "ledger", lambda key: key.replace(" ", " / ")
+        )
+        self._begun: datetime | None = None
 
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""
-        return self._table.rows.get(f"{key} {hour}")
+        return self._table.get(f"{key} {hour}")
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the records from the first to the last hour, oldest first."""
         records = [row.value for row in self._table.rows.values() if row.value.key == key]
         inside = (record for record in records if first <= record.hour <= last)
-        yield from sorted(inside, key=lambda record: record.hour)
+        for record in sorted(inside, key=lambda record: record.hour):
+            row = self._table.spoiled.row(f"{key} {record.hour}")
+            yield record if row is None else unreadable_record(key, record.hour, row)
+
+    def identity(self, now: datetime) -> str:
+        """Return when this ledger was first asked."""
+        self._begun = self._begun or now
+        return self._begun.isoformat()
+
+    def spoil(self, key: StreamKey, hour: Hour) -> None:
+        """Make a record unreadable."""
+        self._table.spoiled.spoil(f"{key} {hour}")
+
+    def lose(self, key: StreamKey, hour: Hour) -> None:
+        """Lose one record."""
+        del self._table.rows[f"{key} {hour}"]
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
@@ -412,6 +494,7 @@ class FakeLedger:
                 key,
                 full.hour,
                 full.status,
+                error=full.error if full.unreadable else None,
                 claim=full.claim,
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
@@ -425,6 +508,7 @@ class FakeLedger:
     def forget(self) -> None:
         """Lose every record, as if the table were gone."""
         self._table.rows.clear()
+        self._begun = None
 
 
 class FakeSlices:
@@ -462,6 +546,9 @@ class FakeReopened:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.tasks: dict[tuple[StreamKey, Hour], Versioned[HourTask]] = {}
+        self.spoiled: Spoiled[tuple[StreamKey, Hour]] = Spoiled(
+            "schedule", lambda key: f"reopened / {key[0]}:{key[1]}"
+        )
 
     def note(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
@@ -471,9 +558,11 @@ class FakeReopened:
             self.tasks[task.key, task.hour] = Versioned(noted, etag)
             return etag
 
-    def all(self) -> list[Versioned[HourTask]]:
+    def all(self) -> Rows[Versioned[HourTask]]:
         """Return what is noted."""
-        return [self.tasks[each] for each in sorted(self.tasks, key=lambda each: (str(each[0]), each[1]))]
+        found = self.spoiled.split(self.tasks)
+        keys = sorted(found, key=lambda each: (str(each[0]), each[1]))
+        return Rows([found[each] for each in keys], found.unreadable)
 
     def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
         """Forget an hour that is done again, unless it was noted again meanwhile."""
@@ -538,20 +627,26 @@ class FakeBackfills:
     """The backfills that were asked for."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[tuple[str, str], Backfill] = FakeTable(writes, "backfill")
+        self._table: FakeTable[tuple[str, str], Backfill] = FakeTable(writes, "backfill", " / ".join)
 
     def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
         """Return a backfill."""
-        return self._table.rows.get((destination_id, backfill_id))
+        return self._table.get((destination_id, backfill_id))
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
-        return [row.value for key, row in sorted(self._table.rows.items()) if key[0] == destination_id]
+        found = self._table.readable()
+        mine = [row.value for row in found if row.value.destination_id == destination_id]
+        return Rows(mine, (row for row in found.unreadable if row.key.startswith(f"{destination_id} /")))
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those that have not ended."""
-        found = (self._table.rows[key].value for key in sorted(self._table.rows))
-        return [each for each in found if not each.ended]
+        found = self._table.readable()
+        return Rows((row.value for row in found if not row.value.ended), found.unreadable)
+
+    def spoil(self, destination_id: str, backfill_id: str) -> None:
+        """Make a backfill unreadable."""
+        self._table.spoiled.spoil((destination_id, backfill_id))
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
@@ -584,16 +679,20 @@ class FakeVerifications:
     """The verifications that run in the background."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[tuple[str, str], Verification] = FakeTable(writes, "verification")
+        self._table: FakeTable[tuple[str, str], Verification] = FakeTable(writes, "verification", " / ".join)
 
     def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
         """Return a verification."""
-        return self._table.rows.get((destination_id, verification_id))
+        return self._table.get((destination_id, verification_id))
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
-        found = (self._table.rows[key].value for key in sorted(self._table.rows))
-        return [each for each in found if not each.ended]
+        found = self._table.readable()
+        return Rows((row.value for row in found if not row.value.ended), found.unreadable)
+
+    def spoil(self, destination_id: str, verification_id: str) -> None:
+        """Make a verification unreadable."""
+        self._table.spoiled.spoil((destination_id, verification_id))
 
     def put(self, verification: Verification, etag: str | None) -> str:
         """Write a verification over the one of that ETag."""
@@ -619,13 +718,16 @@ class FakeSchedule:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[StreamKey, Progress] = {}
+        self.spoiled: Spoiled[StreamKey] = Spoiled("schedule", lambda key: f"stream / {key}")
 
-    def all(self) -> dict[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, Progress]:
         """Return every stream's progress."""
-        return dict(self.rows)
+        return self.spoiled.split(self.rows)
 
     def get(self, key: StreamKey) -> Progress | None:
         """Return one stream's progress."""
+        if key in self.rows:
+            self.spoiled.check(key)
         return self.rows.get(key)
 
     def put(self, progress: Progress) -> None:
@@ -645,13 +747,16 @@ class FakeStandings:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[str, Standing] = {}
+        self.spoiled: Spoiled[str] = Spoiled("standings", lambda name: f"destination / {name}")
 
-    def all(self) -> dict[str, Standing]:
+    def all(self) -> RowsByKey[str, Standing]:
         """Return what is remembered, by destination."""
-        return dict(self.rows)
+        return self.spoiled.split(self.rows)
 
     def get(self, destination_id: str) -> Standing:
         """Return one destination's standing."""
+        if destination_id in self.rows:
+            self.spoiled.check(destination_id)
         return self.rows.get(destination_id, GOOD)
 
     def put(self, destination_id: str, standing: Standing) -> None:
@@ -665,20 +770,28 @@ class FakeDestinations:
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
-        self._table: FakeTable[str, Destination] = FakeTable(writes, "destination")
+        self._table: FakeTable[str, Destination] = FakeTable(
+            writes, "destination", lambda name: f"destination / {name}"
+        )
         self._trials: dict[str, Trial] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
-        return self._table.rows.get(destination_id)
+        return self._table.get(destination_id)
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
-        return [self._table.rows[key] for key in sorted(self._table.rows)]
+        return self._table.readable()
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the active ones, by id."""
-        return [found.value for found in self.all() if found.value.status is Status.ACTIVE]
+        found = self.all()
+        active = (each.value for each in found if each.value.status is Status.ACTIVE)
+        return Rows(active, found.unreadable)
+
+    def spoil(self, destination_id: str) -> None:
+        """Make a destination unreadable."""
+        self._table.spoiled.spoil(destination_id)
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
@@ -688,9 +801,9 @@ class FakeDestinations:
         """Return a destination's last test upload."""
         return self._trials.get(destination_id)
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one."""
-        return dict(self._trials)
+        return RowsByKey(self._trials)
 
     def record_trial(self, destination_id: str, trial: Trial | None) -> None:
         """Keep a destination's last test upload; None forgets it."""
@@ -797,6 +910,7 @@ class World:
     error: BaseException | None = None
     writes: Writes = field(init=False)
     landed: FakeBlobs = field(init=False)
+    landing: FakeLanding = field(init=False)
     rejected: FakeBlobs = field(init=False)
     containers: FakeContainers = field(init=False)
     ledger: FakeLedger = field(init=False)
@@ -821,7 +935,7 @@ class World:
     def __post_init__(self) -> None:
         self.writes = Writes(self.crash_at, self.moment, self.error)
         self.landed, self.rejected = FakeBlobs(self.writes), FakeBlobs(self.writes)
-        self.containers = FakeContainers(self.writes)
+        self.landing, self.containers = FakeLanding(self.landed), FakeContainers(self.writes)
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
         self.backfill_steps = FakeBackfillSteps(self.writes)
@@ -832,7 +946,7 @@ class World:
         self.notices, self.webhooks = FakeNotices(), FakeWebhooks()
         self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
-            landing=FakeLanding(self.landed),
+            landing=self.landing,
             containers=self.containers,
             rejected=FakeRejectedRows(self.rejected),
             ledger=self.ledger,

@@ -16,8 +16,8 @@ from exporter.actions.edit_destination import (
     find_history,
     save,
 )
-from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Gateways
+from exporter.actions.review_stream import first_progress
 from exporter.actions.trust import trust
 from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import Destination, Status
@@ -60,7 +60,7 @@ def activate(
     active = replace(found.value, status=Status.ACTIVE, activated_at=found.value.activated_at or now)
     for key in active.streams:
         # Before the status: a tick that sees the destination active finds where its streams begin.
-        first = first_progress(active, key, gateways.landing)
+        first = first_progress(active, key, gateways, now)
         if first is not None and gateways.schedule.get(key) is None:
             gateways.schedule.put(first)
     return save(gateways, active, found, if_match=if_match), report

@@ -5,6 +5,7 @@ of their own but what they name; methods on a customer's container also raise ``
 Conditions (``etag``) are compare-and-swap: ``None`` means "only if it does not exist", and a method whose
 condition does not hold raises ``Conflict`` and has changed nothing. An implementation that cannot tell
 whether its write landed (an answer got lost) looks before it reports a conflict.
+A single row that cannot be read raises ``UnreadableRowError``; a list of rows leaves it out (``Rows``).
 """
 
 import time
@@ -17,12 +18,13 @@ from typing import Protocol
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Survey
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
 from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
 from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import Standing
-from exporter.domain.stored import Content, StoredBlob, Versioned
+from exporter.domain.stored import Content, Rows, RowsByKey, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
@@ -37,10 +39,14 @@ type Pause = Callable[[float], None]
 
 
 class Landing(Protocol):
-    """The landing container: what arrived, hour by hour. Read only."""
+    """The landing container: what arrived, hour by hour. Read only.
+
+    A container that is not there is no empty one: every method but ``read`` and ``create`` raises
+    ``LandingMissing``.
+    """
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
-        """Yield the hour's blobs in landing order, that is by name, byte by byte."""
+        """Yield the hour's blobs that hold data in landing order, that is by name, byte by byte."""
         ...
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
@@ -55,7 +61,27 @@ class Landing(Protocol):
         ...
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that has a blob, or None if none has."""
+        """Return the oldest hour that holds data, or None if none does.
+
+        Folders that fit no layout are passed over, and so are those before ``EARLIEST``. It may lie in the
+        future.
+        """
+        ...
+
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder, whether there is an hour in it or not."""
+        ...
+
+    def survey(self, now: datetime) -> Survey:
+        """Return which streams there are, from when to when, and what fits no layout."""
+        ...
+
+    def check(self) -> None:
+        """Only raise ``LandingMissing``, if it is not there."""
+        ...
+
+    def create(self) -> None:
+        """Make the container; one that is there is fine."""
         ...
 
 
@@ -181,7 +207,10 @@ class Ledger(Protocol):
         ...
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
-        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page."""
+        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page.
+
+        In place of a record that cannot be read comes one that says so: ``HourRecord.unreadable``.
+        """
         ...
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
@@ -190,6 +219,10 @@ class Ledger(Protocol):
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+    def identity(self, now: datetime) -> str:
+        """Return what tells this ledger from one made in its place; the first call makes it up."""
         ...
 
 
@@ -224,7 +257,7 @@ class Reopened(Protocol):
         """Note an hour that is about to be taken, and return the note's ETag: each note has another."""
         ...
 
-    def all(self) -> list[Versioned[HourTask]]:
+    def all(self) -> Rows[Versioned[HourTask]]:
         """Return what is noted."""
         ...
 
@@ -276,11 +309,11 @@ class Backfills(Protocol):
         """Return a backfill."""
         ...
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
         ...
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those of all destinations that have not ended."""
         ...
 
@@ -304,7 +337,7 @@ class Verifications(Protocol):
         """Return a verification."""
         ...
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
         ...
 
@@ -324,7 +357,7 @@ class VerifySteps(Protocol):
 class Schedule(Protocol):
     """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
 
-    def all(self) -> dict[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, Progress]:
         """Return every stream's progress."""
         ...
 
@@ -344,7 +377,7 @@ class Schedule(Protocol):
 class Standings(Protocol):
     """How destinations fare with their customers' storage. To lose it costs each of them one attempt."""
 
-    def all(self) -> dict[str, Standing]:
+    def all(self) -> RowsByKey[str, Standing]:
         """Return what is remembered, by destination."""
         ...
 
@@ -364,11 +397,11 @@ class Destinations(Protocol):
         """Return a destination."""
         ...
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
         ...
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the destinations whose hours are to be exported, by id."""
         ...
 
@@ -380,7 +413,7 @@ class Destinations(Protocol):
         """Return a destination's last test upload."""
         ...
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one, by id."""
         ...
 

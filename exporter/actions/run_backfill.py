@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from exporter.actions.backfill_progress import WINDOW_HOURS, chosen_hours, hours_of
 from exporter.actions.notices import backfill_ended
 from exporter.actions.ports import Gateways
+from exporter.actions.telling import tell_unreadable
 from exporter.domain.backfills import (
     FAILED_MAX,
     STALLED,
@@ -63,7 +64,9 @@ def take_step(step: BackfillStep, gateways: Gateways, now: datetime) -> Backfill
 
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every backfill that stands still; return how many."""
-    stalled = [each for each in gateways.backfills.unfinished() if now - each.moved_at >= STALLED]
+    unfinished = gateways.backfills.unfinished()
+    tell_unreadable(unfinished.unreadable)
+    stalled = [each for each in unfinished if now - each.moved_at >= STALLED]
     for each in stalled:
         gateways.backfill_steps.send(each.next_step)
     return len(stalled)

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 
 from exporter.actions.list_hours import View
 from exporter.actions.ports import Clock, Gateways
+from exporter.actions.telling import tell_unreadable
 from exporter.actions.verify import Repair, Verified, check_hours, repairing, repairs
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import (
@@ -122,7 +123,9 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
 
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every verification that stands still; return how many."""
-    stalled = [each for each in gateways.verifications.unfinished() if now - each.moved_at >= STALLED]
+    unfinished = gateways.verifications.unfinished()
+    tell_unreadable(unfinished.unreadable)
+    stalled = [each for each in unfinished if now - each.moved_at >= STALLED]
     for each in stalled:
         gateways.verify_steps.send(each.step)
     return len(stalled)

@@ -10,6 +10,7 @@ ExportError
 │   ├── NotPossible      not in the state the thing is in
 │   └── Outdated         it was changed since the caller read it
 ├── NotConfigured        the operator: a setting is missing or wrong
+│   └── LandingMissing   LANDING_CONTAINER names a container that is not there
 ├── DestinationFault     the customer: their storage does not let us; the message is written for them
 │   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; writing the blob whole heals it
 │   └── LandingArchived  the operator: a landing blob is archived; told with the hour like the others
@@ -84,6 +85,17 @@ class NotConfigured(ExportError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(f"{problem.field}: {problem.message}" for problem in problems))
         self.problems = problems
+
+
+class LandingMissing(NotConfigured):
+    """Landing is not there, which must not be taken for "nothing has landed"."""
+
+    def __init__(self, container: str) -> None:
+        message = (
+            f"names the container {container}, which is not in the exporter's own storage account: correct"
+            f" the setting, or bring the container back (az storage container create --name {container})"
+        )
+        super().__init__((Problem("LANDING_CONTAINER", message),))
 
 
 class Scope(StrEnum):

@@ -27,6 +27,7 @@ from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part, Sent
+from exporter.domain.stored import Unreadable
 from exporter.domain.streams import Listing, StreamKey
 
 SCHEDULE = "schedule"
@@ -36,6 +37,8 @@ RENEW_EVERY = timedelta(seconds=30)
 # After the n-th attempt, if it failed: 5, 10, 20, 40 minutes, then every hour.
 BACK_OFF_FIRST = timedelta(minutes=5)
 BACK_OFF_MAX = timedelta(hours=1)
+# The code of an hour whose record cannot be read.
+UNREADABLE = "unreadable"
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
@@ -271,6 +274,16 @@ class HourRecord:
         """Whether the hour is in the customer's container."""
         return self.status in DONE
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether it stands for a record that cannot be read: see ``unreadable_record``."""
+        return self.error is not None and self.error.code == UNREADABLE
+
+    @property
+    def shown_error(self) -> Fault | None:
+        """What is told of an hour that is not done: why it failed, or keeps being broken off."""
+        return self.error if self.status in {HourStatus.FAILED, HourStatus.OWED} else None
+
     def claimed(self, now: datetime) -> bool:
         """Whether some worker holds the hour and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
@@ -281,7 +294,7 @@ class HourRecord:
         A failure from before ``healed_at`` has none: what caused it is repaired.
         """
         waiting = self.retry_at is not None and now < self.retry_at and not self.forgiven(healed_at)
-        return not (self.done or self.claimed(now) or waiting)
+        return not (self.done or self.claimed(now) or waiting or self.unreadable)
 
     def forgiven(self, healed_at: datetime | None) -> bool:
         """Whether what became of it was before its destination's storage recovered."""
@@ -448,6 +461,19 @@ class HourRecord:
         return replace(self, claim=Claim(claim_id, now + LEASE))
 
 
+def unreadable_record(key: StreamKey, hour: Hour, row: Unreadable) -> HourRecord:
+    """Return what stands in a list of records for one that cannot be read: it has failed, and is never due.
+
+    Nobody can take it: the record itself raises when it is asked for alone.
+    """
+    fault = Fault(
+        code=UNREADABLE,
+        message="The exporter's own record of this hour cannot be read.",
+        fix=f'Ask the operator of this exporter to look for "row unreadable" in the log: {row.key}.',
+    )
+    return HourRecord(key, hour, HourStatus.FAILED, error=fault)
+
+
 def back_off(attempts: int) -> timedelta:
     """Return how long to wait after that many attempts: doubling, up to an hour."""
     doublings = min(max(attempts, 1) - 1, 10)
@@ -459,7 +485,9 @@ class Progress:
     """How far a stream's schedule is. Every hour from ``first`` up to before ``next`` is done.
 
     ``next`` only spares the tick from reading old rows: it is derived from the ledger, may lag behind it,
-    and is never ahead of it.
+    and is not to be ahead of it. Since a ledger can be lost behind its back, it says what it was derived
+    from: progress that names another ``ledger`` than there is counts for nothing. A single lost row is found
+    by the review of each day, which reads the stream's whole ledger.
     """
 
     key: StreamKey
@@ -467,3 +495,22 @@ class Progress:
     next: Hour
     late: tuple[Hour, ...] = ()
     """For each distance at which late blobs are looked for: the first hour not known to be looked at."""
+    ledger: str = ""
+    """The ledger that it was derived from, as ``Ledger.identity`` calls it; empty before the first tick."""
+    reviewed_at: datetime | None = None
+    """When the stream's first hour was last looked for, and its whole ledger read."""
+
+    def derived_from(self, ledger: str) -> "Progress":
+        """Return the progress as far as it holds for a ledger: from the first hour on, if it is another."""
+        if self.ledger == ledger:
+            return self
+        return replace(self, next=self.first, late=(), ledger=ledger, reviewed_at=None)
+
+    def back_to(self, hour: Hour) -> "Progress":
+        """Return the progress with that hour not known to be done, which may be before the first."""
+        return replace(
+            self,
+            first=min(self.first, hour),
+            next=min(self.next, hour),
+            late=tuple(min(each, hour) for each in self.late),
+        )

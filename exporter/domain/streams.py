@@ -54,6 +54,11 @@ class StreamKey:
         return f"{self.destination_id}:{self.stream.data_type}:{self.stream.source_id}"
 
 
+def is_data(name: str) -> bool:
+    """Whether a landing blob holds rows, and is no tool's own note such as ``_SUCCESS`` or ``.crc``."""
+    return not name.rpartition("/")[2].startswith((".", "_"))
+
+
 @dataclass(frozen=True, slots=True)
 class LandingBlob:
     """One blob of the landing container; ``etag`` pins the content that was listed, ``size`` is in bytes.

@@ -15,15 +15,18 @@ from exporter.domain.destination import (
 from exporter.domain.filter_reading import stored_filter
 from exporter.domain.names import PathLayout
 from exporter.domain.notices import Webhook
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, RowsByKey, Versioned
 from exporter.domain.trial import Report, Trial
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Moment, Row, new_row
+from exporter.storage.rows import Moment, Row, new_row, readable, versioned
 from exporter.storage.tables import Table
 
 _PARTITION = "destination"
 # Beside the destinations: a test upload does not change the row of its destination, nor the ETag of it.
 _TRIALS = "trial"
+# Asked for by what they are not: a row of a status that nobody knows is found, and told.
+_NOT_ACTIVE = tuple(status for status in Status if status is not Status.ACTIVE)
+_ACTIVE = "PartitionKey eq @partition" + "".join(f" and status ne @{status}" for status in _NOT_ACTIVE)
 
 
 class _Place(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,22 +81,21 @@ class DestinationsTable:
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
         found = self._table.get(_PARTITION, destination_id)
-        return Versioned(_destination(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_destination), found[1]) if found else None
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
-        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        return sorted(
-            (Versioned(_destination(row), etag) for row, etag in found), key=lambda each: each.value.id
+        rows = versioned(
+            self._table.find("PartitionKey eq @partition", {"partition": _PARTITION}), _destination
         )
+        return Rows(sorted(rows, key=lambda each: each.value.id), rows.unreadable)
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the active ones, by id."""
-        found = self._table.find(
-            "PartitionKey eq @partition and status eq @status",
-            {"partition": _PARTITION, "status": Status.ACTIVE.value},
-        )
-        return sorted((_destination(row) for row, _ in found), key=lambda each: each.id)
+        others = {status.value: status.value for status in _NOT_ACTIVE}
+        found = self._table.find(_ACTIVE, {"partition": _PARTITION, **others})
+        rows = readable(found, _destination)
+        return Rows(sorted(rows, key=lambda each: each.id), rows.unreadable)
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
@@ -102,12 +104,13 @@ class DestinationsTable:
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
         found = self._table.get(_TRIALS, destination_id)
-        return _trial(found[0]) if found else None
+        return found[0].parsed(_trial) if found else None
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one, by id."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _TRIALS})
-        return {row.read("RowKey", str): _trial(row) for row, _ in found}
+        rows = readable(found, lambda row: (row.read("RowKey", str), _trial(row)))
+        return RowsByKey(dict(rows), rows.unreadable)
 
     def record_trial(self, destination_id: str, trial: Trial | None) -> None:
         """Keep a destination's last test upload in place of an earlier one; None forgets it."""

@@ -7,7 +7,7 @@ is a method here, once for each.
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -48,7 +48,7 @@ from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue
 from exporter.storage.webhooks import Webhooks
 from infra.local.azurite import Endpoints
-from tests.fakes import FakeBlob, World, md5_base64
+from tests.fakes import FakeBlob, Spoiled, World, md5_base64
 
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 HOUR = Hour.parse("2020-01-25T17")
@@ -86,6 +86,18 @@ class Backend(Protocol):
 
     def unland(self, name: str) -> None:
         """Delete a blob from landing."""
+        ...
+
+    def lose_landing(self) -> None:
+        """Let there be no landing container."""
+        ...
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        ...
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable, as a newer exporter might leave it."""
         ...
 
     def names(self) -> list[str]:
@@ -141,6 +153,28 @@ class TwinBackend:
     def unland(self, name: str) -> None:
         """Delete a blob from landing."""
         del self.world.landed.committed[name]
+
+    def lose_landing(self) -> None:
+        """Let there be no landing container."""
+        self.world.landing.there = False
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        self.world.ledger.forget()
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable."""
+        world = self.world
+        spoiled: dict[tuple[str, str], Spoiled[Any]] = {
+            ("schedule", "stream"): world.schedule.spoiled,
+            ("schedule", "reopened"): world.reopened.spoiled,
+            ("standings", "destination"): world.standings.spoiled,
+            ("destinations", "destination"): world.destinations._table.spoiled,
+            ("backfills", "acme"): world.backfills._table.spoiled,
+            ("verifications", "acme"): world.verifications._table.spoiled,
+            ("ledger", str(KEY)): world.ledger._table.spoiled,
+        }
+        spoiled[table, partition].labels.add(f"{partition} / {key}")
 
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
@@ -254,6 +288,20 @@ class AzuriteBackend:
     def unland(self, name: str) -> None:
         """Delete a blob from landing."""
         self.owner.get_blob_client(self.own_name("landing"), name).delete_blob()
+
+    def lose_landing(self) -> None:
+        """Delete the landing container, if there is one."""
+        with suppress(ResourceNotFoundError):
+            self.owner.delete_container(self.own_name("landing"))
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        self.account.tables.delete_table(self.own_name("ledger"))
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable."""
+        client = self.account.tables.get_table_client(self.own_name(table))
+        client.update_entity({"PartitionKey": partition, "RowKey": key, "v": 99})
 
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""

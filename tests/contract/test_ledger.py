@@ -208,3 +208,14 @@ def test_ranges_are_read_lazily(backend: Backend) -> None:
 
     assert isinstance(ledger.between(KEY, HOUR, HOUR), GeneratorType)
     assert isinstance(ledger.states(KEY, HOUR, HOUR), GeneratorType)
+
+
+def test_a_ledger_is_told_from_one_that_was_made_in_its_place(backend: Backend) -> None:
+    """Its identity is made up by the first who asks, stays, and is no hour of any stream."""
+    ledger = backend.gateways.ledger
+    first = ledger.identity(NOW)
+
+    assert ledger.identity(NOW + timedelta(days=1)) == first != ""
+    assert list(ledger.between(KEY, HOUR, HOUR.plus(1))) == []
+    backend.lose_ledger()
+    assert ledger.identity(NOW + timedelta(days=2)) not in {first, ""}

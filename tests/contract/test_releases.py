@@ -100,7 +100,9 @@ SLICE = SliceRecord(
     ),
     "acme/drops",
 )
-PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))
+PROGRESS = Progress(
+    KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)), ledger="2026-01-31T13:15:00+00:00", reviewed_at=NOW
+)
 STANDING = Standing(3, NOW, NOW - timedelta(days=1))
 TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)

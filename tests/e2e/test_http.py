@@ -8,7 +8,7 @@ import pytest
 
 from infra.local.api import Answer
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, now, ok
+from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 PROBLEM = {"type", "title", "status", "detail", "code"}
@@ -276,9 +276,10 @@ def test_activating_again_changes_nothing(app: App, shared: Installation) -> Non
 
 
 def test_events_are_owed_from_the_day_of_activation(app: App, shared: Installation) -> None:
-    """Every closed hour since 00:00 UTC of that day, and none before."""
+    """Every closed hour since 00:00 UTC of that day, and none before, of a project that landed before."""
     shared.container("today")
-    app.api.put("/destinations/today", draft(shared, "today"))
+    shared.blobs.get_blob_client(LANDING, "events/4711/2020/01/01/00/a.json").upload_blob(b"")
+    app.api.put("/destinations/today", draft(shared, "today", events={"project_id": 4711}))
     activated = ok(app.api.post("/destinations/today/activate"))["activated_at"]
     week = now() - timedelta(days=7)
 

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from exporter.actions.look import Found, look
+from exporter.actions.put_in_place import Layout, Placing
 
 from exporter.actions import (
     export_hour,
@@ -21,9 +23,7 @@ from exporter.actions import (
     write_hour,
 )
 from exporter.actions.hold import Held
-from exporter.actions.look import Found, look
 from exporter.actions.ports import Container, Gateways
-from exporter.actions.put_in_place import Layout, Placing
 from exporter.actions.stage import RejectedWriter, Staged, Stager
 from exporter.domain.backfills import Backfill, Came
 from exporter.domain.destination import Destination

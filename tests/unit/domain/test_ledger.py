@@ -4,15 +4,15 @@ import pytest
 
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import (
-    HourContent,
-    Origin,
     BACK_OFF_FIRST,
     LEASE,
     RENEW_EVERY,
     SCHEDULE,
     Claim,
+    HourContent,
     HourRecord,
     HourStatus,
+    Origin,
     RowCounts,
     back_off,
 )
