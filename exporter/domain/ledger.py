@@ -34,6 +34,9 @@ BACK_OFF_MAX = timedelta(hours=1)
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
+# Requests that an hour's record names as fulfilled: more backfills of one hour are hardly under way at once,
+# and one that falls out of the list costs a further export of the hour, no more.
+WRITTEN_FOR_MAX = 16
 
 
 class HourStatus(StrEnum):
@@ -268,6 +271,7 @@ class HourRecord:
         """
         origin = origin or Origin()
         unfinished = (*self.in_doubt, *(self.parts[self.origin.kept_parts :] if self.committing else ()))
+        fulfilled = (*(each for each in self.written_for if each != self.requested_by), self.requested_by)
         return replace(
             self,
             rows=rows,
@@ -276,6 +280,7 @@ class HourRecord:
             output=output,
             origin=origin,
             written_at=self.written_at if origin.kept else self.started_at,
+            written_for=self.written_for if origin.kept else fulfilled[-WRITTEN_FOR_MAX:],
             looked_at=self.started_at,
             committing=True,
             in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),

@@ -285,7 +285,7 @@ class BackfillHoursView(TypedDict):
 
 
 class FailedHourView(TypedDict):
-    """An hour that failed, and why."""
+    """An hour that failed, or is broken off in passing again and again, and why."""
 
     hour: HourKey
     data_type: DataType
@@ -295,8 +295,10 @@ class FailedHourView(TypedDict):
 class BackfillView(TypedDict):
     """A backfill, and how far it is; of one that has ended, how far it was then.
 
-    ``clamped_to`` is the last hour if the range ended after the last closed one, else null. ``error`` says
-    why it ended if that was for more than its ``failed_hours``.
+    ``clamped_from`` is the first hour if nothing had landed before it, ``clamped_to`` the last one if the
+    range ended after the last closed hour; else they are null. ``failed_hours`` are those that failed, and
+    those that are left and broken off in passing again and again. ``error`` says why it ended, if that was
+    for more than its ``failed_hours``, or why it does not get on.
     """
 
     id: str
@@ -313,7 +315,9 @@ class BackfillView(TypedDict):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    clamped_from: HourKey | None
     clamped_to: HourKey | None
+    allow_loss: bool
     error: FaultView | None
 
 
@@ -456,7 +460,7 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         },
         "failed_hours": [
             {"hour": each.hour.key, "data_type": each.stream.data_type, "error": _fault_view(each.error)}
-            for each in progress.failed
+            for each in (*progress.failed, *progress.struggling)
         ],
         "rows_exported": tally.rows,
         "bytes_exported": tally.bytes,
@@ -465,7 +469,9 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         "created_at": _time(backfill.created_at),
         "started_at": _time_or_null(backfill.started_at),
         "finished_at": _time_or_null(backfill.finished_at),
+        "clamped_from": backfill.first.key if backfill.clamped_start else None,
         "clamped_to": backfill.last.key if backfill.clamped else None,
+        "allow_loss": backfill.allow_loss,
         "error": fault_view(backfill.error),
     }
 

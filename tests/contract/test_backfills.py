@@ -42,7 +42,6 @@ ASKED = Backfill(
     since=NOW,
     tried_since=NOW,
     moved_at=NOW,
-    resent_at=NOW,
     settled=HOUR,
     planned=HOUR,
     clamped=True,
