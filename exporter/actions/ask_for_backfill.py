@@ -61,8 +61,9 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
             "destination_not_active",
             f"The destination {destination.id} is a draft: test and activate it first.",
         )
-    begins = _begins(gateways, destination, streams, (asked.first, min(asked.last, closed)))
     last = min(asked.last, closed)
+    found = [_begin(gateways, StreamKey(destination.id, stream), (asked.first, last)) for stream in streams]
+    begins = tuple(begin or last.plus(1) for begin in found)
     begun = replace(
         _begun(
             new_id,
@@ -76,7 +77,7 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
         end=asked.end,
         begins=begins,
         clamped=asked.last > closed,
-        clamped_start=min(begins) > asked.first,
+        clamped_start=any(found) and min(begins) > asked.first,
         allow_loss=asked.allow_loss,
     )
     if begun.total == 0:
@@ -89,25 +90,18 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
     return begun
 
 
-def _begins(
-    gateways: Gateways, destination: Destination, streams: tuple[Stream, ...], span: tuple[Hour, Hour]
-) -> tuple[Hour, ...]:
-    """Return the first hour of each stream in a span; the one after its last, if there is none.
+def _begin(gateways: Gateways, key: StreamKey, span: tuple[Hour, Hour]) -> Hour | None:
+    """Return the first hour of a span of which anything of a stream may be known; None if nothing is.
 
-    What was exported from blobs that are not in landing any more counts, too: such hours are not to be
-    passed over in silence.
+    It may lie behind the span. What was exported from blobs that are not in landing any more counts, too:
+    such hours are not to be passed over in silence.
     """
     first, last = span
-    begins = []
-    for stream in streams:
-        landed = gateways.landing.earliest_hour(stream)
-        if landed is not None and landed <= first:
-            begins.append(first)
-            continue
-        recorded = next(iter(gateways.ledger.states(StreamKey(destination.id, stream), first, last)), None)
-        known = [*([landed] if landed else []), *([recorded.hour] if recorded else [])]
-        begins.append(min([*known, last.plus(1)]))
-    return tuple(begins)
+    landed = gateways.landing.earliest_hour(key.stream)
+    if landed is not None and landed <= first:
+        return first
+    recorded = next(iter(gateways.ledger.states(key, first, last)), None)
+    return min([*([landed] if landed else []), *([recorded.hour] if recorded else [])], default=None)
 
 
 def _send(gateways: Gateways, backfill: Backfill) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from exporter.actions.plan_owed_hours import with_gaps
 from exporter.actions.ports import Gateways
-from exporter.domain.backfills import SETBACKS_SHOWN_MIN, Backfill, Came, FailedHour, Tally
+from exporter.domain import setbacks
+from exporter.domain.backfills import Backfill, Came, FailedHour, Tally
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord
 from exporter.domain.standing import GOOD
@@ -52,7 +53,7 @@ def progress_of(gateways: Gateways, backfill: Backfill, now: datetime) -> Backfi
             tally = tally.plus(record, backfill.started_at or now)
         elif came is Came.FAILED:
             failed.append(FailedHour(stream, hour, backfill.fault_of(record)))
-        elif record.setbacks >= SETBACKS_SHOWN_MIN and record.error is not None:
+        elif setbacks.shown(record.setbacks) and record.error is not None:
             struggling.append(FailedHour(stream, hour, record.error))
     left = backfill.total - tally.hours - len(failed)
     pace = _pace(backfill, tally, now)

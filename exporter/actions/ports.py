@@ -238,11 +238,11 @@ class Backfills(Protocol):
         ...
 
     def of(self, destination_id: str) -> list[Backfill]:
-        """Return the backfills of a destination."""
+        """Return the backfills of a destination; one whose row cannot be read is left out, and logged."""
         ...
 
     def unfinished(self) -> list[Backfill]:
-        """Return those of all destinations that have not ended."""
+        """Return those of all destinations that have not ended, as far as they can be read."""
         ...
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
@@ -266,7 +266,7 @@ class Verifications(Protocol):
         ...
 
     def unfinished(self) -> list[Verification]:
-        """Return those that have not ended."""
+        """Return those that have not ended, as far as they can be read."""
         ...
 
     def put(self, verification: Verification, etag: str | None) -> str:

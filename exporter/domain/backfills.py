@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain import setbacks
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
@@ -28,12 +29,6 @@ HOURS_LOST = "hours_lost"
 # A step comes every few seconds, or every minute where there is nothing to do yet. A step that is sent again
 # although it is under way changes nothing.
 STALLED = timedelta(minutes=3)
-# An hour, or a step, that is broken off in passing so often in a row is shown with the reason.
-SETBACKS_SHOWN_MIN = 3
-# After so many, and so long after the backfill was begun, it counts as failed: an outage of our own storage
-# or of a network may take an hour to pass, and what has not passed then needs a person.
-SETBACKS_MAX = 20
-SETBACKS_TIME_MIN = timedelta(hours=2)
 
 
 class BackfillStatus(StrEnum):
@@ -220,8 +215,7 @@ class Backfill:
 
     def _given_up(self, record: HourRecord, now: datetime) -> bool:
         """Whether the hour was broken off in passing so often that it is not waited for any longer."""
-        begun_at = self.started_at or self.tried_since
-        return record.setbacks >= SETBACKS_MAX and now - begun_at >= SETBACKS_TIME_MIN
+        return setbacks.failed(record.setbacks, self.started_at or self.tried_since, now)
 
     def fault_of(self, record: HourRecord) -> Fault:
         """Return why an hour has failed, or does not come to its end."""
@@ -246,11 +240,11 @@ class Backfill:
 
         From a few times on the reason is shown; after many, and a long time, that is the end.
         """
-        setbacks = self.setbacks + 1
-        fault = keeps_failing(f"The backfill does not get on: {reason}.", "Then retry the backfill.")
-        if setbacks >= SETBACKS_MAX and now - self.moved_at >= SETBACKS_TIME_MIN:
+        count = self.setbacks + 1
+        fault = setbacks.keeps_failing("The backfill", reason, "Then retry the backfill.")
+        if setbacks.failed(count, self.moved_at, now):
             return self.moved(now).end_as(BackfillStatus.FAILED, now, fault)
-        return replace(self, setbacks=setbacks, error=fault if setbacks >= SETBACKS_SHOWN_MIN else None)
+        return replace(self, setbacks=count, error=fault if setbacks.shown(count) else None)
 
     def begun_again(self, now: datetime) -> "Backfill":
         """Return the backfill with everything that is not done to be tried again; what is done stays done."""
@@ -280,12 +274,3 @@ class BackfillStep:
 def backfill_id(requested_by: str) -> str | None:
     """Return the backfill that asked for an hour, or None if it was the schedule."""
     return requested_by.removeprefix(REQUESTED_BY) if requested_by.startswith(REQUESTED_BY) else None
-
-
-def keeps_failing(message: str, then: str) -> Fault:
-    """Return the fault of work in the background that is broken off in passing again and again."""
-    return Fault(
-        code="keeps_failing_in_passing",
-        message=message,
-        fix=f"Ask the operator of this exporter to look at its own storage and its logs. {then}",
-    )

@@ -10,7 +10,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import Stream
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Moment, Row, new_row
+from exporter.storage.rows import Moment, Row, new_row, readable
 from exporter.storage.tables import Table
 
 _OPEN = [status for status in BackfillStatus if status not in ENDED]
@@ -68,14 +68,14 @@ class BackfillsTable:
     def of(self, destination_id: str) -> list[Backfill]:
         """Return the backfills of a destination."""
         found = self._table.find("PartitionKey eq @destination", {"destination": destination_id})
-        return [_backfill(row) for row, _ in found]
+        return list(readable(found, _backfill))
 
     def unfinished(self) -> list[Backfill]:
         """Return those that have not ended."""
         # The service reads all rows for this. People ask for backfills by hand: they stay few.
         condition = " or ".join(f"status eq @{status}" for status in _OPEN)
         found = self._table.find(condition, {status.value: status.value for status in _OPEN})
-        return [_backfill(row) for row, _ in found]
+        return list(readable(found, _backfill))
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""

@@ -1,6 +1,7 @@
 """Rows of our tables, read strictly: a wrong one raises and is never taken for a default."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,6 +15,9 @@ from exporter.storage.documents import from_columns, to_columns
 VERSION = 1
 type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in a document: one without a time zone is refused."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ class Row:
     def _bad(self, column: str, what: str) -> ValueError:
         keys = f"{self.columns.get('PartitionKey')} / {self.columns.get('RowKey')}"
         return ValueError(f"table {self.table}, row {keys}, column {column}: {what}")
+
+
+def readable[Value](rows: Iterable[tuple[Row, str]], parse: Callable[[Row], Value]) -> Iterator[Value]:
+    """Yield rows as parsed. One that cannot be read is logged by its keys, and keeps no other waiting."""
+    for row, _ in rows:
+        try:
+            yield parse(row)
+        except ValueError:
+            _log.exception("a row is left out, because it cannot be read")
 
 
 def new_row(partition: str, key: str, document: object = None, **columns: str) -> dict[str, Any]:

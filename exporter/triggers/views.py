@@ -14,6 +14,7 @@ from exporter.actions.backfill_progress import BackfillProgress
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
 from exporter.actions.verify import Verified
+from exporter.actions.verify_in_steps import findings_lost
 from exporter.domain.backfills import Backfill, BackfillStatus
 from exporter.domain.destination import (
     Compression,
@@ -265,7 +266,10 @@ VerifiedView = TypedDict(
 
 
 class VerificationView(VerifiedView):
-    """A verification that runs in the background, and what it has found so far."""
+    """A verification that runs in the background, and what it has found so far.
+
+    ``error`` says why it failed, why it does not get on, or that what it found is lost.
+    """
 
     id: str
     status: VerificationStatus
@@ -438,7 +442,7 @@ def verification_view(verification: Verification, found: Verified) -> Verificati
         "status": verification.status,
         "created_at": _time(verification.created_at),
         "finished_at": _time_or_null(finished_at),
-        "error": fault_view(verification.error),
+        "error": fault_view(verification.error or (findings_lost() if found.lost else None)),
     }
 
 
