@@ -77,10 +77,15 @@ def _unsettled(gateways: Gateways, backfill: Backfill) -> Iterator[tuple[Stream,
 
 
 def _pace(backfill: Backfill, tally: Tally, now: datetime) -> float | None:
-    """Return how many hours a minute were finished since it was begun, or begun again."""
+    """Return how many hours a minute were finished since it was begun, or begun again.
+
+    None while that cannot be told, for one because this host's clock is behind the one that began it.
+    """
     if backfill.started_at is None or tally.fresh == 0:
         return None
     passed = (backfill.finished_at or now) - backfill.started_at
+    if passed < timedelta():
+        return None
     return tally.fresh / max(passed / timedelta(minutes=1), 1 / 60)
 
 
