@@ -917,28 +917,22 @@ def test_an_hour_that_is_refused_has_failed_and_stays_as_it_is() -> None:
 def test_an_hour_that_is_refused_to_two_backfills_has_failed_for_both() -> None:
     """Its record keeps one refusal; the one whose refusal was written over does not wait for another."""
     life = an_exported_life()
-    only = replace(THREE_HOURS, first=HOUR)
-    life.ask(only)
-    life.ask(only, "b2")
-    life.ask(replace(only, first=HOUR.plus(-1)), "b3")
+    life.ask()
+    life.ask(name="b2")
     life.step()
-    life.world.backfill_hours.take()
-    refuse(life, HOUR)
+    tasks = life.world.backfill_hours.take()
+    refuse(life, HOUR.plus(-2))
     life.step()
-    refuse(life, HOUR, "b2")
-    life.step()
-    refuse(life, HOUR, "b3")
+    refuse(life, HOUR.plus(-2), "b2")
+    life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR.plus(-2)]
+    life.deliver()
 
-    for _ in range(3):
-        life.step()
-        life.world.backfill_hours.tasks = [
-            task for task in life.world.backfill_hours.tasks if task.hour != HOUR
-        ]
-        life.deliver()
+    life.step()
 
-    for name in ("b1", "b2", "b3"):
+    for name in ("b1", "b2"):
         assert (life.backfill(name).status, life.progress(name).left) == (BackfillStatus.FAILED, 0)
         assert [each.error for each in life.backfill(name).failed] == [INCOMPLETE]
+    assert life.world.backfill_hours.waiting() == 0
 
 
 def set_back(life: Life, hour: Hour, times: int) -> None:
