@@ -66,8 +66,8 @@ def readable[Value](rows: Iterable[tuple[Row, str]], parse: Callable[[Row], Valu
     for row, _ in rows:
         try:
             yield parse(row)
-        except ValueError:
-            _log.exception("a row is left out, because it cannot be read")
+        except ValueError as error:
+            _log.error("a row is left out, because it cannot be read: %s", error)  # noqa: TRY400  says it all
 
 
 def new_row(partition: str, key: str, document: object = None, **columns: str) -> dict[str, Any]:
