@@ -205,6 +205,7 @@ def cancel(gateways: Gateways, destination_id: str, backfill_id: str, *, now: da
         stopped = replace(found.value, tally=progress.tally, failed=progress.failed)
         cancelled = stopped.moved(now).end_as(BackfillStatus.CANCELLED, now)
         if _put(gateways, cancelled, found.etag):
+            backfill_ended(gateways, cancelled, now)
             return cancelled
     raise Transient("the backfill is being changed all the time")
 

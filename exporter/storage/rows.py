@@ -67,7 +67,7 @@ def readable[Value](rows: Iterable[tuple[Row, str]], parse: Callable[[Row], Valu
         try:
             yield parse(row)
         except ValueError as error:
-            _log.error("a row is left out, because it cannot be read: %s", error)  # noqa: TRY400  says it all
+            _log.error("a row is left out, because it cannot be read: %s", error)
 
 
 def new_row(partition: str, key: str, document: object = None, **columns: str) -> dict[str, Any]:
