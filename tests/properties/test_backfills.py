@@ -201,8 +201,7 @@ class Backfills(RuleBasedStateMachine):
         """When all trouble is over, each of them ends."""
         self.world.reader().faults.clear()
         for number in range(ROUNDS_MAX):
-            open_ = [name for name in self.names if not self._backfill(name).ended]
-            if not open_:
+            if not self.world.backfills.unfinished():
                 return
             self.now += timedelta(minutes=1)
             clock = SKEWS[number % 3]
@@ -219,7 +218,7 @@ class Backfills(RuleBasedStateMachine):
             if number % 5 == 0:
                 self.the_timer_comes(SKEWS[number % 2])
             self.what_is_said_is_true()
-        raise AssertionError(f"without end: {open_}")
+        raise AssertionError(f"without end: {self.world.backfills.unfinished()}")
 
     def _trouble(self, fate: str, writes: int) -> Any:  # noqa: ANN401  a context
         return _Trouble(self.world.writes, fate, writes)
