@@ -118,8 +118,10 @@ def _moved(backfill: Backfill, gateways: Gateways, now: datetime) -> tuple[Backf
     if not set(backfill.keys) <= set(found.value.streams):
         return backfill.end_as(BackfillStatus.FAILED, now, _redirected(found.value)), _AT_ONCE
     standing = gateways.standings.get(backfill.destination_id)
-    if found.value.status is not Status.ACTIVE or standing.waits(now):
-        return backfill, _LATER
+    if found.value.status is not Status.ACTIVE:
+        return replace(backfill, error=_paused(found.value)), _LATER
+    if standing.waits(now):
+        return replace(backfill, error=_refused(found.value)), _LATER
     if backfill.started_at is None:
         backfill = replace(backfill, status=BackfillStatus.RUNNING, started_at=now)
     return _Step(backfill, gateways, standing, now).taken()
@@ -239,6 +241,22 @@ def _redirected(destination: Destination) -> Fault:
         code="source_changed",
         message=f"The destination {destination.id} does not get all of these rows any more.",
         fix="Ask for a new backfill of what it gets now.",
+    )
+
+
+def _paused(destination: Destination) -> Fault:
+    return Fault(
+        code="destination_not_active",
+        message=f"The destination {destination.id} is not active: the backfill waits.",
+        fix=f"Resume it: POST /api/destinations/{destination.id}/resume.",
+    )
+
+
+def _refused(destination: Destination) -> Fault:
+    return Fault(
+        code="destination_failing",
+        message=f"The storage of the destination {destination.id} refuses its files: the backfill waits.",
+        fix="Repair what the destination's last_error says; the backfill then goes on by itself.",
     )
 
 

@@ -302,7 +302,7 @@ class BackfillView(TypedDict):
     ``clamped_from`` is the first hour if nothing had landed before it, ``clamped_to`` the last one if the
     range ended after the last closed hour; else they are null. ``failed_hours`` are those that failed, and
     those that are left and broken off in passing again and again. ``error`` says why it ended, if that was
-    for more than its ``failed_hours``, or why it does not get on.
+    for more than its ``failed_hours``, or why it waits or does not get on.
     """
 
     id: str

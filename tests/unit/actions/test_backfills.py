@@ -502,12 +502,16 @@ def test_a_backfill_of_which_too_much_fails_stops() -> None:
 
 
 def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
-    """It goes on when the destination is resumed; so it does after the storage has refused us."""
+    """It says why, and goes on when the destination is resumed, or when its storage takes files again."""
     life = a_life(acme(org_id=None, status=Status.PAUSED))
     life.ask()
     for _ in range(10):
         life.pass_time()
-    assert life.backfill().status is BackfillStatus.QUEUED
+    waiting = life.backfill()
+    assert (waiting.status, waiting.error and waiting.error.code) == (
+        BackfillStatus.QUEUED,
+        "destination_not_active",
+    )
     assert life.world.backfill_hours.waiting() == 0
 
     found = life.world.destinations.get("acme")
@@ -517,8 +521,12 @@ def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
     life.world.standings.put("acme", Standing().refused(fault, life.now))
     life.step()
     assert life.world.backfill_hours.waiting() == 0
+    refused = life.backfill().error
+    assert refused is not None
+    assert refused.code == "destination_failing"
 
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+    assert life.backfill().error is None
 
 
 @pytest.mark.parametrize(
