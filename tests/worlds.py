@@ -132,7 +132,6 @@ def backfill(
         since=since,
         tried_since=since,
         moved_at=since,
-        resent_at=since,
         settled=hour,
         planned=hour,
     )

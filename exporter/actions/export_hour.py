@@ -14,6 +14,7 @@ late, which are added (``late_data``). It is never replaced by less (``completen
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,7 +27,7 @@ from exporter.actions.recovery import recover
 from exporter.actions.sliced import fail_run, resume, stage_slice
 from exporter.actions.telling import Event, of_hour, tell
 from exporter.actions.whole_hour import write_hour
-from exporter.domain.backfills import Backfill, backfill_id
+from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import last_closed_hour
@@ -66,7 +67,11 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
             gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
-    disposition = _disposition(task, found.value if found else None, gateways, standing, now)
+    backfill = _backfill_of(task, gateways)
+    if backfill is not None:
+        # Its row is right: the message may be of an earlier round, or a note, which does not keep these.
+        task = replace(task, round=backfill.round, allow_loss=backfill.allow_loss)
+    disposition = _disposition(task, found.value if found else None, backfill, standing, now)
     if disposition is WriteDisposition.SKIP or standing.waits(now):
         return Outcome.NOT_DUE
     try:
@@ -88,21 +93,27 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
     return found.value
 
 
+def _backfill_of(task: HourTask, gateways: Gateways) -> Backfill | None:
+    """Return the backfill that asks for an hour; None for the schedule's hours, and for slices."""
+    number = None if task.share is not None else backfill_id(task.requested_by)
+    found = gateways.backfills.get(task.key.destination_id, number) if number is not None else None
+    return found.value if found else None
+
+
 def _disposition(
-    task: HourTask, record: HourRecord | None, gateways: Gateways, standing: Standing, now: datetime
+    task: HourTask, record: HourRecord | None, backfill: Backfill | None, standing: Standing, now: datetime
 ) -> WriteDisposition:
     """Return what is to be done about the hour, by what the tables say of it."""
     if task.share is not None:
         return WriteDisposition.EXPORT
     if record is not None and record.abandoned_as_done and not record.claimed(now):
         # Its worker is gone and has committed nothing: the hour is done as before. This attempt says so.
-        disposition = _disposition(task, record.released(), gateways, standing, now)
+        disposition = _disposition(task, record.released(), backfill, standing, now)
         return WriteDisposition.APPEND if disposition is WriteDisposition.SKIP else disposition
     due = record is None or record.due(now, standing.healed_at)
-    if (number := backfill_id(task.requested_by)) is not None:
-        backfill = gateways.backfills.get(task.key.destination_id, number)
-        if backfill is not None and not backfill.value.ended:
-            return _disposition_of(backfill.value, record, due=due)
+    if backfill_id(task.requested_by) is not None:
+        if backfill is not None and not backfill.ended:
+            return _disposition_of(backfill, record, standing, now, due=due)
         if record is None:
             return WriteDisposition.SKIP
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
@@ -111,16 +122,17 @@ def _disposition(
     return WriteDisposition.EXPORT if due else WriteDisposition.SKIP
 
 
-def _disposition_of(backfill: Backfill, record: HourRecord | None, *, due: bool) -> WriteDisposition:
-    """Return what a backfill wants of an hour: that it is written by an attempt that began after it."""
-    if record is None:
-        return WriteDisposition.REPLACE
-    if record.done:
-        done = record.satisfies(backfill.since)
-        return WriteDisposition.SKIP if done else WriteDisposition.REPLACE
-    # A failure from before it was begun, or begun again, says nothing about now.
-    before = record.started_at is None or record.started_at < backfill.tried_since
-    return WriteDisposition.REPLACE if due or before else WriteDisposition.SKIP
+def _disposition_of(
+    backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime, *, due: bool
+) -> WriteDisposition:
+    """Return what a backfill wants of an hour: that it is written anew, unless that was done or has failed.
+
+    One that failed is tried again once its back-off is over.
+    """
+    came = backfill.came(record, standing, now)
+    failed = came is Came.FAILED and record is not None and not record.done and due
+    wanted = came is Came.LEFT or failed
+    return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP
 
 
 def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition: WriteDisposition) -> Outcome:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain import setbacks
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
@@ -42,11 +43,9 @@ UNREADABLE = "unreadable"
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
-# After so many attempts in a row that were broken off, an hour's record says why.
-SETBACKS_SHOWN = 3
-# So many of the latest requests that an hour's files fulfil are remembered: more backfills than that are
-# not at work on one hour at a time.
-FULFILLED_MAX = 16
+# Requests that an hour's record names as fulfilled: more backfills of one hour are hardly under way at once,
+# and one that falls out of the list costs a further export of the hour, no more.
+WRITTEN_FOR_MAX = 16
 
 
 class HourStatus(StrEnum):
@@ -342,7 +341,7 @@ class HourRecord:
         the hour that are there or could be. An ``adopted`` hour was found in the container.
         """
         kept = content.origin.kept is not None or adopted
-        fulfilled = self.written_for if kept else (*self.written_for, self.requested_by)
+        fulfilled = (*(each for each in self.written_for if each != self.requested_by), self.requested_by)
         return replace(
             self,
             rows=content.rows,
@@ -353,7 +352,7 @@ class HourRecord:
             rejected=content.rejected,
             journal=journal,
             written_at=self.written_at if kept else self.started_at,
-            written_for=tuple(dict.fromkeys(reversed(fulfilled)))[:FULFILLED_MAX][::-1],
+            written_for=self.written_for if kept else fulfilled[-WRITTEN_FOR_MAX:],
             looked_at=self.looked_at if adopted else self.started_at,
             committing=True,
             in_doubt=tuple(dict.fromkeys(doubts)),
@@ -434,15 +433,11 @@ class HourRecord:
 
         From the third time in a row on, the record says so.
         """
-        setbacks = self.setbacks + 1
+        count = self.setbacks + 1
         error = self.error
-        if setbacks >= SETBACKS_SHOWN:
-            error = Fault(
-                code="keeps_failing_in_passing",
-                message=f"The export of this hour was broken off {setbacks} times in a row: {why}",
-                fix="It is tried again by itself. If it stays, ask the operator of this exporter.",
-            )
-        return replace(self.released(), setbacks=setbacks, error=error)
+        if setbacks.shown(count):
+            error = setbacks.keeps_failing("The export of this hour", why, "It is tried again by itself.")
+        return replace(self.released(), setbacks=count, error=error)
 
     def refuse(self, fault: Fault) -> "HourRecord":
         """Return the record of an hour that its latest request cannot have: it stays as it was."""

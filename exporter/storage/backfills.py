@@ -33,12 +33,17 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     since: Moment
     tried_since: Moment
     moved_at: Moment
-    resent_at: Moment
     settled: str
     planned: str
+    begins: tuple[str, ...]
     clamped: bool
+    clamped_start: bool
+    allow_loss: bool
+    round: int
     chosen: str | None
     step: int
+    resent_step: int
+    setbacks: int
     tally: Tally
     failed: tuple[_Failed, ...]
     started_at: Moment | None
@@ -89,12 +94,17 @@ def _row(backfill: Backfill) -> dict[str, Any]:
         since=backfill.since,
         tried_since=backfill.tried_since,
         moved_at=backfill.moved_at,
-        resent_at=backfill.resent_at,
         settled=backfill.settled.key,
         planned=backfill.planned.key,
+        begins=tuple(each.key for each in backfill.begins),
         clamped=backfill.clamped,
+        clamped_start=backfill.clamped_start,
+        allow_loss=backfill.allow_loss,
+        round=backfill.round,
         chosen=backfill.chosen,
         step=backfill.step,
+        resent_step=backfill.resent_step,
+        setbacks=backfill.setbacks,
         tally=backfill.tally,
         failed=tuple(_Failed(each.stream, each.hour.key, each.error) for each in backfill.failed),
         started_at=backfill.started_at,
@@ -119,13 +129,18 @@ def _backfill(row: Row) -> Backfill:
         since=document.since,
         tried_since=document.tried_since,
         moved_at=document.moved_at,
-        resent_at=document.resent_at,
         settled=Hour.parse(document.settled),
         planned=Hour.parse(document.planned),
+        begins=tuple(map(Hour.parse, document.begins)),
         clamped=document.clamped,
+        clamped_start=document.clamped_start,
+        allow_loss=document.allow_loss,
+        round=document.round,
         chosen=document.chosen,
         status=row.read("status", BackfillStatus),
         step=document.step,
+        resent_step=document.resent_step,
+        setbacks=document.setbacks,
         tally=document.tally,
         failed=tuple(FailedHour(each.stream, Hour.parse(each.hour), each.error) for each in document.failed),
         started_at=document.started_at,

@@ -23,6 +23,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     created_at: Moment
     moved_at: Moment
     next: str
+    setbacks: int
     counts: Counts
     found: tuple[str, ...]
     backfill_id: str | None
@@ -62,6 +63,7 @@ class VerificationsTable:
             created_at=verification.created_at,
             moved_at=verification.moved_at,
             next=verification.next.key,
+            setbacks=verification.setbacks,
             counts=verification.counts,
             found=verification.found,
             backfill_id=verification.backfill_id,
@@ -84,6 +86,7 @@ def _verification(row: Row) -> Verification:
         created_at=document.created_at,
         moved_at=document.moved_at,
         next=Hour.parse(document.next),
+        setbacks=document.setbacks,
         status=row.read("status", VerificationStatus),
         counts=document.counts,
         found=document.found,

@@ -14,6 +14,7 @@ from exporter.actions.backfill_progress import BackfillProgress
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
 from exporter.actions.verify import Verified
+from exporter.actions.verify_in_steps import findings_lost
 from exporter.domain.backfills import Backfill, BackfillStatus
 from exporter.domain.destination import (
     Compression,
@@ -300,7 +301,10 @@ VerifiedView = TypedDict(
 
 
 class VerificationView(VerifiedView):
-    """A verification that runs in the background, and what it has found so far."""
+    """A verification that runs in the background, and what it has found so far.
+
+    ``error`` says why it failed, why it does not get on, or that what it found is lost.
+    """
 
     id: str
     status: VerificationStatus
@@ -320,7 +324,7 @@ class BackfillHoursView(TypedDict):
 
 
 class FailedHourView(TypedDict):
-    """An hour that failed, and why."""
+    """An hour that failed, or is broken off in passing again and again, and why."""
 
     hour: HourKey
     data_type: DataType
@@ -330,8 +334,10 @@ class FailedHourView(TypedDict):
 class BackfillView(TypedDict):
     """A backfill, and how far it is; of one that has ended, how far it was then.
 
-    ``clamped_to`` is the last hour if the range ended after the last closed one, else null. ``error`` says
-    why it ended if that was for more than its ``failed_hours``.
+    ``clamped_from`` is the first hour if nothing had landed before it, ``clamped_to`` the last one if the
+    range ended after the last closed hour; else they are null. ``failed_hours`` are those that failed, and
+    those that are left and broken off in passing again and again. ``error`` says why it ended, if that was
+    for more than its ``failed_hours``, or why it waits or does not get on.
     """
 
     id: str
@@ -348,7 +354,9 @@ class BackfillView(TypedDict):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    clamped_from: HourKey | None
     clamped_to: HourKey | None
+    allow_loss: bool
     error: FaultView | None
 
 
@@ -469,7 +477,7 @@ def verification_view(verification: Verification, found: Verified) -> Verificati
         "status": verification.status,
         "created_at": _time(verification.created_at),
         "finished_at": _time_or_null(finished_at),
-        "error": fault_view(verification.error),
+        "error": fault_view(verification.error or (findings_lost() if found.lost else None)),
     }
 
 
@@ -491,7 +499,7 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         },
         "failed_hours": [
             {"hour": each.hour.key, "data_type": each.stream.data_type, "error": _fault_view(each.error)}
-            for each in progress.failed
+            for each in (*progress.failed, *progress.struggling)
         ],
         "rows_exported": tally.rows,
         "bytes_exported": tally.bytes,
@@ -500,7 +508,9 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         "created_at": _time(backfill.created_at),
         "started_at": _time_or_null(backfill.started_at),
         "finished_at": _time_or_null(backfill.finished_at),
+        "clamped_from": backfill.first.key if backfill.clamped_start else None,
         "clamped_to": backfill.last.key if backfill.clamped else None,
+        "allow_loss": backfill.allow_loss,
         "error": fault_view(backfill.error),
     }
 

@@ -321,7 +321,7 @@ class Life:
         )
         try:
             if isinstance(message.what, BackfillStep):
-                take_step(message.what, self.gateways, self.now)
+                take_step(message.what, self.gateways, self.now, redelivered=message.deliveries > 1)
             elif message.deliveries > POISON_COUNT:
                 record_poison(message.what, self.gateways, error_id="e", clock=worker.clock)
             else:
@@ -447,7 +447,7 @@ class Life:
     def _has_written(self, backfill: Backfill) -> None:
         """Look whether all hours of a backfill were written by attempts that began after it."""
         for record in self.world.ledger.between(EVENTS, backfill.first, backfill.last):
-            if backfill.status == "succeeded" and not record.satisfies(backfill.since):
+            if backfill.status == "succeeded" and not backfill.fulfilled(record):
                 raise BrokenPromise(f"the backfill {backfill.id} has succeeded without {record.hour}")
 
     def _note(self, what: str) -> None:

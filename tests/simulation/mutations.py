@@ -263,9 +263,9 @@ def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
     """Take an hour that is done for one that this backfill has done."""
     real = Backfill.came
 
-    def came(backfill: Backfill, record: HourRecord | None, standing: Standing) -> Came:
+    def came(backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime) -> Came:
         done = record is not None and record.done
-        return Came.DONE if done else real(backfill, record, standing)
+        return Came.DONE if done else real(backfill, record, standing, now)
 
     patch.setattr(Backfill, "came", came)
 
