@@ -21,7 +21,7 @@ from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.ledger import HourRecord, HourTask, Origin, Progress
 from exporter.domain.notices import Notice
 from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import GOOD, Standing
@@ -366,6 +366,8 @@ class FakeLedger:
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
                 looked_at=full.looked_at,
+                origin=Origin(full.origin.target),
+                not_moved_to=full.not_moved_to,
             )
 
     def put(self, record: HourRecord, etag: str | None) -> str:
@@ -593,6 +595,7 @@ class FakeDestinations:
         self._writes = writes
         self._table: FakeTable[str, Destination] = FakeTable(writes, "destination")
         self._trials: dict[str, Trial] = {}
+        self._versions: dict[str, str] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
@@ -609,6 +612,21 @@ class FakeDestinations:
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(destination.id, destination, etag)
+
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container."""
+        return self._versions.get(place)
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+    ) -> str:
+        """Write a destination, and a new version of the names."""
+        found = self._table.rows.get(destination.id)
+        if self._versions.get(place) != version and (found is None or found.value != destination):
+            raise Conflict("the names were taken by another writer")
+        written = self._table.put(destination.id, destination, etag)
+        self._versions[place] = self._writes.new_etag()
+        return written
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""

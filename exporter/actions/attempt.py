@@ -150,5 +150,4 @@ def folder(key: StreamKey, hour: Hour) -> str:
 
 def target(destination: Destination) -> str:
     """Return the account, container and prefix that a destination's files go to."""
-    storage = destination.storage
-    return f"{storage.account_url or ''}|{storage.container}|{storage.prefix}"
+    return destination.storage.target

@@ -18,9 +18,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from exporter.actions import notices
-from exporter.actions.attempt import Attempt, Outcome, Worker
+from exporter.actions.attempt import Attempt, Outcome, Worker, target
 from exporter.actions.hold import claim
 from exporter.actions.look_for_late import add_late, base_of, nothing_late
+from exporter.actions.moved import stays_elsewhere
 from exporter.actions.ports import Gateways
 from exporter.actions.run_slices import fail_run, resume, stage_share
 from exporter.actions.telling import Event, of_hour, tell
@@ -66,9 +67,12 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
             gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
-    wish = _wish(task, found.value if found else None, gateways, standing, now)
+    here = target(destination)
+    wish = _wish(task, found.value if found else None, gateways, standing, now, here=here)
     if wish is Wish.LET_BE or standing.waits(now):
         return Outcome.NOT_DUE
+    if wish is Wish.WRITE and task.share is None and stays_elsewhere(gateways, found, here):
+        return Outcome.UNCHANGED
     try:
         outcome = _attempt(Attempt(task, destination, gateways, worker), found, wish)
     except DestinationFault as error:
@@ -88,21 +92,31 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
     return found.value
 
 
-def _wish(
-    task: HourTask, record: HourRecord | None, gateways: Gateways, standing: Standing, now: datetime
+def _wish(  # noqa: PLR0913  what the tables say, each by its name
+    task: HourTask,
+    record: HourRecord | None,
+    gateways: Gateways,
+    standing: Standing,
+    now: datetime,
+    *,
+    here: str,
 ) -> Wish:
-    """Return what is to be done about the hour, by what the tables say of it."""
+    """Return what is to be done about the hour, by what the tables say of it.
+
+    An hour is done if its files are in the container of the target ``here``.
+    """
     if task.share is not None:
         return Wish.WRITE
-    due = record is None or record.due(now, standing.healed_at)
+    due = record is None or record.due(now, standing.healed_at, target=here)
+    done = record is not None and record.done_for(here)
     if (number := backfill_id(task.requested_by)) is not None:
         backfill = gateways.backfills.get(task.key.destination_id, number)
         if backfill is not None and not backfill.value.ended:
-            return _wish_of(backfill.value, record, due=due)
+            return _wish_of(backfill.value, record, due=due, done=done)
         if record is None:
             return Wish.LET_BE
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
-    if record is not None and record.done:
+    if done:
         return Wish.ADD_LATE if task.late else Wish.LET_BE
     if not due:
         return Wish.LET_BE
@@ -110,11 +124,11 @@ def _wish(
     return Wish.ADD_LATE if adding else Wish.WRITE
 
 
-def _wish_of(backfill: Backfill, record: HourRecord | None, *, due: bool) -> Wish:
+def _wish_of(backfill: Backfill, record: HourRecord | None, *, due: bool, done: bool) -> Wish:
     """Return what a backfill wants of an hour: that it is written by an attempt that began after it."""
     if record is None:
         return Wish.WRITE_ANEW
-    if record.done:
+    if done:
         return Wish.LET_BE if record.satisfies(backfill.since) else Wish.WRITE_ANEW
     # A failure from before it was begun, or begun again, says nothing about now.
     before = record.started_at is None or record.started_at < backfill.tried_since

@@ -43,18 +43,21 @@ def list_hours(
     """Yield the stream's hours from the first to the last of the span, oldest first.
 
     Hours that are not closed yet are left out, and so are those before the schedule's first, unless they were
-    exported on request. An hour without a record is owed, and so is one whose worker died. A deleted
-    destination owes none: there are only those that something was done about.
+    exported on request. An hour without a record is owed, and so is one whose worker died, or whose files
+    went to another container than the destination's of now. A deleted destination owes none: there are only
+    those that something was done about.
     """
     first, last = span[0], min(span[1], last_closed_hour(view.now, view.settle))
     progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
     if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
         progress = first_progress(destination, key, gateways.landing)
+    place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
-        if record is not None:
+        owed = progress is not None and hour >= progress.first
+        if record is not None and not (owed and record.done and not record.done_for(place)):
             abandoned = record.status is HourStatus.RUNNING and not record.claimed(view.now)
             yield replace(record, status=HourStatus.OWED) if abandoned else record
-        elif progress is not None and hour >= progress.first:
+        elif owed:
             yield HourRecord(key, hour, HourStatus.OWED)
 
 
@@ -71,7 +74,9 @@ def stream_states(
     if destination.status is Status.DRAFT:
         return [StreamState(key, None, 0, None) for key in destination.streams]
     known = {key: gateways.schedule.get(key) for key in destination.streams} if schedule is None else schedule
-    return [stream_state(gateways, key, known.get(key), view) for key in destination.streams]
+    found = ((key, known.get(key)) for key in destination.streams)
+    place = destination.storage.place
+    return [stream_state(gateways, key, each.at(place) if each else None, view) for key, each in found]
 
 
 def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, view: View) -> StreamState:
@@ -84,7 +89,7 @@ def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, 
     if progress.next <= last:
         records = gateways.ledger.between(key, progress.next, last)
         for hour, record in with_gaps(records, progress.next, last):
-            if record is not None and record.done:
+            if record is not None and record.done_for(progress.place):
                 last_exported = hour
                 continue
             owed, owed_since = owed + 1, owed_since or hour

@@ -72,6 +72,7 @@ def plan_owed_hours(
     troubles: list[Exception] = []
     for destination, key in keys:
         known = progress.get(key)
+        known = known.at(destination.storage.place) if known else None
         standing = standings.get(destination.id, GOOD)
         moment = _Moment(now, settle, late_checks, standing.healed_at)
         if (known is not None and moment.nothing_new(known)) or standing.waits(now):
@@ -138,7 +139,7 @@ def first_progress(destination: Destination, key: StreamKey, landing: Landing) -
         first: Hour | None = destination.first_hour_of_events()
     else:
         first = landing.earliest_hour(key.stream)
-    return Progress(key, first, first) if first else None
+    return Progress(key, first, first, place=destination.storage.place) if first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +225,13 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
         for place, distance in enumerate(moment.late_checks):
             if cursors[place] <= hour <= ends[place] and moment.unseen(hour, record, distance):
                 unseen.setdefault(place, hour)
-                if record is not None and record.done and hour not in late[-1:]:
+                if record is not None and record.done_for(known.place) and hour not in late[-1:]:
                     late.append(hour)
         if hour < known.next:
             continue
-        if record is None or not record.done:
+        if record is None or not record.done_for(known.place):
             frontier = frontier or hour
-        if record is None or record.due(moment.now, moment.healed_at):
+        if record is None or record.due(moment.now, moment.healed_at, target=known.place):
             owed.append(hour)
         if len(owed) == HOURS_A_STREAM_MAX:
             break

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from exporter.domain.endpoints import account_of
 from exporter.domain.filters import EventFilter
 from exporter.domain.hours import Hour
 from exporter.domain.names import NameStyle, Naming, PathLayout
@@ -92,6 +93,19 @@ class StorageTarget:
     account_url: str | None = None
     prefix: str = ""
 
+    @property
+    def place(self) -> str:
+        """Account and container as storage sees them: ``acme.blob.core.windows.net|raw``.
+
+        The account is empty if only the connection string knows it.
+        """
+        return f"{account_of(self.account_url) if self.account_url else ''}|{self.container}"
+
+    @property
+    def target(self) -> str:
+        """Account, container and prefix as storage sees them, one text for all ways to write them."""
+        return f"{self.place}|{self.prefix}"
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -155,6 +169,11 @@ class Destination:
     def naming(self, stream: Stream) -> Naming:
         """Return how its files of a stream are called."""
         return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What no other destination may write: for each stream, the place and the root of its names."""
+        return frozenset(f"{self.storage.place}|{self.naming(key.stream).root}" for key in self.streams)
 
     def first_hour_of_events(self) -> Hour:
         """Return 00:00 UTC of the day of activation, or of the day when the project was chosen, if later."""

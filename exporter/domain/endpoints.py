@@ -146,10 +146,10 @@ def account_of(url: str) -> str:
     """Return which account a blob service URL leads to: the same text for all URLs of one account.
 
     The case of letters, default ports, slashes and dots at the end, the read-only copy of the account, its
-    private endpoint, and the names of the loopback interface make no difference. ``ValueError`` if it is no
-    URL.
+    private endpoint, and the names of the loopback interface make no difference. What this returns is
+    accepted, too, and returned as it is. ``ValueError`` if it is no URL.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").lower().rstrip(".")
     if _is_named(host):
         host = host.replace(_PRIVATE_LINK, ".", 1)
@@ -169,6 +169,24 @@ def _port(parts: SplitResult) -> str:
 def _is_named(host: str) -> bool:
     """Whether a host's name holds that of the account; an emulator's is a number or a single word."""
     return _NAMED_HOST.search(host) is not None
+
+
+def same_container(one: str, other: str) -> bool:
+    """Whether two targets (``account|container|prefix``; the prefix may be left out) are in one container.
+
+    An account that is not known, because it was not kept, may be any; so may all of an empty target.
+    """
+    if not one or not other:
+        return True
+    (account, container), (other_account, other_container) = (_split_target(each) for each in (one, other))
+    return container == other_container and (
+        not account or not other_account or account_of(account) == account_of(other_account)
+    )
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    account, _, rest = target.partition("|")
+    return account, rest.partition("|")[0]
 
 
 @dataclass(frozen=True, slots=True)

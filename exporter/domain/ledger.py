@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.domain.destination import Output
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part
@@ -207,22 +208,35 @@ class HourRecord:
     setbacks: int = 0
     """How many attempts in a row were broken off by something that should have passed."""
 
+    not_moved_to: str = ""
+    """The target that the hour is not owed to, though its files went elsewhere: landing has not all of it."""
+
     @property
     def done(self) -> bool:
         """Whether the hour is in the customer's container."""
         return self.status in DONE
 
+    def done_for(self, target: str) -> bool:
+        """Whether nothing is owed of the hour to a target (``account|container|prefix``).
+
+        Files that went to another container do not count, unless the hour cannot be exported again whole.
+        Another prefix of the same container is not another place.
+        """
+        here = same_container(self.origin.target, target)
+        return self.done and (here or (self.not_moved_to != "" and same_container(self.not_moved_to, target)))
+
     def claimed(self, now: datetime) -> bool:
         """Whether some worker holds the hour and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
 
-    def due(self, now: datetime, healed_at: datetime | None = None) -> bool:
+    def due(self, now: datetime, healed_at: datetime | None = None, *, target: str = "") -> bool:
         """Whether the schedule may ask for it: not done, nobody has it, and a failure's back-off is over.
 
-        A failure from before ``healed_at`` has none: what caused it is repaired.
+        A failure from before ``healed_at`` has none: what caused it is repaired. With a ``target`` it must be
+        done for that one.
         """
         waiting = self.retry_at is not None and now < self.retry_at and not self.forgiven(healed_at)
-        return not (self.done or self.claimed(now) or waiting)
+        return not (self.done_for(target) or self.claimed(now) or waiting)
 
     def forgiven(self, healed_at: datetime | None) -> bool:
         """Whether what became of it was before its destination's storage recovered."""
@@ -282,6 +296,10 @@ class HourRecord:
             was=None,
             was_at=None,
         )
+
+    def left_elsewhere(self, target: str, why: Fault) -> "HourRecord":
+        """Return the record of an hour whose files went elsewhere and that is not exported to a target."""
+        return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
     def cleared(self) -> "HourRecord":
         """Return the record of an hour whose files were removed to be written anew: nothing is in doubt."""
@@ -378,3 +396,12 @@ class Progress:
     next: Hour
     late: tuple[Hour, ...] = ()
     """For each distance at which late blobs are looked for: the first hour not known to be looked at."""
+    place: str = ""
+    """The account and container that it is about (``account|container``); empty if that was not kept."""
+
+    def at(self, place: str) -> "Progress":
+        """Return it as it is for another account and container: there, it is at its beginning."""
+        if self.place == place:
+            return self
+        known = self if same_container(self.place, place) else replace(self, next=self.first, late=())
+        return replace(known, place=place)

@@ -1,5 +1,10 @@
-"""The destinations' table: one row for each; its status is a column, so that the service can select by it."""
+"""The destinations' table: one row for each; its status is a column, so that the service can select by it.
 
+Among them is a row for each container that any was made for: it changes whenever a destination takes names
+there. It is in their partition, because a transaction is within one.
+"""
+
+import hashlib
 from typing import Any
 
 import msgspec
@@ -16,6 +21,8 @@ from exporter.storage.tables import Table
 _PARTITION = "destination"
 # Beside the destinations: a test upload does not change the row of its destination, nor the ETag of it.
 _TRIALS = "trial"
+# Behind every id of a destination, since those have letters, digits and hyphens.
+_NAMES = "~names:"
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,7 +70,9 @@ class DestinationsTable:
 
     def all(self) -> list[Versioned[Destination]]:
         """Return every destination, by id."""
-        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
+        found = self._table.find(
+            "PartitionKey eq @partition and RowKey lt @names", {"partition": _PARTITION, "names": _NAMES}
+        )
         return sorted(
             (Versioned(_destination(row), etag) for row, etag in found), key=lambda each: each.value.id
         )
@@ -79,6 +88,18 @@ class DestinationsTable:
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(_row(destination), etag)
+
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container; None before the first."""
+        found = self._table.get(_PARTITION, _names_key(place))
+        return found[1] if found else None
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+    ) -> str:
+        """Write a destination that takes names, and make a new version of the container's; both or none."""
+        taken = new_row(_PARTITION, _names_key(place), by=destination.id)
+        return self._table.put_both((_row(destination), etag), (taken, version))
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
@@ -96,6 +117,11 @@ class DestinationsTable:
             self._table.delete(_TRIALS, destination_id)
         else:
             self._table.put_any(new_row(_TRIALS, destination_id, _Trial(at=trial.at, report=trial.report)))
+
+
+def _names_key(place: str) -> str:
+    """Return the key of a container's row: a hash, because not every account's address is legal in a key."""
+    return f"{_NAMES}{hashlib.sha256(place.encode()).hexdigest()}"
 
 
 def _trial(row: Row) -> Trial:

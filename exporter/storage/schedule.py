@@ -35,6 +35,7 @@ class ScheduleTable:
             first_hour=progress.first.key,
             next_hour=progress.next.key,
             late_hours=" ".join(hour.key for hour in progress.late),
+            place=progress.place,
         )
         self._table.put_any(row)
 
@@ -50,6 +51,7 @@ def _progress(row: Row) -> Progress:
         first=row.read("first_hour", Hour.parse),
         next=row.read("next_hour", Hour.parse),
         late=row.read_newer("late_hours", _hours) or (),
+        place=row.read_newer("place", str) or "",
     )
 
 

@@ -68,7 +68,7 @@ def test_a_tick_over_200_destinations_with_a_year_behind_them_reads_none_of_it()
         destination = replace(ACME, id=f"d{number}", project_id=1 + number, org_id=1 + number)
         world.destinations.put(destination, None)
         for key in destination.streams:
-            world.schedule.put(Progress(key, A_YEAR_AGO, HOUR))
+            world.schedule.put(Progress(key, A_YEAR_AGO, HOUR, place="|raw"))
     ledger = AYearDone(world, HOUR.plus(-1))
     gateways = replace(world.gateways, ledger=ledger)
 
@@ -100,7 +100,7 @@ def gateways(transport: CountingTransport) -> Iterator[Gateways]:
             destination = replace(ACME, id=f"d{number:03}", org_id=None)
             gateways.destinations.put(destination, None)
             for key in destination.streams:
-                gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1)))
+                gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1), place="|raw"))
         _fill(account, LedgerTable(account))
         yield gateways
 
@@ -126,7 +126,7 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
 
     for number in range(3):
         key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
-        gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR))
+        gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR, place="|raw"))
     transport.calls.clear()
     found = tick(gateways)
     assert (found.streams, found.due, found.queued) == (DESTINATIONS, 2, 2)
@@ -151,10 +151,10 @@ def test_a_lost_schedule_costs_one_look_at_the_whole_ledger(
     transport.calls.clear()
     tick(gateways)
     before = transport.calls.count("GET ledger()")
-    gateways.schedule.put(Progress(key, A_QUARTER_AGO, A_QUARTER_AGO))
+    gateways.schedule.put(Progress(key, A_QUARTER_AGO, A_QUARTER_AGO, place="|raw"))
     transport.calls.clear()
 
     assert tick(gateways).due == owing
 
     assert transport.calls.count("GET ledger()") == before + 3
-    assert gateways.schedule.get(key) == Progress(key, A_QUARTER_AGO, HOUR.plus(1))
+    assert gateways.schedule.get(key) == Progress(key, A_QUARTER_AGO, HOUR.plus(1), place="|raw")

@@ -111,7 +111,8 @@ def test_a_tick_does_not_read_finished_hours_again() -> None:
         finish(world, HOUR.first_of_day().plus(hour))
     tick(world)
 
-    assert world.schedule.get(EVENTS) == Progress(EVENTS, HOUR.first_of_day(), HOUR.first_of_day().plus(5))
+    midnight = HOUR.first_of_day()
+    assert world.schedule.get(EVENTS) == Progress(EVENTS, midnight, midnight.plus(5), place="|raw")
 
 
 def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
