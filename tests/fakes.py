@@ -621,12 +621,16 @@ class FakeDestinations:
         self, destination: Destination, etag: str | None, *, place: str, version: str | None
     ) -> str:
         """Write a destination, and a new version of the names."""
-        found = self._table.rows.get(destination.id)
-        if self._versions.get(place) != version and (found is None or found.value != destination):
-            raise Conflict("the names were taken by another writer")
-        written = self._table.put(destination.id, destination, etag)
-        self._versions[place] = self._writes.new_etag()
-        return written
+        with self._writes.write(f"destination {destination.id} with its names"):
+            found = self._table.rows.get(destination.id)
+            if (found.etag if found else None, self._versions.get(place)) == (etag, version):
+                found = self._table.rows[destination.id] = Versioned(destination, self._writes.new_etag())
+                self._versions[place] = self._writes.new_etag()
+            elif found is None or found.value != destination:
+                raise Conflict(
+                    f"the destination {destination.id} or the names were changed by another writer"
+                )
+            return found.etag
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
