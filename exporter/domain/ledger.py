@@ -295,6 +295,7 @@ class HourRecord:
             in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),
             was=None,
             was_at=None,
+            not_moved_to="",
         )
 
     def left_elsewhere(self, target: str, why: Fault) -> "HourRecord":

@@ -69,13 +69,18 @@ RECORD = HourRecord(
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
     origin=Origin(
-        "https://acme|raw|", "marker", Listing(2, "cd" * 32), ("acme/keys",), Kept(1, 1, RowCounts(1))
+        "acme.blob.core.windows.net|raw|",
+        "marker",
+        Listing(2, "cd" * 32),
+        ("acme/keys",),
+        Kept(1, 1, RowCounts(1)),
     ),
     written_at=NOW,
     looked_at=NOW,
     committing=True,
     in_doubt=(Part("187520_2020-01-25_17#2.json.gz", 1, 9, "md5=="),),
     run=Run("run", "acme/plan", 20, reconciled=True),
+    not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
     KEY,
@@ -86,7 +91,7 @@ SLICE = SliceRecord(
     SliceResult(RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3),
     "acme/drops",
 )
-PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))
+PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)), "acme.blob.core.windows.net|raw")
 STANDING = Standing(3, NOW, NOW - timedelta(days=1))
 TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
@@ -137,6 +142,12 @@ ROWS = {
         lambda to: to.destinations.put(DESTINATION, None),
         lambda at: value(at.destinations.get("acme")),
         DESTINATION,
+    ),
+    "names": Stored(
+        "destinations",
+        lambda to: to.destinations.put_with_names(DESTINATION, None, place="|raw", version=None),
+        lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
+        (True, 1),
     ),
     "trial": Stored(
         "destinations",
