@@ -83,7 +83,7 @@ def test_whatever_stands_for_the_number_only_a_number_is_one(text: str) -> None:
 
 
 @given(namings, namings, near_hours, near_hours, numbers, numbers)
-def test_namings_share_a_name_just_if_they_share_their_root(  # noqa: PLR0917  drawn, each by its name
+def test_namings_share_a_name_just_if_they_share_their_root(  # noqa: PLR0913, PLR0917  drawn, each by its name
     one: Naming, other: Naming, hour: Hour, other_hour: Hour, number: int, other_number: int
 ) -> None:
     """Whatever prefix and layout it is made of: markers of an hour meet then, and else nothing does."""
