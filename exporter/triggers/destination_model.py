@@ -230,7 +230,7 @@ def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> I
     if body.get("events") is None and body.get("merged_ids") is None:
         yield Problem("events", "is missing, and so is merged_ids: give at least one of them")
     if body.get("id") is not None and body["id"] != destination_id:
-        yield Problem("id", f"must be {destination_id}, as in the path, or be left out")
+        yield Problem("id", "must be the one in the path, or be left out")
     storage, credentials = body.get("storage"), body.get("credentials")
     if isinstance(storage, dict) and isinstance(credentials, dict) and storage.get("account_url") is None:
         kind = credentials.get("type")

@@ -115,9 +115,8 @@ def records() -> Iterator[Records]:
 def places(document: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
     """Yield the way to every value of a document."""
     yield way
-    items = document.items() if isinstance(document, dict) else []
-    items = enumerate(document) if isinstance(document, list) else items
-    for key, inner in items:
+    pairs = document.items() if isinstance(document, dict) else ()
+    for key, inner in enumerate(document) if isinstance(document, list) else pairs:
         yield from places(inner, (*way, key))
 
 
