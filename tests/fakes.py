@@ -32,7 +32,7 @@ from exporter.domain.errors import (
 )
 from exporter.domain.hours import Hour
 from exporter.domain.landing import Entry, Survey
-from exporter.domain.ledger import HourRecord, HourTask, Progress, unreadable_record
+from exporter.domain.ledger import HourRecord, HourTask, Origin, Progress, unreadable_record
 from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
 from exporter.domain.slices import SliceRecord
@@ -499,6 +499,8 @@ class FakeLedger:
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
                 looked_at=full.looked_at,
+                origin=Origin(full.origin.target),
+                not_moved_to=full.not_moved_to,
             )
 
     def put(self, record: HourRecord, etag: str | None) -> str:
@@ -774,6 +776,7 @@ class FakeDestinations:
             writes, "destination", lambda name: f"destination / {name}"
         )
         self._trials: dict[str, Trial] = {}
+        self._versions: dict[str, str] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
@@ -796,6 +799,25 @@ class FakeDestinations:
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(destination.id, destination, etag)
+
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container."""
+        return self._versions.get(place)
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+    ) -> str:
+        """Write a destination, and a new version of the names."""
+        with self._writes.write(f"destination {destination.id} with its names"):
+            found = self._table.rows.get(destination.id)
+            if (found.etag if found else None, self._versions.get(place)) == (etag, version):
+                found = self._table.rows[destination.id] = Versioned(destination, self._writes.new_etag())
+                self._versions[place] = self._writes.new_etag()
+            elif found is None or found.value != destination:
+                raise Conflict(
+                    f"the destination {destination.id} or the names were changed by another writer"
+                )
+            return found.etag
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""

@@ -13,6 +13,7 @@ from exporter.actions.ports import Clock, Container, Gateways
 from exporter.actions.stage import RejectedWriter, Spool, Staged, Stager
 from exporter.actions.telling import Event, bytes_of, of_hour, of_rows, tell
 from exporter.domain.destination import Destination, Status
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.names import HourNames, Naming
@@ -90,22 +91,26 @@ class Attempt:
         """The account and container that the destination's files go to."""
         return self.destination.container_id
 
+    def holds(self, record: HourRecord) -> bool:
+        """Whether the files of a record are in the destination's container of now, as far as is known."""
+        return same_container(record.origin.target, self.container_id)
+
     def names(self, record: HourRecord | None = None) -> HourNames:
         """Return every name that the hour's files may have: those of now, of earlier, and of its record."""
-        names = self.destination.names(self.task.key.stream, self.task.hour)
+        names = self.destination.hour_names(self.task.key.stream, self.task.hour)
         recorded = self.recorded_naming(record) if record is not None else None
         return names if recorded is None else names.wanting(recorded).wanting(names.wanted)
 
     def recorded_naming(self, record: HourRecord) -> Naming | None:
         """Return how the files of an hour are called that its record knows in this container."""
-        if not record.origin.target or record.origin.container != self.container_id:
+        if not record.origin.target or not self.holds(record):
             return None
         naming = replace(
             self.destination.naming(self.task.key.stream), prefix=record.origin.target.rpartition("|")[2]
         )
         if record.output is not None:
             return replace(naming, style=record.output.name_style, layout=record.output.path_layout)
-        known = self.destination.names(self.task.key.stream, self.task.hour).namings
+        known = self.destination.hour_names(self.task.key.stream, self.task.hour).namings
         hour = record.hour
         matching = (
             each

@@ -16,6 +16,7 @@ from exporter.actions.edit_destination import (
     find_history,
     save,
 )
+from exporter.actions.names_taken import refuse_taken
 from exporter.actions.ports import Gateways
 from exporter.actions.review_stream import first_progress
 from exporter.actions.trust import trust
@@ -54,6 +55,7 @@ def activate(
     paused one is resumed.
     """
     found = _found(gateways, destination_id, if_match)
+    refuse_taken(gateways, found.value)
     report = _try(gateways, found.value, now, test_id)
     if not report.ok:
         return found, report
@@ -73,6 +75,7 @@ def pause(gateways: Gateways, destination_id: str, *, if_match: str | None = Non
 
 def resume(gateways: Gateways, destination_id: str, *, if_match: str | None = None) -> Versioned[Destination]:
     """Export again, beginning with what is owed: the hours of the pause are among it."""
+    refuse_taken(gateways, find_destination(gateways, destination_id).value)
     return _move(gateways, destination_id, Status.ACTIVE, if_match)
 
 

@@ -24,6 +24,7 @@ from exporter.actions.attempt import Attempt
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
 from exporter.actions.stage import sent_whole
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Conflict
 from exporter.domain.ledger import Doubt, HourContent, HourRecord
 from exporter.domain.marker import Marker, Part, Sent
@@ -177,14 +178,14 @@ class Committer:
     def _doubts(self) -> Iterator[Doubt]:
         """Yield every file of the hour that is not as planned, and that is there or could be."""
         record, here = self.held.record, self.attempt.container_id
-        yield from (each for each in record.in_doubt if each.container != here)
-        if record.origin.target and record.origin.container != here:
+        yield from (each for each in record.in_doubt if not same_container(each.container, here))
+        if not same_container(record.origin.target, here):
             # Readers of the other container keep what is there; only an unfinished commit is in doubt.
             yield from _unfinished(record, record.origin.container)
         wanted = {(part.name, part.bytes, part.md5) for part in self.content.parts}
         present = (Doubt(here, name, blob.size, blob.md5) for name, blob in self.inventory.parts.items())
         markers = {name for name in self.inventory.markers if self._is_ours(name)}
-        if record.origin.marker and (not record.origin.target or record.origin.container == here):
+        if record.origin.marker and same_container(record.origin.target, here):
             markers.add(record.origin.marker)
         for each in (*self._doubtful, *present, *(Doubt(here, name) for name in sorted(markers))):
             if (each.name, each.bytes, each.md5) not in wanted and each.name != self.content.origin.marker:
@@ -254,14 +255,14 @@ class Committer:
 
 def _recorded_doubts(record: HourRecord, container_id: str) -> Iterator[Doubt]:
     """Yield what a record has in doubt in a container, its own unfinished files among them."""
-    yield from (each for each in record.in_doubt if each.container == container_id)
-    if record.origin.container == container_id:
+    yield from (each for each in record.in_doubt if same_container(each.container, container_id))
+    if same_container(record.origin.target, container_id):
         yield from _unfinished(record, container_id)
 
 
 def _unfinished(record: HourRecord, container_id: str) -> Iterable[Doubt]:
     """Return the files that a record's own attempt was about to commit, if it has not finished."""
-    if not record.committing or record.origin.container != container_id:
+    if not record.committing:
         return ()
     parts = record.parts[record.origin.kept_parts :]
     marker = [Doubt(container_id, record.origin.marker)] if record.origin.marker else []

@@ -28,7 +28,7 @@ def missing_rows(
     """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
     exported = record.origin.landing if record.origin.target else None
     covered = exported is not None and Listing.of(blobs).holds(exported)
-    here = not record.origin.target or record.origin.container == attempt.container_id
+    here = attempt.holds(record)
     held = record.rows.exported if record.origin.target and not record.committing else 0
     if held and not covered and not (here and all(map(inventory.has, record.parts))):
         return _incomplete(attempt, "its landing blobs are not all there any more")

@@ -22,6 +22,7 @@ from exporter.actions import notices
 from exporter.actions.attempt import Attempt, Outcome, Worker
 from exporter.actions.hold import Held, claim
 from exporter.actions.late_data import append_late, is_up_to_date
+from exporter.actions.moved import stays_elsewhere
 from exporter.actions.ports import Gateways
 from exporter.actions.recovery import recover
 from exporter.actions.sliced import fail_run, resume, stage_slice
@@ -71,9 +72,13 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     if backfill is not None:
         # Its row is right: the message may be of an earlier round, or a note, which does not keep these.
         task = replace(task, round=backfill.round, allow_loss=backfill.allow_loss)
-    disposition = _disposition(task, found.value if found else None, backfill, standing, now)
+    here = destination.target
+    disposition = _disposition(task, found.value if found else None, backfill, standing, now, here=here)
     if disposition is WriteDisposition.SKIP or standing.waits(now):
         return Outcome.NOT_DUE
+    exporting = disposition is WriteDisposition.EXPORT and task.share is None
+    if exporting and stays_elsewhere(gateways, found, here):
+        return Outcome.UNCHANGED
     try:
         outcome = _attempt(Attempt(task, destination, gateways, worker), found, disposition)
     except DestinationFault as error:
@@ -100,24 +105,33 @@ def _backfill_of(task: HourTask, gateways: Gateways) -> Backfill | None:
     return found.value if found else None
 
 
-def _disposition(
-    task: HourTask, record: HourRecord | None, backfill: Backfill | None, standing: Standing, now: datetime
+def _disposition(  # noqa: PLR0913  what the tables say, each by its name
+    task: HourTask,
+    record: HourRecord | None,
+    backfill: Backfill | None,
+    standing: Standing,
+    now: datetime,
+    *,
+    here: str,
 ) -> WriteDisposition:
-    """Return what is to be done about the hour, by what the tables say of it."""
+    """Return what is to be done about the hour, by what the tables say of it.
+
+    An hour is done if its files are in the container of the target ``here``.
+    """
     if task.share is not None:
         return WriteDisposition.EXPORT
     if record is not None and record.abandoned_as_done and not record.claimed(now):
         # Its worker is gone and has committed nothing: the hour is done as before. This attempt says so.
-        disposition = _disposition(task, record.released(), backfill, standing, now)
+        disposition = _disposition(task, record.released(), backfill, standing, now, here=here)
         return WriteDisposition.APPEND if disposition is WriteDisposition.SKIP else disposition
-    due = record is None or record.due(now, standing.healed_at)
+    due = record is None or record.due(now, standing.healed_at, target=here)
     if backfill_id(task.requested_by) is not None:
         if backfill is not None and not backfill.ended:
             return _disposition_of(backfill, record, standing, now, due=due)
         if record is None:
             return WriteDisposition.SKIP
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
-    if record is not None and record.done:
+    if record is not None and record.done_for(here):
         return WriteDisposition.APPEND if task.late else WriteDisposition.SKIP
     return WriteDisposition.EXPORT if due else WriteDisposition.SKIP
 

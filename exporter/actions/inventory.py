@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from exporter.actions.ports import Container
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
@@ -72,8 +73,8 @@ def take_inventory(
 
 def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
     """Return every name that an hour's record knows in a container: parts, doubtful files and markers."""
-    names = {doubt.name for doubt in record.in_doubt if doubt.container == container_id}
-    if record.origin.target and record.origin.container != container_id:
+    names = {doubt.name for doubt in record.in_doubt if same_container(doubt.container, container_id)}
+    if not same_container(record.origin.target, container_id):
         return frozenset(names)
     names |= {part.name for part in record.parts}
     return frozenset(names | ({record.origin.marker} if record.origin.marker else set()))

@@ -48,18 +48,21 @@ def list_hours(
     """Yield the stream's hours from the first to the last of the span, oldest first.
 
     Hours that are not closed yet are left out, and so are those before the schedule's first, unless they were
-    exported on request. An hour without a record is owed, and so is one whose worker died. A deleted
-    destination owes none: there are only those that something was done about.
+    exported on request. An hour without a record is owed, and so is one whose worker died, or whose files
+    went to another container than the destination's of now. A deleted destination owes none: there are only
+    those that something was done about.
     """
     first, last = span[0], min(span[1], last_closed_hour(view.now, view.settle))
     progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
     if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
         progress = first_progress(destination, key, gateways, view.now)
+    place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
-        if record is not None:
+        owed = progress is not None and hour >= progress.first
+        if record is not None and not (owed and record.done and not record.done_for(place)):
             abandoned = record.status is HourStatus.RUNNING and not record.claimed(view.now)
             yield replace(record, status=HourStatus.OWED) if abandoned else record
-        elif progress is not None and hour >= progress.first:
+        elif owed:
             yield HourRecord(key, hour, HourStatus.OWED)
 
 
@@ -79,11 +82,11 @@ def stream_states(
         return [StreamState(key, None, 0, None) for key in destination.streams]
     known = {key: gateways.schedule.get(key) for key in destination.streams} if schedule is None else schedule
     notes = gateways.reopened.all() if notes is None else notes
+    place = destination.storage.place
+    found = {key: each.at(place) if (each := known.get(key)) else None for key in destination.streams}
     return [
-        _with_reopened(
-            gateways, stream_state(gateways, key, known.get(key), view), known.get(key), notes, view
-        )
-        for key in destination.streams
+        _with_reopened(gateways, stream_state(gateways, key, progress, view), progress, notes, view)
+        for key, progress in found.items()
     ]
 
 
@@ -98,10 +101,10 @@ def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, 
     expected = progress.next
     for record in gateways.ledger.between(key, progress.next, last) if owed else ():
         # Hours without a record are counted and not looked at one by one: there may be years of them.
-        if owed_since is None and (record.hour > expected or not record.done):
+        if owed_since is None and (record.hour > expected or not record.done_for(progress.place)):
             owed_since = expected
         expected = record.hour.plus(1)
-        if record.done:
+        if record.done_for(progress.place):
             last_exported = record.hour
             owed -= 1
         elif record.shown_error is not None:

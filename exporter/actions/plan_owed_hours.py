@@ -134,7 +134,10 @@ class _Planner:
     ) -> tuple[list[Owed], list[list[HourTask]], list[Behind]]:
         """Look at each stream; return what it owes, what is to be looked at once more, and who is behind."""
         ledger = self.gateways.ledger.identity(self.now)
-        known = {key: progress[key].derived_from(ledger) if key in progress else None for _, key in keys}
+        known = {
+            key: progress[key].derived_from(ledger).at(each.storage.place) if key in progress else None
+            for each, key in keys
+        }
         landed = self._landed(keys, progress)
         noted: dict[StreamKey, set[Hour]] = {}
         for note in notes:
@@ -303,19 +306,19 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
         for place, distance in enumerate(moment.late_checks):
             if cursors[place] <= hour <= ends[place] and moment.unseen(hour, record, distance):
                 unseen.setdefault(place, hour)
-                if record is not None and record.done and hour not in late[-1:]:
+                if record is not None and record.done_for(known.place) and hour not in late[-1:]:
                     late.append(hour)
         if hour < known.next:
             continue
-        if record is None or not record.done:
+        if record is None or not record.done_for(known.place):
             frontier = frontier or hour
-        if record is None or record.due(moment.now, moment.healed_at):
+        if record is None or record.due(moment.now, moment.healed_at, target=known.place):
             (live if hour >= lives else history).append(HourTask(key, hour))
         if len(history) == HOURS_A_STREAM_MAX and hour < lives:
             live = [
                 HourTask(key, hour)
                 for hour, record in with_gaps(gateways.ledger.states(key, lives, last), lives, last)
-                if record is None or record.due(moment.now, moment.healed_at)
+                if record is None or record.due(moment.now, moment.healed_at, target=known.place)
             ]
             break
     seen = (

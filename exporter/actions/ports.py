@@ -409,6 +409,19 @@ class Destinations(Protocol):
         """Write a destination over the one of that ETag (None: where none is), and return its new ETag."""
         ...
 
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container (``account|container``); None before the first."""
+        ...
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+    ) -> str:
+        """Write a destination that takes names in a container, and make a new version of these; both or none.
+
+        ``Conflict`` if the destination, or the version, is another one.
+        """
+        ...
+
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
         ...

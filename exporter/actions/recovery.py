@@ -20,7 +20,7 @@ def recover(attempt: Attempt, held: Held, names: HourNames) -> tuple[Inventory, 
 
     What cannot be completed, because blocks are gone or files went to another container, stays in doubt.
     """
-    here = held.record.origin.container == attempt.container_id
+    here = attempt.holds(held.record)
     inventory = take_inventory(attempt.container, names, held.record, attempt.container_id)
     if not (held.record.committing and here):
         return inventory, False

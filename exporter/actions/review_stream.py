@@ -49,7 +49,7 @@ def first_progress(
     if not known:
         return None
     first = max(_floor(destination, key), min(known))
-    return Progress(key, first, first)
+    return Progress(key, first, first, place=destination.storage.place)
 
 
 def _floor(destination: Destination, key: StreamKey) -> Hour:
@@ -101,7 +101,7 @@ def _first_missing(
     """
     expected, notes = known.first, 0
     for record in gateways.ledger.states(known.key, EARLIEST, known.next.plus(-1)):
-        unfinished = not record.done and record.hour not in noted
+        unfinished = not record.done_for(known.place) and record.hour not in noted
         if record.hour < known.first:
             if unfinished and not record.unreadable and not record.claimed(now) and notes < NOTED_MAX:
                 gateways.reopened.note(HourTask(known.key, record.hour))

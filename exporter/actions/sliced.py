@@ -24,6 +24,7 @@ from exporter.actions.hold import Held, gather
 from exporter.actions.ports import Gateways, Ledger, Slices
 from exporter.actions.recovery import recover
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import (
     Conflict,
     DestinationFault,
@@ -87,7 +88,7 @@ def fan_out(  # noqa: PLR0913  what a run is made of, each by its name
 def resume(attempt: Attempt, found: Versioned[HourRecord], run: Run) -> Outcome:
     """See to a run that was left alone for a while: join it, or send the messages of what is not staged."""
     plan = _plan(attempt.gateways, run)
-    if plan is None or plan.container != attempt.container_id or not _fits(attempt, plan):
+    if plan is None or not same_container(plan.container, attempt.container_id) or not _fits(attempt, plan):
         why = "what it was planned by has changed: it is cut anew"
         attempt.gateways.ledger.put(found.value.broken_off(why), found.etag)
         raise Transient(f"{attempt.task.key} {attempt.task.hour}: {why}")

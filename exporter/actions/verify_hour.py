@@ -11,6 +11,7 @@ from functools import cached_property
 from exporter.actions.inventory import Inventory, take_inventory
 from exporter.actions.ports import Clock, Container, Gateways
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.ledger import HourRecord, HourStatus
 from exporter.domain.marker import Marker
 from exporter.domain.names import HourNames
@@ -64,7 +65,7 @@ class _Hour:
 
     def checked(self) -> Checked:
         record = self.record
-        if record.done and record.origin.target and record.origin.container != self.destination.container_id:
+        if record.done and not same_container(record.origin.target, self.destination.container_id):
             return self._checked(Verdict.ELSEWHERE)
         findings = list(self._findings())
         if not findings:
@@ -125,7 +126,7 @@ class _Hour:
     @cached_property
     def _names(self) -> HourNames:
         """Every name that the hour's files may have, those of now and earlier."""
-        return self.destination.names(self.record.key.stream, self.record.hour)
+        return self.destination.hour_names(self.record.key.stream, self.record.hour)
 
     @cached_property
     def _inventory(self) -> Inventory:

@@ -91,9 +91,7 @@ def find_verification(gateways: Gateways, destination_id: str, verification_id: 
     """Return a verification, or raise ``NotFound``."""
     found = gateways.verifications.get(destination_id, verification_id)
     if found is None:
-        raise NotFound(
-            "verification_not_found", f"The destination {destination_id} has no such verification."
-        )
+        raise NotFound("verification_not_found", "This destination has no such verification.")
     return found.value
 
 

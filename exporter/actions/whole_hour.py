@@ -114,7 +114,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
 def _as_recorded(attempt: Attempt, held: Held, inventory: Inventory) -> HourContent | None:
     """Return what the record says of the hour, if the container holds just that: it was done before."""
     record = held.record
-    here = bool(record.origin.target) and record.origin.container == attempt.container_id
+    here = bool(record.origin.target) and attempt.holds(record)
     known = here and not record.committing and not record.in_doubt
     return content_of(record) if known and inventory.holds_just(record.parts) else None
 
@@ -179,11 +179,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
 def _adopt(attempt: Attempt, held: Held, inventory: Inventory, content: HourContent) -> Outcome:
     """Close the record of an hour that is there already."""
     record = held.record
-    if (
-        record.committing
-        and record.origin.container == attempt.container_id
-        and record.parts == content.parts
-    ):
+    if record.committing and attempt.holds(record) and record.parts == content.parts:
         content = content_of(record)
     content = replace(content, origin=replace(content.origin, kept=None))
     commit(attempt, held, CommitPlan(content, (), adopted=True), inventory)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain.endpoints import account_of, same_container
 from exporter.domain.filters import EventFilter
 from exporter.domain.hours import Hour
 from exporter.domain.names import HourNames, NameStyle, Naming, PathLayout
@@ -92,6 +93,19 @@ class StorageTarget:
     account_url: str | None = None
     prefix: str = ""
 
+    @property
+    def place(self) -> str:
+        """Account and container as storage sees them: ``acme.blob.core.windows.net|raw``.
+
+        The account is empty if only the connection string knows it.
+        """
+        return f"{account_of(self.account_url) if self.account_url else ''}|{self.container}"
+
+    @property
+    def target(self) -> str:
+        """Account, container and prefix as storage sees them, one text for all ways to write them."""
+        return f"{self.place}|{self.prefix}"
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierPlace:
@@ -174,15 +188,15 @@ class Destination:
 
     @property
     def container_id(self) -> str:
-        """The account and container that its files go to."""
-        return f"{self.storage.account_url or ''}|{self.storage.container}"
+        """The account and container that its files go to, as storage sees them."""
+        return self.storage.place
 
     @property
     def target(self) -> str:
-        """The account, container and prefix that its files go to."""
-        return f"{self.container_id}|{self.storage.prefix}"
+        """The account, container and prefix that its files go to, as storage sees them."""
+        return self.storage.target
 
-    def names(self, stream: Stream, hour: Hour) -> HourNames:
+    def hour_names(self, stream: Stream, hour: Hour) -> HourNames:
         """Return every name that the hour's files may have in its container, those of now first.
 
         Both styles count, and each place that the destination had when the hour could be exported.
@@ -191,7 +205,7 @@ class Destination:
         places = [
             replace(now, prefix=each.prefix, layout=each.layout)
             for each in self.earlier
-            if each.container == self.container_id and hour.start < each.until + CHANGE_SETTLES
+            if same_container(each.container, self.container_id) and hour.start < each.until + CHANGE_SETTLES
         ]
         return HourNames(hour, now, tuple(places))
 
@@ -203,6 +217,11 @@ class Destination:
             places[was.container, was.prefix, was.layout] = was
         places.pop((self.container_id, self.storage.prefix, self.output.path_layout), None)
         return replace(self, earlier=tuple(places.values()))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What no other destination may write: for each stream, the place and the root of its names."""
+        return frozenset(f"{self.storage.place}|{self.naming(key.stream).root}" for key in self.streams)
 
     def first_hour_of_events(self) -> Hour:
         """Return 00:00 UTC of the day of activation, or of the day when the project was chosen, if later."""

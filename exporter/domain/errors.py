@@ -21,9 +21,15 @@ ExportError
 Anything else that is raised is a bug of ours.
 """
 
+import re
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+
+# What a request's unknown key must look like to be named in an answer. Secrets have digits or capitals, or
+# are longer: one that was sent as a key does not come back.
+_FIELD_NAME = re.compile(r"[a-z]+(_[a-z]+){0,4}", re.ASCII)
+_FIELD_CHARACTERS_MAX = 30
 
 
 class ExportError(Exception):
@@ -36,6 +42,13 @@ class Problem:
 
     field: str
     message: str
+
+
+def named(key: object) -> str:
+    """Return how an answer names a key of a request: in full only if it looks like the name of a field."""
+    text = str(key)
+    fits = len(text) <= _FIELD_CHARACTERS_MAX and _FIELD_NAME.fullmatch(text)
+    return text if fits else "(unknown)"
 
 
 class Rejected(ExportError):

@@ -25,6 +25,7 @@ from enum import StrEnum
 
 from exporter.domain import setbacks
 from exporter.domain.destination import Output
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part, Sent
@@ -268,6 +269,9 @@ class HourRecord:
     setbacks: int = 0
     """How many attempts in a row were broken off by something that should have passed."""
 
+    not_moved_to: str = ""
+    """The target that the hour is not owed to, though its files went elsewhere: landing has not all of it."""
+
     @property
     def done(self) -> bool:
         """Whether the hour is in the customer's container."""
@@ -283,17 +287,27 @@ class HourRecord:
         """What is told of an hour that is not done: why it failed, or keeps being broken off."""
         return self.error if self.status in {HourStatus.FAILED, HourStatus.OWED} else None
 
+    def done_for(self, target: str) -> bool:
+        """Whether nothing is owed of the hour to a target (``account|container|prefix``).
+
+        Files that went to another container do not count, unless the hour cannot be exported again whole.
+        Another prefix of the same container is not another place.
+        """
+        here = same_container(self.origin.target, target)
+        return self.done and (here or (self.not_moved_to != "" and same_container(self.not_moved_to, target)))
+
     def claimed(self, now: datetime) -> bool:
         """Whether some worker holds the hour and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
 
-    def due(self, now: datetime, healed_at: datetime | None = None) -> bool:
+    def due(self, now: datetime, healed_at: datetime | None = None, *, target: str = "") -> bool:
         """Whether the schedule may ask for it: not done, nobody has it, and a failure's back-off is over.
 
-        A failure from before ``healed_at`` has none: what caused it is repaired.
+        A failure from before ``healed_at`` has none: what caused it is repaired. With a ``target`` it must be
+        done for that one.
         """
         waiting = self.retry_at is not None and now < self.retry_at and not self.forgiven(healed_at)
-        return not (self.done or self.claimed(now) or waiting or self.unreadable)
+        return not (self.done_for(target) or self.claimed(now) or waiting or self.unreadable)
 
     def forgiven(self, healed_at: datetime | None) -> bool:
         """Whether what became of it was before its destination's storage recovered."""
@@ -359,7 +373,12 @@ class HourRecord:
             was=None,
             was_at=None,
             refused=None,
+            not_moved_to="",
         )
+
+    def left_elsewhere(self, target: str, why: Fault) -> "HourRecord":
+        """Return the record of an hour whose files went elsewhere and that is not exported to a target."""
+        return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
     def completed(self, now: datetime) -> "HourRecord":
         """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
@@ -373,7 +392,7 @@ class HourRecord:
         )
 
     def _doubts_elsewhere(self) -> tuple[Doubt, ...]:
-        return tuple(each for each in self.in_doubt if each.container != self.origin.container)
+        return tuple(each for each in self.in_doubt if not same_container(each.container, self.origin.target))
 
     def looked(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that landing was compared with, and that lacks nothing."""
@@ -494,6 +513,8 @@ class Progress:
     """The ledger that it was derived from, as ``Ledger.identity`` calls it; empty before the first tick."""
     reviewed_at: datetime | None = None
     """When the stream's first hour was last looked for, and its whole ledger read."""
+    place: str = ""
+    """The account and container that it is about (``account|container``); empty if that was not kept."""
 
     def derived_from(self, ledger: str) -> "Progress":
         """Return the progress as far as it holds for a ledger: from the first hour on, if it is another."""
@@ -509,3 +530,10 @@ class Progress:
             next=min(self.next, hour),
             late=tuple(min(each, hour) for each in self.late),
         )
+
+    def at(self, place: str) -> "Progress":
+        """Return it as it is for another account and container: there, it is at its beginning."""
+        if self.place == place:
+            return self
+        known = self if same_container(self.place, place) else replace(self, next=self.first, late=())
+        return replace(known, place=place)

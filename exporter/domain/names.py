@@ -63,10 +63,18 @@ class Naming:
         """Return the name of the hour's completion marker."""
         return f"{self._hour(hour)}{MARKER_SUFFIX}"
 
-    def _hour(self, hour: Hour) -> str:
+    @property
+    def root(self) -> str:
+        """The beginning that all names of the stream share and no name of another one has: ``a/187520_``.
+
+        Styles share it: ``187520_2026-01-31_5_1.json.gz`` and ``…_5#1.json.gz`` are the same part.
+        """
         owner = self.stream.owner
         folders = [self.prefix, owner if self.layout is PathLayout.BY_PROJECT else ""]
-        return "/".join([*filter(None, folders), f"{owner}_{hour.date}_{hour.start.hour}"])
+        return "/".join([*filter(None, folders), f"{owner}_"])
+
+    def _hour(self, hour: Hour) -> str:
+        return f"{self.root}{hour.date}_{hour.start.hour}"
 
 
 @dataclass(frozen=True, slots=True)

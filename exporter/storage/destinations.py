@@ -1,5 +1,10 @@
-"""The destinations' table: one row for each; its status is a column, so that the service can select by it."""
+"""The destinations' table: one row for each; its status is a column, so that the service can select by it.
 
+Among them is a row for each container that any was made for: it changes whenever a destination takes names
+there. It is in their partition, because a transaction is within one.
+"""
+
+import hashlib
 from typing import Any
 
 import msgspec
@@ -26,7 +31,9 @@ _PARTITION = "destination"
 _TRIALS = "trial"
 # Asked for by what they are not: a row of a status that nobody knows is found, and told.
 _NOT_ACTIVE = tuple(status for status in Status if status is not Status.ACTIVE)
-_ACTIVE = "PartitionKey eq @partition" + "".join(f" and status ne @{status}" for status in _NOT_ACTIVE)
+_ACTIVE = "PartitionKey eq @partition and RowKey lt @names" + "".join(
+    f" and status ne @{status}" for status in _NOT_ACTIVE
+)
 
 
 class _Place(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,6 +43,10 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True):
     prefix: str
     layout: PathLayout
     until: Moment
+
+
+# Behind every id of a destination, since those have letters, digits and hyphens.
+_NAMES = "~names:"
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,20 +97,35 @@ class DestinationsTable:
     def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
         rows = versioned(
-            self._table.find("PartitionKey eq @partition", {"partition": _PARTITION}), _destination
+            self._table.find(
+                "PartitionKey eq @partition and RowKey lt @names", {"partition": _PARTITION, "names": _NAMES}
+            ),
+            _destination,
         )
         return Rows(sorted(rows, key=lambda each: each.value.id), rows.unreadable)
 
     def active(self) -> Rows[Destination]:
         """Return the active ones, by id."""
         others = {status.value: status.value for status in _NOT_ACTIVE}
-        found = self._table.find(_ACTIVE, {"partition": _PARTITION, **others})
+        found = self._table.find(_ACTIVE, {"partition": _PARTITION, "names": _NAMES, **others})
         rows = readable(found, _destination)
         return Rows(sorted(rows, key=lambda each: each.id), rows.unreadable)
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(_row(destination), etag)
+
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container; None before the first."""
+        found = self._table.get(_PARTITION, _names_key(place))
+        return found[1] if found else None
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+    ) -> str:
+        """Write a destination that takes names, and make a new version of the container's; both or none."""
+        taken = new_row(_PARTITION, _names_key(place), by=destination.id)
+        return self._table.put_both((_row(destination), etag), (taken, version))
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
@@ -118,6 +144,11 @@ class DestinationsTable:
             self._table.delete(_TRIALS, destination_id)
         else:
             self._table.put_any(new_row(_TRIALS, destination_id, _Trial(at=trial.at, report=trial.report)))
+
+
+def _names_key(place: str) -> str:
+    """Return the key of a container's row: a hash, because not every account's address is legal in a key."""
+    return f"{_NAMES}{hashlib.sha256(place.encode()).hexdigest()}"
 
 
 def _trial(row: Row) -> Trial:

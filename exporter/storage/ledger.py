@@ -29,9 +29,12 @@ from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_momen
 from exporter.storage.tables import Table
 
 # What a tick reads of each hour: without the document, which lists the parts.
-_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"]
 # The row that tells this table from one that was made in its place; no stream has such a name.
 _SELF = "ledger"
+_STATE = [
+    *("PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"),
+    *("target", "not_moved_to"),
+]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
 
 
@@ -156,6 +159,8 @@ def _row(record: HourRecord) -> dict[str, Any]:
         retry_at=moment_text(record.retry_at),
         finished_at=moment_text(record.finished_at),
         looked_at=moment_text(record.looked_at),
+        target=record.origin.target,
+        not_moved_to=record.not_moved_to,
     )
 
 
@@ -190,6 +195,7 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         written_for=document.written_for,
         refused=document.refused,
         setbacks=document.setbacks,
+        not_moved_to=state.not_moved_to,
     )
 
 
@@ -203,6 +209,8 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
         retry_at=row.read("retry_at", parse_moment),
         finished_at=row.read("finished_at", parse_moment),
         looked_at=row.read_newer("looked_at", parse_moment),
+        origin=Origin(row.read_newer("target", str) or ""),
+        not_moved_to=row.read_newer("not_moved_to", str) or "",
     )
 
 

@@ -38,6 +38,7 @@ class ScheduleTable:
             late_hours=" ".join(hour.key for hour in progress.late),
             ledger=progress.ledger,
             reviewed_at=moment_text(progress.reviewed_at),
+            place=progress.place,
         )
         self._table.put_any(row)
 
@@ -55,6 +56,7 @@ def _progress(row: Row) -> Progress:
         late=row.read_newer("late_hours", _hours) or (),
         ledger=row.read_newer("ledger", str) or "",
         reviewed_at=row.read_newer("reviewed_at", parse_moment),
+        place=row.read_newer("place", str) or "",
     )
 
 

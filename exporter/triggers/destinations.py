@@ -38,9 +38,8 @@ def parse_destination(req: func.HttpRequest) -> Draft:
     from exporter.triggers.destination_model import parse_draft  # noqa: PLC0415
 
     settings = wiring.app().settings
-    return parse_draft(
-        req.route_params["id"], json_body(req), settings.destination_hosts, settings.notify_hosts
-    )
+    hosts, own = settings.destination_hosts, settings.own_containers
+    return parse_draft(req.route_params["id"], json_body(req), hosts, settings.notify_hosts, own)
 
 
 def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:

@@ -39,7 +39,7 @@ def settings_for(endpoints: Endpoints) -> dict[str, str]:
     return {
         "AzureWebJobsStorage": endpoints.connection_string,
         "SECRETS_KEY": new_secrets_key(),
-        "DESTINATION_HOSTS": "127.0.0.1",
+        "DESTINATION_HOSTS": f"127.0.0.1:{endpoints.blob_port}",
     }
 
 

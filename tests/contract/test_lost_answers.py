@@ -146,6 +146,21 @@ def test_a_destination_is_found_to_have_been_saved(backend: AzuriteBackend, loss
     assert [(found.value.name, found.etag) for found in destinations.all()] == [("new", second)]
 
 
+@pytest.mark.parametrize("times", [1, ALL])
+def test_names_are_found_to_have_been_taken(backend: AzuriteBackend, lossy: LosesAnswers, times: int) -> None:
+    """A transaction is sent again, too; the second time its conditions do not hold any more."""
+    destinations = backend.gateways.destinations
+    destinations.put(replace(backend.destination, id="before"), None)
+    lossy.lose(is_write, times)
+
+    etag = destinations.put_with_names(backend.destination, None, place="acme|raw", version=None)
+
+    assert lossy.lost
+    found = destinations.get("acme")
+    assert found is not None
+    assert (found.value, found.etag) == (backend.destination, etag)
+
+
 def test_rejected_rows_are_found_to_be_kept(backend: AzuriteBackend, lossy: LosesAnswers) -> None:
     """Their commit has no condition, but a rival's may have come in between: here it has not."""
     lossy.lose(is_commit)

@@ -71,7 +71,7 @@ RECORD = HourRecord(
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
     origin=Origin(
-        "https://acme|raw|",
+        "acme.blob.core.windows.net|raw|",
         "marker",
         Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
         ("acme/keys",),
@@ -81,13 +81,14 @@ RECORD = HourRecord(
     looked_at=NOW,
     committing=True,
     journal=(Sent(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
-    in_doubt=(Doubt("https://acme|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
+    in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
     rejected=("acme/rejected",),
     round=2,
     written_for=("schedule", "backfill:b1"),
     refused=Refusal("backfill:b1", 2, FAULT),
     setbacks=3,
     run=Run("run", "acme/plan", 20, reconciled=True),
+    not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
     KEY,
@@ -101,7 +102,13 @@ SLICE = SliceRecord(
     "acme/drops",
 )
 PROGRESS = Progress(
-    KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)), ledger="2026-01-31T13:15:00+00:00", reviewed_at=NOW
+    KEY,
+    HOUR,
+    HOUR.plus(5),
+    (HOUR, HOUR.plus(1)),
+    ledger="2026-01-31T13:15:00+00:00",
+    reviewed_at=NOW,
+    place="acme.blob.core.windows.net|raw",
 )
 STANDING = Standing(3, NOW, NOW - timedelta(days=1))
 TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
@@ -153,6 +160,12 @@ ROWS = {
         lambda to: to.destinations.put(DESTINATION, None),
         lambda at: value(at.destinations.get("acme")),
         DESTINATION,
+    ),
+    "names": Stored(
+        "destinations",
+        lambda to: to.destinations.put_with_names(DESTINATION, None, place="|raw", version=None),
+        lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
+        (True, 1),
     ),
     "trial": Stored(
         "destinations",

@@ -371,7 +371,9 @@ def test_all_destinations_at_a_glance() -> None:
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     world.reader().faults["write"] = REFUSED
     export_all(world)
-    put_destination(world.gateways, replace(DRAFT, id="a-draft"), if_match=None, now=NOW)
+    put_destination(
+        world.gateways, replace(DRAFT, id="a-draft", storage=StorageTarget("other")), if_match=None, now=NOW
+    )
 
     draft, failing = list_destinations(world.gateways, View(NOW, SETTLE))
 
