@@ -9,8 +9,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from exporter.actions.ports import Container
-from exporter.domain.destination import Destination
-from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.destination import Destination, StorageTarget
+from exporter.domain.endpoints import NO_OWN_CONTAINERS, AllowedHosts, OwnContainers
 from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
@@ -54,10 +54,12 @@ def sealed(connection_string: str) -> Destination:
 
 
 @contextmanager
-def customers(patience: Patience = ONCE) -> Iterator[CustomerContainers]:
+def customers(
+    patience: Patience = ONCE, own: OwnContainers = NO_OWN_CONTAINERS
+) -> Iterator[CustomerContainers]:
     """Open customers' containers, and close them."""
     pool = BlockPool()
-    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience))
+    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience), own)
     try:
         yield containers
     finally:
@@ -272,6 +274,29 @@ def test_a_connection_string_that_leads_nowhere_we_may_go_is_refused(
     assert fault.code == code
     for secret in ("c2VjcmV0", "nonsense"):
         assert secret not in f"{fault.message} {fault.fix}"
+
+
+@pytest.mark.parametrize(
+    ("storage", "code"),
+    [
+        (StorageTarget("raw", "http://127.0.0.1:1/other"), "account_mismatch"),
+        (StorageTarget("raw", "http://127.0.0.1:2/acme"), "account_mismatch"),
+        (StorageTarget("landing", "http://localhost:1/acme/"), "container_not_allowed"),
+        (StorageTarget("azure-webjobs-hosts"), "container_not_allowed"),
+    ],
+)
+def test_a_stored_destination_that_may_not_be_written_to_is_refused(
+    storage: StorageTarget, code: str
+) -> None:
+    """Settings may have been changed since it was saved, and so may what is checked then."""
+    destination = replace(sealed(by_key("http://127.0.0.1:1")), storage=storage)
+    own = OwnContainers.at("http://127.0.0.1:1/acme", "landing")
+    with customers(own=own) as containers:
+        with pytest.raises(DestinationFault) as raised:
+            containers.open(destination)
+        containers.open(replace(destination, storage=StorageTarget("raw", "http://localhost:1/acme")))
+
+    assert raised.value.fault.code == code
 
 
 def test_a_key_that_is_none_is_a_wrong_secret() -> None:

@@ -165,7 +165,7 @@ class Installation:
         self.settings = stack.settings_for(endpoints) | {
             "LANDING_CONTAINER": LANDING,
             # Any port: a test may put something between the app and the storage.
-            "DESTINATION_HOSTS": "127.0.0.1",
+            "DESTINATION_HOSTS": "127.0.0.1,localhost",
             "EXPORT_SCHEDULE": BY_HAND,
             "SETTLE_MINUTES": str(self.settle_minutes),
             # The host looks for messages often, and the message of one that was killed comes back soon.
