@@ -226,8 +226,8 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
             )
         if found.value.status is BackfillStatus.SUCCEEDED:
             raise NotPossible("nothing_to_retry", "Every hour of the backfill is done.")
-        if found.value.error is not None and found.value.error.code == HOURS_LOST:
-            raise NotPossible(HOURS_LOST, f"{found.value.error.message} {found.value.error.fix}")
+        if found.value.error is not None and found.value.error.code == HOURS_LOST.code:
+            raise NotPossible(HOURS_LOST.code, f"{HOURS_LOST.message} {HOURS_LOST.fix}")
         again = found.value.begun_again(now)
         if _put(gateways, again, found.etag):
             _send(gateways, again)

@@ -152,7 +152,7 @@ class _Step:
         try:
             moved = self._through(window)
         except ListLostError:
-            return begun.end_as(BackfillStatus.FAILED, self.now, _lost()), _AT_ONCE
+            return begun.end_as(BackfillStatus.FAILED, self.now, HOURS_LOST), _AT_ONCE
         if moved.settled > moved.last:
             moved = self._at_the_end(moved)
         elif len(moved.failed) >= FAILED_MAX:
@@ -227,7 +227,7 @@ class _Step:
         if trying:
             return moved
         if tally.hours + len(failed) != moved.total:
-            return moved.end_as(BackfillStatus.FAILED, self.now, _lost())
+            return moved.end_as(BackfillStatus.FAILED, self.now, HOURS_LOST)
         return moved.end_as(BackfillStatus.FAILED if failed else BackfillStatus.SUCCEEDED, self.now)
 
 
@@ -268,14 +268,6 @@ def _too_many() -> Fault:
         code="too_many_failed_hours",
         message=f"The backfill was stopped, because {FAILED_MAX} of its hours have failed.",
         fix="Repair what they say, then retry the backfill: it goes on where it was.",
-    )
-
-
-def _lost() -> Fault:
-    return Fault(
-        code=HOURS_LOST,
-        message="The list of the hours that this backfill is about is lost.",
-        fix="Verify the same range again with repair: that asks for a backfill of what is wrong now.",
     )
 
 

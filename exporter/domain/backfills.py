@@ -24,8 +24,11 @@ from exporter.domain.streams import Stream, StreamKey
 REQUESTED_BY = "backfill:"
 # A backfill that has so many failed hours stops: it is not about single hours any more.
 FAILED_MAX = 100
-# Of a backfill whose list of hours is lost: the code of its error.
-HOURS_LOST = "hours_lost"
+HOURS_LOST = Fault(
+    code="hours_lost",
+    message="The list of the hours that this backfill is about is lost.",
+    fix="Verify the same range again with repair: that asks for a backfill of what is wrong now.",
+)
 # A step comes every few seconds, or every minute where there is nothing to do yet. A step that is sent again
 # although it is under way changes nothing.
 STALLED = timedelta(minutes=3)
