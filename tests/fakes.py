@@ -35,8 +35,21 @@ type Row = dict[str, Any]
 READ_BYTES = 4 * 1024 * 1024
 
 
+# Ours are as long as each other; another tool's are not.
+BLOCK_ID_CHARS = 48
+FOREIGN_BLOCK = "another tool's"
+
+
 class Crash(BaseException):
     """The process died here. Nothing catches it but the test."""
+
+
+class Unexpected(Exception):
+    """An error that the real gateway passes on as its SDK raised it: no action expects it."""
+
+
+class Unreadable(ValueError):
+    """A stored row that cannot be read: another version wrote it, or its content is damaged."""
 
 
 class Writes:
@@ -123,6 +136,13 @@ class FakeBlobs:
         elif (found := self.committed.get(name)) is None or found.md5 != md5:
             raise Conflict(f"the blob {name} was changed by another writer")
 
+    def stage(self, name: str, block_id: str, block: bytes) -> None:
+        """Put a block aside; refused if a block of the blob has an id of another length."""
+        blocks = self.staged.setdefault(name, {})
+        if any(len(each) != len(block_id) for each in blocks):
+            raise Unexpected(f"400 InvalidBlobOrBlock: the blob {name} has blocks with ids of another length")
+        blocks[block_id] = block
+
     def names(self, prefix: str = "") -> list[str]:
         """Return the names of the committed blobs that begin so, byte by byte in order."""
         return sorted((name for name in self.committed if name.startswith(prefix)), key=str.encode)
@@ -179,6 +199,12 @@ def _folder_hour(name: str) -> Hour | None:
     return None
 
 
+def _block_id(attempt: str, number: int) -> str:
+    """Return the id of a block: of one length for all attempts."""
+    assert len(attempt) <= BLOCK_ID_CHARS - 7, f"the name of the attempt {attempt} is too long for a twin"
+    return f"{attempt:-<{BLOCK_ID_CHARS - 7}}-{number:06}"
+
+
 class FakeBlocks:
     """Blocks of one blob on their way; they are put aside at once."""
 
@@ -191,9 +217,9 @@ class FakeBlocks:
     def stage(self, block: bytes) -> None:
         """Put a block aside."""
         self._blobs.refuse("write")
-        block_id = f"{self._attempt}-{len(self._ids)}"
+        block_id = _block_id(self._attempt, len(self._ids))
         with self._blobs.writes.write(f"stage {self._name}"):
-            self._blobs.staged.setdefault(self._name, {})[block_id] = block
+            self._blobs.stage(self._name, block_id, block)
         self._ids.append(block_id)
 
     def arrived(self) -> int:
@@ -240,7 +266,7 @@ class FakeContainer:
     def commit(self, sent: Sent, *, etag: str | None, content_type: str = "application/gzip") -> None:
         """Make the blocks that an attempt has sent the blob's content, if it is the one that was seen."""
         self._blobs.refuse("write")
-        name, ids = sent.part.name, [f"{sent.attempt}-{number}" for number in range(sent.blocks)]
+        name, ids = sent.part.name, [_block_id(sent.attempt, number) for number in range(sent.blocks)]
         with self._blobs.writes.write(f"commit {name}"):
             allowed = self._blobs.etag(name) == etag
             self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
@@ -322,6 +348,13 @@ class FakeTable[Key, Value]:
         self._writes = writes
         self._name = name
         self.rows: dict[Key, Versioned[Value]] = {}
+        self.unreadable: set[Key] = set()
+
+    def get(self, key: Key) -> Versioned[Value] | None:
+        """Return a row; ``Unreadable`` if a test has said so."""
+        if key in self.unreadable:
+            raise Unreadable(f"table {self._name}, row {key}, column v: the version is 2")
+        return self.rows.get(key)
 
     def put(self, key: Key, value: Value, etag: str | None) -> str:
         """Write a value over the one of that ETag; writing what is there already is no conflict."""
@@ -347,13 +380,15 @@ class FakeLedger:
 
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""
-        return self._table.rows.get(f"{key} {hour}")
+        return self._table.get(f"{key} {hour}")
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the records from the first to the last hour, oldest first."""
         records = [row.value for row in self._table.rows.values() if row.value.key == key]
         inside = (record for record in records if first <= record.hour <= last)
-        yield from sorted(inside, key=lambda record: record.hour)
+        for record in sorted(inside, key=lambda record: record.hour):
+            self.get(key, record.hour)
+            yield record
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
@@ -375,6 +410,14 @@ class FakeLedger:
     def forget(self) -> None:
         """Lose every record, as if the table were gone."""
         self._table.rows.clear()
+
+    def damage(self, key: StreamKey, hour: Hour) -> None:
+        """Make the row of one hour unreadable."""
+        self._table.unreadable.add(f"{key} {hour}")
+
+    def repair(self) -> None:
+        """Make every row readable again."""
+        self._table.unreadable.clear()
 
 
 class FakeSlices:
@@ -545,13 +588,16 @@ class FakeSchedule:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[StreamKey, Progress] = {}
+        self.unreadable: set[StreamKey] = set()
 
     def all(self) -> dict[StreamKey, Progress]:
         """Return every stream's progress."""
-        return dict(self.rows)
+        return {key: progress for key in list(self.rows) if (progress := self.get(key)) is not None}
 
     def get(self, key: StreamKey) -> Progress | None:
-        """Return one stream's progress."""
+        """Return one stream's progress; ``Unreadable`` if a test has said so."""
+        if key in self.unreadable:
+            raise Unreadable(f"table schedule, row stream / {key}, column v: the version is 2")
         return self.rows.get(key)
 
     def put(self, progress: Progress) -> None:
@@ -571,13 +617,16 @@ class FakeStandings:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[str, Standing] = {}
+        self.unreadable: set[str] = set()
 
     def all(self) -> dict[str, Standing]:
         """Return what is remembered, by destination."""
-        return dict(self.rows)
+        return {each: self.get(each) for each in list(self.rows)}
 
     def get(self, destination_id: str) -> Standing:
-        """Return one destination's standing."""
+        """Return one destination's standing; ``Unreadable`` if a test has said so."""
+        if destination_id in self.unreadable:
+            raise Unreadable(f"table standings, row {destination_id}, column v: the version is 2")
         return self.rows.get(destination_id, GOOD)
 
     def put(self, destination_id: str, standing: Standing) -> None:
@@ -596,11 +645,19 @@ class FakeDestinations:
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
-        return self._table.rows.get(destination_id)
+        return self._table.get(destination_id)
 
     def all(self) -> list[Versioned[Destination]]:
         """Return every destination, by id."""
-        return [self._table.rows[key] for key in sorted(self._table.rows)]
+        return [found for key in sorted(self._table.rows) if (found := self.get(key)) is not None]
+
+    def damage(self, destination_id: str) -> None:
+        """Make the row of one destination unreadable."""
+        self._table.unreadable.add(destination_id)
+
+    def repair(self) -> None:
+        """Make every row readable again."""
+        self._table.unreadable.clear()
 
     def active(self) -> list[Destination]:
         """Return the active ones, by id."""
