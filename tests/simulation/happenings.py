@@ -29,6 +29,7 @@ from tests.simulation.life import (
     Life,
     line_of,
 )
+from tests.simulation.truth import BrokenPromise
 from tests.worlds import EVENTS, MERGED_IDS, acme
 
 type Happening = Callable[[Life], bool]
@@ -117,14 +118,15 @@ def _leave_files(life: Life, key: StreamKey, hour: Hour) -> list[int]:
 
 def other_refuses(life: Life) -> bool:
     """Add a destination whose storage refuses, and goes on to."""
-    _make_other(life)
+    make_other(life)
     action = life.random.choice(["list", "write", "delete", "read"])
     life.world.reader(THEIRS).faults[action] = OUTAGE
     life.troubled.add(OTHER)
     return True
 
 
-def _make_other(life: Life) -> None:
+def make_other(life: Life) -> None:
+    """Add another destination, with a container of its own."""
     if OTHER not in life.truth.containers:
         other = acme(org_id=None, activated_at=life.now - timedelta(hours=2), max_part_mib=1, id=OTHER)
         other = replace(other, storage=replace(other.storage, container=THEIRS))
@@ -406,12 +408,7 @@ def verified_with_repair(life: Life) -> bool:
 
 def late_flood(life: Life) -> bool:
     """Land most of an hour late, in large blobs."""
-    chosen = [
-        (key, hour)
-        for key in life.keys
-        for hour in HOURS
-        if (record := life.record(key, hour)) and record.done and life.open_for_landing(key, hour)
-    ]
+    chosen = _late_places(life)
     if not chosen:
         return False
     key, hour = life.random.choice(chosen)
@@ -421,16 +418,31 @@ def late_flood(life: Life) -> bool:
 
 
 def malformed_late(life: Life) -> bool:
-    """Land a blob late that holds nothing but malformed lines."""
-    chosen = [
+    """Land a blob late that holds nothing but malformed lines, and once these are kept, another one."""
+    if life.late_malformed is None:
+        chosen = _late_places(life)
+        if chosen:
+            key, hour = life.random.choice(chosen)
+            name = life.land_blob(key, hour, (), malformed=2)
+            life.late_malformed = (key, hour, life.truth.landed[name].malformed[0])
+        return False
+    key, hour, text = life.late_malformed
+    if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+        life.tick()
+        life.work(20)
+        return False
+    life.land_blob(key, hour, (), malformed=1)
+    return True
+
+
+def _late_places(life: Life) -> list[tuple[StreamKey, Hour]]:
+    """Return the hours that are exported, and in which something may still land."""
+    return [
         (key, hour)
         for key in life.keys
         for hour in HOURS
         if (record := life.record(key, hour)) and record.done and life.open_for_landing(key, hour)
     ]
-    if chosen:
-        life.land_blob(*life.random.choice(chosen), (), malformed=2)
-    return bool(chosen)
 
 
 def merges_before_the_first(life: Life) -> bool:
@@ -466,22 +478,26 @@ def call_unavailable(life: Life) -> bool:
 
 def other_is_unreadable(life: Life) -> bool:
     """Make a stored row of another destination unreadable."""
-    _make_other(life)
+    make_other(life)
+    return damage_other(life, life.random.choice(["schedule", "standings", "destinations", "ledger"]))
+
+
+def damage_other(life: Life, table: str) -> bool:
+    """Make the other destination's row in a table unreadable; False if it has none there yet."""
     world = life.world
-    kind = life.random.choice(["schedule", "standings", "destinations", "ledger"])
-    if kind == "schedule" and OTHER_EVENTS in world.schedule.rows:
+    if table == "schedule" and OTHER_EVENTS in world.schedule.rows:
         world.schedule.unreadable.add(OTHER_EVENTS)
-    elif kind == "standings":
+    elif table == "standings":
         world.standings.put(OTHER, world.standings.get(OTHER))
         world.standings.unreadable.add(OTHER)
-    elif kind == "destinations":
+    elif table == "destinations":
         world.destinations.damage(OTHER)
-    elif kind == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:
+    elif table == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:
         world.ledger.damage(OTHER_EVENTS, HOURS[0])
     else:
         return False
     life.troubled.add(OTHER)
-    life.note(f"the row of the other destination in {kind} cannot be read")
+    life.note(f"the row of the other destination in {table} cannot be read")
     return True
 
 
@@ -556,6 +572,18 @@ HAPPENINGS: dict[str, Happening] = STAGE | {
         outage,
     )
 }
+# What needs something else first, and therefore comes about in fewer of the worlds that are to meet it.
+RARE = frozenset(
+    each.__name__
+    for each in (
+        tidied_in_part,
+        tidied_as_a_whole,
+        tidied_before,
+        late_flood,
+        malformed_late,
+        merges_before_the_first,
+    )
+)
 if "allow_loss" in Asked.__dataclass_fields__:
     HAPPENINGS[loss_accepted.__name__] = loss_accepted
 
@@ -577,13 +605,18 @@ def live(seed: int, trouble: float | None = None, *, kinds: tuple[str, ...] | No
     chosen = random.choice([0.0, 0.02, 0.05, 0.15]) if trouble is None else trouble
     life = Life(random, chosen, sleepy=random.choice([chosen, 0.1, 0.5]), large=random.choice([0, 0.5]))
     known = tuple(HAPPENINGS) if kinds is None else kinds
-    some = random.sample(known, min(len(known), random.randint(5, 11)))
-    for kind in some:
-        if kind in STAGE:
-            happen(life, kind)
-    life.land()
-    live_through(life, [each for each in some if each not in STAGE], random.randrange(8, 50))
-    life.end()
+    often = [*known, *(kind for kind in known if kind in RARE)]
+    some = list(dict.fromkeys(random.sample(often, min(len(often), random.randint(5, 11)))))
+    try:
+        for kind in some:
+            if kind in STAGE:
+                happen(life, kind)
+        life.land()
+        live_through(life, [each for each in some if each not in STAGE], random.randrange(8, 50))
+        life.end()
+    except BrokenPromise as broken:
+        broken.happened = frozenset(life.happened)
+        raise
     return life
 
 

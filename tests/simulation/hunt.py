@@ -25,7 +25,7 @@ def lived(seed: int, kinds: tuple[str, ...] | None) -> tuple[int, str, str, tupl
     try:
         return seed, "", "", tuple(sorted(live(seed, kinds=kinds).happened))
     except BrokenPromise as broken:
-        return seed, broken.kind, str(broken), ()
+        return seed, broken.kind, str(broken), tuple(sorted(broken.happened))
     except Exception as error:  # noqa: BLE001  told like a broken promise
         return seed, f"raised {type(error).__name__}", repr(error), ()
 
@@ -65,10 +65,8 @@ def report(lives: list[tuple[int, str, str, tuple[str, ...]]], seconds: float) -
     for kind, cases in sorted(broken.items(), key=lambda each: -len(each[1])):
         seeds = " ".join(str(seed) for seed, _ in cases[:SHOWN_MAX])
         out(f"{len(cases):6} {kind}\n       seeds {seeds}\n       {cases[0][1][:300]}\n")
-    whole = len(lives) - count
-    if whole:
-        rare = [f"{kind} {happened[kind] / whole:.0%}" for kind in HAPPENINGS]
-        out(f"in the {whole} whole ones: {', '.join(rare)}\n")
+    rates = [f"{kind} {happened[kind] / len(lives):.0%}" for kind in HAPPENINGS if happened[kind]]
+    out(f"what came about: {', '.join(rates)}\n")
     return 1 if broken else 0
 
 

@@ -179,6 +179,7 @@ class Life:
         self.log: list[str] = []
         # What kind of world it is; ``happenings`` change these.
         self.malformed = False
+        self.late_malformed: tuple[StreamKey, Hour, str] | None = None
         self.skew = 0.0
         self.lease = self.retry_after = SHORT
         self.sleeps_anywhere = False
@@ -695,6 +696,22 @@ class Life:
             upcoming = [message.ready_at for queue in self.queues for message in queue.messages]
             self.now = min([next_tick, *upcoming])
         raise BrokenPromise("the work has no end", self._left())
+
+    def pass_busily(self, hours: float = 0.0) -> None:
+        """Let so much time pass in which the timer comes and all messages are worked on, one at a time."""
+        until, next_tick = self.now + timedelta(hours=hours), self.now
+        while True:
+            self.finish_workers()
+            if self.now >= next_tick:
+                self.tick()
+                next_tick = self.now + TICK_EVERY
+            elif self.deliver() is None:
+                upcoming = [message.ready_at for queue in self.queues for message in queue.messages]
+                after = min([next_tick, *upcoming])
+                if after > until:
+                    self.now = until
+                    return
+                self.now = after
 
     def finish_workers(self) -> None:
         """Let workers work, one after the other, to their end."""

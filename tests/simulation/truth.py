@@ -43,11 +43,15 @@ type Rows = frozenset[int]
 
 
 class BrokenPromise(AssertionError):
-    """Something that was promised does not hold. ``kind`` says what, in the same words in every world."""
+    """Something that was promised does not hold. ``kind`` says what, in the same words in every world.
+
+    ``happened`` are the kinds of event that came about before.
+    """
 
     def __init__(self, kind: str, detail: object = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
         self.kind = kind
+        self.happened: frozenset[str] = frozenset()
 
 
 def is_view(number: int) -> bool:
@@ -154,12 +158,11 @@ class Truth:
     # What is looked at after every write.
 
     def observe(self, record: HourRecord, before: HourRecord | None, now: datetime) -> None:
-        """Remember when an attempt began, and when one that writes a whole hour has recorded it."""
+        """Remember when, by the true time, the attempt began that has recorded a whole hour."""
         place = (record.key, record.hour)
         if record.started_at is not None and record.started_at != (before.started_at if before else None):
             self._begun[place] = now
-        anew = record.committing and record.origin.kept is None
-        if anew and (before is None or not before.committing or before.claim != record.claim):
+        if record.committing and record.origin.kept is None and record.written_at == record.started_at:
             self.written[place] = self._begun.get(place, now)
 
     def look(self, what: str) -> None:
@@ -268,6 +271,7 @@ class Truth:
                 strange = set(self.seen(container)[data_type]) - known
                 if strange:
                     raise BrokenPromise("rows that never landed", sorted(strange))
+            self._emptiness_is_true(destination, key)
         self._rejects_are_kept(destination)
         for container in self.containers[destination.id]:
             self._markers_are_single(container)
@@ -297,6 +301,17 @@ class Truth:
                 "what landing holds is not in the destination's new container",
                 f"{sorted(must - here)} of {key} {hour}",
             )
+
+    def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
+        """Look whether hours that have rows are nowhere said to be empty."""
+        for container in self.containers[destination.id]:
+            for name, marker in self.markers(container):
+                ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
+                if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
+                    raise BrokenPromise(
+                        "a marker says that nothing happened in an hour that has rows",
+                        f"{name} in {container}: {sorted(rows)}",
+                    )
 
     def _may_be_refused(self, key: StreamKey, hour: Hour) -> bool:
         """Whether rows that landed late may stay out, because the hour says why it stays as it is.
