@@ -283,15 +283,22 @@ class Life:
 
         self._start("tick", body)
 
-    def ask(self, span: tuple[Hour, Hour] | None = None, *, allow_loss: bool = False) -> str | None:
-        """Ask for a backfill of both hours, or of one; return its id."""
+    def ask(
+        self,
+        span: tuple[Hour, Hour] | None = None,
+        *,
+        allow_loss: bool = False,
+        ahead: timedelta | None = None,
+    ) -> str | None:
+        """Ask for a backfill of both hours, or of one; return its id. The asking host's clock is ``ahead``."""
         first, last = span or self.random.choice([(FIRST, LAST), (FIRST, FIRST), (LAST, LAST)])
         name = f"b{len(self.asked) + 1}"
         more: dict[str, Any] = {"allow_loss": True} if allow_loss else {}
         asked = Asked(first.key, last.key, first, last, **more)
+        now = self.now + (self.offset() if ahead is None else ahead)
         self.asked[name] = self.now
         try:
-            ask(self.gateways, "acme", asked, view=View(self.now + self.offset(), SETTLE), new_id=name)
+            ask(self.gateways, "acme", asked, view=View(now, SETTLE), new_id=name)
         except ExportError as error:
             self.note(f"no backfill: {error}")
             return None

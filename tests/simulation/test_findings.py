@@ -23,7 +23,7 @@ from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import WRITES, Actor, Verdict
 from tests.simulation.happenings import lose, put_again, unland
-from tests.simulation.life import FIRST, LAST, Life
+from tests.simulation.life import FIRST, LAST, LATE_CHECKS, Life
 from tests.simulation.truth import BrokenPromise
 from tests.worlds import EVENTS, MERGED_IDS, SETTLE
 
@@ -98,14 +98,13 @@ def each_strike(begin: Callable[[], Script], verdict: Verdict, go_on: Callable[[
     for number in range(1, WRITES_MAX):
         life = begin()
         life.strike_at(number, verdict)
+        struck = True
         try:
             life.pass_busily(0.01)
-            struck = life.struck
-            life.strike = None
+            struck, life.strike = life.struck, None
             go_on(life)
             life.end()
         except BrokenPromise as promise:
-            struck = True
             broken.append(f"{number}: {promise}")
         if not struck:
             break
@@ -150,7 +149,10 @@ def test_an_hour_that_was_half_replaced_when_names_changed_comes_back(change: st
         life.ask((FIRST, FIRST))
         return life
 
-    each_strike(begin, Verdict.DIES, lambda life: None if CHANGES[change](life) else None)
+    def go_on(life: Script) -> None:
+        CHANGES[change](life)
+
+    each_strike(begin, Verdict.DIES, go_on)
 
 
 def test_a_late_blob_after_a_changed_prefix_leaves_the_files_that_are_there() -> None:
@@ -180,43 +182,39 @@ def test_a_late_look_after_a_changed_prefix_leaves_an_hour_that_landing_lost() -
 
 def test_a_look_that_dies_before_it_is_recorded_leaves_the_hour_when_landing_is_lost() -> None:
     """The last look throws away the keys: if its worker dies then, they are gone, and the rows must stay."""
+    last_look = FIRST.end + SETTLE + LATE_CHECKS[-1]
 
     def begin() -> Script:
         life = Script()
         life.landed(101, 102)
-        life.landed(201, 202)
-        life.pass_busily(1.1)
+        life.pass_busily(0.8)
+        assert life.now < last_look
+        life.now = last_look + timedelta(minutes=1)
         return life
 
     def go_on(life: Script) -> None:
         unland(life, *sorted(life.world.landed.committed))
 
-    def last_look() -> Script:
-        life = begin()
-        while life.now < FIRST.end + SETTLE + timedelta(hours=2):
-            life.pass_busily(0.05)
-        return life
-
-    each_strike(last_look, Verdict.DIES, go_on)
+    each_strike(begin, Verdict.DIES, go_on)
 
 
 def test_a_sleeper_that_tidies_up_leaves_the_keys_of_later_attempts() -> None:
     """It was to delete what earlier attempts had kept; meanwhile a backfill has written the hour anew."""
     life = Script()
-    names = [life.landed(101)]
-    life.pass_busily(0.1)
-    names.append(life.landed(102))
+    names = [life.landed(201)]
+    life.pass_busily(0.02)
+    names.append(life.landed(202))
     life.pass_time(600)
     life.tick()
     life.finish_workers()
     sleeper = life.next_worker("state.discard")
     life.freeze(sleeper)
-    life.ask((FIRST, FIRST))
+    life.ask((LAST, LAST))
     life.pass_busily(0.1)
     life.wake()
     life.finish_workers()
     unland(life, *names)
-    life.landed(103)
+    life.landed(203)
     life.end()
 
 
@@ -317,11 +315,11 @@ def test_a_backfill_of_an_hour_that_landing_lost_says_so() -> None:
 def test_malformed_lines_of_one_late_blob_stay_when_another_one_brings_more() -> None:
     """Neither blob has a proper row, so that no file tells them apart."""
     life = Script()
-    life.landed(101)
-    life.pass_busily(0.1)
-    life.land_blob(EVENTS, FIRST, (), malformed=3)
-    life.pass_busily(0.7)
-    life.land_blob(EVENTS, FIRST, (), malformed=1)
+    life.landed(201)
+    life.pass_busily(0.02)
+    life.land_blob(EVENTS, LAST, (), malformed=3)
+    life.pass_busily(0.3)
+    life.land_blob(EVENTS, LAST, (), malformed=1)
     life.end()
 
 
@@ -329,17 +327,17 @@ def test_malformed_lines_of_one_late_blob_stay_when_another_one_brings_more() ->
 
 
 def test_a_sleeper_cannot_bring_back_a_marker_that_was_taken_down() -> None:
-    """Two have sent the same marker. One is committed and later deleted; the other must not stand in for it."""
+    """Two have sent the same marker. One is committed and later deleted; the other must not replace it."""
     life = Script()
     life.landed(101)
-    life.tick()
-    life.finish_workers()
+    life.pass_busily(0.02)
     marker = life.naming(EVENTS).marker(FIRST)
+    del life.world.reader().committed[marker]
+    life.truth.unmarked.add(("raw", marker))
+    life.ask((FIRST, FIRST))
     first = life.next_worker("container.commit", marker)
     life.freeze(first)
-    life.pass_time(100)
     second = life.next_worker("upload.stage")
-    assert second is not first
     life.wake()
     life.let(first)
     life.go_to(second, "container.commit", marker)
@@ -349,9 +347,8 @@ def test_a_sleeper_cannot_bring_back_a_marker_that_was_taken_down() -> None:
     life.ask((FIRST, FIRST))
     third = life.next_worker("container.commit", marker)
     life.freeze(third)
-    life.frozen.reverse()
-    life.workers.append(life.frozen.pop(0))
-    life.frozen.reverse()
+    life.wake()
+    life.let(second)
     life.end()
 
 
@@ -360,8 +357,9 @@ def test_a_sleeper_cannot_bring_back_a_marker_that_was_taken_down() -> None:
 
 @pytest.mark.parametrize("what", ["put again", "deleted"])
 def test_a_large_hour_ends_whose_landing_changed_after_it_was_cut(what: str) -> None:
-    """Its plan names a blob that is not there any more as it was."""
+    """Its plan names a blob that is not there any more as it was. Messages come again as the host does it."""
     life = Script()
+    happenings.host_times(life)
     names = [life.landed(101, large=True), life.landed(102, large=True), life.landed(103, large=True)]
     life.tick()
     life.finish_workers()
@@ -373,21 +371,27 @@ def test_a_large_hour_ends_whose_landing_changed_after_it_was_cut(what: str) -> 
     life.end()
 
 
-def test_what_lands_late_in_a_large_hour_is_added_wherever_its_worker_dies() -> None:
-    """The request comes again: whoever takes it adds the rows, and does not take the hour for done."""
+@pytest.mark.parametrize("look", [0, -1])
+def test_what_lands_late_in_a_large_hour_is_added_wherever_its_worker_dies(look: int) -> None:
+    """Within half an hour: whoever takes the hour after it adds the rows, and does not just find it whole."""
 
     def begin() -> Script:
         life = Script()
-        life.landed(101)
-        life.pass_busily(0.1)
-        for number in (102, 103, 104):
+        happenings.host_times(life)
+        life.landed(201)
+        life.pass_busily(0.02)
+        for number in (202, 203, 204):
             life.landed(number, large=True)
-        life.pass_time(300)
-        life.tick()
-        life.finish_workers()
+        life.now = LAST.end + SETTLE + LATE_CHECKS[look] + timedelta(minutes=1)
         return life
 
-    each_strike(begin, Verdict.DIES, nothing_more)
+    def go_on(life: Script) -> None:
+        life.pass_busily(0.5)
+        there = life.truth.seen("raw")[DataType.EVENTS]
+        if set(there) != {201, 202, 203, 204}:
+            raise BrokenPromise("late rows are not there half an hour after their worker died", sorted(there))
+
+    each_strike(begin, Verdict.DIES, go_on)
 
 
 # Others' troubles.
@@ -463,10 +467,7 @@ def test_a_backfill_exports_an_hour_once_though_clocks_are_apart() -> None:
     life = Script()
     life.landed(101)
     life.pass_busily(0.1)
-    life.now += timedelta(minutes=5)
-    life.ask((FIRST, FIRST))
-    life.now -= timedelta(minutes=5)
-    life.asked["b1"] = life.now
+    life.ask((FIRST, FIRST), ahead=timedelta(minutes=5))
     life.end()
 
 

@@ -35,7 +35,7 @@ class Worlds(RuleBasedStateMachine):
 
     @initialize(seed=chance, stage=st.lists(st.sampled_from(sorted(STAGE)), unique=True, max_size=3))
     def the_stage_is_set(self, seed: int, stage: list[str]) -> None:
-        """What kind of world it is; something has landed."""
+        """Choose what kind of world it is; something has landed."""
         self.life.random.seed(seed)
         for kind in stage:
             happen(self.life, kind)
