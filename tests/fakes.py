@@ -56,6 +56,10 @@ type Row = dict[str, Any]
 READ_BYTES = 4 * 1024 * 1024
 
 
+# The id of an uncommitted block that another tool has left: ours have another length.
+FOREIGN_BLOCK = "another tool's"
+
+
 class Crash(BaseException):
     """The process died here. Nothing catches it but the test."""
 
@@ -401,6 +405,10 @@ class Spoiled[Key]:
         """Make a row unreadable."""
         self.labels.add(self._label(key))
 
+    def mend(self) -> None:
+        """Make every row readable again."""
+        self.labels.clear()
+
     def row(self, key: Key) -> Unreadable | None:
         """Return what is told of a row that cannot be read."""
         label = self._label(key)
@@ -482,6 +490,10 @@ class FakeLedger:
     def spoil(self, key: StreamKey, hour: Hour) -> None:
         """Make a record unreadable."""
         self._table.spoiled.spoil(f"{key} {hour}")
+
+    def mend(self) -> None:
+        """Make every record readable again."""
+        self._table.spoiled.mend()
 
     def lose(self, key: StreamKey, hour: Hour) -> None:
         """Lose one record."""
@@ -795,6 +807,10 @@ class FakeDestinations:
     def spoil(self, destination_id: str) -> None:
         """Make a destination unreadable."""
         self._table.spoiled.spoil(destination_id)
+
+    def mend(self) -> None:
+        """Make every destination readable again."""
+        self._table.spoiled.mend()
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
