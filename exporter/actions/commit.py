@@ -17,7 +17,7 @@ under its name; of several, all are kept whole in the *spool*, a container of ou
 others are gone (``needs_spool`` tells beforehand).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.actions.attempt import Attempt
@@ -25,7 +25,7 @@ from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
 from exporter.actions.stage import sent_whole
 from exporter.domain.endpoints import same_container
-from exporter.domain.errors import Conflict
+from exporter.domain.errors import Conflict, ForeignBlocks
 from exporter.domain.ledger import Doubt, HourContent, HourRecord
 from exporter.domain.marker import Marker, Part, Sent
 from exporter.domain.names import MARKER_SUFFIX, HourNames
@@ -115,29 +115,44 @@ class Committer:
         marker = self._marker()
         if marker is None or (self._marker_stays() and self._marker_there() == marker):
             return
-        name, container = self.content.origin.marker or "", self.attempt.container
+        name = self.content.origin.marker or ""
         part = Part(name, 0, len(marker), md5_base64(marker))
-        sent = sent_whole(container, part, marker, f"{self.held.claim_id}-marker")
-        self.held.check()
         etag = self.inventory.markers[name].etag if self._marker_stays() else None
-        container.commit(sent, etag=etag, content_type=MARKER_TYPE)
+        sent, etag = self._staged(name, etag, lambda: self._stage_marker(part, marker))
+        self.held.check()
+        self.attempt.container.commit(sent, etag=etag, content_type=MARKER_TYPE)
+
+    def _stage_marker(self, part: Part, marker: bytes) -> Sent:
+        return sent_whole(self.attempt.container, part, marker, f"{self.held.claim_id}-marker")
+
+    def _staged(self, name: str, etag: str | None, stage: Callable[[], Sent]) -> tuple[Sent, str | None]:
+        """Stage a file; if blocks of another program refuse ours, void its name first.
+
+        Return it with the ETag that its name has then. Nothing that is to stay is under a name that is staged
+        here.
+        """
+        try:
+            return stage(), etag
+        except ForeignBlocks:
+            self._void_as_seen(name, etag)
+            return stage(), None
 
     def _commit(self, sent: Sent, etag: str | None) -> None:
-        container = self.attempt.container
-        if sent.spool is None:
-            self.held.check()
-            container.commit(sent, etag=etag)
-            return
-        pieces = self.attempt.gateways.state.read(sent.spool)
+        staged = sent
+        if sent.spool is not None:
+            staged, etag = self._staged(sent.part.name, etag, lambda: self._stage_spooled(sent))
+        self.held.check()
+        self.attempt.container.commit(staged, etag=etag)
+
+    def _stage_spooled(self, sent: Sent) -> Sent:
+        pieces = self.attempt.gateways.state.read(sent.spool or "")
         if pieces is None:
             raise Conflict(f"the spooled file {sent.spool} is gone")
         own = f"{self.held.claim_id}-spool"
-        with container.upload(sent.part.name, attempt=own) as upload:
+        with self.attempt.container.upload(sent.part.name, attempt=own) as upload:
             for piece in pieces:
                 upload.stage(piece)
-            blocks = upload.arrived()
-        self.held.check()
-        container.commit(Sent(sent.part, own, blocks), etag=etag)
+            return Sent(sent.part, own, upload.arrived())
 
     def missing(self) -> str | None:
         """Return the name of a part that is to stay as it is and is not there."""
