@@ -39,6 +39,8 @@ CLOCKS_APART_SECONDS = 300.0
 TRIES_MAX = 3
 # How many turns are given for a worker to come to where something is to happen to it.
 TURNS_MAX = 60
+# How much time passes until it is seen whether a late blob has been looked at.
+LOOK_AGAIN_SECONDS = 300
 OTHER_EVENTS = StreamKey(OTHER, EVENTS.stream)
 
 
@@ -428,6 +430,7 @@ def malformed_late(life: Life) -> bool:
         return False
     key, hour, text = life.late_malformed
     if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+        life.pass_time(LOOK_AGAIN_SECONDS)
         life.tick()
         life.work(20)
         return False

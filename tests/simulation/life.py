@@ -291,7 +291,7 @@ class Life:
         allow_loss: bool = False,
         ahead: timedelta | None = None,
     ) -> str | None:
-        """Ask for a backfill of both hours, or of one; return its id. The asking host's clock is ``ahead``."""
+        """Ask for a backfill of both hours, or of one; return its id. The host's clock is ``ahead``."""
         first, last = span or self.random.choice([(FIRST, LAST), (FIRST, FIRST), (LAST, LAST)])
         name = f"b{len(self.asked) + 1}"
         more: dict[str, Any] = {"allow_loss": True} if allow_loss else {}
@@ -700,10 +700,11 @@ class Life:
                 self.calm = False
                 return
             if self.now > deadline:
-                raise BrokenPromise("what is owed is not done within a day", why)
+                raise BrokenPromise(f"what is owed is not done within a day ({why[0]})", why[1])
             upcoming = [message.ready_at for queue in self.queues for message in queue.messages]
             self.now = min([next_tick, *upcoming])
-        raise BrokenPromise("the work has no end", self._left())
+        kind, detail = self._left() or ("nothing", "")
+        raise BrokenPromise(f"the work has no end ({kind})", detail)
 
     def pass_busily(self, hours: float = 0.0) -> None:
         """Let so much time pass in which the timer comes and all messages are worked on, one at a time."""
@@ -729,38 +730,40 @@ class Life:
             self._turn(self.workers[0])
         raise BrokenPromise("a worker comes to no end", self.workers[0].name)
 
-    def _left(self) -> str | None:
-        """Return what is left to do for destinations that are in order; None if nothing is."""
-        for queue in self.queues:
-            for message in queue.messages:
-                if message.destination_id not in self.troubled:
-                    return f"{queue.name} holds {message.what}"
-        for backfill in self.world.backfills.unfinished():
-            return f"the backfill {backfill.id} is {backfill.status}"
-        for verification in self.world.verifications.unfinished():
-            return f"the verification {verification.id} is {verification.status}"
+    def _left(self) -> tuple[str, str] | None:
+        """Return what is left to do for destinations that are in order, and which; None if nothing is."""
         for destination_id in self.truth.containers:
             if destination_id not in self.troubled and (left := self._owed(destination_id)):
                 return left
+        for backfill in self.world.backfills.unfinished():
+            return "a backfill", f"{backfill.id} is {backfill.status}"
+        for verification in self.world.verifications.unfinished():
+            return "a verification", f"{verification.id} is {verification.status}"
+        for queue in self.queues:
+            for message in queue.messages:
+                if message.destination_id not in self.troubled:
+                    return f"messages of {queue.name}", str(message.what)
         return None
 
-    def _owed(self, destination_id: str) -> str | None:
+    def _owed(self, destination_id: str) -> tuple[str, str] | None:
         found = self.world.destinations.get(destination_id)
         for key in found.value.streams if found else ():
             first = self._first(key)
-            progress = self.world.schedule.get(key)
             if first is None:
                 continue
+            kind = key.stream.data_type
             for hour in HOURS:
                 record = self.record(key, hour)
                 if hour >= first and (record is None or not record.done):
-                    error = record and record.error and record.error.code
-                    return f"{key} {hour} is {record and record.status}, error {error}"
+                    status = record.status if record else "without a record"
+                    error = record.error.code if record and record.error else "no error"
+                    return f"an hour of {kind} is {status}, {error}", f"{key} {hour}"
+            progress = self.world.schedule.get(key)
             late = last_closed_hour(self.now, SETTLE + LATE_CHECKS[-1])
             if progress is None or progress.first > first or progress.next <= late or late < LAST:
-                return f"the schedule of {key} is at {progress and (progress.first, progress.next)}"
+                return f"the schedule of {kind}", str(progress)
             if len(progress.late) != len(LATE_CHECKS) or min(progress.late) <= LAST:
-                return f"{key} is not looked at for the last time: {progress.late}"
+                return f"the late looks at {kind}", str(progress)
         return None
 
     def _first(self, key: StreamKey) -> Hour | None:

@@ -174,14 +174,15 @@ class Truth:
                     if twice:
                         raise BrokenPromise(
                             f"a reader sees a row twice ({data_type})",
-                            f"{twice[0]} in {container} after {what}: {self._places(container, twice[0])}",
+                            f"{twice[0]} in {container} after {what}: {self._places(container, data_type, twice[0])}",
                         )
                     self._remember(destination_id, data_type, counts)
                 self._markers_are_true(container, what)
             self._ledger_is_right(destination_id, what)
 
-    def _places(self, container: str, number: int) -> list[str]:
-        return sorted(name for name, blob in self.files(container) if number in self.rows_of(blob)[1])
+    def _places(self, container: str, data_type: DataType, number: int) -> list[str]:
+        files = ((name, self.rows_of(blob)) for name, blob in self.files(container))
+        return sorted(name for name, (kind, rows) in files if kind is data_type and number in rows)
 
     def _remember(self, destination_id: str, data_type: DataType, counts: Iterable[int]) -> None:
         found = self.world.destinations._table.rows.get(destination_id)
@@ -376,38 +377,40 @@ class Truth:
         if found is None or not found.value.done:
             return ["it is not done"]
         record, container = found.value, destination.storage.container
-        if (
-            record.parts
-            and not self._is_here(destination, record)
-            and len(self.containers[key.destination_id]) > 1
-        ):
-            return None
-        if not record.parts and len(self.containers[key.destination_id]) > 1:
+        moved = len(self.containers[key.destination_id]) > 1
+        if moved and not (record.parts and self._is_here(destination, record)):
             return None
         files = self.files_of(container, key, hour)
-        problems = []
         listed = {part.name: part for part in record.parts}
-        for name, part in listed.items():
-            if name not in files or not _same(files[name], part):
-                problems.append(f"{name} is not as listed")
-        problems += [f"{name} is surplus" for name in files if name not in listed]
-        markers = {
+        return [
+            *(
+                f"{name} is not as listed"
+                for name, part in listed.items()
+                if name not in files or not _same(files[name], part)
+            ),
+            *(f"{name} is surplus" for name in files if name not in listed),
+            *self._wrong_markers(destination, record),
+        ]
+
+    def _wrong_markers(self, destination: Destination, record: HourRecord) -> Iterator[str]:
+        """Yield what is wrong with the markers of a done hour in the container of now."""
+        hour, stream = record.hour, record.key.stream
+        there = {
             name: marker
-            for name, marker in self.markers(container)
-            if (marker.hour, marker.data_type) == (hour, key.stream.data_type)
+            for name, marker in self.markers(destination.storage.container)
+            if (marker.hour, marker.data_type) == (hour, stream.data_type)
         }
         wanted = record.origin.marker
         if not record.origin.target and (record.output or destination.output).completion_marker:
             # Where it went was not recorded: then its marker is where it would be now.
-            wanted = destination.naming(key.stream).marker(hour)
-        if wanted is not None and wanted not in markers:
-            problems.append(f"the marker {wanted} is missing")
-        for name, marker in markers.items():
+            wanted = destination.naming(stream).marker(hour)
+        if wanted is not None and wanted not in there:
+            yield f"the marker {wanted} is missing"
+        for name, marker in there.items():
             if name != wanted:
-                problems.append(f"the marker {name} is surplus")
+                yield f"the marker {name} is surplus"
             elif marker.parts != record.parts:
-                problems.append(f"the marker {name} names others")
-        return problems
+                yield f"the marker {name} names others"
 
     def _rejects_are_kept(self, destination: Destination) -> None:
         kept = self.rejected(destination.id)
@@ -419,12 +422,11 @@ class Truth:
                             raise BrokenPromise("a malformed line is not kept", f"{text} of {name}")
                 if (key, hour) in self.losses:
                     continue
-                of_hour = {text for blob in self.landed.values() for text in blob.malformed}
-                of_hour &= {
-                    t
-                    for b in self.landed.values()
-                    if (b.stream, b.hour) == (key.stream, hour)
-                    for t in b.malformed
+                of_hour = {
+                    text
+                    for blob in self.landed.values()
+                    if (blob.stream, blob.hour) == (key.stream, hour)
+                    for text in blob.malformed
                 }
                 gone = (self.kept.get(destination.id, set()) & of_hour) - set(kept)
                 if gone:
