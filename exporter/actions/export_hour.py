@@ -127,7 +127,7 @@ def _disposition(  # noqa: PLR0913  what the tables say, each by its name
     due = record is None or record.due(now, standing.healed_at, target=here)
     if backfill_id(task.requested_by) is not None:
         if backfill is not None and not backfill.ended:
-            return _disposition_of(backfill, record, standing, now, due=due)
+            return _disposition_of(backfill, record, standing, now, due=due, here=here)
         if record is None:
             return WriteDisposition.SKIP
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
@@ -136,14 +136,14 @@ def _disposition(  # noqa: PLR0913  what the tables say, each by its name
     return WriteDisposition.EXPORT if due else WriteDisposition.SKIP
 
 
-def _disposition_of(
-    backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime, *, due: bool
+def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
+    backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime, *, due: bool, here: str
 ) -> WriteDisposition:
     """Return what a backfill wants of an hour: that it is written anew, unless that was done or has failed.
 
     One that failed is tried again once its back-off is over.
     """
-    came = backfill.came(record, standing, now)
+    came = backfill.came(record, standing, now, here=here)
     failed = came is Came.FAILED and record is not None and not record.done and due
     wanted = came is Came.LEFT or failed
     return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP

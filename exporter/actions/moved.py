@@ -17,7 +17,7 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
     An hour of which no row was read needs none.
     """
     exported = record.origin.landing
-    if exported is None:
+    if record.rows.read == 0 or exported is None:
         return record.rows.read == 0
     return Listing.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
 

@@ -127,7 +127,7 @@ def _moved(backfill: Backfill, gateways: Gateways, now: datetime) -> tuple[Backf
         return replace(backfill, error=_refused(found.value)), _LATER
     if backfill.started_at is None:
         backfill = replace(backfill, status=BackfillStatus.RUNNING, started_at=now)
-    return _Step(backfill, gateways, standing, now).taken()
+    return _Step(backfill, gateways, standing, now, found.value.target).taken()
 
 
 @dataclass
@@ -138,6 +138,7 @@ class _Step:
     gateways: Gateways
     standing: Standing
     now: datetime
+    here: str
     tasks: list[HourTask] = field(default_factory=list)
     room: int = 0
     resend: bool = False
@@ -170,7 +171,7 @@ class _Step:
         settling = True
         chosen = chosen_hours(self.gateways, moved)
         for hour, streams in hours_of(self.gateways, moved, chosen, (moved.settled, window)):
-            came = [(each, moved.came(each[2], self.standing, self.now)) for each in streams]
+            came = [(each, moved.came(each[2], self.standing, self.now, here=self.here)) for each in streams]
             left = [each for each, what in came if what is Came.LEFT]
             settling = settling and not left and len(moved.failed) < FAILED_MAX
             if not self._queue(moved, hour, left):
@@ -213,7 +214,7 @@ class _Step:
             key = StreamKey(moved.destination_id, each.stream)
             found = self.gateways.ledger.get(key, each.hour)
             record = found.value if found else None
-            came = moved.came(record, self.standing, self.now)
+            came = moved.came(record, self.standing, self.now, here=self.here)
             if record is not None and came is Came.DONE:
                 tally = tally.plus(record, moved.started_at or self.now)
                 continue

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from exporter.domain import setbacks
 from exporter.domain.clocks import CLOCKS_APART_MAX
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourStatus, HourTask
@@ -178,14 +179,15 @@ class Backfill:
             allow_loss=self.allow_loss,
         )
 
-    def fulfilled(self, record: HourRecord) -> bool:
-        """Whether the hour is in the container as the backfill wants it.
+    def fulfilled(self, record: HourRecord, here: str = "") -> bool:
+        """Whether the hour is in the container of the target ``here`` as the backfill wants it.
 
         Either its files were written for this backfill, or for a later request on top of them; or by an
         attempt that began after it was asked for, by more than clocks may be apart.
         """
-        written_for = record.done and self.requested_by in record.written_for
-        return written_for or record.satisfies(self.since + CLOCKS_APART_MAX)
+        if not (record.done and same_container(record.origin.target, here)):
+            return False
+        return self.requested_by in record.written_for or record.satisfies(self.since + CLOCKS_APART_MAX)
 
     def refused(self, record: HourRecord) -> bool:
         """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
@@ -195,14 +197,16 @@ class Backfill:
             self.round,
         )
 
-    def came(self, record: HourRecord | None, standing: Standing, now: datetime) -> Came:
-        """Return what has come of an hour.
+    def came(
+        self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = ""
+    ) -> Came:
+        """Return what has come of an hour, for the container of the target ``here``; empty: any.
 
         A failure does not count that is forgiven: the storage it was about has recovered since.
         """
         if record is None:
             return Came.LEFT
-        if self.fulfilled(record):
+        if self.fulfilled(record, here):
             return Came.DONE
         if self.refused(record):
             return Came.FAILED

@@ -54,6 +54,7 @@ def put(world: World, draft: Draft) -> None:
 def exported(world: World, draft: Draft = HERE) -> World:
     """Let a destination be active and all of today's hours be exported, of which the last has rows."""
     put(world, draft)
+    world.land(EVENTS.stream, MIDNIGHT, [], "first.json")
     world.land(EVENTS.stream, HOUR, [an_event(1), an_event(2)])
     world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
     activate(world.gateways, "acme", now=NOW, test_id="t")

@@ -361,6 +361,8 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
             """Raise."""
             raise Transient("our own storage is busy: 503 ServerBusy")
 
+        states = between
+
     busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
     shown = []
     for _ in range(setbacks.SHOWN_MIN):
