@@ -40,7 +40,8 @@ TRIES_MAX = 3
 # How many turns are given for a worker to come to where something is to happen to it.
 TURNS_MAX = 60
 # How much time passes until it is seen whether a late blob has been looked at.
-LOOK_AGAIN_SECONDS = 300
+LOOK_AGAIN_SECONDS = 600
+LOOKS_MAX = 5
 OTHER_EVENTS = StreamKey(OTHER, EVENTS.stream)
 
 
@@ -429,10 +430,13 @@ def malformed_late(life: Life) -> bool:
             life.late_malformed = (key, hour, life.truth.landed[name].malformed[0])
         return False
     key, hour, text = life.late_malformed
-    if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+    for _ in range(LOOKS_MAX):
+        if text in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+            break
         life.pass_time(LOOK_AGAIN_SECONDS)
         life.tick()
-        life.work(20)
+        life.work(40)
+    if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
         return False
     life.land_blob(key, hour, (), malformed=1)
     return True

@@ -54,7 +54,7 @@ from tests.worlds import SETTLE, a_merge, a_world, acme, an_event
 __all__ = ["FIRST", "HOURS", "LAST", "BrokenPromise", "Life"]
 
 BEGIN = datetime(2026, 1, 31, 3, 15, tzinfo=UTC)
-LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(hours=2))
+LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(minutes=80), timedelta(hours=2))
 # What a landing blob says of its size, if it is large: two of them make an hour that is cut into slices.
 LARGE_BYTES = 700 * 1024
 POISON_COUNT = 5
