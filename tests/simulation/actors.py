@@ -14,11 +14,11 @@ from typing import Any, cast
 from greenlet import getcurrent, greenlet
 
 from exporter.domain.errors import Transient
-from exporter.domain.slices import Sent
+from exporter.domain.marker import Sent
 
 # What changes something; every other call reads.
 WRITES = frozenset(
-    {"put", "commit", "stage", "delete", "note", "forget", "discard", "keep", "send", "record_trial"}
+    {"put", "commit", "stage", "delete", "note", "forget", "discard", "refresh", "send", "record_trial"}
 )
 # While one of these is under way its lock is held, and a renewal would wait for it.
 LOCKED = frozenset({"ledger.put", "slices.put"})

@@ -493,14 +493,14 @@ def damage_other(life: Life, table: str) -> bool:
     """Make the other destination's row in a table unreadable; False if it has none there yet."""
     world = life.world
     if table == "schedule" and OTHER_EVENTS in world.schedule.rows:
-        world.schedule.unreadable.add(OTHER_EVENTS)
+        world.schedule.spoiled.spoil(OTHER_EVENTS)
     elif table == "standings":
         world.standings.put(OTHER, world.standings.get(OTHER))
-        world.standings.unreadable.add(OTHER)
+        world.standings.spoiled.spoil(OTHER)
     elif table == "destinations":
-        world.destinations.damage(OTHER)
+        world.destinations.spoil(OTHER)
     elif table == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:
-        world.ledger.damage(OTHER_EVENTS, HOURS[0])
+        world.ledger.spoil(OTHER_EVENTS, HOURS[0])
     else:
         return False
     life.troubled.add(OTHER)

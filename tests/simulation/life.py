@@ -33,9 +33,10 @@ from exporter.domain.errors import Conflict, ExportError, Fault
 from exporter.domain.hours import Hour, last_closed_hour
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.names import Naming
+from exporter.domain.stored import UnreadableRowError
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
-from tests.fakes import FakeLanding, Unexpected, Unreadable, World
+from tests.fakes import FakeLanding, World
 from tests.filters import condition, read
 from tests.simulation.actors import LOCKED, Actor, Death, Turns, Verdict
 from tests.simulation.truth import (
@@ -528,7 +529,7 @@ class Life:
             return
         self.workers.remove(actor)
         for trouble in _leaves(actor.trouble):
-            if not isinstance(trouble, (Death, ExportError, Unexpected, Unreadable)):
+            if not isinstance(trouble, (Death, ExportError, UnreadableRowError)):
                 raise trouble
 
     def deliver(self) -> Actor | None:
@@ -580,7 +581,7 @@ class Life:
                 # The host gives it up; nothing but a log line comes of it, and a tick sends it again.
                 return
             if isinstance(what, BackfillStep):
-                take_step(what, self.gateways, worker.clock())
+                take_step(what, self.gateways, worker.clock(), redelivered=message.deliveries > 1)
             else:
                 repair = partial(self._repair, offset)
                 stepper = verify_in_steps.Stepper(
@@ -590,7 +591,7 @@ class Life:
         elif message.deliveries > POISON_COUNT:
             try:
                 record_poison(what, self.gateways, error_id="e", clock=worker.clock)
-            except (ExportError, Unreadable) as error:
+            except (ExportError, UnreadableRowError) as error:
                 # The function of the poison queue never raises: the tables are the truth.
                 self.note(f"poison of {what.hour} is not recorded: {error!r}")
         else:
@@ -662,10 +663,10 @@ class Life:
         """Let the other destination's trouble be over, too."""
         world = self.world
         world.reader(THEIRS).faults.clear()
-        for table in (world.schedule, world.standings):
-            table.unreadable.clear()
-        world.destinations.repair()
-        world.ledger.repair()
+        world.schedule.spoiled.mend()
+        world.standings.spoiled.mend()
+        world.destinations.mend()
+        world.ledger.mend()
         self.troubled.clear()
         self.note("the other destination is in order again")
 
