@@ -13,7 +13,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.simulation.happenings import HAPPENINGS, live
-from tests.simulation.mutations import MUTATIONS, noticed_by
 from tests.simulation.truth import BrokenPromise
 
 SHOWN_MAX = 8
@@ -43,6 +42,8 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     seeds = range(asked.first, asked.first + asked.count)
     if asked.mutations:
+        from tests.simulation.mutations import MUTATIONS, noticed_by  # noqa: PLC0415  they need pytest
+
         logging.disable(logging.CRITICAL)
         for name, mutation in MUTATIONS.items():
             sys.stdout.write(f'    "{name}": {noticed_by(mutation, seeds)},\n')

@@ -22,10 +22,11 @@ from exporter.actions.change_status import activate, delete, pause, resume
 from exporter.actions.edit_destination import Draft, find_destination, put_destination
 from exporter.actions.export_hour import export_hour
 from exporter.actions.list_hours import View
-from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
-from exporter.actions.run_backfill import send_again, take_step
+from exporter.actions.run_backfill import take_step
+from exporter.actions.take_tick import take_tick
+from exporter.actions.troubles import Troubles
 from exporter.actions.verify import repairing, span_of, verify_at_once
 from exporter.domain.backfills import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.destination import Destination, Status
@@ -278,9 +279,9 @@ class Life:
         now = self.now + self.offset()
 
         def body() -> None:
-            plan_owed_hours(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS)
-            send_again(self.gateways, now)
-            verify_in_steps.send_again(self.gateways, now)
+            troubles = Troubles()
+            take_tick(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS, troubles=troubles)
+            troubles.end()
 
         self._start("tick", body)
 
