@@ -95,7 +95,7 @@ SERVICES = {
     "customer": frozenset({"container", "containers", "upload"}),
 }
 # What the end of a failed backfill's hour may name: troubles of these worlds, and no others.
-HOUR_CODES = frozenset({"access_denied", "internal_error", "landing_incomplete"})
+HOUR_CODES = frozenset({"access_denied", "internal_error", "landing_incomplete", "keeps_failing_in_passing"})
 
 type What = HourTask | BackfillStep | VerifyStep
 
@@ -808,7 +808,8 @@ class Life:
         asked = self.asked[backfill.id]
         for key in backfill.keys:
             for hour in HOURS:
-                if not backfill.first <= hour <= backfill.last or backfill.chosen is not None:
+                asked_for = hour <= backfill.last and backfill.covers(key.stream, hour)
+                if not asked_for or backfill.chosen is not None:
                     continue
                 written = self.truth.written.get((key, hour))
                 if written is None or written < asked:
