@@ -40,7 +40,8 @@ TRIES_MAX = 3
 # How many turns are given for a worker to come to where something is to happen to it.
 TURNS_MAX = 60
 # How much time passes until it is seen whether a late blob has been looked at.
-LOOK_AGAIN_SECONDS = 300
+LOOK_AGAIN_SECONDS = 600
+LOOKS_MAX = 5
 OTHER_EVENTS = StreamKey(OTHER, EVENTS.stream)
 
 
@@ -89,6 +90,8 @@ def predecessor(life: Life) -> bool:
     """Leave another product's files under our names; landing holds some of their rows, or all."""
     key, hour = life.random.choice(life.keys), life.random.choice(HOURS)
     numbers = _leave_files(life, key, hour)
+    if not numbers:
+        return False
     whole = key.stream.data_type is DataType.MERGED_IDS or life.random.random() < 0.7
     life.land_blob(key, hour, numbers if whole else numbers[1:])
     return True
@@ -97,13 +100,16 @@ def predecessor(life: Life) -> bool:
 def predecessor_alone(life: Life) -> bool:
     """Leave another product's files under our names, in an hour in which nothing ever lands."""
     key, hour = life.random.choice(life.keys), life.random.choice(HOURS)
+    if not _leave_files(life, key, hour):
+        return False
     life.silent.add((key.stream, hour))
-    _leave_files(life, key, hour)
     return True
 
 
 def _leave_files(life: Life, key: StreamKey, hour: Hour) -> list[int]:
-    """Put files of a predecessor under our names; return the numbers of their rows."""
+    """Put files of a predecessor under our names, unless there are some; return the numbers of their rows."""
+    if life.truth.files_of(life.destination.storage.container, key, hour):
+        return []
     merges = key.stream.data_type is DataType.MERGED_IDS
     count = 2 if merges else life.random.choice([2, 3, 5])
     numbers = list(dict.fromkeys(life.numbers(key, hour, count)))
@@ -429,10 +435,13 @@ def malformed_late(life: Life) -> bool:
             life.late_malformed = (key, hour, life.truth.landed[name].malformed[0])
         return False
     key, hour, text = life.late_malformed
-    if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+    for _ in range(LOOKS_MAX):
+        if text in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
+            break
         life.pass_time(LOOK_AGAIN_SECONDS)
         life.tick()
-        life.work(20)
+        life.work(40)
+    if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
         return False
     life.land_blob(key, hour, (), malformed=1)
     return True

@@ -38,10 +38,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", action="append", metavar="KIND", choices=sorted(HAPPENINGS))
     parser.add_argument("--without", action="append", metavar="KIND", choices=sorted(HAPPENINGS), default=[])
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--mutations", action="store_true", help="print the first world to notice")
     asked = parser.parse_args(arguments)
+    seeds = range(asked.first, asked.first + asked.count)
+    if asked.mutations:
+        from tests.simulation.mutations import MUTATIONS, noticed_by  # noqa: PLC0415  they need pytest
+
+        logging.disable(logging.CRITICAL)
+        for name, mutation in MUTATIONS.items():
+            sys.stdout.write(f'    "{name}": {noticed_by(mutation, seeds)},\n')
+        return 0
     kinds = tuple(each for each in asked.only or HAPPENINGS if each not in asked.without)
     begun = time.monotonic()
-    seeds = range(asked.first, asked.first + asked.count)
     live_one = partial(lived, kinds=kinds)
     if asked.processes > 1:
         with ProcessPoolExecutor(asked.processes) as pool:

@@ -22,10 +22,11 @@ from exporter.actions.change_status import activate, delete, pause, resume
 from exporter.actions.edit_destination import Draft, find_destination, put_destination
 from exporter.actions.export_hour import export_hour
 from exporter.actions.list_hours import View
-from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
-from exporter.actions.run_backfill import send_again, take_step
+from exporter.actions.run_backfill import take_step
+from exporter.actions.take_tick import take_tick
+from exporter.actions.troubles import Troubles
 from exporter.actions.verify import repairing, span_of, verify_at_once
 from exporter.domain.backfills import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.destination import Destination, Status
@@ -55,7 +56,7 @@ from tests.worlds import SETTLE, a_merge, a_world, acme, an_event
 __all__ = ["FIRST", "HOURS", "LAST", "BrokenPromise", "Life"]
 
 BEGIN = datetime(2026, 1, 31, 3, 15, tzinfo=UTC)
-LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(hours=2))
+LATE_CHECKS = (timedelta(minutes=10), timedelta(minutes=40), timedelta(minutes=80), timedelta(hours=2))
 # What a landing blob says of its size, if it is large: two of them make an hour that is cut into slices.
 LARGE_BYTES = 700 * 1024
 POISON_COUNT = 5
@@ -94,7 +95,7 @@ SERVICES = {
     "customer": frozenset({"container", "containers", "upload"}),
 }
 # What the end of a failed backfill's hour may name: troubles of these worlds, and no others.
-HOUR_CODES = frozenset({"access_denied", "internal_error", "landing_incomplete"})
+HOUR_CODES = frozenset({"access_denied", "internal_error", "landing_incomplete", "keeps_failing_in_passing"})
 
 type What = HourTask | BackfillStep | VerifyStep
 
@@ -278,9 +279,9 @@ class Life:
         now = self.now + self.offset()
 
         def body() -> None:
-            plan_owed_hours(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS)
-            send_again(self.gateways, now)
-            verify_in_steps.send_again(self.gateways, now)
+            troubles = Troubles()
+            take_tick(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS, troubles=troubles)
+            troubles.end()
 
         self._start("tick", body)
 
@@ -807,7 +808,8 @@ class Life:
         asked = self.asked[backfill.id]
         for key in backfill.keys:
             for hour in HOURS:
-                if not backfill.first <= hour <= backfill.last or backfill.chosen is not None:
+                asked_for = hour <= backfill.last and backfill.covers(key.stream, hour)
+                if not asked_for or backfill.chosen is not None:
                     continue
                 written = self.truth.written.get((key, hour))
                 if written is None or written < asked:

@@ -37,6 +37,8 @@ from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.pipeline.seen import SeenKeys, split
 from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
+from tests.simulation.happenings import live
+from tests.simulation.truth import BrokenPromise
 
 type Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -305,3 +307,22 @@ MUTATIONS: dict[str, Mutation] = {
         a_lease_for_ever,
     )
 }
+
+
+def noticed_by(mutation: Mutation, seeds: Iterable[int]) -> int | None:
+    """Return the first world that breaks a promise with a mistake and none without it; None if none does."""
+    for seed in seeds:
+        with pytest.MonkeyPatch.context() as patch:
+            mutation(patch)
+            noticed = _breaks(seed)
+        if noticed and not _breaks(seed):
+            return seed
+    return None
+
+
+def _breaks(seed: int) -> bool:
+    try:
+        live(seed)
+    except BrokenPromise:
+        return True
+    return False

@@ -172,9 +172,10 @@ class Truth:
                 for data_type, counts in self.seen(container).items():
                     twice = [number for number, count in counts.items() if count > 1]
                     if twice:
+                        names = self._places(container, data_type, twice[0])
                         raise BrokenPromise(
                             f"a reader sees a row twice ({data_type})",
-                            f"{twice[0]} in {container} after {what}: {self._places(container, data_type, twice[0])}",
+                            f"{twice[0]} in {names} of {container} after {what}",
                         )
                     self._remember(destination_id, data_type, counts)
                 self._markers_are_true(container, what)
