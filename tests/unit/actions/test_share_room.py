@@ -35,7 +35,7 @@ streams = st.lists(
 
 @given(streams, st.integers(0, 100), st.integers(0, 10))
 def test_live_hours_come_first_and_history_is_shared_evenly(found: list[Owed], room: int, ticks: int) -> None:
-    """Each hour once; of the room for history each destination has as much as any other that has some left."""
+    """Each hour once; of the room each destination has as much as any other that has history left."""
     live = list(live_first(found))
     history = list(history_evenly(found, NOW + ticks * timedelta(minutes=5)))
 
