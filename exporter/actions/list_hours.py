@@ -13,6 +13,10 @@ from exporter.domain.ledger import HourRecord, HourStatus, HourTask, Progress
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import StreamKey
 
+# Of the hours of a stream that were taken again, the newest are looked at one by one. The others count as not
+# done: a tick forgets those that are.
+NOTES_READ_MAX = 20
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -126,17 +130,17 @@ def _with_reopened(
     The schedule is past them, but what is in the container is not whole.
     """
     last = last_closed_hour(view.now, view.settle)
-    for note in notes:
-        hour = note.value.hour
-        if note.value.key != state.key or (progress is not None and progress.next <= hour <= last):
-            continue
-        # A list of one: where the record cannot be read, that is told like any other failure.
-        record = next(iter(gateways.ledger.between(state.key, hour, hour)), None)
-        if record is None or record.done:
-            continue
+    noted = sorted((note.value.hour for note in notes if note.value.key == state.key), reverse=True)
+    behind = [hour for hour in noted if progress is None or not progress.next <= hour <= last]
+    for number, hour in enumerate(behind):
         failed = state.failed
-        if record.shown_error is not None and (failed is None or failed.hour < hour):
-            failed = record
+        if number < NOTES_READ_MAX:
+            # A list of one: where the record cannot be read, that is told like any other failure.
+            record = next(iter(gateways.ledger.between(state.key, hour, hour)), None)
+            if record is None or record.done:
+                continue
+            if record.shown_error is not None and (failed is None or failed.hour < hour):
+                failed = record
         since = min(hour, state.owed_since or hour)
         state = replace(state, owed=state.owed + 1, owed_since=since, failed=failed)
     return state

@@ -115,9 +115,12 @@ class _Planner:
         owed = probing(owed, refused)
         late = [tasks for tasks in late if tasks and tasks[0].key.destination_id not in refused]
         queued = 0
-        with troubles.guard("queueing hours"):
-            queued = self._send(owed, late)
-        queued += see_to_reopened(gateways, notes, active, standings, now=now, troubles=troubles)
+        if any(owed) or any(late) or notes:
+            with troubles.guard("queueing hours"):
+                # Without it, nothing that is queued could be exported, and nobody may take it for empty.
+                gateways.landing.check()
+                queued += see_to_reopened(gateways, notes, active, standings, now=now, troubles=troubles)
+                queued += self._send(owed, late)
         checks = sum(map(len, late))
         return Tick(
             *(len(streams), sum(map(len, owed)) + checks, queued, checks),
@@ -204,8 +207,6 @@ class _Planner:
         """Queue as many hours as there is room for, those that are owed first; return how many."""
         if not any(owed) and not any(late):
             return 0
-        # Without it, nothing that is queued could be exported, and nobody may take it for empty.
-        self.gateways.landing.check()
         waiting = self.gateways.hours.waiting()
         room = max(0, WAITING_MAX - waiting)
         live = list(islice(live_first(owed), room))

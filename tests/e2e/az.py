@@ -1,14 +1,17 @@
 """A stand-in for the few commands of ``az`` that the drills use, on the emulator.
 
 The tests run the documents' own commands; Azure's tool cannot sign in to an emulator. Options that are not
-known are errors. The account is the one of ``AZURE_STORAGE_CONNECTION_STRING``.
+known are errors; to delete what is not there is none. The account is that of
+``AZURE_STORAGE_CONNECTION_STRING``.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
@@ -22,7 +25,10 @@ def delete_table(connection_string: str, options: argparse.Namespace) -> None:
 
 def delete_container(connection_string: str, options: argparse.Namespace) -> None:
     """``az storage container delete``."""
-    with BlobServiceClient.from_connection_string(connection_string) as service:
+    with (
+        BlobServiceClient.from_connection_string(connection_string) as service,
+        suppress(ResourceNotFoundError),
+    ):
         service.delete_container(options.name)
 
 

@@ -132,7 +132,7 @@ def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Instal
         service.delete_table("destinations")
     app.tick()
 
-    settable = shared.destination("acme", SAMPLE, shared.newest_hours(1)[0])
+    settable = shared.destination("acme", SAMPLE, shared.newest_hours(HOURS)[0])
     again = {name: kept[name] for name in settable} | {"credentials": settable["credentials"]}
     app.activate(again)
     catch_up(app, shared)

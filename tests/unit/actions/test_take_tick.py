@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,13 +11,13 @@ import pytest
 from exporter.actions import verify_in_steps
 from exporter.actions.ask_for_backfill import Asked, ask
 from exporter.actions.list_destinations import list_destinations, look_at
-from exporter.actions.list_hours import View, list_hours
+from exporter.actions.list_hours import NOTES_READ_MAX, View, list_hours
 from exporter.actions.plan_owed_hours import Tick
 from exporter.actions.take_tick import take_tick
 from exporter.actions.troubles import Troubles
 from exporter.domain.backfills import STALLED
 from exporter.domain.destination import Status
-from exporter.domain.errors import Fault, Transient
+from exporter.domain.errors import Fault, LandingMissing, Transient
 from exporter.domain.ledger import UNREADABLE, HourRecord, HourStatus, HourTask, Progress
 from exporter.domain.standing import Standing
 from exporter.domain.verification import Span
@@ -245,3 +245,44 @@ def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
         assert (state.owed, state.owed_since, shown.error) == (1, MIDNIGHT, REFUSED)
         assert shown.status is Status.FAILING
         assert state.last_exported == HOUR
+
+
+def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_one() -> None:
+    """In an outage there may be hundreds, and just then people look at the list."""
+    world = a_world(EVENTS_ONLY)
+    for number in range(100):
+        hour = MIDNIGHT.plus(-number - 1)
+        taken = HourRecord(EVENTS, hour).take("c", "backfill:b1", NOW)
+        world.ledger.put(taken.failed(REFUSED, NOW) if number == 0 else taken, None)
+        world.reopened.note(HourTask(EVENTS, hour, "backfill:b1"))
+    read = 0
+    between = world.ledger.between
+
+    def counted(*span: object) -> Iterator[HourRecord]:
+        nonlocal read
+        read += 1
+        return between(*span)  # type: ignore[arg-type]  # passed on
+
+    world.ledger.between = counted  # type: ignore[method-assign,assignment]  # counts
+    (shown,) = list_destinations(world.gateways, VIEW)
+
+    assert (shown.states[0].owed, shown.error, shown.states[0].owed_since) == (
+        100,
+        REFUSED,
+        MIDNIGHT.plus(-100),
+    )
+    assert read == NOTES_READ_MAX
+
+
+def test_nothing_is_queued_again_without_landing() -> None:
+    """Hours that were taken again wait for it like any other."""
+    world = a_world(EVENTS_ONLY)
+    world.schedule.put(Progress(EVENTS, MIDNIGHT, HOUR.plus(1)))
+    world.ledger.put(HourRecord(EVENTS, MIDNIGHT).take("dead", "backfill:b1", NOW - timedelta(1)), None)
+    world.reopened.note(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
+    world.landing.there = False
+
+    _, troubles = tick(world)
+
+    assert world.backfill_hours.tasks == world.hours.tasks == []
+    assert LandingMissing in {type(each) for each in troubles.found}
