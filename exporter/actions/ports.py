@@ -414,11 +414,12 @@ class Destinations(Protocol):
         ...
 
     def put_with_names(
-        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
     ) -> str:
-        """Write a destination that takes names in a container, and make a new version of these; both or none.
+        """Write a destination that takes names, and new versions of its containers' names; all or nothing.
 
-        ``Conflict`` if the destination, or the version, is another one.
+        ``versions`` are those that were seen, by container. ``Conflict`` if the destination, or one of them,
+        is another one.
         """
         ...
 

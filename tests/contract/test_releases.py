@@ -163,7 +163,7 @@ ROWS = {
     ),
     "names": Stored(
         "destinations",
-        lambda to: to.destinations.put_with_names(DESTINATION, None, place="|raw", version=None),
+        lambda to: to.destinations.put_with_names(DESTINATION, None, {"|raw": None}),
         lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
         (True, 1),
     ),

@@ -190,11 +190,13 @@ def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
 
 def test_a_schedule_begins_anew_in_another_container() -> None:
     """And goes on under another address of the one that it is about."""
-    progress = Progress(OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), place="acme.blob.core.windows.net|raw")
+    progress = Progress(
+        OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), "ledger", NOW, "acme.blob.core.windows.net|raw"
+    )
 
     assert progress.at(progress.place) is progress
     assert progress.at("|raw") == replace(progress, place="|raw")
     assert replace(progress, place="").at("acme|raw") == replace(progress, place="acme|raw")
     assert progress.at("acme.blob.core.windows.net|other") == Progress(
-        OWED.key, HOUR, HOUR, place="acme.blob.core.windows.net|other"
+        OWED.key, HOUR, HOUR, (), "ledger", NOW, "acme.blob.core.windows.net|other"
     )
