@@ -78,8 +78,12 @@ class AttentiveTransport(HttpTransport[Any, Any]):
                 raise
             raise SilenceError(host) from None
         with self._turn:
-            self._heard_at[host] = self._clock()
             self._silent_until.pop(host, None)
+            if options.get("stream"):
+                # Its body is still to come. The SDK asks again for one that does not, three times in all.
+                self._heard_at.pop(host, None)
+            else:
+                self._heard_at[host] = self._clock()
         return answer
 
     def _known(self, host: str) -> bool:
