@@ -11,9 +11,9 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from exporter.storage.network import SilenceError, timed_out
 
-# What a host may take for its first answer. Azure answers in a fraction of a second; a host that has been
-# asked nothing yet is as likely to be one that a firewall hides.
-FIRST_ANSWER_SECONDS = 5
+# What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
+# machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
+FIRST_ANSWER_SECONDS = 8
 # For so long after an answer, a host is waited for as patiently as the clients are made to.
 HEARD_SECONDS = 60
 # For so long after a silence a host is not asked again: calls that came meanwhile would each wait as long.

@@ -31,6 +31,8 @@ from tests.contract.test_errors import CALLS, ONCE, by_key, container_at, custom
 
 # What is not waiting for the network, on a busy machine.
 SLACK_SECONDS = 3
+# What a storage that falls silent in the midst of an hour may cost, as the documents say.
+SILENCE_SECONDS_MAX = 30
 MISSING = (
     b"HTTP/1.1 404 No\r\nx-ms-error-code: BlobNotFound\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
@@ -115,7 +117,7 @@ def test_other_storages_are_not_kept_waiting() -> None:
     with (
         saying_nothing() as silent,
         answering(Answer(503, "ServerBusy")) as busy,
-        customers(replace(ONCE, read_seconds=FIRST_ANSWER_SECONDS)) as containers,
+        customers(replace(ONCE, read_seconds=SLACK_SECONDS + 2)) as containers,
     ):
         quiet = opened(containers, silent, "quiet")
         other = opened(containers, busy.url, "other")
@@ -165,15 +167,15 @@ def test_an_answer_that_falls_silent_in_its_midst_is_bounded_too() -> None:
 
 
 def test_the_bounds_that_are_told_are_those_of_the_constants() -> None:
-    """Ten seconds at the first contact and 25 in the midst, as docs/destinations.md says."""
+    """13 seconds at the first contact and 30 in the midst, as docs/destinations.md says."""
     patience = CUSTOMER_PATIENCE
     at_first = patience.connect_seconds + FIRST_ANSWER_SECONDS
     waited_max = patience.first_wait_seconds + min(patience.first_wait_seconds, 1)
 
-    assert at_first == 10
+    assert at_first == 13
     assert patience.read_retries == 1
-    assert patience.read_seconds + waited_max + at_first <= 25
-    assert patience.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= 25
+    assert patience.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
+    assert patience.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX
     assert WAIT_FIRST.total_seconds() > SILENT_SECONDS
     assert patience.read_seconds < HEARD_SECONDS
 
