@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.contract.test_errors import CALLS, ONCE, by_key, container_at, custom
 
 # What is not waiting for the network, on a busy machine.
 SLACK_SECONDS = 3
+GUIDE = Path(__file__).resolve().parents[2] / "docs/destinations.md"
 # What a storage that falls silent in the midst of an hour may cost, as the documents say.
 SILENCE_SECONDS_MAX = 30
 MISSING = (
@@ -167,12 +169,13 @@ def test_an_answer_that_falls_silent_in_its_midst_is_bounded_too() -> None:
 
 
 def test_the_bounds_that_are_told_are_those_of_the_constants() -> None:
-    """13 seconds at the first contact and 30 in the midst, as docs/destinations.md says."""
+    """At the first contact and in the midst of an hour; reckoned, since each takes its time."""
     patience = CUSTOMER_PATIENCE
     at_first = patience.connect_seconds + FIRST_ANSWER_SECONDS
     waited_max = patience.first_wait_seconds + min(patience.first_wait_seconds, 1)
 
-    assert at_first == 13
+    assert f"costs an attempt {at_first} seconds at most" in GUIDE.read_text()
+    assert f"in the midst of an hour {SILENCE_SECONDS_MAX}." in GUIDE.read_text()
     assert patience.read_retries == 1
     assert patience.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
     assert patience.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX
