@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from exporter.storage.network import SilenceError, timed_out
+from exporter.storage.network import LAST_REFUSAL, SilenceError, timed_out
 
 # What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
 # machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
@@ -77,6 +78,8 @@ class AttentiveTransport(HttpTransport[Any, Any]):
             if known:
                 raise
             raise SilenceError(host) from None
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            LAST_REFUSAL.set(answer)
         with self._turn:
             self._silent_until.pop(host, None)
             if options.get("stream"):
