@@ -3,17 +3,18 @@
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from exporter.storage.network import SilenceError, timed_out
+from exporter.storage.network import LAST_REFUSAL, SilenceError, timed_out
 
-# What a host may take for its first answer. Azure answers in a fraction of a second; a host that has been
-# asked nothing yet is as likely to be one that a firewall hides.
-FIRST_ANSWER_SECONDS = 5
+# What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
+# machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
+FIRST_ANSWER_SECONDS = 8
 # For so long after an answer, a host is waited for as patiently as the clients are made to.
 HEARD_SECONDS = 60
 # For so long after a silence a host is not asked again: calls that came meanwhile would each wait as long.
@@ -77,9 +78,15 @@ class AttentiveTransport(HttpTransport[Any, Any]):
             if known:
                 raise
             raise SilenceError(host) from None
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            LAST_REFUSAL.set(answer)
         with self._turn:
-            self._heard_at[host] = self._clock()
             self._silent_until.pop(host, None)
+            if options.get("stream"):
+                # Its body is still to come. The SDK asks again for one that does not, three times in all.
+                self._heard_at.pop(host, None)
+            else:
+                self._heard_at[host] = self._clock()
         return answer
 
     def _known(self, host: str) -> bool:
