@@ -337,6 +337,8 @@ def test_a_cancelled_backfill_begins_no_further_hour() -> None:
 
     assert life.backfill() == cancelled == cancel(life.world.gateways, "acme", "b1", now=life.now)
     assert (cancelled.status, life.progress().tally.empty) == (BackfillStatus.CANCELLED, 5)
+    notices = [each for each in life.world.notices.published if each.kind == "backfill_ended"]
+    assert [each.facts["status"] for each in notices] == ["cancelled"]
     assert (life.progress().left, life.progress().estimated_finish_at) == (19, None)
     assert len(life.world.markers_a_reader_sees(prefix=f"187520_{DAY}")) == 5
     assert life.world.backfill_steps.steps == []
