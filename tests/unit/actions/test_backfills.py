@@ -34,7 +34,7 @@ from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
 from exporter.domain.hours import Hour, count_between, hours_between
-from exporter.domain.ledger import LEASE, HourRecord, HourStatus, HourTask, Refusal
+from exporter.domain.ledger import LEASE, WRITTEN_FOR_MAX, HourRecord, HourStatus, HourTask, Refusal
 from exporter.domain.setbacks import keeps_failing
 from exporter.domain.standing import Standing
 from exporter.domain.streams import DataType
@@ -670,6 +670,18 @@ def test_two_backfills_of_the_same_hours_both_end() -> None:
 
     assert uuids(life.world) == expected(0, 2)
     assert the_record(life.world).attempts <= 3
+
+
+def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
+    """Those that fall out of the list have the hour exported once more, and then are settled."""
+    life = a_life(ONLY_EVENTS)
+    names = [f"b{number}" for number in range(WRITTEN_FOR_MAX + 10)]
+    for name in names:
+        life.ask(replace(THREE_HOURS, first=HOUR), name)
+
+    assert life.until_ended(*names) == [BackfillStatus.SUCCEEDED] * len(names)
+    assert the_record(life.world).attempts <= 2 * len(names)
+    assert uuids(life.world) == expected(0, 2)
 
 
 def test_a_repair_is_a_backfill_of_single_hours() -> None:
