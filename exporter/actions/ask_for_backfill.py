@@ -238,7 +238,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
 def _found(gateways: Gateways, destination_id: str, backfill_id: str) -> Versioned[Backfill]:
     found = gateways.backfills.get(destination_id, backfill_id)
     if found is None:
-        raise NotFound("backfill_not_found", f"The destination {destination_id} has no such backfill.")
+        raise NotFound("backfill_not_found", "This destination has no such backfill.")
     return found
 
 

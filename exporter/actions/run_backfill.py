@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from exporter.actions.backfill_progress import WINDOW_HOURS, ListLostError, chosen_hours, hours_of
 from exporter.actions.notices import backfill_ended
 from exporter.actions.ports import Gateways
+from exporter.actions.telling import tell_unreadable
 from exporter.domain.backfills import (
     FAILED_MAX,
     HOURS_LOST,
@@ -103,7 +104,9 @@ def _follow(moved: Backfill, gateways: Gateways, now: datetime, delay: timedelta
 
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every backfill that stands still; return how many."""
-    stalled = [each for each in gateways.backfills.unfinished() if stands_still(each.moved_at, now, STALLED)]
+    unfinished = gateways.backfills.unfinished()
+    tell_unreadable(unfinished.unreadable)
+    stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
         gateways.backfill_steps.send(each.next_step)
     return len(stalled)

@@ -8,15 +8,15 @@ from itertools import takewhile
 from typing import Protocol
 
 from exporter.actions.list_hours import View, list_hours
-from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Clock, Gateways
+from exporter.actions.review_stream import first_progress
 from exporter.actions.verify_hour import verify_hour
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossible, Problem
+from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossible, Problem, Scope
 from exporter.domain.hours import Hour, count_between, last_closed_hour
 from exporter.domain.ledger import HourRecord
 from exporter.domain.streams import DataType, StreamKey
-from exporter.domain.verification import OF_ONE_HOUR, Checked, Code, Counts, Finding, Span, Verdict
+from exporter.domain.verification import Checked, Code, Counts, Finding, Span, Verdict
 
 # A week of one data type. Each is looked at with three calls to storage.
 AT_ONCE_MAX = 7 * 24
@@ -71,7 +71,7 @@ def span_of(
     keys = chosen_keys(destination, data_types or taken)
     closed = last_closed_hour(view.now, view.settle)
     first, last = asked[0], min(asked[1], closed)
-    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last)))]
+    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last), view))]
     return Span(
         # A range without any such hour is empty: it begins after its end.
         first=max(first, min(begins, default=last.plus(1))),
@@ -82,11 +82,11 @@ def span_of(
 
 
 def _begins(
-    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour]
+    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour], view: View
 ) -> Hour | None:
     progress = gateways.schedule.get(key)
     if progress is None and destination.status is not Status.DRAFT:
-        progress = first_progress(destination, key, gateways.landing)
+        progress = first_progress(destination, key, gateways, view.now)
     owed = [progress.first] if progress is not None else []
     recorded = next(iter(gateways.ledger.states(key, *asked)), None)
     return min([*owed, *([recorded.hour] if recorded else [])], default=None)
@@ -112,7 +112,7 @@ def check_hours(
         try:
             yield verify_hour(gateways, destination, container, record, clock)
         except DestinationFault as error:
-            if error.fault.code not in OF_ONE_HOUR:
+            if error.fault.scope is not Scope.BLOB:
                 raise
             yield _unreadable(record, error.fault.message)
         except Conflict:

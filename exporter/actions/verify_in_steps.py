@@ -15,6 +15,7 @@ from itertools import groupby, islice
 
 from exporter.actions.list_hours import View
 from exporter.actions.ports import Clock, Gateways
+from exporter.actions.telling import tell_unreadable
 from exporter.actions.verify import Repair, Verified, check_hours, repairing, repairs
 from exporter.domain.clocks import stands_still
 from exporter.domain.destination import Destination, Status
@@ -90,9 +91,7 @@ def find_verification(gateways: Gateways, destination_id: str, verification_id: 
     """Return a verification, or raise ``NotFound``."""
     found = gateways.verifications.get(destination_id, verification_id)
     if found is None:
-        raise NotFound(
-            "verification_not_found", f"The destination {destination_id} has no such verification."
-        )
+        raise NotFound("verification_not_found", "This destination has no such verification.")
     return found.value
 
 
@@ -132,15 +131,18 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
         # Somebody else took the same step, and sees to the next one.
         return
     if moved.ended:
-        gateways.state.discard(_folder(moved), keep=moved.found)
+        for name in gateways.state.names(_folder(moved)):
+            if name not in moved.found:
+                gateways.state.delete(name)
     else:
         gateways.verify_steps.send(moved.step)
 
 
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every verification that stands still; return how many."""
-    found = gateways.verifications.unfinished()
-    stalled = [each for each in found if stands_still(each.moved_at, now, STALLED)]
+    unfinished = gateways.verifications.unfinished()
+    tell_unreadable(unfinished.unreadable)
+    stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
         gateways.verify_steps.send(each.step)
     return len(stalled)

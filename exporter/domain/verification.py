@@ -8,7 +8,6 @@ from enum import StrEnum
 from exporter.domain import setbacks
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.standing import OF_ONE_BLOB
 from exporter.domain.streams import DataType
 
 
@@ -36,11 +35,6 @@ class Finding:
     code: Code
     name: str
     detail: str
-
-
-# What a storage says of one blob, or of something that no code knows: it is told of the hour that was looked
-# at, and the others are looked at all the same. Everything else is about the destination and ends the look.
-OF_ONE_HOUR = OF_ONE_BLOB | {"landing_archived", "snapshots_present", "storage_refused"}
 
 
 class Verdict(StrEnum):

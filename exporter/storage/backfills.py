@@ -7,7 +7,7 @@ import msgspec
 from exporter.domain.backfills import ENDED, Backfill, BackfillStatus, FailedHour, Tally
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, Versioned
 from exporter.domain.streams import Stream
 from exporter.storage.accounts import Account
 from exporter.storage.rows import Moment, Row, new_row, readable
@@ -63,19 +63,19 @@ class BackfillsTable:
     def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
         """Return a backfill."""
         found = self._table.get(destination_id, backfill_id)
-        return Versioned(_backfill(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_backfill), found[1]) if found else None
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
         found = self._table.find("PartitionKey eq @destination", {"destination": destination_id})
-        return list(readable(found, _backfill))
+        return readable(found, _backfill)
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those that have not ended."""
         # The service reads all rows for this. People ask for backfills by hand: they stay few.
         condition = " or ".join(f"status eq @{status}" for status in _OPEN)
         found = self._table.find(condition, {status.value: status.value for status in _OPEN})
-        return list(readable(found, _backfill))
+        return readable(found, _backfill)
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""

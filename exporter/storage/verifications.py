@@ -6,7 +6,7 @@ import msgspec
 
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, Versioned
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
 from exporter.storage.accounts import Account
@@ -43,13 +43,13 @@ class VerificationsTable:
     def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
         """Return a verification."""
         found = self._table.get(destination_id, verification_id)
-        return Versioned(_verification(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_verification), found[1]) if found else None
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
         # The service reads all rows for this. People ask for verifications by hand: they stay few.
         found = self._table.find("status eq @status", {"status": VerificationStatus.RUNNING.value})
-        return list(readable(found, _verification))
+        return readable(found, _verification)
 
     def put(self, verification: Verification, etag: str | None) -> str:
         """Write a verification over the one of that ETag."""

@@ -27,8 +27,10 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Survey
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
 from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.stored import Rows
 from exporter.domain.streams import DataType
 from exporter.domain.times import TimestampFormat
 from exporter.domain.trial import Report, Step, Trial
@@ -199,10 +201,43 @@ class DestinationView(TypedDict):
     last_test_upload: TrialView | None
 
 
+class UnreadableView(TypedDict):
+    """A stored row that cannot be read; the log says more under ``row unreadable``."""
+
+    table: str
+    key: str
+    column: str
+
+
 class DestinationsView(TypedDict):
-    """All destinations, by id."""
+    """All destinations, by id; and stored rows that cannot be read, for the operator."""
 
     destinations: list[DestinationView]
+    unreadable: list[UnreadableView]
+
+
+class LandedView(TypedDict):
+    """A project or organization in landing; the hours are null if there are none, or were not looked for."""
+
+    data_type: DataType
+    source_id: int
+    first_hour: HourKey | None
+    last_hour: HourKey | None
+
+
+class MisfitView(TypedDict):
+    """A folder (its name ends with ``/``) or blob that is no part of any hour, and is never exported."""
+
+    name: str
+    reason: str
+
+
+class LandingView(TypedDict):
+    """What landing holds; ``truncated`` if there is more than was looked at."""
+
+    streams: list[LandedView]
+    misfits: list[MisfitView]
+    truncated: bool
 
 
 class SchemasView(TypedDict):
@@ -541,9 +576,36 @@ def _events_view(destination: Destination) -> EventsView | None:
     return {"project_id": destination.project_id, "filter": chosen.document if chosen else None}
 
 
+def destinations_view(overviews: Rows[Overview]) -> DestinationsView:
+    """Return all destinations. Of a row that cannot be read nothing is shown but its place."""
+    return {
+        "destinations": [destination_view(each) for each in overviews],
+        "unreadable": [
+            {"table": row.table, "key": row.key, "column": row.column} for row in overviews.unreadable
+        ],
+    }
+
+
+def landing_view(survey: Survey) -> LandingView:
+    """Return what landing holds."""
+    return {
+        "streams": [
+            {
+                "data_type": each.stream.data_type,
+                "source_id": each.stream.source_id,
+                "first_hour": each.first.key if each.first else None,
+                "last_hour": each.last.key if each.last else None,
+            }
+            for each in survey.streams
+        ],
+        "misfits": [{"name": each.name, "reason": each.reason} for each in survey.misfits],
+        "truncated": survey.truncated,
+    }
+
+
 def destination_view(overview: Overview) -> DestinationView:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
-    destination, failed = overview.destination, overview.failed
+    destination = overview.destination
     states = {state.key.stream.data_type.value: state for state in overview.states}
     return {
         "id": destination.id,
@@ -568,6 +630,6 @@ def destination_view(overview: Overview) -> DestinationView:
         "behind_since": {
             each: state.owed_since.key if state.owed_since else None for each, state in states.items()
         },
-        "last_error": fault_view(failed.error) if failed else None,
+        "last_error": fault_view(overview.error),
         "last_test_upload": _trial_view(overview.trial) if overview.trial else None,
     }

@@ -20,13 +20,13 @@ from exporter.actions.verify import (
 )
 from exporter.actions.verify_hour import FINDINGS_MAX
 from exporter.domain.destination import Destination, Status, StorageTarget
-from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible
+from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible, Scope
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import LEASE, HourRecord, HourTask, Progress
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import NameStyle
 from exporter.domain.streams import DataType
-from exporter.domain.verification import OF_ONE_HOUR, Code, Counts, Span
+from exporter.domain.verification import Code, Counts, Span
 from tests.fakes import World
 from tests.worlds import (
     ACME,
@@ -195,10 +195,10 @@ WRONG: dict[str, tuple[Callable[[World], object], list[tuple[Code, str]], bool]]
         [(Code.LANDING_CHANGED, FOLDER)],
         True,
     ),
-    "a blob landed again": (
+    "a blob was replaced by another": (
         lambda world: world.land(EVENTS.stream, HOUR, [an_event(0)]),
         [(Code.LANDING_CHANGED, FOLDER)],
-        True,
+        False,
     ),
     "a part is gone, and landing too": (
         lose_part_and_landing,
@@ -276,7 +276,7 @@ def test_neighbours_are_not_spoken_of() -> None:
         "-187520_2026-01-31_12.json.gz",
         "a/187520_2026-01-31_12#2.json.gz",
         "187520_2026-01-31_12_complete.txt",
-        "187520_2026-01-31_12_2.json.gz",
+        "187520_2026-01-31_12_x.json.gz",
     ):
         world.reader().set(name, b"theirs")
 
@@ -514,8 +514,8 @@ class Refusing:
     "error",
     [
         *(
-            DestinationFault(Fault(code, f"The blob {MARKER} says {code}.", "See to it."))
-            for code in sorted(OF_ONE_HOUR)
+            DestinationFault(Fault(code, f"The blob {MARKER} says {code}.", "See to it.", Scope.BLOB))
+            for code in ("blob_archived", "blob_leased", "storage_refused")
         ),
         Conflict("the blob was changed by another writer"),
     ],
@@ -586,8 +586,8 @@ class Counted:
         return called
 
 
-def test_a_look_at_a_whole_hour_takes_three_calls_to_storage() -> None:
-    """Its files, its marker, and landing; the ledger is read for all hours together."""
+def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
+    """Its files of either style, its marker, and landing; the ledger is read for all hours together."""
     world = an_exported_world()
     attempt(world, task=replace(TASK, hour=HOUR.plus(-1)))
     calls: list[str] = []
@@ -604,4 +604,4 @@ def test_a_look_at_a_whole_hour_takes_three_calls_to_storage() -> None:
 
     assert found is not None
     assert found.counts == Counts(whole=2)
-    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "read", "blobs"]])
+    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "find", "read", "blobs"]])

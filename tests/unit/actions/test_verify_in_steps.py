@@ -253,6 +253,8 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
             """Raise."""
             raise self.error
 
+        states = between
+
     passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no more is asked
     with pytest.raises(Transient):
         take_step(step, passing, stepper())

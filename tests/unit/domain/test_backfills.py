@@ -9,7 +9,16 @@ from exporter.domain import setbacks
 from exporter.domain.backfills import Backfill, BackfillStatus, Came
 from exporter.domain.clocks import CLOCKS_APART_MAX, stands_still
 from exporter.domain.errors import Fault
-from exporter.domain.ledger import SCHEDULE, WRITTEN_FOR_MAX, HourRecord, HourStatus, Refusal, RowCounts
+from exporter.domain.ledger import (
+    SCHEDULE,
+    WRITTEN_FOR_MAX,
+    HourContent,
+    HourRecord,
+    HourStatus,
+    Origin,
+    Refusal,
+    RowCounts,
+)
 from exporter.domain.standing import GOOD, Standing
 from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW
 
@@ -40,7 +49,7 @@ def written(by: str, after: timedelta, record: HourRecord | None = None) -> Hour
     """Return an hour that was exported by an attempt that began so long after the backfill was asked for."""
     began = NOW + after
     taken = (record or HourRecord(EVENTS, HOUR)).take("c", by, began)
-    return taken.staged(RowCounts(), (), None).finished(began)
+    return taken.prepared(HourContent(RowCounts(), (), None, None, Origin()), (), ()).finished(began)
 
 
 def failed(by: str, after: timedelta, number: int = 0) -> HourRecord:
