@@ -132,11 +132,18 @@ def a_life(destination: Destination = ACME, world: World | None = None) -> Life:
     Events have been landing for ten years, an empty blob at first.
     """
     world = a_world(destination, world)
-    world.land(EVENTS.stream, TEN_YEARS.first, b"")
+    begins_with(world, TEN_YEARS.first)
     for number, hour in enumerate(hours_between(HOUR.plus(-2), HOUR)):
         if number != 1:
             world.land(EVENTS.stream, hour, [an_event(number, hour)])
     return Life(world)
+
+
+def begins_with(world: World, hour: Hour | None) -> None:
+    """Let no events have landed before an hour, in which an empty blob does; none at all if it is None."""
+    world.landed.committed.clear()
+    if hour is not None:
+        world.land(EVENTS.stream, hour, b"")
 
 
 ONLY_EVENTS = acme(org_id=None)
@@ -178,7 +185,7 @@ def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> 
     life.world.land(EVENTS.stream, HOUR, [an_event(7)])
     life.now += timedelta(minutes=1)
 
-    life.ask()
+    life.ask(replace(THREE_HOURS, allow_loss=True))
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
     assert uuids(life.world) == expected(0, 7)
@@ -352,7 +359,7 @@ def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
     life.deliver()
     life.now += timedelta(minutes=1)
     life.world.land(EVENTS.stream, HOUR, [an_event(7)])
-    life.ask(replace(THREE_HOURS, first=HOUR))
+    life.ask(replace(THREE_HOURS, first=HOUR, allow_loss=True))
     life.step()
     (task,) = life.world.backfill_hours.take()
 
@@ -998,6 +1005,64 @@ def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for
     assert life.progress().left == 0
 
 
+def test_an_hour_that_would_lose_rows_stays_as_it_is_until_they_are_back_or_the_loss_is_accepted() -> None:
+    """The export refuses it, the backfill says so; nothing of it is in the container for a moment less."""
+    life = an_exported_life()
+    (name,) = life.world.landed.names(EVENTS.stream.landing_folder(HOUR))
+    landed = life.world.landed.committed.pop(name)
+    before = the_container(life.world)
+
+    life.ask()
+    assert life.until_ended() == [BackfillStatus.FAILED]
+    assert [(each.hour, each.error.code) for each in life.backfill().failed] == [(HOUR, "landing_incomplete")]
+    assert (life.progress().left, the_container(life.world)) == (0, before)
+    assert the_record(life.world).status is HourStatus.EXPORTED
+
+    life.world.landed.committed[name] = landed
+    retry(life.world.gateways, "acme", "b1", now=life.now)
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+    del life.world.landed.committed[name]
+    life.ask(replace(THREE_HOURS, allow_loss=True), "b2")
+    assert life.until_ended("b2") == [BackfillStatus.SUCCEEDED]
+    assert uuids(life.world) == expected(0)
+
+
+def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
+    """Each attempt at its hour is broken off in passing; the hour stays as it was, and is named meanwhile."""
+    life = an_exported_life()
+    real = life.world.gateways.landing
+
+    class Broken:
+        """Lists what landed, and cannot read any of it."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def read(self, _: object) -> object:
+            """Fail in passing."""
+            raise Transient("our own storage is busy: 503 ServerBusy")
+
+        def reading(self, _: object) -> object:
+            """Return what fails in passing."""
+            return self.read
+
+    object.__setattr__(life.world.gateways, "landing", Broken())
+    life.ask(replace(THREE_HOURS, first=HOUR))
+    named = []
+    begun_at = life.now
+    while not life.backfill().ended and len(named) < ROUNDS_MAX:
+        life.pass_time()
+        named.append([each.error.code for each in life.progress().struggling])
+
+    assert named[:2] == [[], []]
+    assert ["keeps_failing_in_passing"] in named[2:5]
+    assert life.now - begun_at <= setbacks.FAILED_TIME_MIN + timedelta(minutes=5)
+    assert life.backfill().status is BackfillStatus.FAILED
+    assert [each.error.code for each in life.backfill().failed] == ["keeps_failing_in_passing"]
+    assert uuids(life.world) == expected(0, 2)
+
+
 @pytest.mark.parametrize("damaged", [None, b"no list", b"events:187520:2026-01-31T12\n"])
 def test_a_repair_whose_list_is_lost_says_so(damaged: bytes | None) -> None:
     """It can neither go on nor be tried again: what it was about is not known any more."""
@@ -1045,8 +1110,7 @@ def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
 ) -> None:
     """No marker of hours in which nothing can have happened; also of a paused destination."""
     life = Life(a_world(acme(org_id=None, status=Status.PAUSED)))
-    if landed is not None:
-        life.world.land(EVENTS.stream, landed, [an_event(1)])
+    begins_with(life.world, landed)
 
     begun = life.ask(TEN_YEARS)
 
@@ -1064,7 +1128,7 @@ def test_what_was_exported_from_blobs_that_are_gone_is_not_passed_over() -> None
     """It is asked for as all others are, so that it is told what becomes of it."""
     life = a_life(ONLY_EVENTS)
     export(life, [FIRST])
-    del life.world.landed.committed[f"{EVENTS.stream.landing_folder(TEN_YEARS.first)}a.json"]
+    begins_with(life.world, HOUR)
 
     begun = life.ask(TEN_YEARS)
 
@@ -1152,7 +1216,7 @@ def a_backfill(write: int | None, moment: str) -> int:
     world.writes.after = look
     for _ in range(3):
         try:
-            life.ask()
+            life.ask(replace(THREE_HOURS, allow_loss=True))
             break
         except Conflict:
             # The request came through before its worker died.
