@@ -1049,7 +1049,7 @@ def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
 
     object.__setattr__(life.world.gateways, "landing", Broken())
     life.ask(replace(THREE_HOURS, first=HOUR))
-    named = []
+    named: list[list[str]] = []
     begun_at = life.now
     while not life.backfill().ended and len(named) < ROUNDS_MAX:
         life.pass_time()
