@@ -276,8 +276,10 @@ def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Wait for a dead worker."""
     real = HourRecord.take
 
-    def take(record: HourRecord, claim_id: str, requested_by: str, now: datetime) -> HourRecord:
-        return real(record, claim_id, requested_by, now + timedelta(days=365))
+    def take(
+        record: HourRecord, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0
+    ) -> HourRecord:
+        return real(record, claim_id, requested_by, now + timedelta(days=365), round_=round_)
 
     patch.setattr(HourRecord, "take", take)
 
