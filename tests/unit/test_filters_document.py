@@ -11,11 +11,10 @@ from exporter.domain import filter_reading, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
 from exporter.domain.ledger import RowCounts
 from exporter.domain.records import EVENT_FIELDS, Kind
-from exporter.pipeline.filtering import filtering
 from exporter.pipeline.patterns import MATCHED_CHARACTERS_MAX
 from exporter.triggers.views import preview_view
 from tests.builders import event
-from tests.filters import condition, decoded, read
+from tests.filters import condition, keeps, read
 from tests.worlds import HOUR
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/filters.md").read_text()
@@ -50,7 +49,7 @@ def holds(event_json: str, name: str, rest: str) -> bool:
     document = condition(name, operator, *values(listed))
     fields = json.dumps({key: value for key, value in event().items() if f'"{key}"' not in event_json})
     line = f"{fields[:-1]}, {event_json[1:]}"
-    return filtering(read(document))(decoded(line.encode()))
+    return keeps(document, line.encode())
 
 
 @pytest.mark.parametrize("row", PROPERTIES, ids=lambda row: f"{row[0]} {row[1]}".replace("`", ""))

@@ -70,12 +70,12 @@ def test_patterns_that_are_too_much_together_are_refused() -> None:
 
 def test_only_the_beginning_of_a_long_text_is_searched() -> None:
     """And of all texts of an array together."""
-    search = searching(["z"])
+    search = searching(["z"], 20)
 
-    assert search(["a" * (MATCHED_CHARACTERS_MAX - 1) + "z"])
-    assert not search(["a" * MATCHED_CHARACTERS_MAX + "z"])
+    assert search(["a" * 19 + "z"])
+    assert not search(["a" * 20 + "z"])
     assert search(["aaa", "z"])
-    assert not search(["a" * MATCHED_CHARACTERS_MAX, "z"])
+    assert not search(["a" * 20, "z"])
 
 
 def test_the_patterns_of_a_condition_do_not_mix() -> None:

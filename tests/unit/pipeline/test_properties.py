@@ -88,7 +88,7 @@ def test_an_object_is_read_once_for_all_conditions_and_only_if_one_is_asked() ->
     assert by_property[wanted[1]](event, memo) == (2,)
 
     unread = {"any": [condition("event_type", "is_set"), condition("event_properties.a", "is", 1)]}
-    assert filtering(read(unread))(event)
+    assert filtering(read(unread))([event], [event_line()]) == [True]
 
 
 def test_a_row_as_deep_or_as_long_as_rows_may_be_is_asked_in_time() -> None:
