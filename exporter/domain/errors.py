@@ -10,7 +10,7 @@ ExportError
 │   ├── NotPossible      not in the state the thing is in
 │   └── Outdated         it was changed since the caller read it
 ├── NotConfigured        the operator: a setting is missing or wrong
-├── DestinationFault     the customer: their storage does not let us; the message is written for them
+├── DestinationFault     the customer: their storage or filter refuses; the message is written for them
 ├── Transient            nobody: it passes; try again
 └── Conflict             nobody: another worker owns it
 
@@ -94,7 +94,7 @@ class Fault:
 
 
 class DestinationFault(ExportError):
-    """The customer's storage refuses or cannot be reached; only the customer can change that."""
+    """The customer's storage refuses or cannot be reached, or their filter cannot be used: theirs to change."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code}: {fault.message}")

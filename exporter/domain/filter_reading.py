@@ -37,8 +37,7 @@ SEARCHED_VALUES_MAX = 100
 VALUE_CHARACTERS_MAX = 1_024
 PROPERTY_CHARACTERS_MAX = 1_024
 # The matcher may spend 9 ns on each instruction for each character, so the more instructions, the fewer
-# characters the patterns look at (exporter.pipeline.patterns). With so many they still look at 512; a class of
-# all letters, such as \pL, has 1,200.
+# characters the patterns look at (exporter.pipeline.patterns): 512 with so many. \pL, any letter, has 1,200.
 INSTRUCTIONS_MAX = 1_280
 # A filter is part of each answer about its destination.
 FILTER_BYTES_MAX = 64 * 1024

@@ -52,7 +52,8 @@ def written(name: str) -> Callable[[Memo], Decimal | None]:
     pick = get[name]
 
     def read(memo: Memo) -> Decimal | None:
-        found = _decoded(pick(decode(without_lone_surrogates(memo[LINE]))))
+        line: Raw = Raw(without_lone_surrogates(memo[LINE]))
+        found = _decoded(pick(decode(line)))
         if isinstance(found, str):
             return exact(text) if _NUMBER.fullmatch(text := found.strip()) else None
         if isinstance(found, bool) or not isinstance(found, int | Decimal):
