@@ -94,7 +94,7 @@ class Fault:
 
 
 class DestinationFault(ExportError):
-    """The customer's storage refuses or cannot be reached, or their filter cannot be used: theirs to change."""
+    """The customer's storage refuses or cannot be reached, or their filter does: theirs to change."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code}: {fault.message}")

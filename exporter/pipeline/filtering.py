@@ -52,9 +52,9 @@ _ORDER = {
 }
 
 
-# The longest that a filter may take of the processor: so long an event on average, five times what decoding,
-# encoding and compressing one takes, and a minute besides. A slice of two million events then ends in 20
-# minutes, which is before the host ends its worker.
+# The longest that a filter may take of the processor: so long an event on average, and a minute besides. For
+# two million events that is 18 minutes, so that a slice ends before the host's functionTimeout of 30 ends its
+# worker.
 EVENT_SECONDS_MAX = 0.0005
 GRACE_SECONDS = 60.0
 

@@ -75,7 +75,7 @@ def test_an_hour_of_which_the_filter_leaves_nothing_is_empty_and_has_a_marker() 
 
 @pytest.mark.parametrize("pattern", ["[a-f]{1000}[a-f]{1000}", "("])
 def test_a_filter_that_is_refused_by_now_fails_its_own_hours_and_nothing_else(pattern: str) -> None:
-    """An earlier version stored it. Ticks and lists go on; another filter in its place heals the destination."""
+    """An earlier version stored it. Ticks and lists go on; another filter heals the destination."""
     stored = stored_filter(json.dumps(condition("event_type", "matches", pattern)))
     world = a_filtered_world(event_filter=stored, org_id=None)
     world.destinations.put(acme(id="other", project_id=2, org_id=None), None)
