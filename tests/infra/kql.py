@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import reduce
 from operator import gt
 from typing import Any
 
@@ -170,7 +169,10 @@ class _Reader:
             return Literal(re.sub(r"\\(.)", r"\1", text[1:-1]))
         if self.take("("):
             return Call(text, self._arguments())
-        return reduce(Member, self._path(), Name(text))
+        found: Expression = Name(text)
+        while self.take("."):
+            found = Member(found, self.name())
+        return found
 
     def _arguments(self) -> tuple[Expression, ...]:
         if self.take(")"):
@@ -180,10 +182,6 @@ class _Reader:
             found.append(self.expression())
         self.expect(")")
         return tuple(found)
-
-    def _path(self) -> Iterator[str]:
-        while self.take("."):
-            yield self.name()
 
 
 def _tokens(query: str) -> Iterator[tuple[str, str]]:
