@@ -127,7 +127,11 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [
       criteria: {
         allOf: [
           {
-            query: replace(replace(rule.query, '{lagMinutesMax}', string(lagMinutesMax)), '{rejectedPercentMax}', string(rejectedPercentMax))
+            query: replace(
+              replace(rule.query, '{lagMinutesMax}', string(lagMinutesMax)),
+              '{rejectedPercentMax}',
+              string(rejectedPercentMax)
+            )
             timeAggregation: 'Count'
             operator: rule.operator
             threshold: rule.operator == 'LessThan' ? 1 : 0
