@@ -36,7 +36,7 @@ SEARCHED_VALUES_MAX = 100
 # The original cuts the texts of properties at as many characters.
 VALUE_CHARACTERS_MAX = 1_024
 PROPERTY_CHARACTERS_MAX = 1_024
-# The matcher may spend 9 ns on each instruction for each character, so the more instructions, the fewer
+# The matcher may spend 10 ns on each instruction for each character, so the more instructions, the fewer
 # characters the patterns look at (exporter.pipeline.patterns): 512 with so many. \pL, any letter, has 1,200.
 INSTRUCTIONS_MAX = 1_280
 # A filter is part of each answer about its destination.

@@ -7,8 +7,8 @@ instructions bounds, and the length of the text.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# Instructions of a filter's patterns times characters that they look at, of each event. The worst patterns
-# that were measured take 9 ns for each, so that no event costs more than 6 ms; usual ones take a hundredth.
+# Instructions of a filter's patterns times characters that they look at, of each event. The worst of the
+# patterns that were tried take 10 ns for each, so that an event costs 7 ms; usual ones take a hundredth.
 STEPS_MAX = 655_360
 # Most patterns have a few dozen instructions and look at so much.
 MATCHED_CHARACTERS_MAX = 16_384

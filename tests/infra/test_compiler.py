@@ -31,10 +31,26 @@ NAMES = {
     "Microsoft.Network/privateEndpoints": re.compile(r"(?=.{2,64}$)[a-zA-Z0-9][a-zA-Z0-9._-]*[a-zA-Z0-9_]"),
 }
 
+# Another version may warn of more, and format otherwise.
+VERSION = "0.49.2"
+
 pytestmark = pytest.mark.skipif(
     BICEP is None,
-    reason="the Bicep compiler is not installed: az bicep install, and put it on the PATH or set BICEP=path",
+    reason=f"no Bicep compiler: az bicep install --version v{VERSION}; put it on the PATH, or set BICEP=path",
 )
+
+
+@pytest.fixture(autouse=True)
+def _the_version() -> None:
+    """Skip the tests under a compiler that they were not written for."""
+    if VERSION not in version():
+        pytest.skip(f"Bicep {version()} in place of {VERSION}: az bicep install --version v{VERSION}")
+
+
+@cache
+def version() -> str:
+    """Return what the compiler says of its version."""
+    return bicep("--version").stdout.strip()
 
 
 def bicep(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -91,6 +107,13 @@ def test_every_name_that_an_installation_may_have_gives_names_that_azure_takes(n
             assert rule.fullmatch(resource["name"]), resource["name"]
             kinds.add(resource["type"])
     assert kinds == NAMES.keys()
+
+
+def test_the_job_that_checks_the_templates_has_this_compiler() -> None:
+    """So that a push finds what a developer finds."""
+    workflow = (AZURE.parents[1] / ".github" / "workflows" / "check.yml").read_text()
+
+    assert f"az bicep install --version v{VERSION}\n" in workflow
 
 
 def test_two_installations_do_not_share_a_name() -> None:
