@@ -2,7 +2,8 @@
 
 Measured on events of 2 KB with 30 properties to an object, in microseconds an event: 0.6 for a condition on a
 field, 3 for the first one on a property inside an object, which is read then, 1 to 2 for each further one on
-the same object, 2.5 for a pattern, 3 more for a field's number that is next to a value. To decode and encode the event takes 15.
+the same object, 2.5 for a pattern, 3 more for a field's number that is next to a value. To decode and encode
+the event takes 15.
 """
 
 import math
