@@ -153,8 +153,12 @@ def json_body(req: func.HttpRequest) -> object:
     try:
         orjson.loads(body)  # the stricter of the two: no NaN, no half of a character
         return _AS_WRITTEN.decode(body)
-    except (orjson.JSONDecodeError, msgspec.DecodeError) as error:
-        raise Malformed("invalid_json", f"The body is no JSON: {error}.") from error
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        # The parser's error holds the whole body: it goes no further.
+        raise Malformed("invalid_json", f"The body is no JSON: see {where}.") from None
+    except msgspec.DecodeError:
+        raise Malformed("invalid_json", "The body has an integer of more digits than can be read.") from None
 
 
 def _says_json(content_type: str) -> bool:

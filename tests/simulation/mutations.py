@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from exporter.actions.look import Found, look
+from exporter.actions.put_in_place import Layout, Placing
 
 from exporter.actions import (
     export_hour,
@@ -21,17 +23,16 @@ from exporter.actions import (
     write_hour,
 )
 from exporter.actions.hold import Held
-from exporter.actions.look import Found, look
 from exporter.actions.ports import Container, Gateways
-from exporter.actions.put_in_place import Layout, Placing
 from exporter.actions.stage import RejectedWriter, Staged, Stager
 from exporter.domain.backfills import Backfill, Came
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.marker import Sent
 from exporter.domain.names import Naming
-from exporter.domain.slices import Sent, Slice
+from exporter.domain.slices import Slice
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.pipeline.seen import SeenKeys, split
@@ -262,9 +263,9 @@ def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
     """Take an hour that is done for one that this backfill has done."""
     real = Backfill.came
 
-    def came(backfill: Backfill, record: HourRecord | None, standing: Standing) -> Came:
+    def came(backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime) -> Came:
         done = record is not None and record.done
-        return Came.DONE if done else real(backfill, record, standing)
+        return Came.DONE if done else real(backfill, record, standing, now)
 
     patch.setattr(Backfill, "came", came)
 

@@ -4,8 +4,9 @@ from itertools import chain
 
 import pytest
 
-from tests.simulation.life import BrokenPromise, live
+from tests.simulation.happenings import live
 from tests.simulation.mutations import MUTATIONS, believe_every_refusal
+from tests.simulation.truth import BrokenPromise
 
 # The first world that notices. If worlds change, so do these numbers: then the next one is looked for.
 NOTICED_BY = {

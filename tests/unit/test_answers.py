@@ -108,6 +108,7 @@ def test_an_unexpected_error_is_found_in_the_log(caplog: pytest.LogCaptureFixtur
         (b"{", "application/json", Malformed),
         (b'"\xff"', "application/json", Malformed),
         (b"NaN", "application/json", Malformed),
+        (b"9" * 5000, "application/json", Malformed),
         (b"[" * 2000 + b"]" * 2000, "application/json", Malformed),
         (b" " * BODY_BYTES_MAX + b"{}", "application/json", TooLarge),
     ],
