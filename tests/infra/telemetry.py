@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.actions.attempt import Outcome
-from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.actions.take_tick import take_tick
+from exporter.actions.troubles import Troubles
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
 from exporter.triggers import tick
-from tests.fakes import World
+from tests.fakes import FakeLanding, World
 from tests.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
 
 _COMMON = (
@@ -56,6 +57,15 @@ def a_good_world(rejected_of_a_hundred: int = 0) -> World:
     return world
 
 
+def an_installation_without_landing() -> World:
+    """Make a world in which nothing was ever exported, and whose landing container is not there."""
+    world = a_world(acme(id="fresh", org_id=None))
+    landing = world.gateways.landing
+    assert isinstance(landing, FakeLanding)
+    landing.there = False
+    return world
+
+
 class Telemetry(logging.Handler):
     """Collects what the worker would send: every record of level Information and above."""
 
@@ -75,6 +85,7 @@ class Telemetry(logging.Handler):
                 "severityLevel": severity,
                 "itemType": "trace",
                 "operation_Name": self.function,
+                "cloud_RoleName": "func-exporter",
                 "customDimensions": {"Category": f"Function.{self.function}.User", "LogLevel": level},
             }
         )
@@ -103,8 +114,11 @@ def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool =
     """Let time pass: a tick every five minutes, and workers, if any, that do at once what it queued."""
     while telemetry.now + TICKS_EVERY <= until:
         telemetry.now += TICKS_EVERY
-        now, telemetry.function = telemetry.now, "tick"
-        tick._tell(plan_owed_hours(world.gateways, now=now, settle=SETTLE), past_due=False)
+        now, telemetry.function, troubles = telemetry.now, "tick", Troubles()
+        found = take_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), troubles=troubles)
+        troubles.end()
+        assert found is not None
+        tick._tell(found, past_due=False)
         telemetry.function = "export_hour"
         for number, task in enumerate(world.hours.take()):
             if workers:

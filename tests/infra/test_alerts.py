@@ -13,8 +13,15 @@ from exporter.triggers.poison import record_hour
 from tests.fakes import World
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
-from tests.infra.telemetry import TICKS_EVERY, Telemetry, a_good_world, collected, live
-from tests.worlds import NOW
+from tests.infra.telemetry import (
+    TICKS_EVERY,
+    Telemetry,
+    a_good_world,
+    an_installation_without_landing,
+    collected,
+    live,
+)
+from tests.worlds import EVENTS, NOW
 
 ALERTS = {each.name: each for each in alerts()}
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
@@ -110,6 +117,22 @@ def test_rejected_rows_fire_beyond_one_in_a_hundred(rejected: int, fired: set[st
     assert lived(lambda life: life.on(10), rejected) == fired
 
 
+def test_a_stored_row_that_cannot_be_read_fires() -> None:
+    """Here, the schedule of a stream; once it can be read again, the alert ends."""
+
+    def spoiled(life: Life) -> None:
+        life.world.schedule.spoiled.spoil(EVENTS)
+        life.on(5)
+
+    def spoiled_and_mended(life: Life) -> None:
+        spoiled(life)
+        life.world.schedule.spoiled.mend()
+        life.on(20)
+
+    assert lived(spoiled) == {"unreadable"}
+    assert lived(spoiled_and_mended) == set()
+
+
 def test_an_exporter_that_stands_still_fires_after_a_quarter_of_an_hour() -> None:
     """No tick: neither the host nor its timer runs."""
 
@@ -142,12 +165,15 @@ def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
 
 
 def test_charts_show_what_happened() -> None:
-    """Sums, by destination and by time; each chart has something to show after a day with a failure."""
+    """Sums, by destination and by time; each chart has something to show after a day on which much goes wrong."""
     with collected() as telemetry:
         life = Life(a_good_world(rejected_of_a_hundred=2), telemetry)
         life.on(10)
         life.world.reader().faults = {"list": GONE}
         life.on(70)
+        life.world.schedule.spoiled.spoil(EVENTS)
+        life.on(5)
+        live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
     tables = telemetry.within(telemetry.now, timedelta(days=1))
 
     shown = {title: run(query, tables) for title, query in charts().items()}
@@ -159,7 +185,9 @@ def test_charts_show_what_happened() -> None:
     sizes = sum(len(blob.body) for name, blob in exported.items() if name.endswith(".json.gz"))
     assert sum(row["sum_facts_bytes"] for row in shown["Bytes exported"]) == sizes
     assert {row["code"] for row in shown["Failures by code"]} == {"container_not_found"}
-    assert sum(row["ticks"] for row in shown["Ticks"]) == 16
+    assert sum(row["ticks"] for row in shown["Ticks"]) == 18
+    assert {row["row_key"] for row in shown["Stored rows that cannot be read"]} == {f"stream / {EVENTS}"}
+    assert [row["times"] for row in shown["Landing containers that were made"]] == [1]
     assert [
         row["hours"] for row in shown["How long an hour takes, in seconds, and its calls to storage"]
     ] == [13]
@@ -184,6 +212,7 @@ def test_the_guide_says_what_each_alert_fires_on() -> None:
         "A customer's storage refuses the exporter": "at two ticks or more within 30 minutes",
         "A request was given up": "a line that begins with `poison`, within 15 minutes",
         "Many rows are rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
+        "A stored row cannot be read": "a line `row unreadable`, within 15 minutes",
         "The exporter stands still": "no line `tick` for 15 minutes",
     }
     guide = (PROJECT / "docs" / "monitoring.md").read_text()

@@ -15,8 +15,15 @@ from exporter.domain.errors import Fault
 from exporter.triggers.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
-from tests.infra.telemetry import SCHEMAS, a_good_world, collected, live
-from tests.worlds import NOW
+from tests.infra.telemetry import (
+    SCHEMAS,
+    TICKS_EVERY,
+    a_good_world,
+    an_installation_without_landing,
+    collected,
+    live,
+)
+from tests.worlds import EVENTS, NOW
 
 SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
 SCRIPT = Path(__file__).with_name("language_service.js")
@@ -66,7 +73,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 
 def test_there_are_queries_of_every_kind() -> None:
     """None is lost on the way out of the templates."""
-    assert [len(alerts()), len(charts()), len(examples())] == [5, 8, 1]
+    assert [len(alerts()), len(charts()), len(examples())] == [6, 10, 1]
 
 
 @needs_the_service
@@ -93,6 +100,9 @@ def a_bad_day() -> dict[str, list[dict[str, Any]]]:
             "list": Fault("container_not_found", "There is no container raw.", "Create it.")
         }
         live(world, telemetry, NOW + timedelta(minutes=80))
+        world.schedule.spoiled.spoil(EVENTS)
+        live(world, telemetry, telemetry.now + TICKS_EVERY)
+        live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
         record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)
     return {name: telemetry.traces if name == "traces" else [] for name in SCHEMAS}
 
