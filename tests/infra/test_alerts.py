@@ -165,7 +165,7 @@ def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
 
 
 def test_charts_show_what_happened() -> None:
-    """Sums, by destination and by time; each chart has something to show after a day on which much goes wrong."""
+    """Sums, by destination and by time; every chart shows something of a day on which much goes wrong."""
     with collected() as telemetry:
         life = Life(a_good_world(rejected_of_a_hundred=2), telemetry)
         life.on(10)
@@ -188,9 +188,8 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
     assert {row["row_key"] for row in shown["Stored rows that cannot be read"]} == {f"stream / {EVENTS}"}
     assert [row["times"] for row in shown["Landing containers that were made"]] == [1]
-    assert [
-        row["hours"] for row in shown["How long an hour takes, in seconds, and its calls to storage"]
-    ] == [13]
+    taken = shown["How long an hour takes, in seconds, and its calls to storage"]
+    assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 
 
 def test_the_example_of_the_guide_shows_hours() -> None:
