@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from operator import and_
+from typing import Any
 
 import msgspec
 
@@ -39,22 +40,23 @@ class Tally:
         return RowCounts(self.exported, self.filtered, self.duplicate, self.rejected)
 
 
-def keep_all(_row: object) -> bool:
+def keep_all(rows: list[Any], _lines: list[bytes]) -> list[bool]:
     """Keep every row: what a destination without a filter asks for."""
-    return True
+    return [True] * len(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChain[Row]:
     """What one hour's rows pass through. ``keep`` is the filter, ``seen`` the keys that passed it.
 
-    The first row of a key in landing order is exported; one whose key is among the ``drops``, which somebody
-    else exports, counts as duplicate. A row that is rejected or filtered stands in no later one's way.
+    The filter is given rows and the lines that they were decoded from. The first row of a key in landing
+    order is exported; one whose key is among the ``drops``, which somebody else exports, counts as duplicate.
+    A row that is rejected or filtered stands in no later one's way.
     """
 
     codec: Codec[Row]
     reject: Reject
-    keep: Callable[[Row], bool] = keep_all
+    keep: Callable[[list[Row], list[bytes]], list[bool]] = keep_all
     seen: SeenKeys = field(default_factory=SeenKeys)
     drops: SeenKeys | None = None
     tally: Tally = field(default_factory=Tally)
@@ -98,7 +100,7 @@ class RowChain[Row]:
     def _mine(self, rows: list[Row], contents: list[bytes]) -> tuple[list[Row], list[bytes]]:
         """Return the rows, with their lines, that pass the filter and are nobody's duplicates."""
         if self.keep is not keep_all:
-            kept = list(map(self.keep, rows))
+            kept = self.keep(rows, contents)
             self.tally.filtered += kept.count(False)
             rows, contents = list(compress(rows, kept)), list(compress(contents, kept))
         keys = self.codec.keys(rows)

@@ -30,6 +30,7 @@ from tests.builders import (
     merge_line,
     uuid,
 )
+from tests.filters import row_by_row
 
 MIB = 1024 * 1024
 WRONG = event_line(1, event_type=None)
@@ -51,7 +52,7 @@ class Export:
     ) -> None:
         self.rejected: list[RejectedRow] = []
         codec = EventCodec(PROJECT, HOUR, Output())
-        chain = RowChain(codec, self.rejected.append, keep, seen or SeenKeys())
+        chain = RowChain(codec, self.rejected.append, row_by_row(keep), seen or SeenKeys())
         source = Landing(landing)
         self.rows: list[dict[str, Any]] = [json.loads(row) for row in exported_lines(chain, source)]
         self.counts = chain.tally.counts()
