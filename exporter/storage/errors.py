@@ -226,8 +226,9 @@ def or_create[Result](do: Callable[[], Result], create: Callable[[], object]) ->
 def error_code(error: AzureError) -> str | None:
     """Return the service's word for the error, if it is one; the SDKs sometimes wrap it, or leave it out."""
     code = _word(getattr(error, "error_code", None))
-    if code is None and isinstance(error, HttpResponseError) and error.response is not None:
-        code = _word(error.response.headers.get("x-ms-error-code")) or _code_in(error.response)
+    answer: Any = getattr(error, "response", None)
+    if code is None and answer is not None:
+        code = _word(answer.headers.get("x-ms-error-code")) or _code_in(answer)
     return code
 
 
