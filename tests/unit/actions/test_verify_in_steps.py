@@ -363,8 +363,6 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
             return fail
 
-        states = between
-
     busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
     shown = []
     for _ in range(setbacks.SHOWN_MIN):
