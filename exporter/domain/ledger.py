@@ -14,6 +14,7 @@ that it is done as before. While an attempt commits, what it has recorded may or
 what attempts before it had recorded and did not finish is *in doubt*: whoever finishes the hour clears it.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,6 +23,7 @@ from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part
+from exporter.domain.records import Reason
 from exporter.domain.streams import Listing, StreamKey
 
 SCHEDULE = "schedule"
@@ -51,25 +53,39 @@ DONE = frozenset({HourStatus.EXPORTED, HourStatus.EMPTY})
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """What became of the rows of an hour; every row read is in exactly one of the counts."""
+    """What became of the rows of an hour; every row read is exported, filtered, duplicate or rejected.
+
+    ``amended`` rows are among the exported. ``rejected_by_reason`` says why rows were rejected, as far as that
+    is known: pairs of a reason and a count above 0, sorted by reason.
+    """
 
     exported: int = 0
     filtered: int = 0
     duplicate: int = 0
     rejected: int = 0
+    amended: int = 0
+    rejected_by_reason: tuple[tuple[Reason, int], ...] = ()
 
     @property
     def read(self) -> int:
         """All rows that the hour's landing blobs hold."""
         return self.exported + self.filtered + self.duplicate + self.rejected
 
+    @property
+    def lost(self) -> bool:
+        """Whether there were rows, and all of them were rejected."""
+        return self.rejected == self.read > 0
+
     def __add__(self, other: "RowCounts") -> "RowCounts":
         """Return both together."""
+        reasons = Counter(dict(self.rejected_by_reason)) + Counter(dict(other.rejected_by_reason))
         return RowCounts(
             self.exported + other.exported,
             self.filtered + other.filtered,
             self.duplicate + other.duplicate,
             self.rejected + other.rejected,
+            self.amended + other.amended,
+            tuple(sorted(reasons.items())),
         )
 
 

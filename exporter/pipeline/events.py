@@ -1,8 +1,8 @@
 """Events: from a line of the landing container to the line that is exported.
 
-There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is seen for all
-of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is looked at
-by itself, mended, and accepted or rejected with what is wrong.
+There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is checked for
+all of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is read by
+itself, value by value: what is mistyped is normalized, amended, or costs the row (normalize.py).
 """
 
 from itertools import batched, chain
@@ -21,18 +21,15 @@ from exporter.domain.times import (
     TimestampFormat,
     all_to_canonical,
     all_to_iso8601,
-    to_canonical,
 )
-from exporter.pipeline.codec import Decoded, one_by_one, readable, untouched
-from exporter.pipeline.explain import explain, is_uuid
+from exporter.pipeline.codec import Decoded, readable, untouched
+from exporter.pipeline.normalize import EMPTY_OBJECT, Amended, read_line
 from exporter.pipeline.repair import without_lone_surrogates
 from exporter.pipeline.seen import KEY_BYTES
 
-_NO_KEYS = Raw(b"{}")
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ENCODER = msgspec.json.Encoder()
 _KNOWN = frozenset(each.name for each in EVENT_FIELDS)
-_BRACE, _NULL = ord("{"), ord("n")
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):
@@ -44,7 +41,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     insert_id: str | None = field(name="$insert_id", default=None)
     schema: int | None = field(name="$schema", default=None)
     adid: str | None = None
-    amplitude_attribution_ids: str | None = None
+    amplitude_attribution_ids: str | list[str] | None = None
     amplitude_event_type: str | None = None
     amplitude_id: int | None = None
     app: int | None = None
@@ -52,7 +49,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     client_event_time: str | None = None
     client_upload_time: str | None = None
     country: str | None = None
-    data: Raw = _NO_KEYS
+    data: Raw = EMPTY_OBJECT
     device_brand: str | None = None
     device_carrier: str | None = None
     device_family: str | None = None
@@ -62,11 +59,11 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     device_type: str | None = None
     dma: str | None = None
     event_id: int | None = None
-    event_properties: Raw = _NO_KEYS
+    event_properties: Raw = EMPTY_OBJECT
     event_time: str
     event_type: str
-    group_properties: Raw = _NO_KEYS
-    groups: Raw = _NO_KEYS
+    group_properties: Raw = EMPTY_OBJECT
+    groups: Raw = EMPTY_OBJECT
     idfa: str | None = None
     ip_address: str | None = None
     is_attribution_event: bool | None = None
@@ -80,19 +77,20 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     platform: str | None = None
     processed_time: str | None = None
     region: str | None = None
-    sample_rate: None = None
+    sample_rate: float | None = None
     server_received_time: str | None = None
     server_upload_time: str
     session_id: int | None = None
     start_version: str | None = None
     user_creation_time: str | None = None
     user_id: str | None = None
-    user_properties: Raw = _NO_KEYS
+    user_properties: Raw = EMPTY_OBJECT
     uuid: str
     version_name: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(Event)
+_ATTRIBUTES = dict(zip(Event.__struct_encode_fields__, Event.__struct_fields__, strict=True))
 _TIMES = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.TIME)
 _DICTS = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.DICT)
 _times_of = attrgetter(*_TIMES)
@@ -121,14 +119,15 @@ class EventCodec:
         decoded = Decoded[Event]([], [], [])
         for start in range(0, len(lines), _AROUND_AN_ODD_ONE):
             some = lines[start : start + _AROUND_AN_ODD_ONE]
-            if (rows := self._at_once(some)) is not None:
-                found = Decoded(rows, some, [])
-            else:
-                found = one_by_one(some, self.decode)
-            decoded.rows.extend(found.rows)
-            decoded.lines.extend(found.lines)
-            decoded.rejected.extend((start + place, why) for place, why in found.rejected)
+            rows = self._at_once(some)
+            for place, line in enumerate(some):
+                decoded.add(rows[place] if rows else self._one(line), start + place, line)
         return decoded
+
+    def _one(self, line: bytes) -> Event | Amended[Event] | Rejection:
+        """Return what ``decode`` does, sooner if the line is a usual one."""
+        rows = self._at_once([line])
+        return rows[0] if rows else self.decode(line)
 
     def _at_once(self, lines: list[bytes]) -> list[Event] | None:
         """Return what ``decode`` makes of each line; None if it would have to mend or reject one."""
@@ -153,26 +152,27 @@ class EventCodec:
                     row.app = self._project_id
         return apps <= {None, self._project_id}
 
-    def decode(self, line: bytes) -> Event | Rejection:
-        """Return the event with its times in canonical form and its project filled in, or what is wrong."""
+    def decode(self, line: bytes) -> Event | Amended[Event] | Rejection:
+        """Return the event in canonical values and with its project filled in, or what is wrong."""
         text = readable(line)
         if isinstance(text, Rejection):
             return text
-        try:
-            event = _DECODER.decode(text)
-            _settle(event)
-        except ValueError as error:
-            return explain(text, EVENT_FIELDS, error)
+        found = read_line(text, EVENT_FIELDS)
+        if isinstance(found, Rejection):
+            return found
+        event = Event(**{_ATTRIBUTES[name]: value for name, value in found.values.items()})  # type: ignore[arg-type]
         if event.app is None:
             event.app = self._project_id
         if event.app != self._project_id:
-            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self._project_id}.")
+            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self._project_id}.", ("app",))
         if event.server_upload_time[:HOUR_LENGTH] != self._hour:
             time = event.server_upload_time
             return Rejection(
-                Reason.OUTSIDE_HOUR, f"server_upload_time {time} is not in the hour {self._hour}."
+                Reason.OUTSIDE_HOUR,
+                f"server_upload_time {time} is not in the hour {self._hour}.",
+                ("server_upload_time",),
             )
-        return event
+        return event if found.why is None else Amended(event, found.why)
 
     def keys(self, rows: list[Event]) -> list[bytes]:
         """Return the UUIDs: rows of an hour that share one are one event."""
@@ -252,22 +252,6 @@ def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
             row.server_upload_time,
             row.user_creation_time,
         ) = some
-
-
-def _settle(event: Event) -> None:
-    """Bring times and UUID into their one form; ValueError if a value is not what its key asks for."""
-    for name in _TIMES:
-        if (time := getattr(event, name)) is not None:
-            setattr(event, name, to_canonical(time))
-    for name in _DICTS:
-        first = memoryview(getattr(event, name))[0]
-        if first == _NULL:
-            setattr(event, name, _NO_KEYS)
-        elif first != _BRACE:
-            raise ValueError(f"{name} is not an object")
-    if not is_uuid(event.uuid):
-        raise ValueError("uuid is not a UUID")
-    event.uuid = event.uuid.lower()
 
 
 def _extra_keys(line: bytes) -> bytes:
