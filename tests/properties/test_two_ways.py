@@ -49,6 +49,13 @@ CHANGES: list[dict[str, Any]] = [
     *({"city": value} for value in (None, "Zürich", "\U0001f600", 5, "\x7f")),
     *({"unknown": value} for value in (None, {"a": [1]}, "é")),
     {"event_type": None},
+    *({"amplitude_attribution_ids": value} for value in ("a", [], ["a", "é"], ["a", 5], [None], 5, {})),
+    *({"sample_rate": value} for value in (0.5, 1, "0.5", "", "half")),
+    *({"paying": value} for value in (True, "TRUE", "", 1, 2)),
+    *({"session_id": value} for value in (-1, "-1", -1.0, "", 1.5)),
+    *({"user_creation_time": value} for value in ("", 5, "today")),
+    *({"uuid": text} for text in (uuid(3).replace("-", ""), f"{{{uuid(3)}}}")),
+    *({"data": text} for text in ("", '{"a":\n1}', '{"a":"\\ud800"}')),
 ]
 odd = st.sampled_from(CHANGES).map(lambda change: json.dumps(event(3) | change, ensure_ascii=False))
 broken = st.sampled_from([b"", b"{", b"nonsense", b'{"a":"\xff"}', b"[]", b"null", b"[" * 600 + b"]" * 600])
@@ -78,6 +85,7 @@ def compare(codec: EventCodec, lines: list[bytes]) -> None:
     short, long = codec.decode_all(list(lines)), one_by_one(lines, codec.decode)
 
     assert short.rejected == long.rejected
+    assert short.amended == long.amended
     assert short.lines == long.lines
     assert codec.keys(short.rows) == codec.keys(long.rows)
     one = [codec.encode_all([row], [line]) for row, line in zip(long.rows, long.lines, strict=True)]
