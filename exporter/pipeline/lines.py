@@ -84,7 +84,9 @@ def _no_lines(looks_like: str, pieces: Iterator[bytes]) -> Unfit:
     cut = len(kept) > BLOB_KEPT_BYTES_MAX
     detail = f"The blob is no newline-delimited JSON: it looks like {looks_like}."
     if cut:
-        detail += f" Only its first {BLOB_KEPT_BYTES_MAX} bytes are kept here; the landing blob holds all of it."
+        detail += (
+            f" Only its first {BLOB_KEPT_BYTES_MAX} bytes are kept here; the landing blob holds all of it."
+        )
     return Unfit(1, bytes(kept[:BLOB_KEPT_BYTES_MAX]), Rejection(Reason.NOT_NDJSON, detail), cut=cut)
 
 

@@ -93,9 +93,7 @@ class RowChain[Row]:
             if isinstance(found, Unfit):
                 number, content, rejection, piece, cut = found
                 blob_bytes = blob.size if cut else None
-                self._reject(
-                    RejectedRow(blob.name, number, rejection, content, piece, blob_bytes=blob_bytes)
-                )
+                self._reject(RejectedRow(blob.name, number, rejection, content, piece, blob_bytes=blob_bytes))
                 yield Look(None, NOTHING)
             else:
                 yield Look(found, self._some(blob, found))

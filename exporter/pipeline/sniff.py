@@ -118,9 +118,9 @@ class Beginning:
         first = bytes(self._content[at : end if end >= 0 else None])
         if is_json(first):
             return "a JSON array" if is_array and self._nothing_follows(at + len(first)) else None
-        while _parsed(window := self._whole_lines(at))[1] is not _State.INVALID and self._more(WINDOW_BYTES):
+        while _parsed(self._whole_lines(at))[1] is not _State.INVALID and self._more(WINDOW_BYTES):
             continue
-        if not _goes_on(window):
+        if not _goes_on(self._whole_lines(at)):
             return None
         return "a JSON array" if is_array else "pretty-printed JSON"
 

@@ -41,7 +41,9 @@ _FITTING: dict[Kind, st.SearchStrategy[Any]] = {
 _numbers = st.sampled_from(["0", "1", "-7", "241.0", "1e3", "37.77", "0.5e1", "-0.0", "1E-2", "1e400"])
 # What usual deviations are, with or without a meaning.
 ODD_VALUES: st.SearchStrategy[Any] = (
-    st.sampled_from(["", "true", "FALSE", "1", "0", "nan", "-", " 1", "1_0", "00012", "[]", "null", "{", "{}x"])
+    st.sampled_from(
+        ["", "true", "FALSE", "1", "0", "nan", "-", " 1", "1_0", "00012", "[]", "null", "{", "{}x"]
+    )
     | st.sampled_from([[], [None], ["a", 1, True], 1.0, 0, 1, True, False, 1.5])
     | _numbers
     | st.uuids().map(lambda each: each.hex.upper())
