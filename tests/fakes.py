@@ -26,7 +26,7 @@ from exporter.domain.notices import Notice
 from exporter.domain.slices import Sent, SliceRecord
 from exporter.domain.standing import GOOD, Standing
 from exporter.domain.stored import Content, StoredBlob, Versioned
-from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
 
@@ -143,7 +143,8 @@ class FakeLanding:
         """Yield the hour's blobs by name."""
         for name in self._blobs.names(stream.landing_folder(hour)):
             blob = self._blobs.committed[name]
-            yield LandingBlob(name, blob.etag, len(blob.body))
+            if is_data(name):
+                yield LandingBlob(name, blob.etag, len(blob.body))
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from exporter.actions.list_hours import StreamState, View, stream_states
 from exporter.actions.ports import Gateways
+from exporter.actions.recent_rows import RecentRows, recent_rows
 from exporter.domain.destination import Destination, Status
 from exporter.domain.ledger import HourRecord
 from exporter.domain.trial import Trial
@@ -11,11 +12,16 @@ from exporter.domain.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A destination, how its streams stand, and its last test upload."""
+    """A destination, how its streams stand, and its last test upload.
+
+    ``recent`` is what became of its rows lately; None where many destinations are listed, since it takes a look
+    at the ledger for each stream.
+    """
 
     destination: Destination
     states: list[StreamState]
     trial: Trial | None
+    recent: list[RecentRows] | None = None
 
     @property
     def failed(self) -> HourRecord | None:
@@ -33,7 +39,8 @@ class Overview:
 def look_at(gateways: Gateways, destination: Destination, view: View) -> Overview:
     """Return how a destination stands."""
     states = stream_states(gateways, destination, view)
-    return Overview(destination, states, gateways.destinations.trial(destination.id))
+    recent = recent_rows(gateways, destination, view)
+    return Overview(destination, states, gateways.destinations.trial(destination.id), recent)
 
 
 def list_destinations(gateways: Gateways, view: View) -> list[Overview]:

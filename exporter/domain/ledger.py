@@ -76,6 +76,18 @@ class RowCounts:
         """Whether there were rows, and all of them were rejected."""
         return self.rejected == self.read > 0
 
+    @property
+    def warning(self) -> str | None:
+        """What a reader of an hour with these counts should know: all of its rows were rejected."""
+        if not self.lost:
+            return None
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected_by_reason)
+        return (
+            f"Rows that landed: {self.read}; rejected: all of them{f' ({reasons})' if reasons else ''}. They are"
+            " kept in the container rejected; correct what fills the landing container, let it land the rows"
+            " again, and start a backfill of the hour."
+        )
+
     def __add__(self, other: "RowCounts") -> "RowCounts":
         """Return both together."""
         reasons = Counter(dict(self.rejected_by_reason)) + Counter(dict(other.rejected_by_reason))

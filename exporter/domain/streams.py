@@ -53,6 +53,15 @@ class StreamKey:
         return f"{self.destination_id}:{self.stream.data_type}:{self.stream.source_id}"
 
 
+# Tools leave names such as _SUCCESS, _committed_1 and .part-0.crc beside the data that they wrote.
+_NOT_DATA = (".", "_")
+
+
+def is_data(name: str) -> bool:
+    """Whether a landing blob of that name holds rows: not if its last part begins as those of tools' files do."""
+    return not name.rpartition("/")[2].startswith(_NOT_DATA)
+
+
 @dataclass(frozen=True, slots=True)
 class LandingBlob:
     """One blob of the landing container; ``etag`` pins the content that was listed, ``size`` is in bytes."""

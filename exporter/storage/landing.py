@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from exporter.domain.errors import Transient
 from exporter.domain.hours import Hour
-from exporter.domain.streams import LandingBlob, Stream
+from exporter.domain.streams import LandingBlob, Stream, is_data
 from exporter.pipeline.rows import Read
 from exporter.storage.accounts import Account
 from exporter.storage.ahead import ReadAhead
@@ -39,7 +39,8 @@ class LandingContainer:
         with own_storage():
             try:
                 for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
-                    yield LandingBlob(blob.name, quoted(blob.etag), blob.size)
+                    if is_data(blob.name):
+                        yield LandingBlob(blob.name, quoted(blob.etag), blob.size)
             except HttpResponseError as error:
                 if not is_missing(error):
                     raise
