@@ -14,8 +14,8 @@ from exporter.domain.trial import Trial
 class Overview:
     """A destination, how its streams stand, and its last test upload.
 
-    ``recent`` is what became of its rows lately; None where many destinations are listed, since it takes a look
-    at the ledger for each stream.
+    ``recent`` is what became of its rows lately; None where many destinations are listed, since it takes a
+    look at the ledger for each stream.
     """
 
     destination: Destination

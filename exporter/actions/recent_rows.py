@@ -1,4 +1,4 @@
-"""What became of a destination's rows lately: what its owner sees first when a source begins to send other rows."""
+"""What became of a destination's rows lately: there a change of what a source sends is seen first."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ RECENT_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class RecentRows:
-    """The counts of a stream's last closed hours together, and the newest of them that lost all of its rows."""
+    """The counts of a stream's last closed hours together, and the newest one that lost all of its rows."""
 
     key: StreamKey
     rows: RowCounts

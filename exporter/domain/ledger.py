@@ -55,8 +55,8 @@ DONE = frozenset({HourStatus.EXPORTED, HourStatus.EMPTY})
 class RowCounts:
     """What became of the rows of an hour; every row read is exported, filtered, duplicate or rejected.
 
-    ``amended`` rows are among the exported. ``rejected_by_reason`` says why rows were rejected, as far as that
-    is known: pairs of a reason and a count above 0, sorted by reason.
+    ``amended`` rows are among the exported. ``rejected_by_reason`` says why rows were rejected, as far as
+    that is known: pairs of a reason and a count above 0, sorted by reason.
     """
 
     exported: int = 0
@@ -83,9 +83,9 @@ class RowCounts:
             return None
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected_by_reason)
         return (
-            f"Rows that landed: {self.read}; rejected: all of them{f' ({reasons})' if reasons else ''}. They are"
-            " kept in the container rejected; correct what fills the landing container, let it land the rows"
-            " again, and start a backfill of the hour."
+            f"Rows that landed: {self.read}; rejected: all of them{f' ({reasons})' if reasons else ''}."
+            " They are kept in the container rejected. Correct what fills the landing container, let it land"
+            " the rows again, and start a backfill of the hour."
         )
 
     def __add__(self, other: "RowCounts") -> "RowCounts":

@@ -58,7 +58,7 @@ _NOT_DATA = (".", "_")
 
 
 def is_data(name: str) -> bool:
-    """Whether a landing blob of that name holds rows: not if its last part begins as those of tools' files do."""
+    """Whether a landing blob of that name holds rows; the last part of tools' own names begins otherwise."""
     return not name.rpartition("/")[2].startswith(_NOT_DATA)
 
 

@@ -1,8 +1,8 @@
 """Events: from a line of the landing container to the line that is exported.
 
 There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is checked for
-all of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is read by
-itself, value by value: what is mistyped is normalized, amended, or costs the row (normalize.py).
+all of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is read
+by itself, value by value: what is mistyped is normalized, amended, or costs the row (normalize.py).
 """
 
 from itertools import batched, chain

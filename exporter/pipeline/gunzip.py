@@ -10,7 +10,7 @@ _GZIP_WRAPPED = 31
 _DAMAGED: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub takes the class for an instance
 # Small enough that input and output of a step stay in the processor's cache: a fifth faster than 256 KiB.
 FEED_BYTES = 16 * 1024
-# Deflate's bound is 1,032. Rows have UUIDs, which do not compress: their ratio is 6 to 10, and stays below this.
+# Deflate's bound is 1,032. Rows have UUIDs, which do not compress: their ratio is 6 to 10, and below this.
 UNFOLDING_RATIO_MAX = 500
 # Below this, any ratio does no harm.
 UNFOLDED_BYTES_MIN = 64 * 1024 * 1024

@@ -46,18 +46,17 @@ _anything = msgspec.json.Decoder(Raw).decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def _number(raw: bytes) -> str:
-    """Return the digits of a number, or of text that holds one."""
-    text = _text(raw) if raw[:1] == b'"' else raw.decode()
-    if _NUMBER.fullmatch(text) is None:
+def _number(raw: bytes) -> re.Match[str]:
+    """Return a number, or one that a string holds, taken apart."""
+    match = _NUMBER.fullmatch(_text(raw) if raw[:1] == b'"' else raw.decode())
+    if match is None:
         raise ValueError("not a number")
-    return text
+    return match
 
 
 def _integral(raw: bytes) -> int:
     """Return the integer that a number is, exactly; ValueError if it has a fraction, or too many digits."""
-    match = _NUMBER.fullmatch(_number(raw))
-    assert match is not None
+    match = _number(raw)
     fraction = (match["fraction"] or "").rstrip("0")
     digits = (match["whole"] + fraction).lstrip("0")
     if not digits:
@@ -73,7 +72,7 @@ def _integral(raw: bytes) -> int:
 
 
 def _finite(raw: bytes) -> float:
-    value = float(_number(raw))
+    value = float(_number(raw)[0])
     if not math.isfinite(value):
         raise ValueError("beyond all floats")
     return value
@@ -155,9 +154,9 @@ def _empty(value: Value) -> Callable[[bytes], Value]:
 class Rule:
     """Values with one meaning: for keys of the ``kind``, a ``given`` value becomes another.
 
-    ``examples`` are pairs of JSON texts: what landed, and what is exported (of times, with a timestamp format
-    of ``iso8601``). ``read`` takes the JSON text of a value, and raises ValueError if the rule does not apply.
-    ``optional_only`` rules do not hold for required keys.
+    ``examples`` are pairs of JSON texts: what landed, and what is exported. ``read`` takes the JSON text of a
+    value, and raises ValueError if the rule does not apply. ``optional_only`` rules do not hold for required
+    keys.
     """
 
     kind: Kind

@@ -1,9 +1,9 @@
 """Telling blobs that are no newline-delimited JSON at all, by how their plain content begins.
 
-Archives, compressed files, columnar files and text in UTF-16 or UTF-32 are told by their first bytes. JSON that
-is laid out over several lines (an array, a pretty-printed document) is told by its first line: that is no value
-by itself, but continues on the lines after it. A blob whose first line is merely damaged is not among these:
-its other lines are rows.
+Archives, compressed files, columnar files and text in UTF-16 or UTF-32 are told by their first bytes. JSON
+that is laid out over several lines (an array, a pretty-printed document) is told by its first line: that is
+no value by itself, but continues on the lines after it. A blob whose first line is merely damaged is not
+among these: its other lines are rows.
 """
 
 import re
@@ -149,7 +149,7 @@ def _goes_on(window: bytes) -> bool:
     lines = [line for line in window.split(b"\n") if line.strip()]
     if state is _State.INVALID or len(lines) < _LINES_MIN or any(map(_is_row, values)):
         return False
-    # A damaged line and a row behind it may look like the beginning of a value; with a third line they do not.
+    # A damaged line and a row behind it may look like the beginning of a value; a third line tells them apart.
     return state is _State.WHOLE or not _is_row(lines[-1])
 
 
@@ -165,7 +165,8 @@ def is_json(line: bytes) -> bool:
 
 def _parsed(window: bytes) -> tuple[list[bytes], _State]:
     """Return the values that stand one after the other, and how the window ends."""
-    values, rest = [], window.strip()
+    values: list[bytes] = []
+    rest = window.strip()
     while rest:
         if too_deep(rest):
             return values, _State.INVALID

@@ -77,7 +77,7 @@ class RowsView(TypedDict):
 
 
 class OddRowsView(TypedDict):
-    """Of the exported rows, how many without mistyped values; of the rejected ones, how many for which reason."""
+    """How many of the exported rows lack a mistyped value, and how many rows were rejected for which reason."""
 
     amended: int
     rejected_by_reason: dict[str, int]

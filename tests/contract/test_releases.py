@@ -84,7 +84,12 @@ SLICE = SliceRecord(
     "run",
     7,
     Claim("claim", NOW),
-    SliceResult(RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3),
+    SliceResult(
+        RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)),
+        (Sent(Part("name", 1, 9, "md5=="), "claim", 2),),
+        "acme/keys",
+        3,
+    ),
     "acme/drops",
 )
 PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))

@@ -24,6 +24,13 @@ outputs = st.builds(
 )
 # What makes a line odd in one way only, so that just one of the looks at all lines has to notice.
 NO_OBJECTS: list[Any] = [None, [], 5, "x", "{}", [{}]]
+LOOSE: dict[str, list[Any]] = {
+    "amplitude_attribution_ids": ["a", [], ["a", "é"], ["a", 5], [None], 5, {}],
+    "sample_rate": [0.5, 1, "0.5", "", "half"],
+    "paying": [True, "TRUE", "", 1, 2],
+    "session_id": [-1, "-1", -1.0, "", 1.5],
+    "user_creation_time": ["", 5, "today"],
+}
 CHANGES: list[dict[str, Any]] = [
     *(
         {"uuid": text}
@@ -49,11 +56,7 @@ CHANGES: list[dict[str, Any]] = [
     *({"city": value} for value in (None, "Zürich", "\U0001f600", 5, "\x7f")),
     *({"unknown": value} for value in (None, {"a": [1]}, "é")),
     {"event_type": None},
-    *({"amplitude_attribution_ids": value} for value in ("a", [], ["a", "é"], ["a", 5], [None], 5, {})),
-    *({"sample_rate": value} for value in (0.5, 1, "0.5", "", "half")),
-    *({"paying": value} for value in (True, "TRUE", "", 1, 2)),
-    *({"session_id": value} for value in (-1, "-1", -1.0, "", 1.5)),
-    *({"user_creation_time": value} for value in ("", 5, "today")),
+    *({name: value} for name, values in LOOSE.items() for value in values),
     *({"uuid": text} for text in (uuid(3).replace("-", ""), f"{{{uuid(3)}}}")),
     *({"data": text} for text in ("", '{"a":\n1}', '{"a":"\\ud800"}')),
 ]

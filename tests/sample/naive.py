@@ -14,6 +14,14 @@ from tests.properties.rows import expected
 HOUR = timedelta(hours=1)
 LEVELS_MAX = 200
 BOM = b"\xef\xbb\xbf"
+TEXTS = (
+    "$insert_id adid amplitude_event_type city country device_brand device_carrier device_family device_id "
+    "device_manufacturer device_model device_type dma idfa ip_address language library os_name os_version "
+    "platform region start_version user_id version_name event_type"
+)
+INTEGERS = "$schema amplitude_id app event_id session_id"
+FLOATS = "location_lat location_lng sample_rate"
+BOOLEANS = "is_attribution_event paying"
 DICTS = "data event_properties group_properties groups user_properties"
 TIMES = (
     "client_event_time client_upload_time event_time processed_time server_received_time server_upload_time "

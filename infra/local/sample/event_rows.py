@@ -179,21 +179,24 @@ class EventRows:
                 return [original, Row(original.line, Verdict.DUPLICATE, fault)]
             case Fault.DUPLICATES_ACROSS_BLOBS:
                 return [self._duplicate(fault, variant, 0, spot.first)] if spot.first else []
-        good = self.beyond(next(extras))
+        return [self._changed(fault, variant, spot, self.beyond(next(extras)))]
+
+    def _changed(self, fault: Fault, variant: int, spot: Spot, good: Row) -> Row:
+        """Return a good row after something was done to it."""
         record: Record = json.loads(good.line)
         if fault in self._makers:
             if variant % 2 == 0 and spot.at < spot.end:
                 record["uuid"] = self._uuid(spot.at)
-            return [Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)]
+            return Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)
         if fault is Fault.AMENDED_FIELD:
             field, value = _AMENDED[variant]
             nothing: object = {} if field in DICT_KEYS else self._project if field == "app" else None
-            return [self._typed(fault, good, (record, field, value, nothing))]
+            return self._typed(fault, good, (record, field, value, nothing))
         if fault is Fault.LOOSE_TYPES:
             field, value, meaning = _LOOSE[variant]
             meaning = self._project if field == "app" else meaning
-            return [self._typed(fault, good, (record, field, value, meaning))]
-        return [Row(_odd(fault, variant, record), Verdict.EXPORTED, fault, good.identity)]
+            return self._typed(fault, good, (record, field, value, meaning))
+        return Row(_odd(fault, variant, record), Verdict.EXPORTED, fault, good.identity)
 
     @staticmethod
     def _typed(fault: Fault, good: Row, change: tuple[Record, str, object, object]) -> Row:

@@ -32,7 +32,7 @@ class Form(StrEnum):
 
 
 def of_another_kind(name: str, rows: list[bytes]) -> bytes:
-    """Return rows in a form that is no newline-delimited JSON: the one of ``OTHER_KINDS`` that the name has."""
+    """Return rows in a form that is no newline-delimited JSON: the kind that the blob's name has."""
     return next(make for kind, make in OTHER_KINDS.items() if f"-{kind}." in name)(rows)
 
 

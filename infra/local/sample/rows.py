@@ -36,8 +36,8 @@ class Verdict(StrEnum):
 class Row:
     """A line without its newline; ``identity`` is its uuid (for a merge both ids) if it is exported.
 
-    ``meant`` is the line that is exported as this one is, if this one has types that are not those of its keys;
-    if it is ``amended``, the line is kept aside, too.
+    ``meant`` is the line that is exported as this one is, if this one has types that are not those of its
+    keys; if it is ``amended``, the line is kept aside, too.
     """
 
     line: bytes
@@ -72,7 +72,7 @@ class Rows(Protocol):
         """Yield regular rows, several lines at once, each with its newline."""
 
     def meant(self, first: int, end: int) -> Iterator[bytes]:
-        """Yield regular rows as they would be with the types of their keys, line by line, without newlines."""
+        """Yield regular rows with the types of their keys, line by line, without newlines."""
 
     def identities(self, first: int, end: int) -> Iterator[str]:
         """Yield what regular rows are told apart by."""

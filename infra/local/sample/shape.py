@@ -1,9 +1,9 @@
 """The shape of real rows, as public files show it: 55 keys, arrays, and types that got lost on the way.
 
-Every row has the 49 keys and six more, in an order that differs from source to source. Rows of mobile devices
-have an array of attribution ids as a rule. Some rows went through a warehouse or a script on their way, and hold
-truth values and numbers as text, empty text where there is no value, and empty arrays for empty objects: what
-such a row means is the row without these.
+Every row has the 49 keys and six more, in an order that differs from source to source. Rows of mobile
+devices have an array of attribution ids as a rule. Some rows went through a warehouse or a script on their
+way, and hold truth values and numbers as text, empty text where there is no value, and empty arrays for empty
+objects: what such a row means is the row without these.
 """
 
 import json

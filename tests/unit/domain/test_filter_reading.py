@@ -158,7 +158,7 @@ def test_a_value_that_could_never_be_is_refused(name: str, operator: str, value:
         ("event_time", "starts_with"),
         ("event_time", "matches"),
         ("paying", "less"),
-        ("sample_rate", "is"),
+        ("sample_rate", "contains"),
         ("location_lat", "matches"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.domain.records import Reason
 from exporter.pipeline.gunzip import FEED_BYTES, UNFOLDED_BYTES_MIN
-from exporter.pipeline.lines import LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX, LINES_MAX, Lines, lines
+from exporter.pipeline.lines import LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX, LINES_MAX, Lines, Unfit, lines
 from tests.builders import Line, chunks, cut, gzipped, lines_of, lines_of_chunks
 
 MIB = 1024 * 1024
@@ -125,22 +125,24 @@ def bomb(content: bytes, count: int) -> bytes:
 def test_a_line_that_goes_on_is_kept_up_to_a_bound_and_its_length_told() -> None:
     """In pieces that fill no memory; the next line is read as ever, and the landing blob holds the rest."""
     blob = chain([b"a\n"], repeat(bytes(MIB), 100), [b"\nb\n"])
-    kept, found = 0, []
+    found: list[tuple[int, bytes]] = []
+    pieces: list[Unfit] = []
+    kept = 0
     tracemalloc.start()
     try:
         for each in lines(blob):
             if isinstance(each, Lines):
                 found += enumerate(each.contents, each.number)
             else:
-                kept, last = kept + len(each.content), each
+                kept, pieces = kept + len(each.content), [each]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
     assert found == [(1, b"a"), (3, b"b")]
     assert LINE_KEPT_BYTES_MAX <= kept < LINE_KEPT_BYTES_MAX + MIB
-    assert last.cut
-    assert last.rejection.detail == (
+    assert pieces[0].cut
+    assert pieces[0].rejection.detail == (
         f"The line is {100 * MIB} bytes long; only its beginning is kept here, in pieces; the landing blob"
         " holds all of it."
     )
@@ -158,10 +160,8 @@ def test_of_gzip_that_unfolds_beyond_all_rows_little_is_read(content: bytes) -> 
         taken.append(len(chunk))
         return chunk
 
-    kept = 0
-    for each in lines(map(counted, chunks(blob, 1000))):
-        assert not isinstance(each, Lines)
-        kept, last = kept + len(each.content), each
+    *pieces, last = (each for each in lines(map(counted, chunks(blob, 1000))) if isinstance(each, Unfit))
+    kept = sum(len(each.content) for each in pieces)
 
     assert last.rejection.reason is Reason.UNREADABLE
     assert "unfolds to more than 500 times its size" in last.rejection.detail

@@ -185,7 +185,7 @@ AMENDED = event_line(1, paying="yes", city=[])
 
 
 def test_an_amended_row_is_exported_and_kept_as_it_came() -> None:
-    """Counted as exported and as amended, with the keys that were left out, wherever it stands in its blob."""
+    """Counted as exported and as amended, with the keys that were left out, wherever it stands."""
     rows = [event_line(number) for number in range(2, 40)]
     export = Export({"a": lines_of(b"", *rows[:20], AMENDED, b"no json", *rows[20:])})
     amended, rejected = export.rejected if export.rejected[0].exported else export.rejected[::-1]
