@@ -24,8 +24,8 @@ _MAGIC_BYTES_MAX = 16
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"PK\x07\x08", "a zip archive in several volumes"),
+    (b"PK\x05\x06", "a zip archive"),
+    (b"PK\x07\x08", "a zip archive"),
     (b"\x1f\x8b", "gzip within gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ\0", "xz"),
@@ -48,6 +48,9 @@ _MAGIC = (
     (b"[\0", "text in UTF-16"),
     (b"\0[", "text in UTF-16"),
 )
+_ARRAY, _PRETTY = "a JSON array", "pretty-printed JSON"
+NAMES = tuple(dict.fromkeys([name for _, name in _MAGIC] + ["bzip2", _ARRAY, _PRETTY]))
+"""All that a blob may be said to look like."""
 _anything = msgspec.json.Decoder(msgspec.Raw).decode
 _TRUNCATED, _TRAILING = "Input data was truncated", re.compile(r"trailing characters \(byte (\d+)\)")
 _LINES_MIN = 2
@@ -117,12 +120,12 @@ class Beginning:
             return None
         first = bytes(self._content[at : end if end >= 0 else None])
         if is_json(first):
-            return "a JSON array" if is_array and self._nothing_follows(at + len(first)) else None
+            return _ARRAY if is_array and self._nothing_follows(at + len(first)) else None
         while _parsed(self._whole_lines(at))[1] is not _State.INVALID and self._more(WINDOW_BYTES):
             continue
         if not _goes_on(self._whole_lines(at)):
             return None
-        return "a JSON array" if is_array else "pretty-printed JSON"
+        return _ARRAY if is_array else _PRETTY
 
     def _nothing_follows(self, at: int) -> bool:
         """Whether there is nothing but white space from there on."""
@@ -149,7 +152,7 @@ def _goes_on(window: bytes) -> bool:
     lines = [line for line in window.split(b"\n") if line.strip()]
     if state is _State.INVALID or len(lines) < _LINES_MIN or any(map(_is_row, values)):
         return False
-    # A damaged line and a row behind it may look like the beginning of a value; a third line tells them apart.
+    # A damaged line and a row after it may look like the beginning of a value; a third line settles it.
     return state is _State.WHOLE or not _is_row(lines[-1])
 
 

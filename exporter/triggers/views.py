@@ -77,7 +77,7 @@ class RowsView(TypedDict):
 
 
 class OddRowsView(TypedDict):
-    """How many of the exported rows lack a mistyped value, and how many rows were rejected for which reason."""
+    """How many exported rows lack a mistyped value, and how many rows were rejected for which reason."""
 
     amended: int
     rejected_by_reason: dict[str, int]

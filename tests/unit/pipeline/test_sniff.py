@@ -39,7 +39,7 @@ def pretty(*rows: bytes, indent: int = 2) -> bytes:
 TEXT = lines_of(*ROWS).decode()
 OTHERS: dict[str, tuple[bytes, str]] = {
     "zip": (zipped(), "a zip archive"),
-    "an empty zip": (b"PK\x05\x06" + bytes(18), "an empty zip archive"),
+    "an empty zip": (b"PK\x05\x06" + bytes(18), "a zip archive"),
     # What compressors write: the first frame of one row, made by zstd 1.5.
     "zstd": (b'\x28\xb5\x2f\xfd\x04\x00\x51\x00\x00{"a":1}\n', "zstd"),
     "bzip2": (bz2.compress(TEXT.encode()), "bzip2"),
