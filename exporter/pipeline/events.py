@@ -93,6 +93,11 @@ _DECODER = msgspec.json.Decoder(Event)
 _ATTRIBUTES = dict(zip(Event.__struct_encode_fields__, Event.__struct_fields__, strict=True))
 _TIMES = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.TIME)
 _DICTS = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.DICT)
+_OPTIONAL_TIMES = frozenset(
+    place
+    for place, each in enumerate(each for each in EVENT_FIELDS if each.kind is Kind.TIME)
+    if not each.required
+)
 _times_of = attrgetter(*_TIMES)
 _dicts_of = attrgetter(*_DICTS)
 _uuid_of = attrgetter("uuid")
@@ -117,32 +122,39 @@ class EventCodec:
         if (rows := self._at_once(lines)) is not None:
             return Decoded(rows, lines, [])
         decoded = Decoded[Event]([], [], [])
-        for start in range(0, len(lines), _AROUND_AN_ODD_ONE):
-            some = lines[start : start + _AROUND_AN_ODD_ONE]
-            rows = self._at_once(some)
-            for place, line in enumerate(some):
-                decoded.add(rows[place] if rows else self._one(line), start + place, line)
+        for place, (line, usual) in enumerate(zip(lines, self._usual_ones(lines), strict=True)):
+            decoded.add(self.decode(line) if usual is None else usual, place, line)
         return decoded
 
-    def _one(self, line: bytes) -> Event | Amended[Event] | Rejection:
-        """Return what ``decode`` does, sooner if the line is a usual one."""
-        rows = self._at_once([line])
-        return rows[0] if rows else self.decode(line)
-
     def _at_once(self, lines: list[bytes]) -> list[Event] | None:
-        """Return what ``decode`` makes of each line; None if it would have to mend or reject one."""
+        """Return what ``decode`` makes of each line; None if one is not plainly right."""
         if not untouched(lines):
             return None
         try:
             rows = list(map(_DECODER.decode, lines))
         except ValueError:
             return None
-        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
-            return None
-        times = _settled_times(rows)
-        if times is None or any(not time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]):
-            return None
+        return rows if self._settled(rows) else None
+
+    def _usual_ones(self, lines: list[bytes]) -> list[Event | None]:
+        """Return what ``decode`` makes of each line that is plainly right, and None for the others."""
+        rows = [_typed(line) for line in lines]
+        places = [place for place, row in enumerate(rows) if row is not None]
+        for some in batched(places, _AROUND_AN_ODD_ONE, strict=False):
+            if not self._settled([row for place in some if (row := rows[place])]):
+                for place in some:
+                    if (row := rows[place]) and not self._settled([row]):
+                        rows[place] = None
         return rows
+
+    def _settled(self, rows: list[Event]) -> bool:
+        """Bring typed rows into their one form; False if a value has to be looked at by itself."""
+        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
+            return False
+        times = _settled_times(rows)
+        return times is not None and all(
+            time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]
+        )
 
     def _all_of_the_project(self, rows: list[Event]) -> bool:
         apps = set(map(_app_of, rows))
@@ -196,6 +208,14 @@ class EventCodec:
         return text.replace(b"\r", b" ") if b"\r" in text else text
 
 
+def _typed(line: bytes) -> Event | None:
+    """Return the event if every value has a type of its key."""
+    try:
+        return _DECODER.decode(line) if untouched([line]) else None
+    except ValueError:
+        return None
+
+
 def _all_objects(rows: list[Event]) -> bool:
     """Whether all that must be objects are some; that is all their bytes can be wrong in, once decoded."""
     objects = b"\n".join(chain.from_iterable(map(_dicts_of, rows)))
@@ -222,8 +242,9 @@ def _settled_uuids(rows: list[Event]) -> bool:
 def _settled_times(rows: list[Event]) -> list[str] | None:
     """Bring the times into canonical form and return them; None, and none is changed, if it is not simple."""
     times, nulls = _times(rows)
+    empty = _take_empty_ones(times, nulls, rows[0].event_time) if "" in times else False
     settled = all_to_canonical(times)
-    if settled is not None and settled is not times:
+    if settled is not None and (empty or settled is not times):
         _set_times(rows, settled, nulls)
     return settled
 
@@ -235,6 +256,15 @@ def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
     for place in nulls:
         times[place] = rows[0].event_time
     return times, nulls
+
+
+def _take_empty_ones(times: list[str], nulls: list[int], another: str) -> bool:
+    """Take empty strings for null, where a time may be that."""
+    found = [place for place, time in enumerate(times) if not time and place % len(_TIMES) in _OPTIONAL_TIMES]
+    for place in found:
+        times[place] = another
+    nulls += found
+    return bool(found)
 
 
 def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:

@@ -19,6 +19,7 @@ LINE_KEPT_BYTES_MAX = 64 * 1024 * 1024
 BLOB_KEPT_BYTES_MAX = 1024 * 1024
 # Tiny lines come by the ten thousand, and what is said about each of them takes more than they do.
 LINES_MAX = 256
+_MARK_BYTE = BOM[:1]
 # Where a file without a last newline was put before one that begins with a byte order mark.
 _SEAM = re.compile(rb"(?<=\})[ \t\r]*(?:\xef\xbb\xbf)+[ \t]*(?=\{)")
 
@@ -64,7 +65,8 @@ def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[L
             rest = contents.pop()
             if contents:
                 contents[0] = yield from tail.end(number, contents[0])
-                marked = BOM in piece or BOM in contents[0]
+                # A search for one byte is ten times as fast as one for three, and few rows have that byte.
+                marked = (_MARK_BYTE in piece and BOM in piece) or BOM in contents[0]
                 yield from _without_marks(number, contents) if marked else _without_blanks(number, contents)
                 number += len(contents)
             yield from tail.extend(number, rest)

@@ -36,11 +36,10 @@ _UUID = re.compile(
 )
 # An exponent of more digits is beyond every integer that can be read.
 _EXPONENT_DIGITS_MAX = 9
+_USUAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_BRACE, _NULL = ord("{"), ord("n")
+_text_or_null = msgspec.json.Decoder(str | None).decode
 _text = msgspec.json.Decoder(str).decode
-_integer = msgspec.json.Decoder(int).decode
-_float = msgspec.json.Decoder(float).decode
-_bool = msgspec.json.Decoder(bool).decode
-_texts = msgspec.json.Decoder(list[str]).decode
 _values = msgspec.json.Decoder(list[Raw]).decode
 _anything = msgspec.json.Decoder(Raw).decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -107,8 +106,16 @@ def _one_or_zero(raw: bytes) -> bool:
     return number == 1
 
 
-def _time(raw: bytes) -> str:
-    return to_canonical(_text(raw))
+def _time_or_null(raw: Raw) -> str | None:
+    text = _text_or_null(raw)
+    return None if text is None else to_canonical(text)
+
+
+def _uuid_or_null(raw: Raw) -> str | None:
+    text = _text_or_null(raw)
+    if text is not None and _USUAL_UUID.fullmatch(text) is None:
+        raise ValueError("not a UUID in its usual form")
+    return text
 
 
 def _uuid(raw: bytes) -> str:
@@ -118,10 +125,13 @@ def _uuid(raw: bytes) -> str:
     return "-".join(match.group("a", "b", "c", "d", "e")).lower()
 
 
-def _as_object(raw: bytes) -> Raw:
-    if raw[:1] != b"{":
-        raise ValueError("not an object")
-    return Raw(raw)
+def _object_or_null(raw: Raw) -> Raw | None:
+    first = memoryview(raw)[0]
+    if first == _BRACE:
+        return raw
+    if first == _NULL:
+        return None
+    raise ValueError("not an object")
 
 
 def _empty_array(raw: bytes) -> Raw:
@@ -245,25 +255,23 @@ RULES = (
 )
 """Every value that is normalized; all others that are not of their key's kind have no single meaning."""
 
-_FITTING: dict[Kind, Callable[[bytes], Value]] = {
-    Kind.STRING: _text,
-    Kind.TEXTS: lambda raw: _text(raw) if raw[:1] == b'"' else _texts(raw),
-    Kind.INTEGER: _integer,
-    Kind.FLOAT: _float,
-    Kind.BOOLEAN: _bool,
-    Kind.TIME: _time,
-    Kind.UUID: _uuid,
-    Kind.DICT: _as_object,
+_FITTING: dict[Kind, Callable[[Raw], Value]] = {
+    Kind.STRING: msgspec.json.Decoder(str | None).decode,
+    Kind.TEXTS: msgspec.json.Decoder(str | list[str] | None).decode,
+    Kind.INTEGER: msgspec.json.Decoder(int | None).decode,
+    Kind.FLOAT: msgspec.json.Decoder(float | None).decode,
+    Kind.BOOLEAN: msgspec.json.Decoder(bool | None).decode,
+    Kind.TIME: _time_or_null,
+    Kind.UUID: _uuid_or_null,
+    Kind.DICT: _object_or_null,
 }
+"""What reads a value of the right type, or null, by kind; ValueError for every other one."""
+
 _RULES_OF = {kind: tuple(rule for rule in RULES if rule.kind is kind) for kind in Kind}
 
 
 def normalized(field: Field, raw: bytes) -> Value:
-    """Return the value of a key from its JSON text, which is not null; ValueError if it has no meaning."""
-    try:
-        return _FITTING[field.kind](raw)
-    except ValueError:  # msgspec's errors are such, too
-        pass
+    """Return the value that a mistyped one of a key means; ValueError if it has no single meaning."""
     for rule in _RULES_OF[field.kind]:
         if rule.optional_only and field.required:
             continue
@@ -305,15 +313,19 @@ def read_line(line: bytes, fields: tuple[Field, ...]) -> Read | Rejection:
     values: dict[str, Value] = {}
     missing, mistyped = [], []
     for field in fields:
-        raw = bytes(found.get(field.name, b"null"))
-        if raw == b"null":
-            if field.required:
-                missing.append(field)
-            continue
+        raw = found.get(field.name)
         try:
-            values[field.name] = normalized(field, raw)
-        except ValueError:
-            mistyped.append(field)
+            value = None if raw is None else _FITTING[field.kind](raw)
+        except ValueError:  # msgspec's errors are such, too
+            try:
+                value = normalized(field, bytes(raw or b""))
+            except ValueError:
+                mistyped.append(field)
+                continue
+        if value is not None:
+            values[field.name] = value
+        elif field.required:
+            missing.append(field)
     if not missing and not mistyped:
         return Read(values, None)
     sentences = [f"Missing: {', '.join(field.name for field in missing)}."] if missing else []
