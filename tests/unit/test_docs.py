@@ -16,9 +16,12 @@ from exporter.domain.marker import Marker
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
 from exporter.domain.verification import Code
-from exporter.pipeline.lines import LINE_BYTES_MAX
+from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
+from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
+from exporter.pipeline.normalize import RULES
 from exporter.pipeline.repair import NESTING_MAX
 from exporter.pipeline.rows import rejected_line
+from exporter.pipeline.sniff import NAMES
 from exporter.settings import Settings
 from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
@@ -28,6 +31,8 @@ from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+# What blobs that are no rows are said to look like.
+LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
 # A page of a decision record, in lines.
 PAGE = 60
 
@@ -156,7 +161,27 @@ def test_every_reason_of_a_rejection_is_documented_with_its_limits() -> None:
 
     assert list(why) == [reason.value for reason in Reason]
     assert f"{NESTING_MAX} levels" in why["too_deep"]
-    assert f"{LINE_BYTES_MAX // 1024 // 1024} MiB" in why["too_long"]
+    assert f"{LINE_BYTES_MAX // MIB} MiB" in why["too_long"]
+    assert f"{LINE_KEPT_BYTES_MAX // MIB} MiB" in why["too_long"]
+    assert f"{BLOB_KEPT_BYTES_MAX // MIB} MiB" in why["not_ndjson"]
+    assert all(name in why["not_ndjson"] for name in LOOKS_LIKE), why["not_ndjson"]
+    assert f"{UNFOLDING_RATIO_MAX} times" in why["unreadable"]
+    assert f"{UNFOLDED_BYTES_MIN // MIB} MiB" in why["unreadable"]
+
+
+def test_the_table_of_mistyped_values_is_that_of_the_code() -> None:
+    """Every rule, with its examples."""
+    rows = table(text("docs/files.md"), "| Kind | Value | becomes | Examples |")
+
+    assert rows == [
+        [
+            re.sub("^an? ", "", rule.kind),
+            rule.given,
+            rule.becomes,
+            ", ".join(f"`{given}` → `{becomes}`" for given, becomes in rule.examples),
+        ]
+        for rule in RULES
+    ]
 
 
 def test_the_names_in_the_documents_are_those_that_are_written() -> None:
@@ -191,7 +216,7 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     shown = destination_view(Overview(ACME, [], None))
     assert destination.keys() <= shown.keys()
     assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
-    row = RejectedRow("a", 1, Rejection(Reason.NOT_JSON, "why"), b"x", 1)
+    row = RejectedRow("a", 1, Rejection(Reason.WRONG_TYPE, "why", ("event_time",)), b"x", 1)
     assert list(rejected) == list(json.loads(rejected_line(row)))
 
 
