@@ -17,11 +17,14 @@ def tick(timer: func.TimerRequest) -> None:
     """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
     app = wiring.app()
     settings = app.settings
-    found = plan_owed_hours(
-        app.gateways, now=wiring.now(), settle=settings.settle, late_checks=settings.late_checks
-    )
-    run_backfill.send_again(app.gateways, wiring.now())
-    verify_in_steps.send_again(app.gateways, wiring.now())
+    try:
+        found = plan_owed_hours(
+            app.gateways, now=wiring.now(), settle=settings.settle, late_checks=settings.late_checks
+        )
+        run_backfill.send_again(app.gateways, wiring.now())
+        verify_in_steps.send_again(app.gateways, wiring.now())
+    finally:
+        app.queues.ensure()
     _tell(found, past_due=bool(timer.past_due))
 
 
