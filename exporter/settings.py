@@ -148,7 +148,7 @@ class _Reader:
         return OwnStorage(connection_string=text)
 
     def _beside_identity(self, name: str) -> None:
-        """Note that the connection string hides the settings of an identity from the host, even an empty one."""
+        """Note that a connection string, even an empty one, hides the settings of an identity."""
         names = [f"{name}__accountName", *map(_uri_setting, SERVICES)]
         if given := next((each for each in names if self._get(each)), None):
             self._wrong(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # A day. What waited longer is asked for again by any tick, if it is owed still.
 TIME_TO_LIVE_SECONDS = 24 * 3600
-# The queues that functions of ours listen to. The host polls each of them, and its poison queue, for as long as
-# it runs, and complains every time of one that is not there.
+# The queues that functions of ours listen to. The host polls each of them, and its poison queue, for as long
+# as it runs, and complains every time of one that is not there.
 WORK_QUEUES = (QUEUE, BACKFILL_QUEUE, backfill_steps.QUEUE, verify_steps.QUEUE, notices.QUEUE)
 
 
@@ -45,7 +45,7 @@ class OwnQueues:
 class TextQueue:
     """A queue of texts; it is created with its first message.
 
-    Texts are sent as they are, unless the queue is read by others, who may expect ``base64`` as Functions does
+    Texts are sent as they are, unless the queue is read by others, who may expect ``base64``: Functions does,
     by default.
     """
 

@@ -1,12 +1,12 @@
 """Queue messages on their way in: how each queue's function is bound, and how its message is read.
 
-Every message reaches its function, whatever its bytes are, and one that cannot be read ends in the function of
-the poison queue, which says so in the log. Three choices see to that:
+Every message reaches its function, whatever its bytes are, and one that cannot be read ends in the function
+of the poison queue, which says so in the log. Three choices see to that:
 
 * ``messageEncoding`` is ``none`` in host.json. With ``base64``, the host moves what it cannot decode to the
   poison queue, cannot decode it there either, and no function ever sees it.
-* Functions are given bytes. In a text that is a JSON object, top-level keys such as ``insertionTime`` stand in
-  for what the host says of the message, and a value that is no time fails before the function begins.
+* Functions are given bytes. In a text that is a JSON object, top-level keys such as ``insertionTime`` stand
+  in for what the host says of the message, and a value that is no time fails before the function begins.
 * Messages of the queues are JSON; those that a release with base64 sent are decoded here.
 """
 

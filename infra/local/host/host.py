@@ -69,6 +69,9 @@ class Host:
         self._timer_threads: list[threading.Thread] = []
         self._application: Application | None = None
         self._storage_lost = threading.Event()
+        self._listener_host = ListenerHost(
+            self._host.queues, self._invoker, self._host.log_levels, self._storage_lost.set
+        )
 
     @property
     def url(self) -> str:
@@ -87,7 +90,7 @@ class Host:
         return functions
 
     def wait(self) -> None:
-        """Run until a queue cannot be reached any more: then the real host ends, too, and Azure starts it anew."""
+        """Run until storage stays away: then the real host ends, too, and Azure starts it anew."""
         self._storage_lost.wait()
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -142,16 +145,7 @@ class Host:
                 queue_client(self._settings, trigger.connection, name)
                 for name in (trigger.queue, trigger.queue + POISON_SUFFIX)
             )
-            self._queues.append(
-                QueueListener(
-                    function,
-                    trigger,
-                    (queue, poison),
-                    self._host.queues,
-                    self._invoker,
-                    ListenerHost(self._host.log_levels, self._storage_lost.set),
-                )
-            )
+            self._queues.append(QueueListener(function, trigger, (queue, poison), self._listener_host))
         elif isinstance(trigger, TimerTrigger):
             storage = self._timer_storage(function)
             self._timers.append(TimerListener(function, trigger, storage, self._invoker))

@@ -1,7 +1,7 @@
-"""Which log records are kept: ``logging.logLevel`` of host.json, category by category, as the real host reads it.
+"""Which log records are kept: ``logging.logLevel`` of host.json, by category, as the real host reads it.
 
 What a function logs has the category ``Function.<name>.User``, what the host says of its invocations
-``Function.<name>``. The level of the longest name that a category begins with decides, else that of ``default``.
+``Function.<name>``. The level of the longest name that a category begins with decides, else ``default``.
 """
 
 import json

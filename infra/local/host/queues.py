@@ -31,8 +31,8 @@ from infra.local.host.storage import Trouble, send
 
 POLL_SECONDS_MIN = 0.1
 POISON_SUFFIX = "-poison"
-# How often the real host tries to reach a storage that is away before it ends: waits of 0.8, 1.6, 3.2, 6.4 and
-# 12.8 seconds between the tries make about half a minute.
+# How often the real host tries to reach a storage that is away before it ends: with waits of 0.8, 1.6, 3.2,
+# 6.4 and 12.8 seconds in between, for about half a minute.
 TRIES_MAX = 6
 FIRST_WAIT_SECONDS = 0.8
 # The category of what the host's own SDK says.
@@ -44,8 +44,10 @@ type Metadata = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class ListenerHost:
-    """What listeners ask of their host: what of the SDK's warnings is kept, and to end when storage is lost."""
+    """What a host gives its listeners; they tell it when storage is lost."""
 
+    settings: QueueSettings
+    invoker: Invoker
     levels: LogLevels
     storage_lost: Callable[[], None]
 
@@ -58,8 +60,6 @@ class QueueListener:
         function: Function,
         trigger: QueueTrigger,
         clients: tuple[QueueClient, QueueClient],
-        settings: QueueSettings,
-        invoker: Invoker,
         host: ListenerHost,
     ) -> None:
         self._function = function
@@ -67,8 +67,8 @@ class QueueListener:
         self._queue, poison = clients
         # A failed message of a poison queue has nowhere to go: it stays hidden for the rest of its lease.
         self._poison = None if self._queue.queue_name.endswith(POISON_SUFFIX) else poison
-        self._settings = settings
-        self._invoker = invoker
+        self._settings = host.settings
+        self._invoker = host.invoker
         self._host = host
         self._trouble = Trouble(f"{function.name}, queue {self._queue.queue_name}")
         self._changed = threading.Condition()
@@ -161,11 +161,9 @@ class QueueListener:
         return bool(batch)
 
     def _complain(self) -> None:
-        """Warn that there is no such queue, as the real host's SDK does at every poll if host.json keeps that."""
+        """Warn that there is no such queue, if host.json keeps what the real host's SDK says at each poll."""
         if self._host.levels.keeps(SDK_CATEGORY, logging.WARNING):
-            _log.warning(
-                "%s: 404 The specified queue does not exist: %s", SDK_CATEGORY, self._queue.queue_name
-            )
+            _log.warning("%s: 404, there is no queue %s", SDK_CATEGORY, self._queue.queue_name)
 
     def _work(self, message: QueueMessage) -> None:
         """Deal with one message. If storage fails, it comes back when its lease is over."""

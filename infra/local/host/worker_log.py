@@ -17,6 +17,7 @@ RECORDS_SETTING = "FUNCTIONS_LOCAL_RECORDS"
 _SYSTEM = "azure.functions"
 # Of what a worker says outside of an invocation, and of what its library says.
 WORKER_CATEGORY = "Worker"
+_FORM = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
 
 
 class HandedOver(logging.Handler):
@@ -31,10 +32,7 @@ class HandedOver(logging.Handler):
         self._running = running
         self._records = records
         self._printer = logging.StreamHandler()
-
-    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802  the base class's
-        """Set the form of what is printed."""
-        self._printer.setFormatter(fmt)
+        self._printer.setFormatter(_FORM)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record."""
@@ -59,8 +57,6 @@ class HandedOver(logging.Handler):
 
 def hand_over(levels: LogLevels, running: Callable[[], str | None], records: Path | None) -> None:
     """Have everything that this process logs handed over."""
-    handler = HandedOver(levels, running, records)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.addHandler(HandedOver(levels, running, records))
