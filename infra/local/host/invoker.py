@@ -81,7 +81,7 @@ class Invoker:
         return outcome
 
     def _report(self, function: Function, outcome: Outcome, seconds: float) -> None:
-        """Log how it went, if host.json keeps that. Requests that go well are logged where they are served."""
+        """Log how it went, if host.json keeps that. Requests are logged where they are answered."""
         category = of_invocations(function.name)
         if outcome.error is not None:
             if not self._levels.keeps(category, logging.ERROR):
