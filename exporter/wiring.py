@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exporter.actions.ports import Gateways
+from exporter.actions.turns import Turns
 from exporter.settings import Settings, sdk_log_level
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # What speaks at INFO of each of its calls: the SDKs (below "azure", the worker's own library, too), what
 # signs in, and what connects. The host would keep every such record, and pass it on to telemetry.
 _SDK_LOGGERS = ("azure", "msal", "urllib3")
+# Hours whose rows a process looks at at once. Python's lock lets it look at those of one; beside it, threads
+# without the lock compress, read and send.
+COMPUTING_MAX = 1
+
 _building = threading.Lock()
 _built: "App | None" = None
 
@@ -34,6 +39,8 @@ class App:
     queues: "OwnQueues"
     calls: Callable[[], int]
     """How many calls to storage this process has made."""
+    turns: Turns
+    """What all its hours share."""
 
 
 def now() -> datetime:
@@ -120,4 +127,4 @@ def _build(settings: Settings) -> App:
         webhooks=Webhooks(settings.notify_hosts),
         cipher=cipher,
     )
-    return App(settings, gateways, OwnQueues(account), calls_made)
+    return App(settings, gateways, OwnQueues(account), calls_made, Turns(COMPUTING_MAX))

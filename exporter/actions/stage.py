@@ -1,10 +1,11 @@
 """Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 
 from exporter.actions.ports import Container, Landing, RejectedRows, RejectedUpload, Upload
+from exporter.actions.turns import Turn
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
@@ -12,7 +13,7 @@ from exporter.domain.marker import Part
 from exporter.domain.names import Naming
 from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Sent, Slice
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filtering import filtering
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
@@ -51,16 +52,26 @@ class Stager:
     attempt: str
     whole_bytes_min: int | None = None
 
-    def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: Reject) -> Staged:
+    def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: Reject, turn: Turn) -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part."""
+        reading = self.landing.reading(chosen.blobs)
+
+        def read(blob: LandingBlob) -> Iterator[bytes]:
+            return turn.read(reading(blob))
+
+        # They come from storage, some of them.
         dropped = SeenKeys(drops)
-        chain = row_chain(
-            self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
-        )
-        read = self.landing.reading(chosen.blobs)
-        found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
-            parts = list(self._parts(found, chosen, uploads))
+            with turn.computing():
+                chain = row_chain(
+                    self.destination,
+                    self.naming.stream,
+                    self.hour,
+                    rejected,
+                    None if dropped.empty else dropped,
+                )
+                found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                parts = list(self._parts(found, chosen, uploads, turn))
             sent = tuple(Sent(part, self.attempt, upload.arrived()) for part, upload in parts)
         return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
 
@@ -74,7 +85,7 @@ class Stager:
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
     ) -> Iterator[tuple[Part, Upload]]:
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
@@ -85,17 +96,17 @@ class Stager:
             name = self.naming.part(self.hour, number)
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
             if isinstance(each, WholeFile):
-                _send(each.pieces, upload)
+                _send(each.pieces, upload, turn)
                 yield Part(name, each.rows, *size_and_md5(each.pieces)), upload
                 each = next(found, None)
             else:
                 gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload)
+                    _send(gzip.add(each.content, each.rows), upload, turn)
                     each = next(found, None)
                     if gzip.full:
                         break
-                _send(gzip.finish(), upload)
+                _send(gzip.finish(), upload, turn)
                 yield Part(name, gzip.rows, gzip.size, gzip.md5), upload
             number += 1
 
@@ -118,9 +129,10 @@ def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> S
         return Sent(part, attempt, upload.arrived())
 
 
-def _send(blocks: Iterable[bytes], upload: Upload | RejectedUpload) -> None:
+def _send(blocks: Iterable[bytes], upload: Upload | RejectedUpload, turn: Turn | None = None) -> None:
     for block in blocks:
-        upload.stage(block)
+        with turn.waiting() if turn else nullcontext():
+            upload.stage(block)
 
 
 @dataclass(slots=True)

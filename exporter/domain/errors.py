@@ -105,5 +105,9 @@ class Transient(ExportError):
     """A passing failure: the same attempt may succeed a little later."""
 
 
+class Busy(Transient):
+    """This process has too much to do: another one may do it, or this one later."""
+
+
 class Conflict(ExportError):
     """Another worker owns what we wanted to change, or changed it first. We changed nothing."""
