@@ -41,8 +41,8 @@ class Worker:
     ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
     which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
     Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. ``calls`` counts the
-    calls to storage that its process has made; ``seconds`` are what its steps took. ``turns`` are those of its
-    process: hours that are staged at the same time share them.
+    calls to storage that its process has made; ``seconds`` are what its steps took. ``turns`` are those of
+    its process: hours that are staged at the same time share them.
     """
 
     clock: Clock

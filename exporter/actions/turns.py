@@ -1,8 +1,8 @@
 """Turns: how many hours a process computes at once, and how much of them it holds in memory.
 
 Waiting and computing are limited apart. Many hours may wait for storage at the same time, since that costs
-nothing; but Python's lock lets a process look at the rows of one hour at a time, so more of them at once would
-only take longer, and more memory. An hour that waits for storage lets others compute meanwhile.
+nothing; but Python's lock lets a process look at the rows of one hour at a time, so more of them at once
+would only take longer, and more memory. An hour that waits for storage lets others compute meanwhile.
 """
 
 import threading
@@ -17,11 +17,11 @@ from exporter.domain.errors import Busy
 # Landed bytes, compressed mostly, from which on an hour, or a slice of one, is large: while it is staged, the
 # process grows by up to 111 MB (docs/performance.md). Of these there is one at a time.
 LARGE_BYTES = 16 * MIB
-# Landed bytes of all smaller ones that are staged at the same time: the process grows by about as much. With a
-# large one, the host's 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
+# Landed bytes of all smaller ones that are staged at the same time: the process grows by about as much. With
+# a large one, the host's 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
 SMALL_BYTES_MAX = 32 * MIB
-# How long an hour waits for its turn. Twelve of the largest slices take half an hour of the smallest instance,
-# which is the time-out of a function: those that come last are left to another instance, or to later.
+# How long an hour waits for its turn. Twelve of the largest slices take half an hour of the smallest
+# instance, which is the time-out of a function: the last ones are left to another instance, or to later.
 WAIT_MAX = timedelta(minutes=10)
 
 
@@ -38,9 +38,8 @@ class Lane:
         me = object()
         with self._changed:
             self._waiting.append(me)
-            got = self._changed.wait_for(
-                lambda: self._waiting[0] is me and size <= self._left, wait and wait.total_seconds()
-            )
+            seconds = None if wait is None else wait.total_seconds()
+            got = self._changed.wait_for(lambda: self._waiting[0] is me and size <= self._left, seconds)
             self._waiting.remove(me)
             if got:
                 self._left -= size
