@@ -5,8 +5,8 @@ from typing import Any
 
 from azure.core.pipeline.transport import RequestsTransport
 
-# Connections to one host that are kept for the next call: more than there are threads that call at once, which
-# are those of 12 hours, their leases, what reads ahead and what sends. Each too many is closed with a warning.
+# Connections to one host that are kept for the next call: more than there are threads that call at once,
+# which are those of 12 hours, their leases, what reads ahead and what sends. One too many costs a warning.
 KEPT_MAX = 64
 
 _counting = threading.Lock()
