@@ -1,5 +1,7 @@
 """The timer: look which hours are owed, and queue them."""
 
+from datetime import timedelta
+
 import azure.functions as func
 
 from exporter import wiring
@@ -9,6 +11,9 @@ from exporter.actions.telling import Event, of_hour, tell
 from exporter.settings import schedule_of_timer
 
 blueprint = func.Blueprint()
+# The tick after an hour is closed queues it, and it is exported within minutes: a stream that owes it until
+# then is not behind, and a line for every stream and hour would be as many as for all that is exported.
+BEHIND_MIN = timedelta(minutes=15)
 
 
 @blueprint.function_name("tick")
@@ -30,6 +35,8 @@ def tick(timer: func.TimerRequest) -> None:
 
 def _tell(found: Tick, *, past_due: bool) -> None:
     for each in found.behind:
+        if each.lag < BEHIND_MIN:
+            continue
         minutes = round(each.lag.total_seconds() / 60)
         facts = of_hour(each.key, each.oldest)
         tell(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
