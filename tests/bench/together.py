@@ -26,7 +26,6 @@ AWAY_SECONDS = 0.020
 SECONDS_MAX = 900
 # (batchSize, newBatchThreshold) of host.json.
 BATCHES = ((1, 0), (8, 4))
-THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def _measured(folder: Path, load: Load, size: int, rest: int) -> Ran:
         destination = installation.destination("many", sample, starts[0], (DataType.EVENTS,))
         destination["credentials"]["connection_string"] = away.connection_string
         queues = "AzureFunctionsJobHost__extensions__queues__"
-        settings = {f"{queues}batchSize": str(size), f"{queues}newBatchThreshold": str(rest), THREADS: "96"}
+        settings = {f"{queues}batchSize": str(size), f"{queues}newBatchThreshold": str(rest)}
         app = running.enter_context(installation.app(**settings))
         app.activate(destination)
         with PeakWatch(app.worker.pid) as watch:
