@@ -23,6 +23,10 @@ from tests.e2e.installation import App, Installation, installed, stream_key
 HOURS = 4
 # What an item of telemetry adds to its message: seen under the Functions host, on its way to Azure.
 ITEM_BYTES = 680
+# The host's own item for each invocation, which it sends whatever an app does: seen there, too.
+REQUEST_BYTES = 1_095
+# What a GB of telemetry costs is an assumption: Azure Monitor pricing has the price of each region.
+PRICE_A_GB = 2.50
 # A record that a function has handed over is in the file before its message is gone.
 _SETTLE_SECONDS = 0.5
 _DAYS, _TICKS_A_DAY, _HOURS_A_DAY, _STREAMS = 30, 24 * 12, 24, 2
@@ -109,11 +113,8 @@ def run(folder: Path, *, quick: bool) -> list[Goal]:
     )
     show(
         "Telemetry of a month, events and merged ids of every hour",
-        ("destinations", "records", "GB"),
-        [
-            (f"{count:,}", f"{a_month(found, count)[0]:,.0f}", f"{a_month(found, count)[1] / GB:.2f}")
-            for count in DESTINATIONS
-        ],
+        ("destinations", "records", "GB", "GB with requests", f"at {PRICE_A_GB:.2f} a GB"),
+        [_month(found, count) for count in DESTINATIONS],
     )
     exported, tick = found["an hour of ten events"], found["a tick with nothing to do"]
     idle = found["an idle minute"]
@@ -131,6 +132,15 @@ def a_month(found: dict[str, Handed], destinations: int) -> tuple[float, float]:
     ticks = _TICKS_A_DAY * _DAYS
     records = hours * hour.each + ticks * tick.each
     return records, hours * hour.telemetry_bytes + ticks * tick.telemetry_bytes
+
+
+def _month(found: dict[str, Handed], destinations: int) -> tuple[str, ...]:
+    """Return a row of the table: an hour and a tick each are one invocation."""
+    records, telemetry_bytes = a_month(found, destinations)
+    invocations = destinations * _STREAMS * _HOURS_A_DAY * _DAYS + _TICKS_A_DAY * _DAYS
+    all_bytes = telemetry_bytes + REQUEST_BYTES * invocations
+    sizes = [f"{size / GB:.2f}" for size in (telemetry_bytes, all_bytes)]
+    return (f"{destinations:,}", f"{records:,.0f}", *sizes, f"{all_bytes / GB * PRICE_A_GB:.2f}")
 
 
 def _tick(app: App, records: Path) -> None:
