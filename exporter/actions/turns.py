@@ -16,10 +16,10 @@ from exporter.domain.errors import Busy
 
 # Landed bytes, compressed mostly, from which on an hour, or a slice of one, is large: while it is staged, the
 # process grows by up to 111 MB (docs/performance.md). Of these there is one at a time.
-LARGE_BYTES = 16 * MIB
-# Landed bytes of all smaller ones that are staged at the same time: the process grows by about as much. With
-# a large one, the host's 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
-SMALL_BYTES_MAX = 32 * MIB
+LARGE_BYTES = 8 * MIB
+# Landed bytes of all smaller ones that are staged at the same time. With a large one, the host's 185 MB and
+# 73 MB of libraries, this fits an instance of 512 MB.
+SMALL_BYTES_MAX = 16 * MIB
 # How long an hour waits for its turn. Twelve of the largest slices take half an hour of the smallest
 # instance, which is the time-out of a function: the last ones are left to another instance, or to later.
 WAIT_MAX = timedelta(minutes=10)
