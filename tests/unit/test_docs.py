@@ -10,6 +10,7 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.actions.list_destinations import Overview
+from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.ledger import HourRecord
@@ -25,6 +26,8 @@ from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
 from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.wiring import COMPUTING_MAX
+from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -195,6 +198,23 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
     row = RejectedRow("a", 1, Rejection(Reason.NOT_JSON, "why"), b"x", 1)
     assert list(rejected) == list(json.loads(rejected_line(row)))
+
+
+def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> None:
+    """Of host.json, and of an hour's turn."""
+    limits = {cells[0]: cells[1] for cells in table(text("docs/operations.md"), "| Limit | Value | Why |")}
+    queues = json.loads(text("host.json"))["extensions"]["queues"]
+    size, rest = queues["batchSize"], queues["newBatchThreshold"]
+    messages, computing, large, small, wait, threads = limits.values()
+
+    assert messages.startswith(f"up to {size + rest} of each queue: `batchSize` {size} and")
+    assert f"`newBatchThreshold` {rest} in" in messages
+    assert computing.startswith(f"{COMPUTING_MAX} a process")
+    assert any(f" of {LARGE_BYTES // MIB} MiB landed and more" in name for name in limits)
+    assert large == "1 a process"
+    assert small == f"{SMALL_BYTES_MAX // MIB} MiB landed together"
+    assert wait.startswith(f"{WAIT_MAX // timedelta(minutes=1)} minutes")
+    assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
 
 
 def test_every_promise_names_tests_that_are_there() -> None:
