@@ -3,6 +3,7 @@
 # make check    format, lint, types, import rules; Bicep parsed and scanned
 # make start    the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make azurite  the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
+# make lock     requirements.txt anew from requirements.in (UPGRADE=1: with newer versions of what that needs)
 # make bench    what it costs: time, memory, storage calls (QUICK=1)
 
 .DEFAULT_GOAL := help
@@ -32,7 +33,9 @@ $(PY_READY): requirements.txt pyproject.toml infra/local/find-python.sh
 	@echo "Python environment: $(VENV)"
 	@python="$$(PYTHON="$(PYTHON)" sh infra/local/find-python.sh)" && "$$python" -m venv $(VENV)
 	@$(PYTHON3) -m pip install -qq --upgrade "pip>=25.1"
-	@$(PYTHON3) -m pip install -qq --requirement requirements.txt --group dev
+	@$(PYTHON3) -m pip install -qq --requirement requirements.txt
+	@sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.txt > $(VENV)/deployed.txt
+	@$(PYTHON3) -m pip install -qq --constraint $(VENV)/deployed.txt --group dev
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json .npmrc
@@ -80,11 +83,16 @@ test-all: setup
 coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
-# Apart from all else: the scanner of infra/azure, and what make bench compares with, which takes a gigabyte.
+# Apart from all else: the scanner of infra/azure, what make bench compares with, which takes a gigabyte, and
+# what writes requirements.txt.
 SCAN_READY  := .scan/.ready
 PEERS_READY := .peers/.ready
-$(SCAN_READY) $(PEERS_READY): .%/.ready: pyproject.toml $(PY_READY)
-	@echo "Python environment, for $(if $(filter scan,$*),make check,make bench) alone: .$*"
+LOCK_READY  := .lock/.ready
+PURPOSE_scan  := make check
+PURPOSE_peers := make bench
+PURPOSE_lock  := make lock
+$(SCAN_READY) $(PEERS_READY) $(LOCK_READY): .%/.ready: pyproject.toml $(PY_READY)
+	@echo "Python environment, for $(PURPOSE_$*) alone: .$*"
 	@$(PYTHON3) -m venv .$*
 	@.$*/bin/python -m pip install -qq --upgrade "pip>=25.1"
 	@.$*/bin/python -m pip install -qq --group $*
@@ -104,10 +112,17 @@ format: $(PY_READY)
 	@$(PYTHON3) -m ruff format .
 	@$(PYTHON3) -m ruff check --fix .
 
+# For every system and CPU that has wheels, with the hash of each: pip then installs nothing else.
+.PHONY: lock
+lock: $(LOCK_READY)
+	@.lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" $(if $(filter 1,$(UPGRADE)),--upgrade) \
+	    --output-file requirements.txt requirements.in
+
 .PHONY: bench
 bench: setup $(PEERS_READY)
 	@$(PYTHON3) -m tests.bench $(if $(filter 1,$(QUICK)),--quick)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .scan .peers node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers .lock node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

@@ -10,6 +10,7 @@ from exporter.triggers import (
     export,
     health,
     hours,
+    landing,
     poison,
     preview,
     status,
@@ -25,6 +26,7 @@ app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)
 app.register_functions(status.blueprint)
 app.register_functions(hours.blueprint)
+app.register_functions(landing.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)

@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 
 from exporter.domain import ncrontab
 from exporter.domain.destination import MIB, WHOLE_BYTES_MAX
-from exporter.domain.endpoints import AZURE_BLOB_HOSTS, CONTAINER_NAME, NO_WEBHOOKS, AllowedHosts
+from exporter.domain.endpoints import (
+    AZURE_BLOB_HOSTS,
+    CONTAINER_NAME,
+    NO_WEBHOOKS,
+    AllowedHosts,
+    OwnContainers,
+    blob_endpoint,
+    split_host,
+)
 from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
@@ -27,11 +35,15 @@ LATE_CHECK_HOURS_MAX = 30 * 24
 # A landing blob of that size is large enough to be a file of its own.
 WHOLE_BLOB_MIB_MIN_DEFAULT = 8
 SECRETS_KEY_BYTES = 32
+# What AzureWebJobsStorage may say of the emulator on its usual port, and where its blob service is then.
+USE_EMULATOR = "usedevelopmentstorage=true"
+EMULATOR_BLOB_URL = "http://127.0.0.1:10000/devstoreaccount1"
 # The three services of our own storage account that are used.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
-_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+_HOST = re.compile(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?", re.ASCII)
+_PORT_MAX = 65_535
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
@@ -46,6 +58,15 @@ class OwnStorage:
     connection_string: str | None = field(default=None, repr=False)
     urls: Mapping[str, str] = field(default_factory=dict)
     client_id: str | None = None
+
+    @property
+    def blob_url(self) -> str:
+        """The address of its blob service."""
+        if self.connection_string is None:
+            return self.urls["blob"]
+        if self.connection_string.strip("; ").lower() == USE_EMULATOR:
+            return EMULATOR_BLOB_URL
+        return blob_endpoint(self.connection_string)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +85,11 @@ class Settings:
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
+
+    @property
+    def own_containers(self) -> OwnContainers:
+        """The containers of the app's own, which no destination may name."""
+        return OwnContainers.at(self.own_storage.blob_url, self.landing_container)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -143,7 +169,7 @@ class _Reader:
         text = self._get(name)
         if not text:
             self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
-        elif text.rstrip(";").lower() != "usedevelopmentstorage=true" and "accountname=" not in text.lower():
+        elif text.rstrip("; ").lower() != USE_EMULATOR and "accountname=" not in text.lower():
             self._wrong(name, "is no connection string: it names no account")
         return OwnStorage(connection_string=text)
 
@@ -151,9 +177,8 @@ class _Reader:
         """Note that a connection string, even an empty one, hides the settings of an identity."""
         names = [f"{name}__accountName", *map(_uri_setting, SERVICES)]
         if given := next((each for each in names if self._get(each)), None):
-            self._wrong(
-                name, f"is set beside {given}, and the host would use it, even if it is empty: remove it"
-            )
+            wrong = f"is set beside {given}, and the host uses it, even if it is empty: remove one of them"
+            self._wrong(name, wrong)
 
     def _service_uris(self) -> Iterator[tuple[str, str]]:
         """Yield the address of each service: all three are needed."""
@@ -246,7 +271,7 @@ class _Reader:
         texts = self._get(name, default).lower().split(",")
         hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
         for host in hosts:
-            if not _HOST.fullmatch(host):
+            if not _HOST.fullmatch(host) or (split_host(host)[1] or 1) > _PORT_MAX:
                 self._wrong(name, f"has a wrong host: {host}; a host is a name such as {example}")
         return hosts
 

@@ -125,7 +125,11 @@ def _build(settings: Settings) -> App:
     gateways = Gateways(
         landing=LandingContainer(account, settings.landing_container),
         containers=CustomerContainers(
-            cipher, settings.destination_hosts, pool, Means.new(settings.entra_authority)
+            cipher,
+            settings.destination_hosts,
+            pool,
+            Means.new(settings.entra_authority),
+            settings.own_containers,
         ),
         rejected=RejectedContainer(account, pool),
         ledger=LedgerTable(account),

@@ -10,29 +10,54 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.actions.ports import Gateways
+from exporter.domain import landing
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.errors import (
+    Conflict,
+    DestinationFault,
+    Fault,
+    ForeignBlocks,
+    LandingArchived,
+    LandingChanged,
+    LandingMissing,
+    Transient,
+)
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask, Progress
+from exporter.domain.landing import Entry, Survey
+from exporter.domain.ledger import HourRecord, HourTask, Origin, Progress, unreadable_record
+from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
-from exporter.domain.slices import Sent, SliceRecord
+from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import GOOD, Standing
-from exporter.domain.stored import Content, StoredBlob, Versioned
-from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.stored import (
+    Content,
+    Rows,
+    RowsByKey,
+    StoredBlob,
+    Unreadable,
+    UnreadableRowError,
+    Versioned,
+)
+from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
+from exporter.storage.faults import BLOB_ARCHIVED, Action, Place
 
 type Row = dict[str, Any]
 
 READ_BYTES = 4 * 1024 * 1024
+
+
+# The id of an uncommitted block that another tool has left: ours have another length.
+FOREIGN_BLOCK = "another tool's"
 
 
 class Crash(BaseException):
@@ -90,6 +115,7 @@ class FakeBlobs:
         self.committed: dict[str, FakeBlob] = {}
         self.staged: dict[str, dict[str, bytes]] = {}
         self.faults: dict[str, Fault] = {}
+        self.archived: set[str] = set()
 
     def refuse(self, action: str) -> None:
         """Raise the fault that a test has set for ``list``, ``read``, ``write`` or ``delete``, if any."""
@@ -102,6 +128,10 @@ class FakeBlobs:
         self.staged.pop(name, None)
         self.committed[name] = FakeBlob(body, etag, md5_base64(body), content_type)
         return etag
+
+    def touch(self, name: str) -> None:
+        """Give a blob another ETag; what is staged for it stays."""
+        self.committed[name] = replace(self.committed[name], etag=self.writes.new_etag())
 
     def etag(self, name: str) -> str | None:
         """Return the ETag of a blob, or None if there is none."""
@@ -134,21 +164,25 @@ class FakeBlobs:
 
 
 class FakeLanding:
-    """What arrived."""
+    """What arrived. A test makes it vanish with ``there``."""
 
     def __init__(self, blobs: FakeBlobs) -> None:
         self._blobs = blobs
+        self.there = True
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Yield the hour's blobs by name."""
-        for name in self._blobs.names(stream.landing_folder(hour)):
+        self.check()
+        for name in filter(is_data, self._blobs.names(stream.landing_folder(hour))):
             blob = self._blobs.committed[name]
-            yield LandingBlob(name, blob.etag, len(blob.body))
+            yield LandingBlob(name, blob.etag, len(blob.body), blob.md5)
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces."""
+        if blob.name in self._blobs.archived:
+            raise LandingArchived("landing", blob.name)
         if self._blobs.etag(blob.name) != blob.etag:
-            raise Transient(f"the landing blob {blob.name} is not as it was listed")
+            raise LandingChanged(f"the landing blob {blob.name} is not as it was listed")
         body = self._blobs.committed[blob.name].body
         for start in range(0, len(body), READ_BYTES):
             yield body[start : start + READ_BYTES]
@@ -164,19 +198,30 @@ class FakeLanding:
         return read
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that has a blob."""
-        return min(filter(None, map(_folder_hour, self._blobs.names(stream.landing_prefix))), default=None)
+        """Return the oldest hour that holds data."""
+        return landing.earliest_hour(self._list, stream)
 
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder."""
+        return frozenset(landing.sources(self._list))
 
-def _folder_hour(name: str) -> Hour | None:
-    """Return the hour of ``events/187520/2020/01/25/17/any/name``; None for anything else."""
-    match name.split("/", 6):
-        case [_, _, year, month, day, hour, _]:
-            try:
-                return Hour.parse(f"{year}-{month}-{day}T{hour}")
-            except ValueError:
-                return None
-    return None
+    def survey(self, now: datetime) -> Survey:
+        """Return what landing holds."""
+        return landing.survey(self._list, now)
+
+    def check(self) -> None:
+        """Raise if it is not there."""
+        if not self.there:
+            raise LandingMissing("landing")
+
+    def create(self) -> None:
+        """Make it."""
+        self.there = True
+
+    def _list(self, folder: str) -> list[Entry]:
+        self.check()
+        below = (name.removeprefix(folder).partition("/") for name in self._blobs.names(folder))
+        return [Entry(folder + name) for name in dict.fromkeys(first + slash for first, slash, _ in below)]
 
 
 class FakeBlocks:
@@ -191,9 +236,13 @@ class FakeBlocks:
     def stage(self, block: bytes) -> None:
         """Put a block aside."""
         self._blobs.refuse("write")
-        block_id = f"{self._attempt}-{len(self._ids)}"
+        block_id = _block_id(self._attempt, len(self._ids))
         with self._blobs.writes.write(f"stage {self._name}"):
-            self._blobs.staged.setdefault(self._name, {})[block_id] = block
+            staged = self._blobs.staged.setdefault(self._name, {})
+            # All ids of a blob's uncommitted blocks have one length, whoever sent them.
+            if staged and len(next(iter(staged))) != len(block_id):
+                raise ForeignBlocks(self._name)
+            staged[block_id] = block
         self._ids.append(block_id)
 
     def arrived(self) -> int:
@@ -201,13 +250,19 @@ class FakeBlocks:
         return len(self._ids)
 
 
+def _block_id(attempt: str, number: int) -> str:
+    """Return a block id; those of all attempts have one length."""
+    return f"{hashlib.sha256(attempt.encode()).hexdigest()[:40]}-{number:06}"
+
+
 class FakeRejectedUpload(FakeBlocks):
     """An hour's rejected rows on their way."""
 
-    def commit(self, *, md5: str) -> None:
-        """Replace what is there: the last attempt wins."""
+    def commit(self, *, md5: str) -> str:
+        """Make the blocks readable."""
         with self._blobs.writes.write(f"commit {self._name}"):
             self._blobs.commit(self._name, self._ids, md5, allowed=True)
+        return self._name
 
 
 class FakeContainer:
@@ -229,8 +284,21 @@ class FakeContainer:
     def read(self, name: str) -> Content | None:
         """Return a small blob."""
         self._blobs.refuse("read")
+        if name in self._blobs.archived:
+            raise DestinationFault(
+                BLOB_ARCHIVED.fault(Place("acme", "raw", name), Action.READ, "HTTP 409 BlobArchived")
+            )
         found = self._blobs.committed.get(name)
         return Content(found.etag, found.body) if found else None
+
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces."""
+        self._blobs.refuse("read")
+        if self._blobs.etag(blob.name) != blob.etag:
+            raise Conflict(f"the blob {blob.name} was changed by another writer")
+        body = self._blobs.committed[blob.name].body
+        for start in range(0, len(body), READ_BYTES):
+            yield body[start : start + READ_BYTES]
 
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[FakeBlocks]:
@@ -240,10 +308,14 @@ class FakeContainer:
     def commit(self, sent: Sent, *, etag: str | None, content_type: str = "application/gzip") -> None:
         """Make the blocks that an attempt has sent the blob's content, if it is the one that was seen."""
         self._blobs.refuse("write")
-        name, ids = sent.part.name, [f"{sent.attempt}-{number}" for number in range(sent.blocks)]
+        name, ids = sent.part.name, [_block_id(sent.attempt, number) for number in range(sent.blocks)]
         with self._blobs.writes.write(f"commit {name}"):
             allowed = self._blobs.etag(name) == etag
             self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
+
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes."""
+        return self.put(name, b"", content_type="application/gzip", etag=etag)
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole."""
@@ -263,6 +335,14 @@ class FakeContainer:
             if self._blobs.etag(name) not in (etag, None):
                 raise Conflict(f"the blob {name} was changed by another writer")
             self._blobs.committed.pop(name, None)
+
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob another ETag."""
+        self._blobs.refuse("write")
+        with self._blobs.writes.write(f"refresh {name}"):
+            if self._blobs.etag(name) != etag:
+                raise Conflict(f"the blob {name} was changed by another writer")
+            self._blobs.touch(name)
 
 
 class FakeContainers:
@@ -292,36 +372,78 @@ class FakeRejectedRows:
         self._blobs = blobs
 
     @contextmanager
-    def upload(
-        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
-    ) -> Iterator[FakeRejectedUpload]:
+    def upload(self, key: StreamKey, hour: Hour, name: str) -> Iterator[FakeRejectedUpload]:
         """Begin a blob."""
-        yield FakeRejectedUpload(self._blobs, rejected_name(key, hour, number), attempt)
+        full_name = f"{rejected_folder(key, hour)}{name}"
+        yield FakeRejectedUpload(self._blobs, full_name, full_name)
 
-    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
-        """Delete the hour's other blobs."""
-        kept = {rejected_name(key, hour, number) for number in numbers}
-        beginning = rejected_name(key, hour).removesuffix(".ndjson.gz")
-        for name in self._blobs.names(beginning):
-            if name not in kept:
-                with self._blobs.writes.write(f"discard {name}"):
-                    self._blobs.committed.pop(name, None)
+    def names(self, key: StreamKey, hour: Hour) -> list[str]:
+        """Return the full names of the hour's blobs."""
+        return self._blobs.names(rejected_folder(key, hour))
+
+    def delete(self, name: str) -> None:
+        """Delete a blob."""
+        with self._blobs.writes.write(f"discard {name}"):
+            self._blobs.committed.pop(name, None)
 
 
-def rejected_name(key: StreamKey, hour: Hour, number: int = 1) -> str:
-    """Return where the rejected rows of a slice are."""
-    further = "" if number == 1 else f"-{number}"
+def rejected_folder(key: StreamKey, hour: Hour) -> str:
+    """Return where the rejected rows of an hour are."""
     day = f"{hour.start:%Y/%m/%d/%H}"
-    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}{further}.ndjson.gz"
+    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{day}/"
+
+
+class Spoiled[Key]:
+    """Rows of a table that a test has made unreadable, by the ``label`` of their keys."""
+
+    def __init__(self, table: str, label: Callable[[Key], str]) -> None:
+        self._table = table
+        self._label = label
+        self.labels: set[str] = set()
+
+    def spoil(self, key: Key) -> None:
+        """Make a row unreadable."""
+        self.labels.add(self._label(key))
+
+    def mend(self) -> None:
+        """Make every row readable again."""
+        self.labels.clear()
+
+    def row(self, key: Key) -> Unreadable | None:
+        """Return what is told of a row that cannot be read."""
+        label = self._label(key)
+        return Unreadable(self._table, label, "v", "spoiled") if label in self.labels else None
+
+    def check(self, key: Key) -> None:
+        """Raise if the row cannot be read."""
+        if (row := self.row(key)) is not None:
+            raise UnreadableRowError(row)
+
+    def split[Value](self, rows: Mapping[Key, Value]) -> RowsByKey[Key, Value]:
+        """Return the rows that can be read, and the others."""
+        bad = {key: row for key in rows if (row := self.row(key)) is not None}
+        return RowsByKey({key: row for key, row in rows.items() if key not in bad}, bad.values())
 
 
 class FakeTable[Key, Value]:
-    """Rows that are changed by compare-and-swap."""
+    """Rows that are changed by compare-and-swap; ``label`` says how a row's keys are told."""
 
-    def __init__(self, writes: Writes, name: str) -> None:
+    def __init__(self, writes: Writes, name: str, label: Callable[[Key], str] = str) -> None:
         self._writes = writes
         self._name = name
         self.rows: dict[Key, Versioned[Value]] = {}
+        self.spoiled = Spoiled(f"{name}s" if name != "ledger" else name, label)
+
+    def get(self, key: Key) -> Versioned[Value] | None:
+        """Return a row."""
+        if key in self.rows:
+            self.spoiled.check(key)
+        return self.rows.get(key)
+
+    def readable(self, key_order: Callable[[Key], Any] | None = None) -> Rows[Versioned[Value]]:
+        """Return the rows that can be read, in the order of their keys, and the others."""
+        found = self.spoiled.split(self.rows)
+        return Rows([found[key] for key in sorted(found, key=key_order or str)], found.unreadable)
 
     def put(self, key: Key, value: Value, etag: str | None) -> str:
         """Write a value over the one of that ETag; writing what is there already is no conflict."""
@@ -343,17 +465,39 @@ class FakeLedger:
     """Hour by hour, what was exported."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[str, HourRecord] = FakeTable(writes, "ledger")
+        self._table: FakeTable[str, HourRecord] = FakeTable(
+            writes, "ledger", lambda key: key.replace(" ", " / ")
+        )
+        self._begun: datetime | None = None
 
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""
-        return self._table.rows.get(f"{key} {hour}")
+        return self._table.get(f"{key} {hour}")
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the records from the first to the last hour, oldest first."""
         records = [row.value for row in self._table.rows.values() if row.value.key == key]
         inside = (record for record in records if first <= record.hour <= last)
-        yield from sorted(inside, key=lambda record: record.hour)
+        for record in sorted(inside, key=lambda record: record.hour):
+            row = self._table.spoiled.row(f"{key} {record.hour}")
+            yield record if row is None else unreadable_record(key, record.hour, row)
+
+    def identity(self, now: datetime) -> str:
+        """Return when this ledger was first asked."""
+        self._begun = self._begun or now
+        return self._begun.isoformat()
+
+    def spoil(self, key: StreamKey, hour: Hour) -> None:
+        """Make a record unreadable."""
+        self._table.spoiled.spoil(f"{key} {hour}")
+
+    def mend(self) -> None:
+        """Make every record readable again."""
+        self._table.spoiled.mend()
+
+    def lose(self, key: StreamKey, hour: Hour) -> None:
+        """Lose one record."""
+        del self._table.rows[f"{key} {hour}"]
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
@@ -362,10 +506,13 @@ class FakeLedger:
                 key,
                 full.hour,
                 full.status,
+                error=full.error if full.unreadable else None,
                 claim=full.claim,
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
                 looked_at=full.looked_at,
+                origin=Origin(full.origin.target),
+                not_moved_to=full.not_moved_to,
             )
 
     def put(self, record: HourRecord, etag: str | None) -> str:
@@ -375,6 +522,7 @@ class FakeLedger:
     def forget(self) -> None:
         """Lose every record, as if the table were gone."""
         self._table.rows.clear()
+        self._begun = None
 
 
 class FakeSlices:
@@ -412,6 +560,9 @@ class FakeReopened:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.tasks: dict[tuple[StreamKey, Hour], Versioned[HourTask]] = {}
+        self.spoiled: Spoiled[tuple[StreamKey, Hour]] = Spoiled(
+            "schedule", lambda key: f"reopened / {key[0]}:{key[1]}"
+        )
 
     def note(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
@@ -421,9 +572,11 @@ class FakeReopened:
             self.tasks[task.key, task.hour] = Versioned(noted, etag)
             return etag
 
-    def all(self) -> list[Versioned[HourTask]]:
+    def all(self) -> Rows[Versioned[HourTask]]:
         """Return what is noted."""
-        return [self.tasks[each] for each in sorted(self.tasks, key=lambda each: (str(each[0]), each[1]))]
+        found = self.spoiled.split(self.tasks)
+        keys = sorted(found, key=lambda each: (str(each[0]), each[1]))
+        return Rows([found[each] for each in keys], found.unreadable)
 
     def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
         """Forget an hour that is done again, unless it was noted again meanwhile."""
@@ -452,32 +605,62 @@ class FakeState:
         body = found.body
         return (body[start : start + READ_BYTES] for start in range(0, len(body), READ_BYTES))
 
-    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the blobs of a folder but for those to keep."""
-        for name in self._blobs.names(folder):
-            if name not in keep:
-                with self._blobs.writes.write(f"discard {name}"):
-                    self._blobs.committed.pop(name, None)
+    @contextmanager
+    def upload(self, name: str) -> Iterator["FakeStateUpload"]:
+        """Begin a blob."""
+        yield FakeStateUpload(self, name)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the blobs of a folder."""
+        return self._blobs.names(folder)
+
+    def delete(self, name: str) -> None:
+        """Delete a blob."""
+        with self._blobs.writes.write(f"discard {name}"):
+            self._blobs.committed.pop(name, None)
+
+
+class FakeStateUpload:
+    """A blob of our own on its way."""
+
+    def __init__(self, state: FakeState, name: str) -> None:
+        self._state = state
+        self._name = name
+        self._blocks: list[bytes] = []
+
+    def stage(self, block: bytes) -> None:
+        """Keep a block."""
+        self._blocks.append(block)
+
+    def commit(self) -> None:
+        """Make the blocks readable."""
+        self._state.put(self._name, self._blocks)
 
 
 class FakeBackfills:
     """The backfills that were asked for."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[tuple[str, str], Backfill] = FakeTable(writes, "backfill")
+        self._table: FakeTable[tuple[str, str], Backfill] = FakeTable(writes, "backfill", " / ".join)
 
     def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
         """Return a backfill."""
-        return self._table.rows.get((destination_id, backfill_id))
+        return self._table.get((destination_id, backfill_id))
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
-        return [row.value for key, row in sorted(self._table.rows.items()) if key[0] == destination_id]
+        found = self._table.readable()
+        mine = [row.value for row in found if row.value.destination_id == destination_id]
+        return Rows(mine, (row for row in found.unreadable if row.key.startswith(f"{destination_id} /")))
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those that have not ended."""
-        found = (self._table.rows[key].value for key in sorted(self._table.rows))
-        return [each for each in found if not each.ended]
+        found = self._table.readable()
+        return Rows((row.value for row in found if not row.value.ended), found.unreadable)
+
+    def spoil(self, destination_id: str, backfill_id: str) -> None:
+        """Make a backfill unreadable."""
+        self._table.spoiled.spoil((destination_id, backfill_id))
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
@@ -510,16 +693,20 @@ class FakeVerifications:
     """The verifications that run in the background."""
 
     def __init__(self, writes: Writes) -> None:
-        self._table: FakeTable[tuple[str, str], Verification] = FakeTable(writes, "verification")
+        self._table: FakeTable[tuple[str, str], Verification] = FakeTable(writes, "verification", " / ".join)
 
     def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
         """Return a verification."""
-        return self._table.rows.get((destination_id, verification_id))
+        return self._table.get((destination_id, verification_id))
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
-        found = (self._table.rows[key].value for key in sorted(self._table.rows))
-        return [each for each in found if not each.ended]
+        found = self._table.readable()
+        return Rows((row.value for row in found if not row.value.ended), found.unreadable)
+
+    def spoil(self, destination_id: str, verification_id: str) -> None:
+        """Make a verification unreadable."""
+        self._table.spoiled.spoil((destination_id, verification_id))
 
     def put(self, verification: Verification, etag: str | None) -> str:
         """Write a verification over the one of that ETag."""
@@ -545,13 +732,16 @@ class FakeSchedule:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[StreamKey, Progress] = {}
+        self.spoiled: Spoiled[StreamKey] = Spoiled("schedule", lambda key: f"stream / {key}")
 
-    def all(self) -> dict[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, Progress]:
         """Return every stream's progress."""
-        return dict(self.rows)
+        return self.spoiled.split(self.rows)
 
     def get(self, key: StreamKey) -> Progress | None:
         """Return one stream's progress."""
+        if key in self.rows:
+            self.spoiled.check(key)
         return self.rows.get(key)
 
     def put(self, progress: Progress) -> None:
@@ -571,13 +761,16 @@ class FakeStandings:
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
         self.rows: dict[str, Standing] = {}
+        self.spoiled: Spoiled[str] = Spoiled("standings", lambda name: f"destination / {name}")
 
-    def all(self) -> dict[str, Standing]:
+    def all(self) -> RowsByKey[str, Standing]:
         """Return what is remembered, by destination."""
-        return dict(self.rows)
+        return self.spoiled.split(self.rows)
 
     def get(self, destination_id: str) -> Standing:
         """Return one destination's standing."""
+        if destination_id in self.rows:
+            self.spoiled.check(destination_id)
         return self.rows.get(destination_id, GOOD)
 
     def put(self, destination_id: str, standing: Standing) -> None:
@@ -591,32 +784,65 @@ class FakeDestinations:
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
-        self._table: FakeTable[str, Destination] = FakeTable(writes, "destination")
+        self._table: FakeTable[str, Destination] = FakeTable(
+            writes, "destination", lambda name: f"destination / {name}"
+        )
         self._trials: dict[str, Trial] = {}
+        self._versions: dict[str, str] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
-        return self._table.rows.get(destination_id)
+        return self._table.get(destination_id)
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
-        return [self._table.rows[key] for key in sorted(self._table.rows)]
+        return self._table.readable()
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the active ones, by id."""
-        return [found.value for found in self.all() if found.value.status is Status.ACTIVE]
+        found = self.all()
+        active = (each.value for each in found if each.value.status is Status.ACTIVE)
+        return Rows(active, found.unreadable)
+
+    def spoil(self, destination_id: str) -> None:
+        """Make a destination unreadable."""
+        self._table.spoiled.spoil(destination_id)
+
+    def mend(self) -> None:
+        """Make every destination readable again."""
+        self._table.spoiled.mend()
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(destination.id, destination, etag)
 
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container."""
+        return self._versions.get(place)
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
+    ) -> str:
+        """Write a destination, and new versions of the names."""
+        with self._writes.write(f"destination {destination.id} with its names"):
+            found = self._table.rows.get(destination.id)
+            seen = {place: self._versions.get(place) for place in versions}
+            if (found.etag if found else None, seen) == (etag, versions):
+                found = self._table.rows[destination.id] = Versioned(destination, self._writes.new_etag())
+                self._versions |= {place: self._writes.new_etag() for place in versions}
+            elif found is None or found.value != destination:
+                raise Conflict(
+                    f"the destination {destination.id} or the names were changed by another writer"
+                )
+            return found.etag
+
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
         return self._trials.get(destination_id)
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one."""
-        return dict(self._trials)
+        return RowsByKey(self._trials)
 
     def record_trial(self, destination_id: str, trial: Trial | None) -> None:
         """Keep a destination's last test upload; None forgets it."""
@@ -723,6 +949,7 @@ class World:
     error: BaseException | None = None
     writes: Writes = field(init=False)
     landed: FakeBlobs = field(init=False)
+    landing: FakeLanding = field(init=False)
     rejected: FakeBlobs = field(init=False)
     containers: FakeContainers = field(init=False)
     ledger: FakeLedger = field(init=False)
@@ -747,7 +974,7 @@ class World:
     def __post_init__(self) -> None:
         self.writes = Writes(self.crash_at, self.moment, self.error)
         self.landed, self.rejected = FakeBlobs(self.writes), FakeBlobs(self.writes)
-        self.containers = FakeContainers(self.writes)
+        self.landing, self.containers = FakeLanding(self.landed), FakeContainers(self.writes)
         self.ledger, self.schedule = FakeLedger(self.writes), FakeSchedule(self.writes)
         self.destinations, self.hours = FakeDestinations(self.writes), FakeHourQueue(self.writes)
         self.backfill_steps = FakeBackfillSteps(self.writes)
@@ -758,7 +985,7 @@ class World:
         self.notices, self.webhooks = FakeNotices(), FakeWebhooks()
         self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
-            landing=FakeLanding(self.landed),
+            landing=self.landing,
             containers=self.containers,
             rejected=FakeRejectedRows(self.rejected),
             ledger=self.ledger,
@@ -794,9 +1021,10 @@ class World:
         return self.reader(container).rows(prefix)
 
     def markers_a_reader_sees(self, container: str = "raw", prefix: str = "") -> dict[str, Row]:
-        """Return the completion markers in a customer's container by name."""
+        """Return the completion markers in a customer's container by name; an empty file is none."""
         blobs = self.reader(container)
-        names = (name for name in blobs.names(prefix) if name.endswith("_complete"))
+        found = (name for name in blobs.names(prefix) if name.endswith("_complete"))
+        names = [name for name in found if blobs.committed[name].body]
         return {name: json.loads(blobs.committed[name].body) for name in names}
 
     def rejected_rows(self, prefix: str = "") -> list[Row]:

@@ -8,6 +8,7 @@ from exporter.storage.destinations import DestinationsTable
 from exporter.storage.landing import LandingContainer
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.queues import ExportQueue
+from exporter.storage.reopened import ReopenedTable
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.standings import StandingsTable
 from tests.fakes import World
@@ -20,6 +21,7 @@ def gateways_for_ticks(account: Account) -> Gateways:
         landing=LandingContainer(account),
         ledger=LedgerTable(account),
         schedule=ScheduleTable(account),
+        reopened=ReopenedTable(account),
         standings=StandingsTable(account),
         destinations=DestinationsTable(account),
         hours=ExportQueue(account),

@@ -25,6 +25,7 @@ from tests.fakes import World
 HOUR = Hour.parse("2026-01-31T12")
 SETTLE = timedelta(minutes=10)
 LATE_UNTIL = timedelta(hours=72)
+LONG_AGO = Hour.parse("2025-01-01T00")
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 EVENTS = StreamKey("acme", Stream(DataType.EVENTS, 187520))
 MERGED_IDS = StreamKey("acme", Stream(DataType.MERGED_IDS, 189524))
@@ -73,12 +74,22 @@ def a_merge(number: int, hour: Hour = HOUR) -> dict[str, object]:
 
 
 def a_world(destination: Destination = ACME, world: World | None = None) -> World:
-    """Make a world with one destination; nothing of its making counts as a write."""
-    world = world or World()
+    """Make a world with one destination, whose events have landed for long.
+
+    Nothing of its making counts as a write.
+    """
+    world = landing_for_long(world or World())
     crash_at, world.writes.crash_at = world.writes.crash_at, None
     world.destinations.put(destination, None)
     world.writes.log.clear()
     world.writes.crash_at = crash_at
+    return world
+
+
+def landing_for_long(world: World, *streams: Stream) -> World:
+    """Let streams (the events, if none is named) have begun long ago, with a blob without rows."""
+    for stream in streams or (EVENTS.stream,):
+        world.land(stream, LONG_AGO, b"")
     return world
 
 
@@ -121,7 +132,6 @@ def backfill(
         since=since,
         tried_since=since,
         moved_at=since,
-        resent_at=since,
         settled=hour,
         planned=hour,
     )

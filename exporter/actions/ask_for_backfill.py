@@ -4,49 +4,52 @@ To ask is cheap however long the range is: it is checked and written down. The r
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from exporter.actions.backfill_progress import progress_of
 from exporter.actions.edit_destination import find_destination, find_history
 from exporter.actions.list_hours import View
+from exporter.actions.notices import backfill_ended
 from exporter.actions.ports import Gateways
-from exporter.domain.backfills import Backfill, BackfillStatus
+from exporter.domain.backfills import HOURS_LOST, Backfill, BackfillStatus
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Invalid, NotFound, NotPossible, Problem, Transient
 from exporter.domain.hours import Hour, count_between, last_closed_hour
 from exporter.domain.stored import Versioned
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.pipeline.hour_lists import encode_hours
 
-# Nothing that is exported is older: an earlier year is a slip of the finger, which would fill a container
-# with the markers of empty hours.
-FIRST_HOUR = Hour.parse("2000-01-01T00")
 # How often a change is tried again that met another one: the steps of a backfill change it every few seconds.
 CHANGES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A range as it was asked for, both ends included; all that the destination gets, without data types."""
+    """A range as it was asked for, both ends included; all that the destination gets, without data types.
+
+    With ``allow_loss`` hours may be replaced by less than they hold.
+    """
 
     start: str
     end: str
     first: Hour
     last: Hour
     data_types: tuple[DataType, ...] | None = None
+    allow_loss: bool = False
 
 
 def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, new_id: str) -> Backfill:
     """Begin a backfill. ``Invalid`` with all that is wrong; of a draft, ``NotPossible``.
 
-    Hours that are not closed yet are left out. One of a paused destination waits until that is resumed.
+    Hours that are not closed yet are left out, and so are those of a data type before anything of it is in
+    landing or in the ledger; of a range without any other hour there is nothing to do. A backfill of a paused
+    destination waits until that is resumed.
     """
     destination = find_destination(gateways, destination_id).value
     closed = last_closed_hour(view.now, view.settle)
     streams, problems = _streams(destination, asked.data_types)
-    if asked.first < FIRST_HOUR:
-        problems.append(Problem("start", f"must not be before {FIRST_HOUR.date}"))
     if asked.first > closed:
         problems.append(
             Problem("start", f"is not closed yet: the last hour that can be exported by now is {closed}")
@@ -59,18 +62,52 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
             f"The destination {destination.id} is a draft: test and activate it first.",
         )
     last = min(asked.last, closed)
-    begun = _begun(
-        new_id,
-        destination,
-        streams,
-        (asked.first, last),
-        total=count_between(asked.first, last) * len(streams),
-        now=view.now,
+    found = [_begin(gateways, StreamKey(destination.id, stream), (asked.first, last)) for stream in streams]
+    begins = tuple(begin or last.plus(1) for begin in found)
+    begun = replace(
+        _begun(
+            new_id,
+            destination,
+            streams,
+            (min(begins), last),
+            total=sum(count_between(begin, last) for begin in begins),
+            now=view.now,
+        ),
+        start=asked.start,
+        end=asked.end,
+        begins=begins,
+        clamped=asked.last > closed,
+        clamped_start=any(found) and min(begins) > asked.first,
+        allow_loss=asked.allow_loss,
     )
-    begun = replace(begun, start=asked.start, end=asked.end, clamped=asked.last > closed)
+    if begun.total == 0:
+        ended = begun.moved(view.now).end_as(BackfillStatus.SUCCEEDED, view.now)
+        gateways.backfills.put(ended, None)
+        backfill_ended(gateways, ended, view.now)
+        return ended
     gateways.backfills.put(begun, None)
-    gateways.backfill_steps.send(begun.next_step)
+    _send(gateways, begun)
     return begun
+
+
+def _begin(gateways: Gateways, key: StreamKey, span: tuple[Hour, Hour]) -> Hour | None:
+    """Return the first hour of a span of which anything of a stream may be known; None if nothing is.
+
+    It may lie behind the span. What was exported from blobs that are not in landing any more counts, too:
+    such hours are not to be passed over in silence.
+    """
+    first, last = span
+    landed = gateways.landing.earliest_hour(key.stream)
+    if landed is not None and landed <= first:
+        return first
+    recorded = next(iter(gateways.ledger.states(key, first, last)), None)
+    return min([*([landed] if landed else []), *([recorded.hour] if recorded else [])], default=None)
+
+
+def _send(gateways: Gateways, backfill: Backfill) -> None:
+    """Send a backfill's next step. It is written down already: if that fails in passing, a tick does it."""
+    with suppress(Transient):
+        gateways.backfill_steps.send(backfill.next_step)
 
 
 def repair(
@@ -95,7 +132,7 @@ def repair(
     if gateways.backfills.get(destination.id, request_id) is None:
         gateways.state.put(begun.chosen or "", encode_hours((stream, hour) for hour, stream in chosen))
         gateways.backfills.put(begun, None)
-    gateways.backfill_steps.send(begun.next_step)
+    _send(gateways, begun)
     return request_id
 
 
@@ -134,7 +171,6 @@ def _begun(  # noqa: PLR0913  what a backfill is made of, each by its name
         since=now,
         tried_since=now,
         moved_at=now,
-        resent_at=now,
         settled=first,
         planned=first,
     )
@@ -167,8 +203,9 @@ def cancel(gateways: Gateways, destination_id: str, backfill_id: str, *, now: da
         # How far it is, for good: the hours of a range go on living in the ledger.
         progress = progress_of(gateways, found.value, now)
         stopped = replace(found.value, tally=progress.tally, failed=progress.failed)
-        cancelled = stopped.end_as(BackfillStatus.CANCELLED, now)
+        cancelled = stopped.moved(now).end_as(BackfillStatus.CANCELLED, now)
         if _put(gateways, cancelled, found.etag):
+            backfill_ended(gateways, cancelled, now)
             return cancelled
     raise Transient("the backfill is being changed all the time")
 
@@ -176,7 +213,8 @@ def cancel(gateways: Gateways, destination_id: str, backfill_id: str, *, now: da
 def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: datetime) -> Backfill:
     """Try what has failed again, and what was left when it ended; hours that are done are not exported again.
 
-    ``NotPossible`` if it has not ended, or if nothing of it failed or is left.
+    ``NotPossible`` if it has not ended, if nothing of it failed or is left, or if its hours are not known
+    any more.
     """
     for _ in range(CHANGES_MAX):
         find_destination(gateways, destination_id)
@@ -188,9 +226,11 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
             )
         if found.value.status is BackfillStatus.SUCCEEDED:
             raise NotPossible("nothing_to_retry", "Every hour of the backfill is done.")
+        if found.value.error is not None and found.value.error.code == HOURS_LOST.code:
+            raise NotPossible(HOURS_LOST.code, f"{HOURS_LOST.message} {HOURS_LOST.fix}")
         again = found.value.begun_again(now)
         if _put(gateways, again, found.etag):
-            gateways.backfill_steps.send(again.next_step)
+            _send(gateways, again)
             return again
     raise Transient("the backfill is being changed all the time")
 
@@ -198,7 +238,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
 def _found(gateways: Gateways, destination_id: str, backfill_id: str) -> Versioned[Backfill]:
     found = gateways.backfills.get(destination_id, backfill_id)
     if found is None:
-        raise NotFound("backfill_not_found", f"The destination {destination_id} has no such backfill.")
+        raise NotFound("backfill_not_found", "This destination has no such backfill.")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -10,15 +10,19 @@ from functools import cached_property
 from exporter.actions.hold import Beat, Held
 from exporter.actions.notices import hour_exported
 from exporter.actions.ports import Clock, Container, Gateways
-from exporter.actions.stage import RejectedWriter, Staged, Stager
+from exporter.actions.stage import RejectedWriter, Spool, Staged, Stager
 from exporter.actions.telling import Event, bytes_of, of_hour, of_rows, tell
 from exporter.actions.turns import Turns
 from exporter.domain.destination import Destination, Status
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask
+from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.names import HourNames, Naming
+from exporter.domain.own_blobs import folder, outdated
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, StreamKey
+from exporter.domain.streams import DataType
 from exporter.pipeline.digest import digest
+from exporter.pipeline.pack import Exported
 
 
 class Outcome(StrEnum):
@@ -30,6 +34,7 @@ class Outcome(StrEnum):
     STAGED = "staged"
     UNCHANGED = "unchanged"
     FAILED = "failed"
+    REFUSED = "refused"
     NOT_DUE = "not due"
     NOT_WANTED = "not wanted"
 
@@ -84,24 +89,79 @@ class Attempt:
         """The customer's container; ``DestinationFault`` if it cannot be opened."""
         return self.gateways.containers.open(self.destination)
 
-    def stage(
-        self, chosen: Slice, drops: Iterable[bytes], uploads: ExitStack, attempt: str
+    @property
+    def container_id(self) -> str:
+        """The account and container that the destination's files go to."""
+        return self.destination.container_id
+
+    def holds(self, record: HourRecord) -> bool:
+        """Whether the files of a record are in the destination's container of now, as far as is known."""
+        return same_container(record.origin.target, self.container_id)
+
+    def names(self, record: HourRecord | None = None) -> HourNames:
+        """Return every name that the hour's files may have: those of now, of earlier, and of its record."""
+        names = self.destination.hour_names(self.task.key.stream, self.task.hour)
+        recorded = self.recorded_naming(record) if record is not None else None
+        return names if recorded is None else names.wanting(recorded).wanting(names.wanted)
+
+    def recorded_naming(self, record: HourRecord) -> Naming | None:
+        """Return how the files of an hour are called that its record knows in this container."""
+        if not record.origin.target or not self.holds(record):
+            return None
+        naming = replace(
+            self.destination.naming(self.task.key.stream), prefix=record.origin.target.rpartition("|")[2]
+        )
+        if record.output is not None:
+            return replace(naming, style=record.output.name_style, layout=record.output.path_layout)
+        known = self.destination.hour_names(self.task.key.stream, self.task.hour).namings
+        hour = record.hour
+        matching = (
+            each
+            for each in known
+            if any(each.part_number(hour, part.name) is not None for part in record.parts)
+            or each.marker(hour) == record.origin.marker
+        )
+        return next(matching, None)
+
+    def stage(  # noqa: PLR0913  what a slice is made of, each by its name
+        self,
+        chosen: Slice,
+        drops: Iterable[bytes],
+        uploads: ExitStack,
+        tag: str,
+        *,
+        spooled: bool = False,
+        before: Iterable[Exported] = (),
     ) -> tuple[Staged, RejectedWriter]:
-        """Send a slice, and its rejected rows, which are the caller's to commit."""
+        """Stage a slice, and its rejected rows, which are the caller's to commit.
+
+        ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
+        rows ``before`` those of landing are exported as they are.
+        """
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
-        rejected = RejectedWriter(self.gateways.rejected, key, hour, chosen.first, attempt, uploads)
-        landing, whole = self.gateways.landing, self.worker.whole_bytes_min
-        stager = Stager(landing, self.container, self.destination, naming, hour, attempt, whole)
+        name = f"{tag}-{chosen.first}.ndjson.gz"
+        rejected = RejectedWriter(self.gateways.rejected, key, hour, name, uploads)
+        spool = Spool(self.gateways.state, f"{folder(key, hour)}{tag}-spool-") if spooled else None
+        stager = Stager(
+            landing=self.gateways.landing,
+            container=self.container,
+            destination=self.destination,
+            naming=naming,
+            hour=hour,
+            attempt=tag,
+            whole_bytes_min=self.worker.whole_bytes_min,
+            spool=spool,
+        )
         with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
-            return stager.stage(chosen, drops, rejected, turn), rejected
+            return stager.stage(chosen, drops, rejected, turn, before), rejected
 
-    def keep_digest(self, chosen: Slice, staged: Staged, attempt: str) -> str | None:
+    def keep_digest(self, chosen: Slice, staged: Staged, tag: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
         asked = self.destination.filter_of(self.task.key.stream)
         if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
             return None
-        name = f"{folder(self.task.key, self.task.hour)}{attempt}-{chosen.first}.keys"
+        name = f"{folder(self.task.key, self.task.hour)}{tag}-{chosen.first}.keys"
         blobs = (blob.name for blob in chosen.blobs)
         self.gateways.state.put(name, digest(blobs, asked.text if asked else None, staged.keys))
         return name
@@ -140,18 +200,14 @@ class Attempt:
         )
 
     def tidy(self, held: Held) -> None:
-        """Delete what earlier attempts kept of the hour and nobody needs any more."""
-        self.gateways.state.discard(
-            folder(self.task.key, self.task.hour), keep=frozenset(held.record.origin.digests)
-        )
+        """Delete what this attempt and earlier ones kept of the hour, and its record does not name.
 
-
-def folder(key: StreamKey, hour: Hour) -> str:
-    """Return where our own blobs about an hour are: ``acme/events/187520/2020-01-25T17/``."""
-    return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{hour.key}/"
-
-
-def target(destination: Destination) -> str:
-    """Return the account, container and prefix that a destination's files go to."""
-    storage = destination.storage
-    return f"{storage.account_url or ''}|{storage.container}|{storage.prefix}"
+        The record that needs it no more is written by now. What a later attempt keeps has a higher number.
+        """
+        record, key, hour = held.record, self.task.key, self.task.hour
+        state, rejected = self.gateways.state, self.gateways.rejected
+        digests, kept = frozenset(record.origin.digests), frozenset(record.rejected)
+        for name in outdated(state.names(folder(key, hour)), attempt=record.attempts, kept=digests):
+            state.delete(name)
+        for name in outdated(rejected.names(key, hour), attempt=record.attempts, kept=kept):
+            rejected.delete(name)

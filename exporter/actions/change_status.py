@@ -16,8 +16,9 @@ from exporter.actions.edit_destination import (
     find_history,
     save,
 )
-from exporter.actions.plan_owed_hours import first_progress
+from exporter.actions.names_taken import refuse_taken
 from exporter.actions.ports import Gateways
+from exporter.actions.review_stream import first_progress
 from exporter.actions.trust import trust
 from exporter.actions.try_upload import try_upload
 from exporter.domain.destination import Destination, Status
@@ -54,13 +55,14 @@ def activate(
     paused one is resumed.
     """
     found = _found(gateways, destination_id, if_match)
+    refuse_taken(gateways, found.value)
     report = _try(gateways, found.value, now, test_id)
     if not report.ok:
         return found, report
     active = replace(found.value, status=Status.ACTIVE, activated_at=found.value.activated_at or now)
     for key in active.streams:
         # Before the status: a tick that sees the destination active finds where its streams begin.
-        first = first_progress(active, key, gateways.landing)
+        first = first_progress(active, key, gateways, now)
         if first is not None and gateways.schedule.get(key) is None:
             gateways.schedule.put(first)
     return save(gateways, active, found, if_match=if_match), report
@@ -73,6 +75,7 @@ def pause(gateways: Gateways, destination_id: str, *, if_match: str | None = Non
 
 def resume(gateways: Gateways, destination_id: str, *, if_match: str | None = None) -> Versioned[Destination]:
     """Export again, beginning with what is owed: the hours of the pause are among it."""
+    refuse_taken(gateways, find_destination(gateways, destination_id).value)
     return _move(gateways, destination_id, Status.ACTIVE, if_match)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from exporter.actions.names_taken import located, put_with_names, refuse_taken
 from exporter.actions.notices import SECRET_FIELD
 from exporter.actions.ports import Gateways
 from exporter.actions.trust import trust
@@ -16,10 +17,14 @@ from exporter.domain.destination import (
     Status,
     StorageTarget,
 )
+from exporter.domain.endpoints import account_of
 from exporter.domain.errors import Conflict, Invalid, NotFound, Outdated, Problem
 from exporter.domain.filters import EventFilter
 from exporter.domain.notices import Webhook
 from exporter.domain.stored import Versioned
+
+# Credentials whose secret opens one account, and is sent to it.
+_OF_ONE_ACCOUNT = frozenset({CredentialsType.SAS, CredentialsType.CONNECTION_STRING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,10 @@ def find_destination(gateways: Gateways, destination_id: str) -> Versioned[Desti
 
 def find_history(gateways: Gateways, destination_id: str) -> Versioned[Destination]:
     """Return a destination even if it was deleted, or raise ``NotFound`` if there never was one."""
-    found = gateways.destinations.get(destination_id) if ID_PATTERN.fullmatch(destination_id) else None
+    if not ID_PATTERN.fullmatch(destination_id):
+        # What else stands in an address is not repeated.
+        raise NotFound("destination_not_found", "There is no destination of that name.")
+    found = gateways.destinations.get(destination_id)
     if found is None:
         raise NotFound("destination_not_found", f"There is no destination {destination_id}.")
     return found
@@ -80,7 +88,8 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     What a replacement keeps: status, times, and the secret if it brings none.
 
     ``prove`` tries the new credentials or the new storage of an active destination before they replace what
-    works, and raises if they do not; then everything stays as it was.
+    works, and raises if they do not; then everything stays as it was. So it does if another destination owns
+    names that this one would write (``NotPossible``, ``names_taken``).
 
     A stream that it did not have until now begins anew: events on the day of the change. One that was deleted
     is made anew, and finds its history.
@@ -92,16 +101,21 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"There is a destination {draft.id} already.")
     changed = described(gateways, draft, found.value if found else None, now)
+    if stored is not None:
+        changed = changed.moved_from(stored.value, now)
     # A secret that is brought again is sealed anew, and counts as another one.
     moved = found is not None and (found.value.storage, found.value.credentials) != (
         changed.storage,
         changed.credentials,
     )
+    takes = found is None or _names(gateways, found.value) != _names(gateways, changed)
+    # Before anything is tried or written; also where the names were its own before, and another's, too.
+    refuse_taken(gateways, changed)
     if prove is not None and moved and changed.status is Status.ACTIVE:
         prove(changed)
     if stored is not None:
         _begin_anew(gateways, stored.value, changed)
-    saved = save(gateways, changed, stored, if_match=if_match)
+    saved = save(gateways, changed, stored, if_match=if_match, takes_names=takes)
     if moved:
         trust(gateways, changed.id, now)
     return saved, found is None
@@ -113,7 +127,7 @@ def described(gateways: Gateways, draft: Draft, before: Destination | None, now:
     return Destination(
         id=draft.id,
         name=draft.name,
-        storage=draft.storage,
+        storage=_storage(gateways, draft, before),
         credentials=credentials,
         created_at=before.created_at if before else now,
         project_id=draft.project_id,
@@ -147,16 +161,25 @@ def _begin_anew(gateways: Gateways, before: Destination, after: Destination) -> 
 
 
 def save(
-    gateways: Gateways, changed: Destination, found: Versioned[Destination] | None, *, if_match: str | None
+    gateways: Gateways,
+    changed: Destination,
+    found: Versioned[Destination] | None,
+    *,
+    if_match: str | None,
+    takes_names: bool = False,
 ) -> Versioned[Destination]:
     """Write a destination over the one that was found; what is as it was is not written.
 
-    Whoever sent an If-Match hears that it holds no more; others may just try again.
+    Whoever sent an If-Match hears that it holds no more; others may just try again. One that ``takes_names``
+    which it did not have is written only if no other has them.
     """
     if found is not None and found.value == changed:
         return found
+    etag = found.etag if found else None
     try:
-        return Versioned(changed, gateways.destinations.put(changed, found.etag if found else None))
+        if takes_names:
+            return Versioned(changed, put_with_names(gateways, changed, etag))
+        return Versioned(changed, gateways.destinations.put(changed, etag))
     except Conflict as error:
         if if_match is None:
             raise
@@ -171,8 +194,9 @@ def changed_meanwhile(destination_id: str) -> Outdated:
 def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -> Credentials:
     """Return the credentials with their secret sealed: the request's, or else the stored one.
 
-    A stored secret is kept only for what it was entered for: whoever changes the client, or the account that
-    a signature is for, brings the secret that belongs to it.
+    A stored secret is kept only for what it was entered for. Whoever changes the client brings its secret.
+    A signature or a connection string is for one account, and is sent to no other. The secret of a client
+    goes to the operator's token service alone, whatever the account is.
     """
     public = Credentials(draft.credentials_type, "", draft.tenant_id, draft.client_id)
     field = draft.credentials_type.secret_field
@@ -183,11 +207,31 @@ def _credentials(gateways: Gateways, draft: Draft, stored: Destination | None) -
         return replace(public, sealed=sealed)
     if stored is None or not stored.credentials.sealed or stored.credentials.type is not public.type:
         raise Invalid(Problem(f"credentials.{field}", "is required: there is none stored that could be kept"))
-    moved = stored.storage.account_url != draft.storage.account_url
-    if replace(stored.credentials, sealed="") != public or (moved and public.type is CredentialsType.SAS):
+    if replace(stored.credentials, sealed="") != public:
         raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for something else"))
+    if public.type in _OF_ONE_ACCOUNT and not _same_account(gateways, stored, draft.storage.account_url):
+        raise Invalid(Problem(f"credentials.{field}", "is required: the stored one is for another account"))
     sealed = gateways.cipher.renew(stored.credentials.sealed, destination_id=draft.id, field=field)
     return replace(public, sealed=sealed)
+
+
+def _same_account(gateways: Gateways, stored: Destination, account_url: str | None) -> bool:
+    """Whether a request names the account that the stored secret is for, or leaves it as it is."""
+    if account_url is None:
+        return True
+    known = located(gateways, stored).storage.account_url
+    return known is not None and account_of(known) == account_of(account_url)
+
+
+def _storage(gateways: Gateways, draft: Draft, stored: Destination | None) -> StorageTarget:
+    """Return where files go; where a connection string is kept, its account is shown and used."""
+    if draft.storage.account_url is not None or draft.secret is not None or stored is None:
+        return draft.storage
+    return replace(draft.storage, account_url=located(gateways, stored).storage.account_url)
+
+
+def _names(gateways: Gateways, destination: Destination) -> frozenset[str]:
+    return located(gateways, destination).names
 
 
 def _webhook(gateways: Gateways, draft: Draft, stored: Destination | None) -> Webhook | None:

@@ -1,47 +1,49 @@
 """Exporting one hour of one stream: whoever asks, however often, the container ends up with each row once.
 
-claim   the hour's record in the ledger, so that nobody else works on it
-look    what the customer's container holds of it; a whole hour is adopted, not written again
-stage   all parts, and the marker, in blocks that no reader sees (``stage``, ``run_slices``)
-place   them: small requests in an order in which no reader sees a row twice (``put_in_place``)
-close   the record
+claim      the hour's record in the ledger, so that nobody else works on it
+recover    an attempt that died in the midst of its commit is completed (``recovery``)
+inventory  what the customer's container holds of the hour; a whole hour is adopted, not written again
+stage      all parts, and the marker, in blocks that no reader sees (``stage``, ``sliced``)
+commit     them: small requests in an order in which no reader sees a row twice (``commit``)
 
 A worker may die at any point. Until it has recorded what it is about to commit, nothing has changed; after
-that, whoever comes next puts the hour in place, and leaves nothing that the dead one could still do.
+that, the next one completes it.
 
-What was done may be asked for again: by a backfill, which writes the hour anew, or because blobs have landed
-late, which are added (``look_for_late``).
+An hour that was done may be asked for again: by a backfill, which replaces it, or because blobs have landed
+late, which are added (``late_data``). It is never replaced by less (``completeness``).
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from exporter.actions import notices
 from exporter.actions.attempt import Attempt, Outcome, Worker
-from exporter.actions.hold import claim
-from exporter.actions.look_for_late import add_late, base_of, nothing_late
+from exporter.actions.hold import Held, claim
+from exporter.actions.late_data import append_late, is_up_to_date
+from exporter.actions.moved import stays_elsewhere
 from exporter.actions.ports import Gateways
-from exporter.actions.run_slices import fail_run, resume, stage_share
+from exporter.actions.recovery import recover
+from exporter.actions.sliced import fail_run, resume, stage_slice
 from exporter.actions.telling import Event, of_hour, tell
-from exporter.actions.write_hour import write_hour
-from exporter.domain.backfills import Backfill, backfill_id
+from exporter.actions.whole_hour import write_hour
+from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
+from exporter.domain.errors import Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hours import last_closed_hour
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
-from exporter.domain.streams import DataType
 
 
-class Wish(StrEnum):
+class WriteDisposition(StrEnum):
     """What is to be done about an hour."""
 
-    WRITE = "write what is not there"
-    WRITE_ANEW = "write it anew, whatever is there"
-    ADD_LATE = "add what landed late"
-    LET_BE = "nothing"
+    EXPORT = "export what is not there"
+    REPLACE = "export it anew, whatever is there"
+    APPEND = "add what landed late"
+    SKIP = "nothing"
 
 
 def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
@@ -66,11 +68,19 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
             gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
-    wish = _wish(task, found.value if found else None, gateways, standing, now)
-    if wish is Wish.LET_BE or standing.waits(now):
+    backfill = _backfill_of(task, gateways)
+    if backfill is not None:
+        # Its row is right: the message may be of an earlier round, or a note, which does not keep these.
+        task = replace(task, round=backfill.round, allow_loss=backfill.allow_loss)
+    here = destination.target
+    disposition = _disposition(task, found.value if found else None, backfill, standing, now, here=here)
+    if disposition is WriteDisposition.SKIP or standing.waits(now):
         return Outcome.NOT_DUE
+    exporting = disposition is WriteDisposition.EXPORT and task.share is None
+    if exporting and stays_elsewhere(gateways, found, here):
+        return Outcome.UNCHANGED
     try:
-        outcome = _attempt(Attempt(task, destination, gateways, worker), found, wish)
+        outcome = _attempt(Attempt(task, destination, gateways, worker), found, disposition)
     except DestinationFault as error:
         _refused(task, destination, gateways, worker, error)
         return Outcome.FAILED
@@ -88,79 +98,121 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
     return found.value
 
 
-def _wish(
-    task: HourTask, record: HourRecord | None, gateways: Gateways, standing: Standing, now: datetime
-) -> Wish:
-    """Return what is to be done about the hour, by what the tables say of it."""
+def _backfill_of(task: HourTask, gateways: Gateways) -> Backfill | None:
+    """Return the backfill that asks for an hour; None for the schedule's hours, and for slices."""
+    number = None if task.share is not None else backfill_id(task.requested_by)
+    found = gateways.backfills.get(task.key.destination_id, number) if number is not None else None
+    return found.value if found else None
+
+
+def _disposition(  # noqa: PLR0913  what the tables say, each by its name
+    task: HourTask,
+    record: HourRecord | None,
+    backfill: Backfill | None,
+    standing: Standing,
+    now: datetime,
+    *,
+    here: str,
+) -> WriteDisposition:
+    """Return what is to be done about the hour, by what the tables say of it.
+
+    An hour is done if its files are in the container of the target ``here``.
+    """
     if task.share is not None:
-        return Wish.WRITE
-    due = record is None or record.due(now, standing.healed_at)
-    if (number := backfill_id(task.requested_by)) is not None:
-        backfill = gateways.backfills.get(task.key.destination_id, number)
-        if backfill is not None and not backfill.value.ended:
-            return _wish_of(backfill.value, record, due=due)
+        return WriteDisposition.EXPORT
+    if record is not None and record.abandoned_as_done and not record.claimed(now):
+        # Its worker is gone and has committed nothing: the hour is done as before. This attempt says so.
+        disposition = _disposition(task, record.released(), backfill, standing, now, here=here)
+        return WriteDisposition.APPEND if disposition is WriteDisposition.SKIP else disposition
+    due = record is None or record.due(now, standing.healed_at, target=here)
+    if backfill_id(task.requested_by) is not None:
+        if backfill is not None and not backfill.ended:
+            return _disposition_of(backfill, record, standing, now, due=due, here=here)
         if record is None:
-            return Wish.LET_BE
+            return WriteDisposition.SKIP
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
-    if record is not None and record.done:
-        return Wish.ADD_LATE if task.late else Wish.LET_BE
-    if not due:
-        return Wish.LET_BE
-    adding = record is not None and record.committing and record.origin.kept is not None
-    return Wish.ADD_LATE if adding else Wish.WRITE
+    if record is not None and record.done_for(here):
+        return WriteDisposition.APPEND if task.late else WriteDisposition.SKIP
+    return WriteDisposition.EXPORT if due else WriteDisposition.SKIP
 
 
-def _wish_of(backfill: Backfill, record: HourRecord | None, *, due: bool) -> Wish:
-    """Return what a backfill wants of an hour: that it is written by an attempt that began after it."""
-    if record is None:
-        return Wish.WRITE_ANEW
-    if record.done:
-        return Wish.LET_BE if record.satisfies(backfill.since) else Wish.WRITE_ANEW
-    # A failure from before it was begun, or begun again, says nothing about now.
-    before = record.started_at is None or record.started_at < backfill.tried_since
-    return Wish.WRITE_ANEW if due or before else Wish.LET_BE
+def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
+    backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime, *, due: bool, here: str
+) -> WriteDisposition:
+    """Return what a backfill wants of an hour: that it is written anew, unless that was done or has failed.
+
+    One that failed is tried again once its back-off is over.
+    """
+    came = backfill.came(record, standing, now, here=here)
+    failed = came is Came.FAILED and record is not None and not record.done and due
+    wanted = came is Came.LEFT or failed
+    return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP
 
 
-def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, wish: Wish) -> Outcome:
+def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition: WriteDisposition) -> Outcome:
     """Do it."""
     task, gateways = attempt.task, attempt.gateways
     if task.share is not None:
-        return Outcome.NOT_WANTED if found is None else stage_share(attempt, found, task.share)
+        return Outcome.NOT_WANTED if found is None else stage_slice(attempt, found, task.share)
     if found is not None and found.value.run is not None:
         return resume(attempt, found, found.value.run)
     record = found.value if found else None
-    if wish is Wish.ADD_LATE and found is not None and found.value.done and nothing_late(attempt, found):
+    if (
+        disposition is WriteDisposition.APPEND
+        and found is not None
+        and found.value.done
+        and is_up_to_date(attempt, found)
+    ):
         return Outcome.UNCHANGED
     # Before it is taken: from now on the tick sees to it that the hour is done again.
-    again = wish is Wish.WRITE_ANEW or (record is not None and record.done)
+    again = disposition is WriteDisposition.REPLACE or (
+        record is not None and (record.done or record.abandoned_as_done)
+    )
     note = gateways.reopened.note(task) if again else None
     held = claim(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
     with attempt.worker.beat(held.renew):
         try:
-            base = base_of(attempt, held.record) if wish is Wish.ADD_LATE and _adds(task) else None
-            if base is not None:
-                outcome = add_late(attempt, held, base)
-            else:
-                outcome = write_hour(attempt, held, anew=wish is not Wish.WRITE)
+            outcome = _carry_out(attempt, held, disposition)
         except DestinationFault as error:
             held.fail(error.fault)
             raise
-        except (Conflict, Transient):
+        except (Transient, NotConfigured) as passing:
+            held.break_off(str(passing))
+            raise
+        except Conflict:
             held.release()
             raise
         except Exception:
             held.fail(_unexpected(attempt.worker.claim_id))
             _tell_failed(task, attempt.worker, "internal_error", held.record.attempts)
             raise
-    if note is not None and outcome in {Outcome.EXPORTED, Outcome.ADOPTED}:
+    if note is not None and outcome in {
+        Outcome.EXPORTED,
+        Outcome.ADOPTED,
+        Outcome.REFUSED,
+        Outcome.UNCHANGED,
+    }:
         with suppress(Transient):
             gateways.reopened.forget(task.key, task.hour, note)
     return outcome
 
 
-def _adds(task: HourTask) -> bool:
-    """Whether rows can be added to an hour: merged ids are one file."""
-    return task.key.stream.data_type is DataType.EVENTS
+def _carry_out(attempt: Attempt, held: Held, disposition: WriteDisposition) -> Outcome:
+    """Complete what an earlier attempt has left unfinished, then do what is asked for."""
+    names = attempt.names(held.record)
+    kept = held.record.origin.kept if held.record.committing else None
+    with attempt.worker.timed("look"):
+        inventory, completed = recover(attempt, held, names)
+    if disposition is WriteDisposition.EXPORT and completed:
+        held.finish()
+        attempt.tell(held, Outcome.EXPORTED)
+        attempt.tidy(held)
+        return Outcome.EXPORTED
+    adding = not completed and kept is not None and kept.parts > 0
+    if disposition is WriteDisposition.APPEND or (disposition is WriteDisposition.EXPORT and adding):
+        return append_late(attempt, held, inventory, names)
+    replacing = disposition is WriteDisposition.REPLACE
+    return write_hour(attempt, held, inventory, names, replacing=replacing)
 
 
 def _refused(

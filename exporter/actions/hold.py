@@ -84,6 +84,14 @@ class Held:
         """Give the hour back, owed or done as before."""
         self._give_back(HourRecord.released)
 
+    def break_off(self, why: str) -> None:
+        """Give the hour back because of something that should pass; its record counts how often that was."""
+        self._give_back(lambda record: record.broken_off(why))
+
+    def refuse(self, fault: Fault) -> None:
+        """Give the hour back as it was: what was asked for would lose rows."""
+        self.write(lambda record: record.refuse(fault))
+
     def leave_to_run(self) -> None:
         """Give the hour back in passing: its slices stay staged, and the next one goes on from there."""
         self._give_back(HourRecord.left_to_run)

@@ -3,6 +3,9 @@
 Three kinds of hours are: those of the schedule that are not done; those that were done and were taken again,
 by somebody who has not come to the end (``see_to_reopened``); and those that are done, and are to be compared
 with landing once more.
+
+Each destination, stream and stored row is a part of its own: trouble with one is raised when all the others
+are done.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,16 +13,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from exporter.actions.ports import Gateways, Landing
+from exporter.actions.ports import Gateways
+from exporter.actions.review_stream import chosen_for_review, first_progress, review_stream
 from exporter.actions.see_to_reopened import see_to_reopened
+from exporter.actions.share_room import LIVE_HOURS, Owed, history_evenly, in_turn, live_first, probing
+from exporter.actions.telling import Event, tell, tell_unreadable
+from exporter.actions.troubles import Troubles
 from exporter.domain.destination import Destination
+from exporter.domain.errors import LandingMissing
 from exporter.domain.hours import Hour, hours_between, last_closed_hour
+from exporter.domain.landing import EARLIEST
 from exporter.domain.ledger import HourRecord, HourTask, Progress
 from exporter.domain.standing import GOOD, Standing
-from exporter.domain.streams import DataType, StreamKey
+from exporter.domain.stored import RowsByKey, Versioned
+from exporter.domain.streams import Stream, StreamKey
 
 # More messages than this would only repeat themselves on the next tick.
 WAITING_MAX = 500
+# History is queued only as long as fewer messages wait: live hours that close find no more before them.
+HISTORY_WAITING_MAX = 200
 # So that one stream's long backlog neither fills the queue nor makes a tick long: it goes on next time.
 HOURS_A_STREAM_MAX = 100
 
@@ -51,94 +63,158 @@ class Tick:
 
 
 def plan_owed_hours(
-    gateways: Gateways, *, now: datetime, settle: timedelta, late_checks: tuple[timedelta, ...] = ()
+    gateways: Gateways,
+    *,
+    now: datetime,
+    settle: timedelta,
+    late_checks: tuple[timedelta, ...] = (),
+    troubles: Troubles | None = None,
 ) -> Tick:
-    """Queue the hours that should be exported by now and that nobody is exporting: oldest first, bounded.
+    """Queue the hours that should be exported by now and that nobody is exporting: bounded, live ones first.
 
     Nothing depends on an earlier tick having happened, and to queue an hour twice does no harm. What is read
-    grows with the streams that owe something, not with how much was ever exported.
+    grows with the streams that owe something, not with how much was ever exported; and, once a day, with that
+    (``review_stream``).
 
     A destination whose storage has refused the newest attempts gets nothing for a while, and then one hour to
     try: only when that succeeds, the rest.
 
-    Trouble with one stream does not keep the others waiting: it is raised when they are queued.
+    Trouble with one stream does not keep the others waiting: it is raised when they are queued, or added to
+    the ``troubles`` of the caller, who raises them.
     """
-    progress, standings = gateways.schedule.all(), gateways.standings.all()
-    active = gateways.destinations.active()
-    keys = [(destination, key) for destination in active for key in destination.streams]
-    due: list[list[HourTask]] = []
-    late: list[list[HourTask]] = []
-    behind: list[Behind] = []
-    troubles: list[Exception] = []
-    for destination, key in keys:
-        known = progress.get(key)
-        standing = standings.get(destination.id, GOOD)
-        moment = _Moment(now, settle, late_checks, standing.healed_at)
-        if (known is not None and moment.nothing_new(known)) or standing.waits(now):
-            behind += moment.behind(known)
-            continue
+    found_here = Troubles()
+    planner = _Planner(gateways, now, settle, late_checks, found_here if troubles is None else troubles)
+    found = planner.plan()
+    found_here.end()
+    return found
+
+
+@dataclass
+class _Planner:
+    """One tick's look at all streams."""
+
+    gateways: Gateways
+    now: datetime
+    settle: timedelta
+    late_checks: tuple[timedelta, ...]
+    troubles: Troubles
+
+    def plan(self) -> Tick:
+        """Queue what is owed, and return what was found."""
+        gateways, now, troubles = self.gateways, self.now, self.troubles
+        progress, standings = gateways.schedule.all(), gateways.standings.all()
+        active, notes = gateways.destinations.active(), gateways.reopened.all()
+        unreadable = (*progress.unreadable, *standings.unreadable)
+        tell_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
+        # Of these it is not known how they stand. They wait until an operator has seen to the row.
+        unknown = {row.row_key for row in unreadable}
+        streams = [(destination, key) for destination in active for key in destination.streams]
+        keys = [(each, key) for each, key in streams if not unknown & {each.id, str(key)}]
+        refused = {name for name, standing in standings.items() if standing.faults}
+        owed, late, behind = self._look(keys, progress, standings, notes)
+        owed = probing(owed, refused)
+        late = [tasks for tasks in late if tasks and tasks[0].key.destination_id not in refused]
+        queued = 0
+        if any(owed) or any(late) or notes:
+            with troubles.guard("queueing hours"):
+                # Without it, nothing that is queued could be exported, and nobody may take it for empty.
+                gateways.landing.check()
+                queued += see_to_reopened(gateways, notes, active, standings, now=now, troubles=troubles)
+                queued += self._send(owed, late)
+        checks = sum(map(len, late))
+        return Tick(
+            *(len(streams), sum(map(len, owed)) + checks, queued, checks),
+            behind=tuple(behind),
+            refusing=tuple(sorted(refused & {destination.id for destination in active})),
+        )
+
+    def _look(
+        self,
+        keys: list[tuple[Destination, StreamKey]],
+        progress: RowsByKey[StreamKey, Progress],
+        standings: Mapping[str, Standing],
+        notes: list[Versioned[HourTask]],
+    ) -> tuple[list[Owed], list[list[HourTask]], list[Behind]]:
+        """Look at each stream; return what it owes, what is to be looked at once more, and who is behind."""
+        ledger = self.gateways.ledger.identity(self.now)
+        known = {
+            key: progress[key].derived_from(ledger).at(each.storage.place) if key in progress else None
+            for each, key in keys
+        }
+        landed = self._landed(keys, progress)
+        noted: dict[StreamKey, set[Hour]] = {}
+        for note in notes:
+            noted.setdefault(note.value.key, set()).add(note.value.hour)
+        reviews = frozenset(
+            chosen_for_review({key: found for key, found in known.items() if found is not None}, self.now)
+        )
+        owed: list[Owed] = []
+        late: list[list[HourTask]] = []
+        behind: list[Behind] = []
+        for destination, key in keys:
+            standing = standings.get(destination.id, GOOD)
+            moment = _Moment(self.now, self.settle, self.late_checks, standing.healed_at)
+            with self.troubles.guard(f"planning {key}"):
+                found = known[key]
+                if standing.waits(self.now):
+                    behind += moment.behind(found)
+                    continue
+                if found is None and key.stream in landed:
+                    found = first_progress(destination, key, self.gateways, self.now)
+                    found = found and found.derived_from(ledger)
+                if found is not None and key in reviews:
+                    with self.troubles.guard(f"reviewing {key}"):
+                        found = review_stream(
+                            self.gateways, destination, found, noted.get(key, set()), self.now
+                        )
+                if found is not None and not moment.nothing_new(found):
+                    due = _due(self.gateways, found, moment)
+                    found = due.progress
+                    owed.append(due.owed)
+                    late.append([HourTask(key, hour, late=True) for hour in due.late])
+                behind += moment.behind(found)
+                if found is not None and found != progress.get(key):
+                    self.gateways.schedule.put(found)
+        return owed, late, behind
+
+    def _landed(
+        self, keys: list[tuple[Destination, StreamKey]], progress: RowsByKey[StreamKey, Progress]
+    ) -> frozenset[Stream]:
+        """Return the streams whose first hour may be known by now, of those for which it is not yet."""
+        new = frozenset(key.stream for _, key in keys if key not in progress)
+        if progress:
+            with self.troubles.guard("looking for new streams"):
+                return new & self.gateways.landing.sources() if new else new
+            return frozenset()
+        # Nothing was ever planned, or the schedule was lost; landing may have been tidied up since.
+        with self.troubles.guard("looking for landing"):
+            self._find_or_make_landing(keys)
+            return new
+        return frozenset()
+
+    def _find_or_make_landing(self, keys: list[tuple[Destination, StreamKey]]) -> None:
+        """Make landing where nothing was ever exported; else it is not to be missing."""
         try:
-            known = known or first_progress(destination, key, gateways.landing)
-            if known is not None:
-                found = _due(gateways, known, moment)
-                if found.progress != progress.get(key):
-                    gateways.schedule.put(found.progress)
-                due.append([HourTask(key, hour) for hour in found.owed])
-                late.append([HourTask(key, hour, late=True) for hour in found.late])
-                behind += moment.behind(found.progress)
-        except Exception as trouble:  # noqa: BLE001  raised below
-            trouble.add_note(f"while planning {key}")
-            troubles.append(trouble)
-    refused = {name for name, standing in standings.items() if standing.faults}
-    due = _probing(due, refused)
-    late = [tasks for tasks in late if tasks and tasks[0].key.destination_id not in refused]
-    queued = _send(gateways, due, late)
-    queued += _reopened(gateways, active, standings, now, troubles)
-    if troubles:
-        raise ExceptionGroup(f"{len(troubles)} of {len(keys)} streams could not be planned", troubles)
-    checks = sum(map(len, late))
-    return Tick(
-        *(len(keys), sum(map(len, due)) + checks, queued, checks),
-        behind=tuple(behind),
-        refusing=tuple(sorted(refused & {destination.id for destination in active})),
-    )
+            self.gateways.landing.check()
+        except LandingMissing:
+            for _, key in keys:
+                if next(self.gateways.ledger.states(key, EARLIEST, Hour.containing(self.now)), None):
+                    raise
+            self.gateways.landing.create()
+            tell(Event.LANDING_CREATED)
 
-
-def _send(gateways: Gateways, due: list[list[HourTask]], late: list[list[HourTask]]) -> int:
-    """Queue as many hours as there is room for, those that are owed first; return how many."""
-    room = max(0, WAITING_MAX - gateways.hours.waiting()) if any(due) or any(late) else 0
-    chosen = list(islice(chain(_in_turn(due), _in_turn(late)), room))
-    gateways.hours.send(chosen)
-    return len(chosen)
-
-
-def _reopened(
-    gateways: Gateways,
-    active: list[Destination],
-    standings: Mapping[str, Standing],
-    now: datetime,
-    troubles: list[Exception],
-) -> int:
-    """See to hours that were taken again; trouble with them is told together with the rest."""
-    try:
-        return see_to_reopened(gateways, active, standings, now=now)
-    except Exception as trouble:  # noqa: BLE001  raised by the caller
-        trouble.add_note("while seeing to hours that were taken again")
-        troubles.append(trouble)
-        return 0
-
-
-def first_progress(destination: Destination, key: StreamKey, landing: Landing) -> Progress | None:
-    """Return where a stream's schedule begins; None while that cannot be known.
-
-    Events begin on the day of activation. Merged ids begin with the earliest that there are: each one matters
-    for events of any time.
-    """
-    if key.stream.data_type is DataType.EVENTS:
-        first: Hour | None = destination.first_hour_of_events()
-    else:
-        first = landing.earliest_hour(key.stream)
-    return Progress(key, first, first) if first else None
+    def _send(self, owed: list[Owed], late: list[list[HourTask]]) -> int:
+        """Queue as many hours as there is room for, those that are owed first; return how many."""
+        if not any(owed) and not any(late):
+            return 0
+        waiting = self.gateways.hours.waiting()
+        room = max(0, WAITING_MAX - waiting)
+        live = list(islice(live_first(owed), room))
+        history_room = max(0, HISTORY_WAITING_MAX - waiting - len(live))
+        history = islice(history_evenly(owed, self.now), history_room)
+        chosen = list(islice(chain(live, history, in_turn(late)), room))
+        self.gateways.hours.send(chosen)
+        return len(chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,44 +278,56 @@ class _Moment:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """How far a stream really is, its oldest hours that are due, and those to look at once more."""
+    """How far a stream really is, its hours that are due, and those to look at once more."""
 
     progress: Progress
-    owed: list[Hour]
+    owed: Owed
     late: list[Hour]
 
 
 def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
-    """Read the ledger once, from the first hour that may be due to the newest."""
+    """Read the ledger from the first hour that may be due to the newest.
+
+    That is done once, unless there is more history than a tick queues of a stream: then the live hours are
+    read by themselves.
+    """
+    key = known.key
     frontier: Hour | None = None
-    owed: list[Hour] = []
+    live: list[HourTask] = []
+    history: list[HourTask] = []
     late: list[Hour] = []
     unseen: dict[int, Hour] = {}
     last, cursors = moment.last, moment.cursors(known)
+    lives = last.plus(1 - LIVE_HOURS)
     ends = [moment.last_at(distance) for distance in moment.late_checks]
     first = min([known.next, *(cursor for cursor, end in zip(cursors, ends, strict=True) if cursor <= end)])
     reached = first.plus(-1)
-    for hour, record in with_gaps(gateways.ledger.states(known.key, first, last), first, last):
+    for hour, record in with_gaps(gateways.ledger.states(key, first, last), first, last):
         reached = hour
         for place, distance in enumerate(moment.late_checks):
             if cursors[place] <= hour <= ends[place] and moment.unseen(hour, record, distance):
                 unseen.setdefault(place, hour)
-                if record is not None and record.done and hour not in late[-1:]:
+                if record is not None and record.done_for(known.place) and hour not in late[-1:]:
                     late.append(hour)
         if hour < known.next:
             continue
-        if record is None or not record.done:
+        if record is None or not record.done_for(known.place):
             frontier = frontier or hour
-        if record is None or record.due(moment.now, moment.healed_at):
-            owed.append(hour)
-        if len(owed) == HOURS_A_STREAM_MAX:
+        if record is None or record.due(moment.now, moment.healed_at, target=known.place):
+            (live if hour >= lives else history).append(HourTask(key, hour))
+        if len(history) == HOURS_A_STREAM_MAX and hour < lives:
+            live = [
+                HourTask(key, hour)
+                for hour, record in with_gaps(gateways.ledger.states(key, lives, last), lives, last)
+                if record is None or record.due(moment.now, moment.healed_at, target=known.place)
+            ]
             break
     seen = (
         unseen.get(place) or max(cursor, min(ends[place], reached).plus(1))
         for place, cursor in enumerate(cursors)
     )
     progress = replace(known, next=frontier or max(known.next, last.plus(1)), late=tuple(seen))
-    return _Found(progress, owed, late[:HOURS_A_STREAM_MAX])
+    return _Found(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX])
 
 
 def with_gaps(
@@ -253,23 +341,3 @@ def with_gaps(
             record = next(records, None)
         else:
             yield hour, None
-
-
-def _probing(due: list[list[HourTask]], refused: set[str]) -> list[list[HourTask]]:
-    """Leave of each destination that was refused last time only its oldest hour: the others wait for that."""
-    probes: dict[str, HourTask] = {}
-    for task in (tasks[0] for tasks in due if tasks and tasks[0].key.destination_id in refused):
-        best = probes.get(task.key.destination_id, task)
-        probes[task.key.destination_id] = min(best, task, key=lambda each: each.hour)
-    others = [tasks for tasks in due if not tasks or tasks[0].key.destination_id not in refused]
-    return [*others, *([probe] for probe in probes.values())]
-
-
-def _in_turn(due: list[list[HourTask]]) -> Iterator[HourTask]:
-    """Yield the oldest hour of each stream, then the second oldest of each, and so on.
-
-    So a stream that is a month behind does not make the others wait for its month.
-    """
-    for rank in range(max(map(len, due), default=0)):
-        tasks = (tasks[rank] for tasks in due if rank < len(tasks))
-        yield from sorted(tasks, key=lambda task: task.hour)

@@ -5,10 +5,11 @@ of their own but what they name; methods on a customer's container also raise ``
 Conditions (``etag``) are compare-and-swap: ``None`` means "only if it does not exist", and a method whose
 condition does not hold raises ``Conflict`` and has changed nothing. An implementation that cannot tell
 whether its write landed (an answer got lost) looks before it reports a conflict.
+A single row that cannot be read raises ``UnreadableRowError``; a list of rows leaves it out (``Rows``).
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +18,13 @@ from typing import Protocol
 from exporter.domain.backfills import Backfill, BackfillStep
 from exporter.domain.destination import Destination
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Survey
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, Progress
+from exporter.domain.marker import Sent
 from exporter.domain.notices import Notice
-from exporter.domain.slices import Sent, SliceRecord
+from exporter.domain.slices import SliceRecord
 from exporter.domain.standing import Standing
-from exporter.domain.stored import Content, StoredBlob, Versioned
+from exporter.domain.stored import Content, Rows, RowsByKey, StoredBlob, Versioned
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.trial import Trial
 from exporter.domain.verification import Verification, VerifyStep
@@ -36,14 +39,18 @@ type Pause = Callable[[float], None]
 
 
 class Landing(Protocol):
-    """The landing container: what arrived, hour by hour. Read only."""
+    """The landing container: what arrived, hour by hour. Read only.
+
+    A container that is not there is no empty one: every method but ``read`` and ``create`` raises
+    ``LandingMissing``.
+    """
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
-        """Yield the hour's blobs in landing order, that is by name, byte by byte."""
+        """Yield the hour's blobs that hold data in landing order, that is by name, byte by byte."""
         ...
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of a few MiB at most; ``Transient`` if it is not what was listed."""
+        """Yield the content in pieces of a few MiB at most; ``LandingChanged`` if it is not what was listed."""
         ...
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
@@ -54,7 +61,27 @@ class Landing(Protocol):
         ...
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that has a blob, or None if none has."""
+        """Return the oldest hour that holds data, or None if none does.
+
+        Folders that fit no layout are passed over, and so are those before ``EARLIEST``. It may lie in the
+        future.
+        """
+        ...
+
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder, whether there is an hour in it or not."""
+        ...
+
+    def survey(self, now: datetime) -> Survey:
+        """Return which streams there are, from when to when, and what fits no layout."""
+        ...
+
+    def check(self) -> None:
+        """Only raise ``LandingMissing``, if it is not there."""
+        ...
+
+    def create(self) -> None:
+        """Make the container; one that is there is fine."""
         ...
 
 
@@ -64,7 +91,8 @@ class Upload(Protocol):
     def stage(self, block: bytes) -> None:
         """Send a block; returns before it arrived, and waits while too many are under way.
 
-        A failure of an earlier block is raised here or by ``arrived``.
+        A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted
+        blocks of another program refuse ours, until they are thrown away by ``Container.empty``.
         """
         ...
 
@@ -88,6 +116,10 @@ class Container(Protocol):
         """Return a small blob, or None if there is none of that name."""
         ...
 
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces of a few MiB at most; ``Conflict`` if it is not what was listed."""
+        ...
+
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
         """Begin a blob. ``attempt`` keeps its blocks apart from a rival's.
 
@@ -104,12 +136,23 @@ class Container(Protocol):
         """
         ...
 
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes, and return its ETag; no conflict if it already is empty.
+
+        It throws away every uncommitted block of that name, whoever sent it.
+        """
+        ...
+
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole, and return its ETag; no conflict if it already has this content."""
         ...
 
     def delete(self, name: str, *, etag: str) -> None:
         """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
+        ...
+
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob that stays as it is another ETag: whoever saw the old one cannot write over it."""
         ...
 
 
@@ -126,31 +169,33 @@ class Containers(Protocol):
 
 
 class RejectedRows(Protocol):
-    """Our own container of rows that were not exported: for each hour of a stream a blob for each slice.
+    """Our own container of rows that were not exported as they landed.
 
-    ``number`` is that of the slice's first part.
+    Each attempt writes blobs of its own, one for each slice; ``name`` is what follows the hour's folder.
     """
 
-    def upload(
-        self, key: StreamKey, hour: Hour, *, number: int, attempt: str
-    ) -> AbstractContextManager["RejectedUpload"]:
+    def upload(self, key: StreamKey, hour: Hour, name: str) -> AbstractContextManager["RejectedUpload"]:
         """Begin a blob; nothing is written unless a block is staged."""
         ...
 
-    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
-        """Delete the hour's other blobs: earlier attempts rejected rows where this one did not."""
+    def names(self, key: StreamKey, hour: Hour) -> list[str]:
+        """Return the full names of the hour's blobs."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a blob by its full name; one that is gone already is as good."""
         ...
 
 
 class RejectedUpload(Protocol):
-    """An hour's rejected rows on their way."""
+    """An attempt's rejected rows on their way."""
 
     def stage(self, block: bytes) -> None:
         """Send a block of gzip."""
         ...
 
-    def commit(self, *, md5: str) -> None:
-        """Replace what an earlier attempt left."""
+    def commit(self, *, md5: str) -> str:
+        """Make the blocks readable, and return the blob's full name."""
         ...
 
 
@@ -162,7 +207,10 @@ class Ledger(Protocol):
         ...
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
-        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page."""
+        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page.
+
+        In place of a record that cannot be read comes one that says so: ``HourRecord.unreadable``.
+        """
         ...
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
@@ -171,6 +219,10 @@ class Ledger(Protocol):
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
+        ...
+
+    def identity(self, now: datetime) -> str:
+        """Return what tells this ledger from one made in its place; the first call makes it up."""
         ...
 
 
@@ -205,7 +257,7 @@ class Reopened(Protocol):
         """Note an hour that is about to be taken, and return the note's ETag: each note has another."""
         ...
 
-    def all(self) -> list[Versioned[HourTask]]:
+    def all(self) -> Rows[Versioned[HourTask]]:
         """Return what is noted."""
         ...
 
@@ -214,19 +266,39 @@ class Reopened(Protocol):
         ...
 
 
+class StateUpload(Protocol):
+    """A blob of our own on its way."""
+
+    def stage(self, block: bytes) -> None:
+        """Send a block of a few MiB at most."""
+        ...
+
+    def commit(self) -> None:
+        """Make the blocks readable, in their order."""
+        ...
+
+
 class State(Protocol):
-    """A container of our own for what is too large for a row: plans, and which rows are exported."""
+    """A container of our own for what is too large for a row: plans, which rows are exported, whole files."""
 
     def put(self, name: str, pieces: Iterable[bytes]) -> None:
         """Write a blob, whatever was there; it is readable whole or not at all."""
+        ...
+
+    def upload(self, name: str) -> AbstractContextManager[StateUpload]:
+        """Begin a blob that is sent block by block; nothing of it is readable before it is committed."""
         ...
 
     def read(self, name: str) -> Iterator[bytes] | None:
         """Return the content in pieces of a few MiB at most, or None if there is no such blob."""
         ...
 
-    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the blobs of a folder (``a/b/``) but for those to keep."""
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the blobs of a folder (``a/b/``)."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a blob; one that is gone already is as good."""
         ...
 
 
@@ -237,11 +309,11 @@ class Backfills(Protocol):
         """Return a backfill."""
         ...
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
         ...
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those of all destinations that have not ended."""
         ...
 
@@ -265,7 +337,7 @@ class Verifications(Protocol):
         """Return a verification."""
         ...
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
         ...
 
@@ -285,7 +357,7 @@ class VerifySteps(Protocol):
 class Schedule(Protocol):
     """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
 
-    def all(self) -> dict[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, Progress]:
         """Return every stream's progress."""
         ...
 
@@ -305,7 +377,7 @@ class Schedule(Protocol):
 class Standings(Protocol):
     """How destinations fare with their customers' storage. To lose it costs each of them one attempt."""
 
-    def all(self) -> dict[str, Standing]:
+    def all(self) -> RowsByKey[str, Standing]:
         """Return what is remembered, by destination."""
         ...
 
@@ -325,11 +397,11 @@ class Destinations(Protocol):
         """Return a destination."""
         ...
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
         ...
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the destinations whose hours are to be exported, by id."""
         ...
 
@@ -337,11 +409,25 @@ class Destinations(Protocol):
         """Write a destination over the one of that ETag (None: where none is), and return its new ETag."""
         ...
 
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container (``account|container``); None before the first."""
+        ...
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
+    ) -> str:
+        """Write a destination that takes names, and new versions of its containers' names; all or nothing.
+
+        ``versions`` are those that were seen, by container. ``Conflict`` if the destination, or one of them,
+        is another one.
+        """
+        ...
+
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
         ...
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one, by id."""
         ...
 

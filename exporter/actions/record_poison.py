@@ -6,6 +6,7 @@ The hour is recorded as failed, so that people see it, and so that it is owed ag
 from enum import StrEnum
 
 from exporter.actions.ports import Clock, Gateways
+from exporter.domain.backfills import backfill_id
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.ledger import HourRecord, HourStatus, HourTask
@@ -46,9 +47,14 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     gateways.reopened.note(HourTask(task.key, task.hour, task.requested_by))
     if record.claimed(now):
         return Recorded.RUNNING
-    if record.status is HourStatus.FAILED and not record.due(now):
+    # A backfill is told that its hour has failed, even if no worker lived long enough to take it.
+    untold = backfill_id(task.requested_by) is not None and (record.requested_by, record.round) != (
+        task.requested_by,
+        task.round,
+    )
+    if record.status is HourStatus.FAILED and not record.due(now) and not untold:
         return Recorded.KNOWN
-    if record.attempts == 0:
+    if record.attempts == 0 or untold:
         record = record.take(error_id, task.requested_by, now, round_=task.round)
     gateways.ledger.put(record.failed(_fault(error_id), now), found.etag if found else None)
     return Recorded.FAILED

@@ -9,11 +9,13 @@ from contextlib import suppress
 from datetime import datetime
 
 from exporter.actions.ports import Gateways
+from exporter.actions.telling import tell_unreadable
+from exporter.actions.troubles import Troubles
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.standing import GOOD, Standing
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import UnreadableRowError, Versioned
 
 # Hours that one tick sees to: as a rule there are as many as workers, more only if a storage refuses many.
 HOURS_MAX = 200
@@ -21,26 +23,51 @@ HOURS_MAX = 200
 _TURN_SECONDS = 300
 
 
-def see_to_reopened(
-    gateways: Gateways, active: list[Destination], standings: Mapping[str, Standing], *, now: datetime
+def see_to_reopened(  # noqa: PLR0913  what a tick has read, each by its name
+    gateways: Gateways,
+    notes: list[Versioned[HourTask]],
+    active: list[Destination],
+    standings: Mapping[str, Standing],
+    *,
+    now: datetime,
+    troubles: Troubles,
 ) -> int:
-    """Queue the noted hours that are due again, forget those that are done; return how many were queued."""
+    """Queue the noted hours that are due again, forget those that are done; return how many were queued.
+
+    Trouble with one of them leaves it as it is, and is no matter for the others.
+    """
     destinations = {destination.id: destination for destination in active}
     queued = 0
-    for note in _in_turn(gateways.reopened.all(), now):
+    for note in _in_turn(notes, now):
         task = note.value
-        destination = destinations.get(task.key.destination_id)
         standing = standings.get(task.key.destination_id, GOOD)
-        if destination is None or task.key not in destination.streams:
-            _forget_if_over(gateways, note)
-            continue
-        found = gateways.ledger.get(task.key, task.hour)
-        if found is not None and found.value.done:
-            _forget(gateways, note, found)
-        elif found is not None and found.value.due(now, standing.healed_at) and not standing.waits(now):
-            gateways.queue_of(task).send([task])
-            queued += 1
+        with troubles.guard(f"seeing to {task.key} {task.hour}, which was taken again"):
+            try:
+                queued += _see_to(gateways, note, destinations.get(task.key.destination_id), standing, now)
+            except UnreadableRowError as error:
+                tell_unreadable([error.row])
     return queued
+
+
+def _see_to(
+    gateways: Gateways,
+    note: Versioned[HourTask],
+    destination: Destination | None,
+    standing: Standing,
+    now: datetime,
+) -> int:
+    """See to one noted hour; return 1 if it was queued."""
+    task = note.value
+    if destination is None or task.key not in destination.streams:
+        _forget_if_over(gateways, note)
+        return 0
+    found = gateways.ledger.get(task.key, task.hour)
+    if found is not None and found.value.done:
+        _forget(gateways, note, found)
+    elif found is not None and found.value.due(now, standing.healed_at) and not standing.waits(now):
+        gateways.queue_of(task).send([task])
+        return 1
+    return 0
 
 
 def _in_turn(notes: list[Versioned[HourTask]], now: datetime) -> Iterator[Versioned[HourTask]]:

@@ -1,18 +1,28 @@
 """Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain as together
 
-from exporter.actions.ports import Container, Landing, RejectedRows, RejectedUpload, Upload
+from exporter.actions.ports import (
+    Container,
+    Landing,
+    RejectedRows,
+    RejectedUpload,
+    State,
+    StateUpload,
+    Upload,
+)
 from exporter.actions.turns import Turn
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
-from exporter.domain.marker import Part
+from exporter.domain.marker import Part, Sent
 from exporter.domain.names import Naming
 from exporter.domain.records import RejectedRow
-from exporter.domain.slices import Sent, Slice
+from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filtering import filtering
@@ -20,6 +30,20 @@ from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.pipeline.pack import Exported, GzipBlocks, WholeFile, size_and_md5
 from exporter.pipeline.rows import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.seen import SeenKeys
+
+EMPTY_GZIP = b"".join(GzipBlocks().finish())
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Where files are kept whole until what is in their way is gone: ``prefix`` begins the names of its blobs."""
+
+    state: State
+    prefix: str
+
+    def name(self, number: int) -> str:
+        """Return the blob that holds a part."""
+        return f"{self.prefix}{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +63,8 @@ class Staged:
 class Stager:
     """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
 
-    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none.
+    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. With a ``spool`` the
+    files go there, to be copied to the container when their turn comes.
 
     What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
     """
@@ -51,9 +76,20 @@ class Stager:
     hour: Hour
     attempt: str
     whole_bytes_min: int | None = None
+    spool: Spool | None = None
 
-    def stage(self, chosen: Slice, drops: Iterable[bytes], rejected: Reject, turn: Turn) -> Staged:
-        """Send a slice's rows but for those of the keys to drop; no rows, no part."""
+    def stage(
+        self,
+        chosen: Slice,
+        drops: Iterable[bytes],
+        rejected: Reject,
+        turn: Turn,
+        before: Iterable[Exported] = (),
+    ) -> Staged:
+        """Send a slice's rows but for those of the keys to drop; no rows, no part.
+
+        Rows that come ``before`` them are sent as they are, and not counted.
+        """
         reading = self.landing.reading(chosen.blobs)
 
         def read(blob: LandingBlob) -> Iterator[bytes]:
@@ -63,16 +99,12 @@ class Stager:
         dropped = SeenKeys(drops)
         with ExitStack() as uploads:
             with turn.computing():
-                chain = row_chain(
-                    self.destination,
-                    self.naming.stream,
-                    self.hour,
-                    rejected,
-                    None if dropped.empty else dropped,
-                )
-                found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                stream, known = self.naming.stream, None if dropped.empty else dropped
+                chain = row_chain(self.destination, stream, self.hour, rejected, known)
+                landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                found = together(turn.read(iter(before)), landed)
                 parts = list(self._parts(found, chosen, uploads, turn))
-            sent = tuple(Sent(part, self.attempt, upload.arrived()) for part, upload in parts)
+            sent = tuple(arrived() for arrived in parts)
         return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
 
     def _whole_sizes(self, chosen: Slice) -> range:
@@ -86,7 +118,8 @@ class Stager:
 
     def _parts(
         self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
-    ) -> Iterator[tuple[Part, Upload]]:
+    ) -> Iterator[Callable[[], Sent]]:
+        """Send part after part, and yield for each what waits until it has arrived."""
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
         bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
@@ -94,10 +127,10 @@ class Stager:
         number, each = chosen.first, next(found, None)
         while each is not None:
             name = self.naming.part(self.hour, number)
-            upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
+            upload, arrived = self._begin(name, number, uploads)
             if isinstance(each, WholeFile):
                 _send(each.pieces, upload, turn)
-                yield Part(name, each.rows, *size_and_md5(each.pieces)), upload
+                yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
                 gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
@@ -107,8 +140,24 @@ class Stager:
                     if gzip.full:
                         break
                 _send(gzip.finish(), upload, turn)
-                yield Part(name, gzip.rows, gzip.size, gzip.md5), upload
+                yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
             number += 1
+
+    def _begin(
+        self, name: str, number: int, uploads: ExitStack
+    ) -> tuple[Upload | StateUpload, Callable[[Part], Sent]]:
+        """Begin a file, in the container or in the spool; return what waits until it has arrived, too."""
+        if self.spool is None:
+            upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
+            return upload, lambda part: Sent(part, self.attempt, upload.arrived())
+        spooled = self.spool.name(number)
+        kept = uploads.enter_context(self.spool.state.upload(spooled))
+
+        def arrived(part: Part) -> Sent:
+            kept.commit()
+            return Sent(part, self.attempt, 0, spooled)
+
+        return kept, arrived
 
 
 def row_chain(
@@ -129,7 +178,9 @@ def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> S
         return Sent(part, attempt, upload.arrived())
 
 
-def _send(blocks: Iterable[bytes], upload: Upload | RejectedUpload, turn: Turn | None = None) -> None:
+def _send(
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: Turn | None = None
+) -> None:
     for block in blocks:
         with turn.waiting() if turn else nullcontext():
             upload.stage(block)
@@ -137,16 +188,15 @@ def _send(blocks: Iterable[bytes], upload: Upload | RejectedUpload, turn: Turn |
 
 @dataclass(slots=True)
 class RejectedWriter:
-    """Keeps the rows of a slice that are not exported; begins a blob with the first of them.
+    """Keeps the rows of a slice that are not exported as they landed; begins a blob with the first of them.
 
-    ``number`` is that of the slice's first part. Nothing is kept unless it is committed.
+    ``name`` is what the blob is called in the hour's folder. Nothing is kept unless it is committed.
     """
 
     store: RejectedRows
     key: StreamKey
     hour: Hour
-    number: int
-    attempt: str
+    name: str
     uploads: ExitStack
     _gzip: GzipBlocks = field(default_factory=GzipBlocks)
     _upload: RejectedUpload | None = None
@@ -154,15 +204,12 @@ class RejectedWriter:
     def __call__(self, row: RejectedRow) -> None:
         """Keep a row."""
         if self._upload is None:
-            self._upload = self.uploads.enter_context(
-                self.store.upload(self.key, self.hour, number=self.number, attempt=self.attempt)
-            )
+            self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
         _send(self._gzip.add(rejected_line(row)), self._upload)
 
-    def commit(self) -> tuple[int, ...]:
-        """Make the rows readable, if there are any, and return the number they are kept under."""
+    def commit(self) -> tuple[str, ...]:
+        """Make the rows readable, if there are any, and return the name of the blob that keeps them."""
         if self._upload is None:
             return ()
         _send(self._gzip.finish(), self._upload)
-        self._upload.commit(md5=self._gzip.md5)
-        return (self.number,)
+        return (self._upload.commit(md5=self._gzip.md5),)

@@ -7,11 +7,13 @@ library for them (decision 12). A fact is never a row's content, and never a sec
 
 import json
 import logging
+from collections.abc import Iterable
 from enum import StrEnum
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
 from exporter.domain.marker import Part
+from exporter.domain.stored import Unreadable
 from exporter.domain.streams import StreamKey
 
 _log = logging.getLogger("exporter")
@@ -25,11 +27,15 @@ class Event(StrEnum):
     STREAM_BEHIND = "stream behind"
     DESTINATION_REFUSES = "destination refuses"
     TICK = "tick"
+    ROW_UNREADABLE = "row unreadable"
+    LANDING_CREATED = "landing created"
 
 
 _LEVELS = {
     Event.HOUR_FAILED: logging.WARNING,
     Event.DESTINATION_REFUSES: logging.WARNING,
+    Event.ROW_UNREADABLE: logging.ERROR,
+    Event.LANDING_CREATED: logging.WARNING,
 }
 
 
@@ -39,6 +45,12 @@ def tell(event: Event, **facts: object) -> None:
     if _log.isEnabledFor(level):
         text = json.dumps(facts, separators=(",", ":"), default=str)
         _log.log(level, "%s %s", event, text, extra={"event": str(event), "facts": facts})
+
+
+def tell_unreadable(rows: Iterable[Unreadable]) -> None:
+    """Tell operators which stored rows cannot be read, and why: each costs what it is about, and no more."""
+    for row in rows:
+        tell(Event.ROW_UNREADABLE, table=row.table, key=row.key, column=row.column, why=row.why)
 
 
 def of_hour(key: StreamKey, hour: Hour) -> dict[str, object]:

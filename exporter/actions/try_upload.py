@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from exporter.actions.ports import Container, Containers, Pause
@@ -49,6 +49,13 @@ class _Steps:
         """Ask for a right where there is nothing to use it on: a lack of it is told, else it is skipped."""
         _, fault = self._attempt(do)
         self.done.append(Step(name, fault, skipped=fault is None))
+
+    def tell(self, more: str) -> None:
+        """Add a sentence to what the last step, which failed, tells."""
+        last = self.done[-1]
+        if last.fault is not None:
+            message = f"{last.fault.message} {more}"
+            self.done[-1] = replace(last, fault=replace(last.fault, message=message))
 
     def skip(self, *names: str) -> Report:
         """Return the report of a test that cannot go on."""
@@ -119,6 +126,8 @@ def try_upload(
     steps.take("read", lambda: _read(container, name, content))
     listed = steps.take("list", lambda: _list(container, folder, name))
     deleted = steps.take("delete", lambda: _delete(container, name, written))
+    if deleted is None:
+        steps.tell(f"The test has left the blob {name} behind.")
     if listed and deleted:
         _clear_away(container, [blob for blob in listed if blob.name != name], folder, now)
     return Report(tuple(steps.done))

@@ -8,14 +8,15 @@ from itertools import takewhile
 from typing import Protocol
 
 from exporter.actions.list_hours import View, list_hours
-from exporter.actions.plan_owed_hours import first_progress
 from exporter.actions.ports import Clock, Gateways
+from exporter.actions.review_stream import first_progress
 from exporter.actions.verify_hour import verify_hour
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Invalid, NotPossible, Problem
+from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossible, Problem, Scope
 from exporter.domain.hours import Hour, count_between, last_closed_hour
+from exporter.domain.ledger import HourRecord
 from exporter.domain.streams import DataType, StreamKey
-from exporter.domain.verification import Checked, Counts, Span
+from exporter.domain.verification import Checked, Code, Counts, Finding, Span, Verdict
 
 # A week of one data type. Each is looked at with three calls to storage.
 AT_ONCE_MAX = 7 * 24
@@ -38,12 +39,13 @@ class Repair(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What came of a verification."""
+    """What came of a verification; ``lost`` says that some of what was found is not known any more."""
 
     span: Span
     counts: Counts
     wrong: tuple[Checked, ...]
     backfill_id: str | None = None
+    lost: bool = False
 
 
 def chosen_keys(destination: Destination, data_types: tuple[DataType, ...]) -> tuple[StreamKey, ...]:
@@ -69,7 +71,7 @@ def span_of(
     keys = chosen_keys(destination, data_types or taken)
     closed = last_closed_hour(view.now, view.settle)
     first, last = asked[0], min(asked[1], closed)
-    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last)))]
+    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last), view))]
     return Span(
         # A range without any such hour is empty: it begins after its end.
         first=max(first, min(begins, default=last.plus(1))),
@@ -80,11 +82,11 @@ def span_of(
 
 
 def _begins(
-    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour]
+    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour], view: View
 ) -> Hour | None:
     progress = gateways.schedule.get(key)
     if progress is None and destination.status is not Status.DRAFT:
-        progress = first_progress(destination, key, gateways.landing)
+        progress = first_progress(destination, key, gateways, view.now)
     owed = [progress.first] if progress is not None else []
     recorded = next(iter(gateways.ledger.states(key, *asked)), None)
     return min([*owed, *([recorded.hour] if recorded else [])], default=None)
@@ -95,7 +97,8 @@ def check_hours(
 ) -> Iterator[Checked]:
     """Look at the hours that are owed or in the ledger, oldest first.
 
-    ``DestinationFault`` if the customer's storage does not let us.
+    What cannot be read of an hour is told of that hour. ``DestinationFault`` if the customer's storage does
+    not let us look at all.
     """
     container = gateways.containers.open(destination)
     records = merge(
@@ -106,7 +109,20 @@ def check_hours(
         key=lambda record: record.hour,
     )
     for record in records:
-        yield verify_hour(gateways, destination, container, record, clock)
+        try:
+            yield verify_hour(gateways, destination, container, record, clock)
+        except DestinationFault as error:
+            if error.fault.scope is not Scope.BLOB:
+                raise
+            yield _unreadable(record, error.fault.message)
+        except Conflict:
+            yield _unreadable(record, "A file of the hour was changed by somebody else while it was read.")
+
+
+def _unreadable(record: HourRecord, why: str) -> Checked:
+    """Return what is said of an hour of which something cannot be read: nobody knows whether it is whole."""
+    finding = Finding(Code.UNREADABLE, record.hour.key, why)
+    return Checked(record.hour, record.key.stream.data_type, Verdict.WRONG, (finding,))
 
 
 def fits_at_once(span: Span) -> bool:

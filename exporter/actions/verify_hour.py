@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from exporter.actions.attempt import target
-from exporter.actions.look import look
+from exporter.actions.inventory import Inventory, take_inventory
 from exporter.actions.ports import Clock, Container, Gateways
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.ledger import HourRecord, HourStatus
 from exporter.domain.marker import Marker
-from exporter.domain.names import Naming
+from exporter.domain.names import HourNames
 from exporter.domain.stored import StoredBlob
 from exporter.domain.streams import Listing
 from exporter.domain.verification import Checked, Code, Finding, Verdict
@@ -65,9 +65,7 @@ class _Hour:
 
     def checked(self) -> Checked:
         record = self.record
-        # Of a record that was written before this was kept, nobody knows.
-        written_to = record.origin.target or target(self.destination)
-        if record.done and written_to != target(self.destination):
+        if record.done and not same_container(record.origin.target, self.destination.container_id):
             return self._checked(Verdict.ELSEWHERE)
         findings = list(self._findings())
         if not findings:
@@ -88,9 +86,13 @@ class _Hour:
         )
 
     def _repairable(self, findings: list[Finding]) -> bool:
-        """Whether to export the hour again loses nothing, and is not going to happen anyway."""
+        """Whether to export the hour again loses nothing, as far as is known, and is not to happen anyway.
+
+        Where it is not known what the files were made of, the export itself compares before it replaces them.
+        """
         recognised = any(finding.code is Code.HOUR_UNRECORDED for finding in findings)
-        fewer = self._exported is not None and self._landing.blobs < self._exported.blobs
+        exported = self._exported
+        fewer = exported is not None and not exported.partial and not self._landing.holds(exported)
         return not (recognised or fewer or self._landing_lost)
 
     def _findings(self) -> Iterator[Finding]:
@@ -109,42 +111,31 @@ class _Hour:
 
     def _untouched(self) -> Iterator[Finding]:
         """Look for an hour that the ledger knows nothing of; as a rule nothing is there."""
-        naming, hour = self._namings[0], self.record.hour
-        found = look(self.container, naming, hour)
-        if found.whole(naming, hour) is not None:
+        marked = self._inventory.true_marker()
+        if marked is not None:
             yield Finding(
                 Code.HOUR_UNRECORDED,
-                naming.marker(hour),
+                marked[0],
                 "The container has the hour, whole, but not the ledger. The schedule takes it as it is.",
             )
             return
         yield self._missing("It is owed, and was never exported.")
-        for name in found.parts:
+        for name in self._there:
             yield _surplus(name)
 
     @cached_property
-    def _namings(self) -> tuple[Naming, ...]:
-        """How the hour's files are called: as they were written, and as they would be now."""
-        now = self.destination.naming(self.record.key.stream)
-        output = self.record.output
-        then = now if output is None else replace(now, style=output.name_style, layout=output.path_layout)
-        return tuple(dict.fromkeys((then, now)))
+    def _names(self) -> HourNames:
+        """Every name that the hour's files may have, those of now and earlier."""
+        return self.destination.hour_names(self.record.key.stream, self.record.hour)
 
     @cached_property
+    def _inventory(self) -> Inventory:
+        return take_inventory(self.container, self._names, self.record, self.destination.container_id)
+
+    @property
     def _there(self) -> dict[str, StoredBlob]:
         """Every part of the hour in the container, ours by whole name."""
-        hour, found = self.record.hour, {}
-        for naming in self._namings:
-            for blob in self.container.find(naming.parts_prefix(hour)):
-                if naming.part_number(hour, blob.name) is not None:
-                    found[blob.name] = blob
-        for part in self.record.parts:
-            # Written with names of which the ledger does not know any more that the destination had them.
-            if all(naming.part_number(hour, part.name) is None for naming in self._namings):
-                found |= {
-                    blob.name: blob for blob in self.container.find(part.name) if blob.name == part.name
-                }
-        return found
+        return self._inventory.parts
 
     def _parts(self) -> Iterator[Finding]:
         for part in self.record.parts:
@@ -167,46 +158,26 @@ class _Hour:
     @cached_property
     def _marker_name(self) -> str | None:
         """The name of the marker that should be there; None if the hour was written without one."""
-        origin, output = self.record.origin, self.record.output or self.destination.output
-        if origin.target:
-            return origin.marker
-        return self._namings[0].marker(self.record.hour) if output.completion_marker else None
-
-    @cached_property
-    def _marker_there(self) -> bytes | None:
-        found = self.container.read(self._marker_name) if self._marker_name else None
-        return found.body if found else None
+        return self.record.origin.marker if self.record.origin.target else self._names.marker
 
     @cached_property
     def _marker(self) -> Marker | None:
         """The marker where one should be, if it is one of this hour."""
-        return self._read(self._marker_there)
-
-    def _read(self, body: bytes | None) -> Marker | None:
-        if body is None:
-            return None
-        try:
-            marker = Marker.from_json(body)
-        except ValueError:
-            return None
-        ours = (self.record.hour, self.record.key.stream.data_type)
-        return marker if (marker.hour, marker.data_type) == ours else None
+        return self._inventory.marker(self._marker_name) if self._marker_name else None
 
     def _markers(self) -> Iterator[Finding]:
         record, name = self.record, self._marker_name
         wanted = Marker(record.hour, record.key.stream.data_type, record.parts, record.filter_sha256)
-        if name is not None and self._marker_there is None:
+        if name is not None and name not in self._inventory.markers:
             yield Finding(Code.MARKER_MISSING, name, f"It should name {len(record.parts)} parts.")
         elif name is not None and self._marker is None:
             yield Finding(Code.MARKER_DIFFERENT, name, "It is no completion marker of this hour.")
         elif name is not None and self._marker != wanted:
             yield Finding(Code.MARKER_DIFFERENT, name, "It names other parts, or another filter.")
-        for other in dict.fromkeys(naming.marker(record.hour) for naming in self._namings):
-            if other != name:
-                found = self.container.read(other)
-                # A file of that name that is no marker is the customer's own.
-                if found is not None and self._read(found.body) is not None:
-                    yield Finding(Code.MARKER_UNEXPECTED, other, "The hour was exported without it.")
+        for other in self._inventory.markers:
+            # A file of that name that is no marker is the customer's own.
+            if other != name and self._inventory.marker(other) is not None:
+                yield Finding(Code.MARKER_UNEXPECTED, other, "The hour was exported without it.")
 
     def _rows(self) -> Iterator[Finding]:
         recorded = self.record.rows.exported
@@ -236,7 +207,9 @@ class _Hour:
     def _landed(self) -> Iterator[Finding]:
         # Landing need not keep what is exported: that nothing is left of it makes no hour wrong.
         exported = self._exported
-        if exported is None or self._landing == exported or self._landing_lost:
+        if exported is None or exported.partial or self._landing_lost:
+            return
+        if (self._landing.blobs, self._landing.sha256) == (exported.blobs, exported.sha256):
             return
         yield Finding(
             Code.LANDING_CHANGED,

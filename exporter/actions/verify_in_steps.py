@@ -2,18 +2,22 @@
 
 A step looks at some hours, keeps what it found in a blob, and moves the verification's row on by
 compare-and-swap; then it sends the next step. Whoever repeats a step that was done changes nothing. If a step
-or its message is lost, a tick sends it again (``send_again``).
+took effect and its sender was broken off before it sent the next one, its message comes again, and then sends
+that; if a step or its message is lost, a tick sends it again (``send_again``).
 """
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 from exporter.actions.list_hours import View
 from exporter.actions.ports import Clock, Gateways
+from exporter.actions.telling import tell_unreadable
 from exporter.actions.verify import Repair, Verified, check_hours, repairing, repairs
+from exporter.domain.clocks import stands_still
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import (
     Conflict,
@@ -22,6 +26,7 @@ from exporter.domain.errors import (
     Fault,
     NotFound,
     Rejected,
+    Transient,
 )
 from exporter.domain.hours import Hour
 from exporter.domain.streams import DataType
@@ -46,12 +51,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stepper:
-    """Who takes a step. ``step_id`` is unique to this attempt at it."""
+    """Who takes a step. ``step_id`` is unique to this attempt at it.
+
+    ``redelivered`` says that the step's message came before.
+    """
 
     clock: Clock
     step_id: str
     settle: timedelta
     repair: Repair
+    redelivered: bool = False
+
+
+class FindingsLostError(Exception):
+    """A blob with what a step found is gone, or is not what was written."""
 
 
 def begin(  # noqa: PLR0913  what a verification is made of, each by its name
@@ -68,7 +81,9 @@ def begin(  # noqa: PLR0913  what a verification is made of, each by its name
         next=span.first,
     )
     gateways.verifications.put(begun, None)
-    gateways.verify_steps.send(begun.step)
+    with suppress(Transient):
+        # It is written down already: if that fails, a tick sends the step.
+        gateways.verify_steps.send(begun.step)
     return begun
 
 
@@ -76,16 +91,21 @@ def find_verification(gateways: Gateways, destination_id: str, verification_id: 
     """Return a verification, or raise ``NotFound``."""
     found = gateways.verifications.get(destination_id, verification_id)
     if found is None:
-        raise NotFound(
-            "verification_not_found", f"The destination {destination_id} has no such verification."
-        )
+        raise NotFound("verification_not_found", "This destination has no such verification.")
     return found.value
 
 
 def result(gateways: Gateways, verification: Verification) -> Verified:
     """Return what was found so far; of the hours that are wrong, the first ``SHOWN_MAX``."""
-    wrong = tuple(islice(_wrong(gateways, verification), SHOWN_MAX))
-    return Verified(verification.span, verification.counts, wrong, verification.backfill_id)
+    wrong: list[Checked] = []
+    lost = False
+    try:
+        for each in islice(_wrong(gateways, verification), SHOWN_MAX):
+            wrong.append(each)  # noqa: PERF402  what comes before the loss is kept
+    except FindingsLostError:
+        lost = True
+    found = (verification.span, verification.counts, tuple(wrong), verification.backfill_id)
+    return Verified(*found, lost=lost)
 
 
 def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
@@ -95,35 +115,55 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
     """
     found = gateways.verifications.get(step.destination_id, step.verification_id)
     if found is None or found.value.ended or found.value.step != step:
+        if found is not None and stepper.redelivered and not found.value.ended:
+            # Who took this step may not have come to sending the next one.
+            gateways.verify_steps.send(found.value.step)
         return
     try:
-        moved = _moved(found.value, gateways, stepper)
-    except DestinationFault as error:
-        moved = _failed(found.value, error.fault, stepper.clock())
-    except Rejected as error:
-        moved = _failed(found.value, Fault(error.code, str(error), "Then verify again."), stepper.clock())
-    except ExportError:
+        moved = _moved_or_failed(found.value, gateways, stepper)
+    except Transient as reason:
+        with suppress(Conflict, Transient):
+            gateways.verifications.put(found.value.set_back(str(reason), stepper.clock()), found.etag)
         raise
-    except Exception:  # noqa: BLE001  told in the verification, which would else be tried for ever
-        _log.exception("%s: a step failed unexpectedly", stepper.step_id)
-        moved = _failed(found.value, _unexpected(stepper.step_id), stepper.clock())
     try:
         gateways.verifications.put(moved, found.etag)
     except Conflict:
         # Somebody else took the same step, and sees to the next one.
         return
     if moved.ended:
-        gateways.state.discard(_folder(moved), keep=moved.found)
+        for name in gateways.state.names(_folder(moved)):
+            if name not in moved.found:
+                gateways.state.delete(name)
     else:
         gateways.verify_steps.send(moved.step)
 
 
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every verification that stands still; return how many."""
-    stalled = [each for each in gateways.verifications.unfinished() if now - each.moved_at >= STALLED]
+    unfinished = gateways.verifications.unfinished()
+    tell_unreadable(unfinished.unreadable)
+    stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
         gateways.verify_steps.send(each.step)
     return len(stalled)
+
+
+def _moved_or_failed(verification: Verification, gateways: Gateways, stepper: Stepper) -> Verification:
+    """Return the verification with a step done, or as failed for a reason that does not pass."""
+    try:
+        return _moved(verification, gateways, stepper)
+    except DestinationFault as error:
+        fault = error.fault
+    except Rejected as error:
+        fault = Fault(error.code, str(error), "Then verify again.")
+    except FindingsLostError:
+        fault = findings_lost()
+    except ExportError:
+        raise
+    except Exception:  # noqa: BLE001  told in the verification, which would else be tried for ever
+        _log.exception("%s: a step failed unexpectedly", stepper.step_id)
+        fault = _unexpected(stepper.step_id)
+    return verification.failed(fault, stepper.clock())
 
 
 def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> Verification:
@@ -138,10 +178,9 @@ def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> 
     view = View(now, stepper.settle)
     checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, view))
     moved = replace(
-        verification,
+        verification.moved(stepper.clock()),
         counts=verification.counts.plus(checks),
         next=following or rest.last.plus(1),
-        moved_at=stepper.clock(),
     )
     wrong = [each for each in checks if each.findings]
     if not wrong:
@@ -172,16 +211,20 @@ def _finished(
         backfill_id = repair(destination, hours, verification.id) if hours else None
     now = stepper.clock()
     return replace(
-        verification,
+        verification.moved(now),
         status=VerificationStatus.SUCCEEDED,
         backfill_id=backfill_id,
-        moved_at=now,
         finished_at=now,
     )
 
 
-def _failed(verification: Verification, fault: Fault, now: datetime) -> Verification:
-    return replace(verification, status=VerificationStatus.FAILED, error=fault, moved_at=now, finished_at=now)
+def findings_lost() -> Fault:
+    """Return what is said where what was found is not known any more."""
+    return Fault(
+        code="findings_lost",
+        message="What this verification found is lost, in whole or in part.",
+        fix="Verify the same range again.",
+    )
 
 
 def _unexpected(step_id: str) -> Fault:
@@ -193,9 +236,15 @@ def _unexpected(step_id: str) -> Fault:
 
 
 def _wrong(gateways: Gateways, verification: Verification) -> Iterator[Checked]:
-    """Yield the hours that are wrong, oldest first."""
+    """Yield the hours that are wrong, oldest first; ``FindingsLostError`` where that is not known now."""
     for name in verification.found:
-        yield from decode_findings(gateways.state.read(name) or ())
+        pieces = gateways.state.read(name)
+        if pieces is None:
+            raise FindingsLostError(name)
+        try:
+            yield from decode_findings(pieces)
+        except ValueError as error:
+            raise FindingsLostError(name) from error
 
 
 def _folder(verification: Verification) -> str:

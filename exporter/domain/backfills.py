@@ -1,26 +1,38 @@
 """Backfills: a past range of hours that a person asks to have exported again.
 
-How far one is, is derived from the ledger: an hour is *done* for a backfill if it was written whole by an
-attempt that began after the backfill was asked for, whoever asked for that attempt. It *failed* if its latest
-attempt since then did; everything else is *left*. What is kept with a backfill only spares reading the ledger
-from its first hour on every time.
+How far one is, is derived from the ledger. An hour is *done* for a backfill if its record names the backfill
+among those that its files fulfil, or if it was written whole by an attempt that certainly began after the
+backfill was asked for, whoever asked for that attempt. It *failed* if its record shows a failure of the
+backfill's own round, or one that certainly happened since. Everything else is *left*. "Certainly" means by
+more than clocks may be apart: times in the ledger are those of other hosts.
+
+What is kept with a backfill only spares reading the ledger from its first hour on every time.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain import setbacks
+from exporter.domain.clocks import CLOCKS_APART_MAX
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourStatus
+from exporter.domain.ledger import HourRecord, HourStatus, HourTask
 from exporter.domain.standing import Standing
 from exporter.domain.streams import Stream, StreamKey
 
 REQUESTED_BY = "backfill:"
 # A backfill that has so many failed hours stops: it is not about single hours any more.
 FAILED_MAX = 100
-# A step comes every few seconds, or every minute where there is nothing to do yet.
-STALLED = timedelta(minutes=5)
+HOURS_LOST = Fault(
+    code="hours_lost",
+    message="The list of the hours that this backfill is about is lost.",
+    fix="Verify the same range again with repair: that asks for a backfill of what is wrong now.",
+)
+# A step comes every few seconds, or every minute where there is nothing to do yet. A step that is sent again
+# although it is under way changes nothing.
+STALLED = timedelta(minutes=3)
 
 
 class BackfillStatus(StrEnum):
@@ -88,13 +100,18 @@ class Backfill:
     """Hours of some streams of a destination; the hours of different streams count one by one.
 
     They are all from ``first`` to ``last``, both included, or those that a blob of our own lists
-    (``chosen``). ``start`` and ``end`` are the range as it was asked for; ``clamped`` if its end was not
-    closed yet.
-    ``since`` is when it was asked for, ``tried_since`` when it was last begun, or begun again: an hour that
-    failed before that is tried once more.
+    (``chosen``). ``begins`` are the first hours of its streams, one for each; empty if all begin with
+    ``first``. ``start`` and ``end`` are the range as it was asked for; ``clamped`` if its end was not closed
+    yet, ``clamped_start`` if nothing of these streams is known before ``first``.
+
+    ``since`` is when it was asked for, ``tried_since`` when it was last begun, or begun again; ``round``
+    counts how often it was begun again. An hour that failed in an earlier round is tried once more.
+    With ``allow_loss`` a person accepts that hours are replaced by less than they hold.
 
     ``settled`` and ``planned`` are how far it is: every hour before ``settled`` is in ``tally`` or in
-    ``failed``, every hour before ``planned`` has been queued.
+    ``failed``, every hour before ``planned`` has been queued. ``resent_step`` is the step that last queued
+    hours again whose messages may be lost. ``setbacks`` is how many attempts at its next step in a row were
+    broken off by something that should have passed.
     """
 
     id: str
@@ -109,13 +126,18 @@ class Backfill:
     since: datetime
     tried_since: datetime
     moved_at: datetime
-    resent_at: datetime
     settled: Hour
     planned: Hour
+    begins: tuple[Hour, ...] = ()
     clamped: bool = False
+    clamped_start: bool = False
+    allow_loss: bool = False
+    round: int = 0
     chosen: str | None = None
     status: BackfillStatus = BackfillStatus.QUEUED
     step: int = 0
+    resent_step: int = 0
+    setbacks: int = 0
     tally: Tally = field(default_factory=Tally)
     failed: tuple[FailedHour, ...] = ()
     started_at: datetime | None = None
@@ -142,40 +164,108 @@ class Backfill:
         """The ledger's streams that it is about."""
         return tuple(StreamKey(self.destination_id, stream) for stream in self.streams)
 
-    def came(self, record: HourRecord | None, standing: Standing) -> Came:
-        """Return what has come of an hour.
+    def covers(self, stream: Stream, hour: Hour) -> bool:
+        """Whether an hour of one of its streams, up to its last, is not before the stream's first."""
+        begins = dict(zip(self.streams, self.begins, strict=True)) if self.begins else {}
+        return hour >= begins.get(stream, self.first)
+
+    def task(self, stream: Stream, hour: Hour) -> HourTask:
+        """Return the request to export one of its hours."""
+        return HourTask(
+            StreamKey(self.destination_id, stream),
+            hour,
+            self.requested_by,
+            round=self.round,
+            allow_loss=self.allow_loss,
+        )
+
+    def fulfilled(self, record: HourRecord, here: str = "") -> bool:
+        """Whether the hour is in the container of the target ``here`` as the backfill wants it.
+
+        Either its files were written for this backfill, or for a later request on top of them; or by an
+        attempt that began after it was asked for, by more than clocks may be apart.
+        """
+        if not (record.done and same_container(record.origin.target, here)):
+            return False
+        return self.requested_by in record.written_for or record.satisfies(self.since + CLOCKS_APART_MAX)
+
+    def refused(self, record: HourRecord) -> bool:
+        """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
+        refusal = record.refused
+        return refusal is not None and (refusal.requested_by, refusal.round) == (
+            self.requested_by,
+            self.round,
+        )
+
+    def came(
+        self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = ""
+    ) -> Came:
+        """Return what has come of an hour, for the container of the target ``here``; empty: any.
 
         A failure does not count that is forgiven: the storage it was about has recovered since.
         """
         if record is None:
             return Came.LEFT
-        if record.satisfies(self.since):
+        if self.fulfilled(record, here):
             return Came.DONE
-        tried = record.started_at is not None and record.started_at >= self.tried_since
-        if record.status is HourStatus.FAILED and tried and not record.forgiven(standing.healed_at):
+        if self.refused(record):
             return Came.FAILED
-        return Came.LEFT
+        if record.status is HourStatus.FAILED and self._tried(record):
+            return Came.LEFT if record.forgiven(standing.healed_at) else Came.FAILED
+        return Came.FAILED if self._given_up(record, now) else Came.LEFT
+
+    def _tried(self, record: HourRecord) -> bool:
+        """Whether the latest attempt at the hour is one of this round, or began after it for certain."""
+        if (record.requested_by, record.round) == (self.requested_by, self.round):
+            return True
+        return record.started_at is not None and record.started_at >= self.tried_since + CLOCKS_APART_MAX
+
+    def _given_up(self, record: HourRecord, now: datetime) -> bool:
+        """Whether the hour was broken off in passing so often that it is not waited for any longer."""
+        return setbacks.failed(record.setbacks, self.started_at or self.tried_since, now)
+
+    def fault_of(self, record: HourRecord) -> Fault:
+        """Return why an hour has failed, or does not come to its end."""
+        if self.refused(record) and record.refused is not None:
+            return record.refused.fault
+        return record.error or Fault(
+            code="internal_error",
+            message="The export of this hour was broken off again and again, and the reason was not kept.",
+            fix="Retry the backfill; if that does not help, ask the operator of this exporter.",
+        )
+
+    def moved(self, now: datetime) -> "Backfill":
+        """Return the backfill with one more step taken."""
+        return replace(self, step=self.step + 1, moved_at=now, setbacks=0, error=None)
 
     def end_as(self, status: BackfillStatus, now: datetime, error: Fault | None = None) -> "Backfill":
         """Return the backfill as ended."""
-        return replace(self, status=status, finished_at=now, moved_at=now, error=error, step=self.step + 1)
+        return replace(self, status=status, finished_at=now, error=error)
+
+    def set_back(self, reason: str, now: datetime) -> "Backfill":
+        """Return the backfill after its next step was broken off by something that should have passed.
+
+        From a few times on the reason is shown; after many, and a long time, that is the end.
+        """
+        count = self.setbacks + 1
+        fault = setbacks.keeps_failing("The backfill", reason, "Then retry the backfill.")
+        if setbacks.failed(count, self.moved_at, now):
+            return self.moved(now).end_as(BackfillStatus.FAILED, now, fault)
+        return replace(self, setbacks=count, error=fault if setbacks.shown(count) else None)
 
     def begun_again(self, now: datetime) -> "Backfill":
         """Return the backfill with everything that is not done to be tried again; what is done stays done."""
         return replace(
-            self,
+            self.moved(now),
             status=BackfillStatus.QUEUED,
+            round=self.round + 1,
             tried_since=now,
-            moved_at=now,
-            resent_at=now,
             settled=self.first,
             planned=self.first,
             tally=Tally(),
             failed=(),
-            step=self.step + 1,
             started_at=None,
             finished_at=None,
-            error=None,
         )
 
 

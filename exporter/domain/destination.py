@@ -1,13 +1,14 @@
 """A destination: a customer's container, the credentials for it, what to send there and how."""
 
 import re
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain.endpoints import account_of, same_container
 from exporter.domain.filters import EventFilter
 from exporter.domain.hours import Hour
-from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.names import HourNames, NameStyle, Naming, PathLayout
 from exporter.domain.notices import Webhook
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.times import TimestampFormat
@@ -92,6 +93,33 @@ class StorageTarget:
     account_url: str | None = None
     prefix: str = ""
 
+    @property
+    def place(self) -> str:
+        """Account and container as storage sees them: ``acme.blob.core.windows.net|raw``.
+
+        The account is empty if only the connection string knows it.
+        """
+        return f"{account_of(self.account_url) if self.account_url else ''}|{self.container}"
+
+    @property
+    def target(self) -> str:
+        """Account, container and prefix as storage sees them, one text for all ways to write them."""
+        return f"{self.place}|{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierPlace:
+    """Where a destination's files went ``until`` it was changed: account and container, prefix and layout."""
+
+    container: str
+    prefix: str
+    layout: PathLayout
+    until: datetime
+
+
+# A worker that began before a change may go on for so long with what it has read.
+CHANGE_SETTLES = timedelta(hours=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -131,6 +159,8 @@ class Destination:
     """Which events it asks for; None for all of them. Merged ids are never filtered."""
     webhook: Webhook | None = None
     """Who is told what happens; None for nobody."""
+    earlier: tuple[EarlierPlace, ...] = ()
+    """Where its files went before it was changed, the oldest first."""
 
     def __post_init__(self) -> None:
         if not ID_PATTERN.fullmatch(self.id):
@@ -155,6 +185,56 @@ class Destination:
     def naming(self, stream: Stream) -> Naming:
         """Return how its files of a stream are called."""
         return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
+
+    @property
+    def container_id(self) -> str:
+        """The account and container that its files go to, as storage sees them."""
+        return self.storage.place
+
+    @property
+    def target(self) -> str:
+        """The account, container and prefix that its files go to, as storage sees them."""
+        return self.storage.target
+
+    def hour_names(self, stream: Stream, hour: Hour) -> HourNames:
+        """Return every name that the hour's files may have in its container, those of now first.
+
+        Both styles count, and each place that the destination had when the hour could be exported.
+        """
+        now = self.naming(stream)
+        places = [
+            replace(now, prefix=each.prefix, layout=each.layout)
+            for each in self.earlier
+            if same_container(each.container, self.container_id) and hour.start < each.until + CHANGE_SETTLES
+        ]
+        return HourNames(hour, now, tuple(places))
+
+    def moved_from(self, before: "Destination", now: datetime) -> "Destination":
+        """Return this destination as the successor of an earlier one: where its files went is kept."""
+        was = EarlierPlace(before.container_id, before.storage.prefix, before.output.path_layout, now)
+        places = {(each.container, each.prefix, each.layout): each for each in before.earlier}
+        if before.activated_at is not None:
+            places[was.container, was.prefix, was.layout] = was
+        places.pop((self.container_id, self.storage.prefix, self.output.path_layout), None)
+        return replace(self, earlier=tuple(places.values()))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What no other destination may write: the roots of its streams' names, each with its container.
+
+        Names of earlier places are among them: when an hour is written anew, they are cleared there.
+        """
+        found = set()
+        for now in (self.naming(key.stream) for key in self.streams):
+            found.add(f"{self.container_id}|{now.root}")
+            for each in self.earlier:
+                found.add(f"{each.container}|{replace(now, prefix=each.prefix, layout=each.layout).root}")
+        return frozenset(found)
+
+    @property
+    def containers(self) -> frozenset[str]:
+        """The containers (``account|container``) in which it owns names."""
+        return frozenset({self.container_id, *(each.container for each in self.earlier)})
 
     def first_hour_of_events(self) -> Hour:
         """Return 00:00 UTC of the day of activation, or of the day when the project was chosen, if later."""

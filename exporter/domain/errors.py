@@ -10,14 +10,26 @@ ExportError
 │   ├── NotPossible      not in the state the thing is in
 │   └── Outdated         it was changed since the caller read it
 ├── NotConfigured        the operator: a setting is missing or wrong
+│   └── LandingMissing   LANDING_CONTAINER names a container that is not there
 ├── DestinationFault     the customer: their storage does not let us; the message is written for them
+│   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; writing the blob whole heals it
+│   └── LandingArchived  the operator: a landing blob is archived; told with the hour like the others
 ├── Transient            nobody: it passes; try again
+│   └── LandingChanged   a landing blob is not what was listed: the hour is listed anew
 └── Conflict             nobody: another worker owns it
 
 Anything else that is raised is a bug of ours.
 """
 
+import re
+import shlex
 from dataclasses import dataclass
+from enum import StrEnum
+
+# What a request's unknown key must look like to be named in an answer. Secrets have digits or capitals, or
+# are longer: one that was sent as a key does not come back.
+_FIELD_NAME = re.compile(r"[a-z]+(_[a-z]+){0,4}", re.ASCII)
+_FIELD_CHARACTERS_MAX = 30
 
 
 class ExportError(Exception):
@@ -30,6 +42,13 @@ class Problem:
 
     field: str
     message: str
+
+
+def named(key: object) -> str:
+    """Return how an answer names a key of a request: in full only if it looks like the name of a field."""
+    text = str(key)
+    fits = len(text) <= _FIELD_CHARACTERS_MAX and _FIELD_NAME.fullmatch(text)
+    return text if fits else "(unknown)"
 
 
 class Rejected(ExportError):
@@ -81,6 +100,26 @@ class NotConfigured(ExportError):
         self.problems = problems
 
 
+class LandingMissing(NotConfigured):
+    """Landing is not there, which must not be taken for "nothing has landed"."""
+
+    def __init__(self, container: str) -> None:
+        message = (
+            f"names the container {container}, which is not in the exporter's own storage account: correct"
+            f" the setting, or bring the container back (az storage container create --name {container})"
+        )
+        super().__init__((Problem("LANDING_CONTAINER", message),))
+
+
+class Scope(StrEnum):
+    """What a fault is about, which decides what else has to wait for its repair."""
+
+    DESTINATION = "destination"
+    """The account, the container or the credentials: every hour would meet it."""
+    BLOB = "blob"
+    """One blob: the destination's other hours go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why an hour or a test upload failed, for the one who can repair it.
@@ -91,6 +130,7 @@ class Fault:
     code: str
     message: str
     fix: str
+    scope: Scope = Scope.DESTINATION
 
 
 class DestinationFault(ExportError):
@@ -101,12 +141,51 @@ class DestinationFault(ExportError):
         self.fault = fault
 
 
+class ForeignBlocks(DestinationFault):
+    """Blocks cannot be staged for the blob ``name``: another program left uncommitted ones there.
+
+    Azure refuses block ids of another length than those that are there. A blob that is written whole over the
+    name discards them; without that they end a week after the last one was sent.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            Fault(
+                "foreign_blocks",
+                f"Uncommitted blocks of another program keep this exporter from writing the blob {name}.",
+                "Stop the program that writes to that name, then upload any file over it and delete that.",
+                Scope.BLOB,
+            )
+        )
+        self.name = name
+
+
+class LandingArchived(DestinationFault):
+    """A landing blob is in the archive tier: its hour fails until the operator has rehydrated it."""
+
+    def __init__(self, container: str, name: str) -> None:
+        which = f"--container-name {shlex.quote(container)} --name {shlex.quote(name)}"
+        super().__init__(
+            Fault(
+                "landing_archived",
+                f"The landing blob {name} is in the archive tier and cannot be read.",
+                f"Have the exporter's operator rehydrate it: az storage blob set-tier {which} --tier Hot.",
+                Scope.BLOB,
+            )
+        )
+        self.name = name
+
+
 class Transient(ExportError):
     """A passing failure: the same attempt may succeed a little later."""
 
 
 class Busy(Transient):
     """This process has too much to do: another one may do it, or this one later."""
+
+
+class LandingChanged(Transient):
+    """A landing blob is gone or was put again since it was listed: what was planned by that listing is void."""
 
 
 class Conflict(ExportError):

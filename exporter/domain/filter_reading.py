@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from exporter.domain.errors import Invalid, Problem
+from exporter.domain.errors import Invalid, Problem, named
 from exporter.domain.filter_values import accepts, settled
 from exporter.domain.filters import (
     ORDERS,
@@ -110,7 +110,8 @@ class _Reader:
             if key not in known:
                 beside = combinations and key in _COMBINATIONS | _CONDITION_KEYS
                 self._wrong(
-                    f"{place}.{key}", f'cannot stand beside "{combinations[0]}"' if beside else _UNKNOWN
+                    f"{place}.{named(key)}",
+                    f'cannot stand beside "{combinations[0]}"' if beside else _UNKNOWN,
                 )
         if not combinations:
             return self._condition(document, place)

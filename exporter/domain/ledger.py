@@ -8,20 +8,28 @@ A record moves like this; every arrow is one compare-and-swap on its ETag:
                           ▼ │
                      failed | owed
 
-An hour that is done may be taken again: to be written anew because a person asks for it (a backfill), or to
-be added to because something landed late. Until such an attempt commits anything, giving the hour back means
-that it is done as before. While an attempt commits, what it has recorded may or may not be in the container;
-what attempts before it had recorded and did not finish is *in doubt*: whoever finishes the hour clears it.
+An hour that is done may be taken again: to be replaced, because a person asks for it (a backfill), or to be
+added to, because something landed late. Until such an attempt commits anything, giving the hour back means
+that it is done as before.
+
+Before an attempt commits, it records what it is about to commit (``parts``), where that is prepared
+(``journal``), and every other file of the hour that is there or that an earlier attempt could still commit
+(``in_doubt``). If it dies, the next attempt completes it from the journal. What is in doubt stays so until
+an attempt that has seen to all of it closes the hour.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.domain import setbacks
 from exporter.domain.destination import Output
+from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.marker import Part
+from exporter.domain.marker import Part, Sent
+from exporter.domain.stored import Unreadable
 from exporter.domain.streams import Listing, StreamKey
 
 SCHEDULE = "schedule"
@@ -31,9 +39,14 @@ RENEW_EVERY = timedelta(seconds=30)
 # After the n-th attempt, if it failed: 5, 10, 20, 40 minutes, then every hour.
 BACK_OFF_FIRST = timedelta(minutes=5)
 BACK_OFF_MAX = timedelta(hours=1)
+# The code of an hour whose record cannot be read.
+UNREADABLE = "unreadable"
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
+# Requests that an hour's record names as fulfilled: more backfills of one hour are hardly under way at once,
+# and one that falls out of the list costs a further export of the hour, no more.
+WRITTEN_FOR_MAX = 16
 
 
 class HourStatus(StrEnum):
@@ -109,11 +122,17 @@ class HourTask:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was there before late rows were added: how many parts and digests, and what became of the rows."""
+    """What was there before late rows were added.
+
+    How many ``parts``, ``digests`` and ``rejected`` blobs, what became of the ``rows``, and the ``landing``
+    fingerprint.
+    """
 
     parts: int
     digests: int
     rows: RowCounts
+    rejected: int = 0
+    landing: Listing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +140,8 @@ class Origin:
     """What the files of an hour were made of, and where they went.
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
-    ``landing`` is the listing that was read, None if it is not known; ``digests`` are the blobs of our own
-    that tell which rows are exported. ``kept`` is set if rows that landed late were added.
+    ``landing`` is the fingerprint of what was read, None if it is not known; ``digests`` are the blobs of our
+    own that tell which rows are exported. ``kept`` is set if rows that landed late were added.
     """
 
     target: str = ""
@@ -135,6 +154,30 @@ class Origin:
     def kept_parts(self) -> int:
         """How many of the parts, from the first on, were there before."""
         return self.kept.parts if self.kept else 0
+
+    @property
+    def container(self) -> str:
+        """The account and container that the files went to; empty if that was never recorded."""
+        return container_of(self.target)
+
+
+def container_of(target: str) -> str:
+    """Return the account and container of a target, without its prefix."""
+    return target.rpartition("|")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A file of an hour that is to be gone: it is there, or an earlier attempt could still commit it.
+
+    ``container`` is its account and container. ``bytes`` and ``md5`` are those of its content, as far as
+    they are known: a file that is to have just this content is in no doubt.
+    """
+
+    container: str
+    name: str
+    bytes: int = -1
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +201,21 @@ class Refusal:
     requested_by: str
     round: int
     fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class HourContent:
+    """What an hour is to be: its parts in order, and what they are made of.
+
+    ``rejected`` are the blobs of our own that keep its rejected rows.
+    """
+
+    rows: RowCounts
+    parts: tuple[Part, ...]
+    filter_sha256: str | None
+    output: Output | None
+    origin: Origin
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +248,12 @@ class HourRecord:
     """When landing was last compared with what was exported."""
     committing: bool = False
     """Whether what is recorded was about to be committed by an attempt that has not finished."""
-    in_doubt: tuple[Part, ...] = ()
-    """What unfinished attempts before the latest one were about to commit, if it was something else."""
+    journal: tuple[Sent, ...] = ()
+    """Where the files are prepared that were about to be committed; others of the parts are there already."""
+    in_doubt: tuple[Doubt, ...] = ()
+    """Every file that is no part of the hour as recorded, and that is there or could still be committed."""
+    rejected: tuple[str, ...] = ()
+    """The blobs of our own that keep the rejected and amended rows of this hour; no others count."""
     was: HourStatus | None = None
     """Exported or empty, if it was that when it was taken, and nothing has been committed since."""
     was_at: datetime | None = None
@@ -207,22 +269,45 @@ class HourRecord:
     setbacks: int = 0
     """How many attempts in a row were broken off by something that should have passed."""
 
+    not_moved_to: str = ""
+    """The target that the hour is not owed to, though its files went elsewhere: landing has not all of it."""
+
     @property
     def done(self) -> bool:
         """Whether the hour is in the customer's container."""
         return self.status in DONE
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether it stands for a record that cannot be read: see ``unreadable_record``."""
+        return self.error is not None and self.error.code == UNREADABLE
+
+    @property
+    def shown_error(self) -> Fault | None:
+        """What is told of an hour that is not done: why it failed, or keeps being broken off."""
+        return self.error if self.status in {HourStatus.FAILED, HourStatus.OWED} else None
+
+    def done_for(self, target: str) -> bool:
+        """Whether nothing is owed of the hour to a target (``account|container|prefix``).
+
+        Files that went to another container do not count, unless the hour cannot be exported again whole.
+        Another prefix of the same container is not another place.
+        """
+        here = same_container(self.origin.target, target)
+        return self.done and (here or (self.not_moved_to != "" and same_container(self.not_moved_to, target)))
+
     def claimed(self, now: datetime) -> bool:
         """Whether some worker holds the hour and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
 
-    def due(self, now: datetime, healed_at: datetime | None = None) -> bool:
+    def due(self, now: datetime, healed_at: datetime | None = None, *, target: str = "") -> bool:
         """Whether the schedule may ask for it: not done, nobody has it, and a failure's back-off is over.
 
-        A failure from before ``healed_at`` has none: what caused it is repaired.
+        A failure from before ``healed_at`` has none: what caused it is repaired. With a ``target`` it must be
+        done for that one.
         """
         waiting = self.retry_at is not None and now < self.retry_at and not self.forgiven(healed_at)
-        return not (self.done or self.claimed(now) or waiting)
+        return not (self.done_for(target) or self.claimed(now) or waiting or self.unreadable)
 
     def forgiven(self, healed_at: datetime | None) -> bool:
         """Whether what became of it was before its destination's storage recovered."""
@@ -242,6 +327,8 @@ class HourRecord:
             claim=Claim(claim_id, now + LEASE),
             was=self.status if self.done else self.was,
             was_at=self.finished_at if self.done else self.was_at,
+            # Whoever had it did not give it back: that counts as an attempt that was broken off.
+            setbacks=self.setbacks + (self.status is HourStatus.RUNNING and self.run is None),
         )
 
     def satisfies(self, since: datetime) -> bool:
@@ -254,56 +341,67 @@ class HourRecord:
             raise ValueError(f"nobody holds {self.key} {self.hour}")
         return replace(self, claim=replace(self.claim, until=now + LEASE))
 
-    def staged(
+    def prepared(
         self,
-        rows: RowCounts,
-        parts: tuple[Part, ...],
-        filter_sha256: str | None,
-        output: Output | None = None,
-        origin: Origin | None = None,
+        content: HourContent,
+        journal: tuple[Sent, ...],
+        doubts: Iterable[Doubt],
+        *,
+        adopted: bool = False,
     ) -> "HourRecord":
-        """Return the record with what is about to be committed: whoever finds the marker knows the counts.
+        """Return the record with what is about to be committed.
 
-        From here on nobody knows what is in the container, until somebody finishes the hour.
+        From here on an attempt that finds the hour unfinished completes it. ``doubts`` are all other files of
+        the hour that are there or could be. An ``adopted`` hour was found in the container.
         """
-        origin = origin or Origin()
-        unfinished = (*self.in_doubt, *(self.parts[self.origin.kept_parts :] if self.committing else ()))
+        kept = content.origin.kept is not None or adopted
+        fulfilled = (*(each for each in self.written_for if each != self.requested_by), self.requested_by)
         return replace(
             self,
-            rows=rows,
-            parts=parts,
-            filter_sha256=filter_sha256,
-            output=output,
-            origin=origin,
-            written_at=self.written_at if origin.kept else self.started_at,
-            looked_at=self.started_at,
+            rows=content.rows,
+            parts=content.parts,
+            filter_sha256=content.filter_sha256,
+            output=content.output,
+            origin=content.origin,
+            rejected=content.rejected,
+            journal=journal,
+            written_at=self.written_at if kept else self.started_at,
+            written_for=self.written_for if kept else fulfilled[-WRITTEN_FOR_MAX:],
+            looked_at=self.looked_at if adopted else self.started_at,
             committing=True,
-            in_doubt=tuple(part for part in dict.fromkeys(unfinished) if part not in parts),
+            in_doubt=tuple(dict.fromkeys(doubts)),
             was=None,
             was_at=None,
+            refused=None,
+            not_moved_to="",
         )
 
-    def cleared(self) -> "HourRecord":
-        """Return the record of an hour whose files were removed to be written anew: nothing is in doubt."""
-        return replace(self, committing=False, in_doubt=(), parts=(), origin=Origin(), run=None)
+    def left_elsewhere(self, target: str, why: Fault) -> "HourRecord":
+        """Return the record of an hour whose files went elsewhere and that is not exported to a target."""
+        return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
-    def adopted(
-        self,
-        rows: RowCounts,
-        parts: tuple[Part, ...],
-        filter_sha256: str | None,
-        output: Output | None,
-        origin: Origin,
-    ) -> "HourRecord":
-        """Return the record of an hour that was found in the container, whole: nothing is to be committed."""
+    def completed(self, now: datetime) -> "HourRecord":
+        """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
         return replace(
-            self, rows=rows, parts=parts, filter_sha256=filter_sha256, output=output, origin=origin
+            self,
+            committing=False,
+            journal=(),
+            in_doubt=self._doubts_elsewhere(),
+            was=HourStatus.EXPORTED if self.parts else HourStatus.EMPTY,
+            was_at=now,
         )
 
-    def looked(self, now: datetime, landing: Listing | None = None) -> "HourRecord":
-        """Return the record of an hour that landing was compared with; ``landing`` if it was not known."""
-        origin = replace(self.origin, landing=landing) if landing else self.origin
-        return replace(self, looked_at=now, origin=origin)
+    def _doubts_elsewhere(self) -> tuple[Doubt, ...]:
+        return tuple(each for each in self.in_doubt if not same_container(each.container, self.origin.target))
+
+    def looked(self, now: datetime) -> "HourRecord":
+        """Return the record of an hour that landing was compared with, and that lacks nothing."""
+        return replace(self, looked_at=now)
+
+    @property
+    def abandoned_as_done(self) -> bool:
+        """Whether it was taken again while it was done, and nothing has been committed since."""
+        return self.status is HourStatus.RUNNING and self.was is not None
 
     def finished(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that is whole in the customer's container."""
@@ -315,10 +413,12 @@ class HourRecord:
             claim=None,
             error=None,
             committing=False,
-            in_doubt=(),
+            journal=(),
+            in_doubt=self._doubts_elsewhere(),
             was=None,
             was_at=None,
             run=None,
+            setbacks=0,
         )
 
     def failed(self, fault: Fault, now: datetime) -> "HourRecord":
@@ -333,6 +433,7 @@ class HourRecord:
             was=None,
             was_at=None,
             run=None,
+            setbacks=0,
         )
 
     def released(self) -> "HourRecord":
@@ -345,6 +446,21 @@ class HourRecord:
         return replace(
             self, status=status, finished_at=finished_at, claim=None, was=None, was_at=None, run=None
         )
+
+    def broken_off(self, why: str) -> "HourRecord":
+        """Return the record of an attempt that was broken off by something that should have passed.
+
+        From the third time in a row on, the record says so.
+        """
+        count = self.setbacks + 1
+        error = self.error
+        if setbacks.shown(count):
+            error = setbacks.keeps_failing("The export of this hour", why, "It is tried again by itself.")
+        return replace(self.released(), setbacks=count, error=error)
+
+    def refuse(self, fault: Fault) -> "HourRecord":
+        """Return the record of an hour that its latest request cannot have: it stays as it was."""
+        return replace(self.released(), refused=Refusal(self.requested_by, self.round, fault), setbacks=0)
 
     def left_to_run(self) -> "HourRecord":
         """Return the record of an attempt that was broken off where its slices are staged already."""
@@ -359,6 +475,19 @@ class HourRecord:
         return replace(self, claim=Claim(claim_id, now + LEASE))
 
 
+def unreadable_record(key: StreamKey, hour: Hour, row: Unreadable) -> HourRecord:
+    """Return what stands in a list of records for one that cannot be read: it has failed, and is never due.
+
+    Nobody can take it: the record itself raises when it is asked for alone.
+    """
+    fault = Fault(
+        code=UNREADABLE,
+        message="The exporter's own record of this hour cannot be read.",
+        fix=f'Ask the operator of this exporter to look for "row unreadable" in the log: {row.key}.',
+    )
+    return HourRecord(key, hour, HourStatus.FAILED, error=fault)
+
+
 def back_off(attempts: int) -> timedelta:
     """Return how long to wait after that many attempts: doubling, up to an hour."""
     doublings = min(max(attempts, 1) - 1, 10)
@@ -370,7 +499,9 @@ class Progress:
     """How far a stream's schedule is. Every hour from ``first`` up to before ``next`` is done.
 
     ``next`` only spares the tick from reading old rows: it is derived from the ledger, may lag behind it,
-    and is never ahead of it.
+    and is not to be ahead of it. Since a ledger can be lost behind its back, it says what it was derived
+    from: progress that names another ``ledger`` than there is counts for nothing. A single lost row is found
+    by the review of each day, which reads the stream's whole ledger.
     """
 
     key: StreamKey
@@ -378,3 +509,31 @@ class Progress:
     next: Hour
     late: tuple[Hour, ...] = ()
     """For each distance at which late blobs are looked for: the first hour not known to be looked at."""
+    ledger: str = ""
+    """The ledger that it was derived from, as ``Ledger.identity`` calls it; empty before the first tick."""
+    reviewed_at: datetime | None = None
+    """When the stream's first hour was last looked for, and its whole ledger read."""
+    place: str = ""
+    """The account and container that it is about (``account|container``); empty if that was not kept."""
+
+    def derived_from(self, ledger: str) -> "Progress":
+        """Return the progress as far as it holds for a ledger: from the first hour on, if it is another."""
+        if self.ledger == ledger:
+            return self
+        return replace(self, next=self.first, late=(), ledger=ledger, reviewed_at=None)
+
+    def back_to(self, hour: Hour) -> "Progress":
+        """Return the progress with that hour not known to be done, which may be before the first."""
+        return replace(
+            self,
+            first=min(self.first, hour),
+            next=min(self.next, hour),
+            late=tuple(min(each, hour) for each in self.late),
+        )
+
+    def at(self, place: str) -> "Progress":
+        """Return it as it is for another account and container: there, it is at its beginning."""
+        if self.place == place:
+            return self
+        known = self if same_container(self.place, place) else replace(self, next=self.first, late=())
+        return replace(known, place=place)

@@ -18,6 +18,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that an attempt has prepared and that only has to be committed.
+
+    Its ``blocks`` were staged in the customer's container under the name of the ``attempt``; or it is whole
+    in the blob ``spool`` of our own, from where its blocks are staged when its turn comes.
+    """
+
+    part: Part
+    attempt: str
+    blocks: int
+    spool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Marker:
     """What the marker of an hour says. It holds no wall-clock time: the same hour has the same marker."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import Claim, RowCounts
-from exporter.domain.marker import Part
+from exporter.domain.marker import Sent
 from exporter.domain.streams import LandingBlob, StreamKey
 
 # Rows get their missing keys filled in, and may be compressed less well than they came.
@@ -67,25 +67,18 @@ def _groups(blobs: tuple[LandingBlob, ...], target: int) -> Iterator[tuple[Landi
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A file whose every block has arrived, sent by one attempt: it only has to be committed."""
-
-    part: Part
-    attempt: str
-    blocks: int
-
-
-@dataclass(frozen=True, slots=True)
 class SliceResult:
     """What a worker has staged of a slice. ``digest`` is the blob of our own that holds the keys of its rows.
 
-    Of these, so many were ``dropped``, because slices before it export them.
+    Of these, so many were ``dropped``, because slices before it export them. ``rejected`` are the blobs that
+    keep its rejected rows.
     """
 
     rows: RowCounts
     sent: tuple[Sent, ...]
     digest: str | None = None
     dropped: int = 0
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

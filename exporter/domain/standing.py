@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Fault, Scope
 
 # After the n-th fault in a row: 2, 4, 8, 16, then every 30 minutes. Always shorter than what the failed hour
 # itself waits, so that the next try is of another one: an hour that cannot be exported stops no others.
@@ -11,8 +11,6 @@ WAIT_FIRST = timedelta(minutes=2)
 WAIT_MAX = timedelta(minutes=30)
 # From so many faults in a row on, it was not one hour's trouble: what failed with it is due at once.
 OUTAGE_FAULTS = 2
-# These are about one blob; the destination's other hours have nothing to do with it.
-OF_ONE_BLOB = frozenset({"immutable", "blob_leased", "blob_in_the_way"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,11 @@ class Standing:
         return self.retry_at is not None and now < self.retry_at
 
     def refused(self, fault: Fault, now: datetime) -> "Standing":
-        """Return the standing after a fault. Several that were under way together count as one."""
-        if fault.code in OF_ONE_BLOB or self.waits(now):
+        """Return the standing after a fault: as before if it is about one blob, or if it waits already.
+
+        Several faults that were under way together count as one.
+        """
+        if fault.scope is Scope.BLOB or self.waits(now):
             return self
         wait = min(WAIT_FIRST * (1 << min(self.faults, 10)), WAIT_MAX)
         return Standing(self.faults + 1, now + wait, self.healed_at)

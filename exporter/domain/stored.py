@@ -1,6 +1,7 @@
 """What storage hands out: a value together with the ETag to change it by."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _TAG_CHARACTERS = 32
@@ -39,3 +40,53 @@ class Versioned[Value]:
     def matches(self, if_match: str) -> bool:
         """Whether an If-Match or If-None-Match header speaks of this version: it lists the tag, or ``*``."""
         return {"*", self.tag} & {tag.strip() for tag in if_match.split(",")} != set()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unreadable:
+    """A stored row that cannot be read: its ``table``, its ``key``, the ``column`` at fault, and ``why``.
+
+    ``key`` is the partition and the row key: ``destination / acme``. ``why`` may quote what the column
+    holds: it is for the log, and for no answer.
+    """
+
+    table: str
+    key: str
+    column: str
+    why: str
+
+    @property
+    def row_key(self) -> str:
+        """What the row is about: the id of a destination, or a stream."""
+        return self.key.partition(" / ")[2]
+
+    def __str__(self) -> str:
+        return f"table {self.table}, row {self.key}, column {self.column}: {self.why}"
+
+
+class UnreadableRowError(ValueError):
+    """A single row that was asked for cannot be read; a list of rows leaves it out instead: see ``Rows``."""
+
+    def __init__(self, row: Unreadable) -> None:
+        super().__init__(str(row))
+        self.row = row
+
+
+class Rows[Value](list[Value]):
+    """The rows of a table that can be read; ``unreadable`` are the others.
+
+    This is the rule for every list of rows: a row that cannot be read costs what it is about, a destination,
+    a stream or an hour, and nothing else. It is left out, never replaced by a default, and told by its key.
+    """
+
+    def __init__(self, rows: Iterable[Value] = (), unreadable: Iterable[Unreadable] = ()) -> None:
+        super().__init__(rows)
+        self.unreadable = tuple(unreadable)
+
+
+class RowsByKey[Key, Value](dict[Key, Value]):
+    """The same, by key."""
+
+    def __init__(self, rows: Mapping[Key, Value], unreadable: Iterable[Unreadable] = ()) -> None:
+        super().__init__(rows)
+        self.unreadable = tuple(unreadable)

@@ -1,10 +1,11 @@
 """Verifying: what is in a customer's container, against what the ledger, the marker and landing say."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from exporter.domain import setbacks
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.streams import DataType
@@ -24,6 +25,7 @@ class Code(StrEnum):
     ROWS_DIFFERENT = "rows_different"
     LANDING_CHANGED = "landing_changed"
     LANDING_GONE = "landing_gone"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Verification:
     moved_at: datetime
     """When it was begun, or its last step was done."""
     next: Hour
+    setbacks: int = 0
+    """How many attempts at the next step in a row were broken off by something that should have passed."""
     status: VerificationStatus = VerificationStatus.RUNNING
     counts: Counts = field(default_factory=Counts)
     found: tuple[str, ...] = ()
@@ -130,6 +134,26 @@ class Verification:
     def ended(self) -> bool:
         """Whether nothing more is done about it."""
         return self.status is not VerificationStatus.RUNNING
+
+    def moved(self, now: datetime) -> "Verification":
+        """Return the verification with one more step done."""
+        return replace(self, moved_at=now, setbacks=0, error=None)
+
+    def failed(self, fault: Fault, now: datetime) -> "Verification":
+        """Return the verification as ended before its time; what was found is kept."""
+        ended = self.moved(now)
+        return replace(ended, status=VerificationStatus.FAILED, error=fault, finished_at=now)
+
+    def set_back(self, reason: str, now: datetime) -> "Verification":
+        """Return the verification after its next step was broken off by something that should have passed.
+
+        From a few times on the reason is shown; after many, and a long time, that is the end.
+        """
+        count = self.setbacks + 1
+        fault = setbacks.keeps_failing("The verification", reason, "Then verify again.")
+        if setbacks.failed(count, self.moved_at, now):
+            return self.failed(fault, now)
+        return replace(self, setbacks=count, error=fault if setbacks.shown(count) else None)
 
     @property
     def step(self) -> "VerifyStep":

@@ -29,10 +29,13 @@ def encode_findings(checks: Iterable[Checked]) -> Iterator[bytes]:
 
 
 def decode_findings(pieces: Iterable[bytes]) -> Iterator[Checked]:
-    """Yield what was encoded, hour by hour."""
+    """Yield what was encoded, hour by hour; ValueError if it is something else."""
     # As large as one step can make it: a few MiB.
     for line in b"".join(pieces).splitlines():
-        found = _LINE.decode(line)
+        try:
+            found = _LINE.decode(line)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"not a finding: {error}") from error
         yield Checked(
             Hour.parse(found.hour),
             found.data_type,

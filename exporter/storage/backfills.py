@@ -7,10 +7,10 @@ import msgspec
 from exporter.domain.backfills import ENDED, Backfill, BackfillStatus, FailedHour, Tally
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, Versioned
 from exporter.domain.streams import Stream
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Moment, Row, new_row
+from exporter.storage.rows import Moment, Row, new_row, readable
 from exporter.storage.tables import Table
 
 _OPEN = [status for status in BackfillStatus if status not in ENDED]
@@ -33,12 +33,17 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     since: Moment
     tried_since: Moment
     moved_at: Moment
-    resent_at: Moment
     settled: str
     planned: str
+    begins: tuple[str, ...]
     clamped: bool
+    clamped_start: bool
+    allow_loss: bool
+    round: int
     chosen: str | None
     step: int
+    resent_step: int
+    setbacks: int
     tally: Tally
     failed: tuple[_Failed, ...]
     started_at: Moment | None
@@ -58,19 +63,19 @@ class BackfillsTable:
     def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
         """Return a backfill."""
         found = self._table.get(destination_id, backfill_id)
-        return Versioned(_backfill(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_backfill), found[1]) if found else None
 
-    def of(self, destination_id: str) -> list[Backfill]:
+    def of(self, destination_id: str) -> Rows[Backfill]:
         """Return the backfills of a destination."""
         found = self._table.find("PartitionKey eq @destination", {"destination": destination_id})
-        return [_backfill(row) for row, _ in found]
+        return readable(found, _backfill)
 
-    def unfinished(self) -> list[Backfill]:
+    def unfinished(self) -> Rows[Backfill]:
         """Return those that have not ended."""
         # The service reads all rows for this. People ask for backfills by hand: they stay few.
         condition = " or ".join(f"status eq @{status}" for status in _OPEN)
         found = self._table.find(condition, {status.value: status.value for status in _OPEN})
-        return [_backfill(row) for row, _ in found]
+        return readable(found, _backfill)
 
     def put(self, backfill: Backfill, etag: str | None) -> str:
         """Write a backfill over the one of that ETag."""
@@ -89,12 +94,17 @@ def _row(backfill: Backfill) -> dict[str, Any]:
         since=backfill.since,
         tried_since=backfill.tried_since,
         moved_at=backfill.moved_at,
-        resent_at=backfill.resent_at,
         settled=backfill.settled.key,
         planned=backfill.planned.key,
+        begins=tuple(each.key for each in backfill.begins),
         clamped=backfill.clamped,
+        clamped_start=backfill.clamped_start,
+        allow_loss=backfill.allow_loss,
+        round=backfill.round,
         chosen=backfill.chosen,
         step=backfill.step,
+        resent_step=backfill.resent_step,
+        setbacks=backfill.setbacks,
         tally=backfill.tally,
         failed=tuple(_Failed(each.stream, each.hour.key, each.error) for each in backfill.failed),
         started_at=backfill.started_at,
@@ -119,13 +129,18 @@ def _backfill(row: Row) -> Backfill:
         since=document.since,
         tried_since=document.tried_since,
         moved_at=document.moved_at,
-        resent_at=document.resent_at,
         settled=Hour.parse(document.settled),
         planned=Hour.parse(document.planned),
+        begins=tuple(map(Hour.parse, document.begins)),
         clamped=document.clamped,
+        clamped_start=document.clamped_start,
+        allow_loss=document.allow_loss,
+        round=document.round,
         chosen=document.chosen,
         status=row.read("status", BackfillStatus),
         step=document.step,
+        resent_step=document.resent_step,
+        setbacks=document.setbacks,
         tally=document.tally,
         failed=tuple(FailedHour(each.stream, Hour.parse(each.hour), each.error) for each in document.failed),
         started_at=document.started_at,

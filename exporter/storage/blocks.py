@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.storage.errors import settle
+from exporter.storage.errors import NO_SUCH_BLOB, error_code, settle
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, BlobProperties
 
 # Sending is mostly waiting: four blocks at once saturate a small instance's network.
 THREADS = 4
@@ -122,8 +122,11 @@ class Commit:
     content_type: str = CONTENT_TYPE
 
 
-def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> None:
-    """Make the blocks the blob's content. A blob that already has exactly this content is as good."""
+def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> str:
+    """Make the blocks the blob's content, and return its ETag.
+
+    A blob that already has exactly this content is as good.
+    """
     from azure.storage.blob import BlobBlock, ContentSettings  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     block_list = [BlobBlock(block_id=block_id) for block_id in wanted.ids]
@@ -135,7 +138,7 @@ def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> Non
     def write() -> str:
         return str(blob.commit_block_list(block_list, content_settings=settings, **condition)["etag"])
 
-    settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
+    return settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
 
 
 def only_if(etag: str | None) -> dict[str, Any]:
@@ -147,12 +150,21 @@ def only_if(etag: str | None) -> dict[str, Any]:
 
 def same_content(blob: "BlobClient", size: int, md5: str) -> str | None:
     """Return the ETag of a blob if it has that many bytes with that MD5 (in base64), else None."""
-    try:
-        found = blob.get_blob_properties()
-    except ResourceNotFoundError:
+    found = properties(blob)
+    if found is None:
         return None
     same = found.size == size and md5_text(found.content_settings.content_md5) == md5
     return found.etag if same else None
+
+
+def properties(blob: "BlobClient") -> "BlobProperties | None":
+    """Return a blob's properties, or None if there is no such blob; a missing container is an error."""
+    try:
+        return blob.get_blob_properties()
+    except ResourceNotFoundError as error:
+        if error_code(error) != NO_SUCH_BLOB:
+            raise
+        return None
 
 
 def md5_text(md5: bytes | bytearray | None) -> str | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.domain.errors import DestinationFault
-from exporter.domain.slices import Sent
+from exporter.domain.errors import Conflict
+from exporter.domain.marker import Sent
 from exporter.domain.stored import Content, StoredBlob
 from exporter.pipeline.pack import md5_base64
 from exporter.storage.accounts import READ_BYTES
@@ -21,14 +23,15 @@ from exporter.storage.blocks import (
     commit,
     md5_text,
     only_if,
+    properties,
     quoted,
     same_content,
 )
-from exporter.storage.errors import NO_SUCH_BLOB, customer_storage, error_code, settle
-from exporter.storage.faults import NOT_A_BLOB_SERVICE, Action, Place
+from exporter.storage.errors import NO_SUCH_BLOB, blocks_of_customer, customer_storage, error_code, settle
+from exporter.storage.faults import Action, Place
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobProperties, ContainerClient
+    from azure.storage.blob import ContainerClient
 
 # The longest marker there can be, of 10,000 parts, has about 2 MB. Of anything longer only the beginning is
 # read, which is no marker.
@@ -61,7 +64,12 @@ class CustomerContainer:
         self._client = client
         self._pool = pool
         self._token = token
-        self._place = Place(client.account_name, client.container_name)
+        self._place = Place(client.account_name or client.primary_hostname, client.container_name)
+
+    @property
+    def host(self) -> str:
+        """The host that is asked, with its port if that is not the usual one."""
+        return urlsplit(self._client.url).netloc
 
     def sign_in(self) -> None:
         """Get a token, if that is how we sign in; a key or a signature is only tried by using it."""
@@ -75,29 +83,39 @@ class CustomerContainer:
                 StoredBlob(
                     blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5)
                 )
-                for blob in self._listed(prefix)
+                for blob in self._client.list_blobs(name_starts_with=prefix)
             ]
-        return sorted(found, key=lambda blob: blob.name.encode())
-
-    def _listed(self, prefix: str) -> list["BlobProperties"]:
-        try:
-            return list(self._client.list_blobs(name_starts_with=prefix))
-        except AttributeError as error:
-            # The SDK trips over an answer that is no list: what gave it is something else.
-            raise DestinationFault(
-                NOT_A_BLOB_SERVICE.fault(self._place, Action.READ, "no list of blobs")
-            ) from error
+            return sorted(found, key=lambda blob: blob.name.encode())
 
     def read(self, name: str) -> Content | None:
         """Return a small blob, or None if there is none of that name."""
-        with customer_storage(self._place, Action.READ):
+        with customer_storage(self._at(name), Action.READ):
             try:
                 stream = self._client.download_blob(name, decompress=False)
-                return Content(stream.properties.etag, stream.read(SMALL_BYTES_MAX))
+                return Content(quoted(stream.properties.etag), stream.read(SMALL_BYTES_MAX))
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise
                 return None
+
+    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+        """Yield a blob's content in pieces; ``Conflict`` if it is not what was listed."""
+        with customer_storage(self._at(blob.name), Action.READ):
+            try:
+                stream = self._client.download_blob(
+                    blob.name,
+                    etag=blob.etag,
+                    match_condition=MatchConditions.IfNotModified,
+                    decompress=False,
+                )
+                yield from stream.chunks()
+            except ResourceNotFoundError as error:
+                if error_code(error) != NO_SUCH_BLOB:
+                    raise
+                raise Conflict(f"the blob {blob.name} is gone") from error
+
+    def _at(self, name: str) -> Place:
+        return replace(self._place, blob=name)
 
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[CustomerUpload]:
@@ -105,7 +123,7 @@ class CustomerContainer:
         blob = self._client.get_blob_client(name)
 
         def send(block_id: str, block: bytes) -> None:
-            with customer_storage(self._place, Action.WRITE):
+            with blocks_of_customer(self._at(name), name):
                 blob.stage_block(block_id, block, length=len(block), validate_content=True)
 
         with StagedBlocks(send, self._pool, attempt) as blocks:
@@ -120,8 +138,15 @@ class CustomerContainer:
             md5=part.md5,
             content_type=content_type,
         )
-        with customer_storage(self._place, Action.WRITE):
+        with blocks_of_customer(self._at(part.name), part.name):
             commit(self._client.get_blob_client(part.name), wanted, only_if(etag))
+
+    def empty(self, name: str, *, etag: str | None) -> str:
+        """Write a blob of 0 bytes, which discards every uncommitted block of that name; return its ETag."""
+        # By a list of no blocks: the emulator keeps blocks, and refuses to put a blob, where there are some.
+        wanted = Commit(ids=[], size=0, md5=md5_base64(b""))
+        with customer_storage(self._at(name), Action.WRITE):
+            return commit(self._client.get_blob_client(name), wanted, only_if(etag))
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
         """Write a small blob whole, and return its ETag."""
@@ -141,10 +166,10 @@ class CustomerContainer:
             return str(answer["etag"])
 
         def landed() -> str | None:
-            with customer_storage(self._place, Action.READ):
+            with customer_storage(self._at(name), Action.READ):
                 return same_content(blob, len(body), md5_base64(body))
 
-        with customer_storage(self._place, Action.WRITE):
+        with customer_storage(self._at(name), Action.WRITE):
             return settle(write, landed)
 
     def delete(self, name: str, *, etag: str) -> None:
@@ -156,13 +181,21 @@ class CustomerContainer:
             return GONE
 
         def deleted() -> str | None:
-            with customer_storage(self._place, Action.READ):
-                return None if blob.exists() else GONE
+            with customer_storage(self._at(name), Action.READ):
+                return GONE if properties(blob) is None else None
 
-        with customer_storage(self._place, Action.DELETE):
+        with customer_storage(self._at(name), Action.DELETE):
             try:
                 # Of a blob that is gone, services say 404 or that the condition does not hold.
                 settle(delete, deleted)
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise
+
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob that stays as it is another ETag."""
+        blob = self._client.get_blob_client(name)
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        with customer_storage(self._at(name), Action.WRITE):
+            settings = blob.get_blob_properties(**condition).content_settings
+            blob.set_http_headers(settings, **condition)

@@ -1,21 +1,53 @@
-"""The destinations' table: one row for each; its status is a column, so that the service can select by it."""
+"""The destinations' table: one row for each; its status is a column, so that the service can select by it.
 
+Among them is a row for each container that any was made for: it changes whenever a destination takes names
+there. It is in their partition, because a transaction is within one.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from exporter.domain.destination import Credentials, Destination, Output, Status, StorageTarget
+from exporter.domain.destination import (
+    Credentials,
+    Destination,
+    EarlierPlace,
+    Output,
+    Status,
+    StorageTarget,
+)
 from exporter.domain.filter_reading import stored_filter
+from exporter.domain.names import PathLayout
 from exporter.domain.notices import Webhook
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, RowsByKey, Versioned
 from exporter.domain.trial import Report, Trial
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Moment, Row, new_row
+from exporter.storage.rows import Moment, Row, new_row, readable, versioned
 from exporter.storage.tables import Table
 
 _PARTITION = "destination"
 # Beside the destinations: a test upload does not change the row of its destination, nor the ETag of it.
 _TRIALS = "trial"
+# Asked for by what they are not: a row of a status that nobody knows is found, and told.
+_NOT_ACTIVE = tuple(status for status in Status if status is not Status.ACTIVE)
+_ACTIVE = "PartitionKey eq @partition and RowKey lt @names" + "".join(
+    f" and status ne @{status}" for status in _NOT_ACTIVE
+)
+
+
+class _Place(msgspec.Struct, forbid_unknown_fields=True):
+    """Where files went earlier."""
+
+    container: str
+    prefix: str
+    layout: PathLayout
+    until: Moment
+
+
+# Behind every id of a destination, since those have letters, digits and hyphens.
+_NAMES = "~names:"
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,6 +67,8 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     event_filter: str | None = None
     # Not in rows that were written before there were webhooks.
     webhook: Webhook | None = None
+    # Not in rows that were written before the places of its files were kept.
+    earlier: tuple[_Place, ...] = ()
 
 
 class _Trial(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,36 +93,54 @@ class DestinationsTable:
     def get(self, destination_id: str) -> Versioned[Destination] | None:
         """Return a destination."""
         found = self._table.get(_PARTITION, destination_id)
-        return Versioned(_destination(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_destination), found[1]) if found else None
 
-    def all(self) -> list[Versioned[Destination]]:
+    def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
-        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        return sorted(
-            (Versioned(_destination(row), etag) for row, etag in found), key=lambda each: each.value.id
+        rows = versioned(
+            self._table.find(
+                "PartitionKey eq @partition and RowKey lt @names", {"partition": _PARTITION, "names": _NAMES}
+            ),
+            _destination,
         )
+        return Rows(sorted(rows, key=lambda each: each.value.id), rows.unreadable)
 
-    def active(self) -> list[Destination]:
+    def active(self) -> Rows[Destination]:
         """Return the active ones, by id."""
-        found = self._table.find(
-            "PartitionKey eq @partition and status eq @status",
-            {"partition": _PARTITION, "status": Status.ACTIVE.value},
-        )
-        return sorted((_destination(row) for row, _ in found), key=lambda each: each.id)
+        others = {status.value: status.value for status in _NOT_ACTIVE}
+        found = self._table.find(_ACTIVE, {"partition": _PARTITION, "names": _NAMES, **others})
+        rows = readable(found, _destination)
+        return Rows(sorted(rows, key=lambda each: each.id), rows.unreadable)
 
     def put(self, destination: Destination, etag: str | None) -> str:
         """Write a destination over the one of that ETag."""
         return self._table.put(_row(destination), etag)
 
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container; None before the first."""
+        found = self._table.get(_PARTITION, _names_key(place))
+        return found[1] if found else None
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
+    ) -> str:
+        """Write a destination that takes names, and new versions of its containers' names; all or nothing."""
+        taken = [
+            (new_row(_PARTITION, _names_key(place), by=destination.id), version)
+            for place, version in versions.items()
+        ]
+        return self._table.put_together((_row(destination), etag), *taken)
+
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""
         found = self._table.get(_TRIALS, destination_id)
-        return _trial(found[0]) if found else None
+        return found[0].parsed(_trial) if found else None
 
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> RowsByKey[str, Trial]:
         """Return the last test upload of every destination that had one, by id."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _TRIALS})
-        return {row.read("RowKey", str): _trial(row) for row, _ in found}
+        rows = readable(found, lambda row: (row.read("RowKey", str), _trial(row)))
+        return RowsByKey(dict(rows), rows.unreadable)
 
     def record_trial(self, destination_id: str, trial: Trial | None) -> None:
         """Keep a destination's last test upload in place of an earlier one; None forgets it."""
@@ -96,6 +148,11 @@ class DestinationsTable:
             self._table.delete(_TRIALS, destination_id)
         else:
             self._table.put_any(new_row(_TRIALS, destination_id, _Trial(at=trial.at, report=trial.report)))
+
+
+def _names_key(place: str) -> str:
+    """Return the key of a container's row: a hash, because not every account's address is legal in a key."""
+    return f"{_NAMES}{hashlib.sha256(place.encode()).hexdigest()}"
 
 
 def _trial(row: Row) -> Trial:
@@ -116,6 +173,10 @@ def _row(destination: Destination) -> dict[str, Any]:
         events_since=destination.events_since,
         event_filter=destination.event_filter.text if destination.event_filter else None,
         webhook=destination.webhook,
+        earlier=tuple(
+            _Place(container=each.container, prefix=each.prefix, layout=each.layout, until=each.until)
+            for each in destination.earlier
+        ),
     )
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
@@ -136,4 +197,7 @@ def _destination(row: Row) -> Destination:
         events_since=document.events_since,
         event_filter=stored_filter(document.event_filter) if document.event_filter else None,
         webhook=document.webhook,
+        earlier=tuple(
+            EarlierPlace(each.container, each.prefix, each.layout, each.until) for each in document.earlier
+        ),
     )

@@ -1,14 +1,17 @@
 """What a customer's storage may answer that only the customer can repair, and what to tell them then.
 
-One row for each case, the most specific first; the first that fits is taken. ``{account}``, ``{container}``,
-``{action}`` and ``{answer}`` are filled in. Each text is one sentence, and holds no secret.
+One row for each case, the most specific first; the first that fits is taken. An answer that fits none is
+``STORAGE_REFUSED``. Filled in are ``{account}``, ``{container}``, ``{thing}`` (the blob, or else the
+container), ``{flags}`` and ``{lease}`` (what names it in commands), ``{action}`` and ``{answer}``. Each text
+is one sentence, and holds no secret.
 """
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Fault, Scope
 
 
 class Action(StrEnum):
@@ -21,15 +24,38 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was tried: the names of the account and the container."""
+    """Where something was tried: the names of the account, the container and, if it was one, the blob."""
 
     account: str
     container: str
+    blob: str | None = None
+
+    @property
+    def thing(self) -> str:
+        """What was asked for, in words: the blob if it is known."""
+        return (
+            f"the container {self.container}"
+            if self.blob is None
+            else f"the blob {self.blob} in {self.container}"
+        )
+
+    @property
+    def flags(self) -> str:
+        """What names the container in a command of the Azure CLI, quoted for a shell."""
+        return f"--account-name {shlex.quote(self.account)} --container-name {shlex.quote(self.container)}"
+
+    @property
+    def quoted_blob(self) -> str:
+        """The blob's name, quoted for a shell."""
+        return "NAME" if self.blob is None else shlex.quote(self.blob)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One case: it fits an answer with one of these codes or statuses and, if given, any of these words."""
+    """One case: it fits an answer with one of these codes or statuses and, if given, any of these words.
+
+    ``scope`` says whether other hours of the destination would meet it, too.
+    """
 
     code: str
     message: str
@@ -37,6 +63,7 @@ class Row:
     answers: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
+    scope: Scope = Scope.DESTINATION
 
     def fits(self, status: int | None, answer: str | None, text: str) -> bool:
         """Whether an error answer is this case."""
@@ -49,10 +76,13 @@ class Row:
         words = {
             "account": place.account,
             "container": place.container,
+            "thing": place.thing,
+            "flags": f"{place.flags} --name {place.quoted_blob}",
+            "lease": f"{place.flags} --blob-name {place.quoted_blob}",
             "action": action.value,
             "answer": answer,
         }
-        return Fault(self.code, self.message.format(**words), self.fix.format(**words))
+        return Fault(self.code, self.message.format(**words), self.fix.format(**words), self.scope)
 
 
 ACCOUNT_NOT_FOUND = Row(
@@ -76,6 +106,14 @@ NOT_A_BLOB_SERVICE = Row(
     message="What answers at the address of {account} is no blob service: {answer}.",
     fix="Enter the blob endpoint that the portal shows (storage account > Endpoints > Blob service).",
 )
+STORAGE_REFUSED = Row(
+    code="storage_refused",
+    message="The storage account {account} refuses a request for {thing}: {answer}.",
+    fix=(
+        "Look the code up (Microsoft Learn > Azure Blob Storage error codes), and look at the portal"
+        " (storage account > Diagnose and solve problems)."
+    ),
+)
 SECRET_WRONG = Row(
     code="secret_wrong",
     answers=("AuthenticationFailed", "NoAuthenticationInformation", "InvalidAuthenticationInfo"),
@@ -85,6 +123,16 @@ SECRET_WRONG = Row(
         "Make new ones and save them here, in the portal (storage account > Access keys, or > Shared access"
         " signature) or with: az storage account show-connection-string --name {account}."
     ),
+)
+BLOB_ARCHIVED = Row(
+    code="blob_archived",
+    answers=("BlobArchived", "BlobBeingRehydrated"),
+    message="The archive tier holds {thing}, which can be neither read nor replaced there.",
+    fix=(
+        "Exclude this destination's files from the lifecycle rule that archives them, and rehydrate this one:"
+        " az storage blob set-tier {flags} --tier Hot."
+    ),
+    scope=Scope.BLOB,
 )
 
 FAULTS = (
@@ -156,7 +204,7 @@ FAULTS = (
     Row(
         code="access_refused",
         statuses=(HTTPStatus.FORBIDDEN,),
-        message="The storage account {account} refuses access: {answer}.",
+        message="The storage account {account} refuses access to {thing}: {answer}.",
         fix="Look at what the portal says about the account's access (storage account > Diagnose and solve).",
     ),
     Row(
@@ -174,21 +222,38 @@ FAULTS = (
     ),
     Row(
         code="immutable",
-        answers=("BlobImmutableDueToPolicy", "PathImmutableDueToPolicy"),
-        message="A policy of the container {container} forbids to replace or delete blobs.",
+        answers=("BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "PathImmutableDueToPolicy"),
+        message="An immutability policy or a legal hold forbids to replace or delete {thing}.",
         fix="Remove it in the portal (storage account > Containers > {container} > Access policy).",
+        scope=Scope.BLOB,
     ),
+    Row(
+        code="snapshots_present",
+        answers=("SnapshotsPresent",),
+        message="Snapshots exist of {thing}, and Azure deletes no blob that has any.",
+        fix="Delete the snapshots: az storage blob delete {flags} --delete-snapshots only.",
+        scope=Scope.BLOB,
+    ),
+    BLOB_ARCHIVED,
     Row(
         code="blob_leased",
         answers=("LeaseIdMissing", "LeaseIdMismatchWithBlobOperation", "LeaseLost"),
-        message="Somebody holds a lease on a blob that must be written in the container {container}.",
-        fix="End it in the portal (the blob > Break lease) or with: az storage blob lease break.",
+        message="A lease of another program protects {thing} from being written or deleted.",
+        fix="End it in the portal (the blob > Break lease) or with: az storage blob lease break {lease}.",
+        scope=Scope.BLOB,
     ),
     Row(
         code="blob_in_the_way",
-        answers=("InvalidBlobType", "BlobArchived", "BlobBeingRehydrated"),
-        message="A blob in {container} has a name that an export needs, and cannot be replaced: {answer}.",
+        answers=(
+            "InvalidBlobType",
+            "BlobOperationNotSupported",  # made by the Data Lake API
+            "ResourceTypeMismatch",  # a folder of an account with a hierarchical namespace
+            "BlobUsesCustomerSpecifiedEncryption",
+            "PendingCopyOperation",
+        ),
+        message="An export needs the name of {thing}, which cannot be replaced: {answer}.",
         fix="Move it away, or let this destination write below another prefix.",
+        scope=Scope.BLOB,
     ),
     Row(
         code="not_supported",

@@ -1,30 +1,36 @@
-"""The landing container: read only, hour by hour."""
+"""The landing container: what arrived, hour by hour. It is read only, once it is there."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 
-from exporter.domain.errors import Transient
+from exporter.domain import landing
+from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissing
 from exporter.domain.hours import Hour
-from exporter.domain.streams import LandingBlob, Stream
+from exporter.domain.landing import Entry, Survey
+from exporter.domain.streams import LandingBlob, Stream, is_data
 from exporter.pipeline.rows import Read
 from exporter.storage.accounts import Account
 from exporter.storage.ahead import ReadAhead
-from exporter.storage.blocks import quoted
-from exporter.storage.errors import is_missing, own_storage
+from exporter.storage.blocks import md5_text, quoted
+from exporter.storage.errors import ARCHIVED, error_code, is_missing, own_storage
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-# Digits of the folders below a stream's: year, month, day, hour.
-_FOLDER_DIGITS = (4, 2, 2, 2)
-
 
 class LandingContainer:
-    """What arrived. A container that does not exist yet is an empty one."""
+    """What arrived. A container that does not exist is no empty one: ``LandingMissing``."""
 
     def __init__(self, account: Account, container: str = "landing") -> None:
         self._account = account
@@ -36,13 +42,11 @@ class LandingContainer:
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Yield the hour's blobs in landing order: the service lists them by name, byte by byte."""
-        with own_storage():
-            try:
-                for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
-                    yield LandingBlob(blob.name, quoted(blob.etag), blob.size)
-            except HttpResponseError as error:
-                if not is_missing(error):
-                    raise
+        with self._landing():
+            for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
+                if is_data(blob.name):
+                    md5 = md5_text(blob.content_settings.content_md5)
+                    yield LandingBlob(blob.name, quoted(blob.etag), blob.size, md5)
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content as it was listed, in pieces of at most ``READ_BYTES``."""
@@ -57,36 +61,52 @@ class LandingContainer:
                 )
                 yield from stream.chunks()
             except (ResourceModifiedError, ResourceNotFoundError) as error:
-                raise Transient(f"the landing blob {blob.name} is not as it was listed") from error
+                raise LandingChanged(f"the landing blob {blob.name} is not as it was listed") from error
+            except HttpResponseError as error:
+                if error_code(error) in ARCHIVED:
+                    raise LandingArchived(self._container, blob.name) from error
+                raise
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Read:
         """Return what reads these blobs, if they are asked for in this order, a little ahead."""
         return ReadAhead(self.read, blobs)
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that has a blob: one listing for each level of folders, not of the blobs."""
+        """Return the oldest hour that holds data: a listing for each level of folders, not of all blobs."""
+        return landing.earliest_hour(self._list, stream)
+
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder."""
+        return frozenset(landing.sources(self._list))
+
+    def survey(self, now: datetime) -> Survey:
+        """Return what landing holds, and what fits no layout."""
+        return landing.survey(self._list, now)
+
+    def check(self) -> None:
+        """Raise ``LandingMissing`` unless the container is there."""
+        with own_storage():
+            there = self._client.exists()
+        if not there:
+            raise LandingMissing(self._container)
+
+    def create(self) -> None:
+        """Make the container; one that is there is fine."""
+        with own_storage(), suppress(ResourceExistsError):
+            self._client.create_container()
+
+    def _list(self, folder: str) -> Iterator[Entry]:
+        with self._landing():
+            for entry in self._client.walk_blobs(name_starts_with=folder, delimiter="/"):
+                yield Entry(entry.name)
+
+    @contextmanager
+    def _landing(self) -> Iterator[None]:
+        """Translate errors, a missing container among them."""
         with own_storage():
             try:
-                return next(self._hours(stream.landing_prefix, ()), None)
+                yield
             except HttpResponseError as error:
-                if not is_missing(error):
-                    raise
-                return None
-
-    def _hours(self, prefix: str, above: tuple[str, ...]) -> Iterator[Hour]:
-        """Yield the hours below a folder, oldest first, passing over folders that are no part of a time."""
-        if len(above) == len(_FOLDER_DIGITS):
-            if hour := _hour(*above):
-                yield hour
-            return
-        for entry in self._client.walk_blobs(name_starts_with=prefix, delimiter="/"):
-            digits, slash, _ = entry.name.removeprefix(prefix).partition("/")
-            if slash and len(digits) == _FOLDER_DIGITS[len(above)]:
-                yield from self._hours(entry.name, (*above, digits))
-
-
-def _hour(year: str, month: str, day: str, hour: str) -> Hour | None:
-    try:
-        return Hour.parse(f"{year}-{month}-{day}T{hour}")
-    except ValueError:
-        return None
+                if is_missing(error):
+                    raise LandingMissing(self._container) from error
+                raise

@@ -1,23 +1,40 @@
 """The ledger's table: a partition for each stream, a row for each hour that was ever touched."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from exporter.domain.destination import Output
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, Refusal, RowCounts, Run
-from exporter.domain.marker import Part
-from exporter.domain.stored import Versioned
+from exporter.domain.ledger import (
+    Claim,
+    Doubt,
+    HourRecord,
+    HourStatus,
+    Origin,
+    Refusal,
+    RowCounts,
+    Run,
+    unreadable_record,
+)
+from exporter.domain.marker import Part, Sent
+from exporter.domain.stored import UnreadableRowError, Versioned
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
 from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_moment
 from exporter.storage.tables import Table
 
 # What a tick reads of each hour: without the document, which lists the parts.
-_STATE = ["PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"]
+# The row that tells this table from one that was made in its place; no stream has such a name.
+_SELF = "ledger"
+_STATE = [
+    *("PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"),
+    *("target", "not_moved_to"),
+]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
 
 
@@ -36,7 +53,9 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     origin: Origin = msgspec.field(default_factory=Origin)
     written_at: Moment | None = None
     committing: bool = False
-    in_doubt: tuple[Part, ...] = ()
+    journal: tuple[Sent, ...] = ()
+    in_doubt: tuple[Doubt, ...] = ()
+    rejected: tuple[str, ...] = ()
     was: HourStatus | None = None
     was_at: Moment | None = None
     run: Run | None = None
@@ -59,21 +78,48 @@ class LedgerTable:
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""
         found = self._table.get(str(key), hour.key)
-        return Versioned(_record(key, found[0]), found[1]) if found else None
+        if found is None:
+            return None
+        return Versioned(found[0].parsed(lambda row: _record(key, row)), found[1])
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the records from the first to the last hour, oldest first."""
-        for row, _ in self._table.find(_RANGE, _bounds(key, first, last)):
-            yield _record(key, row)
+        return self._readable(_record, key, first, last)
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
-        for row, _ in self._table.find(_RANGE, _bounds(key, first, last), _STATE):
-            yield _state(key, row)
+        return self._readable(_state, key, first, last, _STATE)
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag."""
         return self._table.put(_row(record), etag)
+
+    def identity(self, now: datetime) -> str:
+        """Return what tells this ledger from any other: when it was first asked."""
+        found = self._table.get(_SELF, _SELF)
+        if found is None:
+            with suppress(Conflict):
+                self._table.put(new_row(_SELF, _SELF, begun_at=moment_text(now)), None)
+            found = self._table.get(_SELF, _SELF)
+        # Any text will do: it is compared, and never read as a time.
+        return "" if found is None else str(found[0].columns.get("begun_at", ""))
+
+    def _readable(
+        self,
+        parse: Callable[[StreamKey, Row], HourRecord],
+        key: StreamKey,
+        first: Hour,
+        last: Hour,
+        columns: list[str] | None = None,
+    ) -> Iterator[HourRecord]:
+        """Yield the records of a range, and in place of each that cannot be read one that says so."""
+        for row, _ in self._table.find(_RANGE, _bounds(key, first, last), columns):
+            try:
+                yield row.parsed(lambda row: parse(key, row))
+            except UnreadableRowError as error:
+                # A row key between two hours that is none is about no hour.
+                with suppress(ValueError):
+                    yield unreadable_record(key, Hour.parse(str(row.columns.get("RowKey"))), error.row)
 
 
 def _bounds(key: StreamKey, first: Hour, last: Hour) -> dict[str, str]:
@@ -93,7 +139,9 @@ def _row(record: HourRecord) -> dict[str, Any]:
         origin=record.origin,
         written_at=record.written_at,
         committing=record.committing,
+        journal=record.journal,
         in_doubt=record.in_doubt,
+        rejected=record.rejected,
         was=record.was,
         was_at=record.was_at,
         run=record.run,
@@ -111,6 +159,8 @@ def _row(record: HourRecord) -> dict[str, Any]:
         retry_at=moment_text(record.retry_at),
         finished_at=moment_text(record.finished_at),
         looked_at=moment_text(record.looked_at),
+        target=record.origin.target,
+        not_moved_to=record.not_moved_to,
     )
 
 
@@ -135,7 +185,9 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         written_at=document.written_at,
         looked_at=state.looked_at,
         committing=document.committing,
+        journal=document.journal,
         in_doubt=document.in_doubt,
+        rejected=document.rejected,
         was=document.was,
         was_at=document.was_at,
         run=document.run,
@@ -143,6 +195,7 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         written_for=document.written_for,
         refused=document.refused,
         setbacks=document.setbacks,
+        not_moved_to=state.not_moved_to,
     )
 
 
@@ -156,6 +209,8 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
         retry_at=row.read("retry_at", parse_moment),
         finished_at=row.read("finished_at", parse_moment),
         looked_at=row.read_newer("looked_at", parse_moment),
+        origin=Origin(row.read_newer("target", str) or ""),
+        not_moved_to=row.read_newer("not_moved_to", str) or "",
     )
 
 

@@ -1,7 +1,7 @@
-"""Rows that were not exported, kept in a container of our own: a blob for each slice of an hour."""
+"""Rows that were not exported as they landed, in a container of our own: blobs for each attempt at an hour."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
 
 
 class RejectedUpload:
-    """An hour's rejected rows on their way."""
+    """An attempt's rejected rows on their way."""
 
-    def __init__(self, blob: "BlobClient", blocks: StagedBlocks) -> None:
+    def __init__(self, blob: "BlobClient", blocks: StagedBlocks, name: str) -> None:
         self._blob = blob
         self._blocks = blocks
+        self._name = name
 
     def stage(self, block: bytes) -> None:
         """Send a block of gzip."""
         self._blocks.stage(block)
 
-    def commit(self, *, md5: str) -> None:
-        """Replace what an earlier attempt left, whatever it is: the last attempt wins."""
+    def commit(self, *, md5: str) -> str:
+        """Make the blocks readable, and return the blob's full name. No other attempt writes that name."""
         with own_storage():
             wanted = Commit(ids=self._blocks.arrived(), size=self._blocks.size, md5=md5)
             commit(self._blob, wanted, condition={})
+        return self._name
 
 
 class RejectedContainer:
@@ -48,9 +50,10 @@ class RejectedContainer:
         return self._account.blobs.get_container_client(self._container)
 
     @contextmanager
-    def upload(self, key: StreamKey, hour: Hour, *, number: int, attempt: str) -> Iterator[RejectedUpload]:
+    def upload(self, key: StreamKey, hour: Hour, name: str) -> Iterator[RejectedUpload]:
         """Begin a blob; nothing is written unless a block is staged."""
-        blob = self._client.get_blob_client(rejected_name(key, hour, number))
+        full_name = f"{rejected_folder(key, hour)}{name}"
+        blob = self._client.get_blob_client(full_name)
 
         def stage(block_id: str, block: bytes) -> None:
             blob.stage_block(block_id, block, length=len(block), validate_content=True)
@@ -59,37 +62,26 @@ class RejectedContainer:
             with own_storage():
                 or_create(lambda: stage(block_id, block), self._client.create_container)
 
-        with StagedBlocks(send, self._pool, attempt) as blocks:
-            yield RejectedUpload(blob, blocks)
+        with StagedBlocks(send, self._pool, full_name) as blocks:
+            yield RejectedUpload(blob, blocks, full_name)
 
-    def keep(self, key: StreamKey, hour: Hour, numbers: Collection[int]) -> None:
-        """Delete the hour's other blobs."""
-        kept = {rejected_name(key, hour, number) for number in numbers}
+    def names(self, key: StreamKey, hour: Hour) -> list[str]:
+        """Return the full names of the hour's blobs."""
         with own_storage():
             try:
-                # Nothing else begins so: what follows the hour is a dot, or a hyphen and a number.
-                names = list(self._client.list_blob_names(name_starts_with=_beginning(key, hour)))
+                return list(self._client.list_blob_names(name_starts_with=rejected_folder(key, hour)))
             except HttpResponseError as error:
                 if not is_missing(error):
                     raise
-                return
-            for name in names:
-                if name not in kept:
-                    self._delete(name)
+                return []
 
-    def _delete(self, name: str) -> None:
-        try:
+    def delete(self, name: str) -> None:
+        """Delete a blob; one that is gone already is as good."""
+        with own_storage(), suppress(ResourceNotFoundError):
             self._client.delete_blob(name)
-        except ResourceNotFoundError:
-            return
 
 
-def rejected_name(key: StreamKey, hour: Hour, number: int = 1) -> str:
-    """Return ``acme/events/187520/2020/01/25/17.ndjson.gz``, and ``17-2.ndjson.gz`` of a slice further on."""
-    further = "" if number == 1 else f"-{number}"
-    return f"{_beginning(key, hour)}{further}.ndjson.gz"
-
-
-def _beginning(key: StreamKey, hour: Hour) -> str:
+def rejected_folder(key: StreamKey, hour: Hour) -> str:
+    """Return where the rejected rows of an hour are: ``acme/events/187520/2020/01/25/17/``."""
     folder = f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}"
-    return f"{folder}/{hour.start:%Y/%m/%d/%H}"
+    return f"{folder}/{hour.start:%Y/%m/%d/%H}/"

@@ -2,10 +2,10 @@
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, Versioned
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Row, new_row, parse_stream_key
+from exporter.storage.rows import Row, new_row, parse_stream_key, versioned
 from exporter.storage.tables import Table
 
 _PARTITION = "reopened"
@@ -22,10 +22,9 @@ class ReopenedTable:
         row = new_row(_PARTITION, _row_key(task.key, task.hour), requested_by=task.requested_by)
         return self._table.put_any(row)
 
-    def all(self) -> list[Versioned[HourTask]]:
+    def all(self) -> Rows[Versioned[HourTask]]:
         """Return what is noted."""
-        found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        return [Versioned(_task(row), etag) for row, etag in found]
+        return versioned(self._table.find("PartitionKey eq @partition", {"partition": _PARTITION}), _task)
 
     def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
         """Forget an hour that is done again, unless it was noted again meanwhile."""

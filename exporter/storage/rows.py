@@ -1,12 +1,16 @@
-"""Rows of our tables, read strictly: a wrong one raises and is never taken for a default."""
+"""Rows of our tables, read strictly: a wrong one is an error and is never taken for a default.
 
-from collections.abc import Callable, Mapping
+What a list makes of a wrong row is stated by ``exporter.domain.stored.Rows``, and done by ``versioned`` here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 
+from exporter.domain.stored import Rows, Unreadable, UnreadableRowError, Versioned
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.documents import from_columns, to_columns
 
@@ -24,7 +28,7 @@ class Row:
     columns: Mapping[str, Any]
 
     def read[Value](self, column: str, parse: Callable[[Any], Value]) -> Value:
-        """Return a column's value as parsed; ValueError names the table, the row and the column."""
+        """Return a column's value as parsed; ``UnreadableRowError`` names table, row and column."""
         if column not in self.columns:
             raise self._bad(column, "is missing")
         try:
@@ -48,13 +52,42 @@ class Row:
         except (ValueError, msgspec.MsgspecError) as error:
             raise self._bad("document", str(error)) from error
 
+    def parsed[Value](self, parse: Callable[["Row"], Value]) -> Value:
+        """Return what ``parse`` makes of the row; ``UnreadableRowError`` whatever it finds wrong."""
+        try:
+            return parse(self)
+        except UnreadableRowError:
+            raise
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._bad("document", str(error)) from error
+
     def check_version(self) -> None:
         """Refuse a row of a form that is not known here."""
         self.read("v", _known_version)
 
-    def _bad(self, column: str, what: str) -> ValueError:
+    def _bad(self, column: str, what: str) -> UnreadableRowError:
         keys = f"{self.columns.get('PartitionKey')} / {self.columns.get('RowKey')}"
-        return ValueError(f"table {self.table}, row {keys}, column {column}: {what}")
+        return UnreadableRowError(Unreadable(self.table, keys, column, what))
+
+
+def versioned[Value](
+    found: Iterable[tuple[Row, str]], parse: Callable[[Row], Value]
+) -> Rows[Versioned[Value]]:
+    """Return what ``parse`` makes of each row, with its ETag; rows that it cannot read are told apart."""
+    values: list[Versioned[Value]] = []
+    unreadable: list[Unreadable] = []
+    for row, etag in found:
+        try:
+            values.append(Versioned(row.parsed(parse), etag))
+        except UnreadableRowError as error:
+            unreadable.append(error.row)
+    return Rows(values, unreadable)
+
+
+def readable[Value](found: Iterable[tuple[Row, str]], parse: Callable[[Row], Value]) -> Rows[Value]:
+    """Return what ``parse`` makes of each row; rows that it cannot read are told apart."""
+    rows = versioned(found, parse)
+    return Rows((row.value for row in rows), rows.unreadable)
 
 
 def new_row(partition: str, key: str, document: object = None, **columns: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import Progress
+from exporter.domain.stored import RowsByKey
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Row, new_row, parse_stream_key
+from exporter.storage.rows import Row, moment_text, new_row, parse_moment, parse_stream_key, readable
 from exporter.storage.tables import Table
 
 _PARTITION = "stream"
@@ -16,16 +17,16 @@ class ScheduleTable:
     def __init__(self, account: Account, table: str = "schedule") -> None:
         self._table = Table(account, table)
 
-    def all(self) -> dict[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, Progress]:
         """Return every stream's progress."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        rows = [_progress(row) for row, _ in found]
-        return {progress.key: progress for progress in rows}
+        rows = readable(found, _progress)
+        return RowsByKey({progress.key: progress for progress in rows}, rows.unreadable)
 
     def get(self, key: StreamKey) -> Progress | None:
         """Return one stream's progress, or None before it was first planned."""
         found = self._table.get(_PARTITION, str(key))
-        return _progress(found[0]) if found else None
+        return found[0].parsed(_progress) if found else None
 
     def put(self, progress: Progress) -> None:
         """Write a stream's progress, whatever was there."""
@@ -35,6 +36,9 @@ class ScheduleTable:
             first_hour=progress.first.key,
             next_hour=progress.next.key,
             late_hours=" ".join(hour.key for hour in progress.late),
+            ledger=progress.ledger,
+            reviewed_at=moment_text(progress.reviewed_at),
+            place=progress.place,
         )
         self._table.put_any(row)
 
@@ -50,6 +54,9 @@ def _progress(row: Row) -> Progress:
         first=row.read("first_hour", Hour.parse),
         next=row.read("next_hour", Hour.parse),
         late=row.read_newer("late_hours", _hours) or (),
+        ledger=row.read_newer("ledger", str) or "",
+        reviewed_at=row.read_newer("reviewed_at", parse_moment),
+        place=row.read_newer("place", str) or "",
     )
 
 

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpTransport
     from azure.storage.blob import BlobServiceClient
 
+    from exporter.storage.transport import AttentiveTransport
 
-# A storage that cannot be reached costs an export half a minute at most, in which nobody else waits for it.
+
+# A storage that cannot be reached, or says nothing, costs an attempt 13 seconds at most; one that falls
+# silent in the midst of an hour 30. Other destinations' hours that wait for the same worker wait no longer.
 CUSTOMER_PATIENCE = Patience(
-    connect_seconds=5, read_seconds=15, retries=3, connect_retries=1, read_retries=1, first_wait_seconds=1
+    connect_seconds=5, read_seconds=10, retries=3, connect_retries=1, read_retries=1, first_wait_seconds=1
 )
 
 
@@ -28,12 +31,13 @@ CUSTOMER_PATIENCE = Patience(
 class Means:
     """What signing in takes besides the credentials: where tokens are given out, patience, and connections.
 
-    The connections are shared by all customers.
+    The connections are shared by all customers; ``attentive`` are the same ones, for calls to storage.
     """
 
     authority: str
     patience: Patience
     transport: "HttpTransport[Any, Any]"
+    attentive: "AttentiveTransport"
 
     @classmethod
     def new(
@@ -43,12 +47,19 @@ class Means:
         transport: "HttpTransport[Any, Any] | None" = None,
     ) -> "Means":
         """Return means with connections of their own, unless others are given."""
-        return cls(authority, patience, transport or new_transport(patience))
+        connections = transport or new_transport(patience)
+        from exporter.storage.transport import (  # noqa: PLC0415  it takes the HTTP library along
+            FIRST_ANSWER_SECONDS,
+            AttentiveTransport,
+        )
+
+        first = min(FIRST_ANSWER_SECONDS, patience.read_seconds)
+        return cls(authority, patience, connections, AttentiveTransport(connections, first))
 
     @property
     def of_blobs(self) -> dict[str, Any]:
         """What clients of the blob service are made with."""
-        return blob_options(self.patience, self.transport)
+        return blob_options(self.patience, self.attentive)
 
     @property
     def of_tokens(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The standings' table: a row for each destination that ever met a fault."""
 
 from exporter.domain.standing import GOOD, Standing
+from exporter.domain.stored import RowsByKey
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Row, moment_text, new_row, parse_moment
+from exporter.storage.rows import Row, moment_text, new_row, parse_moment, readable
 from exporter.storage.tables import Table
 
 _PARTITION = "destination"
@@ -14,15 +15,16 @@ class StandingsTable:
     def __init__(self, account: Account, table: str = "standings") -> None:
         self._table = Table(account, table)
 
-    def all(self) -> dict[str, Standing]:
+    def all(self) -> RowsByKey[str, Standing]:
         """Return what is remembered, by destination."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _PARTITION})
-        return {row.read("RowKey", str): _standing(row) for row, _ in found}
+        rows = readable(found, lambda row: (row.read("RowKey", str), _standing(row)))
+        return RowsByKey(dict(rows), rows.unreadable)
 
     def get(self, destination_id: str) -> Standing:
         """Return one destination's standing; one that nothing is remembered of is good."""
         found = self._table.get(_PARTITION, destination_id)
-        return _standing(found[0]) if found else GOOD
+        return found[0].parsed(_standing) if found else GOOD
 
     def put(self, destination_id: str, standing: Standing) -> None:
         """Write a destination's standing, whatever was there."""

@@ -1,6 +1,7 @@
 """A container of our own for what is too large for a row of a table."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -54,24 +55,47 @@ class StateContainer:
                 return None
         return _pieces(chunks)
 
-    def discard(self, folder: str, keep: Collection[str] = ()) -> None:
-        """Delete the blobs of a folder but for those to keep."""
+    @contextmanager
+    def upload(self, name: str) -> Iterator["StateUpload"]:
+        """Begin a blob that is sent block by block."""
+        yield StateUpload(self._client.get_blob_client(name), self._client)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the blobs of a folder."""
         with own_storage():
             try:
-                names = list(self._client.list_blob_names(name_starts_with=folder))
+                return list(self._client.list_blob_names(name_starts_with=folder))
             except HttpResponseError as error:
                 if not is_missing(error):
                     raise
-                return
-            for name in names:
-                if name not in keep:
-                    self._delete(name)
+                return []
 
-    def _delete(self, name: str) -> None:
-        try:
+    def delete(self, name: str) -> None:
+        """Delete a blob; one that is gone already is as good."""
+        with own_storage(), suppress(ResourceNotFoundError):
             self._client.delete_blob(name)
-        except ResourceNotFoundError:
+
+
+class StateUpload:
+    """A blob of our own on its way, a block after the other."""
+
+    def __init__(self, blob: "BlobClient", container: "ContainerClient") -> None:
+        self._blob = blob
+        self._container = container
+        self._count = 0
+
+    def stage(self, block: bytes) -> None:
+        """Send a block."""
+        if not block:
             return
+        with own_storage():
+            or_create(lambda: _stage(self._blob, self._count, block), self._container.create_container)
+        self._count += 1
+
+    def commit(self) -> None:
+        """Make the blocks readable, in their order."""
+        with own_storage():
+            or_create(lambda: _commit(self._blob, self._count), self._container.create_container)
 
 
 def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:

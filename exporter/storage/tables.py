@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -74,6 +75,31 @@ class Table:
         with own_storage():
             return or_create(lambda: settle(write, landed), self._client.create_table)
 
+    def put_together(
+        self, first: tuple[dict[str, Any], str | None], *others: tuple[dict[str, Any], str | None]
+    ) -> str:
+        """Write rows of one partition, each over the one of its ETag (None: where none is), or none of them.
+
+        Return the new ETag of the first. ``Conflict`` if a condition does not hold, unless the first row is
+        there just as it was to be written.
+        """
+
+        def write() -> str:
+            try:
+                answers = self._client.submit_transaction([_operation(*each) for each in (first, *others)])
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND or is_missing(error):
+                    raise
+                raise Conflict(f"a row of the table {self._name} is gone") from error
+            return str(answers[0]["etag"])
+
+        def landed() -> str | None:
+            found = self._entity(first[0]["PartitionKey"], first[0]["RowKey"])
+            return str(found.metadata["etag"]) if found == first[0] else None
+
+        with own_storage():
+            return or_create(lambda: settle(write, landed), self._client.create_table)
+
     def put_any(self, row: dict[str, Any]) -> str:
         """Write a row, whatever was there, and return its new ETag."""
         with own_storage():
@@ -101,3 +127,10 @@ class Table:
 
     def _row(self, found: "TableEntity") -> Row:
         return Row(self._name, found)
+
+
+def _operation(row: dict[str, Any], etag: str | None) -> Any:  # noqa: ANN401  one of the SDK's unions
+    """Return what writes a row as a part of a transaction."""
+    if etag is None:
+        return ("create", row)
+    return ("update", row, {"mode": REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified})

@@ -5,7 +5,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
-from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import RetryPolicy
 
 from exporter.domain.errors import ExportError
@@ -56,7 +55,7 @@ class SharedCredential:
                 raise self._failure
             try:
                 return self._source.get_token_info(STORAGE_SCOPE)
-            except (AzureError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  whatever the answers were that it could not read
                 self._failures += 1
                 self._failure = self._explain(error)
                 # The SDK's error may repeat URLs; what matters of it has been read.

@@ -6,11 +6,11 @@ import msgspec
 
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.stored import Versioned
+from exporter.domain.stored import Rows, Versioned
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
 from exporter.storage.accounts import Account
-from exporter.storage.rows import Moment, Row, new_row
+from exporter.storage.rows import Moment, Row, new_row, readable
 from exporter.storage.tables import Table
 
 
@@ -23,6 +23,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     created_at: Moment
     moved_at: Moment
     next: str
+    setbacks: int
     counts: Counts
     found: tuple[str, ...]
     backfill_id: str | None
@@ -42,13 +43,13 @@ class VerificationsTable:
     def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
         """Return a verification."""
         found = self._table.get(destination_id, verification_id)
-        return Versioned(_verification(found[0]), found[1]) if found else None
+        return Versioned(found[0].parsed(_verification), found[1]) if found else None
 
-    def unfinished(self) -> list[Verification]:
+    def unfinished(self) -> Rows[Verification]:
         """Return those that have not ended."""
         # The service reads all rows for this. People ask for verifications by hand: they stay few.
         found = self._table.find("status eq @status", {"status": VerificationStatus.RUNNING.value})
-        return [_verification(row) for row, _ in found]
+        return readable(found, _verification)
 
     def put(self, verification: Verification, etag: str | None) -> str:
         """Write a verification over the one of that ETag."""
@@ -62,6 +63,7 @@ class VerificationsTable:
             created_at=verification.created_at,
             moved_at=verification.moved_at,
             next=verification.next.key,
+            setbacks=verification.setbacks,
             counts=verification.counts,
             found=verification.found,
             backfill_id=verification.backfill_id,
@@ -84,6 +86,7 @@ def _verification(row: Row) -> Verification:
         created_at=document.created_at,
         moved_at=document.moved_at,
         next=Hour.parse(document.next),
+        setbacks=document.setbacks,
         status=row.read("status", VerificationStatus),
         counts=document.counts,
         found=document.found,

@@ -150,7 +150,9 @@ def json_body(req: func.HttpRequest) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Malformed("invalid_json", f"The body is no JSON: {error}.") from error
+        where = f"line {error.lineno}, column {error.colno}"
+        # The parser's error holds the whole body: it goes no further.
+        raise Malformed("invalid_json", f"The body is no JSON: see {where}.") from None
 
 
 def _says_json(content_type: str) -> bool:

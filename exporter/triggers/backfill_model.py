@@ -9,13 +9,18 @@ from exporter.triggers.spans import DataTypes, DayOrHour, each_once, hours_of_ra
 
 
 class BackfillModel(BaseModel):
-    """UTC days or hours, both included; all data types, unless some are named."""
+    """UTC days or hours, both included; all data types, unless some are named.
+
+    With ``allow_loss`` an hour may be replaced by less than it holds, where landing does not hold all of it
+    any more.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     start: DayOrHour
     end: DayOrHour
     data_types: DataTypes | None = None
+    allow_loss: bool = False
 
 
 def parse_backfill(body: object) -> Asked:
@@ -25,4 +30,6 @@ def parse_backfill(body: object) -> Asked:
     except ValidationError as error:
         raise Invalid(*wrong_fields(error)) from error
     first, last = hours_of_range(model.start, model.end, ("start", "end"))
-    return Asked(model.start, model.end, first, last, each_once(model.data_types))
+    return Asked(
+        model.start, model.end, first, last, each_once(model.data_types), allow_loss=model.allow_loss
+    )

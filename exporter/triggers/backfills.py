@@ -130,7 +130,12 @@ def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
 @on_message(blueprint, "backfill_step", QUEUE)
 def backfill_step(message: func.QueueMessage) -> None:
     """Take a step of a backfill. What is raised makes the host deliver the message again."""
-    moved = run_backfill.take_step(parse_step(body_of(message)), wiring.app().gateways, wiring.now())
+    moved = run_backfill.take_step(
+        parse_step(body_of(message)),
+        wiring.app().gateways,
+        wiring.now(),
+        redelivered=(message.dequeue_count or 1) > 1,
+    )
     if moved is not None:
         _log.info(
             "backfill %s: step %d, %s, settled up to %s, queued up to %s",

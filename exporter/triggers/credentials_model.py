@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
 
 from exporter.domain.destination import CredentialsType
-from exporter.domain.endpoints import AllowedHosts, blob_endpoint
+from exporter.domain.endpoints import AllowedHosts, account_objection, account_of, blob_endpoints
 
 # Entra's own secrets have 40 characters; a connection string with a signature has a few hundred.
 SECRET_CHARACTERS_MAX = 4096
@@ -64,8 +64,12 @@ def _sas_token(secret: SecretStr) -> SecretStr:
 
 
 def _connection_string(secret: SecretStr, info: ValidationInfo) -> SecretStr:
-    if wrong := allowed_hosts(info).objection(blob_endpoint(secret.get_secret_value())):
-        raise ValueError(f"its blob endpoint {wrong}")
+    hosts, endpoints = allowed_hosts(info), blob_endpoints(secret.get_secret_value())
+    for endpoint in endpoints:
+        if wrong := hosts.objection(endpoint) or account_objection(endpoint):
+            raise ValueError(f"its blob endpoint {wrong}")
+    if len(set(map(account_of, endpoints))) > 1:
+        raise ValueError("its blob endpoints are those of two accounts")
     return secret
 
 

@@ -1,9 +1,7 @@
 """What a request for a destination may look like, checked whole: every wrong field is told at once."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
@@ -18,8 +16,17 @@ from exporter.domain.destination import (
     Output,
     StorageTarget,
 )
-from exporter.domain.endpoints import CONTAINER_NAME, NO_WEBHOOKS, AllowedHosts, blob_endpoint
-from exporter.domain.errors import Invalid, Problem
+from exporter.domain.endpoints import (
+    CONTAINER_NAME,
+    NO_OWN_CONTAINERS,
+    NO_WEBHOOKS,
+    AllowedHosts,
+    OwnContainers,
+    account_objection,
+    account_of,
+    blob_endpoint,
+)
+from exporter.domain.errors import Invalid, Problem, named
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
 from exporter.triggers.credentials_model import (
@@ -33,14 +40,14 @@ from exporter.triggers.filter_model import FilterField, event_filter
 from exporter.triggers.views import DestinationView
 
 NAME_CHARACTERS_MAX = 200
+# Storage takes names of 1,024 UTF-16 units; folder and name of the longest file of ours have 90 of them.
 PREFIX_CHARACTERS_MAX = 512
+# Storage with a hierarchical namespace takes names of 63 segments (others 254); ours are two more.
+PREFIX_FOLDERS_MAX = 60
 # What answers say of a destination besides what was put: whoever sends it back hears what is wrong with that.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
 }
-
-# Only where hosts are numbers, as emulators' are, is the account's name in the path.
-_NAMED_HOST = re.compile(r"\.[a-z]", re.ASCII | re.IGNORECASE)
 
 
 class _Strict(BaseModel):
@@ -50,11 +57,27 @@ class _Strict(BaseModel):
 
 
 def _prefix(text: str) -> str:
-    if text.startswith("/") or text.endswith("/") or "//" in text or "\\" in text:
-        raise ValueError("must not begin or end with a slash, nor hold a double slash or a backslash")
-    if any(part in {".", ".."} for part in text.split("/")) or not text.isprintable():
-        raise ValueError("must not hold . or .. as a folder, nor control characters")
+    for wrong, message in _wrong_prefixes(text) if text else ():
+        if wrong:
+            raise ValueError(message)
     return text
+
+
+def _wrong_prefixes(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield, for each way in which storage or a tool would make another prefix of it, whether this is one."""
+    folders = text.split("/")
+    yield not all(folders), "must not begin or end with a slash, nor hold a double slash"
+    yield "\\" in text or not text.isprintable(), "must not hold backslashes or control characters"
+    padded = any(folder != folder.strip() for folder in folders)
+    yield padded, "must not hold a folder that begins or ends with a space"
+    dotted = any(folder.endswith(".") for folder in folders)
+    yield dotted, "must not hold a folder that ends with a dot; . and .. are among them"
+    units = len(text.encode("utf-16-le")) // 2
+    yield (
+        units > PREFIX_CHARACTERS_MAX,
+        f"must have at most {PREFIX_CHARACTERS_MAX} characters (UTF-16 units)",
+    )
+    yield len(folders) > PREFIX_FOLDERS_MAX, f"must have at most {PREFIX_FOLDERS_MAX} folders"
 
 
 def _container(text: str) -> str:
@@ -80,11 +103,8 @@ class MergedIdsModel(_Strict):
 
 
 def _account_url(url: str, info: ValidationInfo) -> str:
-    if wrong := allowed_hosts(info).objection(url):
+    if wrong := allowed_hosts(info).objection(url) or account_objection(url):
         raise ValueError(wrong)
-    parts = urlsplit(url)
-    if parts.path.strip("/") and _NAMED_HOST.search(parts.hostname or ""):
-        raise ValueError("must be the account's address alone: the container has a field of its own")
     return url.rstrip("/")
 
 
@@ -135,9 +155,16 @@ class DestinationModel(_Strict):
 
 
 def parse_draft(
-    destination_id: str, body: object, hosts: AllowedHosts, notify_hosts: AllowedHosts = NO_WEBHOOKS
+    destination_id: str,
+    body: object,
+    hosts: AllowedHosts,
+    notify_hosts: AllowedHosts = NO_WEBHOOKS,
+    own: OwnContainers = NO_OWN_CONTAINERS,
 ) -> Draft:
-    """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong."""
+    """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong.
+
+    Where a connection string comes without ``account_url``, its account is the destination's from then on.
+    """
     problems, asked = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
         problems += _problems_of_the_whole(destination_id, body)
@@ -149,8 +176,16 @@ def parse_draft(
         raise Invalid(*problems, *wrong_fields(error)) from error
     credentials, url = model.credentials, model.storage.account_url
     kind, secret = type_of(credentials), secret_of(credentials)
-    if kind is CredentialsType.CONNECTION_STRING and secret and url and url != blob_endpoint(secret):
-        problems.append(Problem("storage.account_url", "is not the account that the connection string names"))
+    if kind is CredentialsType.CONNECTION_STRING and secret:
+        endpoint = blob_endpoint(secret)
+        url = url or endpoint
+        if account_of(url) != account_of(endpoint):
+            wrong = "is not the account that the connection string names"
+            problems.append(Problem("storage.account_url", wrong))
+    if url and own.hold(url, model.storage.container):
+        problems.append(
+            Problem("storage.container", "is one of the exporter's own: choose another container")
+        )
     if problems:
         raise Invalid(*problems)
     return Draft(
@@ -195,7 +230,7 @@ def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> I
     if body.get("events") is None and body.get("merged_ids") is None:
         yield Problem("events", "is missing, and so is merged_ids: give at least one of them")
     if body.get("id") is not None and body["id"] != destination_id:
-        yield Problem("id", f"must be {destination_id}, as in the path, or be left out")
+        yield Problem("id", "must be the one in the path, or be left out")
     storage, credentials = body.get("storage"), body.get("credentials")
     if isinstance(storage, dict) and isinstance(credentials, dict) and storage.get("account_url") is None:
         kind = credentials.get("type")
@@ -216,7 +251,11 @@ _MESSAGES = {
 
 
 def wrong_fields(error: ValidationError) -> list[Problem]:
-    """Return what pydantic found in the form of problem documents; what was sent is not repeated."""
+    """Return what pydantic found in the form of problem documents.
+
+    What was sent is not repeated, and an unknown key only if it looks like the name of a field: people paste
+    secrets in wrong places.
+    """
     return [
         Problem(
             ".".join(_places(each["loc"], each["type"])) or "(body)",
@@ -237,6 +276,6 @@ def _places(loc: tuple[int | str, ...], error: str) -> Iterator[str]:
     """Yield the path of a field; the type of credentials, which pydantic puts in between, is no field."""
     for number, place in enumerate(loc):
         if number != 1 or loc[0] != "credentials" or place not in set(CredentialsType):
-            yield str(place)
+            yield named(place) if error == "extra_forbidden" and number == len(loc) - 1 else str(place)
     if error.startswith("union_tag"):
         yield "type"

@@ -16,7 +16,7 @@ from exporter.domain.stored import Versioned
 from exporter.triggers.answers import answer, json_body, no_content
 from exporter.triggers.operations import Operation, Parameter, nothing, operation
 from exporter.triggers.reports import upload_failed
-from exporter.triggers.views import destination_view
+from exporter.triggers.views import destination_view, destinations_view
 
 BODY = "exporter.triggers.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must still have, or *; else 412.")
@@ -38,9 +38,8 @@ def parse_destination(req: func.HttpRequest) -> Draft:
     from exporter.triggers.destination_model import parse_draft  # noqa: PLC0415
 
     settings = wiring.app().settings
-    return parse_draft(
-        req.route_params["id"], json_body(req), settings.destination_hosts, settings.notify_hosts
-    )
+    hosts, own = settings.destination_hosts, settings.own_containers
+    return parse_draft(req.route_params["id"], json_body(req), hosts, settings.notify_hosts, own)
 
 
 def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
@@ -68,8 +67,7 @@ def _view() -> View:
 )
 def list_all(_: func.HttpRequest, __: None) -> func.HttpResponse:
     """List all destinations: how far each is, how many hours it owes, since which hour, and why."""
-    found = list_destinations(wiring.app().gateways, _view())
-    return answer({"destinations": [destination_view(each) for each in found]})
+    return answer(destinations_view(list_destinations(wiring.app().gateways, _view())))
 
 
 @operation(

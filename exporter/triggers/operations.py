@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import azure.functions as func
 
-from exporter.domain.errors import Invalid, Problem
+from exporter.domain.errors import Invalid, Problem, named
 from exporter.triggers.answers import answering
 
 # How a caller presents a key without a header, and which key it is: the host's own business.
@@ -94,7 +94,7 @@ def _checked[Parsed](
 ) -> Parsed:
     known = HOST_PARAMETERS | {parameter.name for parameter in declared.query}
     unknown = tuple(
-        Problem(name, "is not a parameter of this request: check its spelling")
+        Problem(named(name), "is not a parameter of this request: check its spelling")
         for name in req.params
         if name not in known and name.lower() not in HOST_PARAMETERS
     )

@@ -25,9 +25,9 @@ def _parse_unsaved(req: func.HttpRequest) -> Draft:
 
     settings, body = wiring.app().settings, json_body(req)
     named = body.get("id") if isinstance(body, dict) else None
-    return parse_draft(
-        named if isinstance(named, str) else UNSAVED, body, settings.destination_hosts, settings.notify_hosts
-    )
+    destination_id = named if isinstance(named, str) else UNSAVED
+    hosts, own = settings.destination_hosts, settings.own_containers
+    return parse_draft(destination_id, body, hosts, settings.notify_hosts, own)
 
 
 @operation(

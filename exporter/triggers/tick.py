@@ -5,9 +5,10 @@ from datetime import timedelta
 import azure.functions as func
 
 from exporter import wiring
-from exporter.actions import run_backfill, verify_in_steps
-from exporter.actions.plan_owed_hours import Tick, plan_owed_hours
+from exporter.actions.plan_owed_hours import Tick
+from exporter.actions.take_tick import take_tick
 from exporter.actions.telling import Event, of_hour, tell
+from exporter.actions.troubles import Troubles
 from exporter.settings import schedule_of_timer
 
 blueprint = func.Blueprint()
@@ -21,16 +22,19 @@ BEHIND_MIN = timedelta(minutes=15)
 def tick(timer: func.TimerRequest) -> None:
     """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
     app = wiring.app()
-    settings = app.settings
-    try:
-        found = plan_owed_hours(
-            app.gateways, now=wiring.now(), settle=settings.settle, late_checks=settings.late_checks
-        )
-        run_backfill.send_again(app.gateways, wiring.now())
-        verify_in_steps.send_again(app.gateways, wiring.now())
-    finally:
+    settings, troubles = app.settings, Troubles()
+    found = take_tick(
+        app.gateways,
+        now=wiring.now(),
+        settle=settings.settle,
+        late_checks=settings.late_checks,
+        troubles=troubles,
+    )
+    with troubles.guard("making queues"):
         app.queues.ensure()
-    _tell(found, past_due=bool(timer.past_due))
+    if found is not None:
+        _tell(found, past_due=bool(timer.past_due))
+    troubles.end()
 
 
 def _tell(found: Tick, *, past_due: bool) -> None:

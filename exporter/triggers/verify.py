@@ -102,7 +102,11 @@ def verify_step(message: func.QueueMessage) -> None:
     step = parse_step(body_of(message))
     app = wiring.app()
     stepper = verify_in_steps.Stepper(
-        clock=wiring.now, step_id=wiring.new_id(), settle=app.settings.settle, repair=_repair
+        clock=wiring.now,
+        step_id=wiring.new_id(),
+        settle=app.settings.settle,
+        repair=_repair,
+        redelivered=(message.dequeue_count or 1) > 1,
     )
     verify_in_steps.take_step(step, app.gateways, stepper)
     _log.info("verification %s: step from %s", step.verification_id, step.next)

@@ -14,6 +14,7 @@ from exporter.actions.backfill_progress import BackfillProgress
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
 from exporter.actions.verify import Verified
+from exporter.actions.verify_in_steps import findings_lost
 from exporter.domain.backfills import Backfill, BackfillStatus
 from exporter.domain.destination import (
     Compression,
@@ -26,8 +27,10 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Survey
 from exporter.domain.ledger import HourRecord, HourStatus, RowCounts
 from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.stored import Rows
 from exporter.domain.streams import DataType
 from exporter.domain.times import TimestampFormat
 from exporter.domain.trial import Report, Step, Trial
@@ -198,10 +201,43 @@ class DestinationView(TypedDict):
     last_test_upload: TrialView | None
 
 
+class UnreadableView(TypedDict):
+    """A stored row that cannot be read; the log says more under ``row unreadable``."""
+
+    table: str
+    key: str
+    column: str
+
+
 class DestinationsView(TypedDict):
-    """All destinations, by id."""
+    """All destinations, by id; and stored rows that cannot be read, for the operator."""
 
     destinations: list[DestinationView]
+    unreadable: list[UnreadableView]
+
+
+class LandedView(TypedDict):
+    """A project or organization in landing; the hours are null if there are none, or were not looked for."""
+
+    data_type: DataType
+    source_id: int
+    first_hour: HourKey | None
+    last_hour: HourKey | None
+
+
+class MisfitView(TypedDict):
+    """A folder (its name ends with ``/``) or blob that is no part of any hour, and is never exported."""
+
+    name: str
+    reason: str
+
+
+class LandingView(TypedDict):
+    """What landing holds; ``truncated`` if there is more than was looked at."""
+
+    streams: list[LandedView]
+    misfits: list[MisfitView]
+    truncated: bool
 
 
 class SchemasView(TypedDict):
@@ -265,7 +301,10 @@ VerifiedView = TypedDict(
 
 
 class VerificationView(VerifiedView):
-    """A verification that runs in the background, and what it has found so far."""
+    """A verification that runs in the background, and what it has found so far.
+
+    ``error`` says why it failed, why it does not get on, or that what it found is lost.
+    """
 
     id: str
     status: VerificationStatus
@@ -285,7 +324,7 @@ class BackfillHoursView(TypedDict):
 
 
 class FailedHourView(TypedDict):
-    """An hour that failed, and why."""
+    """An hour that failed, or is broken off in passing again and again, and why."""
 
     hour: HourKey
     data_type: DataType
@@ -295,8 +334,10 @@ class FailedHourView(TypedDict):
 class BackfillView(TypedDict):
     """A backfill, and how far it is; of one that has ended, how far it was then.
 
-    ``clamped_to`` is the last hour if the range ended after the last closed one, else null. ``error`` says
-    why it ended if that was for more than its ``failed_hours``.
+    ``clamped_from`` is the first hour if nothing had landed before it, ``clamped_to`` the last one if the
+    range ended after the last closed hour; else they are null. ``failed_hours`` are those that failed, and
+    those that are left and broken off in passing again and again. ``error`` says why it ended, if that was
+    for more than its ``failed_hours``, or why it waits or does not get on.
     """
 
     id: str
@@ -313,7 +354,9 @@ class BackfillView(TypedDict):
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
+    clamped_from: HourKey | None
     clamped_to: HourKey | None
+    allow_loss: bool
     error: FaultView | None
 
 
@@ -434,7 +477,7 @@ def verification_view(verification: Verification, found: Verified) -> Verificati
         "status": verification.status,
         "created_at": _time(verification.created_at),
         "finished_at": _time_or_null(finished_at),
-        "error": fault_view(verification.error),
+        "error": fault_view(verification.error or (findings_lost() if found.lost else None)),
     }
 
 
@@ -456,7 +499,7 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         },
         "failed_hours": [
             {"hour": each.hour.key, "data_type": each.stream.data_type, "error": _fault_view(each.error)}
-            for each in progress.failed
+            for each in (*progress.failed, *progress.struggling)
         ],
         "rows_exported": tally.rows,
         "bytes_exported": tally.bytes,
@@ -465,7 +508,9 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
         "created_at": _time(backfill.created_at),
         "started_at": _time_or_null(backfill.started_at),
         "finished_at": _time_or_null(backfill.finished_at),
+        "clamped_from": backfill.first.key if backfill.clamped_start else None,
         "clamped_to": backfill.last.key if backfill.clamped else None,
+        "allow_loss": backfill.allow_loss,
         "error": fault_view(backfill.error),
     }
 
@@ -531,9 +576,36 @@ def _events_view(destination: Destination) -> EventsView | None:
     return {"project_id": destination.project_id, "filter": chosen.document if chosen else None}
 
 
+def destinations_view(overviews: Rows[Overview]) -> DestinationsView:
+    """Return all destinations. Of a row that cannot be read nothing is shown but its place."""
+    return {
+        "destinations": [destination_view(each) for each in overviews],
+        "unreadable": [
+            {"table": row.table, "key": row.key, "column": row.column} for row in overviews.unreadable
+        ],
+    }
+
+
+def landing_view(survey: Survey) -> LandingView:
+    """Return what landing holds."""
+    return {
+        "streams": [
+            {
+                "data_type": each.stream.data_type,
+                "source_id": each.stream.source_id,
+                "first_hour": each.first.key if each.first else None,
+                "last_hour": each.last.key if each.last else None,
+            }
+            for each in survey.streams
+        ],
+        "misfits": [{"name": each.name, "reason": each.reason} for each in survey.misfits],
+        "truncated": survey.truncated,
+    }
+
+
 def destination_view(overview: Overview) -> DestinationView:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
-    destination, failed = overview.destination, overview.failed
+    destination = overview.destination
     states = {state.key.stream.data_type.value: state for state in overview.states}
     return {
         "id": destination.id,
@@ -558,6 +630,6 @@ def destination_view(overview: Overview) -> DestinationView:
         "behind_since": {
             each: state.owed_since.key if state.owed_since else None for each, state in states.items()
         },
-        "last_error": fault_view(failed.error) if failed else None,
+        "last_error": fault_view(overview.error),
         "last_test_upload": _trial_view(overview.trial) if overview.trial else None,
     }

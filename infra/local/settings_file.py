@@ -18,7 +18,7 @@ def local_settings() -> dict[str, str]:
         THREADS_SETTING: THREADS,
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "SECRETS_KEY": new_secrets_key(),
-        "DESTINATION_HOSTS": "127.0.0.1,localhost,*.blob.core.windows.net",
+        "DESTINATION_HOSTS": "127.0.0.1:10000,localhost:10000,*.blob.core.windows.net",
     }
 
 

@@ -34,12 +34,16 @@ class RunningApp:
     log: Path
 
 
-def settings_for(endpoints: Endpoints) -> dict[str, str]:
-    """Return app settings for a storage emulator, which serves as the customers' storage, too."""
+def settings_for(endpoints: Endpoints, *others: Endpoints) -> dict[str, str]:
+    """Return app settings for a storage emulator, which serves as the customers' storage, too.
+
+    Customers may also have theirs in the ``others``.
+    """
+    ports = (each.blob_port for each in (endpoints, *others))
     return {
         "AzureWebJobsStorage": endpoints.connection_string,
         "SECRETS_KEY": new_secrets_key(),
-        "DESTINATION_HOSTS": "127.0.0.1",
+        "DESTINATION_HOSTS": ",".join(f"127.0.0.1:{port}" for port in ports),
         THREADS_SETTING: THREADS,
     }
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,6 +21,7 @@ from exporter.domain.destination import (
 )
 from exporter.domain.filter_reading import stored_filter
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Survey
 from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType, LandingBlob, Stream
@@ -121,6 +123,20 @@ class _Files:
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:  # noqa: ARG002
         """Return what reads them."""
         return self.read
+
+    def sources(self) -> frozenset[Stream]:
+        """Return none: nobody asks."""
+        return frozenset()
+
+    def survey(self, now: datetime) -> Survey:  # noqa: ARG002  nobody asks
+        """Return nothing: nobody asks."""
+        return Survey((), (), truncated=False)
+
+    def check(self) -> None:
+        """Be there."""
+
+    def create(self) -> None:
+        """Be there already."""
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Say that this is not how files are found."""

@@ -46,12 +46,12 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
             gateways.destinations.put(destination, None)
             keys += destination.streams
         for key in keys:
-            gateways.schedule.put(Progress(key, _SINCE, HOUR.plus(1)))
+            gateways.schedule.put(Progress(key, _SINCE, HOUR.plus(1), place=ACME.storage.place))
         found = {}
         for owed in _OWED:
             if owed <= destinations:
                 for key in islice(keys, owed):
-                    gateways.schedule.put(Progress(key, _SINCE, HOUR))
+                    gateways.schedule.put(Progress(key, _SINCE, HOUR, place=ACME.storage.place))
                 before = calls_made()
                 plan_owed_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before

@@ -7,7 +7,7 @@ is a method here, once for each.
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -22,8 +22,7 @@ from exporter.domain.endpoints import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourTask
-from exporter.domain.marker import Part
-from exporter.domain.slices import Sent
+from exporter.domain.marker import Part, Sent
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.accounts import Account, Patience
 from exporter.storage.backfill_steps import BackfillStepQueue
@@ -48,7 +47,7 @@ from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue
 from exporter.storage.webhooks import Webhooks
 from infra.local.azurite import Endpoints
-from tests.fakes import FakeBlob, World, md5_base64
+from tests.fakes import FakeBlob, Spoiled, World, md5_base64
 
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 HOUR = Hour.parse("2020-01-25T17")
@@ -88,6 +87,18 @@ class Backend(Protocol):
         """Delete a blob from landing."""
         ...
 
+    def lose_landing(self) -> None:
+        """Let there be no landing container."""
+        ...
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        ...
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable, as a newer exporter might leave it."""
+        ...
+
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
         ...
@@ -102,6 +113,14 @@ class Backend(Protocol):
 
     def staged(self, container: str, name: str) -> int:
         """Return how many blocks of a blob have arrived in ``raw`` or ``rejected`` and are not committed."""
+        ...
+
+    def stage_foreign(self, name: str) -> None:
+        """Send a block as another program does, with an id of another length than ours."""
+        ...
+
+    def archive(self, name: str) -> None:
+        """Move a blob of landing, or else of the customer's container, to the archive tier."""
         ...
 
     def lose_container(self) -> None:
@@ -134,6 +153,28 @@ class TwinBackend:
         """Delete a blob from landing."""
         del self.world.landed.committed[name]
 
+    def lose_landing(self) -> None:
+        """Let there be no landing container."""
+        self.world.landing.there = False
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        self.world.ledger.forget()
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable."""
+        world = self.world
+        spoiled: dict[tuple[str, str], Spoiled[Any]] = {
+            ("schedule", "stream"): world.schedule.spoiled,
+            ("schedule", "reopened"): world.reopened.spoiled,
+            ("standings", "destination"): world.standings.spoiled,
+            ("destinations", "destination"): world.destinations._table.spoiled,
+            ("backfills", "acme"): world.backfills._table.spoiled,
+            ("verifications", "acme"): world.verifications._table.spoiled,
+            ("ledger", str(KEY)): world.ledger._table.spoiled,
+        }
+        spoiled[table, partition].labels.add(f"{partition} / {key}")
+
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
         return self.world.reader().names()
@@ -151,6 +192,15 @@ class TwinBackend:
         """Return how many blocks have arrived."""
         blobs = self.world.rejected if container == "rejected" else self.world.reader()
         return len(blobs.staged.get(name, {}))
+
+    def stage_foreign(self, name: str) -> None:
+        """Send a block as another program does."""
+        self.world.reader().staged.setdefault(name, {})["theirs"] = b"theirs"
+
+    def archive(self, name: str) -> None:
+        """Move a blob to the archive tier."""
+        landed = self.world.landed
+        (landed if name in landed.committed else self.world.reader()).archived.add(name)
 
     def lose_container(self) -> None:
         """Let the customer's container answer as if it were gone."""
@@ -238,6 +288,20 @@ class AzuriteBackend:
         """Delete a blob from landing."""
         self.owner.get_blob_client(self.own_name("landing"), name).delete_blob()
 
+    def lose_landing(self) -> None:
+        """Delete the landing container, if there is one."""
+        with suppress(ResourceNotFoundError):
+            self.owner.delete_container(self.own_name("landing"))
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger's table."""
+        self.account.tables.delete_table(self.own_name("ledger"))
+
+    def spoil(self, table: str, partition: str, key: str) -> None:
+        """Make a row unreadable."""
+        client = self.account.tables.get_table_client(self.own_name(table))
+        client.update_entity({"PartitionKey": partition, "RowKey": key, "v": 99})
+
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
         return [blob.name for blob in self.owner.get_container_client(self.own_name("raw")).list_blobs()]
@@ -264,6 +328,16 @@ class AzuriteBackend:
             return len(blob.get_block_list("uncommitted")[1])
         except ResourceNotFoundError:
             return 0
+
+    def stage_foreign(self, name: str) -> None:
+        """Send a block as another program does."""
+        self.owner.get_blob_client(self.own_name("raw"), name).stage_block("theirs", b"theirs")
+
+    def archive(self, name: str) -> None:
+        """Move a blob to the archive tier."""
+        landed = self.owner.get_blob_client(self.own_name("landing"), name)
+        blob = landed if landed.exists() else self.owner.get_blob_client(self.own_name("raw"), name)
+        blob.set_standard_blob_tier("Archive")
 
     def lose_container(self) -> None:
         """Delete the customer's container."""

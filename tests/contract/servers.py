@@ -35,7 +35,7 @@ class Answer:
 
 
 class Server(ThreadingHTTPServer):
-    """Gives one answer to everything, and counts what it is asked."""
+    """Gives one answer to everything, or to each method of ``by_method``, and counts what it is asked."""
 
     daemon_threads = False
 
@@ -45,6 +45,7 @@ class Server(ThreadingHTTPServer):
         self.tables = tables
         self.asked: list[str] = []
         self.body: bytes | None = None
+        self.by_method: dict[str, Answer] = {}
 
     @property
     def url(self) -> str:
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.append(f"{self.command} {self.path}")
-        answer = self.server.answer
+        answer = self.server.by_method.get(self.command, self.server.answer)
         body = answer.json if self.server.tables else answer.xml
         if self.server.body is not None:
             body = self.server.body
@@ -152,3 +153,47 @@ def saying_nothing() -> Iterator[str]:
     """Return an address at which connections are accepted, and nothing is ever said."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+class Talker:
+    """Says the same bytes to every request, whatever they are, and hangs up politely."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.words = b""
+
+
+@contextlib.contextmanager
+def talking() -> Iterator[Talker]:
+    """Run a server that need not speak HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.01)
+        talker = Talker(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        stop = threading.Event()
+
+        def run() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.settimeout(1)
+                        _hear(connection)
+                        connection.sendall(talker.words)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield talker
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _hear(connection: socket.socket) -> None:
+    """Read a whole request: a connection that is closed before that is reset."""
+    with connection.makefile("rb") as coming:
+        length = 0
+        for line in iter(coming.readline, b"\r\n"):
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        coming.read(length)

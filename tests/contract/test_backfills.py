@@ -24,7 +24,7 @@ from exporter.storage.accounts import Account
 from exporter.storage.backfill_steps import encode_step, parse_step
 from exporter.storage.backfills import BackfillsTable
 from infra.local.azurite import Endpoints
-from tests.contract.backends import HASTE, HOUR, NOW
+from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
 from tests.contract.test_messages import TAKEN
 from tests.fakes import World
 
@@ -42,7 +42,6 @@ ASKED = Backfill(
     since=NOW,
     tried_since=NOW,
     moved_at=NOW,
-    resent_at=NOW,
     settled=HOUR,
     planned=HOUR,
     clamped=True,
@@ -55,6 +54,12 @@ RUNNING = replace(
     tally=Tally(done=5, empty=4, rows=2**40, bytes=2**50, fresh=3),
     settled=HOUR.plus(9),
     planned=HOUR.plus(100),
+    begins=(HOUR, HOUR.plus(7)),
+    clamped_start=True,
+    allow_loss=True,
+    round=2,
+    resent_step=11,
+    setbacks=4,
     started_at=NOW + timedelta(seconds=2),
     moved_at=NOW + timedelta(minutes=1),
 )
@@ -139,6 +144,23 @@ def test_they_are_found_by_destination_and_by_whether_they_have_ended(tables: Ta
     assert tables.other.of("acme") == [ASKED, *ended]
     assert tables.other.of("bet") == []
     assert tables.other.unfinished() == [ASKED, other]
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_waiting(
+    azurite: AzuriteBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of a newer exporter, say, or a damaged one: it is logged by its keys, and the others go on."""
+    backfills = azurite.gateways.backfills
+    for name in ("b1", "b2", "b3"):
+        backfills.put(replace(RUNNING, id=name), None)
+    table = azurite.account.tables.get_table_client(azurite.own_name("backfills"))
+    table.update_entity({"PartitionKey": "acme", "RowKey": "b2", "v": 2})
+
+    assert [each.id for each in backfills.unfinished()] == ["b1", "b3"]
+    assert [each.id for each in backfills.of("acme")] == ["b1", "b3"]
+    assert "row acme / b2, column v" in caplog.text
+    with pytest.raises(ValueError, match="row acme / b2, column v"):
+        backfills.get("acme", "b2")
 
 
 @given(st.builds(BackfillStep, st.text(), st.text(), st.integers(0, 2**53)))

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from exporter.domain.errors import Conflict, DestinationFault
+from exporter.domain.errors import Conflict, DestinationFault, ForeignBlocks, Scope
 from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.container import SMALL_BYTES_MAX
 from tests.contract.backends import AzuriteBackend, Backend, Seen, commit, wait_for_blocks
@@ -281,6 +281,53 @@ def test_a_container_that_is_gone_is_a_fault(backend: Backend) -> None:
         with pytest.raises(DestinationFault) as raised:
             call()
         assert raised.value.fault.code == "container_not_found"
+
+
+def test_blocks_of_another_program_are_named_and_can_be_discarded(backend: Backend) -> None:
+    """Azure takes no block whose id has another length than theirs: each attempt would fail for a week."""
+    backend.stage_foreign(NAME)
+
+    with pytest.raises(ForeignBlocks) as raised:
+        upload(backend, [b"ours"])
+    assert raised.value.name == NAME
+    assert NAME in raised.value.fault.message
+    assert raised.value.fault.scope is Scope.BLOB
+
+    etag = backend.container.empty(NAME, etag=None)
+    backend.container.delete(NAME, etag=etag)
+    upload(backend, [b"ours"])
+    assert backend.see(NAME).body == b"ours"
+
+
+def test_emptying_discards_all_blocks_and_replaces_only_what_was_seen(backend: Backend) -> None:
+    """Our own blocks, too, so that nobody can commit them later."""
+    with backend.container.upload(NAME, attempt="ours") as ours:
+        ours.stage(b"ours")
+        wait_for_blocks(backend, "raw", NAME, 1)
+        etag = backend.container.empty(NAME, etag=None)
+        assert backend.see(NAME) == Seen(b"", "application/gzip", md5_base64(b""))
+        assert backend.container.empty(NAME, etag=etag)
+        with pytest.raises(Conflict):
+            commit(backend.container, ours, b"ours", name=NAME, attempt="ours", etag=etag_of(backend))
+
+    backend.container.put("other", b"1", content_type="application/json", etag=None)
+    for wrong in (None, ANOTHER_ETAG):
+        with pytest.raises(Conflict):
+            backend.container.empty("other", etag=wrong)
+    assert backend.see("other").body == b"1"
+
+
+def test_a_blob_in_the_archive_tier_is_named(backend: Backend) -> None:
+    """A customer's lifecycle rule may have moved a marker there."""
+    backend.container.put("marker", b"{}", content_type="application/json", etag=None)
+    backend.archive("marker")
+
+    with pytest.raises(DestinationFault) as raised:
+        backend.container.read("marker")
+    assert raised.value.fault.code == "blob_archived"
+    assert raised.value.fault.scope is Scope.BLOB
+    assert "the blob marker" in raised.value.fault.message
+    assert "az storage blob set-tier" in raised.value.fault.fix
 
 
 def test_of_a_large_blob_only_the_beginning_is_read(azurite: AzuriteBackend) -> None:

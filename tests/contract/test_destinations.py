@@ -1,12 +1,21 @@
 """The destinations, as their owners made them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from exporter.domain.destination import Compression, ExtraKeys, Output, Status, StorageTarget
-from exporter.domain.errors import Conflict, Fault
+from exporter.actions.edit_destination import Draft, put_destination
+from exporter.domain.destination import (
+    Compression,
+    CredentialsType,
+    ExtraKeys,
+    Output,
+    Status,
+    StorageTarget,
+)
+from exporter.domain.errors import Conflict, Fault, NotPossible
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.stored import Versioned
 from exporter.domain.times import TimestampFormat
@@ -102,3 +111,106 @@ def test_a_test_upload_that_is_forgotten_may_be_forgotten_again(backend: Backend
     for _ in range(2):
         destinations.record_trial("acme", None)
         assert destinations.trial("acme") is None
+
+
+PLACE = "acme.blob.core.windows.net|raw"
+
+
+def test_names_are_taken_together_with_the_destination_or_not_at_all(backend: Backend) -> None:
+    """Every writer makes a new version; who knows another one than the latest changes nothing."""
+    destinations = backend.gateways.destinations
+    assert destinations.names_version(PLACE) is None
+
+    etag = destinations.put_with_names(backend.destination, None, {PLACE: None})
+    first = destinations.names_version(PLACE)
+
+    assert destinations.all() == [Versioned(backend.destination, etag)]
+    changed = replace(backend.destination, name="changed")
+    latest = destinations.put_with_names(changed, etag, {PLACE: first})
+    second = destinations.names_version(PLACE)
+    other = replace(backend.destination, id="other")
+    for version in (None, first):
+        with pytest.raises(Conflict):
+            destinations.put_with_names(other, None, {PLACE: version})
+    for wrong in (None, etag):
+        with pytest.raises(Conflict):
+            destinations.put_with_names(backend.destination, wrong, {PLACE: second})
+    assert destinations.all() == [Versioned(changed, latest)]
+    assert destinations.names_version(PLACE) == second
+
+    destinations.put_with_names(other, None, {PLACE: second})
+    assert len({None, first, second, destinations.names_version(PLACE)}) == 4
+    assert [found.value for found in destinations.all()] == [changed, other]
+
+
+def test_the_names_of_a_container_say_nothing_about_another_one(backend: Backend) -> None:
+    """Nor are they taken for a destination."""
+    destinations = backend.gateways.destinations
+    active = replace(backend.destination, status=Status.ACTIVE)
+    destinations.put_with_names(active, None, {PLACE: None})
+
+    assert destinations.names_version(f"{PLACE}2") is None
+    assert destinations.active() == [active]
+    assert len(destinations.all()) == 1
+
+
+def test_names_in_several_containers_are_taken_together(backend: Backend) -> None:
+    """One that was taken by another writer meanwhile keeps all of them as they were."""
+    destinations = backend.gateways.destinations
+    etag = destinations.put_with_names(backend.destination, None, {PLACE: None, "|b": None})
+    seen = {place: destinations.names_version(place) for place in (PLACE, "|b")}
+    assert None not in seen.values()
+
+    other = replace(backend.destination, id="other")
+    for versions in (
+        {PLACE: seen[PLACE], "|b": None},
+        {PLACE: seen[PLACE], "|b": seen["|b"], "|c": seen["|b"]},
+    ):
+        with pytest.raises(Conflict):
+            destinations.put_with_names(other, None, versions)
+    assert {place: destinations.names_version(place) for place in (PLACE, "|b")} == seen
+    assert destinations.all() == [Versioned(backend.destination, etag)]
+
+
+def test_of_many_who_take_names_at_once_one_does(backend: Backend) -> None:
+    """Each has seen the same version."""
+    destinations = backend.gateways.destinations
+
+    def take(number: int) -> bool:
+        mine = replace(backend.destination, id=f"d{number}")
+        try:
+            destinations.put_with_names(mine, None, {PLACE: None})
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(take, range(8))) == [False] * 7 + [True]
+    assert len(destinations.all()) == 1
+
+
+def test_of_many_destinations_with_the_same_names_that_are_put_at_once_one_is_made(backend: Backend) -> None:
+    """The others are told whose the names are."""
+
+    def put(number: int) -> str:
+        draft = Draft(
+            id=f"d{number}",
+            name="Acme",
+            storage=StorageTarget("raw", "https://acme.blob.core.windows.net"),
+            credentials_type=CredentialsType.MANAGED_IDENTITY,
+            secret=None,
+            project_id=187520,
+            org_id=None,
+            output=Output(),
+        )
+        try:
+            return put_destination(backend.gateways, draft, if_match=None, now=NOW)[0].value.id
+        except NotPossible as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(put, range(8)))
+
+    (made,) = (found.value.id for found in backend.gateways.destinations.all())
+    assert said.count(made) == 1
+    assert sum(text.startswith(f"The destination {made} writes the same names") for text in said) == 7

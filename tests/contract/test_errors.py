@@ -9,8 +9,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from exporter.actions.ports import Container
-from exporter.domain.destination import Destination
-from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.destination import Destination, StorageTarget
+from exporter.domain.endpoints import NO_OWN_CONTAINERS, AllowedHosts, OwnContainers
 from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
@@ -54,10 +54,12 @@ def sealed(connection_string: str) -> Destination:
 
 
 @contextmanager
-def customers(patience: Patience = ONCE) -> Iterator[CustomerContainers]:
+def customers(
+    patience: Patience = ONCE, own: OwnContainers = NO_OWN_CONTAINERS
+) -> Iterator[CustomerContainers]:
     """Open customers' containers, and close them."""
     pool = BlockPool()
-    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience))
+    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience), own)
     try:
         yield containers
     finally:
@@ -72,11 +74,11 @@ def container_at(connection_string: str, patience: Patience = ONCE) -> Iterator[
         yield containers.open(sealed(connection_string))
 
 
-def upload(container: Container) -> None:
+def upload(container: Container, name: str = "part") -> None:
     """Upload a block."""
-    with container.upload("part", attempt="first") as blob:
+    with container.upload(name, attempt="first") as blob:
         blob.stage(b"content")
-        commit(container, blob, b"content", name="part", attempt="first", etag=None)
+        commit(container, blob, b"content", name=name, attempt="first", etag=None)
 
 
 CALLS: dict[str, Callable[[Container], object]] = {
@@ -104,6 +106,12 @@ FAULTS = [
     ("account_disabled", Answer(403, "AccountIsDisabled")),
     ("access_refused", Answer(403, "SomethingNew")),
     ("immutable", Answer(409, "BlobImmutableDueToPolicy")),
+    ("immutable", Answer(409, "BlobImmutableDueToLegalHold")),
+    ("snapshots_present", Answer(409, "SnapshotsPresent")),
+    ("blob_archived", Answer(409, "BlobArchived")),
+    ("blob_in_the_way", Answer(409, "InvalidBlobType")),
+    ("storage_refused", Answer(400, "InvalidHeaderValue")),
+    ("storage_refused", Answer(409, "SomethingNew")),
     ("blob_leased", Answer(412, "LeaseIdMissing")),
     ("redirected", Answer(307, headers={"Location": "http://127.0.0.1:9/elsewhere"})),
 ]
@@ -165,21 +173,29 @@ def test_a_busy_service_is_passing(answer: Answer, call: str) -> None:
 @pytest.mark.parametrize("code", ["ConditionNotMet", "BlobAlreadyExists", "TargetConditionNotMet"])
 @pytest.mark.parametrize("status", [409, 412])
 def test_a_failed_condition_is_a_conflict(status: int, code: str) -> None:
-    """Azure says either, depending on the call."""
+    """Azure says either, depending on the call; and a look shows that it was not our own write."""
     with answering(Answer(status, code)) as server, container_at(by_key(server.url)) as container:
+        server.by_method["HEAD"] = Answer(200, headers={"ETag": '"0x2"', "x-ms-blob-type": "BlockBlob"})
         for call in ("put", "delete"):
             with pytest.raises(Conflict):
                 CALLS[call](container)
 
 
-def test_nonsense_of_ours_stays_a_bug() -> None:
-    """The customer could not do anything about it."""
-    with (
-        answering(Answer(400, "InvalidHeaderValue")) as server,
-        container_at(by_key(server.url)) as container,
-        pytest.raises(HttpResponseError, match="InvalidHeaderValue"),
-    ):
-        container.find("")
+def test_a_blob_is_not_taken_for_deleted_because_its_container_is_gone() -> None:
+    """A look after a lost answer tells a missing blob from a missing container."""
+    with answering(Answer(503, "ServerBusy")) as server, container_at(by_key(server.url)) as container:
+        server.by_method["HEAD"] = Answer(404, "ContainerNotFound")
+        for call in ("put", "delete"):
+            with pytest.raises(DestinationFault, match="container_not_found"):
+                CALLS[call](container)
+
+
+def test_a_condition_that_nobody_set_is_no_conflict() -> None:
+    """A list and a read have none: as a conflict, the hour would wait for a rival who is not there."""
+    with answering(Answer(412, "ConditionNotMet")) as server, container_at(by_key(server.url)) as container:
+        for call in ("find", "read"):
+            with pytest.raises(DestinationFault, match="storage_refused"):
+                CALLS[call](container)
 
 
 @pytest.mark.parametrize("network", [nobody, breaking_off, saying_nothing])
@@ -267,6 +283,29 @@ def test_a_connection_string_that_leads_nowhere_we_may_go_is_refused(
     assert fault.code == code
     for secret in ("c2VjcmV0", "nonsense"):
         assert secret not in f"{fault.message} {fault.fix}"
+
+
+@pytest.mark.parametrize(
+    ("storage", "code"),
+    [
+        (StorageTarget("raw", "http://127.0.0.1:1/other"), "account_mismatch"),
+        (StorageTarget("raw", "http://127.0.0.1:2/acme"), "account_mismatch"),
+        (StorageTarget("landing", "http://localhost:1/acme/"), "container_not_allowed"),
+        (StorageTarget("azure-webjobs-hosts"), "container_not_allowed"),
+    ],
+)
+def test_a_stored_destination_that_may_not_be_written_to_is_refused(
+    storage: StorageTarget, code: str
+) -> None:
+    """Settings may have been changed since it was saved, and so may what is checked then."""
+    destination = replace(sealed(by_key("http://127.0.0.1:1")), storage=storage)
+    own = OwnContainers.at("http://127.0.0.1:1/acme", "landing")
+    with customers(own=own) as containers:
+        with pytest.raises(DestinationFault) as raised:
+            containers.open(destination)
+        containers.open(replace(destination, storage=StorageTarget("raw", "http://localhost:1/acme")))
+
+    assert raised.value.fault.code == code
 
 
 def test_a_key_that_is_none_is_a_wrong_secret() -> None:

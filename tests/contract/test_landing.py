@@ -1,13 +1,16 @@
 """The landing container, as the export reads it."""
 
+import shlex
+
 import pytest
 
-from exporter.domain.errors import Transient
+from exporter.domain.errors import LandingArchived, LandingMissing, Scope, Transient
 from exporter.domain.hours import Hour
+from exporter.domain.landing import Landed, Survey
 from exporter.domain.streams import DataType, Stream
 from exporter.storage.accounts import READ_BYTES
 from infra.local.azurite import Endpoints
-from tests.contract.backends import HOUR, STREAM, AzuriteBackend, Backend, azurite_backend
+from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend, azurite_backend
 from tests.contract.transports import CountsCalls
 
 FOLDER = STREAM.landing_folder(HOUR)
@@ -39,8 +42,82 @@ def test_neighbours_are_left_out(backend: Backend) -> None:
 
 def test_what_is_not_there_is_empty(backend: Backend) -> None:
     """An hour without blobs has none, even before anything ever arrived."""
-    assert list(backend.gateways.landing.blobs(STREAM, HOUR)) == []
-    assert backend.gateways.landing.earliest_hour(STREAM) is None
+    landing = backend.gateways.landing
+    landing.create()
+
+    assert list(landing.blobs(STREAM, HOUR)) == []
+    assert landing.earliest_hour(STREAM) is None
+    assert landing.sources() == frozenset()
+    assert landing.survey(NOW) == Survey((), (), truncated=False)
+
+
+def test_a_container_that_is_not_there_is_no_empty_one(backend: Backend) -> None:
+    """Whatever is asked of it, it is the operator's: the setting may name another one."""
+    landing = backend.gateways.landing
+    backend.lose_landing()
+
+    for ask in (
+        lambda: list(landing.blobs(STREAM, HOUR)),
+        lambda: landing.earliest_hour(STREAM),
+        landing.sources,
+        lambda: landing.survey(NOW),
+        landing.check,
+    ):
+        with pytest.raises(LandingMissing, match=r"LANDING_CONTAINER: names the container landing\d*, which"):
+            ask()
+
+
+def test_a_container_is_made_once(backend: Backend) -> None:
+    """And then it is there; to make it again changes nothing."""
+    landing = backend.gateways.landing
+    landing.create()
+    backend.land(f"{FOLDER}a.json", b"a")
+
+    landing.create()
+    landing.check()
+
+    assert [blob.size for blob in landing.blobs(STREAM, HOUR)] == [1]
+
+
+def test_notes_of_other_tools_are_left_out(backend: Backend) -> None:
+    """They are no rows, and nobody shall read them as such."""
+    for name in ("_SUCCESS", ".a.json.crc", "nested/_committed_1", "a.json", "_x/b.json"):
+        backend.land(f"{FOLDER}{name}", b"")
+
+    found = [blob.name.removeprefix(FOLDER) for blob in backend.gateways.landing.blobs(STREAM, HOUR)]
+
+    assert found == ["_x/b.json", "a.json"]
+
+
+def test_a_survey_tells_the_streams_and_what_fits_no_layout(backend: Backend) -> None:
+    """The same of the container as of its twin."""
+    for name in (
+        f"{FOLDER}a.json",
+        "events/187520/2020/1/25/17/a.json",
+        "events/187520/0001/01/01/00/a.json",
+        "events/187520/2020/01/25/b.json",
+        "events/187520/2199/01/01/00/a.json",
+        "events/187520/_SUCCESS",
+        "merged_ids/7/readme.txt",
+        "Events/187520/2020/01/25/17/a.json",
+    ):
+        backend.land(name, b"")
+
+    found = backend.gateways.landing.survey(NOW)
+
+    assert found.streams == (
+        Landed(STREAM, HOUR, HOUR),
+        Landed(Stream(DataType.MERGED_IDS, 7), None, None),
+    )
+    assert [each.name for each in found.misfits] == [
+        "Events/",
+        "events/187520/0001/",
+        "events/187520/2020/01/25/b.json",
+        "events/187520/2020/1/",
+        "events/187520/2199/",
+        "merged_ids/7/readme.txt",
+    ]
+    assert backend.gateways.landing.sources() == {STREAM, Stream(DataType.MERGED_IDS, 7)}
 
 
 @pytest.mark.parametrize("size", [0, 1, READ_BYTES, READ_BYTES + 1, 2 * READ_BYTES + 1])
@@ -54,6 +131,27 @@ def test_a_blob_is_read_whole_in_bounded_pieces(backend: Backend, size: int) -> 
 
     assert b"".join(pieces) == body[:size]
     assert all(len(piece) <= READ_BYTES for piece in pieces)
+
+
+def test_a_blob_in_the_archive_tier_is_named_with_how_to_rehydrate_it(backend: Backend) -> None:
+    """The operator's own lifecycle rule has put it there, before its hour was exported; read ahead or not."""
+    backend.land(f"{FOLDER}it's.json", b"{}")
+    backend.archive(f"{FOLDER}it's.json")
+    (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
+
+    for read in (backend.gateways.landing.read, backend.gateways.landing.reading([blob])):
+        with pytest.raises(LandingArchived) as raised:
+            list(read(blob))
+        fault = raised.value.fault
+        assert (fault.code, fault.scope) == ("landing_archived", Scope.BLOB)
+        assert blob.name in fault.message
+        assert f"az storage blob set-tier --container-name {landing_name(backend)}" in fault.fix
+        assert shlex.quote(blob.name) in fault.fix
+
+
+def landing_name(backend: Backend) -> str:
+    """Return how the landing container is called."""
+    return backend.own_name("landing") if isinstance(backend, AzuriteBackend) else "landing"
 
 
 def test_blobs_are_read_ahead_as_they_are_read_one_by_one(backend: Backend) -> None:
@@ -105,9 +203,12 @@ def test_a_blob_that_vanished_is_not_read_as_empty(backend: Backend) -> None:
 
 
 def test_the_earliest_hour_is_found_among_folders_that_are_none(backend: Backend) -> None:
-    """Only year, month, day and hour count, each a date that exists; and only the stream's own."""
+    """Only year, month, day and hour count, each a date since 2000; and only the stream's own."""
     for name in (
         "events/187520/0000/01/01/00/no-such-year",
+        "events/187520/0001/01/01/00/too-early.json",
+        "events/187520/1999/12/31/23/too-early.json",
+        "events/187520/2019/03/04/05/_SUCCESS",
         "events/187520/19/01/01/00/short",
         "events/187520/2019/02/30/00/no-such-day",
         "events/187520/2019/03/01/24/no-such-hour",
@@ -142,4 +243,4 @@ def test_the_earliest_hour_costs_a_call_for_each_level_of_folders(endpoints: End
             azurite.land(f"events/187520/2020/02/{day:02}/00/a.json", b"")
 
         assert azurite.gateways.landing.earliest_hour(STREAM) == Hour.parse("2020-02-01T00")
-        assert len(calls.made) == 4
+        assert len(calls.made) == 5

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, RowCounts
+from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, RowCounts
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, NOW, Backend
@@ -186,7 +186,9 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     ledger = backend.gateways.ledger
     running = replace(RECORD, attempts=7, parts=(Part("a", 1, 1, "x"),)).take("ours", "schedule", NOW)
     failed = replace(running, hour=HOUR.plus(1)).failed(Fault("code", "message", "fix"), NOW)
-    done = replace(running, hour=HOUR.plus(2)).finished(NOW)
+    elsewhere = Origin("acme.blob.core.windows.net|raw|a", "marker", digests=("acme/keys",))
+    moved = replace(running, hour=HOUR.plus(2), origin=elsewhere, not_moved_to="|other|")
+    done = moved.finished(NOW)
     for record in (running, failed, done):
         ledger.put(record, None)
 
@@ -195,8 +197,16 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     assert states == [
         HourRecord(KEY, HOUR, HourStatus.RUNNING, claim=running.claim),
         HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, retry_at=failed.retry_at, finished_at=NOW),
-        HourRecord(KEY, HOUR.plus(2), HourStatus.EXPORTED, finished_at=NOW),
+        HourRecord(
+            KEY,
+            HOUR.plus(2),
+            HourStatus.EXPORTED,
+            finished_at=NOW,
+            origin=Origin(elsewhere.target),
+            not_moved_to="|other|",
+        ),
     ]
+    assert [stored(backend, record) for record in (running, failed, done)] == [running, failed, done]
     later = NOW + timedelta(days=1)
     assert [state.due(later) for state in states] == [True, True, False]
 
@@ -208,3 +218,14 @@ def test_ranges_are_read_lazily(backend: Backend) -> None:
 
     assert isinstance(ledger.between(KEY, HOUR, HOUR), GeneratorType)
     assert isinstance(ledger.states(KEY, HOUR, HOUR), GeneratorType)
+
+
+def test_a_ledger_is_told_from_one_that_was_made_in_its_place(backend: Backend) -> None:
+    """Its identity is made up by the first who asks, stays, and is no hour of any stream."""
+    ledger = backend.gateways.ledger
+    first = ledger.identity(NOW)
+
+    assert ledger.identity(NOW + timedelta(days=1)) == first != ""
+    assert list(ledger.between(KEY, HOUR, HOUR.plus(1))) == []
+    backend.lose_ledger()
+    assert ledger.identity(NOW + timedelta(days=2)) not in {first, ""}

@@ -146,10 +146,25 @@ def test_a_destination_is_found_to_have_been_saved(backend: AzuriteBackend, loss
     assert [(found.value.name, found.etag) for found in destinations.all()] == [("new", second)]
 
 
+@pytest.mark.parametrize("times", [1, ALL])
+def test_names_are_found_to_have_been_taken(backend: AzuriteBackend, lossy: LosesAnswers, times: int) -> None:
+    """A transaction is sent again, too; the second time its conditions do not hold any more."""
+    destinations = backend.gateways.destinations
+    destinations.put(replace(backend.destination, id="before"), None)
+    lossy.lose(is_write, times)
+
+    etag = destinations.put_with_names(backend.destination, None, {"acme|raw": None})
+
+    assert lossy.lost
+    found = destinations.get("acme")
+    assert found is not None
+    assert (found.value, found.etag) == (backend.destination, etag)
+
+
 def test_rejected_rows_are_found_to_be_kept(backend: AzuriteBackend, lossy: LosesAnswers) -> None:
     """Their commit has no condition, but a rival's may have come in between: here it has not."""
     lossy.lose(is_commit)
-    with backend.gateways.rejected.upload(KEY, HOUR, number=1, attempt="first") as rows:
+    with backend.gateways.rejected.upload(KEY, HOUR, "first") as rows:
         rows.stage(b"rows")
         rows.commit(md5=md5_base64(b"rows"))
 
@@ -169,7 +184,7 @@ def test_our_own_storage_that_does_not_answer_is_passing(
         backend.gateways.hours.waiting,
         backend.gateways.schedule.all,
         backend.gateways.destinations.active,
-        lambda: backend.gateways.rejected.keep(KEY, HOUR, ()),
+        lambda: backend.gateways.rejected.names(KEY, HOUR),
     ):
         with pytest.raises(Transient, match="our own storage did not answer"):
             call()

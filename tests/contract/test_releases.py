@@ -21,18 +21,20 @@ from exporter.domain.errors import Fault
 from exporter.domain.filter_reading import stored_filter
 from exporter.domain.ledger import (
     Claim,
+    Doubt,
     HourRecord,
     HourTask,
     Kept,
     Origin,
     Progress,
+    Refusal,
     RowCounts,
     Run,
     Share,
 )
-from exporter.domain.marker import Part
+from exporter.domain.marker import Part, Sent
 from exporter.domain.notices import NoticeKind, Webhook, notice
-from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.standing import Standing
 from exporter.domain.streams import Listing
 from exporter.domain.trial import Report, Step, Trial
@@ -69,13 +71,24 @@ RECORD = HourRecord(
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
     origin=Origin(
-        "https://acme|raw|", "marker", Listing(2, "cd" * 32), ("acme/keys",), Kept(1, 1, RowCounts(1))
+        "acme.blob.core.windows.net|raw|",
+        "marker",
+        Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
+        ("acme/keys",),
+        Kept(1, 1, RowCounts(1), 1, Listing(1, "ef" * 32)),
     ),
     written_at=NOW,
     looked_at=NOW,
     committing=True,
-    in_doubt=(Part("187520_2020-01-25_17#2.json.gz", 1, 9, "md5=="),),
+    journal=(Sent(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
+    in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
+    rejected=("acme/rejected",),
+    round=2,
+    written_for=("schedule", "backfill:b1"),
+    refused=Refusal("backfill:b1", 2, FAULT),
+    setbacks=3,
     run=Run("run", "acme/plan", 20, reconciled=True),
+    not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
     KEY,
@@ -83,10 +96,20 @@ SLICE = SliceRecord(
     "run",
     7,
     Claim("claim", NOW),
-    SliceResult(RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3),
+    SliceResult(
+        RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3, ("acme/rejected",)
+    ),
     "acme/drops",
 )
-PROGRESS = Progress(KEY, HOUR, HOUR.plus(5), (HOUR, HOUR.plus(1)))
+PROGRESS = Progress(
+    KEY,
+    HOUR,
+    HOUR.plus(5),
+    (HOUR, HOUR.plus(1)),
+    ledger="2026-01-31T13:15:00+00:00",
+    reviewed_at=NOW,
+    place="acme.blob.core.windows.net|raw",
+)
 STANDING = Standing(3, NOW, NOW - timedelta(days=1))
 TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
@@ -137,6 +160,12 @@ ROWS = {
         lambda to: to.destinations.put(DESTINATION, None),
         lambda at: value(at.destinations.get("acme")),
         DESTINATION,
+    ),
+    "names": Stored(
+        "destinations",
+        lambda to: to.destinations.put_with_names(DESTINATION, None, {"|raw": None}),
+        lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
+        (True, 1),
     ),
     "trial": Stored(
         "destinations",

@@ -18,11 +18,11 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
 
     schedule.put(Progress(KEY, HOUR, HOUR))
     schedule.put(Progress(MERGED_IDS, HOUR, HOUR.plus(3)))
-    schedule.put(Progress(KEY, HOUR, HOUR.plus(9)))
+    schedule.put(Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw"))
 
-    assert schedule.get(KEY) == Progress(KEY, HOUR, HOUR.plus(9))
+    assert schedule.get(KEY) == Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw")
     assert schedule.all() == {
-        KEY: Progress(KEY, HOUR, HOUR.plus(9)),
+        KEY: Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw"),
         MERGED_IDS: Progress(MERGED_IDS, HOUR, HOUR.plus(3)),
     }
 

@@ -9,8 +9,8 @@ import pytest
 from exporter.actions.ports import Slices, State
 from exporter.domain.errors import Conflict
 from exporter.domain.ledger import Claim, RowCounts
-from exporter.domain.marker import Part
-from exporter.domain.slices import Sent, SliceRecord, SliceResult
+from exporter.domain.marker import Part, Sent
+from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.storage.accounts import Account
 from exporter.storage.slices import SlicesTable
 from exporter.storage.state import BLOCK_BYTES, StateContainer
@@ -117,15 +117,33 @@ def test_state_of_any_size_comes_back_byte_for_byte(own: Own, size: int) -> None
     assert b"".join(found) == body
 
 
-def test_a_folder_is_discarded_but_for_what_is_kept(own: Own) -> None:
-    """Neighbours whose names begin alike stay; nothing there is fine."""
-    own.state.discard("acme/hour/")
+def test_a_folder_is_listed_and_its_blobs_deleted_one_by_one(own: Own) -> None:
+    """Neighbours whose names begin alike are not listed; nothing there is fine."""
+    assert own.state.names("acme/hour/") == []
+    own.state.delete("acme/hour/a")
     for name in ("acme/hour/a", "acme/hour/b", "acme/hour2/a"):
         own.state.put(name, [b"x"])
 
-    own.state.discard("acme/hour/", keep={"acme/hour/b"})
+    assert own.state.names("acme/hour/") == ["acme/hour/a", "acme/hour/b"]
+    own.state.delete("acme/hour/a")
 
     assert own.state.read("acme/hour/a") is None
     assert own.state.read("acme/hour/b") is not None
     assert own.state.read("acme/hour2/a") is not None
     assert own.state.read("never") is None
+
+
+@pytest.mark.parametrize("blocks", [[], [b"one"], [b"one", b"two", b"", b"three"]])
+def test_state_that_is_sent_block_by_block_is_there_once_it_is_committed(
+    own: Own, blocks: list[bytes]
+) -> None:
+    """Not before; and an empty one, too."""
+    with own.state.upload("acme/spool") as upload:
+        for block in blocks:
+            upload.stage(block)
+        assert own.state.read("acme/spool") is None
+        upload.commit()
+
+    found = own.state.read("acme/spool")
+    assert found is not None
+    assert b"".join(found) == b"".join(blocks)

@@ -55,6 +55,11 @@ class AYearDone(FakeLedger):
             yield HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
 
 
+def known(key: StreamKey, first: Hour, following: Hour, ledger: str) -> Progress:
+    """Return the progress of a stream that was reviewed today."""
+    return Progress(key, first, following, ledger=ledger, reviewed_at=NOW - timedelta(hours=1))
+
+
 def tick(gateways: Gateways, now: object = NOW) -> Tick:
     """Let the timer fire."""
     assert now is NOW
@@ -68,7 +73,7 @@ def test_a_tick_over_200_destinations_with_a_year_behind_them_reads_none_of_it()
         destination = replace(ACME, id=f"d{number}", project_id=1 + number, org_id=1 + number)
         world.destinations.put(destination, None)
         for key in destination.streams:
-            world.schedule.put(Progress(key, A_YEAR_AGO, HOUR))
+            world.schedule.put(known(key, A_YEAR_AGO, HOUR, world.ledger.identity(NOW)))
     ledger = AYearDone(world, HOUR.plus(-1))
     gateways = replace(world.gateways, ledger=ledger)
 
@@ -100,8 +105,10 @@ def gateways(transport: CountingTransport) -> Iterator[Gateways]:
             destination = replace(ACME, id=f"d{number:03}", org_id=None)
             gateways.destinations.put(destination, None)
             for key in destination.streams:
-                gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR.plus(1)))
+                ledger = gateways.ledger.identity(NOW)
+                gateways.schedule.put(known(key, A_QUARTER_AGO, HOUR.plus(1), ledger))
         _fill(account, LedgerTable(account))
+        gateways.landing.create()
         yield gateways
 
 
@@ -119,14 +126,22 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
 
 
 def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
-    """Three calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
+    """Five calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
     transport.calls.clear()
     assert tick(gateways) == Tick(DESTINATIONS, 0, 0)
-    assert transport.calls == ["GET schedule()", "GET standings()", "GET destinations()"]
+    assert transport.calls == [
+        "GET schedule()",
+        "GET standings()",
+        "GET destinations()",
+        # Hours that were taken again.
+        "GET schedule()",
+        # Whether it is the ledger that the schedule was derived from.
+        "GET ledger(PartitionKey='ledger',RowKey='ledger')",
+    ]
 
     for number in range(3):
         key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
-        gateways.schedule.put(Progress(key, A_QUARTER_AGO, HOUR))
+        gateways.schedule.put(known(key, A_QUARTER_AGO, HOUR, gateways.ledger.identity(NOW)))
     transport.calls.clear()
     found = tick(gateways)
     assert (found.streams, found.due, found.queued) == (DESTINATIONS, 2, 2)
@@ -135,7 +150,11 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
     counted = {call: transport.calls.count(call) for call in dict.fromkeys(transport.calls)}
     # The first stream is done up to here in the ledger: the tick learns that, and notes it.
     assert counted.pop("GET ledger()") == 3
-    assert {counted.pop(f"GET {table}()") for table in ("schedule", "standings", "destinations")} == {1}
+    assert counted.pop("GET ledger(PartitionKey='ledger',RowKey='ledger')") == 1
+    # Landing is looked for before anything is queued that could be taken for empty without it.
+    assert counted.pop("GET landing") == 1
+    assert counted.pop("GET schedule()") == 2
+    assert {counted.pop(f"GET {table}()") for table in ("standings", "destinations")} == {1}
     assert (
         sum(count for call, count in counted.items() if "messages" in call) == 2 + 1
     )  # the queue is made first
@@ -151,10 +170,33 @@ def test_a_lost_schedule_costs_one_look_at_the_whole_ledger(
     transport.calls.clear()
     tick(gateways)
     before = transport.calls.count("GET ledger()")
-    gateways.schedule.put(Progress(key, A_QUARTER_AGO, A_QUARTER_AGO))
+    gateways.schedule.put(known(key, A_QUARTER_AGO, A_QUARTER_AGO, gateways.ledger.identity(NOW)))
     transport.calls.clear()
 
     assert tick(gateways).due == owing
 
     assert transport.calls.count("GET ledger()") == before + 3
-    assert gateways.schedule.get(key) == Progress(key, A_QUARTER_AGO, HOUR.plus(1))
+    assert gateways.schedule.get(key) == known(
+        key, A_QUARTER_AGO, HOUR.plus(1), gateways.ledger.identity(NOW)
+    )
+
+
+def test_a_review_reads_the_ledger_of_its_stream_and_landing_s_folders(
+    gateways: Gateways, transport: CountingTransport
+) -> None:
+    """Once a day: a quarter is three pages; the other streams cost nothing."""
+    key = replace(ACME, id="d000", org_id=None).streams[0]
+    progress = gateways.schedule.get(key)
+    assert progress is not None
+    tick(gateways)
+    transport.calls.clear()
+    tick(gateways)
+    usual = transport.calls.count("GET ledger()")
+    gateways.schedule.put(replace(progress, reviewed_at=NOW - timedelta(days=1)))
+    transport.calls.clear()
+
+    tick(gateways)
+    assert transport.calls.count("GET ledger()") == usual + 3
+    transport.calls.clear()
+    tick(gateways)
+    assert transport.calls.count("GET ledger()") == usual

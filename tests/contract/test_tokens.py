@@ -221,8 +221,16 @@ def test_every_number_of_the_table_is_read(certificate: Certificate, number: int
 
 
 def test_what_does_not_answer_as_entra_is_told_as_that(certificate: Certificate) -> None:
-    """A wrong authority, or a proxy in between."""
-    for answer, body in ((Answer(403), b"<html>Forbidden"), (Answer(200), b"<html>"), (Answer(200), b"{}")):
+    """A wrong authority, or a proxy in between; whatever it says, also where the SDK trips over it."""
+    for answer, body in (
+        (Answer(403), b"<html>Forbidden"),
+        (Answer(200), b"<html>"),
+        (Answer(200), b"{}"),
+        (Answer(200), b"[]"),
+        (Answer(200), b'"text"'),
+        (Answer(200), b'{"token_endpoint": 7, "authorization_endpoint": null, "issuer": []}'),
+        (Answer(200), bytes(range(256))),
+    ):
         with answering_over_tls(certificate, answer, body=body) as url:
             fault = Customer(url, "https://127.0.0.1:1/acme").refusal().fault
         assert fault.code == "unreachable"

@@ -18,7 +18,7 @@ from exporter.storage.accounts import Account
 from exporter.storage.verifications import VerificationsTable
 from exporter.storage.verify_steps import VerifyStepQueue, encode_step, parse_step
 from infra.local.azurite import Endpoints
-from tests.contract.backends import HASTE, HOUR, NOW
+from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
 from tests.contract.test_messages import TAKEN
 from tests.fakes import World
 
@@ -35,6 +35,7 @@ MOVED = replace(
     BEGUN,
     moved_at=NOW + timedelta(minutes=1),
     next=HOUR.plus(200),
+    setbacks=4,
     counts=Counts(whole=390, wrong=5, running=3, elsewhere=2),
     found=("acme/verifications/v1/2020-01-25T17-s1.json",),
 )
@@ -113,6 +114,20 @@ def test_those_that_have_not_ended_are_found_whosever_they_are(tables: Tables) -
         tables.one.put(each, None)
 
     assert tables.other.unfinished() == [BEGUN, other]
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_waiting(
+    azurite: AzuriteBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged by its keys, and the others go on."""
+    verifications = azurite.gateways.verifications
+    for name in ("v1", "v2"):
+        verifications.put(replace(MOVED, id=name), None)
+    table = azurite.account.tables.get_table_client(azurite.own_name("verifications"))
+    table.update_entity({"PartitionKey": "acme", "RowKey": "v1", "v": 2})
+
+    assert [each.id for each in verifications.unfinished()] == ["v2"]
+    assert "row acme / v1, column v" in caplog.text
 
 
 @given(

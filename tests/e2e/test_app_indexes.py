@@ -36,6 +36,7 @@ HTTP = {
     "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
     "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
+    "landing": ("GET", "landing", "FUNCTION"),
 }
 # What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
 UNKNOWN = "zz_unknown"

@@ -2,19 +2,23 @@
 
 import gzip
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from exporter.actions.run_backfill import WAITING_MAX
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, ok
+from tests.e2e.installation import LANDING, App, Installation, Json, key_of, ok
 from tests.e2e.reading import EVENT_COLUMNS, Files, contents
 from tests.e2e.test_http import the_problem
 
 SAMPLE = Sample(events_per_hour=60, merges_per_hour=5, blobs_per_hour=2, faults=frozenset({Fault.LATE_BLOB}))
-NOTHING_LANDED = Sample(project_id=1)
+NO_ROWS = Sample(project_id=1)
+NOTHING_LANDED = Sample(project_id=2)
+FEW_LANDED = replace(SAMPLE, project_id=4)
+SINCE_TEN_YEARS = replace(SAMPLE, project_id=3)
 EVENTS = (DataType.EVENTS,)
 TEN_YEARS = {"start": "2012-01-01", "end": "2021-12-31"}
 ENDED = {"succeeded", "failed", "cancelled"}
@@ -44,6 +48,13 @@ def ended(app: App, where: str) -> Json:
         return backfill if backfill["status"] in ENDED else {}
 
     return app.until(found, f"the end of {where}")
+
+
+def land_nothing(shared: Installation, sample: Sample, start: datetime) -> None:
+    """Let an empty blob of events land: from then on there are hours to export, if without rows."""
+    name = f"events/{sample.project_id}/{start:%Y/%m/%d/%H}/none.json"
+    with shared.blobs.get_container_client(LANDING) as landing:
+        landing.upload_blob(name, b"", overwrite=True)
 
 
 def event_ids(container: dict[str, bytes], folder: Path) -> list[str]:
@@ -96,8 +107,9 @@ def test_a_range_is_exported_again_with_what_has_landed_since(
 def test_live_hours_do_not_wait_behind_a_long_backfill(shared: Installation, app: App) -> None:
     """Ten years are under way when the tick comes; a cancel then takes effect within a step."""
     (start,) = shared.newest_hours(1)
-    shared.land(SAMPLE.hour(start))
-    app.activate(shared.destination("busy", SAMPLE, start, EVENTS))
+    land_nothing(shared, SINCE_TEN_YEARS, datetime(2012, 1, 1, tzinfo=UTC))
+    shared.land(SINCE_TEN_YEARS.hour(start))
+    app.activate(shared.destination("busy", SINCE_TEN_YEARS, start, EVENTS))
     where = asked_for(app, "busy", TEN_YEARS)
     app.until(lambda: ok(app.api.get(where))["hours"]["empty"] > 0, "the backfill under way")
 
@@ -121,7 +133,8 @@ def test_live_hours_do_not_wait_behind_a_long_backfill(shared: Installation, app
 def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Installation, app: App) -> None:
     """All of a destination's backfills are listed, the newest first."""
     starts = shared.newest_hours(30)
-    app.activate(shared.destination("retried", NOTHING_LANDED, starts[-1], EVENTS))
+    land_nothing(shared, NO_ROWS, starts[0])
+    app.activate(shared.destination("retried", NO_ROWS, starts[-1], EVENTS))
     path = "/destinations/retried/backfills"
     first = asked_for(app, "retried", {"start": key_of(starts[0]), "end": key_of(starts[0])})
     ended(app, first)
@@ -137,6 +150,30 @@ def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Insta
     the_problem(app.api.post(f"{where}/cancel"), 409, "backfill_ended")
     listed = ok(app.api.get(path))["backfills"]
     assert [f"{path}/{each['id']}" for each in listed] == [where, first]
+
+
+def test_a_backfill_begins_where_something_landed(shared: Installation, app: App) -> None:
+    """Ten years before that are no hours, and write no marker; of an empty past there is nothing to do."""
+    starts = shared.newest_hours(3)
+    for start in starts[1:]:
+        shared.land(FEW_LANDED.hour(start))
+    app.activate(shared.destination("clamped", FEW_LANDED, starts[2], EVENTS))
+    app.activate(shared.destination("empty-past", NOTHING_LANDED, starts[2], EVENTS))
+
+    found = ended(app, asked_for(app, "clamped", {"start": "0001-01-01", "end": key_of(starts[2])}))
+    nothing = app.api.post("/destinations/empty-past/backfills", TEN_YEARS)
+
+    assert (found["status"], found["clamped_from"], found["hours"]["total"]) == (
+        "succeeded",
+        key_of(starts[1]),
+        2,
+    )
+    assert (found["start"], found["allow_loss"]) == ("0001-01-01", False)
+    assert (nothing.status, nothing.body["status"], nothing.body["clamped_from"]) == (202, "succeeded", None)
+    assert nothing.body["hours"] == {"total": 0, "done": 0, "empty": 0, "failed": 0, "left": 0}
+    assert contents(shared.container("empty-past")) == {}
+    accepted = {"start": key_of(starts[1]), "end": key_of(starts[1]), "allow_loss": True}
+    assert ended(app, asked_for(app, "clamped", accepted))["allow_loss"]
 
 
 def test_a_failed_hour_is_listed_and_tried_alone_when_its_reason_is_gone(

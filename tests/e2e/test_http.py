@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from infra.local.api import Answer
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, now, ok
+from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 PROBLEM = {"type", "title", "status", "detail", "code"}
@@ -73,7 +74,7 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
         "name": "Acme raw events",
         "events": {"project_id": SAMPLE.project_id, "filter": None},
         "merged_ids": None,
-        "storage": {"account_url": None, "container": "made", "prefix": ""},
+        "storage": {"account_url": shared.endpoints.account_url, "container": "made", "prefix": ""},
         "credentials": {"type": "connection_string"},
         "output": {
             "name_style": "amplitude",
@@ -204,6 +205,66 @@ def test_a_connection_string_leads_to_allowed_hosts_only(
     assert fields(answer) == {"credentials.connection_string"}
 
 
+@pytest.mark.parametrize("container", [LANDING, "rejected", "export-state", "azure-webjobs-hosts"])
+@pytest.mark.parametrize("alias", ["127.0.0.1", "localhost"])
+def test_the_exporters_own_containers_are_no_destination(
+    app: App, shared: Installation, container: str, alias: str
+) -> None:
+    """By connection string, and by URL; whoever writes into landing writes the next export's input."""
+    url = shared.endpoints.account_url.replace("127.0.0.1", alias)
+    text = shared.connection_string.replace("127.0.0.1", alias)
+    credentials = {"type": "connection_string", "connection_string": text}
+    for storage in (
+        {"container": container, "prefix": "events/1"},
+        {"container": container, "account_url": url},
+    ):
+        body = draft(shared, "inside", storage=storage, credentials=credentials)
+        assert fields(app.api.put("/destinations/inside", body)) == {"storage.container"}
+        assert fields(app.api.post("/test-upload", body)) == {"storage.container"}
+
+
+def test_the_second_destination_with_the_same_names_is_refused(app: App, shared: Installation) -> None:
+    """The first is named; deleted, it is not in the way any more."""
+    body = draft(shared, "shared-names")
+    assert app.api.put("/destinations/names-first", body).status == 201
+    by_url = body | {
+        "storage": {"container": "shared-names", "account_url": f"{shared.endpoints.account_url}/"}
+    }
+
+    refused = app.api.put("/destinations/names-second", by_url)
+
+    assert "names-first" in the_problem(refused, 409, "names_taken")["detail"]
+    assert app.api.get("/destinations/names-second").status == 404
+    assert app.api.call("DELETE", "/api/destinations/names-first").status == 204
+    assert app.api.put("/destinations/names-second", by_url).status == 201
+    assert the_problem(app.api.put("/destinations/names-first", body), 409, "names_taken")
+
+
+def test_of_many_destinations_with_the_same_names_one_is_made(app: App, shared: Installation) -> None:
+    """However many ask at once."""
+    body = draft(shared, "rush")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: app.api.put(f"/destinations/rush-{number}", body), range(8)))
+
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    assert {answer.body["code"] for answer in answers if answer.status == 409} == {"names_taken"}
+
+
+def test_a_kept_connection_string_is_for_its_account_alone(app: App, shared: Installation) -> None:
+    """Another account in the address needs another secret; nothing is changed then."""
+    path, body = "/destinations/kept", draft(shared, "kept")
+    made = app.api.put(path, body)
+    kept = body | {"credentials": {"type": "connection_string"}}
+    other = shared.endpoints.account_url.replace("devstoreaccount1", "another")
+
+    refused = app.api.put(path, kept | {"storage": {"container": "kept", "account_url": other}})
+
+    assert fields(refused) == {"credentials.connection_string"}
+    shown = app.api.put(path, kept)
+    assert (shown.status, shown.body["storage"]) == (200, made.body["storage"])
+
+
 @pytest.mark.parametrize("destination_id", ["Upper", "-acme", "acme-", "a" * 64, "a_b", "a%20b", "a.b"])
 def test_an_id_is_plain(app: App, shared: Installation, destination_id: str) -> None:
     """It becomes part of keys and names."""
@@ -276,9 +337,10 @@ def test_activating_again_changes_nothing(app: App, shared: Installation) -> Non
 
 
 def test_events_are_owed_from_the_day_of_activation(app: App, shared: Installation) -> None:
-    """Every closed hour since 00:00 UTC of that day, and none before."""
+    """Every closed hour since 00:00 UTC of that day, and none before, of a project that landed before."""
     shared.container("today")
-    app.api.put("/destinations/today", draft(shared, "today"))
+    shared.blobs.get_blob_client(LANDING, "events/4711/2020/01/01/00/a.json").upload_blob(b"")
+    app.api.put("/destinations/today", draft(shared, "today", events={"project_id": 4711}))
     activated = ok(app.api.post("/destinations/today/activate"))["activated_at"]
     week = now() - timedelta(days=7)
 

@@ -62,6 +62,7 @@ def locked(shared: Installation) -> Iterator[Api]:
 
 ROUTES = [
     ("GET", "/api/destinations"),
+    ("GET", "/api/landing"),
     ("GET", "/api/destinations/acme"),
     ("PUT", "/api/destinations/acme"),
     ("DELETE", "/api/destinations/acme"),

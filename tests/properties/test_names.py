@@ -80,3 +80,16 @@ def test_whatever_stands_for_the_number_only_a_number_is_one(text: str) -> None:
     number = naming.part_number(hour, f"187520_2020-01-25_17#{text}.json.gz")
 
     assert number is None or str(number) == text
+
+
+@given(namings, namings, near_hours, near_hours, numbers, numbers)
+def test_namings_share_a_name_just_if_they_share_their_root(  # noqa: PLR0913, PLR0917  drawn, each by its name
+    one: Naming, other: Naming, hour: Hour, other_hour: Hour, number: int, other_number: int
+) -> None:
+    """Whatever prefix and layout it is made of: markers of an hour meet then, and else nothing does."""
+    names = {one.part(hour, number), one.marker(hour)}
+    others = {other.part(other_hour, other_number), other.marker(other_hour)}
+
+    assert all(name.startswith(one.root) for name in names)
+    assert (one.marker(hour) == other.marker(hour)) == (one.root == other.root)
+    assert one.root == other.root or not names & others

@@ -14,10 +14,11 @@ from typing import Any, cast
 from greenlet import getcurrent, greenlet
 
 from exporter.domain.errors import Transient
+from exporter.domain.marker import Sent
 
 # What changes something; every other call reads.
 WRITES = frozenset(
-    {"put", "commit", "stage", "delete", "note", "forget", "discard", "keep", "send", "record_trial"}
+    {"put", "commit", "stage", "delete", "note", "forget", "discard", "refresh", "send", "record_trial"}
 )
 # While one of these is under way its lock is held, and a renewal would wait for it.
 LOCKED = frozenset({"ledger.put", "slices.put"})
@@ -40,12 +41,13 @@ class Death(BaseException):
 
 @dataclass(eq=False)
 class Actor:
-    """One process at one task; ``wants`` is the call that it waits to make."""
+    """One process at one task; ``wants`` is the call that it waits to make, ``asks`` are its arguments."""
 
     name: str
     body: Callable[[], None]
     turns: "Turns"
     wants: str = ""
+    asks: tuple[object, ...] = ()
     over: bool = False
     renew: Callable[[], None] | None = None
     trouble: BaseException | None = None
@@ -54,6 +56,12 @@ class Actor:
     def __post_init__(self) -> None:
         self._greenlet = greenlet(self._run)
         self.turns.actors[self._greenlet] = self
+
+    @property
+    def about(self) -> str:
+        """The name of the blob that the call is about; empty if it is about something else."""
+        first = self.asks[0] if self.asks else None
+        return first.part.name if isinstance(first, Sent) else first if isinstance(first, str) else ""
 
     def go_on(self, verdict: Verdict) -> None:
         """Let it make its call, and run until the next one, or to its end."""
@@ -73,7 +81,7 @@ class Actor:
 class Turns:
     """Who may make a call to storage, and what becomes of it."""
 
-    def __init__(self, after_write: Callable[[str], None]) -> None:
+    def __init__(self, after_write: Callable[[str, tuple[object, ...]], None]) -> None:
         self.actors: dict[greenlet, Actor] = {}
         self.calls = 0
         self._after_write = after_write
@@ -85,14 +93,14 @@ class Turns:
         """The actor whose turn it is, if it is not the driver's own."""
         return self.actors.get(getcurrent())
 
-    def call[Result](self, what: str, do: Callable[[], Result]) -> Result:
+    def call[Result](self, what: str, do: Callable[[], Result], arguments: tuple[object, ...] = ()) -> Result:
         """Make a call when it is its turn; the driver's own calls always work."""
         me = self.acting
         if me is None:
             return do()
         if getcurrent() in self._dead:
             raise Death
-        me.wants = what
+        me.wants, me.asks = what, arguments
         verdict = self._driver.switch()
         self.calls += 1
         writes = what.rpartition(".")[2] in WRITES
@@ -107,7 +115,7 @@ class Turns:
         if verdict is Verdict.TWICE and writes and not what.endswith(".stage"):
             result = do()
         if writes:
-            self._after_write(what)
+            self._after_write(what, arguments)
         if verdict is Verdict.LAST:
             raise Death
         if verdict is Verdict.UNANSWERED:
@@ -147,12 +155,19 @@ class _Gated:
             return lambda *arguments: self._turns.gated("container", found(*arguments))
         if name == "upload":
             return lambda *arguments, **named: self._upload(found(*arguments, **named))
+        if name == "reading":
+            return lambda blobs: self._read_by(found(blobs))
 
         def call(*arguments: object, **named: object) -> object:
             whole = [list(cast("Iterator[object]", each)) if _is_lazy(each) else each for each in arguments]
-            return self._turns.call(f"{self._name}.{name}", lambda: _whole(found(*whole, **named)))
+            do = lambda: _whole(found(*whole, **named))  # noqa: E731  the call, to be made in its turn
+            return self._turns.call(f"{self._name}.{name}", do, tuple(whole))
 
         return call
+
+    def _read_by(self, read: Callable[[object], object]) -> Callable[[object], object]:
+        """Read each blob in a turn of its own: between two of them, anything may happen."""
+        return lambda blob: self._turns.call(f"{self._name}.read", lambda: _whole(read(blob)), (blob,))
 
     @contextmanager
     def _upload(self, opened: AbstractContextManager[object]) -> Iterator[object]:

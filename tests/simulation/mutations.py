@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from exporter.actions.look import Found, look
+from exporter.actions.put_in_place import Layout, Placing
 
 from exporter.actions import (
     export_hour,
@@ -21,9 +23,7 @@ from exporter.actions import (
     write_hour,
 )
 from exporter.actions.hold import Held
-from exporter.actions.look import Found, look
 from exporter.actions.ports import Container, Gateways
-from exporter.actions.put_in_place import Layout, Placing
 from exporter.actions.stage import RejectedWriter, Staged, Stager
 from exporter.actions.turns import Turn
 from exporter.domain.backfills import Backfill, Came
@@ -31,12 +31,15 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.marker import Sent
 from exporter.domain.names import Naming
-from exporter.domain.slices import Sent, Slice
+from exporter.domain.slices import Slice
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.pipeline.seen import SeenKeys, split
 from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
+from tests.simulation.happenings import live
+from tests.simulation.truth import BrokenPromise
 
 type Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -265,9 +268,9 @@ def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
     """Take an hour that is done for one that this backfill has done."""
     real = Backfill.came
 
-    def came(backfill: Backfill, record: HourRecord | None, standing: Standing) -> Came:
+    def came(backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime) -> Came:
         done = record is not None and record.done
-        return Came.DONE if done else real(backfill, record, standing)
+        return Came.DONE if done else real(backfill, record, standing, now)
 
     patch.setattr(Backfill, "came", came)
 
@@ -276,8 +279,10 @@ def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Wait for a dead worker."""
     real = HourRecord.take
 
-    def take(record: HourRecord, claim_id: str, requested_by: str, now: datetime) -> HourRecord:
-        return real(record, claim_id, requested_by, now + timedelta(days=365))
+    def take(
+        record: HourRecord, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0
+    ) -> HourRecord:
+        return real(record, claim_id, requested_by, now + timedelta(days=365), round_=round_)
 
     patch.setattr(HourRecord, "take", take)
 
@@ -307,3 +312,22 @@ MUTATIONS: dict[str, Mutation] = {
         a_lease_for_ever,
     )
 }
+
+
+def noticed_by(mutation: Mutation, seeds: Iterable[int]) -> int | None:
+    """Return the first world that breaks a promise with a mistake and none without it; None if none does."""
+    for seed in seeds:
+        with pytest.MonkeyPatch.context() as patch:
+            mutation(patch)
+            noticed = _breaks(seed)
+        if noticed and not _breaks(seed):
+            return seed
+    return None
+
+
+def _breaks(seed: int) -> bool:
+    try:
+        live(seed)
+    except BrokenPromise:
+        return True
+    return False

@@ -8,8 +8,12 @@ from pydantic import BaseModel
 
 from exporter.domain.destination import CredentialsType
 from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.errors import ForeignBlocks, LandingArchived, Scope
 from exporter.domain.standing import WAIT_FIRST, WAIT_MAX
-from exporter.storage.faults import Action
+from exporter.storage.faults import FAULTS, Action
+from exporter.storage.sign_in import CUSTOMER_PATIENCE
+from exporter.storage.transport import FIRST_ANSWER_SECONDS, SILENT_SECONDS
+from exporter.storage.webhooks import CALL_SECONDS_MAX
 from exporter.triggers.credentials_model import (
     ConnectionStringModel,
     ManagedIdentityModel,
@@ -27,7 +31,7 @@ def codes_in_the_code() -> set[str]:
     """Return the code of every fault that is made anywhere."""
     found: set[str] = set()
     for path in sorted((PROJECT / "exporter").rglob("*.py")):
-        if path.parent.name in {"actions", "storage"}:
+        if path.parent.name in {"actions", "domain", "storage"}:
             text = path.read_text()
             found |= set(re.findall(r'\bFault\(\s*(?:code=)?"(\w+)"', text))
             if "class Row" in text:
@@ -86,3 +90,23 @@ def test_the_waits_of_the_guide_are_those_of_the_code() -> None:
     waits = [WAIT_FIRST.seconds // 60 << doublings for doublings in range(4)]
 
     assert f"after {', '.join(map(str, waits))}, then every {WAIT_MAX.seconds // 60} minutes" in GUIDE
+
+
+def test_the_codes_of_one_blob_in_the_guide_are_those_of_the_code() -> None:
+    """They fail one hour, and no other one."""
+    listed = re.search(r"What is wrong with a single blob \((.*?)\)", GUIDE, re.DOTALL)
+    assert listed is not None
+
+    of_one_blob = {row.code for row in FAULTS if row.scope is Scope.BLOB}
+    of_one_blob |= {error.fault.code for error in (ForeignBlocks("a"), LandingArchived("landing", "a"))}
+    assert set(re.findall(r"`(\w+)`", listed[1])) == of_one_blob
+
+
+def test_how_long_a_silent_storage_and_a_webhook_may_take_is_documented() -> None:
+    """In seconds."""
+    at_first = CUSTOMER_PATIENCE.connect_seconds + FIRST_ANSWER_SECONDS
+    monitoring = (PROJECT / "docs/monitoring.md").read_text()
+
+    assert f"costs an attempt {at_first} seconds at most" in GUIDE
+    assert f"For {SILENT_SECONDS} seconds after that" in GUIDE
+    assert f"within {CALL_SECONDS_MAX} seconds" in monitoring

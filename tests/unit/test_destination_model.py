@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.destination import Output
-from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.endpoints import AllowedHosts, OwnContainers
 from exporter.domain.errors import Invalid
-from exporter.domain.names import NameStyle
-from exporter.triggers.destination_model import parse_draft
+from exporter.domain.hours import Hour
+from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.streams import DataType, Stream
+from exporter.triggers.destination_model import PREFIX_CHARACTERS_MAX, PREFIX_FOLDERS_MAX, parse_draft
 
 HOSTS = AllowedHosts(("*.blob.core.windows.net", "127.0.0.1"))
 SECRET = "AccountName=acme;AccountKey=aHVudGVyMg=="  # noqa: S105  a made-up one
@@ -36,7 +38,8 @@ def test_the_least_request_is_enough() -> None:
     draft = parse_draft("acme", BODY, HOSTS)
 
     assert (draft.project_id, draft.org_id, draft.output) == (187520, None, Output())
-    assert (draft.storage.account_url, draft.storage.prefix, draft.secret) == (None, "", SECRET)
+    url = "https://acme.blob.core.windows.net"
+    assert (draft.storage.account_url, draft.storage.prefix, draft.secret) == (url, "", SECRET)
 
 
 def test_options_are_taken_as_they_are_named() -> None:
@@ -82,10 +85,70 @@ def test_an_id_that_is_none_is_refused(destination_id: str) -> None:
     assert set(problems(BODY, destination_id)) == {"id"}
 
 
-@pytest.mark.parametrize("prefix", ["/a", "a/", "a//b", "a\\b", "..", "a/../b", "a/./b", "a\nb", "x" * 513])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("/a", "a/", "a//b", "a\\b", "..", "a/../b", "a/./b", "a\nb", "a\x7fb", "a\u2028b", "x" * 513),
+        *(
+            " a",
+            "a ",
+            "a/ b",
+            "a /b",
+            "\u00a0a",
+            "a.",
+            "a./b",
+            "a/b..",
+            "\N{ARTIST PALETTE}" * 257,
+            "a/" * 60 + "a",
+        ),
+    ],
+)
 def test_a_prefix_that_would_lead_elsewhere_is_refused(prefix: str) -> None:
     """What is put below a prefix is to be found there."""
     assert set(problems(BODY | {"storage": {"container": "raw", "prefix": prefix}})) == {"storage.prefix"}
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["a", "a/b c", ".hidden/a.b", "a/#1", "x" * 512, "\N{ARTIST PALETTE}" * 256, "a/" * 59 + "a", "日本/é"],
+)
+def test_a_prefix_that_storage_takes_as_it_is_is_taken(prefix: str) -> None:
+    """Up to the longest."""
+    body = BODY | {"storage": {"container": "raw", "prefix": prefix}}
+
+    assert parse_draft("acme", body, HOSTS).storage.prefix == prefix
+
+
+def test_the_longest_name_below_the_longest_prefix_is_one_that_storage_takes() -> None:
+    """1,024 UTF-16 units and 63 segments; a test upload's name is shorter."""
+    stream = Stream(DataType.MERGED_IDS, 2**63 - 1)
+    naming = Naming(stream, "", NameStyle.SAFE, PathLayout.BY_PROJECT)
+    name = naming.part(Hour.parse("2026-01-31T13"), 1)
+
+    assert PREFIX_CHARACTERS_MAX + 1 + len(name) + len("#100000") <= 1024
+    assert PREFIX_FOLDERS_MAX + len(name.split("/")) <= 63
+
+
+@pytest.mark.parametrize("container", ["landing", "rejected", "export-state", "azure-webjobs-secrets"])
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"account_url": "https://Acme.blob.core.windows.net:443"},
+        {"account_url": "https://acme-secondary.blob.core.windows.net"},
+        {},
+    ],
+    ids=["by URL", "by that of the copy", "by connection string"],
+)
+def test_a_container_of_the_exporters_own_is_refused(storage: dict[str, str], container: str) -> None:
+    """With any prefix: what is written into landing would be exported again."""
+    own = OwnContainers.at("https://acme.blob.core.windows.net", "landing")
+    body = BODY | {"storage": storage | {"container": container, "prefix": "events/1"}}
+
+    with pytest.raises(Invalid) as refused:
+        parse_draft("acme", body, HOSTS, own=own)
+    assert [problem.field for problem in refused.value.problems] == ["storage.container"]
+
+    parse_draft("acme", BODY, HOSTS, own=own)
 
 
 @pytest.mark.parametrize("container", ["ra", "Raw", "a--b", "-raw", "raw-", "a" * 64, "$root", "raw/x", ""])
@@ -101,6 +164,22 @@ def test_an_account_url_must_be_that_of_the_connection_string() -> None:
 
     same = {"container": "raw", "account_url": "https://acme.blob.core.windows.net/"}
     parse_draft("acme", BODY | {"storage": same}, HOSTS)
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        "BlobSecondaryEndpoint=https://other.blob.core.windows.net",
+        "BlobSecondaryEndpoint=https://evil.example",
+        "BlobEndpoint=https://acme.blob.core.windows.net/raw",
+        "BlobEndpoint=https://acme.blob.core.windows.net:8443",
+    ],
+)
+def test_a_connection_string_names_one_account_and_no_more(endpoints: str) -> None:
+    """Neither a container, nor a port, nor the copy of another account."""
+    credentials = {"type": "connection_string", "connection_string": f"{SECRET};{endpoints}"}
+
+    assert set(problems(BODY | {"credentials": credentials})) == {"credentials.connection_string"}
 
 
 @pytest.mark.parametrize("source", [0, -1, 2**63, 1.0, "1", True, None])

@@ -225,7 +225,9 @@ def test_settling_is_a_whole_number_of_minutes(text: str) -> None:
     assert problems(SETTLE_MINUTES=text) == {"SETTLE_MINUTES": "must be a whole number from 0 to 1440"}
 
 
-@pytest.mark.parametrize("hosts", ["127.0.0.1,localhost,azurite", "[::1]", "*.internal.example", "a"])
+@pytest.mark.parametrize(
+    "hosts", ["127.0.0.1:10000,localhost,azurite:1", "[::1]", "[::1]:10000", "*.internal.example:443", "a"]
+)
 def test_hosts_may_be_names_addresses_and_wildcards(hosts: str) -> None:
     """The local stack adds its own."""
     assert settings(DESTINATION_HOSTS=hosts).destination_hosts.patterns == tuple(hosts.split(","))
@@ -237,17 +239,62 @@ def test_an_ipv6_address_that_is_set_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["*", "*.*.net", "a.*.net", "https://a", "a:443", "a/b", "a b", "::1", "-a", "a_b", ".a"]
+    "host",
+    [
+        "*",
+        "*.*.net",
+        "a.*.net",
+        "https://a",
+        "a:",
+        "a:0",
+        "a:65536",
+        "a:b",
+        "a:1:2",
+        "a/b",
+        "::1",
+        "-a",
+        "a_b",
+    ],
 )
 def test_a_wrong_host_is_named(host: str) -> None:
-    """A name with a scheme, a port or a path is none, and a wildcard stands at the beginning."""
+    """A name with a scheme, a path or no real port is none, and a wildcard stands at the beginning."""
     assert f"wrong host: {host};" in problems(DESTINATION_HOSTS=f"a,{host}")["DESTINATION_HOSTS"]
 
 
 def test_every_wrong_host_is_named() -> None:
     """Not only the first."""
-    with pytest.raises(NotConfigured, match=r"wrong host: a:1;.*wrong host: b:2;"):
-        settings(DESTINATION_HOSTS="a:1,localhost,b:2")
+    with pytest.raises(NotConfigured, match=r"wrong host: a_1;.*wrong host: b_2;"):
+        settings(DESTINATION_HOSTS="a_1,localhost,b_2")
+
+
+@pytest.mark.parametrize(
+    ("environ", "account"),
+    [
+        ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}, "http://localhost:10000/devstoreaccount1"),
+        ({"AzureWebJobsStorage": "AccountName=own;AccountKey=k"}, "https://OWN.blob.core.windows.net"),
+        (
+            {"AzureWebJobsStorage__accountName": "own"},
+            "https://own.blob.core.windows.net/",
+        ),
+        (
+            {
+                "AzureWebJobsStorage__blobServiceUri": "https://own.z1.blob.storage.azure.net/",
+                "AzureWebJobsStorage__queueServiceUri": "https://own.z1.queue.storage.azure.net/",
+                "AzureWebJobsStorage__tableServiceUri": "https://own.z1.table.storage.azure.net/",
+            },
+            "https://own.z1.blob.storage.azure.net",
+        ),
+    ],
+    ids=["emulator", "connection string", "name", "addresses"],
+)
+def test_the_apps_own_containers_are_those_of_its_own_account(environ: dict[str, str], account: str) -> None:
+    """In whatever way the account is given; landing has the name that is set."""
+    given = {**environ, "LANDING_CONTAINER": "arrivals", "SECRETS_KEY": KEY}
+    own = Settings.from_environ(given).own_containers
+
+    assert own.hold(account, "arrivals")
+    assert own.hold(account, "rejected")
+    assert not own.hold(account, "landing")
 
 
 def test_a_list_without_a_single_host_is_wrong() -> None:

@@ -1,6 +1,7 @@
 """Setting up on a machine nobody knows: a Python 3.13 that works is found, or the way to one explained."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -76,13 +77,39 @@ def test_the_lock_file_of_the_storage_emulator_names_no_registry() -> None:
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
 
 
-def test_what_is_deployed_is_pinned_to_the_version() -> None:
-    """A build next month runs the same code as the tests today."""
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
-    required = [line for line in lines if line and not line.startswith("#")]
+def locked() -> dict[str, list[str]]:
+    """Return what is deployed: each version with the lines of its hashes."""
+    text = (PROJECT / "requirements.txt").read_text().replace("\\\n", "")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    return {line[0]: [each for each in line if each.startswith("--hash")] for line in lines}
 
-    assert required
-    assert [line for line in required if line.count("==") != 1] == []
+
+def test_what_is_deployed_is_pinned_to_the_file() -> None:
+    """A build next month runs the same code as the tests today, whatever a registry then has."""
+    found = locked()
+
+    assert len(found) > 20
+    assert [name for name in found if not re.fullmatch(r"[A-Za-z0-9._-]+==[^=*]+", name)] == []
+    for hashes in found.values():
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
+
+
+def test_what_is_deployed_is_what_the_app_asks_for() -> None:
+    """Who changes a version in requirements.in runs make lock."""
+    asked = (PROJECT / "requirements.in").read_text().splitlines()
+    versions = {line.lower() for line in asked if line and not line.startswith("#")}
+
+    assert versions
+    assert versions <= {name.lower() for name in locked()}
+
+
+def test_what_is_deployed_is_installed_from_whatever_registry_the_machine_knows() -> None:
+    """The file names none, and no option but hashes."""
+    text = (PROJECT / "requirements.txt").read_text()
+
+    assert "//" not in text
+    assert set(re.findall(r"--[a-z-]+", text)) == {"--hash"}
 
 
 def test_what_is_deployed_is_the_app_and_nothing_else() -> None:

@@ -118,7 +118,8 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         secret = secrets.token_urlsafe(30)
         directory = Directory(TENANT_ID, {CLIENT_ID: secret})
         entra = running.enter_context(entra_running(certificate, directory))
-        settings = stack.settings_for(endpoints) | certificate.trusted_by | {"ENTRA_AUTHORITY": entra.url}
+        settings = stack.settings_for(endpoints, secured) | certificate.trusted_by
+        settings["ENTRA_AUTHORITY"] = entra.url
         app = running.enter_context(stack.running_app(settings, port=options.port, log=folder / "app.log"))
         accounts = customers.Accounts(
             by_key=running.enter_context(

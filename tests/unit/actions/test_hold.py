@@ -8,7 +8,7 @@ import pytest
 
 from exporter.actions.hold import Held, claim, in_background
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.ledger import LEASE, RENEW_EVERY, HourStatus
+from exporter.domain.ledger import LEASE, RENEW_EVERY, HourContent, HourStatus, Origin, RowCounts
 from tests.fakes import World
 from tests.worlds import NOW, TASK, a_world, the_record
 
@@ -133,7 +133,8 @@ def test_writing_and_renewing_at_once_never_conflict_with_each_other() -> None:
 
     with in_background(timedelta(microseconds=100))(held.renew):
         for number in range(300):
-            held.write(lambda record, number=number: record.staged(record.rows, (), str(number)))  # type: ignore[misc]  # the default binds the loop's number
+            content = HourContent(RowCounts(), (), str(number), None, Origin())
+            held.write(lambda record, content=content: record.prepared(content, (), ()))  # type: ignore[misc]  # the default binds the loop's content
     held.finish()
 
     assert (the_record(world).status, the_record(world).filter_sha256) == (HourStatus.EMPTY, "299")

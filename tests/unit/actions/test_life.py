@@ -19,7 +19,18 @@ from exporter.domain.names import NameStyle
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, an_event, attempt, the_record
+from tests.worlds import (
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    an_event,
+    attempt,
+    landing_for_long,
+    the_record,
+)
 
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
 MIDNIGHT = HOUR.first_of_day()
@@ -78,7 +89,7 @@ def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[s
 
 def test_a_paused_destination_gets_nothing_and_a_resumed_one_all_that_it_missed() -> None:
     """The hours of the pause are owed all the while, and none of them is lost."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     assert export_all(world) == {Outcome.EXPORTED}
     pause(world.gateways, "acme")
@@ -98,7 +109,7 @@ def test_a_paused_destination_gets_nothing_and_a_resumed_one_all_that_it_missed(
 
 def test_an_hour_that_was_queued_before_the_pause_is_not_begun() -> None:
     """Messages outlive what they were sent for."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     tasks = tick(world)
     pause(world.gateways, "acme")
@@ -112,7 +123,7 @@ def test_an_hour_that_is_being_exported_is_finished_in_a_pause_and_given_up_by_a
     stop: object, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not wanted any more does not appear after the answer that it was deleted."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     find, asked = world.containers.open, []
@@ -132,7 +143,7 @@ def test_an_hour_that_is_being_exported_is_finished_in_a_pause_and_given_up_by_a
 
 def test_only_what_was_activated_is_paused_or_resumed() -> None:
     """A draft has nothing to pause."""
-    world = World()
+    world = landing_for_long(World())
     put(world)
 
     for verb in (pause, resume):
@@ -143,7 +154,7 @@ def test_only_what_was_activated_is_paused_or_resumed() -> None:
 
 def test_what_is_asked_twice_is_done_once() -> None:
     """The second time nothing changes, not even the ETag."""
-    world = World()
+    world = landing_for_long(World())
     active = an_active(world)
     again, _ = activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
     paused = [pause(world.gateways, "acme") for _ in range(2)]
@@ -158,7 +169,7 @@ def test_what_is_asked_twice_is_done_once() -> None:
 
 def test_activating_a_paused_destination_resumes_it() -> None:
     """After a test upload; its first hour stays."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     pause(world.gateways, "acme")
 
@@ -169,7 +180,7 @@ def test_activating_a_paused_destination_resumes_it() -> None:
 
 def test_who_has_seen_an_older_version_changes_nothing() -> None:
     """Whatever is asked; what is as it was seen is changed."""
-    world = World()
+    world = landing_for_long(World())
     old = put(world).tag
     active = an_active(world, replace(DRAFT, name="New"))
     writes = len(world.writes.log)
@@ -191,7 +202,7 @@ def test_who_has_seen_an_older_version_changes_nothing() -> None:
 def test_of_two_changes_at_the_same_moment_one_is_told_to_look_again() -> None:
     """412 for who sent an If-Match, 409 for who did not."""
     for if_match, error in (("*", Outdated), (None, Conflict)):
-        world = World()
+        world = landing_for_long(World())
         an_active(world)
         world.writes.crash_at, world.writes._error = len(world.writes.log) + 1, Conflict("changed")
 
@@ -201,7 +212,7 @@ def test_of_two_changes_at_the_same_moment_one_is_told_to_look_again() -> None:
 
 def test_a_new_destination_may_be_asked_for_that_does_not_exist_yet() -> None:
     """``If-None-Match: *``; what was deleted does not exist."""
-    world = World()
+    world = landing_for_long(World())
 
     def make() -> Status:
         made, new = put_destination(world.gateways, DRAFT, if_match=None, if_none_match="*", now=NOW)
@@ -218,7 +229,7 @@ def test_a_new_destination_may_be_asked_for_that_does_not_exist_yet() -> None:
 
 def test_a_test_upload_is_kept_with_the_destination_and_does_not_change_it() -> None:
     """With its time; a later one takes its place, also that of an activation."""
-    world = World()
+    world = landing_for_long(World())
     saved = put(world)
     world.reader().faults["write"] = REFUSED
 
@@ -237,7 +248,7 @@ def test_a_test_upload_is_kept_with_the_destination_and_does_not_change_it() -> 
 
 def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
     """Neither in the container nor in our own storage."""
-    world = World()
+    world = landing_for_long(World())
 
     assert try_draft(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
     assert world.reader().names() == []
@@ -247,7 +258,7 @@ def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
 
 def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
     """Nothing is exported any more, its secret is forgotten, and its hours can be listed."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     export_all(world)
     history = listed(world)
@@ -269,7 +280,7 @@ def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
 
 def test_a_draft_that_is_deleted_has_no_history() -> None:
     """It was never activated, and owes nothing."""
-    world = World()
+    world = landing_for_long(World())
     put(world, replace(DRAFT, org_id=189524))
     delete(world.gateways, "acme")
 
@@ -286,7 +297,7 @@ def test_what_never_was_is_not_deleted(destination_id: str) -> None:
 
 def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_comes() -> None:
     """It begins as a draft; the days in between, when nobody wanted it, are not owed."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     export_all(world)
     delete(world.gateways, "acme")
@@ -304,7 +315,7 @@ def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_co
 
 def test_another_project_begins_today_and_the_hours_of_the_old_one_are_its_own() -> None:
     """Not on the day of the activation, which may be a year ago."""
-    world = World()
+    world = landing_for_long(World(), EVENTS.stream, Stream(DataType.EVENTS, 2))
     an_active(world)
     export_all(world)
     later = NOW + 3 * DAY
@@ -322,7 +333,7 @@ def test_another_project_begins_today_and_the_hours_of_the_old_one_are_its_own()
 
 def test_merged_ids_that_are_added_later_begin_with_the_first_that_landed() -> None:
     """All of them matter; the events go on where they are."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     export_all(world)
     early = HOUR.plus(-100)
@@ -337,7 +348,7 @@ def test_merged_ids_that_are_added_later_begin_with_the_first_that_landed() -> N
 
 def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger() -> None:
     """What was exported before stays as it is."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     export_all(world)
     later = NOW + timedelta(hours=1)
@@ -355,12 +366,14 @@ def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger
 
 def test_all_destinations_at_a_glance() -> None:
     """Which are behind, by how many hours, since when, and why; in the order of their ids."""
-    world = World()
+    world = landing_for_long(World())
     an_active(world)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     world.reader().faults["write"] = REFUSED
     export_all(world)
-    put_destination(world.gateways, replace(DRAFT, id="a-draft"), if_match=None, now=NOW)
+    put_destination(
+        world.gateways, replace(DRAFT, id="a-draft", storage=StorageTarget("other")), if_match=None, now=NOW
+    )
 
     draft, failing = list_destinations(world.gateways, View(NOW, SETTLE))
 

@@ -9,7 +9,7 @@ from exporter.actions.attempt import Outcome
 from exporter.actions.change_status import try_saved
 from exporter.actions.plan_owed_hours import plan_owed_hours
 from exporter.domain.destination import StorageTarget
-from exporter.domain.errors import Fault, Transient
+from exporter.domain.errors import Fault, Scope, Transient
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourStatus
 from exporter.domain.standing import GOOD, OUTAGE_FAULTS
@@ -18,7 +18,7 @@ from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
-LEASED = Fault("blob_leased", "Somebody holds a lease.", "End it.")
+LEASED = Fault("blob_leased", "A lease holds a blob.", "End it.", Scope.BLOB)
 BROKEN = acme(org_id=None)
 FIVE_MINUTES = timedelta(minutes=5)
 
@@ -138,6 +138,28 @@ def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
     records = list(world.ledger.between(EVENTS, stuck, HOUR.plus(2)))
     assert [record.hour for record in records if not record.done] == [stuck]
     assert 3 <= records[0].attempts <= 8
+
+
+def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
+    """With the operator's code; other hours go on, and so does this one after the blob was rehydrated."""
+    world = a_world(BROKEN)
+    for hour in (HOUR.plus(-1), HOUR):
+        world.land(EVENTS.stream, hour, [an_event(1, hour=hour)])
+    (name,) = world.landed.names(EVENTS.stream.landing_folder(HOUR))
+    world.landed.archived.add(name)
+
+    run(world, NOW)
+
+    error = the_record(world).error
+    assert error is not None
+    assert error.code == "landing_archived"
+    assert name in error.message
+    assert statuses(world, NOW) == {HourStatus.FAILED, HourStatus.EMPTY, HourStatus.EXPORTED}
+    assert world.standings.get("acme") == GOOD
+
+    world.landed.archived.clear()
+    run(world, NOW + timedelta(hours=1))
+    assert the_record(world).status is HourStatus.EXPORTED
 
 
 def test_a_fault_in_the_middle_of_an_hour_is_told_as_it_is() -> None:

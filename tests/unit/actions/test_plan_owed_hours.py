@@ -6,13 +6,33 @@ from datetime import datetime, timedelta
 import pytest
 
 from exporter.actions.attempt import Outcome
-from exporter.actions.plan_owed_hours import HOURS_A_STREAM_MAX, WAITING_MAX, plan_owed_hours
+from exporter.actions.plan_owed_hours import (
+    HISTORY_WAITING_MAX,
+    HOURS_A_STREAM_MAX,
+    WAITING_MAX,
+    plan_owed_hours,
+)
+from exporter.actions.share_room import LIVE_HOURS
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
-from exporter.domain.ledger import BACK_OFF_FIRST, LEASE, HourRecord, HourTask, Progress
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, attempt
+from exporter.domain.ledger import BACK_OFF_FIRST, LEASE, HourRecord, HourTask
+from exporter.domain.standing import Standing
+from exporter.domain.streams import DataType, Stream, StreamKey
+from tests.fakes import FakeLanding, World
+from tests.worlds import (
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    acme,
+    an_event,
+    attempt,
+    landing_for_long,
+)
 
 EVENTS_ONLY = acme(org_id=None)
 FAULT = Fault("container_not_found", "There is no container raw.", "Make it.")
@@ -82,12 +102,14 @@ def test_after_a_week_without_a_host_the_next_tick_queues_the_whole_week() -> No
     later = NOW + timedelta(days=7)
 
     queued = tick(world, later)
-    assert len(queued) == HOURS_A_STREAM_MAX
+    assert len(queued) == LIVE_HOURS + HOURS_A_STREAM_MAX
     for task in queued:
         finish(world, task.hour)
 
     rest = tick(world, later)
-    assert keys(queued + rest) == [Hour.parse("2026-01-31T00").plus(n).key for n in range(7 * 24 + 13)]
+    assert sorted(keys(queued + rest)) == [
+        Hour.parse("2026-01-31T00").plus(number).key for number in range(7 * 24 + 13)
+    ]
 
 
 def test_what_is_done_claimed_or_backing_off_is_not_queued() -> None:
@@ -111,7 +133,9 @@ def test_a_tick_does_not_read_finished_hours_again() -> None:
         finish(world, HOUR.first_of_day().plus(hour))
     tick(world)
 
-    assert world.schedule.get(EVENTS) == Progress(EVENTS, HOUR.first_of_day(), HOUR.first_of_day().plus(5))
+    progress = world.schedule.get(EVENTS)
+    assert progress is not None
+    assert (progress.first, progress.next) == (HOUR.first_of_day(), HOUR.first_of_day().plus(5))
 
 
 def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
@@ -132,7 +156,7 @@ def test_a_stuck_hour_does_not_hold_up_the_later_ones() -> None:
         finish(world, HOUR.first_of_day().plus(hour))
     later = HOUR.first_of_day().plus(24 * 30 + 1).start + SETTLE
 
-    assert keys(tick(world, later)) == ["2026-01-31T00", HOUR.first_of_day().plus(24 * 30).key]
+    assert keys(tick(world, later)) == [HOUR.first_of_day().plus(24 * 30).key, "2026-01-31T00"]
 
 
 def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
@@ -154,7 +178,7 @@ def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
 def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
     """Messages that wait already are counted; an hour that finds no room is queued by a later tick."""
     world = a_world(EVENTS_ONLY)
-    for number in range(10):
+    for number in range(30):
         world.destinations.put(
             replace(EVENTS_ONLY, id=f"d{number}", activated_at=NOW - timedelta(days=30)), None
         )
@@ -190,7 +214,7 @@ def test_a_tick_that_finds_nothing_owed_writes_nothing() -> None:
 
 def test_a_destination_pointed_at_another_project_starts_a_ledger_of_its_own() -> None:
     """The hours of the old project say nothing about the new one."""
-    world = a_world(EVENTS_ONLY)
+    world = landing_for_long(a_world(EVENTS_ONLY), Stream(DataType.EVENTS, 5))
     for task in tick(world):
         finish(world, task.hour)
     moved: Destination = replace(EVENTS_ONLY, project_id=5)
@@ -203,21 +227,133 @@ def test_a_destination_pointed_at_another_project_starts_a_ledger_of_its_own() -
 
 def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
     """They are queued; then the trouble is raised, with the stream's name."""
-    world = a_world(acme(project_id=5))
+    world = a_world(acme())
+    world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
     world.destinations.put(replace(EVENTS_ONLY, id="zeta"), None)
 
-    class Unreadable:
-        """A landing whose listing fails."""
+    class Unlistable(FakeLanding):
+        """A landing in which one folder cannot be listed."""
 
-        def earliest_hour(self, stream: object) -> None:
-            raise ZeroDivisionError(stream)
+        def earliest_hour(self, stream: Stream) -> Hour | None:
+            if stream == MERGED_IDS.stream:
+                raise ZeroDivisionError(stream)
+            return super().earliest_hour(stream)
 
-        blobs = read = earliest_hour
-
-    gateways = replace(world.gateways, landing=Unreadable())  # type: ignore[arg-type]  # only asked for the first hour
+    gateways = replace(world.gateways, landing=Unlistable(world.landed))
 
     with pytest.raises(ExceptionGroup) as raised:
         plan_owed_hours(gateways, now=NOW, settle=SETTLE)
 
     assert {task.key.destination_id for task in world.hours.tasks} == {"acme", "zeta"}
     assert raised.value.exceptions[0].__notes__ == ["while planning acme:merged_ids:189524"]
+
+
+def test_hours_before_the_first_that_landed_are_not_owed() -> None:
+    """Not even of the day of activation: before a source began, nothing can be said of an hour."""
+    world = World()
+    world.destinations.put(EVENTS_ONLY, None)
+    assert tick(world) == []
+    world.land(EVENTS.stream, HOUR.plus(-2), [an_event(1, HOUR.plus(-2))])
+
+    assert keys(tick(world)) == [HOUR.plus(-2).key, HOUR.plus(-1).key, HOUR.key]
+
+
+@pytest.mark.parametrize("key", [EVENTS, MERGED_IDS], ids=["events", "merged ids"])
+@pytest.mark.parametrize("year", ["0001", "1970", "1999", "2026/02/30/00/", "2199"])
+def test_folders_of_odd_times_are_never_owed(key: StreamKey, year: str) -> None:
+    """Neither before the stream has landed otherwise, nor after."""
+    world = World()
+    world.destinations.put(acme(), None)
+    folder = year if "/" in year else f"{year}/01/01/00/"
+    world.landed.set(f"{key.stream.landing_prefix}{folder}a.json", b"{}")
+    assert tick(world) == []
+    world.land(key.stream, HOUR, b"{}")
+
+    assert keys(tick(world)) == [HOUR.key]
+
+
+def test_live_hours_come_before_anybody_s_history() -> None:
+    """The last 24 that closed, of every stream; only then history, oldest first."""
+    world = a_world(EVENTS_ONLY)
+    for name in ("old", "older"):
+        world.destinations.put(replace(EVENTS_ONLY, id=name, activated_at=NOW - timedelta(days=300)), None)
+
+    queued = tick(world)
+
+    live = {HOUR.plus(-back).key for back in range(LIVE_HOURS)}
+    assert [task.hour.key in live for task in queued] == sorted(
+        (task.hour.key in live for task in queued), reverse=True
+    )
+    assert len([task for task in queued if task.hour.key in live]) == 13 + 2 * LIVE_HOURS
+    for name in ("old", "older"):
+        mine = [task.hour for task in queued if task.key.destination_id == name]
+        assert mine[LIVE_HOURS:] == sorted(mine[LIVE_HOURS:]) != []
+
+
+def test_history_of_one_destination_does_not_delay_another_s() -> None:
+    """The room for history is shared evenly, and who comes first changes from tick to tick."""
+    world = a_world(EVENTS_ONLY)
+    names = [f"d{number}" for number in range(3)]
+    for days, name in enumerate(names, start=30):
+        world.destinations.put(
+            replace(EVENTS_ONLY, id=name, activated_at=NOW - timedelta(days=10 * days)), None
+        )
+    live = {HOUR.plus(-back) for back in range(LIVE_HOURS)}
+    first: set[str] = set()
+    for number in range(3):
+        history = [
+            task.key.destination_id
+            for task in tick(world, NOW + number * timedelta(minutes=5))
+            if task.hour not in live
+        ]
+        first.add(history[0])
+        counts = [history.count(name) for name in names]
+        assert max(counts) - min(counts) <= 1
+
+    assert first == set(names)
+
+
+def test_history_leaves_room_for_live_hours() -> None:
+    """Hours that close find no more than so many messages before them."""
+    world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=300)))
+    world.hours.send([HourTask(EVENTS, HOUR)] * HISTORY_WAITING_MAX)
+
+    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    assert len(world.hours.tasks) == HISTORY_WAITING_MAX + LIVE_HOURS
+
+
+def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
+    """If it has one: history can wait longer."""
+    world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=9)))
+    world.standings.put("acme", Standing(faults=3))
+
+    assert keys(tick(world)) == [HOUR.plus(1 - LIVE_HOURS).key]
+
+
+def test_landing_that_is_not_there_is_made_where_nothing_was_ever_exported() -> None:
+    """So that a fresh installation begins well; and nothing is owed before something lands."""
+    world = World()
+    world.destinations.put(EVENTS_ONLY, None)
+    world.landing.there = False
+
+    assert tick(world) == []
+    assert world.landing.there
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["the schedule is there", "the schedule is lost"])
+def test_landing_that_vanished_is_not_taken_for_empty(lost: bool) -> None:  # noqa: FBT001  a parameter
+    """A wrong LANDING_CONTAINER is the operator's: nothing is queued, and it is said what to do."""
+    world = a_world(EVENTS_ONLY)
+    finish(world, HOUR.first_of_day())
+    tick(world)
+    if lost:
+        world.schedule.rows.clear()
+    world.landing.there = False
+    world.hours.take()
+
+    with pytest.raises(ExceptionGroup) as raised:
+        plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    assert "LANDING_CONTAINER" in str(raised.value.exceptions[0])
+    assert (world.hours.tasks, world.landing.there) == ([], False)

@@ -127,3 +127,15 @@ def test_who_is_overtaken_looks_again(conflicts: int, expected: Recorded) -> Non
 
     gateways = replace(world.gateways, ledger=Contended())  # type: ignore[arg-type]  # the rest is passed on
     assert record_poison(TASK, gateways, error_id="e1", clock=lambda: NOW) is expected
+
+
+def test_a_backfill_is_told_of_a_failure_that_another_one_had_before() -> None:
+    """Else its hour is asked for again and again, and it never ends."""
+    world = a_landed_world()
+    fault = Fault("container_not_found", "gone", "create it")
+    record = HourRecord(EVENTS, HOUR).take("first", "schedule", NOW).failed(fault, NOW)
+    world.ledger.put(record, None)
+
+    assert poison(world, replace(TASK, requested_by="backfill:b1", round=2)) is Recorded.FAILED
+    found = the_record(world)
+    assert (found.requested_by, found.round) == ("backfill:b1", 2)

@@ -26,6 +26,13 @@ PRINCIPAL = replace(
 )
 SIGNATURE = replace(DRAFT, storage=StorageTarget("raw", URL), credentials_type=CredentialsType.SAS)
 
+STRING = replace(
+    DRAFT,
+    storage=StorageTarget("raw", URL),
+    credentials_type=CredentialsType.CONNECTION_STRING,
+    secret="AccountName=acme;AccountKey=aHVudGVyMg==",  # noqa: S106  a made-up one
+)
+
 
 def put(world: World, draft: Draft, *, proven: bool = True) -> None:
     """Put a destination; with ``proven``, a new secret is tried first."""
@@ -97,6 +104,15 @@ def test_a_draft_is_saved_untested() -> None:
         (PRINCIPAL, replace(PRINCIPAL, tenant_id="other")),
         (PRINCIPAL, SIGNATURE),
         (SIGNATURE, replace(SIGNATURE, storage=StorageTarget("raw", "https://evil.blob.core.windows.net"))),
+        (STRING, replace(STRING, storage=StorageTarget("raw", "https://evil.blob.core.windows.net"))),
+        (
+            replace(STRING, storage=StorageTarget("raw")),
+            replace(STRING, storage=StorageTarget("raw", "https://evil.blob.core.windows.net")),
+        ),
+        (
+            replace(STRING, storage=StorageTarget("raw"), secret="unreadable"),  # noqa: S106  a made-up one
+            replace(STRING, storage=StorageTarget("raw", URL)),
+        ),
     ],
 )
 def test_a_stored_secret_is_kept_only_for_what_it_was_entered_for(before: Draft, after: Draft) -> None:
@@ -111,7 +127,30 @@ def test_a_stored_secret_is_kept_only_for_what_it_was_entered_for(before: Draft,
     assert [problem.field for problem in refused.value.problems] == [f"credentials.{field}"]
 
 
-@pytest.mark.parametrize("draft", [PRINCIPAL, SIGNATURE], ids=["service_principal", "sas"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        URL,
+        f"{URL}:443/",
+        "https://ACME.blob.core.windows.net",
+        "https://acme-secondary.blob.core.windows.net",
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_kept_connection_string_shows_its_account(url: str | None, *, known: bool) -> None:
+    """However the request writes it, and even if it was not stored before: one account is shown and used."""
+    world = World()
+    put(world, replace(STRING, storage=StorageTarget("raw", URL if known else None)))
+
+    put(world, replace(STRING, secret=None, storage=StorageTarget("raw", url)))
+
+    assert find_destination(world.gateways, "acme").value.storage.account_url == (url or URL)
+
+
+@pytest.mark.parametrize(
+    "draft", [PRINCIPAL, SIGNATURE, STRING], ids=["service_principal", "sas", "connection_string"]
+)
 def test_what_does_not_concern_the_secret_may_change_without_it(draft: Draft) -> None:
     """The container, the prefix, the name."""
     world = World()

@@ -67,6 +67,37 @@ def test_each_right_is_tried_by_itself(right: str, expected: list[str]) -> None:
     assert world.pauses == list(ROLE_WAITS)
 
 
+@pytest.mark.parametrize("trouble", [MISSING, GONE, Transient("503 ServerBusy")])
+def test_a_test_that_may_not_delete_says_what_it_has_left(trouble: Fault | Transient) -> None:
+    """By its whole name, so that the customer can delete it; a test that could delete says nothing of it."""
+    if isinstance(trouble, Fault):
+        world = a_world()
+        world.reader().faults["delete"] = trouble
+    else:
+        world = a_world(world=World(crash_at=2, error=trouble))
+
+    report = tried(world)
+
+    (left,) = world.reader().names()
+    told = {step.name: step.fault.message for step in report.steps if step.fault}
+    assert told.keys() == {"delete"}
+    assert told["delete"].endswith(f" The test has left the blob {left} behind.")
+
+
+def test_a_right_to_delete_that_comes_late_leaves_nothing_to_tell() -> None:
+    """The blob was deleted in the end."""
+    world = a_world()
+    world.reader().faults["delete"] = MISSING
+
+    report = try_upload(
+        DESTINATION, world.containers, test_id=ID, now=NOW, pause=lambda _: world.reader().faults.clear()
+    )
+
+    assert report.first_fault is not None
+    assert report.first_fault.code == "role_not_effective_yet"
+    assert ID not in report.first_fault.message
+
+
 def test_credentials_without_any_role_are_told_every_right_that_is_missing() -> None:
     """One test is enough to know them all, and it waits no longer than for one of them."""
     world = a_world()

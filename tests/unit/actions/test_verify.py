@@ -12,6 +12,7 @@ from exporter.actions.verify import (
     AT_ONCE_TIME,
     Hours,
     Verified,
+    check_hours,
     fits_at_once,
     repairing,
     span_of,
@@ -19,7 +20,7 @@ from exporter.actions.verify import (
 )
 from exporter.actions.verify_hour import FINDINGS_MAX
 from exporter.domain.destination import Destination, Status, StorageTarget
-from exporter.domain.errors import DestinationFault, Fault, Invalid, NotPossible
+from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible, Scope
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import LEASE, HourRecord, HourTask, Progress
 from exporter.domain.marker import Marker, Part
@@ -194,10 +195,10 @@ WRONG: dict[str, tuple[Callable[[World], object], list[tuple[Code, str]], bool]]
         [(Code.LANDING_CHANGED, FOLDER)],
         True,
     ),
-    "a blob landed again": (
+    "a blob was replaced by another": (
         lambda world: world.land(EVENTS.stream, HOUR, [an_event(0)]),
         [(Code.LANDING_CHANGED, FOLDER)],
-        True,
+        False,
     ),
     "a part is gone, and landing too": (
         lose_part_and_landing,
@@ -275,7 +276,7 @@ def test_neighbours_are_not_spoken_of() -> None:
         "-187520_2026-01-31_12.json.gz",
         "a/187520_2026-01-31_12#2.json.gz",
         "187520_2026-01-31_12_complete.txt",
-        "187520_2026-01-31_12_2.json.gz",
+        "187520_2026-01-31_12_x.json.gz",
     ):
         world.reader().set(name, b"theirs")
 
@@ -487,6 +488,87 @@ def test_only_an_active_destination_is_repaired() -> None:
         repairing(acme(status=Status.PAUSED), asked)
 
 
+class Refusing:
+    """Containers in which one blob cannot be read; all else is passed on."""
+
+    def __init__(self, inner: object, name: str, error: Exception) -> None:
+        self._inner = inner
+        self._name = name
+        self._error = error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def open(self, destination: Destination) -> object:
+        """Open one."""
+        return Refusing(self._inner.open(destination), self._name, self._error)  # type: ignore[attr-defined]  # containers
+
+    def read(self, name: str) -> object:
+        """Read a blob, unless it is the one."""
+        if name == self._name:
+            raise self._error
+        return self._inner.read(name)  # type: ignore[attr-defined]  # a container
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(
+            DestinationFault(Fault(code, f"The blob {MARKER} says {code}.", "See to it.", Scope.BLOB))
+            for code in ("blob_archived", "blob_leased", "storage_refused")
+        ),
+        Conflict("the blob was changed by another writer"),
+    ],
+    ids=lambda error: error.fault.code if isinstance(error, DestinationFault) else "changed",
+)
+def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(error: Exception) -> None:
+    """A marker that is archived, leased or gone meanwhile says nothing about other hours."""
+    world = an_exported_world()
+    for hours in (1, 2):
+        attempt(world, task=replace(TASK, hour=HOUR.plus(-hours)))
+    world.schedule.put(Progress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
+    name = f"187520_{HOUR.date}_{HOUR.plus(-1).start.hour}_complete"
+    refusing = Refusing(world.containers, name, error)
+    asked = Asked()
+
+    found = verify_at_once(
+        replace(world.gateways, containers=refusing),  # type: ignore[arg-type]  # all else is passed on
+        ACME,
+        Span(HOUR.plus(-2), HOUR, (DataType.EVENTS,)),
+        clock=lambda: NOW,
+        view=VIEW,
+        repair=asked,
+        request_id="r1",
+    )
+
+    assert found is not None
+    assert found.counts == Counts(whole=2, wrong=1)
+    ((wrong,), (finding,)) = (found.wrong, found.wrong[0].findings)
+    assert (wrong.hour, finding.code, finding.name) == (HOUR.plus(-1), Code.UNREADABLE, HOUR.plus(-1).key)
+    if isinstance(error, DestinationFault):
+        assert finding.detail == error.fault.message
+    assert (wrong.repairable, asked.hours) == (False, [])
+
+
+def test_what_is_wrong_with_a_whole_destination_is_not_told_hour_by_hour() -> None:
+    """It is one thing to repair, and nothing can be said of any hour before."""
+    world = an_exported_world()
+    refused = DestinationFault(Fault("secret_expired", "It has expired.", "Make a new one."))
+    refusing = Refusing(world.containers, MARKER, refused)
+    span = Span(HOUR, HOUR, (DataType.EVENTS,))
+
+    with pytest.raises(DestinationFault, match="secret_expired"):
+        list(
+            check_hours(
+                replace(world.gateways, containers=refusing),  # type: ignore[arg-type]  # as above
+                ACME,
+                span,
+                lambda: NOW,
+                VIEW,
+            )
+        )
+
+
 class Counted:
     """Passes everything on, and writes down what was called."""
 
@@ -504,8 +586,8 @@ class Counted:
         return called
 
 
-def test_a_look_at_a_whole_hour_takes_three_calls_to_storage() -> None:
-    """Its files, its marker, and landing; the ledger is read for all hours together."""
+def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
+    """Its files of either style, its marker, and landing; the ledger is read for all hours together."""
     world = an_exported_world()
     attempt(world, task=replace(TASK, hour=HOUR.plus(-1)))
     calls: list[str] = []
@@ -522,4 +604,4 @@ def test_a_look_at_a_whole_hour_takes_three_calls_to_storage() -> None:
 
     assert found is not None
     assert found.counts == Counts(whole=2)
-    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "read", "blobs"]])
+    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "find", "read", "blobs"]])

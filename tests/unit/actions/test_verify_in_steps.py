@@ -18,11 +18,13 @@ from exporter.actions.verify_in_steps import (
     send_again,
     take_step,
 )
+from exporter.domain import setbacks
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Checked, Code, Counts, Verification, VerificationStatus
 from exporter.pipeline.findings import decode_findings
+from exporter.triggers.views import verification_view
 from tests.fakes import Crash, World
 from tests.unit.actions.test_verify import Asked
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
@@ -251,6 +253,8 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
             """Raise."""
             raise self.error
 
+        states = between
+
     passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no more is asked
     with pytest.raises(Transient):
         take_step(step, passing, stepper())
@@ -260,6 +264,131 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
     error = now_of(world).error
     assert error is not None
     assert (error.code, "s7" in error.fix) == ("internal_error", True)
+
+
+def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
+    """Nobody has to wait for a tick."""
+    world = an_old_world()
+    step = begun(world).step
+    take_step(step, world.gateways, stepper())
+    world.verify_steps.steps.clear()
+
+    take_step(step, world.gateways, stepper())
+    assert world.verify_steps.steps == []
+    take_step(step, world.gateways, replace(stepper(), redelivered=True))
+
+    assert world.verify_steps.steps == [now_of(world).step]
+    run(world)
+    assert now_of(world).status is VerificationStatus.SUCCEEDED
+    take_step(step, world.gateways, replace(stepper(), redelivered=True))
+    assert world.verify_steps.steps == []
+
+
+def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
+    """How long ago it was that it moved, nobody can tell then."""
+    world = an_old_world()
+    step = begun(world).step
+    world.verify_steps.steps.clear()
+
+    assert send_again(world.gateways, NOW - timedelta(seconds=1)) == 1
+    assert world.verify_steps.steps == [step]
+
+
+def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -> None:
+    """A tick sends it."""
+    world = an_old_world()
+
+    class Busy:
+        """Takes no message."""
+
+        def send(self, _: object) -> None:
+            """Fail in passing."""
+            raise Transient("the queue is busy")
+
+    found = world.destinations.all()[0].value
+    span = span_of(world.gateways, found, (HOUR.plus(-10), HOUR), None, View(NOW, SETTLE))
+    busy = replace(world.gateways, verify_steps=Busy())
+    verify_in_steps.begin(busy, found, span, repair=False, now=NOW, new_id="v1")
+
+    assert send_again(world.gateways, NOW + STALLED) == 1
+
+
+@pytest.mark.parametrize("damaged", [None, b"{}"])
+def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None) -> None:
+    """Else only some of what is wrong would be repaired, and nothing would say so."""
+    world, asked = an_old_world(), Asked()
+    begun(world, repair=True)
+    take_step(world.verify_steps.steps.pop(0), world.gateways, stepper())
+    (name,) = now_of(world).found
+    del world.own.committed[name]
+    if damaged is not None:
+        world.own.set(name, damaged)
+
+    run(world, asked)
+
+    found = now_of(world)
+    assert (found.status, found.error and found.error.code) == (VerificationStatus.FAILED, "findings_lost")
+    assert asked.hours == []
+
+
+def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
+    """Counts without their hours would look as if nothing more was found."""
+    world = an_old_world()
+    begun(world)
+    run(world)
+    found = now_of(world)
+    del world.own.committed[found.found[1]]
+
+    shown = result(world.gateways, found)
+
+    assert (shown.lost, len(shown.wrong)) == (True, STEP_HOURS)
+    error = verification_view(found, shown)["error"]
+    assert (error and error["code"], verification_view(found, replace(shown, lost=False))["error"]) == (
+        "findings_lost",
+        None,
+    )
+
+
+def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verification() -> None:
+    """From the third time on with its reason; a step that is done in between resets that."""
+    world = an_old_world()
+    step = begun(world).step
+
+    class Busy:
+        """Fails in passing, whatever is asked."""
+
+        def __getattr__(self, name: str) -> object:
+            def fail(*_: object) -> object:
+                raise Transient("our own storage is busy: 503 ServerBusy")
+
+            return fail
+
+        states = between
+
+    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
+    shown = []
+    for _ in range(setbacks.SHOWN_MIN):
+        with pytest.raises(Transient):
+            take_step(step, busy, stepper())
+        shown.append(now_of(world).error)
+    assert [each is not None for each in shown] == [False] * (setbacks.SHOWN_MIN - 1) + [True]
+    take_step(step, world.gateways, stepper())
+    assert (now_of(world).error, now_of(world).setbacks) == (None, 0)
+
+    moment, times = NOW, 0
+    while not now_of(world).ended:
+        moment += timedelta(minutes=1)
+        times += 1
+        with pytest.raises(Transient):
+            take_step(now_of(world).step, busy, stepper(now=moment))
+
+    error = now_of(world).error
+    assert (error and error.code, now_of(world).status) == (
+        "keeps_failing_in_passing",
+        VerificationStatus.FAILED,
+    )
+    assert moment - NOW == setbacks.FAILED_TIME_MIN
+    assert times >= setbacks.FAILED_MIN
 
 
 def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:

@@ -1,6 +1,21 @@
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 
-from exporter.domain.endpoints import AllowedHosts, blob_endpoint
+from exporter.domain.endpoints import (
+    HOST_CONTAINERS_PREFIX,
+    NO_OWN_CONTAINERS,
+    OWN_CONTAINERS,
+    AllowedHosts,
+    OwnContainers,
+    account_of,
+    blob_endpoint,
+)
+from exporter.storage.rejected import RejectedContainer
+from exporter.storage.state import StateContainer
+from infra.local.host.timer_storage import CONTAINER as TIMER_CONTAINER
 
 AZURE = AllowedHosts()
 LOCAL = AllowedHosts(
@@ -41,13 +56,12 @@ def test_azures_blob_hosts_are_allowed_from_the_start(url: str) -> None:
         "xn--blob.core.windows.net",
     ],
 )
-def test_any_other_host_is_named_and_refused(host: str) -> None:
+def test_any_other_host_is_refused_without_repeating_it(host: str) -> None:
     """A wildcard stands for something before its dot: neither for nothing nor for part of a word."""
     objection = AZURE.objection(f"https://{host}")
 
     assert objection is not None
-    assert objection.startswith(f"names the host {host.strip('[]')}, but only these are allowed")
-    assert "*.blob.core.windows.net" in objection
+    assert objection == (f"names a host that is not allowed here; allowed are (DESTINATION_HOSTS): {AZURE}")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +160,96 @@ def test_a_host_without_a_wildcard_stands_for_itself() -> None:
     assert hosts.objection("https://storage.example") is None
     assert hosts.objection("https://a.storage.example") is not None
     assert hosts.objection("https://mystorage.example") is not None
+
+
+@pytest.mark.parametrize("port", [1, 80, 442, 8443, 10000, 65535])
+def test_a_port_that_is_not_the_default_one_is_refused(port: int) -> None:
+    """Behind an allowed host may stand more services than its storage."""
+    objection = AZURE.objection(f"https://acme.blob.core.windows.net:{port}")
+
+    assert objection is not None
+    assert objection.startswith("names a port that is not allowed here")
+
+
+def test_a_port_that_is_listed_with_its_host_is_allowed() -> None:
+    """With that host alone, and no other port; a wildcard may have one, too."""
+    hosts = AllowedHosts(("storage.example:10000", "*.other.example:8443", "[::1]:10000", "plain.example"))
+
+    assert hosts.objection("https://storage.example:10000/acme") is None
+    assert hosts.objection("https://a.other.example:8443") is None
+    assert hosts.objection("http://[::1]:10000/acme") is None
+    assert hosts.objection("https://storage.example:10001/acme") is not None
+    assert hosts.objection("https://plain.example:10000") is not None
+    assert hosts.objection("http://[::1]:10001/acme") is not None
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        (
+            "https://acme.blob.core.windows.net",
+            "HTTPS://ACME.Blob.Core.Windows.Net:443/",
+            "https://acme.blob.core.windows.net.",
+            "https://acme-secondary.blob.core.windows.net",
+            "https://acme.privatelink.blob.core.windows.net",
+            blob_endpoint("AccountName=Acme;AccountKey=k"),
+            blob_endpoint("BlobEndpoint=https://acme.blob.core.windows.net/;SharedAccessSignature=s"),
+        ),
+        (
+            "http://127.0.0.1:10000/devstoreaccount1",
+            "http://localhost:10000/devstoreaccount1/",
+            "http://[::1]:10000/DevStoreAccount1",
+            "https://127.0.0.2:10000//devstoreaccount1-secondary",
+        ),
+        ("http://127.0.0.1/acme", "http://localhost:80/acme", "https://localhost:443/acme"),
+    ],
+    ids=["by name", "by path", "default ports"],
+)
+def test_every_name_of_an_account_is_told_to_be_the_same(urls: tuple[str, ...]) -> None:
+    """As storage sees it, whoever wrote the URL."""
+    assert len(set(map(account_of, urls))) == 1
+
+
+def test_other_accounts_are_told_apart() -> None:
+    """By host, by zone, by cloud, by port, and by the path where that is what names the account."""
+    urls = [
+        "https://acme.blob.core.windows.net",
+        "https://acme2.blob.core.windows.net",
+        "https://acme.blob.core.chinacloudapi.cn",
+        "https://acme.z1.blob.storage.azure.net",
+        "https://acme.z2.blob.storage.azure.net",
+        "http://127.0.0.1:10000/acme",
+        "http://127.0.0.1:10000/other",
+        "http://127.0.0.1:10001/acme",
+        "https://azurite:10000/acme",
+    ]
+
+    assert len(set(map(account_of, urls))) == len(urls)
+
+
+@pytest.mark.parametrize(
+    "container", ["landing-zone", "rejected", "export-state", "pulled", "deployments", "azure-webjobs-hosts"]
+)
+def test_the_exporters_own_containers_are_known_by_any_name_of_the_account(container: str) -> None:
+    """The same container of another account is not one of them, nor is another one of the same account."""
+    own = OwnContainers.at("https://own.blob.core.windows.net", "landing-zone")
+
+    assert own.hold("https://OWN-secondary.blob.core.windows.net:443/", container)
+    assert not own.hold("https://acme.blob.core.windows.net", container)
+    assert not own.hold("https://own.blob.core.windows.net", "raw")
+    assert not NO_OWN_CONTAINERS.hold("https://own.blob.core.windows.net", container)
+
+
+def test_the_containers_of_the_code_and_of_the_deployment_are_the_exporters_own() -> None:
+    """As the gateways and the template name them."""
+    gateways = (RejectedContainer, StateContainer)
+    defaults = {inspect.signature(each).parameters["container"].default for each in gateways}
+    template = (Path(__file__).parents[3] / "infra/azure/storage.bicep").read_text()
+
+    assert defaults | set(re.findall(r"deploymentContainerName = '(.*)'", template)) == OWN_CONTAINERS - {
+        "pulled"
+    }
+    assert TIMER_CONTAINER.startswith(HOST_CONTAINERS_PREFIX)
 
 
 KEY = "c2VjcmV0c2VjcmV0c2VjcmV0"

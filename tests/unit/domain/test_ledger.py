@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,12 @@ from exporter.domain.ledger import (
     RENEW_EVERY,
     SCHEDULE,
     Claim,
+    HourContent,
     HourRecord,
     HourStatus,
+    Origin,
+    Progress,
+    Refusal,
     RowCounts,
     back_off,
 )
@@ -80,7 +85,8 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
 ) -> None:
     """Also years later; and nobody holds it."""
     counts = RowCounts(exported=3 * len(parts), rejected=1)
-    finished = OWED.take("a", SCHEDULE, NOW).staged(counts, parts, "e3b0").finished(NOW + MICROSECOND)
+    content = HourContent(counts, parts, "e3b0", None, Origin())
+    finished = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW + MICROSECOND)
 
     assert finished.status is status
     assert finished.done
@@ -118,7 +124,8 @@ def test_an_attempt_that_was_broken_off_owes_its_hour_at_once() -> None:
 
 def test_a_backfill_may_take_an_hour_that_is_done() -> None:
     """While it runs, the hour is not done; if its worker dies, the hour is owed like any other."""
-    done = OWED.take("a", SCHEDULE, NOW).staged(RowCounts(3), (PART,), None).finished(NOW)
+    content = HourContent(RowCounts(3), (PART,), None, None, Origin())
+    done = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW)
     again = done.take("b", "backfill:7", NOW)
 
     assert not again.done
@@ -146,3 +153,50 @@ def test_the_back_off_doubles_up_to_an_hour(attempts: int, minutes: int) -> None
 def test_every_row_read_is_in_exactly_one_count() -> None:
     """So that ``read`` is their sum."""
     assert RowCounts(exported=1, filtered=20, duplicate=300, rejected=4000).read == 4321
+
+
+@pytest.mark.parametrize(
+    ("target", "done"),
+    [
+        ("acme.blob.core.windows.net|raw|a", True),
+        ("acme.blob.core.windows.net|raw|b", True),
+        ("acme.blob.core.windows.net|raw", True),
+        ("|raw|a", True),
+        ("", True),
+        ("acme.blob.core.windows.net|other|a", False),
+        ("acme2.blob.core.windows.net|raw|a", False),
+        ("|other|a", False),
+        ("acme.blob.core.windows.net|third|a", True),
+    ],
+)
+def test_an_hour_is_done_for_the_container_that_its_files_went_to(target: str, *, done: bool) -> None:
+    """Whatever the prefix; an account that is not known may be any. For ``third`` it is not owed any more."""
+    origin = Origin("https://ACME.blob.core.windows.net|raw|a")
+    record = replace(OWED, origin=origin, not_moved_to="acme.blob.core.windows.net|third|")
+    exported = record.take("a", SCHEDULE, NOW).finished(NOW)
+
+    assert exported.done_for(target) is done
+    assert exported.due(NOW, target=target) is not done
+    assert not OWED.done_for(target)
+
+
+def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
+    """What was said of an earlier target says nothing about it."""
+    record = OWED.take("a", SCHEDULE, NOW).finished(NOW).left_elsewhere("acme|other|", FAULT)
+
+    assert (record.not_moved_to, record.refused) == ("acme|other|", Refusal(SCHEDULE, 0, FAULT))
+    assert record.prepared(HourContent(RowCounts(), (), None, None, Origin()), (), ()).not_moved_to == ""
+
+
+def test_a_schedule_begins_anew_in_another_container() -> None:
+    """And goes on under another address of the one that it is about."""
+    progress = Progress(
+        OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), "ledger", NOW, "acme.blob.core.windows.net|raw"
+    )
+
+    assert progress.at(progress.place) is progress
+    assert progress.at("|raw") == replace(progress, place="|raw")
+    assert replace(progress, place="").at("acme|raw") == replace(progress, place="acme|raw")
+    assert progress.at("acme.blob.core.windows.net|other") == Progress(
+        OWED.key, HOUR, HOUR, (), "ledger", NOW, "acme.blob.core.windows.net|other"
+    )

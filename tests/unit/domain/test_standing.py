@@ -1,10 +1,11 @@
 """How a destination fares: when it waits, and when all is forgiven."""
 
+from dataclasses import replace
 from datetime import timedelta
 
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Fault, Scope
 from exporter.domain.ledger import back_off
-from exporter.domain.standing import GOOD, OF_ONE_BLOB, OUTAGE_FAULTS, WAIT_FIRST, WAIT_MAX, Standing
+from exporter.domain.standing import GOOD, OUTAGE_FAULTS, WAIT_FIRST, WAIT_MAX, Standing
 from tests.worlds import NOW
 
 FAULT = Fault("container_not_found", "There is no container raw.", "Create it.")
@@ -49,8 +50,8 @@ def test_faults_that_were_under_way_together_count_as_one() -> None:
 
 def test_what_is_wrong_with_one_blob_says_nothing_of_the_destination() -> None:
     """Its other hours go on."""
-    for code in OF_ONE_BLOB:
-        assert GOOD.refused(Fault(code, "m", "f"), NOW) == GOOD
+    assert GOOD.refused(replace(FAULT, scope=Scope.BLOB), NOW) == GOOD
+    assert GOOD.refused(replace(FAULT, scope=Scope.DESTINATION), NOW).waits(NOW)
 
 
 def test_after_an_outage_all_is_forgiven_and_after_a_single_fault_nothing() -> None:

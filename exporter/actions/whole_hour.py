@@ -1,0 +1,188 @@
+"""The whole hour: adopted as it is there, or staged anew, by one worker or as many as it has slices."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from exporter.actions.attempt import Attempt, Outcome
+from exporter.actions.commit import CommitPlan, SpoolNeeded, commit, needs_spool
+from exporter.actions.completeness import missing_rows
+from exporter.actions.foreign_blocks import void_foreign_blocks
+from exporter.actions.hold import Held
+from exporter.actions.inventory import Inventory
+from exporter.actions.readback import file_keys
+from exporter.actions.recovery import content_of
+from exporter.actions.sliced import fan_out
+from exporter.domain.errors import ForeignBlocks, Transient
+from exporter.domain.ledger import HourContent, Origin, RowCounts
+from exporter.domain.marker import Marker, Part
+from exporter.domain.names import HourNames
+from exporter.domain.own_blobs import attempt_tag, folder
+from exporter.domain.slices import Slice, cut
+from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.pipeline.digest import digest
+from exporter.pipeline.seen import SeenKeys
+
+# Each time, the blocks of other programs under one more name are discarded.
+STAGINGS_MAX = 5
+
+
+def write_hour(
+    attempt: Attempt, held: Held, inventory: Inventory, names: HourNames, *, replacing: bool
+) -> Outcome:
+    """Export the hour. Unless it is to be replaced, one that is there already is adopted as it is.
+
+    An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
+    some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
+    """
+    if not replacing and (adopted := _as_recorded(attempt, held, inventory)):
+        return _adopt(attempt, held, inventory, adopted)
+    marked = inventory.true_marker()
+    if not replacing and marked is not None and _as_wanted(attempt, marked[1]):
+        return _adopt(attempt, held, inventory, _content_of_marker(attempt, *marked))
+    blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
+    if not attempt.task.allow_loss:
+        loss = missing_rows(attempt, held.record, inventory, blobs)
+        if loss is not None and (replacing or held.record.was is not None):
+            held.refuse(loss)
+            return Outcome.REFUSED
+        if loss is not None and not inventory.parts:
+            held.fail(loss)
+            return Outcome.REFUSED
+        if loss is not None:
+            content = (
+                _content_of_marker(attempt, *marked) if marked else _counted(attempt, held, inventory, names)
+            )
+            return _adopt(attempt, held, inventory, content)
+    slices = _slices(attempt, blobs)
+    if len(slices) > 1:
+        spooled = bool(inventory.parts) or bool(held.record.in_doubt) or held.record.committing
+        fan_out(attempt, held, slices, blobs, spooled=spooled)
+        return Outcome.SPREAD
+    spooled = needs_spool(held.record, inventory, names, attempt.container_id)
+    for _ in range(STAGINGS_MAX):
+        try:
+            return _write(attempt, held, inventory, slices[0], spooled=spooled)
+        except SpoolNeeded:
+            spooled = True
+        except ForeignBlocks as blocks:
+            spooled |= not void_foreign_blocks(attempt.container, blocks)
+    raise Transient("blocks of another program appear in the container again and again")
+
+
+def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:
+    if attempt.task.key.stream.data_type is DataType.MERGED_IDS:
+        return (Slice(1, None, blobs),)
+    return tuple(cut(blobs, attempt.destination.output.part_bytes_max))
+
+
+def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *, spooled: bool) -> Outcome:
+    """Stage the hour and commit it."""
+    naming = attempt.destination.naming(attempt.task.key.stream)
+    tag = attempt_tag(held.record.attempts, held.claim_id)
+    before = held.record.attempts > 1 or bool(inventory.parts)
+    with ExitStack() as uploads:
+        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled)
+        digests: tuple[str, ...] = ()
+        if attempt.late_blobs_count():
+            digests = tuple(filter(None, [attempt.keep_digest(chosen, staged, tag)]))
+        asked = attempt.destination.filter_of(naming.stream)
+        output = attempt.destination.output
+        content = HourContent(
+            rows=staged.rows,
+            parts=tuple(sent.part for sent in staged.sent),
+            filter_sha256=asked.sha256 if asked else None,
+            output=output,
+            origin=Origin(
+                target=attempt.destination.target,
+                marker=naming.marker(held.record.hour) if output.completion_marker else None,
+                landing=Listing.of(chosen.blobs),
+                digests=digests,
+            ),
+            rejected=rejected.commit(),
+        )
+        if attempt.gone():
+            held.release()
+            return Outcome.NOT_WANTED
+        with attempt.worker.timed("place"):
+            commit(attempt, held, CommitPlan(content, staged.sent), inventory)
+    attempt.tell(held, Outcome.EXPORTED)
+    if before or spooled:
+        attempt.tidy(held)
+    return Outcome.EXPORTED
+
+
+def _as_recorded(attempt: Attempt, held: Held, inventory: Inventory) -> HourContent | None:
+    """Return what the record says of the hour, if the container holds just that: it was done before."""
+    record = held.record
+    here = bool(record.origin.target) and attempt.holds(record)
+    known = here and not record.committing and not record.in_doubt
+    return content_of(record) if known and inventory.holds_just(record.parts) else None
+
+
+def _as_wanted(attempt: Attempt, marker: Marker) -> bool:
+    """Whether a marker names what the destination asks for: the same filter."""
+    asked = attempt.destination.filter_of(attempt.task.key.stream)
+    return marker.filter_sha256 == (asked.sha256 if asked else None)
+
+
+def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourContent:
+    """Return the content of an hour that only its marker tells of: how many rows landed is not known."""
+    return HourContent(
+        rows=RowCounts(exported=marker.rows),
+        parts=marker.parts,
+        filter_sha256=marker.filter_sha256,
+        output=None,
+        origin=Origin(target=attempt.destination.target, marker=name),
+    )
+
+
+def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
+    """Return the content of an hour whose files nothing tells of: they are counted.
+
+    Files of which every row is in files before them are left out, and so voided: readers would see their
+    rows twice.
+    """
+    stream = attempt.task.key.stream
+    tag = attempt_tag(held.record.attempts, held.claim_id)
+    parts: list[Part] = []
+    digests: list[str] = []
+    before = SeenKeys()
+    for name in sorted(inventory.parts, key=lambda name: (names.number(name), name)):
+        blob = inventory.parts[name]
+        mine = SeenKeys()
+        rows = new = 0
+        for key in file_keys(attempt.container, blob, stream.data_type):
+            rows += 1
+            mine.add(key)
+            new += before.add(key)
+        if rows == 0 or (new == 0 and stream.data_type is DataType.EVENTS):
+            continue
+        parts.append(Part(name, rows, blob.size, blob.md5 or ""))
+        if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
+            kept = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-found-{len(parts)}.keys"
+            attempt.gateways.state.put(kept, digest((), None, mine))
+            digests.append(kept)
+    wants_marker = attempt.destination.output.completion_marker
+    return HourContent(
+        rows=RowCounts(exported=sum(part.rows for part in parts)),
+        parts=tuple(parts),
+        filter_sha256=None,
+        output=None,
+        origin=Origin(
+            target=attempt.destination.target,
+            marker=names.marker if wants_marker else None,
+            digests=tuple(digests),
+        ),
+    )
+
+
+def _adopt(attempt: Attempt, held: Held, inventory: Inventory, content: HourContent) -> Outcome:
+    """Close the record of an hour that is there already."""
+    record = held.record
+    if record.committing and attempt.holds(record) and record.parts == content.parts:
+        content = content_of(record)
+    content = replace(content, origin=replace(content.origin, kept=None))
+    commit(attempt, held, CommitPlan(content, (), adopted=True), inventory)
+    attempt.tell(held, Outcome.ADOPTED)
+    attempt.tidy(held)
+    return Outcome.ADOPTED

@@ -1,0 +1,158 @@
+"""The disasters of docs/operations.md, command for command, on the real app: nothing is lost or doubled."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueClient
+
+from infra.local.sample import Sample
+from tests.e2e.installation import App, Installation, key_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)
+HOURS = 2
+
+
+def commands(heading: str) -> list[str]:
+    """Return the shell commands of a section of the drills, by the words that it begins with."""
+    drills = (PROJECT / "docs/operations.md").read_text().partition("## Disasters, as drills")[2]
+    section = drills.partition(f"**{heading}")[2].partition("\n**")[0].partition("\n## ")[0]
+    blocks: list[str] = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert blocks, heading
+    return [line for block in blocks for line in re.sub(r"\\\n", "", block).splitlines()]
+
+
+class Shell:
+    """Runs the documents' commands as an operator would, with a stand-in for ``az``."""
+
+    def __init__(self, folder: Path, app: App, installation: Installation) -> None:
+        self.folder = folder
+        az = folder / "az"
+        az.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.e2e.az "$@"\n')
+        az.chmod(0o755)
+        self._environment = {
+            **os.environ,  # noqa: TID251  the shell's own
+            "PATH": f"{folder}:{os.environ['PATH']}",  # noqa: TID251  as above
+            "PYTHONPATH": str(PROJECT),
+            "API_URL": f"{app.api.url}/api",
+            "KEY": "any",
+            "STORAGE_ACCOUNT": "acme",
+            "AZURE_STORAGE_CONNECTION_STRING": installation.connection_string,
+        }
+
+    def run(self, command: str) -> str:
+        """Run a command, which must succeed, and return what it prints."""
+        done = subprocess.run(  # noqa: S603  the project's own documents
+            ["/bin/sh", "-ec", command],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def app(shared: Installation) -> Iterator[App]:
+    """Return an app that is ticked by hand, with a destination whose hours are all exported."""
+    starts = shared.newest_hours(HOURS)
+    for start in starts:
+        shared.land(SAMPLE.hour(start))
+    with shared.app() as running:
+        running.activate(shared.destination("acme", SAMPLE, starts[0]))
+        running.tick()
+        running.exported("acme", starts)
+        yield running
+
+
+@pytest.fixture
+def shell(tmp_path: Path, app: App, shared: Installation) -> Shell:
+    """Return an operator's shell."""
+    return Shell(tmp_path, app, shared)
+
+
+def etags(installation: Installation) -> dict[str, str]:
+    """Return the files in the customer's container with their ETags: nothing may be written anew."""
+    return {blob.name: blob.etag for blob in installation.container("acme").list_blobs()}
+
+
+def catch_up(app: App, installation: Installation) -> None:
+    """Tick until every hour is done and nothing is owed."""
+    starts = installation.newest_hours(HOURS)
+    app.tick()
+    hours = app.exported("acme", starts)
+    assert len(hours) == 2 * HOURS
+    assert app.until(
+        lambda: set(app.destination("acme")["owed_hours"].values()) == {0}, "nothing is owed any more"
+    )
+
+
+LOSSES = commands("The ledger is lost")
+DELETIONS, VERIFY = [each for each in LOSSES if each.startswith("az ")], LOSSES[-1]
+LOST = {each.split()[5]: [each] for each in DELETIONS} | {"all of them": DELETIONS}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
+    app: App, shared: Installation, shell: Shell, lost: list[str]
+) -> None:
+    """Hours that are in the container are adopted, and a verification says that all is whole."""
+    before = etags(shared)
+    starts = shared.newest_hours(HOURS)
+    shared.standings_are_there()
+    for command in lost:
+        shell.run(command)
+
+    catch_up(app, shared)
+
+    assert etags(shared) == before
+    first, last = key_of(starts[0]), key_of(starts[-1])
+    verify = VERIFY.replace("2026-01-30T00", first).replace("2026-01-30T23", last)
+    assert (first in verify, last in verify) == (True, True)
+    verified = json.loads(shell.run(verify))
+    assert (verified["checked"], verified["whole"], verified["wrong"]) == (2 * HOURS, 2 * HOURS, 0)
+
+
+def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Installation, shell: Shell) -> None:
+    """With their secrets, which are kept nowhere; their history is found, and nothing is exported twice."""
+    before = etags(shared)
+    (keep,) = commands("The table of destinations is lost.")
+    shell.run(keep)
+    (kept,) = json.loads((shell.folder / "destinations.json").read_text())["destinations"]
+    with TableServiceClient.from_connection_string(shared.connection_string) as service:
+        service.delete_table("destinations")
+    app.tick()
+
+    settable = shared.destination("acme", SAMPLE, shared.newest_hours(HOURS)[0])
+    again = {name: kept[name] for name in settable} | {"credentials": settable["credentials"]}
+    app.activate(again)
+    catch_up(app, shared)
+
+    assert etags(shared) == before
+
+
+def test_a_queue_full_of_nonsense_is_cleared_and_filled_by_the_next_tick(
+    app: App, shared: Installation, shell: Shell
+) -> None:
+    """Messages are hints: to lose all of them loses nothing."""
+    (clear,) = commands("Queues are lost")
+    before = etags(shared)
+    shell.run(DELETIONS[0])
+    with QueueClient.from_connection_string(shared.connection_string, "export-hours") as queue:
+        for number in range(20):
+            queue.send_message(f"nonsense {number}")
+
+    shell.run(clear)
+
+    catch_up(app, shared)
+    assert etags(shared) == before
+    assert shared.waiting() == 0

@@ -1,0 +1,78 @@
+"""Landing as callers see it, and landing that is not where the setting says."""
+
+from infra.local.sample import DataType, Sample
+from tests.e2e.installation import LANDING, Installation, key_of, ok
+from tests.e2e.reading import contents
+
+SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)
+EVENTS = (DataType.EVENTS,)
+
+
+def test_what_has_landed_is_told_and_what_lies_elsewhere_too(installation: Installation) -> None:
+    """Odd folders are never owed, and the list of destinations stays as it is."""
+    (start,) = installation.newest_hours(1)
+    installation.land(SAMPLE.hour(start))
+    landing = installation.blobs.get_container_client(LANDING)
+    odd = ["0001/01/01/00/a.json", "1970/01/01/00/a.json", "2199/01/01/00/a.json", "2020/2/3/4/a.json"]
+    for name in odd:
+        landing.upload_blob(f"events/{SAMPLE.project_id}/{name}", b"{}")
+        landing.upload_blob(f"merged_ids/{SAMPLE.org_id}/{name}", b"{}")
+    installation.container("acme")
+    destination = installation.destination("acme", SAMPLE, start)
+    installation.forget_schedule()
+
+    with installation.app() as app:
+        found = ok(app.api.get("/landing"))
+        app.activate(destination)
+        app.tick()
+        app.exported("acme", [start])
+        (shown,) = ok(app.api.get("/destinations"))["destinations"]
+
+    hour = key_of(start)
+    assert found["streams"] == [
+        {"data_type": "events", "source_id": SAMPLE.project_id, "first_hour": hour, "last_hour": hour},
+        {"data_type": "merged_ids", "source_id": SAMPLE.org_id, "first_hour": hour, "last_hour": hour},
+    ]
+    folders = (f"events/{SAMPLE.project_id}", f"merged_ids/{SAMPLE.org_id}")
+    misplaced = ("0001/", "1970/", "2020/2/", "2199/")
+    assert [each["name"] for each in found["misfits"]] == [f"{a}/{b}" for a in folders for b in misplaced]
+    assert not found["truncated"]
+    assert set(shown["owed_hours"].values()) == {0}
+    files = contents(installation.container("acme"))
+    assert {name.partition("_20")[0] for name in files} == {str(SAMPLE.project_id), f"-{SAMPLE.org_id}"}
+    assert sum(name.endswith("_complete") for name in files) == 2
+
+
+def test_a_fresh_installation_makes_landing_and_one_that_vanished_is_not_taken_for_empty(
+    installation: Installation,
+) -> None:
+    """Nothing is exported meanwhile, health and log say what to do, and it heals when landing is back."""
+    first, second = installation.newest_hours(2)
+    landing = installation.blobs.get_container_client(LANDING)
+    landing.delete_container()
+    with installation.app() as app:
+        app.tick()
+        app.until(landing.exists, "landing is there")
+        assert "landing created" in app.log
+        installation.land(SAMPLE.hour(first))
+        app.activate(installation.destination("acme", SAMPLE, first, EVENTS))
+        landing.delete_container()
+
+        app.tick()
+        app.until(lambda: "LANDING_CONTAINER: names the container" in app.log, "the log names the setting")
+        health = app.api.get("/health")
+        assert (health.status, [error["field"] for error in health.body["errors"]]) == (
+            503,
+            ["LANDING_CONTAINER"],
+        )
+        assert app.api.get("/landing").status == 503
+        assert contents(installation.container("acme")) == {}
+        assert app.destination("acme")["owed_hours"] == {"events": 2}
+
+        landing.create_container()
+        for start in (first, second):
+            installation.land(SAMPLE.hour(start))
+        app.tick()
+        hours = app.exported("acme", [first, second])
+
+    assert [hour["status"] for hour in hours] == ["exported", "exported"]
