@@ -103,6 +103,8 @@ def _measured(folder: Path, load: Load, size: int, rest: int) -> Ran:
         destination["credentials"]["connection_string"] = away.connection_string
         queues = "AzureFunctionsJobHost__extensions__queues__"
         settings = {f"{queues}batchSize": str(size), f"{queues}newBatchThreshold": str(rest)}
+        # Any port: that of what is far away, too.
+        settings["DESTINATION_HOSTS"] = "127.0.0.1"
         app = running.enter_context(installation.app(**settings))
         app.activate(destination)
         with PeakWatch(app.worker.pid) as watch:
