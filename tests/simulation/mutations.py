@@ -25,6 +25,7 @@ from exporter.actions import (
 from exporter.actions.hold import Held
 from exporter.actions.ports import Container, Gateways
 from exporter.actions.stage import RejectedWriter, Staged, Stager
+from exporter.actions.turns import Turn
 from exporter.domain.backfills import Backfill, Came
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
@@ -214,9 +215,11 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
     """Compare slices by what they export: what one has left out at once, it takes up when staged again."""
     real = Stager.stage
 
-    def stage(stager: Stager, chosen: Slice, drops: Iterable[bytes], rejected: RejectedWriter) -> Staged:
+    def stage(
+        stager: Stager, chosen: Slice, drops: Iterable[bytes], rejected: RejectedWriter, turn: Turn
+    ) -> Staged:
         known = list(drops)
-        staged = real(stager, chosen, known, rejected)
+        staged = real(stager, chosen, known, rejected, turn)
         left_out = SeenKeys(known)
         mine = (key for piece in staged.keys.pieces() for key in split(piece) if key not in left_out)
         return replace(staged, keys=SeenKeys(mine), dropped=0)

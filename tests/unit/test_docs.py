@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import json
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.actions.list_destinations import Overview
+from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.ledger import HourRecord
@@ -27,6 +29,8 @@ from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
 from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.wiring import COMPUTING_MAX
+from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -139,6 +143,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
     }
 
@@ -218,6 +223,23 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
     row = RejectedRow("a", 1, Rejection(Reason.WRONG_TYPE, "why", ("event_time",)), b"x", 1)
     assert list(rejected) == list(json.loads(rejected_line(row)))
+
+
+def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> None:
+    """Of host.json, and of an hour's turn."""
+    limits = {cells[0]: cells[1] for cells in table(text("docs/operations.md"), "| Limit | Value | Why |")}
+    queues = json.loads(text("host.json"))["extensions"]["queues"]
+    size, rest = queues["batchSize"], queues["newBatchThreshold"]
+    messages, computing, large, small, wait, threads = limits.values()
+
+    assert messages.startswith(f"up to {size + rest} of each queue: `batchSize` {size} and")
+    assert f"`newBatchThreshold` {rest} in" in messages
+    assert computing.startswith(f"{COMPUTING_MAX} a process")
+    assert any(f" of {LARGE_BYTES // MIB} MiB landed and more" in name for name in limits)
+    assert large == "1 a process"
+    assert small == f"{SMALL_BYTES_MAX // MIB} MiB landed together"
+    assert wait.startswith(f"{WAIT_MAX // timedelta(minutes=1)} minutes")
+    assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
 
 
 def test_every_promise_names_tests_that_are_there() -> None:

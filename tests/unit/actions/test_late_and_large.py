@@ -12,7 +12,6 @@ from exporter.domain.errors import Conflict, Transient
 from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask, RowCounts
 from exporter.domain.marker import Part, Sent
 from exporter.domain.records import Reason
-from exporter.domain.marker import Sent
 from tests.fakes import Crash, World, md5_base64
 from tests.worlds import (
     EVENTS,
