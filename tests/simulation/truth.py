@@ -306,15 +306,15 @@ class Truth:
             )
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
-        """Look whether hours that have rows are nowhere said to be empty."""
-        for container in self.containers[destination.id]:
-            for name, marker in self.markers(container):
-                ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-                if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
-                    raise BrokenPromise(
-                        "a marker says that nothing happened in an hour that has rows",
-                        f"{name} in {container}: {sorted(rows)}",
-                    )
+        """Look whether hours that have rows are not said to be empty, in the container of now."""
+        container = destination.storage.container
+        for name, marker in self.markers(container):
+            ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
+            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
+                raise BrokenPromise(
+                    "a marker says that nothing happened in an hour that has rows",
+                    f"{name} in {container}: {sorted(rows)}",
+                )
 
     def _may_be_refused(self, key: StreamKey, hour: Hour) -> bool:
         """Whether rows that landed late may stay out, because the hour says why it stays as it is.
