@@ -1,7 +1,7 @@
 """Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as together
@@ -15,6 +15,7 @@ from exporter.actions.ports import (
     StateUpload,
     Upload,
 )
+from exporter.actions.turns import Turn
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
@@ -22,7 +23,7 @@ from exporter.domain.marker import Part, Sent
 from exporter.domain.names import Naming
 from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filtering import filtering
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
@@ -82,20 +83,28 @@ class Stager:
         chosen: Slice,
         drops: Iterable[bytes],
         rejected: Reject,
+        turn: Turn,
         before: Iterable[Exported] = (),
     ) -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part.
 
         Rows that come ``before`` them are sent as they are, and not counted.
         """
+        reading = self.landing.reading(chosen.blobs)
+
+        def read(blob: LandingBlob) -> Iterator[bytes]:
+            return turn.read(reading(blob))
+
+        # They come from storage, some of them.
         dropped = SeenKeys(drops)
-        chain = row_chain(
-            self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
-        )
-        read = self.landing.reading(chosen.blobs)
-        found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
-            sent = tuple(arrived() for arrived in list(self._parts(together(before, found), chosen, uploads)))
+            with turn.computing():
+                stream, known = self.naming.stream, None if dropped.empty else dropped
+                chain = row_chain(self.destination, stream, self.hour, rejected, known)
+                landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                found = together(turn.read(iter(before)), landed)
+                parts = list(self._parts(found, chosen, uploads, turn))
+            sent = tuple(arrived() for arrived in parts)
         return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
 
     def _whole_sizes(self, chosen: Slice) -> range:
@@ -108,7 +117,7 @@ class Stager:
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
     ) -> Iterator[Callable[[], Sent]]:
         """Send part after part, and yield for each what waits until it has arrived."""
         output = self.destination.output
@@ -120,17 +129,17 @@ class Stager:
             name = self.naming.part(self.hour, number)
             upload, arrived = self._begin(name, number, uploads)
             if isinstance(each, WholeFile):
-                _send(each.pieces, upload)
+                _send(each.pieces, upload, turn)
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
                 gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload)
+                    _send(gzip.add(each.content, each.rows), upload, turn)
                     each = next(found, None)
                     if gzip.full:
                         break
-                _send(gzip.finish(), upload)
+                _send(gzip.finish(), upload, turn)
                 yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
             number += 1
 
@@ -169,9 +178,12 @@ def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> S
         return Sent(part, attempt, upload.arrived())
 
 
-def _send(blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload) -> None:
+def _send(
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: Turn | None = None
+) -> None:
     for block in blocks:
-        upload.stage(block)
+        with turn.waiting() if turn else nullcontext():
+            upload.stage(block)
 
 
 @dataclass(slots=True)

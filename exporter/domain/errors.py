@@ -180,6 +180,10 @@ class Transient(ExportError):
     """A passing failure: the same attempt may succeed a little later."""
 
 
+class Busy(Transient):
+    """This process has too much to do: another one may do it, or this one later."""
+
+
 class LandingChanged(Transient):
     """A landing blob is gone or was put again since it was listed: what was planned by that listing is void."""
 

@@ -22,13 +22,13 @@ _EQUALITY = frozenset({Operator.IS, Operator.IS_NOT})
 _EVERY = frozenset(Operator)
 _OPERATORS = {
     Kind.STRING: _EVERY,
+    Kind.TEXTS: _EVERY,
     Kind.UUID: _EVERY,
     Kind.DICT: _EVERY,
     Kind.INTEGER: _EQUALITY | ORDERS | PRESENCE,
     Kind.FLOAT: _EQUALITY | ORDERS | PRESENCE,
     Kind.TIME: _EQUALITY | ORDERS | PRESENCE,
     Kind.BOOLEAN: _EQUALITY | PRESENCE,
-    Kind.NULL: PRESENCE,
 }
 
 

@@ -54,9 +54,13 @@ class StreamKey:
         return f"{self.destination_id}:{self.stream.data_type}:{self.stream.source_id}"
 
 
+# Tools leave names such as _SUCCESS, _committed_1 and .part-0.crc beside the data that they wrote.
+_NOT_DATA = (".", "_")
+
+
 def is_data(name: str) -> bool:
-    """Whether a landing blob holds rows, and is no tool's own note such as ``_SUCCESS`` or ``.crc``."""
-    return not name.rpartition("/")[2].startswith((".", "_"))
+    """Whether a landing blob of that name holds rows; the last part of tools' own names begins otherwise."""
+    return not name.rpartition("/")[2].startswith(_NOT_DATA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,8 @@ def _condition(condition: Condition, context: _Context) -> _Test:
 
     def outer(event: Event, _memo: Memo) -> bool:
         value = read(event)
+        if isinstance(value, list):
+            return any(map(accepts, value)) if value else absent
         return absent if value is None else accepts(value)
 
     return outer
@@ -238,7 +240,9 @@ def _matches(condition: Condition, context: _Context) -> _Test:
         look = context.inside[condition.property]
         return lambda event, memo: search(each for each in look(event, memo) if isinstance(each, str))
     read = attribute(condition.property.field)
-    return lambda event, _memo: (value := read(event)) is not None and search((value,))
+    return lambda event, _memo: (
+        (value := read(event)) is not None and search(value if isinstance(value, list) else (value,))
+    )
 
 
 def _accepts(operator: Operator, values: tuple[Comparable, ...]) -> _Accepts:

@@ -21,12 +21,24 @@ HEARD_SECONDS = 60
 # Shorter than the first wait of a destination after a fault, whose next attempt shall ask.
 SILENT_SECONDS = 30
 
+# Connections to one host that are kept for the next call: more than there are threads that call at once,
+# which are those of 12 hours, their leases, what reads ahead and what sends. One too many costs a warning.
+KEPT_MAX = 64
+
 _counting = threading.Lock()
 _calls = 0
 
 
 class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
     """Connections that count the calls of the whole process: several workers may share one."""
+
+    def open(self) -> None:
+        """Open them; twice is once."""
+        opened = self.session is not None
+        super().open()
+        if not opened:
+            for adapter in set(self.session.adapters.values()):
+                adapter.init_poolmanager(connections=KEPT_MAX, maxsize=KEPT_MAX)
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK types it
         """Make a call."""

@@ -45,6 +45,8 @@ var ownSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${encryptionKeyAddress})'
+  // A thread for each message that the host may hand over at once, and as many for all else: most of them wait.
+  PYTHON_THREADPOOL_THREAD_COUNT: '96'
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local.api import Api
 from infra.local.azurite import Endpoints
-from infra.local.settings_file import new_secrets_key
+from infra.local.settings_file import THREADS, THREADS_SETTING, new_secrets_key
 
 START_SECONDS_MAX = 60.0
 # The host lets running functions end before it does.
@@ -44,6 +44,7 @@ def settings_for(endpoints: Endpoints, *others: Endpoints) -> dict[str, str]:
         "AzureWebJobsStorage": endpoints.connection_string,
         "SECRETS_KEY": new_secrets_key(),
         "DESTINATION_HOSTS": ",".join(f"127.0.0.1:{port}" for port in ports),
+        THREADS_SETTING: THREADS,
     }
 
 
@@ -55,11 +56,10 @@ def running_app(
 
     The settings are all that it gets: none of a developer's own settings reach it.
     """
-    command = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--port", str(port), *arguments]
-    # local.settings.json does not count here; an empty variable wins over it.
-    names = ("LANDING_CONTAINER", "EXPORT_SCHEDULE", "SETTLE_MINUTES", "ENTRA_AUTHORITY")
+    host = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--environment-only"]
+    command = [*host, "--port", str(port), *arguments]
     # A worker that crashes in native code says where.
-    environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **dict.fromkeys(names, ""), **settings}
+    environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environ, stdout=output, stderr=output, start_new_session=True

@@ -34,6 +34,7 @@ from exporter.domain.ledger import (
 )
 from exporter.domain.marker import Part, Sent
 from exporter.domain.notices import NoticeKind, Webhook, notice
+from exporter.domain.records import Reason
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.standing import Standing
 from exporter.domain.streams import Listing
@@ -60,7 +61,7 @@ DESTINATION = replace(
 RECORD = HourRecord(
     KEY,
     HOUR,
-    rows=RowCounts(9, 8, 7, 6),
+    rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
     parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
     filter_sha256="ab" * 32,
     output=DESTINATION.output,
@@ -97,7 +98,11 @@ SLICE = SliceRecord(
     7,
     Claim("claim", NOW),
     SliceResult(
-        RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3, ("acme/rejected",)
+        RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)),
+        (Sent(Part("name", 1, 9, "md5=="), "claim", 2),),
+        "acme/keys",
+        3,
+        ("acme/rejected",),
     ),
     "acme/drops",
 )

@@ -37,6 +37,7 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 def open_door(req: func.HttpRequest) -> func.HttpResponse:
     """Let everybody in."""
     logging.getLogger("app").info("somebody came by %s", req.method)
+    logging.getLogger("azure.core").info("a library of the app's speaks")
     return func.HttpResponse("welcome")
 
 
@@ -82,6 +83,17 @@ def work(msg: func.QueueMessage) -> None:
     if verb == "fail" and (msg.dequeue_count or 0) <= int(argument):
         raise RuntimeError("as asked")
     note("work", event="end", text=text)
+
+
+@app.queue_trigger(
+    arg_name="msg",
+    queue_name="%QUEUE%-bytes",
+    connection="AzureWebJobsStorage",
+    data_type=func.DataType.BINARY,
+)
+def crunch(msg: func.QueueMessage) -> None:
+    """Note what came."""
+    note("crunch", text=msg.get_body().decode(), count=msg.dequeue_count)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SCHEDULE%")

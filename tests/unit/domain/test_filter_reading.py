@@ -176,7 +176,7 @@ def test_a_number_with_too_many_digits_is_refused_with_what_would_become_of_it()
         ("event_time", "starts_with"),
         ("event_time", "matches"),
         ("paying", "less"),
-        ("sample_rate", "is"),
+        ("sample_rate", "contains"),
         ("location_lat", "matches"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.domain.destination import Output
 from exporter.domain.ledger import RowCounts
-from exporter.domain.records import RejectedRow
+from exporter.domain.records import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.times import TimestampFormat
 from exporter.pipeline.events import EventCodec
@@ -136,7 +136,8 @@ def test_the_headers_with_rare_parts_are_some_that_readers_accept() -> None:
 @pytest.mark.parametrize(
     ("line", "counts"),
     [
-        (b"nonsense", RowCounts(exported=300, rejected=1)),
+        (b"nonsense", RowCounts(exported=300, rejected=1, rejected_by_reason=((Reason.NOT_JSON, 1),))),
+        (event_line(301, paying="yes"), RowCounts(exported=301, amended=1)),
         (LINES[0], RowCounts(exported=300, duplicate=1)),
         (
             exported(7777)[0].replace(b'"event_type":"', b'"event_type":"skip'),
@@ -144,7 +145,7 @@ def test_the_headers_with_rare_parts_are_some_that_readers_accept() -> None:
         ),
         (event_line(301), RowCounts(exported=301)),
     ],
-    ids=["rejected", "duplicate", "filtered", "changed"],
+    ids=["rejected", "amended", "duplicate", "filtered", "changed"],
 )
 def test_one_line_that_does_not_pass_keeps_the_blob_from_passing(
     line: bytes, counts: RowCounts, place: int
