@@ -263,9 +263,9 @@ def _join(attempt: Attempt, found: Versioned[HourRecord], run: Run, plan: Plan) 
             if not _all_staged(records, run):
                 held.leave_to_run()
                 return Outcome.STAGED
-            repeating = () if run.reconciled else _reconcile(attempt, records, plan)
+            repeating = _reconcile(attempt, records, plan)
             if repeating:
-                held.hand_over(replace(run, reconciled=True))
+                held.hand_over(run)
                 _send(attempt.gateways, attempt.task, run, repeating)
                 return Outcome.SPREAD
             return _finish(attempt, held, [each.value for each in records], plan)

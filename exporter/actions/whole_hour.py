@@ -133,7 +133,13 @@ def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourConte
         filter_sha256=marker.filter_sha256,
         output=None,
         origin=Origin(target=attempt.destination.target, marker=name),
+        rejected=_rejected_before(attempt),
     )
+
+
+def _rejected_before(attempt: Attempt) -> tuple[str, ...]:
+    """Return what earlier attempts kept of the hour, if its record is lost: all of it goes on to count."""
+    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 
 def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
@@ -173,6 +179,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
             marker=names.marker if wants_marker else None,
             digests=tuple(digests),
         ),
+        rejected=_rejected_before(attempt),
     )
 
 

@@ -212,14 +212,12 @@ class Doubt:
 class Run:
     """An hour that is staged in slices by several workers.
 
-    ``plan`` is the blob of our own that says how it is cut. Once rows that several slices have were found,
-    it is ``reconciled``: the slices that have to leave some out are staged again.
+    ``plan`` is the blob of our own that says how it is cut.
     """
 
     id: str
     plan: str
     slices: int
-    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,11 +306,16 @@ class Truth:
             )
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
-        """Look whether hours that have rows are not said to be empty, in the container of now."""
+        """Look whether hours that have rows are said to be empty, in the container of now.
+
+        What a predecessor left in another container is not the destination's to know.
+        """
         container = destination.storage.container
+        known = {number for blob in self.landed.values() for number in blob.rows}
+        known |= set(self.seen(container)[key.stream.data_type])
         for name, marker in self.markers(container):
             ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
+            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour) & known):
                 raise BrokenPromise(
                     "a marker says that nothing happened in an hour that has rows",
                     f"{name} in {container}: {sorted(rows)}",
