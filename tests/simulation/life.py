@@ -84,7 +84,9 @@ OTHER = "other"
 THEIRS = "theirs"
 PURCHASES = read(condition("event_type", "is", "purchase"))
 TROUBLE = (Verdict.FAILS, Verdict.UNANSWERED, Verdict.TWICE, Verdict.DIES, Verdict.LAST)
-CONTAINER_WRITES = frozenset({"container.commit", "container.delete", "container.put"})
+CONTAINER_WRITES = frozenset(
+    {"container.commit", "container.delete", "container.put", "container.empty", "container.refresh"}
+)
 # What fails together: our tables, our blobs, our queues, the customer's storage.
 SERVICES = {
     "tables": frozenset(

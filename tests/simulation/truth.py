@@ -24,15 +24,16 @@ from tests.fakes import FakeBlob, World
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
 HOURS = (FIRST, LAST)
-# Others' files in the same container, with names made to be confused with those of the hours 1 and 2.
+# Others' files in the same container, with names made to be confused with those of the hours 1 and 2. None of
+# them is the name of any hour: some worlds last for more than a day.
 NEIGHBOURS = (
-    "187520_2026-01-31_10#1.json.gz",
-    "187520_2026-01-31_10_complete",
+    "187520_2026-01-31_1x#1.json.gz",
+    "187520_2026-01-31_1x_complete",
     "187520_2026-01-31_1#1.json.gz.bak",
     "187520_2026-01-31_2_complete_",
     "1875201_2026-01-31_1#1.json.gz",
     "x/187520_2026-01-31_1#1.json.gz",
-    "-189524_2026-01-31_10.json.gz",
+    "-189524_2026-01-31_1x.json.gz",
 )
 # A row's number tells its hour (hundreds) and, by this divisor, whether the narrow filter keeps it.
 VIEW_EVERY = 3
