@@ -311,7 +311,8 @@ class Truth:
         What a predecessor left in another container is not the destination's to know.
         """
         container = destination.storage.container
-        known = {number for blob in self.landed.values() for number in blob.rows}
+        landed = (blob for blob in self.landed.values() if blob.stream == key.stream)
+        known = {number for blob in landed for number in blob.rows}
         known |= set(self.seen(container)[key.stream.data_type])
         for name, marker in self.markers(container):
             ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
