@@ -80,7 +80,7 @@ def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourN
     names = names.wanting(naming)
     if naming.stream.data_type is DataType.MERGED_IDS:
         as_recorded = replace(attempt, destination=_as_recorded(attempt.destination, record, naming, None))
-        return _append_merged(as_recorded, held, inventory, names, content, blobs)
+        return _append_merged(as_recorded, held, inventory, names, content=content, blobs=blobs)
     base = _with_digests(attempt, held, inventory, content)
     attempt = replace(
         attempt, destination=_as_recorded(attempt.destination, record, naming, base.event_filter)
@@ -93,7 +93,7 @@ def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourN
         return Outcome.SPREAD
     for _ in range(STAGINGS_MAX):
         try:
-            return _append(attempt, held, inventory, base, slices[0], blobs)
+            return _append(attempt, held, inventory, base, chosen=slices[0], blobs=blobs)
         except ForeignBlocks as blocks:
             if not void_foreign_blocks(attempt.container, blocks):
                 raise
@@ -165,6 +165,7 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
     held: Held,
     inventory: Inventory,
     base: Base,
+    *,
     chosen: Slice,
     blobs: tuple[LandingBlob, ...],
 ) -> Outcome:
@@ -221,6 +222,7 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     held: Held,
     inventory: Inventory,
     names: HourNames,
+    *,
     content: HourContent,
     blobs: tuple[LandingBlob, ...],
 ) -> Outcome:

@@ -36,7 +36,7 @@ EMPTY_GZIP = b"".join(GzipBlocks().finish())
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Where files are kept whole until what is in their way is gone: ``prefix`` begins the names of its blobs."""
+    """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
 
     state: State
     prefix: str

@@ -212,7 +212,7 @@ class _Hour:
         yield Finding(
             Code.LANDING_CHANGED,
             self.record.key.stream.landing_folder(self.record.hour),
-            f"Of its {len(self._blobs)} blobs {len(new)} landed, or were changed, since the hour was exported.",
+            f"Of its {len(self._blobs)} blobs {len(new)} landed or were changed since the export.",
         )
 
     def _landing_gone(self) -> Finding:

@@ -407,7 +407,7 @@ class HourRecord:
         return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
     def completed(self, now: datetime) -> "HourRecord":
-        """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
+        """Return the record of an hour that a later attempt has completed, and still holds."""
         return replace(
             self,
             committing=False,
