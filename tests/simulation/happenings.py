@@ -428,6 +428,7 @@ def late_flood(life: Life) -> bool:
 def malformed_late(life: Life) -> bool:
     """Land a blob late that holds nothing but malformed lines, and once these are kept, another one."""
     if life.late_malformed is None:
+        chosen: list[tuple[StreamKey, Hour]] = []
         for _ in range(LOOKS_MAX):
             chosen = [place for place in _late_places(life) if place[1] == HOURS[-1]]
             if chosen:
