@@ -171,6 +171,9 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
     with ExitStack() as uploads:
         staged, rejected, name = _staged(attempt, held, content, chosen, uploads)
         origin = added_to(content, blobs)
+        if staged.dropped == content.rows.exported and origin.landing is not None:
+            # Every row of the files is in these blobs, too: whatever they were made of, landing holds it.
+            origin = replace(origin, landing=Listing.of(blobs))
         added = HourContent(
             rows=content.rows + staged.rows,
             parts=(*content.parts, *(sent.part for sent in staged.sent)),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from exporter.actions.verify_hour import verify_hour
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
@@ -285,6 +286,7 @@ class Truth:
     def _rows_are_there(self, destination: Destination, key: StreamKey, hour: Hour) -> None:
         found = {each: set(self.seen(each)[key.stream.data_type]) for each in self.containers[destination.id]}
         must = self.must(key, hour)
+        stays = self.stays_elsewhere(destination, key, hour)
         everywhere = set().union(*found.values())
         lost = sorted(must - everywhere)
         if lost:
@@ -294,16 +296,28 @@ class Truth:
                 raise BrokenPromise(
                     f"rows that were readable are gone ({key.stream.data_type})", f"{gone} of {hour}"
                 )
-            if not self._may_be_refused(key, hour):
+            if not (stays or self._may_be_refused(key, hour)):
                 raise BrokenPromise(
                     f"rows in landing were never exported ({key.stream.data_type})", f"{lost} of {hour}"
                 )
         here = found[destination.storage.container]
-        if self.complete(key, hour) and not (must - set(lost)) <= here:
+        if not stays and self.complete(key, hour) and not (must - set(lost)) <= here:
             raise BrokenPromise(
                 "what landing holds is not in the destination's new container",
                 f"{sorted(must - here)} of {key} {hour}",
             )
+
+    def stays_elsewhere(self, destination: Destination, key: StreamKey, hour: Hour) -> bool:
+        """Whether an hour stays in a former container, and its record says why.
+
+        Landing does not hold all that it was made of, or nobody knows what that was: its record was lost.
+        """
+        found = self.world.ledger.get(key, hour)
+        if found is None or same_container(found.value.origin.target, destination.target):
+            return False
+        exported = found.value.origin.landing
+        known = exported is not None and not exported.partial
+        return found.value.refused is not None and not (known and self.complete(key, hour))
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
         """Look whether hours that have rows are said to be empty, in the container of now.
