@@ -151,11 +151,15 @@ class Truth:
         found: Counter[str] = Counter()
         for name, blob in self.world.rejected.committed.items():
             if name.startswith(f"{destination_id}/"):
-                if blob.etag not in self._rejected:
-                    rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
-                    self._rejected[blob.etag] = tuple(row["row"] for row in rows)
-                found.update(self._rejected[blob.etag])
+                found.update(self._lines(blob))
         return found
+
+    def _lines(self, blob: FakeBlob) -> tuple[str, ...]:
+        """Return the malformed lines that a blob keeps."""
+        if blob.etag not in self._rejected:
+            rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
+            self._rejected[blob.etag] = tuple(row["row"] for row in rows)
+        return self._rejected[blob.etag]
 
     # What is looked at after every write.
 
@@ -230,9 +234,16 @@ class Truth:
             )
 
     def remember_rejected(self) -> None:
-        """Remember which malformed lines are kept, so that their loss is noticed."""
-        for destination_id in self.containers:
-            self.kept.setdefault(destination_id, set()).update(self.rejected(destination_id))
+        """Remember which malformed lines are kept of done hours, so that their loss is noticed.
+
+        What an attempt has kept that never came to its end is kept by the next one, or was never landed.
+        """
+        for record in self.world.ledger.everything():
+            if record.done:
+                lines = self.kept.setdefault(record.key.destination_id, set())
+                for name in record.rejected:
+                    blob = self.world.rejected.committed.get(name)
+                    lines.update(self._lines(blob) if blob else ())
 
     # What is looked at in the end.
 
