@@ -113,7 +113,10 @@ class Truth:
         """Return the numbers of the rows in a file."""
         known = self._files.get(blob.etag)
         if known is None:
-            rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
+            try:
+                rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
+            except (OSError, ValueError) as error:
+                raise BrokenPromise("another program's file is taken for ours", blob.body[:100]) from error
             merges = bool(rows) and "amplitude_id" in rows[0] and "scope" in rows[0]
             numbers = [row["amplitude_id"] - 900 if merges else int(row["uuid"][-12:]) for row in rows]
             known = (DataType.MERGED_IDS if merges else DataType.EVENTS, tuple(numbers))
