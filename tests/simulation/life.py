@@ -623,12 +623,11 @@ class Life:
             self._records[place] = record
             if record.done:
                 self.truth.look(what)
+                self.truth.remember_rejected(record)
         elif what == "backfills.put" and isinstance(asked := arguments[0], Backfill):
             self.asked.setdefault(asked.id, self.now)
         elif what in CONTAINER_WRITES:
             self.truth.look(what)
-        elif what in {"upload.commit", "rejected.keep"}:
-            self.truth.remember_rejected()
 
     def judge(self) -> None:
         """Hold what ``verify`` says now against what is true."""
