@@ -40,7 +40,8 @@ def write_hour(
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
     loss = None if attempt.task.allow_loss else missing_rows(attempt, held.record, inventory, blobs)
     if loss is not None and (replacing or held.record.was is not None):
-        held.refuse(loss)
+        # A look for late blobs that cannot have the hour has looked all the same: it is not due again.
+        held.refuse(loss, looked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
         held.fail(loss)

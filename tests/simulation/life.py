@@ -802,11 +802,12 @@ class Life:
             raise BrokenPromise("a backfill refuses an hour of which landing holds all", f"{key} {hour}")
 
     def _still_there(self, key: StreamKey, hour: Hour) -> bool:
-        """Whether every blob that ever landed in an hour is still there."""
+        """Whether every blob that ever landed in an hour is still there, as far as the product can know."""
         ever = {
             name for name, blob in self.truth.landed.items() if (blob.stream, blob.hour) == (key.stream, hour)
         }
-        return ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
+        stays = self.truth.stays_elsewhere(self.destination, key, hour)
+        return not stays and ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
 
     def _has_written(self, backfill: Backfill) -> None:
         """Look whether all hours of a backfill were written by attempts that began after it was asked for."""

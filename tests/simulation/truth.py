@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 
 from exporter.actions.verify_hour import verify_hour
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import DataType, Listing, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
-from tests.fakes import FakeBlob, World
+from tests.fakes import FakeBlob, FakeLanding, World
 
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
@@ -304,6 +305,7 @@ class Truth:
     def _rows_are_there(self, destination: Destination, key: StreamKey, hour: Hour) -> None:
         found = {each: set(self.seen(each)[key.stream.data_type]) for each in self.containers[destination.id]}
         must = self.must(key, hour)
+        stays = self.stays_elsewhere(destination, key, hour)
         everywhere = set().union(*found.values())
         lost = sorted(must - everywhere)
         if lost:
@@ -313,28 +315,43 @@ class Truth:
                 raise BrokenPromise(
                     f"rows that were readable are gone ({key.stream.data_type})", f"{gone} of {hour}"
                 )
-            if not self._may_be_refused(key, hour):
+            if not (stays or self._may_be_refused(key, hour)):
                 raise BrokenPromise(
                     f"rows in landing were never exported ({key.stream.data_type})", f"{lost} of {hour}"
                 )
         here = found[destination.storage.container]
-        if self.complete(key, hour) and not (must - set(lost)) <= here:
+        if not stays and self.complete(key, hour) and not (must - set(lost)) <= here:
             raise BrokenPromise(
                 "what landing holds is not in the destination's new container",
                 f"{sorted(must - here)} of {key} {hour}",
             )
 
+    def stays_elsewhere(self, destination: Destination, key: StreamKey, hour: Hour) -> bool:
+        """Whether an hour stays in a former container, and its record says why.
+
+        Landing does not hold every blob that it was made of, or nobody knows which these were.
+        """
+        found = self.world.ledger.get(key, hour)
+        if found is None or same_container(found.value.origin.target, destination.target):
+            return False
+        exported = found.value.origin.landing
+        blobs = FakeLanding(self.world.landed).blobs(key.stream, hour)
+        whole = exported is not None and Listing.of(blobs).holds(exported)
+        return found.value.refused is not None and not whole
+
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
         """Look whether hours that have rows are said to be empty, in the container of now.
 
-        What a predecessor left in another container is not the destination's to know.
+        What is in another container, and not in landing any more, is not known once the ledger is lost.
         """
         container = destination.storage.container
-        known = {number for blob in self.landed.values() for number in blob.rows}
-        known |= set(self.seen(container)[key.stream.data_type])
         for name, marker in self.markers(container):
             ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour) & known):
+            if not ours or marker.rows > 0:
+                continue
+            known = {number for blob in self.landing_of(key, marker.hour).values() for number in blob.rows}
+            known |= set(self.seen(container)[key.stream.data_type])
+            if rows := self.must(key, marker.hour) & known:
                 raise BrokenPromise(
                     "a marker says that nothing happened in an hour that has rows",
                     f"{name} in {container}: {sorted(rows)}",
@@ -444,7 +461,8 @@ class Truth:
             for hour in HOURS:
                 for name, blob in self.landing_of(key, hour).items():
                     for text in blob.malformed:
-                        if text not in kept and not self._may_be_refused(key, hour):
+                        stays = self.stays_elsewhere(destination, key, hour)
+                        if text not in kept and not stays and not self._may_be_refused(key, hour):
                             raise BrokenPromise("a malformed line is not kept", f"{text} of {name}")
                 if (key, hour) in self.losses:
                     continue
