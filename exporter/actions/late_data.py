@@ -237,10 +237,34 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     else:
         # Which blobs the file was made of is not known, so its rows are compared with those in landing.
         known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
+    try:
+        return _write_over(attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known)
+    except ForeignBlocks:
+        # They are under the name of the file, whose rows are needed: it is staged beside it, in the spool.
+        return _write_over(
+            attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known, spooled=True
+        )
+
+
+def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
+    attempt: Attempt,
+    held: Held,
+    inventory: Inventory,
+    content: HourContent,
+    *,
+    chosen: Slice,
+    blobs: tuple[LandingBlob, ...],
+    known: Counter[bytes] | None,
+    spooled: bool = False,
+) -> Outcome:
+    """Write the file of merged ids over: its rows, and then those of the chosen blobs."""
+    before = content.origin.landing
+    file = inventory.parts[content.parts[0].name]
     with ExitStack() as uploads:
         tag = attempt_tag(held.record.attempts, held.claim_id)
         there = file_rows(attempt.container, file)
-        staged, rejected = attempt.stage(chosen, (), uploads, tag, before=there, known=known)
+        known = None if known is None else known.copy()
+        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled, before=there, known=known)
         part = staged.sent[0].part
         late = part.rows - content.parts[0].rows
         origin = replace(added_to(content, blobs), kept=Kept(0, 0, content.rows, 0, before))

@@ -18,9 +18,9 @@ from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import DataType, Listing, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
-from tests.fakes import FakeBlob, World
+from tests.fakes import FakeBlob, FakeLanding, World
 
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
@@ -151,11 +151,15 @@ class Truth:
         found: Counter[str] = Counter()
         for name, blob in self.world.rejected.committed.items():
             if name.startswith(f"{destination_id}/"):
-                if blob.etag not in self._rejected:
-                    rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
-                    self._rejected[blob.etag] = tuple(row["row"] for row in rows)
-                found.update(self._rejected[blob.etag])
+                found.update(self._lines(blob))
         return found
+
+    def _lines(self, blob: FakeBlob) -> tuple[str, ...]:
+        """Return the malformed lines that a blob keeps."""
+        if blob.etag not in self._rejected:
+            rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
+            self._rejected[blob.etag] = tuple(row["row"] for row in rows)
+        return self._rejected[blob.etag]
 
     # What is looked at after every write.
 
@@ -230,9 +234,16 @@ class Truth:
             )
 
     def remember_rejected(self) -> None:
-        """Remember which malformed lines are kept, so that their loss is noticed."""
-        for destination_id in self.containers:
-            self.kept.setdefault(destination_id, set()).update(self.rejected(destination_id))
+        """Remember which malformed lines are kept of done hours, so that their loss is noticed.
+
+        What an attempt has kept that never came to its end is kept by the next one, or was never landed.
+        """
+        for record in self.world.ledger.everything():
+            if record.done:
+                lines = self.kept.setdefault(record.key.destination_id, set())
+                for name in record.rejected:
+                    blob = self.world.rejected.committed.get(name)
+                    lines.update(self._lines(blob) if blob else ())
 
     # What is looked at in the end.
 
@@ -310,27 +321,29 @@ class Truth:
     def stays_elsewhere(self, destination: Destination, key: StreamKey, hour: Hour) -> bool:
         """Whether an hour stays in a former container, and its record says why.
 
-        Landing does not hold all that it was made of, or nobody knows what that was: its record was lost.
+        Landing does not hold every blob that it was made of, or nobody knows which these were.
         """
         found = self.world.ledger.get(key, hour)
         if found is None or same_container(found.value.origin.target, destination.target):
             return False
         exported = found.value.origin.landing
-        known = exported is not None and not exported.partial
-        return found.value.refused is not None and not (known and self.complete(key, hour))
+        blobs = FakeLanding(self.world.landed).blobs(key.stream, hour)
+        whole = exported is not None and Listing.of(blobs).holds(exported)
+        return found.value.refused is not None and not whole
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
         """Look whether hours that have rows are said to be empty, in the container of now.
 
-        What a predecessor left in another container is not the destination's to know.
+        What is in another container, and not in landing any more, is not known once the ledger is lost.
         """
         container = destination.storage.container
-        landed = (blob for blob in self.landed.values() if blob.stream == key.stream)
-        known = {number for blob in landed for number in blob.rows}
-        known |= set(self.seen(container)[key.stream.data_type])
         for name, marker in self.markers(container):
             ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour) & known):
+            if not ours or marker.rows > 0:
+                continue
+            known = {number for blob in self.landing_of(key, marker.hour).values() for number in blob.rows}
+            known |= set(self.seen(container)[key.stream.data_type])
+            if rows := self.must(key, marker.hour) & known:
                 raise BrokenPromise(
                     "a marker says that nothing happened in an hour that has rows",
                     f"{name} in {container}: {sorted(rows)}",
@@ -440,7 +453,8 @@ class Truth:
             for hour in HOURS:
                 for name, blob in self.landing_of(key, hour).items():
                     for text in blob.malformed:
-                        if text not in kept and not self._may_be_refused(key, hour):
+                        stays = self.stays_elsewhere(destination, key, hour)
+                        if text not in kept and not stays and not self._may_be_refused(key, hour):
                             raise BrokenPromise("a malformed line is not kept", f"{text} of {name}")
                 if (key, hour) in self.losses:
                     continue
