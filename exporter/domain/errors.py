@@ -185,7 +185,7 @@ class Busy(Transient):
 
 
 class LandingChanged(Transient):
-    """A landing blob is gone or was put again since it was listed: what was planned by that listing is void."""
+    """A landing blob is gone or was put again since it was listed: no plan made from that list holds."""
 
 
 class Conflict(ExportError):
