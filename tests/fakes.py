@@ -490,6 +490,10 @@ class FakeLedger:
         """Make a record unreadable."""
         self._table.spoiled.spoil(f"{key} {hour}")
 
+    def everything(self) -> list[HourRecord]:
+        """Return every record, even one that is unreadable: what a test may know, and the product not."""
+        return [row.value for row in self._table.rows.values()]
+
     def mend(self) -> None:
         """Make every record readable again."""
         self._table.spoiled.mend()

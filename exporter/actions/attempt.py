@@ -1,5 +1,6 @@
 """One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -132,11 +133,12 @@ class Attempt:
         *,
         spooled: bool = False,
         before: Iterable[Exported] = (),
+        known: Counter[bytes] | None = None,
     ) -> tuple[Staged, RejectedWriter]:
         """Stage a slice, and its rejected rows, which are the caller's to commit.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
-        rows ``before`` those of landing are exported as they are.
+        rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
         """
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
@@ -152,6 +154,7 @@ class Attempt:
             attempt=tag,
             whole_bytes_min=self.worker.whole_bytes_min,
             spool=spool,
+            known=known,
         )
         with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
             return stager.stage(chosen, drops, rejected, turn, before), rejected

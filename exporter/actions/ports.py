@@ -50,7 +50,7 @@ class Landing(Protocol):
         ...
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of a few MiB at most; ``LandingChanged`` if it is not what was listed."""
+        """Yield the content in pieces of a few MiB; ``LandingChanged`` if it is not what was listed."""
         ...
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
@@ -117,7 +117,7 @@ class Container(Protocol):
         ...
 
     def stream(self, blob: StoredBlob) -> Iterator[bytes]:
-        """Yield a blob's content in pieces of a few MiB at most; ``Conflict`` if it is not what was listed."""
+        """Yield a blob's content in pieces of a few MiB; ``Conflict`` if it is not what was listed."""
         ...
 
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:

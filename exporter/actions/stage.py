@@ -1,10 +1,13 @@
 """Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as together
+
+import msgspec
 
 from exporter.actions.ports import (
     Container,
@@ -15,6 +18,7 @@ from exporter.actions.ports import (
     StateUpload,
     Upload,
 )
+from exporter.actions.readback import row_keys
 from exporter.actions.turns import Turn
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
@@ -36,7 +40,7 @@ EMPTY_GZIP = b"".join(GzipBlocks().finish())
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Where files are kept whole until what is in their way is gone: ``prefix`` begins the names of its blobs."""
+    """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
 
     state: State
     prefix: str
@@ -64,7 +68,8 @@ class Stager:
     """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
 
     Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. With a ``spool`` the
-    files go there, to be copied to the container when their turn comes.
+    files go there, to be copied to the container when their turn comes. Merged ids that are ``known`` are
+    left out, each as often as its key counts there.
 
     What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
     """
@@ -77,6 +82,7 @@ class Stager:
     attempt: str
     whole_bytes_min: int | None = None
     spool: Spool | None = None
+    known: Counter[bytes] | None = None
 
     def stage(
         self,
@@ -100,7 +106,9 @@ class Stager:
         with ExitStack() as uploads:
             with turn.computing():
                 stream, known = self.naming.stream, None if dropped.empty else dropped
-                chain = row_chain(self.destination, stream, self.hour, rejected, known)
+                chain = row_chain(
+                    self.destination, stream, self.hour, rejected, drops=known, known=self.known
+                )
                 landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
                 found = together(turn.read(iter(before)), landed)
                 parts = list(self._parts(found, chosen, uploads, turn))
@@ -160,15 +168,34 @@ class Stager:
         return kept, arrived
 
 
-def row_chain(
-    destination: Destination, stream: Stream, hour: Hour, reject: Reject, drops: SeenKeys | None = None
+def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
+    destination: Destination,
+    stream: Stream,
+    hour: Hour,
+    reject: Reject,
+    *,
+    drops: SeenKeys | None = None,
+    known: Counter[bytes] | None = None,
 ) -> RowChain[Event] | RowChain[MergedId]:
     """Return what the rows of an hour pass through on their way to a destination."""
     if stream.data_type is DataType.MERGED_IDS:
-        return RowChain(MergedIdCodec(hour), reject)
+        return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
     codec = EventCodec(stream.source_id, hour, destination.output)
     keep = filtering(destination.event_filter) if destination.event_filter else keep_all
     return RowChain(codec, reject, keep, drops=drops)
+
+
+def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
+    """Return what keeps merged ids that come more often than they are known; it uses up what is known."""
+
+    def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
+        kept = []
+        for key in row_keys(map(msgspec.json.encode, rows), DataType.MERGED_IDS):
+            kept.append(known[key] == 0)
+            known[key] -= known[key] > 0
+        return kept
+
+    return keep
 
 
 def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> Sent:

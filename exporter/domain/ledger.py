@@ -212,14 +212,12 @@ class Doubt:
 class Run:
     """An hour that is staged in slices by several workers.
 
-    ``plan`` is the blob of our own that says how it is cut. Once rows that several slices have were found,
-    it is ``reconciled``: the slices that have to leave some out are staged again.
+    ``plan`` is the blob of our own that says how it is cut.
     """
 
     id: str
     plan: str
     slices: int
-    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +407,7 @@ class HourRecord:
         return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
     def completed(self, now: datetime) -> "HourRecord":
-        """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
+        """Return the record of an hour that a later attempt has completed, and still holds."""
         return replace(
             self,
             committing=False,

@@ -1,4 +1,4 @@
-"""Rows that were not exported as they landed, in a container of our own: each attempt has its blobs."""
+"""Rows that were not exported as they landed, in a container of our own: blobs for each attempt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

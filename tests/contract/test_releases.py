@@ -130,7 +130,7 @@ RECORD = HourRecord(
     written_for=("schedule", "backfill:b1"),
     refused=Refusal("backfill:b1", 2, FAULT),
     setbacks=3,
-    run=Run("run", "acme/plan", 20, reconciled=True),
+    run=Run("run", "acme/plan", 20),
     not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(

@@ -84,7 +84,9 @@ OTHER = "other"
 THEIRS = "theirs"
 PURCHASES = read(condition("event_type", "is", "purchase"))
 TROUBLE = (Verdict.FAILS, Verdict.UNANSWERED, Verdict.TWICE, Verdict.DIES, Verdict.LAST)
-CONTAINER_WRITES = frozenset({"container.commit", "container.delete", "container.put"})
+CONTAINER_WRITES = frozenset(
+    {"container.commit", "container.delete", "container.put", "container.empty", "container.refresh"}
+)
 # What fails together: our tables, our blobs, our queues, the customer's storage.
 SERVICES = {
     "tables": frozenset(
@@ -415,7 +417,9 @@ class Life:
             self.note(f"made again for {draft.storage.container}")
         elif was.status is not Status.DRAFT:
             return False
-        _, report = activate(self.gateways, "acme", now=self.now + self.offset(), test_id="t" * 8)
+        self.attempts += 1
+        test_id = f"test-{self.attempts}"
+        _, report = activate(self.gateways, "acme", now=self.now + self.offset(), test_id=test_id)
         self.note(f"activated: {report.ok}")
         return bool(report.ok)
 
@@ -797,11 +801,12 @@ class Life:
             raise BrokenPromise("a backfill refuses an hour of which landing holds all", f"{key} {hour}")
 
     def _still_there(self, key: StreamKey, hour: Hour) -> bool:
-        """Whether every blob that ever landed in an hour is still there."""
+        """Whether every blob that ever landed in an hour is still there, as far as the product can know."""
         ever = {
             name for name, blob in self.truth.landed.items() if (blob.stream, blob.hour) == (key.stream, hour)
         }
-        return ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
+        stays = self.truth.stays_elsewhere(self.destination, key, hour)
+        return not stays and ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
 
     def _has_written(self, backfill: Backfill) -> None:
         """Look whether all hours of a backfill were written by attempts that began after it was asked for."""

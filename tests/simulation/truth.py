@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from exporter.actions.verify_hour import verify_hour
 from exporter.domain.destination import Destination
+from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour, hours_between
 from exporter.domain.ledger import HourRecord
 from exporter.domain.marker import Marker, Part
@@ -24,15 +25,16 @@ from tests.fakes import FakeBlob, World
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
 HOURS = (FIRST, LAST)
-# Others' files in the same container, with names made to be confused with those of the hours 1 and 2.
+# Others' files in the same container, with names made to be confused with those of the hours 1 and 2. None of
+# them is the name of any hour: some worlds last for more than a day.
 NEIGHBOURS = (
-    "187520_2026-01-31_10#1.json.gz",
-    "187520_2026-01-31_10_complete",
+    "187520_2026-01-31_1x#1.json.gz",
+    "187520_2026-01-31_1x_complete",
     "187520_2026-01-31_1#1.json.gz.bak",
     "187520_2026-01-31_2_complete_",
     "1875201_2026-01-31_1#1.json.gz",
     "x/187520_2026-01-31_1#1.json.gz",
-    "-189524_2026-01-31_10.json.gz",
+    "-189524_2026-01-31_1x.json.gz",
 )
 # A row's number tells its hour (hundreds) and, by this divisor, whether the narrow filter keeps it.
 VIEW_EVERY = 3
@@ -149,11 +151,15 @@ class Truth:
         found: Counter[str] = Counter()
         for name, blob in self.world.rejected.committed.items():
             if name.startswith(f"{destination_id}/"):
-                if blob.etag not in self._rejected:
-                    rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
-                    self._rejected[blob.etag] = tuple(row["row"] for row in rows)
-                found.update(self._rejected[blob.etag])
+                found.update(self._lines(blob))
         return found
+
+    def _lines(self, blob: FakeBlob) -> tuple[str, ...]:
+        """Return the malformed lines that a blob keeps."""
+        if blob.etag not in self._rejected:
+            rows = [json.loads(line) for line in gzip.decompress(blob.body).splitlines()]
+            self._rejected[blob.etag] = tuple(row["row"] for row in rows)
+        return self._rejected[blob.etag]
 
     # What is looked at after every write.
 
@@ -228,9 +234,16 @@ class Truth:
             )
 
     def remember_rejected(self) -> None:
-        """Remember which malformed lines are kept, so that their loss is noticed."""
-        for destination_id in self.containers:
-            self.kept.setdefault(destination_id, set()).update(self.rejected(destination_id))
+        """Remember which malformed lines are kept of done hours, so that their loss is noticed.
+
+        What an attempt has kept that never came to its end is kept by the next one, or was never landed.
+        """
+        for record in self.world.ledger.everything():
+            if record.done:
+                lines = self.kept.setdefault(record.key.destination_id, set())
+                for name in record.rejected:
+                    blob = self.world.rejected.committed.get(name)
+                    lines.update(self._lines(blob) if blob else ())
 
     # What is looked at in the end.
 
@@ -284,6 +297,7 @@ class Truth:
     def _rows_are_there(self, destination: Destination, key: StreamKey, hour: Hour) -> None:
         found = {each: set(self.seen(each)[key.stream.data_type]) for each in self.containers[destination.id]}
         must = self.must(key, hour)
+        stays = self.stays_elsewhere(destination, key, hour)
         everywhere = set().union(*found.values())
         lost = sorted(must - everywhere)
         if lost:
@@ -293,27 +307,45 @@ class Truth:
                 raise BrokenPromise(
                     f"rows that were readable are gone ({key.stream.data_type})", f"{gone} of {hour}"
                 )
-            if not self._may_be_refused(key, hour):
+            if not (stays or self._may_be_refused(key, hour)):
                 raise BrokenPromise(
                     f"rows in landing were never exported ({key.stream.data_type})", f"{lost} of {hour}"
                 )
         here = found[destination.storage.container]
-        if self.complete(key, hour) and not (must - set(lost)) <= here:
+        if not stays and self.complete(key, hour) and not (must - set(lost)) <= here:
             raise BrokenPromise(
                 "what landing holds is not in the destination's new container",
                 f"{sorted(must - here)} of {key} {hour}",
             )
 
+    def stays_elsewhere(self, destination: Destination, key: StreamKey, hour: Hour) -> bool:
+        """Whether an hour stays in a former container, and its record says why.
+
+        Landing does not hold all that it was made of, or nobody knows what that was: its record was lost.
+        """
+        found = self.world.ledger.get(key, hour)
+        if found is None or same_container(found.value.origin.target, destination.target):
+            return False
+        exported = found.value.origin.landing
+        known = exported is not None and not exported.partial
+        return found.value.refused is not None and not (known and self.complete(key, hour))
+
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
-        """Look whether hours that have rows are nowhere said to be empty."""
-        for container in self.containers[destination.id]:
-            for name, marker in self.markers(container):
-                ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-                if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
-                    raise BrokenPromise(
-                        "a marker says that nothing happened in an hour that has rows",
-                        f"{name} in {container}: {sorted(rows)}",
-                    )
+        """Look whether hours that have rows are said to be empty, in the container of now.
+
+        What a predecessor left in another container is not the destination's to know.
+        """
+        container = destination.storage.container
+        landed = (blob for blob in self.landed.values() if blob.stream == key.stream)
+        known = {number for blob in landed for number in blob.rows}
+        known |= set(self.seen(container)[key.stream.data_type])
+        for name, marker in self.markers(container):
+            ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
+            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour) & known):
+                raise BrokenPromise(
+                    "a marker says that nothing happened in an hour that has rows",
+                    f"{name} in {container}: {sorted(rows)}",
+                )
 
     def _may_be_refused(self, key: StreamKey, hour: Hour) -> bool:
         """Whether rows that landed late may stay out, because the hour says why it stays as it is.

@@ -239,7 +239,7 @@ def test_a_backfill_that_cuts_otherwise_shows_no_row_twice_at_any_moment() -> No
     assert world.reopened.all() == []
 
 
-def test_several_parts_that_change_are_cleared_first_and_written_by_the_next_attempt() -> None:
+def test_an_hour_that_is_cut_otherwise_shows_no_row_twice_and_no_marker_meanwhile() -> None:
     """Rows move from part to part: at no moment is one of them there twice, and no marker is, meanwhile."""
     world = a_world(acme(max_part_mib=1))
     world.land(EVENTS.stream, HOUR, [a_bulky_event(number) for number in range(50)], "b.json")
