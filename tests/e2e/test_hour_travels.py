@@ -5,9 +5,9 @@ What is landed is made up, and so is known without reading it; what arrives is r
 
 import base64
 import gzip
-import re
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
