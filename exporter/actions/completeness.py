@@ -84,7 +84,7 @@ def rejected_before(
 ) -> tuple[str, ...]:
     """Return the blobs of rejected rows that stay with an hour that is written anew from landing blobs.
 
-    The new attempt rejects the same rows again, unless the blobs that they were in are not all there any more.
+    The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
     """
     if not record.origin.target:
         return rejected_ever(attempt) if inventory.parts else ()
