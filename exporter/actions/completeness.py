@@ -87,10 +87,11 @@ def rejected_before(
     The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
     """
     if not record.origin.target:
+        # A record that tells of no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
     exported = record.origin.landing
     covered = exported is not None and Listing.of(tuple(blobs)).holds(exported)
-    return () if covered else record.rejected
+    return record.rejected[: record.origin.rejected_before] if covered else record.rejected
 
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:

@@ -328,7 +328,8 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     content = _content(same, results, plan)
     if plan.base is None:
         rejected_then = rejected_before(same, held.record, inventory, plan.blobs)
-        content = replace(content, rejected=(*rejected_then, *content.rejected))
+        origin = replace(content.origin, rejected_before=len(rejected_then))
+        content = replace(content, origin=origin, rejected=(*rejected_then, *content.rejected))
     sent = tuple(each for result in results for each in result.sent)
     with attempt.worker.timed("place"):
         commit(same, held, CommitPlan(content, sent), inventory)

@@ -100,6 +100,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
                 marker=naming.marker(held.record.hour) if output.completion_marker else None,
                 landing=Listing.of(chosen.blobs),
                 digests=digests,
+                rejected_before=len(rejected_then),
             ),
             rejected=(*rejected_then, *rejected.commit()),
         )

@@ -169,7 +169,8 @@ class Origin:
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
     ``landing`` is the fingerprint of what was read, None if it is not known; ``digests`` are the blobs of our
-    own that tell which rows are exported. ``kept`` is set if rows that landed late were added.
+    own that tell which rows are exported. ``kept`` is set if rows that landed late were added. The first
+    ``rejected_before`` blobs of rejected rows are of landing blobs that were gone when the files were written.
     """
 
     target: str = ""
@@ -177,6 +178,7 @@ class Origin:
     landing: Listing | None = None
     digests: tuple[str, ...] = ()
     kept: Kept | None = None
+    rejected_before: int = 0
 
     @property
     def kept_parts(self) -> int:

@@ -355,6 +355,8 @@ def lose(life: Life, table: str) -> None:
             world.verifications._table.rows.clear()
         case "ledger":
             world.ledger.forget()
+            # Whose names are changed, too, has rejected rows that nothing ties to an hour any more.
+            life.truth.kept.clear()
         case "slices":
             world.slices.forget()
         case "backfills":
