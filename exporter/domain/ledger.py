@@ -170,7 +170,7 @@ class Origin:
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
     ``landing`` is the fingerprint of what was read, None if it is not known; ``digests`` are the blobs of our
     own that tell which rows are exported. ``kept`` is set if rows that landed late were added. The first
-    ``rejected_before`` blobs of rejected rows are of landing blobs that were gone when the files were written.
+    ``rejected_before`` blobs of rejected rows are of landing blobs that were gone when they were written.
     """
 
     target: str = ""
