@@ -9,11 +9,12 @@ from exporter.actions.completeness import missing_rows, rejected_before, rejecte
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
+from exporter.actions.moved import leave_elsewhere
 from exporter.actions.readback import file_keys
 from exporter.actions.recovery import content_of
 from exporter.actions.sliced import fan_out
 from exporter.domain.errors import ForeignBlocks, Transient
-from exporter.domain.ledger import HourContent, Origin, RowCounts
+from exporter.domain.ledger import HourContent, HourRecord, Origin, RowCounts
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import HourNames
 from exporter.domain.own_blobs import attempt_tag, folder
@@ -44,7 +45,10 @@ def write_hour(
         held.refuse(loss, looked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
-        held.fail(loss)
+        if _is_whole_elsewhere(attempt, held.record):
+            leave_elsewhere(held, attempt.destination.target, attempt.worker.clock())
+        else:
+            held.fail(loss)
         return Outcome.REFUSED
     if loss is not None:
         return _adopt(attempt, held, inventory, _what_stands(attempt, held, inventory, names))
@@ -54,6 +58,11 @@ def write_hour(
         fan_out(attempt, held, slices, blobs, spooled=spooled)
         return Outcome.SPREAD
     return _write_one_slice(attempt, held, inventory, names, slices[0])
+
+
+def _is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
+    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
+    return bool(record.origin.target) and not attempt.holds(record) and not record.committing
 
 
 def _write_one_slice(

@@ -93,6 +93,7 @@ class Truth:
     kept: dict[str, set[str]] = field(default_factory=dict)
     narrowed: set[str] = field(default_factory=set)
     losses: set[tuple[StreamKey, Hour]] = field(default_factory=set)
+    inherited: set[tuple[StreamKey, Hour]] = field(default_factory=set)
     unmarked: set[tuple[str, str]] = field(default_factory=set)
     foreign: dict[str, tuple[int, ...]] = field(default_factory=dict)
     neighbours: dict[str, str | None] = field(default_factory=dict)
