@@ -348,7 +348,7 @@ def _content(attempt: Attempt, results: list[SliceResult], plan: Plan) -> HourCo
             base,
             rows=base.rows + rows,
             parts=(*base.parts, *parts),
-            origin=replace(origin, digests=(*origin.digests, *digests)),
+            origin=replace(origin, digests=(*origin.digests, *digests) if keeps else ()),
             rejected=(*base.rejected, *rejected),
         )
     naming = attempt.destination.naming(attempt.task.key.stream)

@@ -167,6 +167,8 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
     rows twice.
     """
     stream = attempt.task.key.stream
+    # What lands late and is added to them goes through the filter of now.
+    asked = attempt.destination.filter_of(stream)
     tag = attempt_tag(held.record.attempts, held.claim_id)
     parts: list[Part] = []
     digests: list[str] = []
@@ -184,7 +186,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
         if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
             kept = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-found-{len(parts)}.keys"
-            attempt.gateways.state.put(kept, digest((), None, mine))
+            attempt.gateways.state.put(kept, digest((), asked.text if asked else None, mine))
             digests.append(kept)
     wants_marker = attempt.destination.output.completion_marker
     return HourContent(

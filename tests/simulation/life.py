@@ -63,6 +63,8 @@ POISON_COUNT = 5
 WORKERS_MAX = 4
 FROZEN_MAX = 4
 ROUNDS_MAX = 4000
+# Backfills that are asked for while workers sleep: more make a world long, and no other.
+ASKED_MAX = 8
 # Of all workers together, between two deliveries.
 TURNS_MAX = 2000
 # How long a message is hidden while it is worked on: by the host, which renews that for living workers only.
@@ -469,7 +471,7 @@ class Life:
         self.freeze(actor)
         if self.random.random() < 0.5:
             self.land()
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.5 and len(self.asked) < ASKED_MAX:
             self.ask()
 
     @staticmethod
@@ -623,12 +625,11 @@ class Life:
             self._records[place] = record
             if record.done:
                 self.truth.look(what)
+                self.truth.remember_rejected(record)
         elif what == "backfills.put" and isinstance(asked := arguments[0], Backfill):
             self.asked.setdefault(asked.id, self.now)
         elif what in CONTAINER_WRITES:
             self.truth.look(what)
-        elif what in {"upload.commit", "rejected.keep"}:
-            self.truth.remember_rejected()
 
     def judge(self) -> None:
         """Hold what ``verify`` says now against what is true."""
