@@ -238,8 +238,8 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     new = before.new(blobs) if before is not None and not before.partial else blobs
     chosen, known = Slice(1, None, new), None
     if before is None or before.partial or any(blob.md5 is None for blob in new):
-        # Which blobs the file was made of is not known, or whether these are some of them that were put again:
-        # the rows of the file are compared with those in landing.
+        # Which blobs the file was made of is not known, or whether these are some of them that were put
+        # again: the rows of the file are compared with those in landing.
         known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
     try:
         return _write_over(attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known)

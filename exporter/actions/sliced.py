@@ -19,6 +19,7 @@ from itertools import chain
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, SpoolNeeded, commit
+from exporter.actions.completeness import rejected_before
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held, gather
 from exporter.actions.ports import Gateways, Ledger, Slices
@@ -325,6 +326,9 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     with attempt.worker.timed("look"):
         inventory, _ = recover(same, held, names)
     content = _content(same, results, plan)
+    if plan.base is None:
+        rejected_then = rejected_before(same, held.record, inventory, plan.blobs)
+        content = replace(content, rejected=(*rejected_then, *content.rejected))
     sent = tuple(each for result in results for each in result.sent)
     with attempt.worker.timed("place"):
         commit(same, held, CommitPlan(content, sent), inventory)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, SpoolNeeded, commit, needs_spool
-from exporter.actions.completeness import missing_rows
+from exporter.actions.completeness import missing_rows, rejected_before, rejected_ever
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
@@ -82,6 +82,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
     naming = attempt.destination.naming(attempt.task.key.stream)
     tag = attempt_tag(held.record.attempts, held.claim_id)
     before = held.record.attempts > 1 or bool(inventory.parts)
+    rejected_then = rejected_before(attempt, held.record, inventory, chosen.blobs)
     with ExitStack() as uploads:
         staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled)
         digests: tuple[str, ...] = ()
@@ -100,7 +101,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
                 landing=Listing.of(chosen.blobs),
                 digests=digests,
             ),
-            rejected=rejected.commit(),
+            rejected=(*rejected_then, *rejected.commit()),
         )
         if attempt.gone():
             held.release()
@@ -151,13 +152,8 @@ def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourConte
         filter_sha256=marker.filter_sha256,
         output=None,
         origin=Origin(target=attempt.destination.target, marker=name),
-        rejected=_rejected_before(attempt),
+        rejected=rejected_ever(attempt),
     )
-
-
-def _rejected_before(attempt: Attempt) -> tuple[str, ...]:
-    """Return what earlier attempts kept of the hour, if its record is lost: all of it goes on to count."""
-    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 
 def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
@@ -199,7 +195,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
             marker=names.marker if wants_marker else None,
             digests=tuple(digests),
         ),
-        rejected=_rejected_before(attempt),
+        rejected=rejected_ever(attempt),
     )
 
 

@@ -46,8 +46,8 @@ UNREADABLE = "unreadable"
 # An hour whose slices are being staged by several workers is looked at again after this time: by then each of
 # them has ended, died, or had its message delivered again.
 RUN_AGAIN = timedelta(minutes=5)
-# Requests that an hour's record names as fulfilled, or as refused: hardly more backfills of one hour are under
-# way at once, and one that falls out of the list costs a further attempt at the hour, no more.
+# Requests that an hour's record names as fulfilled, or as refused: hardly more backfills of one hour are
+# under way at once, and one that falls out of the list costs a further attempt at the hour, no more.
 WRITTEN_FOR_MAX = 32
 
 

@@ -181,7 +181,7 @@ def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
     real = FakeLedger.put
 
     def put(ledger: FakeLedger, record: HourRecord, etag: str | None) -> str:
-        there = ledger.get(record.key, record.hour)
+        there = ledger._table.rows.get(f"{record.key} {record.hour}")
         return real(ledger, record, there.etag if there else etag)
 
     patch.setattr(FakeLedger, "put", put)
