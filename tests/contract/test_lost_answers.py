@@ -116,7 +116,7 @@ def test_a_deletion_is_found_to_have_landed(backend: AzuriteBackend, lossy: Lose
 
 
 def test_a_refresh_whose_answer_is_lost_is_a_conflict(backend: AzuriteBackend, lossy: LosesAnswers) -> None:
-    """The new ETag does not say whose it is: a rival may have refreshed the blob. The next attempt looks anew."""
+    """The new ETag does not say whose it is; a rival may have refreshed the blob. The next attempt looks."""
     etag = backend.container.put("marker", b"1", content_type="application/json", etag=None)
     lossy.lose(is_write)
 
