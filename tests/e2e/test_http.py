@@ -14,7 +14,7 @@ from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 PROBLEM = {"type", "title", "status", "detail", "code"}
 COUNTS = ("read", "exported", "filtered", "duplicate", "rejected", "amended")
-NO_ROWS = dict.fromkeys(COUNTS, 0) | {"rejected_by_reason": {}}
+NO_ROWS: Json = dict.fromkeys(COUNTS, 0) | {"rejected_by_reason": {}}
 
 
 @pytest.fixture(scope="module")
