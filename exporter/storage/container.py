@@ -195,7 +195,7 @@ class CustomerContainer:
                     raise
 
     def refresh(self, name: str, *, etag: str) -> None:
-        """Give a blob that stays as it is another ETag."""
+        """Give a blob that stays as it is another ETag; a lost answer, too, makes it a conflict."""
         blob = self._client.get_blob_client(name)
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
         with customer_storage(self._at(name), Action.WRITE):
