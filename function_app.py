@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from exporter import wiring
 from exporter.triggers import (
     backfills,
     descriptions,
@@ -19,6 +20,7 @@ from exporter.triggers import (
     webhooks,
 )
 
+wiring.quieten_sdks()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)

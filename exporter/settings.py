@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
+# Below INFO the SDKs may write down what is in requests and answers, and with it secrets.
+SDK_LOG_LEVELS = {"ERROR": logging.ERROR, "WARNING": logging.WARNING, "INFO": logging.INFO}
+SDK_LOG_LEVEL_DEFAULT = "WARNING"
 # How long after an hour is closed it is looked for what landed late: soon, then ever more rarely.
 LATE_CHECKS_DEFAULT = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72))
 LATE_CHECKS_MAX = 8
@@ -80,6 +84,7 @@ class Settings:
     entra_authority: str = ENTRA_AUTHORITY_DEFAULT
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
+    sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -102,6 +107,7 @@ class Settings:
             entra_authority=reader.entra_authority(),
             notify_hosts=reader.notify_hosts(),
             notice_queue=reader.notice_queue(),
+            sdk_log_level=reader.sdk_log_level(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -117,6 +123,14 @@ def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
     reader = _Reader(_process_environ() if environ is None else environ)
     schedule = reader.export_schedule()
     return SCHEDULE_DEFAULT if reader.problems else schedule
+
+
+def sdk_log_level(environ: Mapping[str, str] | None = None) -> int:
+    """Return the level for the loggers of the SDKs, which is set when the app is put together.
+
+    A wrong one is named by the health check; until it is corrected, it is the default.
+    """
+    return _Reader(_process_environ() if environ is None else environ).sdk_log_level()
 
 
 def _uri_setting(service: str) -> str:
@@ -143,6 +157,8 @@ class _Reader:
     def own_storage(self) -> OwnStorage:
         name = "AzureWebJobsStorage"
         client_id = self._get(f"{name}__clientId") or None
+        if name in self._environ:
+            self._beside_identity(name)
         if account := self._get(f"{name}__accountName"):
             if not _ACCOUNT.fullmatch(account):
                 self._wrong(f"{name}__accountName", "must be the name of a storage account: a-z and 0-9")
@@ -156,6 +172,14 @@ class _Reader:
         elif text.rstrip("; ").lower() != USE_EMULATOR and "accountname=" not in text.lower():
             self._wrong(name, "is no connection string: it names no account")
         return OwnStorage(connection_string=text)
+
+    def _beside_identity(self, name: str) -> None:
+        """Note that a connection string, even an empty one, hides the settings of an identity."""
+        names = [f"{name}__accountName", *map(_uri_setting, SERVICES)]
+        if given := next((each for each in names if self._get(each)), None):
+            self._wrong(
+                name, f"is set beside {given}, and the host would use it, even if it is empty: remove it"
+            )
 
     def _service_uris(self) -> Iterator[tuple[str, str]]:
         """Yield the address of each service: all three are needed."""
@@ -257,6 +281,13 @@ class _Reader:
         if name and not CONTAINER_NAME.fullmatch(name):
             self._wrong("NOTICE_QUEUE", "must be a queue's name: 3 to 63 of a-z, 0-9 and single hyphens")
         return name or None
+
+    def sdk_log_level(self) -> int:
+        name = "SDK_LOG_LEVEL"
+        text = self._get(name, SDK_LOG_LEVEL_DEFAULT).upper()
+        if text not in SDK_LOG_LEVELS:
+            self._wrong(name, f"must be one of {', '.join(SDK_LOG_LEVELS)}")
+        return SDK_LOG_LEVELS.get(text, SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT])
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

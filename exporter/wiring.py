@@ -4,15 +4,23 @@ Nothing is built at import: an exception there would leave the host without any 
 Here, too, are the only clock and the only source of random ids.
 """
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from exporter.actions.ports import Gateways
-from exporter.settings import Settings
+from exporter.settings import Settings, sdk_log_level
 
+if TYPE_CHECKING:
+    from exporter.storage.queues import OwnQueues
+
+# What speaks at INFO of each of its calls: the SDKs (below "azure", the worker's own library, too), what
+# signs in, and what connects. The host would keep every such record, and pass it on to telemetry.
+_SDK_LOGGERS = ("azure", "msal", "urllib3")
 _building = threading.Lock()
 _built: "App | None" = None
 
@@ -23,6 +31,7 @@ class App:
 
     settings: Settings
     gateways: Gateways
+    queues: "OwnQueues"
     calls: Callable[[], int]
     """How many calls to storage this process has made."""
 
@@ -35,6 +44,13 @@ def now() -> datetime:
 def new_id() -> str:
     """Return an id that nobody else has, of 32 hexadecimal digits."""
     return uuid.uuid4().hex  # noqa: TID251  the one source of ids
+
+
+def quieten_sdks() -> None:
+    """Set the level of the loggers of the SDKs, once a process, whichever host runs it."""
+    level = sdk_log_level()
+    for name in _SDK_LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 def settings() -> Settings:
@@ -64,7 +80,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.ledger import LedgerTable  # noqa: PLC0415
     from exporter.storage.messages import BACKFILL_QUEUE  # noqa: PLC0415
     from exporter.storage.notices import NoticeQueues  # noqa: PLC0415
-    from exporter.storage.queues import ExportQueue  # noqa: PLC0415
+    from exporter.storage.queues import ExportQueue, OwnQueues  # noqa: PLC0415
     from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
     from exporter.storage.reopened import ReopenedTable  # noqa: PLC0415
     from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
@@ -108,4 +124,4 @@ def _build(settings: Settings) -> App:
         webhooks=Webhooks(settings.notify_hosts),
         cipher=cipher,
     )
-    return App(settings, gateways, calls_made)
+    return App(settings, gateways, OwnQueues(account), calls_made)

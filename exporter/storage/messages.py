@@ -12,6 +12,11 @@ QUEUE = "export-hours"
 BACKFILL_QUEUE = "backfill-hours"
 
 
+def poison_queue(queue: str) -> str:
+    """Return the queue to which the host moves what it has given up."""
+    return f"{queue}-poison"
+
+
 class _Message(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The form of a message; keys after ``requested_by`` are left out at their defaults.
 

@@ -35,7 +35,7 @@ class NoticeQueues:
         from exporter.storage.queues import TextQueue  # noqa: PLC0415  who only reads a message needs no SDK
 
         self._calls = TextQueue(account, QUEUE)
-        self._published = TextQueue(account, published) if published else None
+        self._published = TextQueue(account, published, base64=True) if published else None
 
     def publish(self, notice: Notice) -> None:
         """Queue a notice for those who build on it, if there is a queue for that."""

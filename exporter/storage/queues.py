@@ -1,40 +1,65 @@
-"""Queues of our own account, and the queues of hours to export."""
+"""Queues of our own account: all that there have to be, and the queues of hours to export."""
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
 from exporter.domain.ledger import HourTask
+from exporter.storage import backfill_steps, notices, verify_steps
 from exporter.storage.accounts import Account
 from exporter.storage.errors import is_missing, or_create, own_storage
-from exporter.storage.messages import QUEUE, encode
+from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, encode, poison_queue
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
 # A day. What waited longer is asked for again by any tick, if it is owed still.
 TIME_TO_LIVE_SECONDS = 24 * 3600
+# The queues that functions of ours listen to. The host polls each of them, and its poison queue, for as long
+# as it runs, and complains every time of one that is not there.
+WORK_QUEUES = (QUEUE, BACKFILL_QUEUE, backfill_steps.QUEUE, verify_steps.QUEUE, notices.QUEUE)
+
+
+class OwnQueues:
+    """The work queues with their poison queues."""
+
+    def __init__(self, account: Account, queues: Iterable[str] = WORK_QUEUES) -> None:
+        self._account = account
+        self._names = [name for queue in queues for name in (queue, poison_queue(queue))]
+
+    def ensure(self) -> None:
+        """Create those that are not there: one call if all are. One that is being deleted stays away."""
+        with own_storage():
+            there = {queue.name for queue in self._account.queues.list_queues()}
+            for name in self._names:
+                if name not in there:
+                    with suppress(ResourceExistsError):
+                        self._account.queues.create_queue(name)
 
 
 class TextQueue:
-    """A queue of texts; it is created with its first message."""
+    """A queue of texts; it is created with its first message.
 
-    def __init__(self, account: Account, queue: str) -> None:
+    Texts are sent as they are, unless the queue is read by others, who may expect ``base64``: Functions does,
+    by default.
+    """
+
+    def __init__(self, account: Account, queue: str, *, base64: bool = False) -> None:
         self._account = account
         self._queue = queue
+        self._base64 = base64
 
     @cached_property
     def _client(self) -> "QueueClient":
         from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415  imported where it is needed
 
-        # Base64, because that is what the Functions host expects.
-        return self._account.queues.get_queue_client(
-            self._queue, message_encode_policy=TextBase64EncodePolicy()
-        )
+        policy = TextBase64EncodePolicy() if self._base64 else None
+        return self._account.queues.get_queue_client(self._queue, message_encode_policy=policy)
 
     def send(self, texts: Iterable[str], delay: timedelta = timedelta()) -> None:
         """Queue texts, in their order; they are delivered after the delay, in whole seconds."""

@@ -13,6 +13,7 @@ from exporter.actions.list_hours import View
 from exporter.domain.backfills import Backfill
 from exporter.storage.backfill_steps import QUEUE, parse_step
 from exporter.triggers.answers import answer, json_body
+from exporter.triggers.messages import body_of, on_message
 from exporter.triggers.operations import Operation, nothing, operation
 from exporter.triggers.views import BackfillView, backfill_view
 
@@ -126,12 +127,11 @@ def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     return answer(_shown(again), HTTPStatus.ACCEPTED, {"Location": location})
 
 
-@blueprint.function_name("backfill_step")
-@blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@on_message(blueprint, "backfill_step", QUEUE)
 def backfill_step(message: func.QueueMessage) -> None:
     """Take a step of a backfill. What is raised makes the host deliver the message again."""
     moved = run_backfill.take_step(
-        parse_step(message.get_body()),
+        parse_step(body_of(message)),
         wiring.app().gateways,
         wiring.now(),
         redelivered=(message.dequeue_count or 1) > 1,

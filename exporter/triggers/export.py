@@ -12,20 +12,19 @@ from exporter.actions.attempt import Worker
 from exporter.actions.hold import in_background
 from exporter.domain.errors import Conflict
 from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
+from exporter.triggers.messages import body_of, on_message
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@blueprint.function_name("export_hour")
-@blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@on_message(blueprint, "export_hour", QUEUE)
 def export_hour(message: func.QueueMessage) -> None:
     """Export a live hour, or a slice of one, or look at it for what landed late."""
     _export(message)
 
 
-@blueprint.function_name("export_backfill_hour")
-@blueprint.queue_trigger("message", queue_name=BACKFILL_QUEUE, connection="AzureWebJobsStorage")
+@on_message(blueprint, "export_backfill_hour", BACKFILL_QUEUE)
 def export_backfill_hour(message: func.QueueMessage) -> None:
     """Export an hour of a backfill, or a slice of one: no live hour waits for those."""
     _export(message)
@@ -36,7 +35,7 @@ def _export(message: func.QueueMessage) -> None:
 
     Whatever is raised makes the host deliver the message again, so only what a later delivery may heal is.
     """
-    task = parse(message.get_body())
+    task = parse(body_of(message))
     app, claim_id = wiring.app(), wiring.new_id()
     worker = Worker(
         clock=wiring.now,
@@ -53,7 +52,8 @@ def _export(message: func.QueueMessage) -> None:
     except Conflict as conflict:
         _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
     else:
-        _log.info("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)
+        # An hour that is exported has a line of its own, with its facts.
+        _log.debug("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)
 
 
 def _calls_since(calls: Callable[[], int]) -> Callable[[], int]:

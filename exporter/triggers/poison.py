@@ -14,50 +14,43 @@ from exporter import wiring
 from exporter.actions.ports import Gateways
 from exporter.actions.record_poison import record_poison
 from exporter.storage import backfill_steps, notices, verify_steps
-from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
+from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse, poison_queue
+from exporter.triggers.messages import body_of, on_message
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@blueprint.function_name("export_hour_poison")
-@blueprint.queue_trigger("message", queue_name=f"{QUEUE}-poison", connection="AzureWebJobsStorage")
+@on_message(blueprint, "export_hour_poison", poison_queue(QUEUE))
 def export_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with an error id that is in the log."""
     record_hour(message, QUEUE, lambda: wiring.app().gateways)
 
 
-@blueprint.function_name("backfill_hour_poison")
-@blueprint.queue_trigger("message", queue_name=f"{BACKFILL_QUEUE}-poison", connection="AzureWebJobsStorage")
+@on_message(blueprint, "backfill_hour_poison", poison_queue(BACKFILL_QUEUE))
 def backfill_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with an error id that is in the log."""
     record_hour(message, BACKFILL_QUEUE, lambda: wiring.app().gateways)
 
 
-@blueprint.function_name("backfill_step_poison")
-@blueprint.queue_trigger(
-    "message", queue_name=f"{backfill_steps.QUEUE}-poison", connection="AzureWebJobsStorage"
-)
+@on_message(blueprint, "backfill_step_poison", poison_queue(backfill_steps.QUEUE))
 def backfill_step_poison(message: func.QueueMessage) -> None:
     """Log that a step of a backfill was given up; a tick sends it again."""
     error_id = wiring.new_id()
     try:
-        step = backfill_steps.parse_step(message.get_body())
+        step = backfill_steps.parse_step(body_of(message))
     except Exception as error:  # noqa: BLE001  see above
         _unreadable(error_id, backfill_steps.QUEUE, error)
     else:
         _log.error("poison %s: backfill %s, step %d, was given up", error_id, step.backfill_id, step.number)
 
 
-@blueprint.function_name("verify_step_poison")
-@blueprint.queue_trigger(
-    "message", queue_name=f"{verify_steps.QUEUE}-poison", connection="AzureWebJobsStorage"
-)
+@on_message(blueprint, "verify_step_poison", poison_queue(verify_steps.QUEUE))
 def verify_step_poison(message: func.QueueMessage) -> None:
     """Log that a step of a verification was given up; a tick sends it again."""
     error_id = wiring.new_id()
     try:
-        step = verify_steps.parse_step(message.get_body())
+        step = verify_steps.parse_step(body_of(message))
     except Exception as error:  # noqa: BLE001  see above
         _unreadable(error_id, verify_steps.QUEUE, error)
     else:
@@ -67,13 +60,12 @@ def verify_step_poison(message: func.QueueMessage) -> None:
         )
 
 
-@blueprint.function_name("webhook_call_poison")
-@blueprint.queue_trigger("message", queue_name=f"{notices.QUEUE}-poison", connection="AzureWebJobsStorage")
+@on_message(blueprint, "webhook_call_poison", poison_queue(notices.QUEUE))
 def webhook_call_poison(message: func.QueueMessage) -> None:
     """Log that a webhook was not called: it is a notice that is lost, and nothing else."""
     error_id = wiring.new_id()
     try:
-        notice, _ = notices.parse_notice(message.get_body())
+        notice, _ = notices.parse_notice(body_of(message))
     except Exception as error:  # noqa: BLE001  see above
         _unreadable(error_id, notices.QUEUE, error)
     else:
@@ -84,7 +76,7 @@ def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], G
     """Record the hour that a message asks for as failed. Never raises."""
     error_id = wiring.new_id()
     try:
-        task = parse(message.get_body())
+        task = parse(body_of(message))
     except Exception as error:  # noqa: BLE001  see above
         _unreadable(error_id, queue, error)
         return

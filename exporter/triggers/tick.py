@@ -18,13 +18,16 @@ def tick(timer: func.TimerRequest) -> None:
     """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
     app = wiring.app()
     settings, troubles = app.settings, Troubles()
-    found = take_tick(
-        app.gateways,
-        now=wiring.now(),
-        settle=settings.settle,
-        late_checks=settings.late_checks,
-        troubles=troubles,
-    )
+    try:
+        found = take_tick(
+            app.gateways,
+            now=wiring.now(),
+            settle=settings.settle,
+            late_checks=settings.late_checks,
+            troubles=troubles,
+        )
+    finally:
+        app.queues.ensure()
     if found is not None:
         _tell(found, past_due=bool(timer.past_due))
     troubles.end()

@@ -17,6 +17,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.streams import DataType
 from exporter.storage.verify_steps import QUEUE, parse_step
 from exporter.triggers.answers import answer, json_body
+from exporter.triggers.messages import body_of, on_message
 from exporter.triggers.operations import Operation, nothing, operation
 from exporter.triggers.views import verification_view, verified_view
 
@@ -95,11 +96,10 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     return answer(verification_view(found, verify_in_steps.result(gateways, found)))
 
 
-@blueprint.function_name("verify_step")
-@blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@on_message(blueprint, "verify_step", QUEUE)
 def verify_step(message: func.QueueMessage) -> None:
     """Take a step of a verification. What is raised makes the host deliver the message again."""
-    step = parse_step(message.get_body())
+    step = parse_step(body_of(message))
     app = wiring.app()
     stepper = verify_in_steps.Stepper(
         clock=wiring.now,

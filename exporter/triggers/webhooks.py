@@ -7,15 +7,15 @@ import azure.functions as func
 from exporter import wiring
 from exporter.actions.notices import call_webhook
 from exporter.storage.notices import QUEUE, parse_notice
+from exporter.triggers.messages import body_of, on_message
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@blueprint.function_name("webhook_call")
-@blueprint.queue_trigger("message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@on_message(blueprint, "webhook_call", QUEUE)
 def webhook_call(message: func.QueueMessage) -> None:
     """Call a destination's webhook. What is raised makes the host deliver the message again."""
-    notice, tries = parse_notice(message.get_body())
+    notice, tries = parse_notice(body_of(message))
     if call_webhook(notice, tries, wiring.app().gateways, wiring.now()):
-        _log.info("webhook of %s: notice %s is done", notice.destination_id, notice.id)
+        _log.debug("webhook of %s: notice %s is done", notice.destination_id, notice.id)

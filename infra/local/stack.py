@@ -55,11 +55,10 @@ def running_app(
 
     The settings are all that it gets: none of a developer's own settings reach it.
     """
-    command = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--port", str(port), *arguments]
-    # local.settings.json does not count here; an empty variable wins over it.
-    names = ("LANDING_CONTAINER", "EXPORT_SCHEDULE", "SETTLE_MINUTES", "ENTRA_AUTHORITY")
+    host = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--environment-only"]
+    command = [*host, "--port", str(port), *arguments]
     # A worker that crashes in native code says where.
-    environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **dict.fromkeys(names, ""), **settings}
+    environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environ, stdout=output, stderr=output, start_new_session=True

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
-from azure.storage.queue import TextBase64DecodePolicy
 
 from exporter.actions.ports import Container, Gateways, Upload
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
@@ -346,9 +345,7 @@ class AzuriteBackend:
 
     def sent(self) -> list[HourTask]:
         """Take all messages out of the queue, read as the Functions host and the trigger do."""
-        queue = self.account.queues.get_queue_client(
-            self.own_name("hours"), message_decode_policy=TextBase64DecodePolicy()
-        )
+        queue = self.account.queues.get_queue_client(self.own_name("hours"))
         messages = list(queue.receive_messages(max_messages=32))
         for message in messages:
             queue.delete_message(message)

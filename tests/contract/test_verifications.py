@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 
 import pytest
-from azure.storage.queue import TextBase64DecodePolicy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,9 +171,7 @@ def test_a_step_that_is_sent_is_what_the_trigger_reads(endpoints: Endpoints) -> 
     account = Account(endpoints.connection_string, patience=HASTE)
     try:
         VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.step)
-        queue = account.queues.get_queue_client(
-            "verify-steps-sent", message_decode_policy=TextBase64DecodePolicy()
-        )
+        queue = account.queues.get_queue_client("verify-steps-sent")
         (message,) = queue.receive_messages()
         assert parse_step(message.content) == BEGUN.step
     finally:

@@ -172,6 +172,9 @@ class Installation:
             "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.1",
             "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
             "FUNCTIONS_LOCAL_LEASE_SECONDS": "5",
+            # Tests count what the host says of these.
+            "AzureFunctionsJobHost__logging__logLevel__Function.export_hour": "Information",
+            "AzureFunctionsJobHost__logging__logLevel__Function.tick": "Information",
         }
         self.blobs.create_container(LANDING)
 
@@ -185,11 +188,12 @@ class Installation:
         return [self._newest.plus(back).start for back in range(1 - number, 1)]
 
     @contextmanager
-    def app(self, *arguments: str, **settings: str) -> Iterator[App]:
-        """Run the app, with other settings than the usual ones if any are given."""
+    def app(self, *arguments: str, **settings: str | None) -> Iterator[App]:
+        """Run the app, with other settings than the usual ones if any are given; None leaves one out."""
         port = azurite.free_ports(1)[0]
         log = self._folder / f"app-{next(self._starts)}.log"
-        wanted = self.settings | settings
+        changed = {**self.settings, **settings}
+        wanted = {name: value for name, value in changed.items() if value is not None}
         with stack.running_app(wanted, port=port, log=log, arguments=arguments) as running:
             yield App(running)
 

@@ -1,11 +1,15 @@
 """First of all: Microsoft's own worker takes the app as it is."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporter.storage.messages import poison_queue
+from exporter.storage.queues import WORK_QUEUES
+from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -50,7 +54,14 @@ QUEUES = {
     "verify_step_poison": "verify-steps-poison",
     "webhook_call_poison": "webhook-calls-poison",
 }
-QUEUE = {"type": "queueTrigger", "direction": "IN", "connection": "AzureWebJobsStorage", "name": "message"}
+QUEUE = {
+    "type": "queueTrigger",
+    "direction": "IN",
+    "connection": "AzureWebJobsStorage",
+    "name": "message",
+    # In a text that is JSON, keys of a foreign message would stand in for what the host says of it.
+    "dataType": "BINARY",
+}
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
 EVERY_FIVE_MINUTES = "0 */5 * * * *"
 
@@ -70,7 +81,7 @@ IDENTITY_BASED = {"AzureWebJobsStorage__accountName": "acme", "EXPORT_SCHEDULE":
 def indexed(settings: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     """Return the app's functions with their bindings, as the worker indexes them in a process of its own."""
     environ = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **settings}
-    worker = WorkerProcess(WorkerCommand(PROJECT, environ, logging.WARNING))
+    worker = WorkerProcess(WorkerCommand(PROJECT, environ, LogLevels()))
     try:
         functions = worker.wait_until_started()
     finally:
@@ -118,3 +129,37 @@ def test_what_answers_the_unknown_is_the_last_of_all() -> None:
 def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:
     """``EXPORT_SCHEDULE`` is in the binding, where the host looks for it."""
     assert indexed({"EXPORT_SCHEDULE": "30 */2 * * * *"}) == expected("30 */2 * * * *")
+
+
+def test_every_queue_that_is_listened_to_is_made_at_a_tick() -> None:
+    """With its poison queue: the host would poll it in vain otherwise."""
+    made = {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))}
+
+    assert made == set(QUEUES.values())
+
+
+def test_the_hosts_own_lines_are_off_for_what_runs_by_itself_and_ours_are_kept() -> None:
+    """Function by function, as the worker finds them; and what the host's SDK warns of."""
+    document = json.loads((PROJECT / "host.json").read_text())["logging"]["logLevel"]
+    levels = LogLevels.parse(document)
+    silent = {
+        name
+        for name, bindings in indexed(NOTHING).items()
+        if bindings[0]["type"] in {"queueTrigger", "timerTrigger"}
+    }
+
+    assert silent == {*QUEUES, "tick"}
+    for name in silent:
+        assert levels.level(of_invocations(name)) == logging.WARNING, name
+        assert levels.level(of_user(name)) == logging.INFO, name
+    assert levels.level(of_invocations("list_hours")) == logging.INFO
+    assert levels.level("Azure.Core") == logging.ERROR
+    named = {name.removesuffix(".User") for name in document if name.startswith("Function.")}
+    assert named == {of_invocations(name) for name in silent}
+
+
+def test_messages_are_taken_as_they_are() -> None:
+    """With base64, the host keeps what it cannot decode from every function, even from those of poison."""
+    queues = json.loads((PROJECT / "host.json").read_text())["extensions"]["queues"]
+
+    assert queues["messageEncoding"] == "none"

@@ -31,7 +31,8 @@ def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installat
         to_container(landing, SAMPLE.hour(start).files(DataType.EVENTS))
         ports = {"blob": endpoints.blob_port, "queue": endpoints.queue_port, "table": endpoints.table_port}
         settings = {
-            "AzureWebJobsStorage": "",
+            # An empty one would count as a connection string.
+            "AzureWebJobsStorage": None,
             **{
                 f"AzureWebJobsStorage__{service}ServiceUri": f"https://127.0.0.1:{port}/devstoreaccount1"
                 for service, port in ports.items()

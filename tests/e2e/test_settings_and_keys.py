@@ -123,4 +123,4 @@ def test_only_the_master_key_fires_functions_by_hand(locked: Api) -> None:
     fired = Api(locked.url, KEYS["FUNCTIONS_LOCAL_MASTER_KEY"]).fire("tick")
     refused = Api(locked.url, KEYS["FUNCTIONS_LOCAL_FUNCTION_KEY"]).fire("tick")
 
-    assert (fired.status, refused.status) == (202, 401)
+    assert (fired.status, refused.status) == (202, 403)

@@ -194,7 +194,38 @@ def test_without_a_storage_setting_http_works_and_timers_run(start_host: StartHo
 
     assert host.ask("GET", "/api/open").status == 200
     assert eventually(lambda: host.notes("tick"))
-    assert "work             IN ERROR: the app setting AzureWebJobsStorage is missing" in host.output
+    assert "work             IN ERROR: the app setting AzureWebJobsStorage is empty" in host.output
+
+
+def test_an_empty_connection_string_hides_the_settings_of_an_identity(start_host: StartHost) -> None:
+    """As in Azure: no queue function is indexed, and everything else goes on."""
+    identity = {"AzureWebJobsStorage__queueServiceUri": "https://ours.queue.core.windows.net"}
+    host = start_host(settings={"AzureWebJobsStorage": "", **identity})
+
+    assert host.ask("GET", "/api/open").status == 200
+    for name in ("work", "crunch"):
+        assert (
+            f"{name:{len('forbidden_route')}}  IN ERROR: the app setting AzureWebJobsStorage is empty"
+            in host.output
+        )
+    assert "remove it if AzureWebJobsStorage__accountName or" in host.output
+
+
+def test_a_host_whose_storage_stays_away_ends(start_host: StartHost) -> None:
+    """After six tries of a queue, in about half a minute, with exit code 0: Azure starts it anew."""
+    ports = azurite.free_ports(3)
+    endpoints = azurite.Endpoints(*ports)
+    with azurite.running(endpoints=endpoints):
+        host = start_host(settings={"AzureWebJobsStorage": endpoints.connection_string})
+        assert host.ask("POST", "/api/enqueue", b"hello").status == 202
+        eventually(lambda: host.notes("work", event="end"))
+    away = time.monotonic()
+
+    assert host.process.wait(60) == 0
+
+    assert 20 < time.monotonic() - away < 55
+    assert "Host is shutting down" in host.output
+    assert not any(child.is_running() for child in host.children)
 
 
 def test_storage_that_comes_back_is_found_again(start_host: StartHost) -> None:
@@ -216,8 +247,8 @@ def test_storage_that_comes_back_is_found_again(start_host: StartHost) -> None:
         assert client.account_name
         assert host.ask("POST", "/api/enqueue", b"hello").status == 202
         eventually(lambda: host.notes("work", event="end"))
-        eventually(lambda: host.output.count("storage is back") == 2)
-        assert host.output.count("no storage") == 2
+        eventually(lambda: host.output.count("storage is back") == 3)
+        assert host.output.count("no storage") == 3
         assert host.stop() == 0
 
 
@@ -226,4 +257,4 @@ def test_the_status_answers_only_once_the_host_runs(start_host: StartHost) -> No
     host: HostProcess = start_host()
 
     assert b'"state": "Running"' in host.ask("GET", "/admin/host/status").body
-    assert f"Host ready: {host.url} (10 functions)" in host.output
+    assert f"Host ready: {host.url} (11 functions)" in host.output

@@ -1,9 +1,11 @@
 """Queue functions: each message until it is done, or poison."""
 
+import base64
 import os
 import signal
 import time
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from tests.local_host.host_process import HostProcess, StartHost, eventually
@@ -17,7 +19,10 @@ def begins(host: HostProcess, text: str) -> list[int]:
 def poison(storage: str, queue: QueueClient) -> list[str]:
     """Return the texts in the poison queue, as they are stored."""
     with QueueClient.from_connection_string(storage, f"{queue.queue_name}-poison") as client:
-        return [message.content for message in client.peek_messages(32)]
+        try:
+            return [message.content for message in client.peek_messages(32)]
+        except ResourceNotFoundError:
+            return []
 
 
 def is_empty(queue: QueueClient) -> bool:
@@ -63,18 +68,48 @@ def test_a_message_that_keeps_failing_becomes_poison(
     assert poison(storage, queue) == ["ZmFpbCA5"]
 
 
-def test_a_message_that_is_not_base64_is_poison_at_once(
+def test_a_message_that_cannot_be_decoded_is_poison_at_once(
     start_host: StartHost, queue: QueueClient, storage: str
 ) -> None:
-    """The function never sees it."""
+    """No base64, or base64 of what is no UTF-8: no function ever sees it."""
     host = start_host()
     queue.create_queue()
+    unreadable = ["not base64!", base64.b64encode(b"\xff\xfe").decode()]
     with QueueClient.from_connection_string(storage, queue.queue_name) as plain:
-        plain.send_message("not base64!")
+        for text in unreadable:
+            plain.send_message(text)
 
-    eventually(lambda: "cannot be decoded" in host.output)
+    eventually(lambda: host.output.count("cannot be decoded") == len(unreadable))
     eventually(lambda: is_empty(queue))
-    assert poison(storage, queue) == ["not base64!"]
+    assert poison(storage, queue) == unreadable
+    assert host.notes("work") == []
+
+
+def test_without_an_encoding_a_function_of_bytes_sees_every_message(
+    start_host: StartHost, queue: QueueClient, storage: str
+) -> None:
+    """Whatever is in it; and no key of it stands in for what the host says of the message."""
+    host = start_host(settings={"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"})
+    texts = ["", "not base64!", "{", '{"insertionTime": "yesterday", "dequeueCount": "often"}', "<é>\u2028"]
+    with QueueClient.from_connection_string(storage, f"{queue.queue_name}-bytes") as plain:
+        plain.create_queue()
+        for text in texts:
+            plain.send_message(text)
+
+    eventually(lambda: len(host.notes("crunch")) == len(texts))
+    assert sorted(note["text"] for note in host.notes("crunch", count=1)) == sorted(texts)
+
+
+def test_a_key_of_a_json_message_can_keep_a_function_of_texts_from_running(
+    start_host: StartHost, queue: QueueClient, storage: str
+) -> None:
+    """What should be a time is none: the worker fails before it calls the function."""
+    host = start_host(settings={"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"})
+    queue.create_queue()
+    with QueueClient.from_connection_string(storage, queue.queue_name) as plain:
+        plain.send_message('{"insertionTime": "yesterday"}')
+
+    eventually(lambda: poison(storage, queue))
     assert host.notes("work") == []
 
 

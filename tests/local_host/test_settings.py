@@ -1,12 +1,15 @@
 """host.json, local.settings.json and what overrides them."""
 
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from infra.local.host.errors import HostError
+from infra.local.host.host import Host
+from infra.local.host.log_levels import LogLevels
 from infra.local.host.settings import HostSettings, app_settings, resolved
 
 
@@ -99,3 +102,34 @@ def test_settings_in_percent_signs_are_resolved() -> None:
     assert resolved("%A%-and-%B%", {"A": "1", "B": "2"}) == "1-and-2"
     with pytest.raises(ValueError, match="'%C%' does not resolve"):
         resolved("x-%C%", {})
+
+
+def test_the_longest_name_that_a_category_begins_with_decides() -> None:
+    """As in the host's logging; whatever the case, and the default for all others."""
+    levels = LogLevels.parse(
+        {"default": "Warning", "Function.tick": "Error", "function.TICK.user": "Information", "Host": "None"}
+    )
+
+    assert levels.keeps("Function.tick.User", logging.INFO)
+    assert not levels.keeps("Function.tick", logging.WARNING)
+    assert not levels.keeps("Function.other.User", logging.INFO)
+    assert levels.keeps("Function.other.User", logging.WARNING)
+    assert not levels.keeps("Host.Results", logging.CRITICAL)
+    assert LogLevels().keeps("Function.tick.User", logging.INFO)
+    assert LogLevels.from_json(levels.to_json()) == levels
+
+
+def test_a_log_level_that_there_is_not_is_named_with_its_category(tmp_path: Path) -> None:
+    """Azure would not start either."""
+    levels = {"logging": {"logLevel": {"Function.tick": "Loud"}}}
+
+    with pytest.raises(HostError, match=r"Function\.tick: 'Loud' is no log level"):
+        HostSettings.load(write(tmp_path, "host.json", {"version": "2.0", **levels}), {})
+
+
+def test_the_environment_alone_is_enough(tmp_path: Path) -> None:
+    """So that what a developer has in local.settings.json changes no test."""
+    write(tmp_path, "local.settings.json", {"Values": {"FUNCTIONS_WORKER_PROCESS_COUNT": "nonsense"}})
+    write(tmp_path, "host.json", {"version": "2.0"})
+
+    Host(tmp_path, 0, None, {}, local_settings=False).stop()

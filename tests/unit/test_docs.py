@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import json
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -134,6 +135,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
     }
 

@@ -1,5 +1,6 @@
 """The functions that drain the poison queues: they never raise, and tell no one what they cannot read."""
 
+import base64
 import json
 import logging
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from exporter.domain.verification import VerifyStep
 from exporter.storage.backfill_steps import encode_step as encode_backfill_step
 from exporter.storage.messages import encode
 from exporter.storage.verify_steps import encode_step
+from exporter.triggers.messages import body_of
 from exporter.triggers.poison import backfill_step_poison, record_hour, verify_step_poison
 from tests.fakes import World
 from tests.worlds import HOUR, TASK, a_world, the_record
@@ -121,3 +123,18 @@ def test_a_step_that_was_given_up_is_named(caplog: pytest.LogCaptureFixture) -> 
 
     assert "v1" in caplog.text
     assert "b1, step 7" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        (MESSAGE_TEXT := encode(TASK).encode(), MESSAGE_TEXT),
+        (base64.b64encode(MESSAGE_TEXT), MESSAGE_TEXT),
+        (b"no json!", b"no json!"),
+        (b"\xff", b"\xff"),
+        (b"", b""),
+    ],
+)
+def test_a_message_is_read_as_it_was_sent_by_this_release_and_those_before(sent: bytes, body: bytes) -> None:
+    """They sent base64, which may still be in a queue when this one takes over."""
+    assert body_of(func.QueueMessage(body=sent)) == body

@@ -1,10 +1,11 @@
 import base64
+import logging
 from datetime import timedelta
 
 import pytest
 
 from exporter.domain.errors import NotConfigured
-from exporter.settings import Settings, schedule_of_timer
+from exporter.settings import Settings, schedule_of_timer, sdk_log_level
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(b"\xff" * 32).decode()
@@ -139,7 +140,9 @@ def test_own_storage_may_be_named_by_the_addresses_of_its_services() -> None:
 
     assert list(storage.urls.values()) == [url.rstrip("/") for url in urls.values()]
     assert storage.client_id == "an-id"
-    assert list(problems(AzureWebJobsStorage__blobServiceUri="https://ours.example")) == names[1:]
+    with pytest.raises(NotConfigured) as refused:
+        Settings.from_environ({names[0]: "https://ours.example", "SECRETS_KEY": KEY})
+    assert [problem.field for problem in refused.value.problems] == names[1:]
     with pytest.raises(NotConfigured):
         Settings.from_environ({**environ, names[0]: "http://ours.example"})
 
@@ -147,7 +150,31 @@ def test_own_storage_may_be_named_by_the_addresses_of_its_services() -> None:
 @pytest.mark.parametrize("account", ["ab", "a" * 25, "Our-Storage", "ours.blob.core.windows.net"])
 def test_a_wrong_account_name_is_told_under_the_name_of_its_setting(account: str) -> None:
     """3 to 24 of a-z and 0-9."""
-    assert list(problems(AzureWebJobsStorage__accountName=account)) == ["AzureWebJobsStorage__accountName"]
+    with pytest.raises(NotConfigured) as refused:
+        Settings.from_environ({"AzureWebJobsStorage__accountName": account, "SECRETS_KEY": KEY})
+    assert [problem.field for problem in refused.value.problems] == ["AzureWebJobsStorage__accountName"]
+
+
+@pytest.mark.parametrize("text", ["", STORAGE])
+@pytest.mark.parametrize("name", ["AzureWebJobsStorage__accountName", "AzureWebJobsStorage__queueServiceUri"])
+def test_a_connection_string_beside_an_identity_is_told(text: str, name: str) -> None:
+    """The host takes it, even an empty one, and no queue's function would run."""
+    wrong = problems(AzureWebJobsStorage=text, **{name: "ourstorage1"})
+
+    assert name in wrong["AzureWebJobsStorage"]
+
+
+def test_the_sdks_log_warnings_unless_asked_for_more() -> None:
+    """INFO is the most there is: below it, they may write down secrets."""
+    assert settings().sdk_log_level == logging.WARNING
+    assert (
+        settings(SDK_LOG_LEVEL="info").sdk_log_level
+        == sdk_log_level({"SDK_LOG_LEVEL": "INFO"})
+        == logging.INFO
+    )
+    for wrong in ("DEBUG", "20", "quiet"):
+        assert "WARNING" in problems(SDK_LOG_LEVEL=wrong)["SDK_LOG_LEVEL"]
+        assert sdk_log_level({"SDK_LOG_LEVEL": wrong}) == logging.WARNING
 
 
 def test_several_keys_keep_their_order() -> None:

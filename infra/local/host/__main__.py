@@ -28,13 +28,14 @@ def main() -> int:
     """Return 0 after a drain, 1 if the host could not start."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    # The storage SDK tells of every request.
+    # The host's own calls, not the app's: the real host's SDK tells of requests that fail, and of no others.
     logging.getLogger("azure").setLevel(logging.WARNING)
     environ = os.environ  # noqa: TID251  the only place where the host reads it
     keys = Keys.from_environ(environ) if options.auth else None
     host: Host | None = None
     try:
-        host = Host(options.app, options.port, keys, environ)
+        local = not options.environment_only
+        host = Host(options.app, options.port, keys, environ, local_settings=local)
         _drain_on_signals(host)
         _run(host, keys)
     except HostError as error:
@@ -57,8 +58,10 @@ def _run(host: Host, keys: Keys | None) -> None:
         print(f"Master key: {keys.master}\nFunction key: {keys.function}")
     count = len(functions.usable)
     print(f"Host ready: {host.url} ({count} functions)", flush=True)
-    while True:
-        signal.pause()
+    host.wait()
+    print(
+        "An unhandled exception has occurred. Host is shutting down: storage cannot be reached.", flush=True
+    )
 
 
 def _drain_on_signals(host: Host) -> None:
@@ -88,6 +91,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--environment-only", action="store_true", help="take no settings from local.settings.json"
     )
     parser.add_argument("--auth", action="store_true", help="check keys, and print them at the start")
     return parser.parse_args()

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from infra.local.host.functions import Function, Functions, HttpTrigger, QueueTrigger, TimerTrigger
 from infra.local.host.invoker import Invoker
 from infra.local.host.keys import Keys, Level
-from infra.local.host.messages import HttpAnswer, HttpCall, Payload, QueueBody, TimerDue
-from infra.local.host.queues import hand_made_metadata
+from infra.local.host.messages import HttpAnswer, HttpCall, Payload, TimerDue
+from infra.local.host.queues import hand_made_metadata, queue_body
 from infra.local.host.web import Request
 
 _ADMIN = "/admin/"
@@ -38,7 +38,7 @@ class Application:
             return HttpAnswer(HTTPStatus.SERVICE_UNAVAILABLE)
         level = self._keys.level(request.key) if self._keys else Level.ADMIN
         if request.path.lower().startswith(_ADMIN):
-            return self._admin(request) if level is Level.ADMIN else HttpAnswer(HTTPStatus.UNAUTHORIZED)
+            return self._admin(request) if level is Level.ADMIN else HttpAnswer(_refusal(level))
         for function in self._functions.usable:
             if isinstance(function.trigger, HttpTrigger):
                 parameters = function.trigger.route.match(request.method, request.path)
@@ -80,10 +80,18 @@ class Application:
             case TimerTrigger():
                 payload = TimerDue(past_due=False, status=None)
             case QueueTrigger():
-                payload, metadata = QueueBody(text), hand_made_metadata(text)
+                payload, metadata = (
+                    queue_body(text, function.trigger),
+                    hand_made_metadata(text, function.trigger),
+                )
             case HttpTrigger():
                 return HttpAnswer(HTTPStatus.BAD_REQUEST)
         threading.Thread(
             target=self._invoker.run, args=(function, payload, metadata), name=function.name, daemon=True
         ).start()
         return HttpAnswer(HTTPStatus.ACCEPTED)
+
+
+def _refusal(level: Level) -> HTTPStatus:
+    """Return how a caller is turned away from the host's own paths: who is known, and may not, gets 403."""
+    return HTTPStatus.UNAUTHORIZED if level is Level.ANONYMOUS else HTTPStatus.FORBIDDEN

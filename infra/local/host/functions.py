@@ -30,11 +30,12 @@ class HttpTrigger:
 
 @dataclass(frozen=True, slots=True)
 class QueueTrigger:
-    """Runs for every message of a queue."""
+    """Runs for every message of a queue; it gets text, or bytes if it is ``binary``."""
 
     parameter: str
     queue: str
     connection: str
+    binary: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,12 @@ def _trigger(
             route = Route.parse(name, template, binding.get("methods") or (), route_prefix)
             return HttpTrigger(binding["name"], route, Level[binding.get("authLevel", "FUNCTION").upper()])
         case "queueTrigger":
-            return QueueTrigger(binding["name"], _queue_name(binding, settings), _connection(binding))
+            return QueueTrigger(
+                binding["name"],
+                _queue_name(binding, settings),
+                _connection(binding),
+                binary=str(binding.get("dataType", "")).lower() == "binary",
+            )
         case "timerTrigger":
             return _timer_trigger(binding, settings, now)
         case other:

@@ -21,7 +21,7 @@ from infra.local.host.functions import (
 from infra.local.host.invoker import Invoker
 from infra.local.host.keys import FUNCTION_KEY_SETTING, MASTER_KEY_SETTING, Keys
 from infra.local.host.outputs import OutputSender
-from infra.local.host.queues import POISON_SUFFIX, QueueListener
+from infra.local.host.queues import POISON_SUFFIX, ListenerHost, QueueListener
 from infra.local.host.settings import HOST_ID_SETTING, HostSettings, app_settings
 from infra.local.host.storage import Trouble, container_client, queue_client
 from infra.local.host.timer_storage import CONTAINER, TimerStorage
@@ -40,23 +40,38 @@ _log = logging.getLogger("host")
 class Host:
     """An app and what runs it. Construction checks the settings and takes the port; nothing runs yet."""
 
-    def __init__(self, app: Path, port: int, keys: Keys | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        app: Path,
+        port: int,
+        keys: Keys | None,
+        environ: Mapping[str, str],
+        *,
+        local_settings: bool = True,
+    ) -> None:
         self._app = app.resolve()
         self._keys = keys
-        self._settings = app_settings(self._app, environ)
+        self._settings = app_settings(self._app, environ) if local_settings else environ
         self._host = HostSettings.load(self._app, self._settings)
         self._host_id = self._settings.get(HOST_ID_SETTING) or _host_id(self._app)
         self._server = Server(port)
         self._pool = WorkerPool(self._worker_command(), _process_count(self._settings))
         encode = self._host.queues.base64
         self._invoker = Invoker(
-            self._pool, self._host.function_timeout, OutputSender(self._settings, encode=encode)
+            self._pool,
+            self._host.function_timeout,
+            OutputSender(self._settings, encode=encode),
+            self._host.log_levels,
         )
         self._queues: list[QueueListener] = []
         self._timers: list[TimerListener] = []
         self._queue_threads: list[threading.Thread] = []
         self._timer_threads: list[threading.Thread] = []
         self._application: Application | None = None
+        self._storage_lost = threading.Event()
+        self._listener_host = ListenerHost(
+            self._host.queues, self._invoker, self._host.log_levels, self._storage_lost.set
+        )
 
     @property
     def url(self) -> str:
@@ -73,6 +88,10 @@ class Host:
         self._timer_threads = [_started(listener.listen) for listener in self._timers]
         self._server.start(self._application)
         return functions
+
+    def wait(self) -> None:
+        """Run until storage stays away: then the real host ends, too, and Azure starts it anew."""
+        self._storage_lost.wait()
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing new on, let what runs end in that time, then kill it."""
@@ -107,7 +126,7 @@ class Host:
         environ |= {"WEBSITE_HOSTNAME": self.url.removeprefix("http://")} | dict(self._settings)
         for name in (MASTER_KEY_SETTING, FUNCTION_KEY_SETTING):
             environ.pop(name, None)
-        return WorkerCommand(self._app, environ, self._host.log_level)
+        return WorkerCommand(self._app, environ, self._host.log_levels)
 
     def _with_listeners(self, found: Functions) -> Functions:
         """Make the listeners, and put functions aside whose connection is no good."""
@@ -126,7 +145,7 @@ class Host:
                 queue_client(self._settings, trigger.connection, name)
                 for name in (trigger.queue, trigger.queue + POISON_SUFFIX)
             )
-            self._queues.append(QueueListener(function, (queue, poison), self._host.queues, self._invoker))
+            self._queues.append(QueueListener(function, trigger, (queue, poison), self._listener_host))
         elif isinstance(trigger, TimerTrigger):
             storage = self._timer_storage(function)
             self._timers.append(TimerListener(function, trigger, storage, self._invoker))

@@ -12,6 +12,7 @@ from azure.core.exceptions import AzureError
 
 from infra.local.host.errors import UnusableFunctionError, WorkerDiedError
 from infra.local.host.functions import Function, HttpTrigger
+from infra.local.host.log_levels import LogLevels, of_invocations
 from infra.local.host.messages import Invocation, Outcome, Payload
 from infra.local.host.outputs import OutputSender
 from infra.local.host.storage import reason
@@ -23,10 +24,13 @@ _log = logging.getLogger("host")
 class Invoker:
     """Runs functions, and knows how many are running."""
 
-    def __init__(self, pool: WorkerPool, timeout: timedelta | None, outputs: OutputSender) -> None:
+    def __init__(
+        self, pool: WorkerPool, timeout: timedelta | None, outputs: OutputSender, levels: LogLevels
+    ) -> None:
         self._pool = pool
         self._timeout = timeout
         self._outputs = outputs
+        self._levels = levels
         self._running = 0
         self._changed = threading.Condition()
         # An app that sends messages with the storage SDK gives no sign of it; but it can only have done so
@@ -77,9 +81,12 @@ class Invoker:
         return outcome
 
     def _report(self, function: Function, outcome: Outcome, seconds: float) -> None:
-        """Log how it went. A request that went well is logged where it is answered."""
+        """Log how it went, if host.json keeps that. Requests are logged where they are answered."""
+        category = of_invocations(function.name)
         if outcome.error is not None:
+            if not self._levels.keeps(category, logging.ERROR):
+                return
             trace = indent(f"\n{outcome.trace.rstrip()}", "    ") if outcome.trace else ""
             _log.error("%s: failed after %.0f ms: %s%s", function.name, 1000 * seconds, outcome.error, trace)
-        elif not isinstance(function.trigger, HttpTrigger):
+        elif self._levels.keeps(category, logging.INFO) and not isinstance(function.trigger, HttpTrigger):
             _log.info("%s: succeeded in %.0f ms", function.name, 1000 * seconds)

@@ -44,9 +44,12 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class QueueBody:
-    """A queue message's text; what else is known of the message travels as the invocation's metadata."""
+    """A queue message's content, bytes for a function that asks for them.
 
-    text: str
+    What else is known of the message travels as the invocation's metadata.
+    """
+
+    content: str | bytes
 
 
 @dataclass(frozen=True, slots=True)

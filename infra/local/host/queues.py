@@ -5,18 +5,25 @@ back when ``visibilityTimeout`` is over; after ``maxDequeueCount`` failures it m
 """
 
 import base64
-import binascii
 import json
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import (
+    AzureError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.storage.queue import QueueClient, QueueMessage
 
 from infra.local.host import clock
-from infra.local.host.functions import Function
+from infra.local.host.functions import Function, QueueTrigger
 from infra.local.host.invoker import Invoker
+from infra.local.host.log_levels import LogLevels
 from infra.local.host.message_lease import MessageLease
 from infra.local.host.messages import QueueBody
 from infra.local.host.settings import QueueSettings
@@ -24,9 +31,25 @@ from infra.local.host.storage import Trouble, send
 
 POLL_SECONDS_MIN = 0.1
 POISON_SUFFIX = "-poison"
+# How often the real host tries to reach a storage that is away before it ends: with waits of 0.8, 1.6, 3.2,
+# 6.4 and 12.8 seconds in between, for about half a minute.
+TRIES_MAX = 6
+FIRST_WAIT_SECONDS = 0.8
+# The category of what the host's own SDK says.
+SDK_CATEGORY = "Azure.Core"
 _log = logging.getLogger("host")
 
 type Metadata = dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerHost:
+    """What a host gives its listeners; they tell it when storage is lost."""
+
+    settings: QueueSettings
+    invoker: Invoker
+    levels: LogLevels
+    storage_lost: Callable[[], None]
 
 
 class QueueListener:
@@ -35,16 +58,18 @@ class QueueListener:
     def __init__(
         self,
         function: Function,
+        trigger: QueueTrigger,
         clients: tuple[QueueClient, QueueClient],
-        settings: QueueSettings,
-        invoker: Invoker,
+        host: ListenerHost,
     ) -> None:
         self._function = function
+        self._trigger = trigger
         self._queue, poison = clients
         # A failed message of a poison queue has nowhere to go: it stays hidden for the rest of its lease.
         self._poison = None if self._queue.queue_name.endswith(POISON_SUFFIX) else poison
-        self._settings = settings
-        self._invoker = invoker
+        self._settings = host.settings
+        self._invoker = host.invoker
+        self._host = host
         self._trouble = Trouble(f"{function.name}, queue {self._queue.queue_name}")
         self._changed = threading.Condition()
         self._running = 0
@@ -73,7 +98,11 @@ class QueueListener:
         longest = max(self._settings.max_polling_interval.total_seconds(), POLL_SECONDS_MIN)
         delay = POLL_SECONDS_MIN
         while self._has_room():
-            if self._poll():
+            found = self._poll_patiently()
+            if found is None:
+                self._host.storage_lost()
+                return
+            if found:
                 delay = POLL_SECONDS_MIN
                 continue
             with self._changed:
@@ -89,8 +118,24 @@ class QueueListener:
             self._woken = False
             return not self._stopping
 
-    def _poll(self) -> bool:
-        """Receive a batch and start on it; tell whether there was anything. No queue is an empty queue."""
+    def _poll_patiently(self) -> bool | None:
+        """Poll, again and again while storage cannot be reached; None if it stays away."""
+        wait = FIRST_WAIT_SECONDS
+        for number in range(TRIES_MAX):
+            found = self._poll()
+            if found is not None:
+                return found
+            with self._changed:
+                if number + 1 < TRIES_MAX and self._changed.wait_for(lambda: self._stopping, wait):
+                    return False
+            wait *= 2
+        return None
+
+    def _poll(self) -> bool | None:
+        """Receive a batch and start on it; tell whether there was anything. No queue is an empty queue.
+
+        None if storage cannot be reached.
+        """
         size = self._settings.batch_size
         try:
             batch = list(
@@ -101,10 +146,11 @@ class QueueListener:
                 )
             )
         except ResourceNotFoundError:
+            self._complain()
             batch = []
         except AzureError as error:
             self._trouble.report(error)
-            return False
+            return None if isinstance(error, ServiceRequestError | ServiceResponseError) else False
         self._trouble.over()
         with self._changed:
             self._running += len(batch)
@@ -113,6 +159,11 @@ class QueueListener:
                 target=self._work, args=(message,), name=self._function.name, daemon=True
             ).start()
         return bool(batch)
+
+    def _complain(self) -> None:
+        """Warn that there is no such queue, if host.json keeps what the real host's SDK says at each poll."""
+        if self._host.levels.keeps(SDK_CATEGORY, logging.WARNING):
+            _log.warning("%s: 404, there is no queue %s", SDK_CATEGORY, self._queue.queue_name)
 
     def _work(self, message: QueueMessage) -> None:
         """Deal with one message. If storage fails, it comes back when its lease is over."""
@@ -132,9 +183,9 @@ class QueueListener:
         elif (message.dequeue_count or 0) > self._settings.max_dequeue_count:
             self._give_up(message, "was received too often")
         else:
-            text = body.decode("utf-8", "replace")
+            metadata = message_metadata(message, body, self._trigger)
             with MessageLease(self._queue, message, self._settings.lease_seconds):
-                outcome = self._invoker.run(self._function, QueueBody(text), message_metadata(message, text))
+                outcome = self._invoker.run(self._function, queue_body(body, self._trigger), metadata)
             self._settle(message, failed=outcome.error is not None)
 
     def _settle(self, message: QueueMessage, *, failed: bool) -> None:
@@ -161,19 +212,26 @@ class QueueListener:
             send(self._poison, message.content or "")
             self._queue.delete_message(message)
 
-    def _decoded(self, text: str) -> bytes | None:
+    def _decoded(self, text: str) -> str | None:
+        """Return a message's text, None if the host could not read it: no function ever sees such a one."""
         if not self._settings.base64:
-            return text.encode()
+            return text
         try:
-            return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
+            return base64.b64decode(text, validate=True).decode()
+        except ValueError:
             return None
 
 
-def message_metadata(message: QueueMessage, text: str) -> Metadata:
+def queue_body(text: str, trigger: QueueTrigger) -> QueueBody:
+    """Return a message's content in the form that a function asks for."""
+    return QueueBody(text.encode() if trigger.binary else text)
+
+
+def message_metadata(message: QueueMessage, text: str, trigger: QueueTrigger) -> Metadata:
     """Return what the function may ask of a message besides its text.
 
-    As in the host, top-level keys of a JSON message stand in for properties of the same name.
+    As in the host, top-level keys of a JSON message stand in for properties of the same name, unless the
+    function is given bytes.
     """
     metadata: Metadata = {
         "QueueTrigger": text,
@@ -187,10 +245,10 @@ def message_metadata(message: QueueMessage, text: str) -> Metadata:
         "NextVisibleTime": message.next_visible_on,
     }
     metadata |= {name: time.isoformat() for name, time in times.items() if time}
-    return metadata | _overrides(text, metadata)
+    return metadata if trigger.binary else metadata | _overrides(text, metadata)
 
 
-def hand_made_metadata(text: str) -> Metadata:
+def hand_made_metadata(text: str, trigger: QueueTrigger) -> Metadata:
     """Return the metadata of a message that never was in a queue: the admin endpoint's."""
     now = clock.now()
     message = QueueMessage(
@@ -201,7 +259,7 @@ def hand_made_metadata(text: str) -> Metadata:
         expires_on=now + timedelta(days=7),
         next_visible_on=now,
     )
-    return message_metadata(message, text)
+    return message_metadata(message, text, trigger)
 
 
 def _overrides(text: str, metadata: Metadata) -> Metadata:

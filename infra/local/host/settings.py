@@ -5,7 +5,6 @@ App settings are the environment on top of local.settings.json, as with ``func``
 """
 
 import json
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from infra.local.host.errors import HostError
+from infra.local.host.log_levels import LogLevels
 from infra.local.host.timespan import parse_timespan
 
 LEASE_SECONDS_SETTING = "FUNCTIONS_LOCAL_LEASE_SECONDS"
@@ -32,15 +32,6 @@ _CAMEL_CASE = {
         *("queues", "batchSize", "newBatchThreshold", "maxDequeueCount", "visibilityTimeout"),
         *("maxPollingInterval", "messageEncoding"),
     )
-}
-_LOG_LEVELS = {
-    "trace": logging.DEBUG,
-    "debug": logging.DEBUG,
-    "information": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-    "none": logging.CRITICAL + 1,
 }
 
 type AppSettings = Mapping[str, str]
@@ -65,7 +56,7 @@ class HostSettings:
 
     route_prefix: str
     function_timeout: timedelta | None
-    log_level: int
+    log_levels: LogLevels
     queues: QueueSettings
 
     @classmethod
@@ -82,7 +73,7 @@ class HostSettings:
             return cls(
                 route_prefix=str(_at(document, "extensions", "http").get("routePrefix", "api")),
                 function_timeout=_timeout(str(document.get("functionTimeout", "00:30:00"))),
-                log_level=_log_level(_at(document, "logging", "logLevel").get("default", "Information")),
+                log_levels=LogLevels.parse(_at(document, "logging", "logLevel")),
                 queues=_queue_settings(_at(document, "extensions", "queues"), settings),
             )
         except ValueError as error:
@@ -150,13 +141,6 @@ def _same_key(document: dict[str, Any], name: str) -> str:
 
 def _timeout(text: str) -> timedelta | None:
     return None if text in _UNBOUNDED else parse_timespan(text)
-
-
-def _log_level(name: str) -> int:
-    try:
-        return _LOG_LEVELS[str(name).lower()]
-    except KeyError:
-        raise ValueError(f"{name!r} is no log level") from None
 
 
 def _queue_settings(document: dict[str, Any], settings: AppSettings) -> QueueSettings:

@@ -25,6 +25,11 @@ _log = logging.getLogger("host")
 def connection_string(settings: AppSettings, name: str) -> str:
     """Return the connection string an app setting holds; ``UnusableFunctionError`` if it holds none."""
     value = settings.get(name) or settings.get(f"AzureWebJobs{name}")
+    if not value and name in settings:
+        raise UnusableFunctionError(
+            f"the app setting {name} is empty, and the host takes it for a connection string all the same: "
+            f"remove it if {name}__accountName or {name}__queueServiceUri are to count"
+        )
     if not value:
         raise UnusableFunctionError(f"the app setting {name} is missing: it must hold a connection string")
     development = value.strip().rstrip(";").lower() == "usedevelopmentstorage=true"
@@ -32,7 +37,12 @@ def connection_string(settings: AppSettings, name: str) -> str:
 
 
 def service_uri(settings: AppSettings, name: str, service: str) -> str | None:
-    """Return the address of a service, if the app setting is in its identity-based form."""
+    """Return the address of a service, if the app setting is in its identity-based form.
+
+    A connection string wins over it, even an empty one.
+    """
+    if name in settings:
+        return None
     if account := settings.get(f"{name}__accountName"):
         return f"https://{account}.{service}.core.windows.net"
     return settings.get(f"{name}__{service}ServiceUri") or None

@@ -104,7 +104,8 @@ def _payload(payload: Payload) -> _Choice:
             )
             return _Choice(http=http)
         case QueueBody():
-            return _Choice(string=payload.text)
+            content = payload.content
+            return _Choice(bytes=content) if isinstance(content, bytes) else _Choice(string=content)
         case TimerDue():
             info = {
                 "Schedule": {"AdjustForDST": False},

@@ -25,6 +25,7 @@ class Worker:
     def __init__(self, app: Path) -> None:
         self._app = app
         self._ids: dict[str, str] = {}
+        self._running: dict[str, str] = {}
         self._http: set[str] = set()
 
     async def start(self) -> tuple[FunctionMetadata, ...]:
@@ -42,7 +43,11 @@ class Worker:
 
     async def invoke(self, call: Invocation) -> Outcome:
         """Run a function once. Its errors are part of the outcome."""
-        answer = await runtime.invocation_request(wire.invocation(call, self._ids[call.function]))
+        self._running[call.id] = call.function
+        try:
+            answer = await runtime.invocation_request(wire.invocation(call, self._ids[call.function]))
+        finally:
+            del self._running[call.id]
         if answer.result.status != _SUCCESS:
             error = answer.result.exception
             return Outcome(error=error.message, trace=_without_library(error.stack_trace))
@@ -53,6 +58,10 @@ class Worker:
         if returned is not None:
             outputs.append(("$return", wire.queue_messages(returned)))
         return Outcome(outputs=tuple(outputs))
+
+    def running(self) -> str | None:
+        """Return the function that runs in the calling thread; None in threads that an app made itself."""
+        return self._running.get(runtime.invocation_id_cv.get() or "")
 
     def _metadata(self, function: SimpleNamespace) -> FunctionMetadata:
         bindings: tuple[dict[str, Any], ...] = tuple(json.loads(text) for text in function.raw_bindings)

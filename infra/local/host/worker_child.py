@@ -1,4 +1,4 @@
-"""The worker process: ``python -m infra.local.host.worker_child APP SOCKET LOG_LEVEL``, started by the host.
+"""The worker process: ``python -m infra.local.host.worker_child APP SOCKET LOG_LEVELS``, started by the host.
 
 It reads invocations from the socket and writes their outcomes. When the host is gone, however it died, the
 socket ends, and so does this process.
@@ -15,12 +15,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from infra.local.host.errors import IndexingError
+from infra.local.host.log_levels import LogLevels
 from infra.local.host.messages import Invocation, NotStarted, Outcome, Started
 from infra.local.host.worker import Worker
+from infra.local.host.worker_log import RECORDS_SETTING, hand_over
 
 _PROJECT = str(Path(__file__).resolve().parents[3])
-# These tell of every request they make, and of every invocation.
-_CHATTY_LOGGERS = ("azure", "urllib3", "msal")
 
 
 class _Pipe:
@@ -58,11 +58,12 @@ class _Pipe:
 
 def main() -> None:
     """Load the app, say so, and serve."""
-    app, socket, log_level = sys.argv[1:]
-    _configure_logging(int(log_level))
+    app, socket, log_levels = sys.argv[1:]
+    worker = Worker(Path(app))
+    records = os.environ.get(RECORDS_SETTING)  # noqa: TID251  the host hands it to the worker
+    hand_over(LogLevels.from_json(log_levels), worker.running, Path(records) if records else None)
     _leave_the_project(app)
     pipe = _Pipe(Connection(int(socket)))
-    worker = Worker(Path(app))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # Before the app is loaded, which may take for ever: the host must not be survived even then.
@@ -77,14 +78,6 @@ def main() -> None:
         loop.run_forever()
     finally:
         os._exit(1)
-
-
-def _configure_logging(level: int) -> None:
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S"
-    )
-    for name in _CHATTY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _leave_the_project(app: str) -> None:

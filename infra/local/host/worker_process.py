@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from infra.local.host.errors import HostError, IndexingError, WorkerDiedError
+from infra.local.host.log_levels import LogLevels
 from infra.local.host.messages import FunctionMetadata, Invocation, NotStarted, Outcome, Started
 
 # As the host gives its workers.
@@ -27,7 +28,7 @@ class WorkerCommand:
 
     app: Path
     environ: Mapping[str, str] = field(repr=False)
-    log_level: int
+    log_levels: LogLevels
 
     def run(self, socket_number: int) -> subprocess.Popen[bytes]:
         """Start the process.
@@ -38,7 +39,7 @@ class WorkerCommand:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local.host.worker_child"),
-                *(str(self.app), str(socket_number), str(self.log_level)),
+                *(str(self.app), str(socket_number), self.log_levels.to_json()),
             ],
             cwd=_PROJECT,
             env=dict(self.environ),

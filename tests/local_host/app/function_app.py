@@ -84,6 +84,17 @@ def work(msg: func.QueueMessage) -> None:
     note("work", event="end", text=text)
 
 
+@app.queue_trigger(
+    arg_name="msg",
+    queue_name="%QUEUE%-bytes",
+    connection="AzureWebJobsStorage",
+    data_type=func.DataType.BINARY,
+)
+def crunch(msg: func.QueueMessage) -> None:
+    """Note what came."""
+    note("crunch", text=msg.get_body().decode(), count=msg.dequeue_count)
+
+
 @app.timer_trigger(arg_name="timer", schedule="%SCHEDULE%")
 def tick(timer: func.TimerRequest) -> None:
     """Note the tick."""

@@ -1,0 +1,86 @@
+"""Our own queues: all are there after a tick, and their messages are the JSON that was sent."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.queue import QueueClient
+
+from exporter.domain.ledger import HourTask
+from exporter.domain.notices import Notice, NoticeKind
+from exporter.storage.accounts import Account
+from exporter.storage.messages import encode, parse, poison_queue
+from exporter.storage.notices import NoticeQueues
+from exporter.storage.queues import WORK_QUEUES, ExportQueue, OwnQueues
+from infra.local import azurite
+from tests.contract.backends import HOUR, KEY
+from tests.contract.transports import CountsCalls
+from tests.worlds import NOW
+
+NAMES = sorted(name for queue in WORK_QUEUES for name in (queue, poison_queue(queue)))
+
+
+@pytest.fixture
+def transport() -> Iterator[CountsCalls]:
+    """Return a transport that counts."""
+    with CountsCalls() as counting:
+        yield counting
+
+
+@pytest.fixture
+def account(transport: CountsCalls) -> Iterator[Account]:
+    """Return an account that is empty."""
+    with azurite.running() as endpoints:
+        yield Account(endpoints.connection_string, transport=transport)
+
+
+def test_all_queues_are_made_and_one_that_was_deleted_comes_back(
+    account: Account, transport: CountsCalls
+) -> None:
+    """A look at them costs one call; so it may be taken at every tick."""
+    account.queues.create_queue("somebody-elses")
+    queues = OwnQueues(account)
+
+    queues.ensure()
+    assert names(account) == sorted([*NAMES, "somebody-elses"])
+
+    account.queues.delete_queue(NAMES[3])
+    queues.ensure()
+    assert names(account) == sorted([*NAMES, "somebody-elses"])
+
+    transport.made.clear()
+    queues.ensure()
+    assert len(transport.made) == 1
+
+
+def names(account: Account) -> list[str]:
+    """Return the names of all queues."""
+    return sorted(queue.name for queue in account.queues.list_queues())
+
+
+def test_a_message_is_its_json_and_a_notice_for_others_is_base64(account: Account) -> None:
+    """The host hands ours over as they are; whoever reads ``NOTICE_QUEUE`` may use Functions' default."""
+    task = HourTask(KEY, HOUR)
+    ExportQueue(account).send([task], delay=timedelta())
+    notices = NoticeQueues(account, "for-others")
+    notice = Notice("n1", NoticeKind.HOUR_EXPORTED, "acme", NOW, {"rows": 1})
+    notices.publish(notice)
+    notices.call(notice)
+
+    (sent,) = contents(account, "export-hours")
+    assert sent == encode(task)
+    assert parse(sent) == task
+    assert [json.loads(each)["notice"] for each in contents(account, "webhook-calls")] == ["n1"]
+    (published,) = contents(account, "for-others")
+    assert not published.startswith("{")
+
+
+def contents(account: Account, queue: str) -> list[str]:
+    """Return the messages of a queue, as they are stored."""
+    client: QueueClient = account.queues.get_queue_client(queue)
+    try:
+        return [message.content for message in client.peek_messages(max_messages=32)]
+    except ResourceNotFoundError:
+        return []
