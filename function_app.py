@@ -20,7 +20,7 @@ from exporter.triggers import (
     webhooks,
 )
 
-wiring.quieten_sdks()
+wiring.prepare_process()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)

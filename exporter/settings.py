@@ -177,9 +177,8 @@ class _Reader:
         """Note that a connection string, even an empty one, hides the settings of an identity."""
         names = [f"{name}__accountName", *map(_uri_setting, SERVICES)]
         if given := next((each for each in names if self._get(each)), None):
-            self._wrong(
-                name, f"is set beside {given}, and the host would use it, even if it is empty: remove it"
-            )
+            wrong = f"is set beside {given}, and the host uses it, even if it is empty: remove one of them"
+            self._wrong(name, wrong)
 
     def _service_uris(self) -> Iterator[tuple[str, str]]:
         """Yield the address of each service: all three are needed."""

@@ -4,15 +4,18 @@ Nothing is built at import: an exception there would leave the host without any 
 Here, too, are the only clock and the only source of random ids.
 """
 
+import ctypes
 import logging
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exporter.actions.ports import Gateways
+from exporter.actions.turns import Turns
 from exporter.settings import Settings, sdk_log_level
 
 if TYPE_CHECKING:
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
 # What speaks at INFO of each of its calls: the SDKs (below "azure", the worker's own library, too), what
 # signs in, and what connects. The host would keep every such record, and pass it on to telemetry.
 _SDK_LOGGERS = ("azure", "msal", "urllib3")
+# GNU's allocator gives each thread an arena of its own, and keeps what was freed there. Six hours of 16 MB
+# landed, staged one after the other by as many threads, made a process of 186 MB, with two arenas of 164 MB.
+ARENAS_MAX = 2
+_M_ARENA_MAX = -8
+
+# Hours whose rows a process looks at at once. Python's lock lets it look at those of one; beside it, threads
+# without the lock compress, read and send.
+COMPUTING_MAX = 1
+
 _building = threading.Lock()
 _built: "App | None" = None
 
@@ -34,6 +46,8 @@ class App:
     queues: "OwnQueues"
     calls: Callable[[], int]
     """How many calls to storage this process has made."""
+    turns: Turns
+    """What all its hours share."""
 
 
 def now() -> datetime:
@@ -46,11 +60,22 @@ def new_id() -> str:
     return uuid.uuid4().hex  # noqa: TID251  the one source of ids
 
 
-def quieten_sdks() -> None:
-    """Set the level of the loggers of the SDKs, once a process, whichever host runs it."""
+def prepare_process() -> None:
+    """Set what is the process's own, once, whichever host runs it: levels of loggers, and its memory."""
     level = sdk_log_level()
     for name in _SDK_LOGGERS:
         logging.getLogger(name).setLevel(level)
+    _share_memory()
+
+
+def _share_memory() -> None:
+    """Have threads share what they allocate from; where the C library is another than GNU's, they do.
+
+    As an environment variable (MALLOC_ARENA_MAX) it would come too late: Azure starts workers before it knows
+    whose they are to be.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
 
 
 def settings() -> Settings:
@@ -124,4 +149,4 @@ def _build(settings: Settings) -> App:
         webhooks=Webhooks(settings.notify_hosts),
         cipher=cipher,
     )
-    return App(settings, gateways, OwnQueues(account), calls_made)
+    return App(settings, gateways, OwnQueues(account), calls_made, Turns(COMPUTING_MAX))

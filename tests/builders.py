@@ -13,6 +13,7 @@ from exporter.domain.hours import Hour
 from exporter.domain.records import Rejection
 from exporter.domain.streams import DataType, LandingBlob, Stream
 from exporter.pipeline.lines import Lines, lines
+from exporter.pipeline.normalize import Amended
 from exporter.pipeline.rows import RowChain
 
 type Record = dict[str, Any]
@@ -136,6 +137,12 @@ def destination(
     )
 
 
+def row_of[Row](found: Row | Amended[Row] | Rejection) -> Row:
+    """Return the row that a line was decoded to; fails if the line is rejected."""
+    assert not isinstance(found, Rejection), found
+    return found.row if isinstance(found, Amended) else found
+
+
 class Line(NamedTuple):
     """A line as it was read: by itself, and with what is wrong with it, if it is no line."""
 
@@ -143,6 +150,7 @@ class Line(NamedTuple):
     content: bytes
     rejection: Rejection | None = None
     piece: int = 1
+    cut: bool = False
 
 
 def lines_of_chunks(chunks: Iterable[bytes]) -> list[Line]:

@@ -821,14 +821,15 @@ class FakeDestinations:
         return self._versions.get(place)
 
     def put_with_names(
-        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
     ) -> str:
-        """Write a destination, and a new version of the names."""
+        """Write a destination, and new versions of the names."""
         with self._writes.write(f"destination {destination.id} with its names"):
             found = self._table.rows.get(destination.id)
-            if (found.etag if found else None, self._versions.get(place)) == (etag, version):
+            seen = {place: self._versions.get(place) for place in versions}
+            if (found.etag if found else None, seen) == (etag, versions):
                 found = self._table.rows[destination.id] = Versioned(destination, self._writes.new_etag())
-                self._versions[place] = self._writes.new_etag()
+                self._versions |= {place: self._writes.new_etag() for place in versions}
             elif found is None or found.value != destination:
                 raise Conflict(
                     f"the destination {destination.id} or the names were changed by another writer"

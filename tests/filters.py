@@ -1,6 +1,7 @@
 """Filters to test with, and events to hold them against."""
 
 import json
+from collections.abc import Callable
 
 from exporter.domain.destination import Output
 from exporter.domain.filter_reading import read_filter
@@ -11,6 +12,7 @@ from exporter.pipeline.patterns import pattern_cost
 from tests.builders import HOUR, PROJECT, event
 
 type Json = dict[str, object]
+type Keep = Callable[[list[Event], list[bytes]], list[bool]]
 
 
 def condition(name: str, operator: str, *values: object) -> Json:
@@ -31,6 +33,17 @@ def decoded(line: bytes) -> Event:
     return found
 
 
+def row_by_row(keeps: Callable[[Event], bool]) -> Keep:
+    """Return a filter that is asked of one event after the other."""
+    return lambda rows, _lines: list(map(keeps, rows))
+
+
+def keeps(document: object, line: bytes) -> bool:
+    """Whether the event of a line passes a filter."""
+    (kept,) = filtering(read(document))([decoded(line)], [line])
+    return kept
+
+
 def passes(document: object, **fields: object) -> bool:
     """Whether an event with these fields passes a filter."""
-    return filtering(read(document))(decoded(json.dumps(event(1, **fields)).encode()))
+    return keeps(document, json.dumps(event(1, **fields)).encode())

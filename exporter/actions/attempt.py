@@ -1,5 +1,6 @@
 """One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from exporter.actions.notices import hour_exported
 from exporter.actions.ports import Clock, Container, Gateways
 from exporter.actions.stage import RejectedWriter, Spool, Staged, Stager
 from exporter.actions.telling import Event, bytes_of, of_hour, of_rows, tell
+from exporter.actions.turns import Turns
 from exporter.domain.destination import Destination, Status
 from exporter.domain.endpoints import same_container
 from exporter.domain.hours import Hour
@@ -45,7 +47,8 @@ class Worker:
     ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
     which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
     Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. ``calls`` counts the
-    calls to storage that its process has made; ``seconds`` are what its steps took.
+    calls to storage that its process has made; ``seconds`` are what its steps took. ``turns`` are those of
+    its process: hours that are staged at the same time share them.
     """
 
     clock: Clock
@@ -57,6 +60,7 @@ class Worker:
     whole_bytes_min: int | None = None
     calls: Callable[[], int] = lambda: 0
     seconds: dict[str, float] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -129,11 +133,12 @@ class Attempt:
         *,
         spooled: bool = False,
         before: Iterable[Exported] = (),
+        known: Counter[bytes] | None = None,
     ) -> tuple[Staged, RejectedWriter]:
         """Stage a slice, and its rejected rows, which are the caller's to commit.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
-        rows ``before`` those of landing are exported as they are.
+        rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
         """
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
@@ -149,9 +154,10 @@ class Attempt:
             attempt=tag,
             whole_bytes_min=self.worker.whole_bytes_min,
             spool=spool,
+            known=known,
         )
-        with self.worker.timed("stage"):
-            return stager.stage(chosen, drops, rejected, before), rejected
+        with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
+            return stager.stage(chosen, drops, rejected, turn, before), rejected
 
     def keep_digest(self, chosen: Slice, staged: Staged, tag: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""

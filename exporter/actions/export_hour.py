@@ -30,7 +30,7 @@ from exporter.actions.telling import Event, of_hour, tell
 from exporter.actions.whole_hour import write_hour
 from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, DestinationFault, Fault, NotConfigured, Transient
+from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hours import last_closed_hour
 from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
 from exporter.domain.standing import Standing
@@ -175,6 +175,10 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
             outcome = _carry_out(attempt, held, disposition)
         except DestinationFault as error:
             held.fail(error.fault)
+            raise
+        except Busy:
+            # No trouble of the hour: it finds no turn in this process for now.
+            held.release()
             raise
         except (Transient, NotConfigured) as passing:
             held.break_off(str(passing))

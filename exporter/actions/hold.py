@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from exporter.actions.ports import Clock, Ledger
 from exporter.domain.errors import Conflict, Fault, Transient
@@ -88,9 +88,17 @@ class Held:
         """Give the hour back because of something that should pass; its record counts how often that was."""
         self._give_back(lambda record: record.broken_off(why))
 
-    def refuse(self, fault: Fault) -> None:
-        """Give the hour back as it was: what was asked for would lose rows."""
-        self.write(lambda record: record.refuse(fault))
+    def refuse(self, fault: Fault, *, looked_at: datetime | None = None) -> None:
+        """Give the hour back as it was: what was asked for would lose rows.
+
+        ``looked_at`` is when landing was looked at for late blobs, if that was asked for.
+        """
+
+        def refused(record: HourRecord) -> HourRecord:
+            given_back = record.refuse(fault)
+            return given_back if looked_at is None else given_back.looked(looked_at)
+
+        self.write(refused)
 
     def leave_to_run(self) -> None:
         """Give the hour back in passing: its slices stay staged, and the next one goes on from there."""

@@ -14,7 +14,10 @@ from exporter.domain.streams import DataType
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Every file of an hour in one container, by name: its ``parts``, and its ``markers``, whatever these are."""
+    """Every file of an hour in one container, by name.
+
+    ``parts`` are its parts, ``markers`` is what stands under the names of its marker, whatever that is.
+    """
 
     hour: Hour
     data_type: DataType

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, commit
@@ -19,9 +18,9 @@ from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
 from exporter.actions.ports import State
-from exporter.actions.readback import file_keys, file_rows, row_keys
+from exporter.actions.readback import file_keys, file_rows
 from exporter.actions.sliced import added_to, fan_out
-from exporter.actions.stage import RejectedWriter, Staged, row_chain
+from exporter.actions.stage import RejectedWriter, Staged
 from exporter.actions.whole_hour import STAGINGS_MAX, write_hour
 from exporter.domain.destination import Destination
 from exporter.domain.errors import ForeignBlocks, Transient
@@ -29,12 +28,10 @@ from exporter.domain.filter_reading import stored_filter
 from exporter.domain.ledger import HourContent, HourRecord, Kept
 from exporter.domain.names import HourNames, Naming
 from exporter.domain.own_blobs import attempt_tag, folder
-from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Slice, cut
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import DataType, LandingBlob, Listing
 from exporter.pipeline.digest import Digest, Header, digest, repeated
-from exporter.pipeline.pack import Exported
 from exporter.pipeline.seen import SeenKeys, split
 
 
@@ -80,7 +77,7 @@ def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourN
     names = names.wanting(naming)
     if naming.stream.data_type is DataType.MERGED_IDS:
         as_recorded = replace(attempt, destination=_as_recorded(attempt.destination, record, naming, None))
-        return _append_merged(as_recorded, held, inventory, names, content, blobs)
+        return _append_merged(as_recorded, held, inventory, names, content=content, blobs=blobs)
     base = _with_digests(attempt, held, inventory, content)
     attempt = replace(
         attempt, destination=_as_recorded(attempt.destination, record, naming, base.event_filter)
@@ -93,7 +90,7 @@ def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourN
         return Outcome.SPREAD
     for _ in range(STAGINGS_MAX):
         try:
-            return _append(attempt, held, inventory, base, slices[0], blobs)
+            return _append(attempt, held, inventory, base, chosen=slices[0], blobs=blobs)
         except ForeignBlocks as blocks:
             if not void_foreign_blocks(attempt.container, blocks):
                 raise
@@ -165,6 +162,7 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
     held: Held,
     inventory: Inventory,
     base: Base,
+    *,
     chosen: Slice,
     blobs: tuple[LandingBlob, ...],
 ) -> Outcome:
@@ -221,6 +219,7 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     held: Held,
     inventory: Inventory,
     names: HourNames,
+    *,
     content: HourContent,
     blobs: tuple[LandingBlob, ...],
 ) -> Outcome:
@@ -229,20 +228,22 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     if before is not None and Listing.of(blobs).holds(before):
         return write_hour(attempt, held, inventory, names, replacing=True)
     file = inventory.parts[content.parts[0].name]
+    chosen, known = Slice(1, None, blobs), None
     if before is not None and not before.partial:
-        chosen, rows = Slice(1, None, before.new(blobs)), file_rows(attempt.container, file)
+        chosen = Slice(1, None, before.new(blobs))
     else:
-        chosen = Slice(1, None, ())
-        rows = chain(file_rows(attempt.container, file), _rows_not_in(attempt, inventory, content, blobs))
+        # Which blobs the file was made of is not known, so its rows are compared with those in landing.
+        known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
     with ExitStack() as uploads:
         tag = attempt_tag(held.record.attempts, held.claim_id)
-        staged, rejected = attempt.stage(chosen, (), uploads, tag, before=rows)
+        there = file_rows(attempt.container, file)
+        staged, rejected = attempt.stage(chosen, (), uploads, tag, before=there, known=known)
         part = staged.sent[0].part
         late = part.rows - content.parts[0].rows
         origin = replace(added_to(content, blobs), kept=Kept(0, 0, content.rows, 0, before))
         added = replace(
             content,
-            rows=content.rows + replace(staged.rows, exported=late),
+            rows=content.rows + replace(staged.rows, exported=late, filtered=0),
             parts=(part,),
             origin=origin,
             rejected=(*content.rejected, *rejected.commit()),
@@ -255,27 +256,3 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     attempt.tell(held, Outcome.EXPORTED, late_rows=late)
     attempt.tidy(held)
     return Outcome.EXPORTED
-
-
-def _rows_not_in(
-    attempt: Attempt, inventory: Inventory, content: HourContent, blobs: tuple[LandingBlob, ...]
-) -> Iterator[Exported]:
-    """Yield the merged ids of landing that the hour's file lacks: each as often as it is there more often."""
-    stream = attempt.task.key.stream
-    file = inventory.parts[content.parts[0].name]
-    known = Counter(file_keys(attempt.container, file, stream.data_type))
-    rows = row_chain(attempt.destination, stream, attempt.task.hour, _ignore)
-    for some in rows.exported(blobs, attempt.gateways.landing.read):
-        new = []
-        lines = some.content.splitlines()
-        for line, key in zip(lines, row_keys(lines, stream.data_type), strict=True):
-            if known[key] > 0:
-                known[key] -= 1
-            else:
-                new.append(line + b"\n")
-        if new:
-            yield Exported(len(new), b"".join(new))
-
-
-def _ignore(row: RejectedRow) -> None:
-    """Take no notice of a row: only those that can be exported count."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from exporter.actions.list_hours import StreamState, View, stream_states
 from exporter.actions.ports import Gateways
+from exporter.actions.recent_rows import RecentRows, recent_rows
 from exporter.actions.telling import tell_unreadable
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
@@ -18,12 +19,15 @@ class Overview:
     """A destination, how its streams stand, and its last test upload.
 
     ``unreadable`` are the stored rows about it that cannot be read; what they say is not known.
+    ``recent`` is what became of its rows lately; None where many destinations are listed, since it takes a
+    look at the ledger for each stream.
     """
 
     destination: Destination
     states: list[StreamState]
     trial: Trial | None
     unreadable: tuple[Unreadable, ...] = ()
+    recent: list[RecentRows] | None = None
 
     @property
     def failed(self) -> HourRecord | None:
@@ -49,7 +53,8 @@ def look_at(gateways: Gateways, destination: Destination, view: View) -> Overvie
     """Return how a destination stands."""
     try:
         states = stream_states(gateways, destination, view)
-        return Overview(destination, states, gateways.destinations.trial(destination.id))
+        recent = recent_rows(gateways, destination, view)
+        return Overview(destination, states, gateways.destinations.trial(destination.id), recent=recent)
     except UnreadableRowError as error:
         tell_unreadable([error.row])
         return Overview(destination, _unknown(destination), None, (error.row,))

@@ -17,8 +17,10 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
     An hour of which no row was read needs none.
     """
     exported = record.origin.landing
-    if record.rows.read == 0 or exported is None:
-        return record.rows.read == 0
+    if record.rows.read == 0:
+        return True
+    if exported is None:
+        return False
     return Listing.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
 
 

@@ -1,9 +1,10 @@
 """Names in customers' containers belong to one destination: a second one that would write them is refused.
 
 A destination owns the names of its streams (``Destination.names``) from when it is made until it is deleted,
-whether it is active or not. They stand in no table of their own: what is compared are the destinations, as
-they are stored. Two requests at once are told apart by the version of a container's names: each writes its
-destination and the next version in one transaction, so the slower one looks again and finds the faster one.
+whether it is active or not; those that it had before it was changed, too, because it clears its files there
+when it writes their hours anew. They stand in no table of their own: the destinations are compared as they
+are stored. Two requests at once are told apart by the versions of their containers' names: each writes its
+destination and the next versions in one transaction, so the slower one looks again and finds the faster one.
 Nothing is left behind if one of them dies.
 """
 
@@ -32,9 +33,9 @@ def refuse_taken(gateways: Gateways, destination: Destination) -> None:
         if names & located(gateways, other).names:
             raise NotPossible(
                 "names_taken",
-                f"The destination {other.id} writes the same names: the same account, container, prefix,"
-                " layout, and project or organization. Choose another container or prefix, or delete that"
-                " destination.",
+                f"The destination {other.id} writes the same names, or did before one of the two was changed:"
+                " the same account, container, prefix, layout, and project or organization. Choose another"
+                " container or prefix, or delete that destination.",
             )
 
 
@@ -43,16 +44,20 @@ def put_with_names(gateways: Gateways, destination: Destination, etag: str | Non
 
     ``etag`` is that of the destination that is replaced.
     """
-    place = located(gateways, destination).storage.place
+    places = sorted(located(gateways, destination).containers)
     for _ in range(ROUNDS_MAX):
-        version = gateways.destinations.names_version(place)
+        versions = _versions(gateways, places)
         refuse_taken(gateways, destination)
         try:
-            return gateways.destinations.put_with_names(destination, etag, place=place, version=version)
+            return gateways.destinations.put_with_names(destination, etag, versions)
         except Conflict:
-            if gateways.destinations.names_version(place) == version:
+            if _versions(gateways, places) == versions:
                 raise
     raise Conflict(f"the names in the container of {destination.id} are being taken by others")
+
+
+def _versions(gateways: Gateways, places: list[str]) -> dict[str, str | None]:
+    return {place: gateways.destinations.names_version(place) for place in places}
 
 
 def located(gateways: Gateways, destination: Destination) -> Destination:

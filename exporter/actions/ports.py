@@ -50,7 +50,7 @@ class Landing(Protocol):
         ...
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of a few MiB at most; ``LandingChanged`` if it is not what was listed."""
+        """Yield the content in pieces of a few MiB; ``LandingChanged`` if it is not what was listed."""
         ...
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
@@ -117,7 +117,7 @@ class Container(Protocol):
         ...
 
     def stream(self, blob: StoredBlob) -> Iterator[bytes]:
-        """Yield a blob's content in pieces of a few MiB at most; ``Conflict`` if it is not what was listed."""
+        """Yield a blob's content in pieces of a few MiB; ``Conflict`` if it is not what was listed."""
         ...
 
     def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
@@ -414,11 +414,12 @@ class Destinations(Protocol):
         ...
 
     def put_with_names(
-        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
     ) -> str:
-        """Write a destination that takes names in a container, and make a new version of these; both or none.
+        """Write a destination that takes names, and new versions of its containers' names; all or nothing.
 
-        ``Conflict`` if the destination, or the version, is another one.
+        ``versions`` are those that were seen, by container. ``Conflict`` if the destination, or one of them,
+        is another one.
         """
         ...
 

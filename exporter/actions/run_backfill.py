@@ -268,7 +268,10 @@ def _too_many() -> Fault:
     return Fault(
         code="too_many_failed_hours",
         message=f"The backfill was stopped, because {FAILED_MAX} of its hours have failed.",
-        fix="Repair what they say, then retry the backfill: it goes on where it was.",
+        fix=(
+            "Repair what they say, then retry the backfill: it goes on where it was. If landing does not hold"
+            " these hours any more, ask for a range that begins later, or with allow_loss."
+        ),
     )
 
 

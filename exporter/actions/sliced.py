@@ -118,7 +118,7 @@ def stage_slice(attempt: Attempt, found: Versioned[HourRecord], share: Share) ->
     mine = gateways.slices.get(task.key, task.hour, run.id, share.number)
     if mine is None or mine.value.result is None:
         try:
-            _stage(attempt, mine, run, plan.slice(share.number), plan, found.value.attempts)
+            _stage(attempt, mine, run, plan.slice(share.number), plan, attempt_number=found.value.attempts)
         except LandingChanged as error:
             # What is planned cannot be staged any more, by anybody.
             _give_up(attempt, run, str(error))
@@ -151,7 +151,8 @@ def _stage(  # noqa: PLR0913  what a slice is staged by, each by its name
     run: Run,
     chosen: Slice,
     plan: Plan,
-    number: int,
+    *,
+    attempt_number: int,
 ) -> None:
     gateways, worker, task = attempt.gateways, attempt.worker, attempt.task
     now = worker.clock()
@@ -162,7 +163,7 @@ def _stage(  # noqa: PLR0913  what a slice is staged by, each by its name
     held = _HeldSlice(gateways.slices, mine, SliceRecord(task.key, task.hour, run.id, chosen.first), attempt)
     with worker.beat(held.renew):
         try:
-            held.close(_staged(attempt, held.record, chosen, plan, number))
+            held.close(_staged(attempt, held.record, chosen, plan, attempt_number))
         except (DestinationFault, Conflict, Transient):
             held.give_back()
             raise
@@ -263,9 +264,9 @@ def _join(attempt: Attempt, found: Versioned[HourRecord], run: Run, plan: Plan) 
             if not _all_staged(records, run):
                 held.leave_to_run()
                 return Outcome.STAGED
-            repeating = () if run.reconciled else _reconcile(attempt, records, plan)
+            repeating = _reconcile(attempt, records, plan)
             if repeating:
-                held.hand_over(replace(run, reconciled=True))
+                held.hand_over(run)
                 _send(attempt.gateways, attempt.task, run, repeating)
                 return Outcome.SPREAD
             return _finish(attempt, held, [each.value for each in records], plan)

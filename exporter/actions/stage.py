@@ -1,10 +1,13 @@
 """Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as together
+
+import msgspec
 
 from exporter.actions.ports import (
     Container,
@@ -15,6 +18,8 @@ from exporter.actions.ports import (
     StateUpload,
     Upload,
 )
+from exporter.actions.readback import row_keys
+from exporter.actions.turns import Turn
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import RowCounts
@@ -22,7 +27,7 @@ from exporter.domain.marker import Part, Sent
 from exporter.domain.names import Naming
 from exporter.domain.records import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filtering import filtering
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
@@ -35,7 +40,7 @@ EMPTY_GZIP = b"".join(GzipBlocks().finish())
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Where files are kept whole until what is in their way is gone: ``prefix`` begins the names of its blobs."""
+    """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
 
     state: State
     prefix: str
@@ -63,7 +68,8 @@ class Stager:
     """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
 
     Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. With a ``spool`` the
-    files go there, to be copied to the container when their turn comes.
+    files go there, to be copied to the container when their turn comes. Merged ids that are ``known`` are
+    left out, each as often as its key counts there.
 
     What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
     """
@@ -76,26 +82,37 @@ class Stager:
     attempt: str
     whole_bytes_min: int | None = None
     spool: Spool | None = None
+    known: Counter[bytes] | None = None
 
     def stage(
         self,
         chosen: Slice,
         drops: Iterable[bytes],
         rejected: Reject,
+        turn: Turn,
         before: Iterable[Exported] = (),
     ) -> Staged:
         """Send a slice's rows but for those of the keys to drop; no rows, no part.
 
         Rows that come ``before`` them are sent as they are, and not counted.
         """
+        reading = self.landing.reading(chosen.blobs)
+
+        def read(blob: LandingBlob) -> Iterator[bytes]:
+            return turn.read(reading(blob))
+
+        # They come from storage, some of them.
         dropped = SeenKeys(drops)
-        chain = row_chain(
-            self.destination, self.naming.stream, self.hour, rejected, None if dropped.empty else dropped
-        )
-        read = self.landing.reading(chosen.blobs)
-        found = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
         with ExitStack() as uploads:
-            sent = tuple(arrived() for arrived in list(self._parts(together(before, found), chosen, uploads)))
+            with turn.computing():
+                stream, known = self.naming.stream, None if dropped.empty else dropped
+                chain = row_chain(
+                    self.destination, stream, self.hour, rejected, drops=known, known=self.known
+                )
+                landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                found = together(turn.read(iter(before)), landed)
+                parts = list(self._parts(found, chosen, uploads, turn))
+            sent = tuple(arrived() for arrived in parts)
         return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
 
     def _whole_sizes(self, chosen: Slice) -> range:
@@ -108,7 +125,7 @@ class Stager:
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
     ) -> Iterator[Callable[[], Sent]]:
         """Send part after part, and yield for each what waits until it has arrived."""
         output = self.destination.output
@@ -120,17 +137,17 @@ class Stager:
             name = self.naming.part(self.hour, number)
             upload, arrived = self._begin(name, number, uploads)
             if isinstance(each, WholeFile):
-                _send(each.pieces, upload)
+                _send(each.pieces, upload, turn)
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
                 gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload)
+                    _send(gzip.add(each.content, each.rows), upload, turn)
                     each = next(found, None)
                     if gzip.full:
                         break
-                _send(gzip.finish(), upload)
+                _send(gzip.finish(), upload, turn)
                 yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
             number += 1
 
@@ -151,15 +168,34 @@ class Stager:
         return kept, arrived
 
 
-def row_chain(
-    destination: Destination, stream: Stream, hour: Hour, reject: Reject, drops: SeenKeys | None = None
+def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
+    destination: Destination,
+    stream: Stream,
+    hour: Hour,
+    reject: Reject,
+    *,
+    drops: SeenKeys | None = None,
+    known: Counter[bytes] | None = None,
 ) -> RowChain[Event] | RowChain[MergedId]:
     """Return what the rows of an hour pass through on their way to a destination."""
     if stream.data_type is DataType.MERGED_IDS:
-        return RowChain(MergedIdCodec(hour), reject)
+        return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
     codec = EventCodec(stream.source_id, hour, destination.output)
     keep = filtering(destination.event_filter) if destination.event_filter else keep_all
     return RowChain(codec, reject, keep, drops=drops)
+
+
+def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
+    """Return what keeps merged ids that come more often than they are known; it uses up what is known."""
+
+    def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
+        kept = []
+        for key in row_keys(map(msgspec.json.encode, rows), DataType.MERGED_IDS):
+            kept.append(known[key] == 0)
+            known[key] -= known[key] > 0
+        return kept
+
+    return keep
 
 
 def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> Sent:
@@ -169,9 +205,12 @@ def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> S
         return Sent(part, attempt, upload.arrived())
 
 
-def _send(blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload) -> None:
+def _send(
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: Turn | None = None
+) -> None:
     for block in blocks:
-        upload.stage(block)
+        with turn.waiting() if turn else nullcontext():
+            upload.stage(block)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from exporter.domain.ledger import HourRecord, HourStatus
 from exporter.domain.marker import Marker
 from exporter.domain.names import HourNames
 from exporter.domain.stored import StoredBlob
-from exporter.domain.streams import Listing
+from exporter.domain.streams import LandingBlob, Listing
 from exporter.domain.verification import Checked, Code, Finding, Verdict
 
 # Of one hour. An hour may have thousands of parts; who sees that fifty are missing knows enough.
@@ -92,7 +92,7 @@ class _Hour:
         """
         recognised = any(finding.code is Code.HOUR_UNRECORDED for finding in findings)
         exported = self._exported
-        fewer = exported is not None and not exported.partial and not self._landing.holds(exported)
+        fewer = exported is not None and not exported.partial and not Listing.of(self._blobs).holds(exported)
         return not (recognised or fewer or self._landing_lost)
 
     def _findings(self) -> Iterator[Finding]:
@@ -195,26 +195,24 @@ class _Hour:
         return self.record.origin.landing if self.record.done else None
 
     @cached_property
-    def _landing(self) -> Listing:
-        return Listing.of(self.gateways.landing.blobs(self.record.key.stream, self.record.hour))
+    def _blobs(self) -> tuple[LandingBlob, ...]:
+        return tuple(self.gateways.landing.blobs(self.record.key.stream, self.record.hour))
 
     @cached_property
     def _landing_lost(self) -> bool:
         """Whether landing has nothing left of an hour that had rows: to export it now would empty it."""
         had = self._exported.blobs > 0 if self._exported is not None else bool(self.record.parts)
-        return self.record.done and had and self._landing.blobs == 0
+        return self.record.done and had and not self._blobs
 
     def _landed(self) -> Iterator[Finding]:
-        # Landing need not keep what is exported: that nothing is left of it makes no hour wrong.
+        # Landing need not keep what is exported: that it holds less makes no hour wrong.
         exported = self._exported
-        if exported is None or exported.partial or self._landing_lost:
-            return
-        if (self._landing.blobs, self._landing.sha256) == (exported.blobs, exported.sha256):
+        if exported is None or exported.partial or not (new := exported.new(self._blobs)):
             return
         yield Finding(
             Code.LANDING_CHANGED,
             self.record.key.stream.landing_folder(self.record.hour),
-            f"It has {self._landing.blobs} blobs; {exported.blobs} were exported, not all of them the same.",
+            f"Of its {len(self._blobs)} blobs {len(new)} landed or were changed since the export.",
         )
 
     def _landing_gone(self) -> Finding:

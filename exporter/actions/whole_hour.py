@@ -34,34 +34,36 @@ def write_hour(
     An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
     some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
     """
-    if not replacing and (adopted := _as_recorded(attempt, held, inventory)):
-        return _adopt(attempt, held, inventory, adopted)
-    marked = inventory.true_marker()
-    if not replacing and marked is not None and _as_wanted(attempt, marked[1]):
-        return _adopt(attempt, held, inventory, _content_of_marker(attempt, *marked))
+    there = None if replacing else _what_is_there(attempt, held, inventory)
+    if there is not None:
+        return _adopt(attempt, held, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
-    if not attempt.task.allow_loss:
-        loss = missing_rows(attempt, held.record, inventory, blobs)
-        if loss is not None and (replacing or held.record.was is not None):
-            held.refuse(loss)
-            return Outcome.REFUSED
-        if loss is not None and not inventory.parts:
-            held.fail(loss)
-            return Outcome.REFUSED
-        if loss is not None:
-            content = (
-                _content_of_marker(attempt, *marked) if marked else _counted(attempt, held, inventory, names)
-            )
-            return _adopt(attempt, held, inventory, content)
+    loss = None if attempt.task.allow_loss else missing_rows(attempt, held.record, inventory, blobs)
+    if loss is not None and (replacing or held.record.was is not None):
+        # A look for late blobs that cannot have the hour has looked all the same: it is not due again.
+        held.refuse(loss, looked_at=attempt.worker.clock() if attempt.task.late else None)
+        return Outcome.REFUSED
+    if loss is not None and not inventory.parts:
+        held.fail(loss)
+        return Outcome.REFUSED
+    if loss is not None:
+        return _adopt(attempt, held, inventory, _what_stands(attempt, held, inventory, names))
     slices = _slices(attempt, blobs)
     if len(slices) > 1:
         spooled = bool(inventory.parts) or bool(held.record.in_doubt) or held.record.committing
         fan_out(attempt, held, slices, blobs, spooled=spooled)
         return Outcome.SPREAD
+    return _write_one_slice(attempt, held, inventory, names, slices[0])
+
+
+def _write_one_slice(
+    attempt: Attempt, held: Held, inventory: Inventory, names: HourNames, chosen: Slice
+) -> Outcome:
+    """Stage the hour, in place or into the spool, until nothing is in the way of its commit."""
     spooled = needs_spool(held.record, inventory, names, attempt.container_id)
     for _ in range(STAGINGS_MAX):
         try:
-            return _write(attempt, held, inventory, slices[0], spooled=spooled)
+            return _write(attempt, held, inventory, chosen, spooled=spooled)
         except SpoolNeeded:
             spooled = True
         except ForeignBlocks as blocks:
@@ -111,12 +113,28 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
     return Outcome.EXPORTED
 
 
-def _as_recorded(attempt: Attempt, held: Held, inventory: Inventory) -> HourContent | None:
-    """Return what the record says of the hour, if the container holds just that: it was done before."""
+def _what_is_there(attempt: Attempt, held: Held, inventory: Inventory) -> HourContent | None:
+    """Return the content of an hour that is whole in the container, and as it is wanted; None if it is not.
+
+    Either its record says so, because it was done before; or its marker is true, and names the filter that
+    the destination has.
+    """
     record = held.record
-    here = bool(record.origin.target) and attempt.holds(record)
-    known = here and not record.committing and not record.in_doubt
-    return content_of(record) if known and inventory.holds_just(record.parts) else None
+    known = bool(record.origin.target) and attempt.holds(record)
+    if known and not (record.committing or record.in_doubt) and inventory.holds_just(record.parts):
+        return content_of(record)
+    marked = inventory.true_marker()
+    if marked is None or not _as_wanted(attempt, marked[1]):
+        return None
+    return _content_of_marker(attempt, *marked)
+
+
+def _what_stands(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
+    """Return the content of an hour that has to stay as it is found: as its marker says, or counted."""
+    marked = inventory.true_marker()
+    return (
+        _counted(attempt, held, inventory, names) if marked is None else _content_of_marker(attempt, *marked)
+    )
 
 
 def _as_wanted(attempt: Attempt, marker: Marker) -> bool:
@@ -133,7 +151,13 @@ def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourConte
         filter_sha256=marker.filter_sha256,
         output=None,
         origin=Origin(target=attempt.destination.target, marker=name),
+        rejected=_rejected_before(attempt),
     )
+
+
+def _rejected_before(attempt: Attempt) -> tuple[str, ...]:
+    """Return what earlier attempts kept of the hour, if its record is lost: all of it goes on to count."""
+    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 
 def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
@@ -173,6 +197,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
             marker=names.marker if wants_marker else None,
             digests=tuple(digests),
         ),
+        rejected=_rejected_before(attempt),
     )
 
 

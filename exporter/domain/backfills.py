@@ -197,9 +197,7 @@ class Backfill:
             self.round,
         )
 
-    def came(
-        self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = ""
-    ) -> Came:
+    def came(self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = "") -> Came:
         """Return what has come of an hour, for the container of the target ``here``; empty: any.
 
         A failure does not count that is forgiven: the storage it was about has recovered since.

@@ -220,8 +220,21 @@ class Destination:
 
     @property
     def names(self) -> frozenset[str]:
-        """What no other destination may write: for each stream, the place and the root of its names."""
-        return frozenset(f"{self.storage.place}|{self.naming(key.stream).root}" for key in self.streams)
+        """What no other destination may write: the roots of its streams' names, each with its container.
+
+        Names of earlier places are among them: when an hour is written anew, they are cleared there.
+        """
+        found = set()
+        for now in (self.naming(key.stream) for key in self.streams):
+            found.add(f"{self.container_id}|{now.root}")
+            for each in self.earlier:
+                found.add(f"{each.container}|{replace(now, prefix=each.prefix, layout=each.layout).root}")
+        return frozenset(found)
+
+    @property
+    def containers(self) -> frozenset[str]:
+        """The containers (``account|container``) in which it owns names."""
+        return frozenset({self.container_id, *(each.container for each in self.earlier)})
 
     def first_hour_of_events(self) -> Hour:
         """Return 00:00 UTC of the day of activation, or of the day when the project was chosen, if later."""

@@ -11,7 +11,7 @@ ExportError
 │   └── Outdated         it was changed since the caller read it
 ├── NotConfigured        the operator: a setting is missing or wrong
 │   └── LandingMissing   LANDING_CONTAINER names a container that is not there
-├── DestinationFault     the customer: their storage does not let us; the message is written for them
+├── DestinationFault     the customer: their storage or filter refuses; the message is written for them
 │   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; writing the blob whole heals it
 │   └── LandingArchived  the operator: a landing blob is archived; told with the hour like the others
 ├── Transient            nobody: it passes; try again
@@ -134,7 +134,7 @@ class Fault:
 
 
 class DestinationFault(ExportError):
-    """The customer's storage refuses or cannot be reached; only the customer can change that."""
+    """The customer's storage refuses or cannot be reached, or their filter does: theirs to change."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(f"{fault.code}: {fault.message}")
@@ -180,8 +180,12 @@ class Transient(ExportError):
     """A passing failure: the same attempt may succeed a little later."""
 
 
+class Busy(Transient):
+    """This process has too much to do: another one may do it, or this one later."""
+
+
 class LandingChanged(Transient):
-    """A landing blob is gone or was put again since it was listed: what was planned by that listing is void."""
+    """A landing blob is gone or was put again since it was listed: a plan made by that listing is void."""
 
 
 class Conflict(ExportError):

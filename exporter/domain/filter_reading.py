@@ -36,8 +36,9 @@ SEARCHED_VALUES_MAX = 100
 # The original cuts the texts of properties at as many characters.
 VALUE_CHARACTERS_MAX = 1_024
 PROPERTY_CHARACTERS_MAX = 1_024
-# The matcher may spend some 16 ns on an instruction for each byte of a text: 65 microseconds a byte at worst.
-INSTRUCTIONS_MAX = 4_000
+# The matcher may spend 10 ns on each instruction for each character, so the more instructions, the fewer
+# characters the patterns look at (exporter.pipeline.patterns): 512 with so many. \pL, any letter, has 1,200.
+INSTRUCTIONS_MAX = 1_280
 # A filter is part of each answer about its destination.
 FILTER_BYTES_MAX = 64 * 1024
 # More would not be read, and must not make an answer of megabytes.
@@ -64,8 +65,9 @@ def read_filter(document: object, pattern_cost: PatternCost, place: str = "event
         problems.append(
             Problem(
                 place,
-                f"has patterns of {reader.instructions} instructions together, of at most {INSTRUCTIONS_MAX}:"
-                " shorten them, or lower their counts of repetitions",
+                f"has patterns of {reader.instructions} instructions or more together, of at most"
+                f" {INSTRUCTIONS_MAX}, because each of them takes time for every character of every event:"
+                " shorten the patterns, or lower their counts of repetitions, such as {900}",
             )
         )
     if problems or root is None:
@@ -204,7 +206,8 @@ class _Reader:
             return None
         try:
             found = settled(value, kind, operator)
-            if operator is Operator.MATCHES:
+            # Once there are too many, no more of them are compiled: that takes time, too.
+            if operator is Operator.MATCHES and self.instructions <= INSTRUCTIONS_MAX:
                 self.instructions += self.pattern_cost(str(found))
         except ValueError as error:
             self._wrong(place, str(error))

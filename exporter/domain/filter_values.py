@@ -1,4 +1,10 @@
-"""Which operators and values fit which kind of property, and the one form of each value."""
+"""Which operators and values fit which kind of property, and the one form of each value.
+
+Numbers are compared exactly, by the value that their JSON has: an integer is an ``int``, every other number a
+``Decimal`` of its text (``exact``). None of them is rounded to a double first, on either side.
+"""
+
+from decimal import Decimal, InvalidOperation
 
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator, Value
 from exporter.domain.records import Kind
@@ -7,19 +13,57 @@ from exporter.domain.times import to_canonical, to_iso8601
 # JSON readers keep integers of this range exactly, and many of them turn larger ones into something near.
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 FLOAT_BOUND = 2.0**63
+# Doubles tell all numbers of so many significant digits apart, and print them as they were written.
+SIGNIFICANT_DIGITS = 15
+# Decimals take exponents of 18 digits. No value of a filter comes near a number beyond this one.
+_EXPONENT_BOUND = 10**17
 
 _EQUALITY = frozenset({Operator.IS, Operator.IS_NOT})
 _EVERY = frozenset(Operator)
 _OPERATORS = {
     Kind.STRING: _EVERY,
+    Kind.TEXTS: _EVERY,
     Kind.UUID: _EVERY,
     Kind.DICT: _EVERY,
     Kind.INTEGER: _EQUALITY | ORDERS | PRESENCE,
     Kind.FLOAT: _EQUALITY | ORDERS | PRESENCE,
     Kind.TIME: _EQUALITY | ORDERS | PRESENCE,
     Kind.BOOLEAN: _EQUALITY | PRESENCE,
-    Kind.NULL: PRESENCE,
 }
+
+
+type Comparable = str | bool | int | Decimal
+"""A value to compare with. Two are equal if their JSON means the same; true and 1 are told apart by type."""
+
+
+def exact(text: str) -> Decimal:
+    """Return the number that a JSON number means, whatever its size and its digits.
+
+    One whose exponent is beyond 18 digits becomes one with an exponent of 10^17: beyond every other number,
+    or nearer to 0 than any.
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        digits, _, exponent = text.lower().partition("e")
+        if not digits.strip("-0."):
+            return Decimal(0)
+        sign, small = "-" * digits.startswith("-"), "-" * exponent.startswith("-")
+        return Decimal(f"{sign}1e{small}{_EXPONENT_BOUND}")
+
+
+def comparable(value: Value) -> Comparable:
+    """Return what rows' values are compared with: of a number with a fraction, what its digits say."""
+    return exact(repr(value)) if isinstance(value, float) else value
+
+
+def as_written(text: str) -> float | Decimal:
+    """Return a number with fraction or exponent: a float, or a ``Decimal`` where that would change its value.
+
+    For reading what a person wrote, so that ``settled`` can refuse what it cannot keep.
+    """
+    number, rounded = exact(text), float(text)
+    return rounded if number == exact(repr(rounded)) else number
 
 
 def accepts(kind: Kind, operator: Operator) -> bool:
@@ -79,7 +123,7 @@ def _time(value: object) -> str:
 
 
 def _number(value: object, allowed: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         hint = "; is_not_set asks for null" if value is None else ""
         raise ValueError(f"must be {allowed}{hint}")  # noqa: TRY004  whoever reads this wrote JSON, no types
     if isinstance(value, int):
@@ -88,4 +132,11 @@ def _number(value: object, allowed: str) -> int | float:
         return value
     if not -FLOAT_BOUND < value < FLOAT_BOUND:
         raise ValueError("must be a number between -2^63 and 2^63, or an integer below 2^64")
-    return int(value) if value.is_integer() else value
+    if value == int(value):
+        return int(value)
+    if isinstance(value, Decimal):
+        raise ValueError(  # noqa: TRY004  a number is what it must be, and it is one
+            f"has too many digits, and would be rounded to {float(value)!r}: write a number with a fraction"
+            f" with at most {SIGNIFICANT_DIGITS} significant digits"
+        )
+    return value

@@ -18,6 +18,7 @@ Before an attempt commits, it records what it is about to commit (``parts``), wh
 an attempt that has seen to all of it closes the hour.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from exporter.domain.endpoints import same_container
 from exporter.domain.errors import Fault
 from exporter.domain.hours import Hour
 from exporter.domain.marker import Part, Sent
+from exporter.domain.records import Reason
 from exporter.domain.stored import Unreadable
 from exporter.domain.streams import Listing, StreamKey
 
@@ -64,25 +66,51 @@ DONE = frozenset({HourStatus.EXPORTED, HourStatus.EMPTY})
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """What became of the rows of an hour; every row read is in exactly one of the counts."""
+    """What became of the rows of an hour; every row read is exported, filtered, duplicate or rejected.
+
+    ``amended`` rows are among the exported. ``rejected_by_reason`` says why rows were rejected, as far as
+    that is known: pairs of a reason and a count above 0, sorted by reason.
+    """
 
     exported: int = 0
     filtered: int = 0
     duplicate: int = 0
     rejected: int = 0
+    amended: int = 0
+    rejected_by_reason: tuple[tuple[Reason, int], ...] = ()
 
     @property
     def read(self) -> int:
         """All rows that the hour's landing blobs hold."""
         return self.exported + self.filtered + self.duplicate + self.rejected
 
+    @property
+    def lost(self) -> bool:
+        """Whether there were rows, and all of them were rejected."""
+        return self.rejected == self.read > 0
+
+    @property
+    def warning(self) -> str | None:
+        """What a reader of an hour with these counts should know: all of its rows were rejected."""
+        if not self.lost:
+            return None
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected_by_reason)
+        return (
+            f"Rows that landed: {self.read}; rejected: all of them{f' ({reasons})' if reasons else ''}."
+            " They are kept in the container rejected. Correct what fills the landing container, let it land"
+            " the rows again, and start a backfill of the hour."
+        )
+
     def __add__(self, other: "RowCounts") -> "RowCounts":
         """Return both together."""
+        reasons = Counter(dict(self.rejected_by_reason)) + Counter(dict(other.rejected_by_reason))
         return RowCounts(
             self.exported + other.exported,
             self.filtered + other.filtered,
             self.duplicate + other.duplicate,
             self.rejected + other.rejected,
+            self.amended + other.amended,
+            tuple(sorted(reasons.items())),
         )
 
 
@@ -184,14 +212,12 @@ class Doubt:
 class Run:
     """An hour that is staged in slices by several workers.
 
-    ``plan`` is the blob of our own that says how it is cut. Once rows that several slices have were found,
-    it is ``reconciled``: the slices that have to leave some out are staged again.
+    ``plan`` is the blob of our own that says how it is cut.
     """
 
     id: str
     plan: str
     slices: int
-    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +407,7 @@ class HourRecord:
         return replace(self, not_moved_to=target, refused=Refusal(SCHEDULE, 0, why))
 
     def completed(self, now: datetime) -> "HourRecord":
-        """Return the record of an unfinished attempt's hour that is whole now, while the hour is still held."""
+        """Return the record of an hour that a later attempt has completed, and still holds."""
         return replace(
             self,
             committing=False,

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     TIME = "a time"
     UUID = "a UUID"
     DICT = "an object"
-    NULL = "null"
+    TEXTS = "a string or an array of strings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,14 @@ def _fields(kinds: dict[Kind, str], required: frozenset[str]) -> tuple[Field, ..
 EVENT_FIELDS = _fields(
     {
         Kind.STRING: (
-            "$insert_id adid amplitude_attribution_ids amplitude_event_type city country device_brand"
+            "$insert_id adid amplitude_event_type city country device_brand"
             " device_carrier device_family device_id device_manufacturer device_model device_type dma"
             " event_type idfa ip_address language library os_name os_version platform region start_version"
             " user_id version_name"
         ),
+        Kind.TEXTS: "amplitude_attribution_ids",
         Kind.INTEGER: "$schema amplitude_id app event_id session_id",
-        Kind.FLOAT: "location_lat location_lng",
+        Kind.FLOAT: "location_lat location_lng sample_rate",
         Kind.BOOLEAN: "is_attribution_event paying",
         Kind.TIME: (
             "client_event_time client_upload_time event_time processed_time server_received_time"
@@ -51,7 +52,6 @@ EVENT_FIELDS = _fields(
         ),
         Kind.UUID: "uuid",
         Kind.DICT: "data event_properties group_properties groups user_properties",
-        Kind.NULL: "sample_rate",
     },
     required=frozenset({"uuid", "event_type", "event_time", "server_upload_time"}),
 )
@@ -71,8 +71,9 @@ MERGED_ID_FIELDS = (
 
 
 class Reason(StrEnum):
-    """Why a row is not exported but kept aside. Stable: readers of rejected rows select on it."""
+    """Why a row is kept aside. Stable: readers of rejected rows select on it."""
 
+    NOT_NDJSON = "not_ndjson"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"
@@ -87,18 +88,21 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The reason of one row, and a sentence that names every field concerned."""
+    """The reason of one row, a sentence that names every key concerned, and these ``keys``."""
 
     reason: Reason
     detail: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that is not exported: where it was, why, and its bytes as they came (without the newline).
+    """A row that is kept aside: where it was, why, and its bytes as they came (without the newline).
 
     A row too long to be held in memory arrives in several pieces with the same position; ``piece`` counts
-    them from 1, and all of them together are one row.
+    them from 1, and all of them together are one row. ``exported`` says that the row is exported all the
+    same, without the values of its mistyped keys. ``blob_bytes`` is set where only the beginning of what was
+    there is kept: the size of the landing blob, which holds all of it.
     """
 
     blob: str
@@ -106,3 +110,5 @@ class RejectedRow:
     rejection: Rejection
     content: bytes
     piece: int = 1
+    exported: bool = False
+    blob_bytes: int | None = None

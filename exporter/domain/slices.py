@@ -30,6 +30,11 @@ class Slice:
     numbers: int | None
     blobs: tuple[LandingBlob, ...]
 
+    @property
+    def landed_bytes(self) -> int:
+        """The size of its blobs together."""
+        return sum(blob.size for blob in self.blobs)
+
 
 def cut(blobs: Iterable[LandingBlob], part_bytes_max: int, first: int = 1) -> Iterator[Slice]:
     """Yield the slices of an hour's blobs, which are in landing order; part numbers begin with ``first``.

@@ -54,9 +54,13 @@ class StreamKey:
         return f"{self.destination_id}:{self.stream.data_type}:{self.stream.source_id}"
 
 
+# Tools leave names such as _SUCCESS, _committed_1 and .part-0.crc beside the data that they wrote.
+_NOT_DATA = (".", "_")
+
+
 def is_data(name: str) -> bool:
-    """Whether a landing blob holds rows, and is no tool's own note such as ``_SUCCESS`` or ``.crc``."""
-    return not name.rpartition("/")[2].startswith((".", "_"))
+    """Whether a landing blob of that name holds rows; the last part of tools' own names begins otherwise."""
+    return not name.rpartition("/")[2].startswith(_NOT_DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class LandingBlob:
 
 
 _IDENTITY_BYTES = 8
-# Of 4,000 blobs the identities take 43 KB of a ledger row, which holds 700. Sources land tens of blobs an hour.
+# Of 4,000 blobs the identities take 43 KB of a ledger row, which holds 700. Sources land tens an hour.
 IDENTITIES_MAX = 4000
 
 
@@ -111,8 +115,8 @@ class Listing:
         kept = base64.b64encode(together).decode() if len(every) <= IDENTITIES_MAX else None
         return cls(len(every), hashlib.sha256(together).hexdigest(), kept)
 
-    @property
-    def _each(self) -> frozenset[bytes] | None:
+    def each(self) -> frozenset[bytes] | None:
+        """Return all identities; None if they were too many to be kept."""
         if self.identities is None:
             return None
         together = base64.b64decode(self.identities)
@@ -125,7 +129,7 @@ class Listing:
             return False
         if (self.blobs, self.sha256) == (other.blobs, other.sha256):
             return True
-        mine, theirs = self._each, other._each
+        mine, theirs = self.each(), other.each()
         return mine is not None and theirs is not None and theirs <= mine
 
     def new(self, blobs: Iterable[LandingBlob]) -> tuple[LandingBlob, ...]:
@@ -134,12 +138,12 @@ class Listing:
         now = Listing.of(every)
         if (self.blobs, self.sha256) == (now.blobs, now.sha256):
             return ()
-        mine = self._each or frozenset()
+        mine = self.each() or frozenset()
         return tuple(blob for blob in every if blob.identity not in mine)
 
     def plus(self, blobs: Iterable[LandingBlob]) -> "Listing":
         """Return the fingerprint of what is in it and these blobs together."""
-        mine = self._each
+        mine = self.each()
         if mine is None:
             return replace(self, blobs=self.blobs + 1, sha256="", partial=True)
         return replace(Listing._of(mine | {blob.identity for blob in blobs}), partial=self.partial)

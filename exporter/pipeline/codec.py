@@ -1,10 +1,11 @@
 """What the events and the merged ids have in common: from a line to a row, and from a row to a line."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.domain.records import Reason, Rejection
+from exporter.pipeline.normalize import Amended
 from exporter.pipeline.repair import NESTING_MAX, may_be_deep, too_deep, without_lone_surrogates
 from exporter.pipeline.utf8 import check
 
@@ -13,12 +14,25 @@ from exporter.pipeline.utf8 import check
 class Decoded[Row]:
     """What became of lines: ``rows``, the ``lines`` that they are from, and what is wrong with the others.
 
-    ``rejected`` has the place of each among the lines that were given, from 0.
+    ``rejected`` has the place of each among the lines that were given, from 0. So has ``amended``, of rows
+    that are among ``rows``, by their places there: where the line was, and what is left out of the row.
     """
 
     rows: list[Row]
     lines: list[bytes]
     rejected: list[tuple[int, Rejection]]
+    amended: dict[int, tuple[int, Rejection]] = field(default_factory=dict)
+
+    def add(self, found: Row | Amended[Row] | Rejection, place: int, line: bytes) -> None:
+        """Take what became of the line at a place."""
+        if isinstance(found, Rejection):
+            self.rejected.append((place, found))
+            return
+        if isinstance(found, Amended):
+            self.amended[len(self.rows)] = place, found.why
+            found = found.row
+        self.rows.append(found)
+        self.lines.append(line)
 
 
 class Codec[Row](Protocol):
@@ -40,16 +54,13 @@ class Codec[Row](Protocol):
         ...
 
 
-def one_by_one[Row](lines: Iterable[bytes], decode: Callable[[bytes], Row | Rejection]) -> Decoded[Row]:
+def one_by_one[Row](
+    lines: Iterable[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
+) -> Decoded[Row]:
     """Decode each line by itself: the way that tells what is wrong, and takes its time."""
     decoded = Decoded[Row]([], [], [])
     for place, line in enumerate(lines):
-        row = decode(line)
-        if isinstance(row, Rejection):
-            decoded.rejected.append((place, row))
-        else:
-            decoded.rows.append(row)
-            decoded.lines.append(line)
+        decoded.add(decode(line), place, line)
     return decoded
 
 

@@ -1,8 +1,8 @@
 """Events: from a line of the landing container to the line that is exported.
 
-There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is seen for all
-of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is looked at
-by itself, mended, and accepted or rejected with what is wrong.
+There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is checked for
+all of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is read
+by itself, value by value: what is mistyped is normalized, amended, or costs the row (normalize.py).
 """
 
 from itertools import batched, chain
@@ -21,18 +21,15 @@ from exporter.domain.times import (
     TimestampFormat,
     all_to_canonical,
     all_to_iso8601,
-    to_canonical,
 )
-from exporter.pipeline.codec import Decoded, one_by_one, readable, untouched
-from exporter.pipeline.explain import explain, is_uuid
+from exporter.pipeline.codec import Decoded, readable, untouched
+from exporter.pipeline.normalize import EMPTY_OBJECT, Amended, read_line
 from exporter.pipeline.repair import without_lone_surrogates
 from exporter.pipeline.seen import KEY_BYTES
 
-_NO_KEYS = Raw(b"{}")
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ENCODER = msgspec.json.Encoder()
 _KNOWN = frozenset(each.name for each in EVENT_FIELDS)
-_BRACE, _NULL = ord("{"), ord("n")
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):
@@ -44,7 +41,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     insert_id: str | None = field(name="$insert_id", default=None)
     schema: int | None = field(name="$schema", default=None)
     adid: str | None = None
-    amplitude_attribution_ids: str | None = None
+    amplitude_attribution_ids: str | list[str] | None = None
     amplitude_event_type: str | None = None
     amplitude_id: int | None = None
     app: int | None = None
@@ -52,7 +49,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     client_event_time: str | None = None
     client_upload_time: str | None = None
     country: str | None = None
-    data: Raw = _NO_KEYS
+    data: Raw = EMPTY_OBJECT
     device_brand: str | None = None
     device_carrier: str | None = None
     device_family: str | None = None
@@ -62,11 +59,11 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     device_type: str | None = None
     dma: str | None = None
     event_id: int | None = None
-    event_properties: Raw = _NO_KEYS
+    event_properties: Raw = EMPTY_OBJECT
     event_time: str
     event_type: str
-    group_properties: Raw = _NO_KEYS
-    groups: Raw = _NO_KEYS
+    group_properties: Raw = EMPTY_OBJECT
+    groups: Raw = EMPTY_OBJECT
     idfa: str | None = None
     ip_address: str | None = None
     is_attribution_event: bool | None = None
@@ -80,21 +77,27 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     platform: str | None = None
     processed_time: str | None = None
     region: str | None = None
-    sample_rate: None = None
+    sample_rate: float | None = None
     server_received_time: str | None = None
     server_upload_time: str
     session_id: int | None = None
     start_version: str | None = None
     user_creation_time: str | None = None
     user_id: str | None = None
-    user_properties: Raw = _NO_KEYS
+    user_properties: Raw = EMPTY_OBJECT
     uuid: str
     version_name: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(Event)
+_ATTRIBUTES = dict(zip(Event.__struct_encode_fields__, Event.__struct_fields__, strict=True))
 _TIMES = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.TIME)
 _DICTS = tuple(each.name for each in EVENT_FIELDS if each.kind is Kind.DICT)
+_OPTIONAL_TIMES = frozenset(
+    place
+    for place, each in enumerate(each for each in EVENT_FIELDS if each.kind is Kind.TIME)
+    if not each.required
+)
 _times_of = attrgetter(*_TIMES)
 _dicts_of = attrgetter(*_DICTS)
 _uuid_of = attrgetter("uuid")
@@ -119,31 +122,39 @@ class EventCodec:
         if (rows := self._at_once(lines)) is not None:
             return Decoded(rows, lines, [])
         decoded = Decoded[Event]([], [], [])
-        for start in range(0, len(lines), _AROUND_AN_ODD_ONE):
-            some = lines[start : start + _AROUND_AN_ODD_ONE]
-            if (rows := self._at_once(some)) is not None:
-                found = Decoded(rows, some, [])
-            else:
-                found = one_by_one(some, self.decode)
-            decoded.rows.extend(found.rows)
-            decoded.lines.extend(found.lines)
-            decoded.rejected.extend((start + place, why) for place, why in found.rejected)
+        for place, (line, usual) in enumerate(zip(lines, self._usual_ones(lines), strict=True)):
+            decoded.add(self.decode(line) if usual is None else usual, place, line)
         return decoded
 
     def _at_once(self, lines: list[bytes]) -> list[Event] | None:
-        """Return what ``decode`` makes of each line; None if it would have to mend or reject one."""
+        """Return what ``decode`` makes of each line; None if one is not plainly right."""
         if not untouched(lines):
             return None
         try:
             rows = list(map(_DECODER.decode, lines))
         except ValueError:
             return None
-        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
-            return None
-        times = _settled_times(rows)
-        if times is None or any(not time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]):
-            return None
+        return rows if self._settled(rows) else None
+
+    def _usual_ones(self, lines: list[bytes]) -> list[Event | None]:
+        """Return what ``decode`` makes of each line that is plainly right, and None for the others."""
+        rows = [_typed(line) for line in lines]
+        places = [place for place, row in enumerate(rows) if row is not None]
+        for some in batched(places, _AROUND_AN_ODD_ONE, strict=False):
+            if not self._settled([row for place in some if (row := rows[place])]):
+                for place in some:
+                    if (row := rows[place]) and not self._settled([row]):
+                        rows[place] = None
         return rows
+
+    def _settled(self, rows: list[Event]) -> bool:
+        """Bring typed rows into their one form; False if a value has to be looked at by itself."""
+        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
+            return False
+        times = _settled_times(rows)
+        return times is not None and all(
+            time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]
+        )
 
     def _all_of_the_project(self, rows: list[Event]) -> bool:
         apps = set(map(_app_of, rows))
@@ -153,26 +164,27 @@ class EventCodec:
                     row.app = self._project_id
         return apps <= {None, self._project_id}
 
-    def decode(self, line: bytes) -> Event | Rejection:
-        """Return the event with its times in canonical form and its project filled in, or what is wrong."""
+    def decode(self, line: bytes) -> Event | Amended[Event] | Rejection:
+        """Return the event in canonical values and with its project filled in, or what is wrong."""
         text = readable(line)
         if isinstance(text, Rejection):
             return text
-        try:
-            event = _DECODER.decode(text)
-            _settle(event)
-        except ValueError as error:
-            return explain(text, EVENT_FIELDS, error)
+        found = read_line(text, EVENT_FIELDS)
+        if isinstance(found, Rejection):
+            return found
+        event = Event(**{_ATTRIBUTES[name]: value for name, value in found.values.items()})  # type: ignore[arg-type]
         if event.app is None:
             event.app = self._project_id
         if event.app != self._project_id:
-            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self._project_id}.")
+            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self._project_id}.", ("app",))
         if event.server_upload_time[:HOUR_LENGTH] != self._hour:
             time = event.server_upload_time
             return Rejection(
-                Reason.OUTSIDE_HOUR, f"server_upload_time {time} is not in the hour {self._hour}."
+                Reason.OUTSIDE_HOUR,
+                f"server_upload_time {time} is not in the hour {self._hour}.",
+                ("server_upload_time",),
             )
-        return event
+        return event if found.why is None else Amended(event, found.why)
 
     def keys(self, rows: list[Event]) -> list[bytes]:
         """Return the UUIDs: rows of an hour that share one are one event."""
@@ -194,6 +206,14 @@ class EventCodec:
         # Between the tokens of an object that is passed through, a bare CR is legal, and yet many readers of
         # lines break there. Inside strings it cannot stand unescaped.
         return text.replace(b"\r", b" ") if b"\r" in text else text
+
+
+def _typed(line: bytes) -> Event | None:
+    """Return the event if every value has a type of its key."""
+    try:
+        return _DECODER.decode(line) if untouched([line]) else None
+    except ValueError:
+        return None
 
 
 def _all_objects(rows: list[Event]) -> bool:
@@ -222,8 +242,9 @@ def _settled_uuids(rows: list[Event]) -> bool:
 def _settled_times(rows: list[Event]) -> list[str] | None:
     """Bring the times into canonical form and return them; None, and none is changed, if it is not simple."""
     times, nulls = _times(rows)
+    empty = _take_empty_ones(times, nulls, rows[0].event_time) if "" in times else False
     settled = all_to_canonical(times)
-    if settled is not None and settled is not times:
+    if settled is not None and (empty or settled is not times):
         _set_times(rows, settled, nulls)
     return settled
 
@@ -235,6 +256,15 @@ def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
     for place in nulls:
         times[place] = rows[0].event_time
     return times, nulls
+
+
+def _take_empty_ones(times: list[str], nulls: list[int], another: str) -> bool:
+    """Take empty strings for null, where a time may be that."""
+    found = [place for place, time in enumerate(times) if not time and place % len(_TIMES) in _OPTIONAL_TIMES]
+    for place in found:
+        times[place] = another
+    nulls += found
+    return bool(found)
 
 
 def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
@@ -252,22 +282,6 @@ def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
             row.server_upload_time,
             row.user_creation_time,
         ) = some
-
-
-def _settle(event: Event) -> None:
-    """Bring times and UUID into their one form; ValueError if a value is not what its key asks for."""
-    for name in _TIMES:
-        if (time := getattr(event, name)) is not None:
-            setattr(event, name, to_canonical(time))
-    for name in _DICTS:
-        first = memoryview(getattr(event, name))[0]
-        if first == _NULL:
-            setattr(event, name, _NO_KEYS)
-        elif first != _BRACE:
-            raise ValueError(f"{name} is not an object")
-    if not is_uuid(event.uuid):
-        raise ValueError("uuid is not a UUID")
-    event.uuid = event.uuid.lower()
 
 
 def _extra_keys(line: bytes) -> bytes:

@@ -5,7 +5,7 @@ import msgspec
 from exporter.domain.hours import Hour
 from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.codec import Decoded, one_by_one, readable
-from exporter.pipeline.explain import explain
+from exporter.pipeline.normalize import read_line
 
 _ENCODER = msgspec.json.Encoder()
 _HOUR_MS = 60 * 60 * 1000
@@ -39,11 +39,14 @@ class MergedIdCodec:
             return text
         try:
             merge = _DECODER.decode(text)
-        except msgspec.DecodeError as error:
-            return explain(text, MERGED_ID_FIELDS, error)
+        except msgspec.DecodeError:
+            found = read_line(text, MERGED_ID_FIELDS)
+            if isinstance(found, Rejection):
+                return found
+            merge = MergedId(**found.values)  # type: ignore[arg-type]
         if not self._first_ms <= merge.merge_server_time < self._end_ms:
             detail = f"merge_server_time {merge.merge_server_time} is not in the hour {self._hour}."
-            return Rejection(Reason.OUTSIDE_HOUR, detail)
+            return Rejection(Reason.OUTSIDE_HOUR, detail, ("merge_server_time",))
         return merge
 
     def decode_all(self, lines: list[bytes]) -> Decoded[MergedId]:

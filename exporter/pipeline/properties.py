@@ -1,37 +1,66 @@
-"""Finding the values of a property in an event, without reading more of the event than that."""
+"""Finding the values of a property in an event, without reading more of the event than that.
+
+Numbers come as ``exporter.domain.filter_values`` compares them: exactly as the JSON has them.
+"""
 
 import json
-import math
+import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import Raw, field
 
+from exporter.domain.filter_values import exact
 from exporter.domain.filters import Property
 from exporter.pipeline.events import Event
+from exporter.pipeline.repair import without_lone_surrogates
 
 type Values = tuple[object, ...]
 """What a property holds: texts, numbers, booleans, dicts for objects. Empty if it is not set."""
 
 type Memo = dict[str, Any]
-"""What was read of one event's objects so far, by field."""
+"""What was read of one event so far: its objects, by field, and its line under ``LINE``."""
+
+LINE = ""
+"""Where a memo has the line that the event was decoded from. No field is named so."""
 
 type Look = Callable[[Event, Memo], Values]
 type _Get = Callable[[Any], Raw]
 
 _ABSENT = Raw(b"null")
-_ANY = msgspec.json.Decoder()
+_ANY = msgspec.json.Decoder(float_hook=exact)
 _BRACE, _BRACKET, _NULL = ord("{"), ord("["), ord("n")
-# Python reads no longer ones. Whatever is beyond them is beyond every value of a filter, too.
-_INTEGER_DIGITS_MAX = 4_300
+# A number as JSON has it, but for the leading zeros that it may have where it came as text.
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _ATTRIBUTES = dict(zip(Event.__struct_encode_fields__, Event.__struct_fields__, strict=True))
 
 
 def attribute(name: str) -> Callable[[Event], Any]:
     """Return what reads a field of an event: some names, such as ``$schema``, are no attributes."""
     return attrgetter(_ATTRIBUTES[name])
+
+
+def written(name: str) -> Callable[[Memo], Decimal | None]:
+    """Return what reads the number that an event's line has for a field, as a number or as text.
+
+    None if the line has none there.
+    """
+    decode, get = _picking([name])
+    pick = get[name]
+
+    def read(memo: Memo) -> Decimal | None:
+        line: Raw = Raw(without_lone_surrogates(memo[LINE]))
+        found = _decoded(pick(decode(line)))
+        if isinstance(found, str):
+            return exact(text) if _NUMBER.fullmatch(text := found.strip()) else None
+        if isinstance(found, bool) or not isinstance(found, int | Decimal):
+            return None
+        return Decimal(found)
+
+    return read
 
 
 def looks(properties: Iterable[Property]) -> dict[Property, Look]:
@@ -131,11 +160,5 @@ def _decoded(raw: Raw) -> object:
     try:
         return _ANY.decode(raw)
     except msgspec.DecodeError:
-        # A number beyond what the decoder takes, such as 1e400: valid JSON, and no reason to stop the hour.
-        return json.loads(bytes(raw), parse_int=_integer)
-
-
-def _integer(digits: str) -> int | float:
-    if len(digits) > _INTEGER_DIGITS_MAX:
-        return -math.inf if digits.startswith("-") else math.inf
-    return int(digits)
+        # An integer beyond what the decoder takes: valid JSON, and no reason to stop the hour.
+        return json.loads(bytes(raw), parse_int=exact, parse_float=exact)

@@ -1,16 +1,18 @@
 """The chain from landing blobs to the lines that are exported, and the account of every row on the way."""
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from operator import and_
+from typing import Any
 
 import msgspec
 
 from exporter.domain.ledger import RowCounts
-from exporter.domain.records import RejectedRow
+from exporter.domain.records import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.gunzip import Members
@@ -26,35 +28,47 @@ type Reject = Callable[[RejectedRow], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts rows as they pass: each in exactly one way. ``dropped`` are those that somebody else exports."""
+    """Counts rows as they pass: each in exactly one way. ``dropped`` are those that somebody else exports.
+
+    ``amended`` are among the exported, and ``dropped`` among the duplicates.
+    """
 
     exported: int = 0
     filtered: int = 0
     duplicate: int = 0
-    rejected: int = 0
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    amended: int = 0
     dropped: int = 0
 
     def counts(self) -> RowCounts:
         """Return the counts so far."""
-        return RowCounts(self.exported, self.filtered, self.duplicate, self.rejected)
+        return RowCounts(
+            self.exported,
+            self.filtered,
+            self.duplicate,
+            self.rejected.total(),
+            self.amended,
+            tuple(sorted(self.rejected.items())),
+        )
 
 
-def keep_all(_row: object) -> bool:
+def keep_all(rows: list[Any], _lines: list[bytes]) -> list[bool]:
     """Keep every row: what a destination without a filter asks for."""
-    return True
+    return [True] * len(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChain[Row]:
     """What one hour's rows pass through. ``keep`` is the filter, ``seen`` the keys that passed it.
 
-    The first row of a key in landing order is exported; one whose key is among the ``drops``, which somebody
-    else exports, counts as duplicate. A row that is rejected or filtered stands in no later one's way.
+    The filter is given rows and the lines that they were decoded from. The first row of a key in landing
+    order is exported; one whose key is among the ``drops``, which somebody else exports, counts as duplicate.
+    A row that is rejected or filtered stands in no later one's way.
     """
 
     codec: Codec[Row]
     reject: Reject
-    keep: Callable[[Row], bool] = keep_all
+    keep: Callable[[list[Row], list[bytes]], list[bool]] = keep_all
     seen: SeenKeys = field(default_factory=SeenKeys)
     drops: SeenKeys | None = None
     tally: Tally = field(default_factory=Tally)
@@ -79,8 +93,9 @@ class RowChain[Row]:
     ) -> Iterator[Look]:
         for found in lines(chunks, members):
             if isinstance(found, Unfit):
-                number, content, rejection, piece = found
-                self._reject(RejectedRow(blob.name, number, rejection, content, piece))
+                number, content, rejection, piece, cut = found
+                blob_bytes = blob.size if cut else None
+                self._reject(RejectedRow(blob.name, number, rejection, content, piece, blob_bytes=blob_bytes))
                 yield Look(None, NOTHING)
             else:
                 yield Look(found, self._some(blob, found))
@@ -91,22 +106,32 @@ class RowChain[Row]:
         for place, rejection in decoded.rejected:
             number, content = found.number + place, found.contents[place]
             self._reject(RejectedRow(blob.name, number, rejection, content))
-        rows, contents = self._mine(decoded.rows, decoded.lines)
+        rows, contents = decoded.rows, decoded.lines
+        if (mine := self._mine(rows, contents)) is not None:
+            rows, contents = list(compress(rows, mine)), list(compress(contents, mine))
+        for number, (place, why) in decoded.amended.items():
+            if mine is None or mine[number]:
+                self.tally.amended += 1
+                at, content = found.number + place, found.contents[place]
+                self.reject(RejectedRow(blob.name, at, why, content, exported=True))
         self.tally.exported += len(rows)
         return Exported(len(rows), self.codec.encode_all(rows, contents)) if rows else NOTHING
 
-    def _mine(self, rows: list[Row], contents: list[bytes]) -> tuple[list[Row], list[bytes]]:
-        """Return the rows, with their lines, that pass the filter and are nobody's duplicates."""
+    def _mine(self, rows: list[Row], contents: list[bytes]) -> list[bool] | None:
+        """Return which rows pass the filter and are nobody's duplicates; None if all of them."""
+        kept = None
         if self.keep is not keep_all:
-            kept = list(map(self.keep, rows))
+            kept = self.keep(rows, contents)
             self.tally.filtered += kept.count(False)
-            rows, contents = list(compress(rows, kept)), list(compress(contents, kept))
+            rows = list(compress(rows, kept))
         keys = self.codec.keys(rows)
-        if keys is not None:
-            mine = self._first(keys)
-            if not all(mine):
-                rows, contents = list(compress(rows, mine)), list(compress(contents, mine))
-        return rows, contents
+        if keys is None:
+            return kept
+        mine = self._first(keys)
+        if kept is None:
+            return None if all(mine) else mine
+        first = iter(mine)
+        return [each and next(first) for each in kept]
 
     def _first(self, keys: list[bytes]) -> list[bool]:
         """Return for each key whether its row is to be exported: it is the first, and not somebody else's."""
@@ -120,7 +145,7 @@ class RowChain[Row]:
 
     def _reject(self, row: RejectedRow) -> None:
         if row.piece == 1:
-            self.tally.rejected += 1
+            self.tally.rejected[row.rejection.reason] += 1
         self.reject(row)
 
 
@@ -132,7 +157,13 @@ def rejected_line(row: RejectedRow) -> bytes:
     place: dict[str, object] = {"blob": row.blob, "line": row.line}
     if row.piece > 1:
         place["piece"] = row.piece
-    why = {"reason": row.rejection.reason, "detail": row.rejection.detail}
+    why: dict[str, object] = {"reason": row.rejection.reason, "detail": row.rejection.detail}
+    if row.rejection.keys:
+        why["keys"] = row.rejection.keys
+    if row.exported:
+        why["exported"] = True
+    if row.blob_bytes is not None:
+        why["blob_bytes"] = row.blob_bytes
     # The row is put in piece by piece: encoded with the rest, one of 16 MiB would take nine times its size.
     try:
         content = [b',"row":"', *(msgspec.json.encode(text)[1:-1] for text in decoded(row.content))]

@@ -5,6 +5,7 @@ there. It is in their partition, because a transaction is within one.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -121,11 +122,14 @@ class DestinationsTable:
         return found[1] if found else None
 
     def put_with_names(
-        self, destination: Destination, etag: str | None, *, place: str, version: str | None
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
     ) -> str:
-        """Write a destination that takes names, and make a new version of the container's; both or none."""
-        taken = new_row(_PARTITION, _names_key(place), by=destination.id)
-        return self._table.put_both((_row(destination), etag), (taken, version))
+        """Write a destination that takes names, and new versions of its containers' names; all or nothing."""
+        taken = [
+            (new_row(_PARTITION, _names_key(place), by=destination.id), version)
+            for place, version in versions.items()
+        ]
+        return self._table.put_together((_row(destination), etag), *taken)
 
     def trial(self, destination_id: str) -> Trial | None:
         """Return a destination's last test upload."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from azure.core.exceptions import (
@@ -43,7 +44,7 @@ from exporter.storage.faults import (
     Place,
     Row,
 )
-from exporter.storage.network import SilenceError, root_cause, words_of
+from exporter.storage.network import LAST_REFUSAL, SilenceError, root_cause, words_of
 
 _PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _PASSING_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError"})
@@ -109,6 +110,7 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
 
     What only the customer can repair is a ``DestinationFault``, an answer that no row of the table fits, too.
     """
+    LAST_REFUSAL.set(None)
     try:
         yield
     except (ExportError, MemoryError):
@@ -119,6 +121,8 @@ def customer_storage(place: Place, action: Action) -> Iterator[None]:
         # What it was made of repeats URLs if it is no answer, and the server's own words if it is one.
         raise _meaning(error, place, action) from None
     except Exception as error:  # noqa: BLE001  the SDK raises anything over an answer that it did not expect
+        if (answer := LAST_REFUSAL.get()) is not None:
+            raise _meaning(HttpResponseError(response=answer), place, action) from None
         if _of_connection(error):
             raise DestinationFault(_no_answer(error, place, action)) from None
         _log.warning("the storage account %s: %s", place.account, _where(error))
@@ -147,11 +151,14 @@ def _meaning(error: HttpResponseError, place: Place, action: Action) -> ExportEr
         return DestinationFault(row.fault(place, action, _answer(error)))
     if action is not Action.READ and is_conflict(error):
         return Conflict(f"the storage account {place.account} says: {_answer(error)}")
-    if error.status_code is None or isinstance(error, DecodeError):
-        return DestinationFault(_unreadable(error, place, action))
-    # Azure Storage never leaves its code out of an answer that has a body, nor out of its headers.
-    row = STORAGE_REFUSED if error_code(error) else NOT_A_BLOB_SERVICE
-    return DestinationFault(row.fault(place, action, _answer(error)))
+    if error_code(error):
+        fault = STORAGE_REFUSED.fault(place, action, _answer(error))
+    elif error.status_code is None or isinstance(error, DecodeError):
+        fault = _unreadable(error, place, action)
+    else:
+        # Azure Storage never leaves its code out of an answer that has a body, nor out of its headers.
+        fault = NOT_A_BLOB_SERVICE.fault(place, action, _answer(error))
+    return DestinationFault(fault)
 
 
 def _no_answer(error: BaseException, place: Place, action: Action) -> Fault:
@@ -218,19 +225,22 @@ def or_create[Result](do: Callable[[], Result], create: Callable[[], object]) ->
 
 def error_code(error: AzureError) -> str | None:
     """Return the service's word for the error, if it is one; the SDKs sometimes wrap it, or leave it out."""
-    code = getattr(error, "error_code", None)
-    if code is None and isinstance(error, HttpResponseError):
-        code = _code_in(error)
+    code = _word(getattr(error, "error_code", None))
+    answer: Any = getattr(error, "response", None)
+    if code is None and answer is not None:
+        code = _word(answer.headers.get("x-ms-error-code")) or _code_in(answer)
+    return code
+
+
+def _word(code: object) -> str | None:
     code = code.value if isinstance(code, Enum) else code
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
-def _code_in(error: HttpResponseError) -> str | None:
+def _code_in(answer: Any) -> str | None:  # noqa: ANN401  the SDK's classes of answers share no public one
     """Return the error code in an answer of the table service: ``create_entity`` does not look for it."""
-    if error.response is None:
-        return None
     try:
-        return _TABLE_ANSWER.decode(error.response.text()).error.code
+        return _word(_TABLE_ANSWER.decode(answer.text()).error.code)
     # A body of which the rest never came, or in an encoding that nobody knows.
     except (msgspec.MsgspecError, AzureError, ValueError, LookupError):
         return None

@@ -1,5 +1,13 @@
 """The first cause of an error at the connection, in words that repeat no URL: a URL may hold a signature."""
 
+from contextvars import ContextVar
+from typing import Any
+
+LAST_REFUSAL: ContextVar[Any] = ContextVar(
+    "the SDK's response to the last call that did not succeed", default=None
+)
+"""Where the SDK trips over the body of an answer, its status and headers are still known from here."""
+
 
 class SilenceError(Exception):
     """A host accepts connections, or swallows them, and says nothing.

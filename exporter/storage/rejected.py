@@ -1,4 +1,4 @@
-"""Rows that were not exported as they landed, in a container of our own: blobs for each attempt at an hour."""
+"""Rows that were not exported as they landed, in a container of our own: blobs for each attempt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from exporter.storage.transport import AttentiveTransport
 
 
-# A storage that cannot be reached, or says nothing, costs an attempt 10 seconds at most; one that falls
-# silent in the midst of an hour 25. Other destinations' hours that wait for the same worker wait no longer.
+# A storage that cannot be reached, or says nothing, costs an attempt 13 seconds at most; one that falls
+# silent in the midst of an hour 30. Other destinations' hours that wait for the same worker wait no longer.
 CUSTOMER_PATIENCE = Patience(
     connect_seconds=5, read_seconds=10, retries=3, connect_retries=1, read_retries=1, first_wait_seconds=1
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -74,17 +75,22 @@ class Table:
         with own_storage():
             return or_create(lambda: settle(write, landed), self._client.create_table)
 
-    def put_both(
-        self, first: tuple[dict[str, Any], str | None], other: tuple[dict[str, Any], str | None]
+    def put_together(
+        self, first: tuple[dict[str, Any], str | None], *others: tuple[dict[str, Any], str | None]
     ) -> str:
-        """Write two rows of one partition, each over the one of its ETag (None: where none is), or neither.
+        """Write rows of one partition, each over the one of its ETag (None: where none is), or none of them.
 
         Return the new ETag of the first. ``Conflict`` if a condition does not hold, unless the first row is
         there just as it was to be written.
         """
 
         def write() -> str:
-            answers = self._client.submit_transaction([_operation(*first), _operation(*other)])
+            try:
+                answers = self._client.submit_transaction([_operation(*each) for each in (first, *others)])
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.NOT_FOUND or is_missing(error):
+                    raise
+                raise Conflict(f"a row of the table {self._name} is gone") from error
             return str(answers[0]["etag"])
 
         def landed() -> str | None:

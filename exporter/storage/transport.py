@@ -3,22 +3,27 @@
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from exporter.storage.network import SilenceError, timed_out
+from exporter.storage.network import LAST_REFUSAL, SilenceError, timed_out
 
-# What a host may take for its first answer. Azure answers in a fraction of a second; a host that has been
-# asked nothing yet is as likely to be one that a firewall hides.
-FIRST_ANSWER_SECONDS = 5
+# What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
+# machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
+FIRST_ANSWER_SECONDS = 8
 # For so long after an answer, a host is waited for as patiently as the clients are made to.
 HEARD_SECONDS = 60
 # For so long after a silence a host is not asked again: calls that came meanwhile would each wait as long.
 # Shorter than the first wait of a destination after a fault, whose next attempt shall ask.
 SILENT_SECONDS = 30
+
+# Connections to one host that are kept for the next call: more than there are threads that call at once,
+# which are those of 12 hours, their leases, what reads ahead and what sends. One too many costs a warning.
+KEPT_MAX = 64
 
 _counting = threading.Lock()
 _calls = 0
@@ -26,6 +31,14 @@ _calls = 0
 
 class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
     """Connections that count the calls of the whole process: several workers may share one."""
+
+    def open(self) -> None:
+        """Open them; twice is once."""
+        opened = self.session is not None
+        super().open()
+        if not opened:
+            for adapter in set(self.session.adapters.values()):
+                adapter.init_poolmanager(connections=KEPT_MAX, maxsize=KEPT_MAX)
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK types it
         """Make a call."""
@@ -77,9 +90,15 @@ class AttentiveTransport(HttpTransport[Any, Any]):
             if known:
                 raise
             raise SilenceError(host) from None
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            LAST_REFUSAL.set(answer)
         with self._turn:
-            self._heard_at[host] = self._clock()
             self._silent_until.pop(host, None)
+            if options.get("stream"):
+                # Its body is still to come. The SDK asks again for one that does not, three times in all.
+                self._heard_at.pop(host, None)
+            else:
+                self._heard_at[host] = self._clock()
         return answer
 
     def _known(self, host: str) -> bool:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 import azure.functions as func
+import msgspec
 import orjson
 
 from exporter import wiring
@@ -25,6 +26,7 @@ from exporter.domain.errors import (
     TooLarge,
     WrongMediaType,
 )
+from exporter.domain.filter_values import as_written
 
 RETRY_AFTER_SECONDS = 5
 BODY_BYTES_MAX = 1024 * 1024
@@ -41,6 +43,7 @@ _STATUS: dict[type[Rejected], HTTPStatus] = {
     Outdated: HTTPStatus.PRECONDITION_FAILED,
 }
 _log = logging.getLogger(__name__)
+_AS_WRITTEN = msgspec.json.Decoder(float_hook=as_written)
 
 
 def answer(
@@ -148,11 +151,14 @@ def json_body(req: func.HttpRequest) -> object:
             "invalid_json", "There is no body. Send one, with a Content-Length and not in chunks."
         )
     try:
-        return orjson.loads(body)
+        orjson.loads(body)  # the stricter of the two: no NaN, no half of a character
+        return _AS_WRITTEN.decode(body)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         # The parser's error holds the whole body: it goes no further.
         raise Malformed("invalid_json", f"The body is no JSON: see {where}.") from None
+    except msgspec.DecodeError:
+        raise Malformed("invalid_json", "The body has an integer of more digits than can be read.") from None
 
 
 def _says_json(content_type: str) -> bool:

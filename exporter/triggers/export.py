@@ -10,12 +10,14 @@ from exporter import wiring
 from exporter.actions import export_hour as action
 from exporter.actions.attempt import Worker
 from exporter.actions.hold import in_background
-from exporter.domain.errors import Conflict
+from exporter.domain.errors import Busy, Conflict
 from exporter.storage.messages import BACKFILL_QUEUE, QUEUE, parse
 from exporter.triggers.messages import body_of, on_message
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
+# How long a message is hidden that found no turn here: other instances may look for it at once, this one not.
+BUSY_DELAY = timedelta(seconds=30)
 
 
 @on_message(blueprint, "export_hour", QUEUE)
@@ -46,11 +48,16 @@ def _export(message: func.QueueMessage) -> None:
         whole_bytes_min=app.settings.whole_bytes_min,
         redelivered=(message.dequeue_count or 1) > 1,
         calls=_calls_since(app.calls),
+        turns=app.turns,
     )
     try:
         outcome = action.export_hour(task, app.gateways, worker)
     except Conflict as conflict:
         _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
+    except Busy as busy:
+        # No failure: the host would count its tries. Whoever is free by then takes it.
+        app.gateways.queue_of(task).send([task], delay=BUSY_DELAY)
+        _log.info("%s %s: put back into the queue: %s", task.key, task.hour, busy)
     else:
         # An hour that is exported has a line of its own, with its facts.
         _log.debug("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)

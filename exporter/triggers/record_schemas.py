@@ -15,7 +15,7 @@ _KINDS: dict[Kind, Json] = {
     Kind.TIME: {"type": "string", "pattern": _TIME},
     Kind.UUID: {"type": "string", "format": "uuid"},
     Kind.DICT: {"type": "object"},
-    Kind.NULL: {"type": "null"},
+    Kind.TEXTS: {"type": ["string", "array"], "items": {"type": "string"}},
 }
 # Never null, though an event may lack them: the project is filled in, and so are empty objects.
 _FILLED_IN = frozenset({"app"})
@@ -48,6 +48,7 @@ def _schema(title: str, description: str, fields: tuple[Field, ...]) -> Json:
 
 def _value(field: Field) -> Json:
     schema = _KINDS[field.kind]
-    if field.required or field.name in _FILLED_IN or field.kind in {Kind.DICT, Kind.NULL}:
+    if field.required or field.name in _FILLED_IN or field.kind is Kind.DICT:
         return schema
-    return schema | {"type": [schema["type"], "null"]}
+    types = schema["type"]
+    return schema | {"type": [*(types if isinstance(types, list) else [types]), "null"]}

@@ -13,6 +13,7 @@ import orjson
 from exporter.actions.backfill_progress import BackfillProgress
 from exporter.actions.list_destinations import Overview
 from exporter.actions.preview import Preview
+from exporter.actions.recent_rows import RecentRows
 from exporter.actions.verify import Verified
 from exporter.actions.verify_in_steps import findings_lost
 from exporter.domain.backfills import Backfill, BackfillStatus
@@ -78,6 +79,17 @@ class RowsView(TypedDict):
     rejected: int
 
 
+class OddRowsView(TypedDict):
+    """How many exported rows lack a mistyped value, and how many rows were rejected for which reason."""
+
+    amended: int
+    rejected_by_reason: dict[str, int]
+
+
+class RecentRowsView(RowsView, OddRowsView):
+    """What became of the rows of a data type's last 24 closed hours, as far as these are done."""
+
+
 class PartView(TypedDict):
     """A file of the hour: its compressed size, and the base64 of its MD5."""
 
@@ -99,13 +111,17 @@ class OutputView(TypedDict):
     compression: Compression
 
 
-class HourView(TypedDict):
-    """An hour of the ledger, with the filter and the output that its files were made with."""
+class HourView(OddRowsView):
+    """An hour of the ledger, with the filter and the output that its files were made with.
+
+    ``warning`` is set if there were rows, and all of them were rejected.
+    """
 
     hour: HourKey
     data_type: DataType
     status: HourStatus
     rows: RowsView
+    warning: str | None
     parts: list[PartView]
     filter_sha256: str | None
     output: OutputView | None
@@ -181,7 +197,10 @@ class NotifyView(TypedDict):
 
 
 class DestinationView(TypedDict):
-    """A destination, and how far it is; what is told for each data type has the data types as keys."""
+    """A destination, and how far it is; what is told for each data type has the data types as keys.
+
+    ``last_24_hours`` and ``warning`` are not in lists of destinations.
+    """
 
     id: str
     name: str
@@ -198,6 +217,8 @@ class DestinationView(TypedDict):
     owed_hours: dict[str, int]
     behind_since: dict[str, HourKey | None]
     last_error: FaultView | None
+    last_24_hours: NotRequired[dict[str, RecentRowsView]]
+    warning: NotRequired[str | None]
     last_test_upload: TrialView | None
 
 
@@ -251,7 +272,7 @@ type DocumentView = Json
 """An OpenAPI document."""
 
 
-class PreviewView(TypedDict):
+class PreviewView(OddRowsView):
     """What a filter leaves of an hour; ``complete`` is false if it took too long to read all of it."""
 
     hour: HourKey
@@ -428,11 +449,19 @@ def _rows_view(rows: RowCounts) -> RowsView:
     }
 
 
+def _odd_rows_view(rows: RowCounts) -> OddRowsView:
+    return {
+        "amended": rows.amended,
+        "rejected_by_reason": {str(reason): count for reason, count in rows.rejected_by_reason},
+    }
+
+
 def preview_view(hour: Hour, found: Preview) -> PreviewView:
     """Return a preview; its rows are passed on as they would be exported, to the byte."""
     return {
         "hour": hour.key,
         "rows": _rows_view(found.rows),
+        **_odd_rows_view(found.rows),
         "examples": cast("list[Json]", [orjson.Fragment(line) for line in found.examples]),
         "complete": found.complete,
     }
@@ -525,6 +554,8 @@ def hour_view(record: HourRecord) -> HourView:
         "data_type": record.key.stream.data_type,
         "status": record.status,
         "rows": _rows_view(rows),
+        **_odd_rows_view(rows),
+        "warning": rows.warning,
         "parts": [
             {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5}
             for part in (record.parts if done else ())
@@ -607,7 +638,7 @@ def destination_view(overview: Overview) -> DestinationView:
     """Return a destination as its owner may see it, with what the ledger says of its streams."""
     destination = overview.destination
     states = {state.key.stream.data_type.value: state for state in overview.states}
-    return {
+    view: DestinationView = {
         "id": destination.id,
         "name": destination.name,
         "events": _events_view(destination),
@@ -633,3 +664,17 @@ def destination_view(overview: Overview) -> DestinationView:
         "last_error": fault_view(overview.error),
         "last_test_upload": _trial_view(overview.trial) if overview.trial else None,
     }
+    if overview.recent is not None:
+        view["last_24_hours"] = {
+            each.key.stream.data_type.value: {**_rows_view(each.rows), **_odd_rows_view(each.rows)}
+            for each in overview.recent
+        }
+        view["warning"] = _lost_rows(overview.recent)
+    return view
+
+
+def _lost_rows(recent: list[RecentRows]) -> str | None:
+    """Name the newest hour of each data type that lost all of its rows."""
+    lost = [(each.key.stream.data_type, each.lost) for each in recent if each.lost]
+    sentences = [f"{record.hour} ({data_type}): {record.rows.warning}" for data_type, record in lost]
+    return " ".join(sentences) or None

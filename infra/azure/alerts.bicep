@@ -81,6 +81,20 @@ traces
 '''
   }
   {
+    name: 'unreadable'
+    severity: 2
+    title: 'A stored row cannot be read'
+    description: 'What it is about, a destination, a stream or an hour, stands still; the line says which row, and why.'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    query: '''
+traces
+| where message startswith "row unreadable "
+| extend facts = parse_json(substring(message, strlen("row unreadable ")))
+| summarize times = count() by stored_in = tostring(facts.table), row_key = tostring(facts.key)
+'''
+  }
+  {
     name: 'still'
     severity: 1
     title: 'The exporter stands still'
@@ -127,7 +141,11 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [
       criteria: {
         allOf: [
           {
-            query: replace(replace(rule.query, '{lagMinutesMax}', string(lagMinutesMax)), '{rejectedPercentMax}', string(rejectedPercentMax))
+            query: replace(
+              replace(rule.query, '{lagMinutesMax}', string(lagMinutesMax)),
+              '{rejectedPercentMax}',
+              string(rejectedPercentMax)
+            )
             timeAggregation: 'Count'
             operator: rule.operator
             threshold: rule.operator == 'LessThan' ? 1 : 0

@@ -19,7 +19,7 @@ param storageAccountName string
 param deploymentContainerUrl string
 
 @description('Where SECRETS_KEY is in the vault.')
-param secretsKeyUri string
+param encryptionKeyAddress string
 
 @description('Where telemetry goes.')
 param applicationInsightsConnectionString string
@@ -44,7 +44,9 @@ var ownSettings = {
   AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
-  SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${secretsKeyUri})'
+  SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${encryptionKeyAddress})'
+  // A thread for each message that the host may hand over at once, and as many for all else: most of them wait.
+  PYTHON_THREADPOOL_THREAD_COUNT: '96'
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }

@@ -42,15 +42,20 @@ param tags object
 
 // The same names each time, and nobody else's.
 var suffix = uniqueString(subscription().id, resourceGroup().id, environmentName)
-var functionAppName = 'func-${environmentName}-${suffix}'
-var storageAccountName = take('st${replace(environmentName, '-', '')}${suffix}', 24)
-var keyVaultName = take('kv-${environmentName}-${suffix}', 24)
+// What every resource's name may hold, whatever the installation is called: lower-case letters and digits. The suffix
+// is left whole, since it is what tells two installations apart: a storage account's and a vault's name have 24 signs.
+var signs = map(range(0, length(environmentName)), at => toLower(substring(environmentName, at, 1)))
+var label = take(join(filter(signs, each => contains('abcdefghijklmnopqrstuvwxyz0123456789', each)), ''), 20)
+var name = '${empty(label) ? 'exporter' : label}-${suffix}'
+var functionAppName = 'func-${name}'
+var storageAccountName = 'st${take(label, 9)}${suffix}'
+var keyVaultName = 'kv${take(label, 8)}-${suffix}'
 var fixed = network != 'open'
 
 module identity 'identity.bicep' = {
   name: 'identity'
   params: {
-    name: 'id-${environmentName}-${suffix}'
+    name: 'id-${name}'
     location: location
     tags: tags
   }
@@ -59,7 +64,7 @@ module identity 'identity.bicep' = {
 module monitoring 'monitoring.bicep' = {
   name: 'monitoring'
   params: {
-    name: '${environmentName}-${suffix}'
+    name: name
     location: location
     tags: tags
   }
@@ -68,7 +73,7 @@ module monitoring 'monitoring.bicep' = {
 module addresses 'network.bicep' = if (fixed) {
   name: 'network'
   params: {
-    name: '${environmentName}-${suffix}'
+    name: name
     location: location
     addressPrefixes: addressPrefixes
     outboundAddressCount: outboundAddressCount
@@ -102,7 +107,7 @@ module vault 'vault.bicep' = {
 module endpoints 'endpoints.bicep' = if (network == 'private') {
   name: 'endpoints'
   params: {
-    name: '${environmentName}-${suffix}'
+    name: name
     location: location
     virtualNetworkId: addresses.?outputs.virtualNetworkId ?? ''
     subnetId: addresses.?outputs.endpointSubnetId ?? ''
@@ -131,7 +136,7 @@ module app 'app.bicep' = {
     identityClientId: identity.outputs.clientId
     storageAccountName: storage.outputs.name
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
-    secretsKeyUri: vault.outputs.secretsKeyUri
+    encryptionKeyAddress: vault.outputs.encryptionKeyAddress
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
@@ -146,7 +151,7 @@ module app 'app.bicep' = {
 module alerts 'alerts.bicep' = {
   name: 'alerts'
   params: {
-    name: '${environmentName}-${suffix}'
+    name: name
     location: location
     applicationInsightsId: monitoring.outputs.applicationInsightsId
     email: alertEmail

@@ -1,9 +1,9 @@
 // Everything that the exporter needs in Azure, from an empty subscription: a resource group and what is in it.
 targetScope = 'subscription'
 
-@description('A short name for this installation; names of resources begin with it.')
+@description('A short name for this installation; names of resources begin with its letters and digits.')
 @minLength(3)
-@maxLength(12)
+@maxLength(64)
 param environmentName string
 
 @description('Where everything is made. Flex Consumption has to be there: az functionapp list-flexconsumption-locations.')

@@ -1,5 +1,6 @@
 // Our own storage: queues and tables of the exporter, landing, rejected rows, state, and the deployed package.
-// Queues, tables and the containers rejected and export-state are made by the exporter when it first needs them.
+// Tables and the containers rejected and export-state are made by the exporter when it first needs them, and so
+// would be the queues, at its first tick; until then the host would complain of each at every poll.
 
 @description('The name of the storage account.')
 param name string
@@ -23,6 +24,19 @@ param tags object
 param undeleteDays int = 7
 
 var deploymentContainerName = 'deployments'
+// Those that functions listen to, and where the host puts what it gives up.
+var queueNames = [
+  'export-hours'
+  'export-hours-poison'
+  'backfill-hours'
+  'backfill-hours-poison'
+  'backfill-steps'
+  'backfill-steps-poison'
+  'verify-steps'
+  'verify-steps-poison'
+  'webhook-calls'
+  'webhook-calls-poison'
+]
 var lifecycles = [
   { container: 'landing', days: landingDays }
   { container: 'rejected', days: rejectedDays }
@@ -78,6 +92,18 @@ resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@
   parent: blobs
   name: deploymentContainerName
 }
+
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2023-05-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = [
+  for queueName in queueNames: {
+    parent: queueService
+    name: queueName
+  }
+]
 
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = if (!empty(limited)) {
   parent: account

@@ -56,4 +56,4 @@ output id string = vault.id
 output name string = vault.name
 
 @description('Where the key is: always its newest version.')
-output secretsKeyUri string = '${vault.properties.vaultUri}secrets/${secretsKeyName}'
+output encryptionKeyAddress string = '${vault.properties.vaultUri}secrets/${secretsKeyName}'

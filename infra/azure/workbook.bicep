@@ -73,6 +73,25 @@ traces
 '''
   }
   {
+    title: 'Stored rows that cannot be read'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "row unreadable "
+| extend facts = parse_json(substring(message, strlen("row unreadable ")))
+| summarize times = count(), newest = max(timestamp) by stored_in = tostring(facts.table), row_key = tostring(facts.key), why = tostring(facts.why)
+'''
+  }
+  {
+    title: 'Landing containers that were made'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "landing created "
+| summarize times = count(), newest = max(timestamp) by cloud_RoleName
+'''
+  }
+  {
     title: 'Ticks'
     visualization: 'timechart'
     query: '''

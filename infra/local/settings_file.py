@@ -7,12 +7,15 @@ from base64 import b64encode
 from pathlib import Path
 
 SECRETS_KEY_BYTES = 32
+# As in Azure: docs/operations.md says why.
+THREADS_SETTING, THREADS = "PYTHON_THREADPOOL_THREAD_COUNT", "96"
 
 
 def local_settings() -> dict[str, str]:
     """Return settings that work with ``make azurite`` on its usual ports."""
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        THREADS_SETTING: THREADS,
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "SECRETS_KEY": new_secrets_key(),
         "DESTINATION_HOSTS": "127.0.0.1:10000,localhost:10000,*.blob.core.windows.net",

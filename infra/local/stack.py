@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local.api import Api
 from infra.local.azurite import Endpoints
-from infra.local.settings_file import new_secrets_key
+from infra.local.settings_file import THREADS, THREADS_SETTING, new_secrets_key
 
 START_SECONDS_MAX = 60.0
 # The host lets running functions end before it does.
@@ -44,6 +44,7 @@ def settings_for(endpoints: Endpoints, *others: Endpoints) -> dict[str, str]:
         "AzureWebJobsStorage": endpoints.connection_string,
         "SECRETS_KEY": new_secrets_key(),
         "DESTINATION_HOSTS": ",".join(f"127.0.0.1:{port}" for port in ports),
+        THREADS_SETTING: THREADS,
     }
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from infra.local.stack import PROJECT, NotStartedError
-from tests.bench import cold_start, components, files, growth, hard_lines, hours
+from tests.bench import cold_start, components, files, growth, hard_lines, hours, records, together
 from tests.bench.goals import Goal, show_goals
 from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
@@ -43,6 +43,15 @@ def _hours(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections lo
     return problems, hours.goals(tiny, whole)
 
 
+def _records(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    return [], records.run(folder, quick=quick)
+
+
+def _together(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    together.run(folder, quick=quick)
+    return [], []
+
+
 def _growth(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return growth.run(folder, quick=quick)
 
@@ -51,6 +60,8 @@ SECTIONS: dict[str, Section] = {
     "cold-start": _cold_start,
     "files": _files,
     "hours": _hours,
+    "records": _records,
+    "together": _together,
     "growth": _growth,
 }
 

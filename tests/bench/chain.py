@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from exporter.actions.ports import Container, Upload
 from exporter.actions.stage import Stager
+from exporter.actions.turns import Turns
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -88,7 +89,8 @@ def export(  # noqa: PLR0913  what a child is told, and where to
             "bench",
             1 if options.whole else None,
         )
-        return stager.stage(Slice(1, None, landed), (), _KeptAside()).rows.exported
+        with Turns().staging(0) as turn:
+            return stager.stage(Slice(1, None, landed), (), _KeptAside(), turn).rows.exported
 
 
 def recompress(blobs: list[Path], target: Path) -> int:

@@ -121,24 +121,24 @@ def test_names_are_taken_together_with_the_destination_or_not_at_all(backend: Ba
     destinations = backend.gateways.destinations
     assert destinations.names_version(PLACE) is None
 
-    etag = destinations.put_with_names(backend.destination, None, place=PLACE, version=None)
+    etag = destinations.put_with_names(backend.destination, None, {PLACE: None})
     first = destinations.names_version(PLACE)
 
     assert destinations.all() == [Versioned(backend.destination, etag)]
     changed = replace(backend.destination, name="changed")
-    latest = destinations.put_with_names(changed, etag, place=PLACE, version=first)
+    latest = destinations.put_with_names(changed, etag, {PLACE: first})
     second = destinations.names_version(PLACE)
     other = replace(backend.destination, id="other")
     for version in (None, first):
         with pytest.raises(Conflict):
-            destinations.put_with_names(other, None, place=PLACE, version=version)
+            destinations.put_with_names(other, None, {PLACE: version})
     for wrong in (None, etag):
         with pytest.raises(Conflict):
-            destinations.put_with_names(backend.destination, wrong, place=PLACE, version=second)
+            destinations.put_with_names(backend.destination, wrong, {PLACE: second})
     assert destinations.all() == [Versioned(changed, latest)]
     assert destinations.names_version(PLACE) == second
 
-    destinations.put_with_names(other, None, place=PLACE, version=second)
+    destinations.put_with_names(other, None, {PLACE: second})
     assert len({None, first, second, destinations.names_version(PLACE)}) == 4
     assert [found.value for found in destinations.all()] == [changed, other]
 
@@ -147,11 +147,29 @@ def test_the_names_of_a_container_say_nothing_about_another_one(backend: Backend
     """Nor are they taken for a destination."""
     destinations = backend.gateways.destinations
     active = replace(backend.destination, status=Status.ACTIVE)
-    destinations.put_with_names(active, None, place=PLACE, version=None)
+    destinations.put_with_names(active, None, {PLACE: None})
 
     assert destinations.names_version(f"{PLACE}2") is None
     assert destinations.active() == [active]
     assert len(destinations.all()) == 1
+
+
+def test_names_in_several_containers_are_taken_together(backend: Backend) -> None:
+    """One that was taken by another writer meanwhile keeps all of them as they were."""
+    destinations = backend.gateways.destinations
+    etag = destinations.put_with_names(backend.destination, None, {PLACE: None, "|b": None})
+    seen = {place: destinations.names_version(place) for place in (PLACE, "|b")}
+    assert None not in seen.values()
+
+    other = replace(backend.destination, id="other")
+    for versions in (
+        {PLACE: seen[PLACE], "|b": None},
+        {PLACE: seen[PLACE], "|b": seen["|b"], "|c": seen["|b"]},
+    ):
+        with pytest.raises(Conflict):
+            destinations.put_with_names(other, None, versions)
+    assert {place: destinations.names_version(place) for place in (PLACE, "|b")} == seen
+    assert destinations.all() == [Versioned(backend.destination, etag)]
 
 
 def test_of_many_who_take_names_at_once_one_does(backend: Backend) -> None:
@@ -161,7 +179,7 @@ def test_of_many_who_take_names_at_once_one_does(backend: Backend) -> None:
     def take(number: int) -> bool:
         mine = replace(backend.destination, id=f"d{number}")
         try:
-            destinations.put_with_names(mine, None, place=PLACE, version=None)
+            destinations.put_with_names(mine, None, {PLACE: None})
         except Conflict:
             return False
         return True

@@ -181,6 +181,15 @@ def test_a_failed_condition_is_a_conflict(status: int, code: str) -> None:
                 CALLS[call](container)
 
 
+def test_a_blob_is_not_taken_for_deleted_because_its_container_is_gone() -> None:
+    """A look after a lost answer tells a missing blob from a missing container."""
+    with answering(Answer(503, "ServerBusy")) as server, container_at(by_key(server.url)) as container:
+        server.by_method["HEAD"] = Answer(404, "ContainerNotFound")
+        for call in ("put", "delete"):
+            with pytest.raises(DestinationFault, match="container_not_found"):
+                CALLS[call](container)
+
+
 def test_a_condition_that_nobody_set_is_no_conflict() -> None:
     """A list and a read have none: as a conflict, the hour would wait for a rival who is not there."""
     with answering(Answer(412, "ConditionNotMet")) as server, container_at(by_key(server.url)) as container:

@@ -190,6 +190,12 @@ def test_every_documented_code_has_a_meaning_for_every_call(
         ["application/xml", "text/html", "application/json", "text/xml; charset=nobody", ""]
     ),
 )
+@example(answer=(503, "ServerBusy"), body="json", kind="application/json")
+@example(answer=(503, "ServerBusy"), body="no text", kind="application/xml")
+@example(answer=(409, "SnapshotsPresent"), body="no text", kind="application/json")
+@example(answer=(599, "Made"), body="html", kind="application/xml")
+@example(answer=(418, "Made"), body="json", kind="application/json")
+@example(answer=(404, "Made"), body="html", kind="application/xml")
 @example(answer=(409, "BlobArchived"), body="html", kind="application/xml")
 @example(answer=(404, "BlobNotFound"), body="json", kind="application/json")
 def test_no_answer_whatever_its_code_and_body_leaves_the_tree_of_errors(
@@ -204,6 +210,9 @@ def test_no_answer_whatever_its_code_and_body_leaves_the_tree_of_errors(
         error = outcome(container, call)
         if answer[0] >= HTTPStatus.INTERNAL_SERVER_ERROR:
             assert isinstance(error, Transient)
+        if isinstance(error, DestinationFault):
+            # The code in the header is read, whatever the SDK makes of the body.
+            assert error.fault.code != "not_a_blob_service"
     assert not tried(opened, server.url).ok
 
 

@@ -40,6 +40,17 @@ def test_neighbours_are_left_out(backend: Backend) -> None:
     assert [blob.name for blob in found] == ["events/18/2020/01/25/01/mine.json"]
 
 
+def test_names_that_tools_leave_beside_data_are_left_out(backend: Backend) -> None:
+    """Their last part begins with a dot or an underscore; what begins so in a folder's name is data."""
+    for name in ("_SUCCESS", "_committed_1", ".part-0.crc", "in/.hidden", "in/_started_1"):
+        backend.land(f"{FOLDER}{name}", b"no row")
+    data = [f"{FOLDER}{name}" for name in ("_in/a.json", "a._b.json", "part-0.json")]
+    for name in data:
+        backend.land(name, b"{}")
+
+    assert [blob.name for blob in backend.gateways.landing.blobs(STREAM, HOUR)] == sorted(data)
+
+
 def test_what_is_not_there_is_empty(backend: Backend) -> None:
     """An hour without blobs has none, even before anything ever arrived."""
     landing = backend.gateways.landing

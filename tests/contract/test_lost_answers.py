@@ -153,7 +153,7 @@ def test_names_are_found_to_have_been_taken(backend: AzuriteBackend, lossy: Lose
     destinations.put(replace(backend.destination, id="before"), None)
     lossy.lose(is_write, times)
 
-    etag = destinations.put_with_names(backend.destination, None, place="acme|raw", version=None)
+    etag = destinations.put_with_names(backend.destination, None, {"acme|raw": None})
 
     assert lossy.lost
     found = destinations.get("acme")

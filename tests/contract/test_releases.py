@@ -34,6 +34,7 @@ from exporter.domain.ledger import (
 )
 from exporter.domain.marker import Part, Sent
 from exporter.domain.notices import NoticeKind, Webhook, notice
+from exporter.domain.records import Reason
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.standing import Standing
 from exporter.domain.streams import Listing
@@ -60,7 +61,7 @@ DESTINATION = replace(
 RECORD = HourRecord(
     KEY,
     HOUR,
-    rows=RowCounts(9, 8, 7, 6),
+    rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
     parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
     filter_sha256="ab" * 32,
     output=DESTINATION.output,
@@ -87,7 +88,7 @@ RECORD = HourRecord(
     written_for=("schedule", "backfill:b1"),
     refused=Refusal("backfill:b1", 2, FAULT),
     setbacks=3,
-    run=Run("run", "acme/plan", 20, reconciled=True),
+    run=Run("run", "acme/plan", 20),
     not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
@@ -97,7 +98,11 @@ SLICE = SliceRecord(
     7,
     Claim("claim", NOW),
     SliceResult(
-        RowCounts(1), (Sent(Part("name", 1, 9, "md5=="), "claim", 2),), "acme/keys", 3, ("acme/rejected",)
+        RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)),
+        (Sent(Part("name", 1, 9, "md5=="), "claim", 2),),
+        "acme/keys",
+        3,
+        ("acme/rejected",),
     ),
     "acme/drops",
 )
@@ -163,7 +168,7 @@ ROWS = {
     ),
     "names": Stored(
         "destinations",
-        lambda to: to.destinations.put_with_names(DESTINATION, None, place="|raw", version=None),
+        lambda to: to.destinations.put_with_names(DESTINATION, None, {"|raw": None}),
         lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
         (True, 1),
     ),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +31,10 @@ from tests.contract.servers import Answer, answering, saying_nothing
 from tests.contract.test_errors import CALLS, ONCE, by_key, container_at, customers, sealed
 
 # What is not waiting for the network, on a busy machine.
-SLACK_SECONDS = 1.5
+SLACK_SECONDS = 3
+GUIDE = Path(__file__).resolve().parents[2] / "docs/destinations.md"
+# What a storage that falls silent in the midst of an hour may cost, as the documents say.
+SILENCE_SECONDS_MAX = 30
 MISSING = (
     b"HTTP/1.1 404 No\r\nx-ms-error-code: BlobNotFound\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
@@ -42,6 +46,47 @@ def refusal(call: Callable[[], object]) -> tuple[str, float]:
     with pytest.raises(DestinationFault) as raised:
         call()
     return raised.value.fault.code, time.monotonic() - begun
+
+
+@dataclass
+class Silent:
+    """A server that fell silent: where it listens, and the connections that it holds without a word."""
+
+    url: str
+    held: list[socket.socket] = field(default_factory=list)
+
+
+@contextmanager
+def falling_silent(answers: int, last_words: bytes = b"") -> Iterator[Silent]:
+    """Run a server that gives a few answers, and from then on says its last words, and no more."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.01)
+        silent = Silent(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        stop = threading.Event()
+
+        def run() -> None:
+            given = 0
+            while not stop.is_set():
+                with suppress(TimeoutError, ConnectionError):
+                    connection, _ = listening.accept()
+                    if given == answers:
+                        connection.sendall(last_words)
+                        silent.held.append(connection)
+                        continue
+                    given += 1
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(MISSING)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield silent
+        finally:
+            stop.set()
+            thread.join()
+            for connection in silent.held:
+                connection.close()
 
 
 def test_a_silent_storage_costs_one_first_answer_and_the_next_calls_nothing() -> None:
@@ -58,16 +103,15 @@ def test_a_silent_storage_costs_one_first_answer_and_the_next_calls_nothing() ->
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_test_upload_at_a_silent_storage_ends_in_one_first_answer(scheme: str) -> None:
-    """Encrypted or not. It is asked again by each test upload, since it may have been repaired."""
-    with saying_nothing() as url, customers(ONCE) as containers:
-        destination = sealed(by_key(url.replace("http", scheme)))
-        for _ in range(2):
-            begun = time.monotonic()
+def test_a_test_upload_asks_a_silent_storage_once(scheme: str) -> None:
+    """Encrypted or not, whatever its steps are. The next one asks again: it may have been repaired."""
+    with falling_silent(0) as server, customers(ONCE) as containers:
+        destination = sealed(by_key(server.url.replace("http", scheme)))
+        for asked in (1, 2):
             report = try_upload(destination, containers, test_id="0" * 32, now=NOW)
-            assert ONCE.read_seconds <= time.monotonic() - begun < ONCE.read_seconds + SLACK_SECONDS
             assert report.first_fault is not None
             assert report.first_fault.code == "unreachable"
+            assert len(server.held) == asked
 
 
 def test_other_storages_are_not_kept_waiting() -> None:
@@ -75,7 +119,7 @@ def test_other_storages_are_not_kept_waiting() -> None:
     with (
         saying_nothing() as silent,
         answering(Answer(503, "ServerBusy")) as busy,
-        customers(replace(ONCE, read_seconds=2)) as containers,
+        customers(replace(ONCE, read_seconds=SLACK_SECONDS + 2)) as containers,
     ):
         quiet = opened(containers, silent, "quiet")
         other = opened(containers, busy.url, "other")
@@ -96,60 +140,45 @@ def opened(containers: CustomerContainers, url: str, destination_id: str) -> Con
     return containers.open(replace(sealed(by_key(url)), name=destination_id))
 
 
-@contextmanager
-def falling_silent(answers: int) -> Iterator[str]:
-    """Run a server that gives a few answers, and from then on accepts connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(0.01)
-        stop, held = threading.Event(), []
-
-        def run() -> None:
-            given = 0
-            while not stop.is_set():
-                with suppress(TimeoutError, ConnectionError):
-                    connection, _ = listening.accept()
-                    if given == answers:
-                        held.append(connection)
-                        continue
-                    given += 1
-                    with connection:
-                        connection.recv(65536)
-                        connection.sendall(MISSING)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            stop.set()
-            thread.join()
-            for connection in held:
-                connection.close()
-
-
 def test_a_storage_that_falls_silent_is_asked_once_more_and_then_no_more() -> None:
     """In the midst of an hour, patiently, and at the second time as one that never answered."""
     patience = replace(ONCE, read_seconds=2, read_retries=1, retries=3)
-    with falling_silent(1) as url, container_at(by_key(url), patience) as container:
+    with falling_silent(1) as server, container_at(by_key(server.url), patience) as container:
+        container.delete("gone", etag='"1"')
+
+        code, seconds = refusal(lambda: container.find(""))
+        assert code == "unreachable"
+        assert 2 * patience.read_seconds <= seconds < 2 * patience.read_seconds + SLACK_SECONDS
+
+        asked = len(server.held)
+        refusal(lambda: container.find(""))
+        assert len(server.held) == asked == 2
+
+
+def test_an_answer_that_falls_silent_in_its_midst_is_bounded_too() -> None:
+    """The SDK asks three times for a body that does not come, the last two as at a first contact."""
+    patience = replace(ONCE, read_seconds=1)
+    head = b'HTTP/1.1 206 Part\r\nContent-Length: 9\r\nContent-Range: bytes 0-8/9\r\nETag: "1"\r\n\r\nhalf'
+    with falling_silent(1, head) as server, container_at(by_key(server.url), patience) as container:
         assert container.read("marker") is None
 
         code, seconds = refusal(lambda: container.read("marker"))
         assert code == "unreachable"
-        assert 2 * patience.read_seconds <= seconds < 2 * patience.read_seconds + SLACK_SECONDS
-
-        _, seconds = refusal(lambda: container.read("marker"))
-        assert seconds < SLACK_SECONDS
+        waits_of_the_sdk = 2
+        assert seconds < 3 * patience.read_seconds + waits_of_the_sdk + SLACK_SECONDS
 
 
 def test_the_bounds_that_are_told_are_those_of_the_constants() -> None:
-    """Ten seconds at the first contact and 25 in the midst, as docs/destinations.md says."""
+    """At the first contact and in the midst of an hour; reckoned, since each takes its time."""
     patience = CUSTOMER_PATIENCE
     at_first = patience.connect_seconds + FIRST_ANSWER_SECONDS
     waited_max = patience.first_wait_seconds + min(patience.first_wait_seconds, 1)
 
-    assert at_first == 10
+    assert f"costs an attempt {at_first} seconds at most" in GUIDE.read_text()
+    assert f"in the midst of an hour {SILENCE_SECONDS_MAX}." in GUIDE.read_text()
     assert patience.read_retries == 1
-    assert patience.read_seconds + waited_max + at_first <= 25
+    assert patience.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
+    assert patience.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX
     assert WAIT_FIRST.total_seconds() > SILENT_SECONDS
     assert patience.read_seconds < HEARD_SECONDS
 
@@ -161,12 +190,12 @@ class Scripted:
     fails: Exception | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    def send(self, _request: object, **options: Any) -> str:  # noqa: ANN401  as the SDK has it
+    def send(self, _request: object, **options: Any) -> SimpleNamespace:  # noqa: ANN401  as the SDK has it
         """Answer, or fail."""
         self.asked.append(options)
         if self.fails is not None:
             raise self.fails
-        return "answer"
+        return SimpleNamespace(status_code=200)
 
 
 SILENT = ServiceResponseTimeoutError("silent")
@@ -181,8 +210,9 @@ def test_how_long_silence_and_answers_count() -> None:
     def call(host: str = "acme.invalid") -> object:
         return connections.send(SimpleNamespace(url=f"https://{host}/raw"))
 
+    connections.send(SimpleNamespace(url="https://acme.invalid/raw"), stream=True)
     call()
-    assert inner.asked == [{"read_timeout": 5}]
+    assert inner.asked == [{"stream": True, "read_timeout": 5}, {"read_timeout": 5}]
     now[0] = HEARD_SECONDS - 1
     call()
     assert inner.asked[-1] == {}
@@ -198,9 +228,10 @@ def test_how_long_silence_and_answers_count() -> None:
         call()
     assert len(inner.asked) == asked
     inner.fails = None
-    assert call("other.invalid") == "answer"
+    call("other.invalid")
     now[0] += 1
-    assert call() == "answer"
+    call()
+    assert len(inner.asked) == asked + 2
 
 
 @pytest.mark.parametrize("error", [ServiceRequestError("refused"), ServiceResponseError("reset")])

@@ -23,6 +23,8 @@ SECONDS_MAX = 1.0
 # More than the kernel's buffers of a connection hold.
 LARGE = b"x" * (64 * 1024 * 1024)
 BEAT_SECONDS = 0.05
+# What is not waiting for the network, on a busy machine.
+SLACK_SECONDS = 3
 
 
 def post(url: str, body: bytes = b"{}") -> int:
@@ -95,7 +97,7 @@ def test_a_receiver_that_drips_is_given_up_at_the_deadline(first: bytes, drop: b
         begun = time.monotonic()
         with pytest.raises(Transient, match=r"within 1 seconds|cannot be reached"):
             post(f"http://{host}/")
-    assert time.monotonic() - begun < SECONDS_MAX + 1
+    assert time.monotonic() - begun < SECONDS_MAX + SLACK_SECONDS
 
 
 def test_a_handshake_that_drips_is_given_up_at_the_deadline() -> None:
@@ -104,7 +106,7 @@ def test_a_handshake_that_drips_is_given_up_at_the_deadline() -> None:
         begun = time.monotonic()
         with pytest.raises(Transient):
             post(f"https://{host}/")
-    assert time.monotonic() - begun < SECONDS_MAX + 1
+    assert time.monotonic() - begun < SECONDS_MAX + SLACK_SECONDS
 
 
 def test_a_receiver_that_does_not_read_is_given_up_at_the_deadline() -> None:
@@ -113,7 +115,7 @@ def test_a_receiver_that_does_not_read_is_given_up_at_the_deadline() -> None:
         begun = time.monotonic()
         with pytest.raises(Transient, match="within 1 seconds"):
             post(f"http://{host}/", LARGE)
-    assert time.monotonic() - begun < SECONDS_MAX + 1
+    assert time.monotonic() - begun < SECONDS_MAX + SLACK_SECONDS
 
 
 def test_many_addresses_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +129,7 @@ def test_many_addresses_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> N
             begun = time.monotonic()
             with pytest.raises(Transient):
                 post("https://many.invalid/")
-    assert time.monotonic() - begun < SECONDS_MAX + 1
+    assert time.monotonic() - begun < SECONDS_MAX + SLACK_SECONDS
 
 
 @pytest.mark.parametrize("network", [nobody, breaking_off, saying_nothing])
@@ -137,7 +139,7 @@ def test_a_receiver_out_of_reach_is_passing(network: Callable[[], AbstractContex
         begun = time.monotonic()
         with pytest.raises(Transient, match="the webhook"):
             post(url)
-    assert time.monotonic() - begun < SECONDS_MAX + 1
+    assert time.monotonic() - begun < SECONDS_MAX + SLACK_SECONDS
 
 
 @pytest.mark.parametrize(

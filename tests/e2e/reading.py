@@ -25,7 +25,7 @@ EVENT_COLUMNS = (
     | dict.fromkeys(naive.BOOLEANS.split(), "BOOLEAN")
     | dict.fromkeys(naive.DICTS.split(), "JSON")
     | dict.fromkeys(naive.TIMES.split(), "TIMESTAMP")
-    | {"sample_rate": "JSON", "uuid": "UUID"}
+    | {"amplitude_attribution_ids": "JSON", "uuid": "UUID"}
 )
 MERGED_ID_COLUMNS = dict.fromkeys(naive.MERGE_KEYS, "HUGEINT")
 

@@ -39,6 +39,7 @@ REASONS = {
     Fault.OUTSIDE_HOUR: {"outside_hour"},
     Fault.TOO_DEEP: {"too_deep"},
     Fault.TRUNCATED_GZIP: {"unreadable"},
+    Fault.NOT_NDJSON: {"not_ndjson"},
 }
 # Three destinations: the data types apart with the usual files, and together with all that can be chosen.
 EVENTS, MERGED_IDS, OTHERWISE = "travels-events", "travels-merged-ids", "travels-otherwise"
@@ -127,6 +128,8 @@ def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Expor
             row["uuid"] = str(row["uuid"])
             for key in naive.DICTS.split():
                 row[key] = json.loads(row[key])
+            ids = row["amplitude_attribution_ids"]
+            row["amplitude_attribution_ids"] = None if ids is None else json.loads(ids)
         assert rows == times_apart(hour.truth().records())
 
 
@@ -210,7 +213,7 @@ def test_merged_ids_do_not_depend_on_the_other_options(export: Export) -> None:
 def test_rejected_rows_are_kept_byte_for_byte_with_their_place(
     export: Export, tmp_path: Path, data_type: DataType
 ) -> None:
-    """Every line that is no row, and no other; with a reason that fits what was done to it."""
+    """Every line that is no row, or that is amended; with a reason that fits what was done to it."""
     destination_id, source = (
         (EVENTS, SAMPLE.project_id) if data_type is DataType.EVENTS else (MERGED_IDS, SAMPLE.org_id)
     )
@@ -219,13 +222,18 @@ def test_rejected_rows_are_kept_byte_for_byte_with_their_place(
         blob = export.container("rejected").download_blob(name).readall()
 
         lines = Files.saved(tmp_path, [(f"{name}.json.gz", blob)]).lines()
+        rejected = [line for line in lines if not line.get("exported")]
+        amended = [line for line in lines if line.get("exported")]
 
         truth = list(hour.truth(data_type).rejected())
-        kept = [(line["blob"], line["line"], bytes_of(line)) for line in lines]
-        assert kept == [(each.blob, each.line_number, each.line) for each in truth]
-        for line, each in zip(lines, truth, strict=True):
+        for kept, known in ((rejected, truth), (amended, list(hour.truth(data_type).amended()))):
+            assert [(line["blob"], line["line"], bytes_of(line)) for line in kept] == [
+                (each.blob, each.line_number, each.line) for each in known
+            ]
+        for line, each in zip(rejected, truth, strict=True):
             assert line["reason"] in REASONS[each.fault], (line, each)
             assert line["detail"]
+        assert {(line["reason"], len(line["keys"])) for line in amended} <= {("wrong_type", 1)}
 
 
 def bytes_of(rejected: dict[str, Any]) -> bytes:
@@ -258,6 +266,9 @@ def test_the_ledger_accounts_for_every_row(
         for hour in export.hours:
             row = found[key_of(hour.start), data_type.value]
             assert row["rows"] == counts(hour.truth(data_type))
+            assert row["amended"] == hour.truth(data_type).counts().amended
+            assert sum(row["rejected_by_reason"].values()) == row["rows"]["rejected"]
+            assert row["warning"] is None
             assert (row["status"], row["attempts"], row["requested_by"]) == ("exported", 1, "schedule")
         empty = found[key_of(export.empty), data_type.value]
         assert (empty["status"], empty["parts"], empty["error"]) == ("empty", [], None)

@@ -1,5 +1,6 @@
 """The templates for Azure, held to the code: as far as that can be told without a compiler."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from pycep import BicepParser
 
 from exporter.actions.telling import Event
 from exporter.settings import Settings
+from exporter.storage.messages import poison_queue
+from exporter.storage.queues import WORK_QUEUES
+from infra.local.settings_file import local_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 AZURE = PROJECT / "infra" / "azure"
@@ -35,6 +39,9 @@ ROLES = {
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 }
+THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
+# For requests, the tick and what is taken from poison queues.
+THREADS_LEFT_MIN = 30
 GUID = re.compile(r"'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})' // ([^:\n]+):")
 
 
@@ -104,12 +111,33 @@ def test_the_app_starts_with_the_settings_that_the_template_gives_it() -> None:
     assert settings.own_storage.client_id == "given"
     assert not FORBIDDEN_ON_FLEX & given.keys()
     host_only = {name for name in given if name.startswith(("APPLICATIONINSIGHTS_", "AzureWebJobsStorage__"))}
-    assert given.keys() - host_only == {"SECRETS_KEY"}
+    assert given.keys() - host_only == {"SECRETS_KEY", THREADS}
     assert given["SECRETS_KEY"].startswith("'@Microsoft.KeyVault(")
 
 
+def test_a_message_that_the_host_hands_over_finds_a_thread() -> None:
+    """On plans where all functions share a process, too, and with some left for requests and the tick.
+
+    A message that waits for a thread counts against its function's time, and a request would wait behind it.
+    """
+    queues = json.loads((PROJECT / "host.json").read_text())["extensions"]["queues"]
+    at_once = (queues["batchSize"] + queues["newBatchThreshold"]) * len(WORK_QUEUES)
+
+    for threads in (settings_of_the_app()[THREADS].strip("'"), local_settings()[THREADS]):
+        assert int(threads) >= at_once + THREADS_LEFT_MIN
+
+
+def test_all_queues_are_in_the_template() -> None:
+    """The same as those that a tick makes."""
+    block = re.search(r"var queueNames = \[\n(.*?)\n\]", text("storage.bicep"), re.DOTALL)
+    assert block
+
+    names = re.findall(r"'([\w-]+)'", block[1])
+    assert names == [name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))]
+
+
 def test_everything_that_must_be_there_before_the_exporter_is() -> None:
-    """It makes its queues, tables and containers by itself; landing is filled before it ever looks."""
+    """It makes its tables and other containers by itself; landing is filled before it ever looks."""
     made = set(
         re.findall(r"containers@[\d-]+' = \{\n  parent: blobs\n  name: '?([\w-]+)", text("storage.bicep"))
     )

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -164,3 +165,28 @@ def test_by_hand_only_timers_and_queue_functions_run(host: HostProcess) -> None:
     assert host.ask("POST", "/admin/functions/tick", b"{").status == 400
     assert host.ask("POST", "/admin/functions/tick", b'{"input": ""}').status == 202
     eventually(lambda: host.notes("tick"))
+
+
+def test_what_an_app_and_its_libraries_log_is_printed_and_noted(
+    start_host: StartHost, tmp_path: Path
+) -> None:
+    """Nothing is silenced for the app: in Azure all would be kept, unless host.json drops it."""
+    records = tmp_path / "records.ndjson"
+    drop = {"AzureFunctionsJobHost__logging__logLevel__Function.open_door.User": "Warning"}
+
+    host = start_host(settings={"FUNCTIONS_LOCAL_RECORDS": str(records)})
+    assert host.ask("GET", "/api/open").status == 200
+    eventually(lambda: "azure.core: a library of the app's speaks" in host.output)
+    silent = start_host(settings=drop)
+    assert silent.ask("GET", "/api/open").status == 200
+    eventually(lambda: "GET /api/open: 200" in silent.output)
+    assert "speaks" not in silent.output
+
+    noted = [json.loads(line) for line in records.read_text().splitlines()]
+    assert {
+        "category": "Function.open_door.User",
+        "logger": "azure.core",
+        "level": "INFO",
+        "message": "a library of the app's speaks",
+        "kept": True,
+    } in noted

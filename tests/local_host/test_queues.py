@@ -198,3 +198,27 @@ def test_a_message_whose_worker_is_killed_is_tried_again(start_host: StartHost, 
     assert begins(host, "sleep 1") == [1, 2]
     assert time.monotonic() - started < 10
     assert "was killed by signal 9" in host.output
+
+
+def test_host_json_drops_what_the_host_says_of_a_function_and_keeps_what_that_says(
+    start_host: StartHost, queue: QueueClient
+) -> None:
+    """By category; an error of the host's is above a warning."""
+    levels = "AzureFunctionsJobHost__logging__logLevel__"
+    host = start_host(settings={f"{levels}Function.work": "Warning", f"{levels}Azure.Core": "Error"})
+    eventually(lambda: host.ask("GET", "/api/open").status == 200)
+    queue.create_queue()
+    queue.send_message("fail 1")
+
+    eventually(lambda: is_empty(queue) and host.notes("work", event="end"))
+    assert "work: failed" in host.output
+    assert "work: succeeded" not in host.output
+    assert "there is no queue" not in host.output
+    assert "somebody came by GET" in host.output
+
+
+def test_a_queue_that_is_not_there_is_complained_of(start_host: StartHost, queue: QueueClient) -> None:
+    """At every poll, as the real host's SDK does, unless host.json drops it."""
+    host = start_host()
+
+    eventually(lambda: host.output.count(f"Azure.Core: 404, there is no queue {queue.queue_name}\n") > 1)

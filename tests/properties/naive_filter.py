@@ -1,13 +1,13 @@
 """Filters as somebody would write them down who has all the time in the world: no code of the product's.
 
-An event is what ``json`` reads, a filter the document that a person wrote.
+An event is what ``json`` reads, a filter the document that a person wrote; numbers are what their digits say.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 TIMES = {"event_time", "client_event_time", "server_upload_time"}
@@ -15,7 +15,12 @@ TIMES = {"event_time", "client_event_time", "server_upload_time"}
 
 def keeps(document: dict[str, Any], line: bytes) -> bool:
     """Whether the event in a line passes a filter."""
-    return _holds(document, json.loads(line))
+    return _holds(_read(json.dumps(document)), _read(line))
+
+
+def _read(text: str | bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text, parse_int=Decimal, parse_float=Decimal)
+    return found
 
 
 def _holds(document: dict[str, Any], event: dict[str, Any]) -> bool:
@@ -47,13 +52,13 @@ def _values(value: Any, keys: list[str]) -> Iterator[Any]:  # noqa: ANN401  any 
         yield value
 
 
-def _instant(text: str) -> float:
+def _instant(text: str) -> Decimal:
     """Return microseconds since 1970."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000_000
+    return Decimal(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401  any JSON
-    return {bool: "flag", int: "number", float: "number", str: "text"}.get(type(value), "other")
+    return {bool: "flag", Decimal: "number", str: "text"}.get(type(value), "other")
 
 
 def _accepts(operator: str, value: Any, wanted: list[Any]) -> bool:  # noqa: ANN401, PLR0911  any JSON, any operator
@@ -84,6 +89,4 @@ def _accepts(operator: str, value: Any, wanted: list[Any]) -> bool:  # noqa: ANN
 def _compared(one: Any, other: Any) -> int:  # noqa: ANN401  two numbers or two texts
     if isinstance(one, str):
         one, other = [ord(each) for each in one], [ord(each) for each in other]
-    elif math.inf in {abs(one), abs(other)}:
-        one, other = float(one), float(other)
     return 1 if one > other else -1 if one < other else 0

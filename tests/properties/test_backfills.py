@@ -25,7 +25,7 @@ from exporter.actions.run_backfill import send_again, take_step
 from exporter.domain.backfills import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hours import hours_between
-from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.ledger import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
 from tests.fakes import Crash
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt
@@ -35,6 +35,8 @@ WORLDS_MORE = 3000
 FIRST = HOUR.plus(-4)
 # Two hosts with these are apart as far as clocks may be.
 SKEWS = [timedelta(seconds=seconds) for seconds in (-300, 0, 300)]
+# A record names as many requests, and one that has the schedule's: so each that succeeded can be looked up.
+BACKFILLS_MAX = WRITTEN_FOR_MAX - 1
 REFUSED = Fault("access_refused", "The container refuses us.", "Let us in.")
 # After all trouble, and a minute each: an hour's back-off, then clocks that are apart, then standing still.
 ROUNDS_MAX = 240
@@ -64,6 +66,7 @@ class Backfills(RuleBasedStateMachine):
 
     # What people do.
 
+    @precondition(lambda self: len(self.names) < BACKFILLS_MAX)
     @rule(
         clock=skew,
         first=st.integers(-1, 4),
@@ -86,6 +89,7 @@ class Backfills(RuleBasedStateMachine):
             ask(self.world.gateways, "acme", asked, view=View(self.now + clock, SETTLE), new_id=name)
             self.names.append(name)
 
+    @precondition(lambda self: len(self.names) < BACKFILLS_MAX)
     @rule(clock=skew, chosen=st.sets(st.integers(0, 4), min_size=1))
     def a_verification_asks_for_a_repair(self, clock: timedelta, chosen: set[int]) -> None:
         """Of single hours."""
@@ -154,8 +158,7 @@ class Backfills(RuleBasedStateMachine):
         plan_owed_hours(self.world.gateways, now=self.now + clock, settle=SETTLE)
         send_again(self.world.gateways, self.now + clock)
         for task in self.world.hours.take():
-            with suppress(Conflict):
-                self._export(task, clock)
+            self._export(task, clock)
 
     # What befalls them.
 
@@ -212,8 +215,7 @@ class Backfills(RuleBasedStateMachine):
                 take_step(step, self.world.gateways, self.now + clock)
             queue = self.world.backfill_hours
             for task in [*queue.take(), *(task for task, _ in queue.delayed)]:
-                with suppress(Conflict):
-                    self._export(task, SKEWS[(number + 1) % 3])
+                self._export(task, SKEWS[(number + 1) % 3])
             queue.delayed.clear()
             if number % 5 == 0:
                 self.the_timer_comes(SKEWS[number % 2])
@@ -225,7 +227,9 @@ class Backfills(RuleBasedStateMachine):
 
     def _export(self, task: HourTask, clock: timedelta) -> None:
         self.attempts += 1
-        attempt(self.world, self.now + clock, f"c{self.attempts}", task)
+        # Another worker has the hour: then that is the end of the message.
+        with suppress(Conflict):
+            attempt(self.world, self.now + clock, f"c{self.attempts}", task)
 
     def _name(self, which: int) -> str:
         return self.names[which % len(self.names)]

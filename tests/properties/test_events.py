@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from exporter.domain.destination import ExtraKeys, Output
 from exporter.domain.records import EVENT_FIELDS, Reason, Rejection
-from exporter.domain.times import TimestampFormat, to_canonical
-from exporter.pipeline.events import EventCodec
-from tests.builders import HOUR, PROJECT, event, event_line
-from tests.properties.rows import Record, as_exported, missing, parsed, rows, wrong
+from exporter.domain.times import TimestampFormat
+from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.normalize import Amended
+from tests.builders import HOUR, PROJECT, event, event_line, row_of
+from tests.properties.rows import as_exported, expected, parsed, rows
 from tests.properties.values import json_lines, surrogates_replaced
 
 NAMES = [field.name for field in EVENT_FIELDS]
@@ -17,24 +18,25 @@ event_rows = rows(EVENT_FIELDS, {"app": PROJECT})
 halves = st.sampled_from(["\ud83d", "\udead", "a\ud83d", "\U0001f600\udc00"])
 
 
-def reason(row: Record) -> Reason | None:
-    """Return why a row must be rejected, if it must."""
-    if missing(row, EVENT_FIELDS):
+def reason(line: bytes) -> Reason | None:
+    """Return why a line must be rejected, if it must."""
+    found = expected(line, EVENT_FIELDS)
+    if found.missing:
         return Reason.FIELD_MISSING
-    if wrong(row, EVENT_FIELDS):
+    if found.rejected(EVENT_FIELDS):
         return Reason.WRONG_TYPE
-    if row.get("app") not in {None, PROJECT}:
+    if found.values["app"] not in {None, PROJECT}:
         return Reason.FOREIGN_APP
-    if not to_canonical(row["server_upload_time"]).startswith("2026-01-31 13:"):
+    if not found.values["server_upload_time"].startswith("2026-01-31 13:"):
         return Reason.OUTSIDE_HOUR
     return None
 
 
 @given(st.data(), st.sampled_from(ExtraKeys))
-def test_a_row_is_exported_if_and_only_if_nothing_is_wrong_with_it(
+def test_a_row_is_exported_unless_something_is_wrong_that_costs_it(
     data: st.DataObject, extra: ExtraKeys
 ) -> None:
-    """With exactly its keys, and every value what it was to the standard library."""
+    """With exactly its keys, and every value what the rules make of it by the standard library."""
     row = data.draw(event_rows)
     row |= {f"half {number}": half for number, half in enumerate(data.draw(st.lists(halves, max_size=1)))}
     line = json.dumps(row, ensure_ascii=True).encode()
@@ -43,10 +45,10 @@ def test_a_row_is_exported_if_and_only_if_nothing_is_wrong_with_it(
     decoded = codec.decode(line)
 
     if isinstance(decoded, Rejection):
-        assert decoded.reason is reason(row)
+        assert decoded.reason is reason(line)
         return
-    assert reason(row) is None
-    exported = codec.encode_all([decoded], [line])
+    assert reason(line) is None
+    exported = codec.encode_all([row_of(decoded)], [line])
     found = parsed(exported)
     unknown = {name: value for name, value in row.items() if name not in NAMES}
     assert exported.endswith(b"\n")
@@ -57,18 +59,37 @@ def test_a_row_is_exported_if_and_only_if_nothing_is_wrong_with_it(
 
 
 @given(json_lines(event_rows))
-def test_a_rejection_names_every_field_that_is_missing_or_wrong_and_no_other(line: bytes) -> None:
-    """In its words and nothing else: the names of the fields are what a person looks for."""
-    row = parsed(line)
+def test_every_key_that_is_missing_or_mistyped_is_named_and_no_other(line: bytes) -> None:
+    """In its words and nothing else: the names of the keys are what a person looks for."""
     found = EventCodec(PROJECT, HOUR, Output()).decode(line)
-    lacking, mistaken = missing(row, EVENT_FIELDS), wrong(row, EVENT_FIELDS)
+    wrong = expected(line, EVENT_FIELDS)
+    kinds = {field.name: field.kind for field in EVENT_FIELDS}
+    sentences = [f"Missing: {', '.join(wrong.missing)}."] if wrong.missing else []
+    sentences += [f"{name} is not {kinds[name]}." for name in wrong.mistyped]
 
-    assert isinstance(found, Rejection) or not (lacking or mistaken)
-    if lacking or mistaken:
+    if wrong.rejected(EVENT_FIELDS):
         assert isinstance(found, Rejection)
-        sentences = [f"Missing: {', '.join(lacking)}."] if lacking else []
-        kinds = {field.name: field.kind for field in EVENT_FIELDS}
-        assert found.detail == " ".join([*sentences, *(f"{name} is not {kinds[name]}." for name in mistaken)])
+        assert (found.detail, found.keys) == (" ".join(sentences), (*wrong.missing, *wrong.mistyped))
+    elif isinstance(found, Amended):
+        assert found.why == Rejection(Reason.WRONG_TYPE, " ".join(sentences), tuple(wrong.mistyped))
+    else:
+        assert not wrong.mistyped or isinstance(found, Rejection)
+
+
+@given(json_lines(event_rows), st.sampled_from(TimestampFormat), st.sampled_from(ExtraKeys))
+def test_to_export_an_exported_row_changes_nothing(
+    line: bytes, timestamp_format: TimestampFormat, extra: ExtraKeys
+) -> None:
+    """Byte for byte, and nothing of it is amended: what was written once has the right types."""
+    codec = EventCodec(PROJECT, HOUR, Output(timestamp_format=timestamp_format, extra_keys=extra))
+    decoded = codec.decode(line)
+    if isinstance(decoded, Rejection):
+        return
+    exported = codec.encode_all([row_of(decoded)], [line])
+    again = codec.decode(exported[:-1])
+
+    assert isinstance(again, Event)
+    assert codec.encode_all([again], [exported[:-1]]) == exported
 
 
 BYTES = st.sampled_from([*b'"{}[],:\\ntu0-+.eE \r\t\0\x1f\x7f\xc3\xa9\xff'])
@@ -104,7 +125,7 @@ def test_a_line_with_some_other_bytes_is_json_to_us_if_it_is_to_the_standard_lib
         assert found.reason not in {Reason.NOT_JSON, Reason.NOT_UTF8}
         return
     codec = EventCodec(PROJECT, HOUR, Output(extra_keys=ExtraKeys.KEEP))
-    exported = parsed(codec.encode_all([found], [bytes(changed)]))
+    exported = parsed(codec.encode_all([row_of(found)], [bytes(changed)]))
     assert set(exported) == set(NAMES) | set(surrogates_replaced(row))
 
 

@@ -29,6 +29,7 @@ REASONS = {
     Fault.OUTSIDE_HOUR: {Reason.OUTSIDE_HOUR},
     Fault.TOO_DEEP: {Reason.TOO_DEEP},
     Fault.TRUNCATED_GZIP: {Reason.UNREADABLE},
+    Fault.NOT_NDJSON: {Reason.NOT_NDJSON},
 }
 
 samples = st.builds(
@@ -40,6 +41,7 @@ samples = st.builds(
     faults=st.just(FAULTS) | st.frozensets(st.sampled_from(sorted(FAULTS))),
     time_format=st.sampled_from(TimeFormat),
     extra_keys=st.booleans(),
+    real_shaped=st.booleans(),
     gzip_level=st.sampled_from([0, 2, 9]),
 )
 chunk_sizes = st.sampled_from([100, 4096, 1 << 20])
@@ -56,13 +58,19 @@ class Reading:
 
     def agrees_with(self, truth: Truth) -> None:
         """Fail unless counts and rejected lines, with their places and reasons, are those of the truth."""
-        assert truth.counts() == Counts(self.counts.exported, self.counts.duplicate, self.counts.rejected)
-        assert self.counts.filtered == 0
+        counts = self.counts
+        assert truth.counts() == Counts(counts.exported, counts.duplicate, counts.rejected, counts.amended)
+        assert counts.filtered == 0
+        assert sum(count for _, count in counts.rejected_by_reason) == counts.rejected
+        rejected = [row for row in self.rejected if not row.exported]
+        amended = [row for row in self.rejected if row.exported]
         known = list(truth.rejected())
-        assert [(row.blob, row.line, row.content) for row in self.rejected] == [
-            (line.blob, line.line_number, line.line) for line in known
-        ]
-        for row, line in zip(self.rejected, known, strict=True):
+        for rows, lines in ((rejected, known), (amended, list(truth.amended()))):
+            assert [(row.blob, row.line, row.content) for row in rows] == [
+                (line.blob, line.line_number, line.line) for line in lines
+            ]
+        assert {row.rejection.reason for row in amended} <= {Reason.WRONG_TYPE}
+        for row, line in zip(rejected, known, strict=True):
             assert row.rejection.reason in REASONS[line.fault]
             assert json.loads(rejected_line(row))["line"] == line.line_number
 

@@ -14,6 +14,7 @@ from exporter.domain.records import EVENT_FIELDS, Rejection
 from exporter.domain.times import TimestampFormat, all_to_canonical, all_to_iso8601, to_canonical, to_iso8601
 from exporter.pipeline.codec import one_by_one
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.normalize import Amended
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
 from tests.builders import HOUR, PROJECT, event, event_line, lines_of_chunks, uuid
 from tests.properties.rows import rows
@@ -24,6 +25,13 @@ outputs = st.builds(
 )
 # What makes a line odd in one way only, so that just one of the looks at all lines has to notice.
 NO_OBJECTS: list[Any] = [None, [], 5, "x", "{}", [{}]]
+LOOSE: dict[str, list[Any]] = {
+    "amplitude_attribution_ids": ["a", [], ["a", "é"], ["a", 5], [None], 5, {}],
+    "sample_rate": [0.5, 1, "0.5", "", "half"],
+    "paying": [True, "TRUE", "", 1, 2],
+    "session_id": [-1, "-1", -1.0, "", 1.5],
+    "user_creation_time": ["", 5, "today"],
+}
 CHANGES: list[dict[str, Any]] = [
     *(
         {"uuid": text}
@@ -49,6 +57,9 @@ CHANGES: list[dict[str, Any]] = [
     *({"city": value} for value in (None, "Zürich", "\U0001f600", 5, "\x7f")),
     *({"unknown": value} for value in (None, {"a": [1]}, "é")),
     {"event_type": None},
+    *({name: value} for name, values in LOOSE.items() for value in values),
+    *({"uuid": text} for text in (uuid(3).replace("-", ""), f"{{{uuid(3)}}}")),
+    *({"data": text} for text in ("", '{"a":\n1}', '{"a":"\\ud800"}')),
 ]
 odd = st.sampled_from(CHANGES).map(lambda change: json.dumps(event(3) | change, ensure_ascii=False))
 broken = st.sampled_from([b"", b"{", b"nonsense", b'{"a":"\xff"}', b"[]", b"null", b"[" * 600 + b"]" * 600])
@@ -78,6 +89,7 @@ def compare(codec: EventCodec, lines: list[bytes]) -> None:
     short, long = codec.decode_all(list(lines)), one_by_one(lines, codec.decode)
 
     assert short.rejected == long.rejected
+    assert short.amended == long.amended
     assert short.lines == long.lines
     assert codec.keys(short.rows) == codec.keys(long.rows)
     one = [codec.encode_all([row], [line]) for row, line in zip(long.rows, long.lines, strict=True)]
@@ -109,6 +121,7 @@ def test_one_odd_line_changes_nothing_for_those_around_it(change: dict[str, Any]
         faults=st.just(frozenset(Fault) - {Fault.HUGE_LINE}),
         time_format=st.sampled_from(TimeFormat),
         extra_keys=st.booleans(),
+        real_shaped=st.booleans(),
     ),
     outputs,
 )
@@ -120,6 +133,31 @@ def test_both_ways_come_to_the_same_for_every_kind_of_line_of_the_sample(
     for file in sample.hour(HOUR.start).files(DataType.EVENTS):
         lines = [line.content for line in lines_of_chunks([file.content()]) if line.rejection is None]
         compare(codec, lines)
+
+
+class _LongWayCounted(EventCodec):
+    def __init__(self) -> None:
+        super().__init__(PROJECT, HOUR, Output())
+        self.long_way = 0
+
+    def decode(self, line: bytes) -> Event | Amended[Event] | Rejection:
+        """Count the line, and go the long way."""
+        self.long_way += 1
+        return super().decode(line)
+
+
+def test_odd_lines_send_no_usual_one_the_long_way() -> None:
+    """Rows in the shape of real ones are usual, with arrays and empty times, too; one in eight is odd."""
+    hour = Sample(events_per_hour=500, real_shaped=True).hour(HOUR.start)
+    codec = _LongWayCounted()
+    for file in hour.files(DataType.EVENTS):
+        codec.decode_all([line.content for line in lines_of_chunks([file.content()])])
+    assert 0 < codec.long_way <= 500 // 8 + 1
+
+    codec = _LongWayCounted()
+    times = [event_line(number, user_creation_time="", processed_time=None) for number in range(40)]
+    assert len(codec.decode_all(times).rows) == 40
+    assert codec.long_way == 0
 
 
 class _ShortWayOnly(EventCodec):

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
-from uuid import UUID
 
-from infra.local.sample import LandingFile
+from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS
+from infra.local.sample import Counts, LandingFile
+from tests.properties.rows import expected
 
 HOUR = timedelta(hours=1)
 LEVELS_MAX = 200
+BOM = b"\xef\xbb\xbf"
 TEXTS = (
-    "$insert_id adid amplitude_attribution_ids amplitude_event_type city country device_brand device_carrier "
-    "device_family device_id device_manufacturer device_model device_type dma idfa ip_address language "
-    "library os_name os_version platform region start_version user_id version_name event_type"
+    "$insert_id adid amplitude_event_type city country device_brand device_carrier device_family device_id "
+    "device_manufacturer device_model device_type dma idfa ip_address language library os_name os_version "
+    "platform region start_version user_id version_name event_type"
 )
 INTEGERS = "$schema amplitude_id app event_id session_id"
-FLOATS = "location_lat location_lng"
+FLOATS = "location_lat location_lng sample_rate"
 BOOLEANS = "is_attribution_event paying"
 DICTS = "data event_properties group_properties groups user_properties"
 TIMES = (
@@ -26,8 +28,8 @@ TIMES = (
     "user_creation_time"
 )
 REQUIRED = "uuid event_type event_time server_upload_time"
-KEYS = sorted([*f"{TEXTS} {INTEGERS} {FLOATS} {BOOLEANS} {DICTS} {TIMES}".split(), "sample_rate", "uuid"])
-MERGE_KEYS = ("scope", "merge_time", "merge_server_time", "amplitude_id", "merged_amplitude_id")
+KEYS = sorted(each.name for each in EVENT_FIELDS)
+MERGE_KEYS = tuple(each.name for each in MERGED_ID_FIELDS)
 
 
 class BadRowError(Exception):
@@ -41,7 +43,12 @@ class Reading:
     records: list[dict[str, Any]] = field(default_factory=list)
     duplicates: int = 0
     rejected: list[tuple[str, int, bytes]] = field(default_factory=list)
+    amended: list[tuple[str, int, bytes]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+
+    def counts(self) -> Counts:
+        """Return how many rows are exported, duplicate, rejected and amended."""
+        return Counts(len(self.records), self.duplicates, len(self.rejected), len(self.amended))
 
     @property
     def ids(self) -> list[str]:
@@ -61,7 +68,8 @@ def read(files: Iterable[LandingFile], hour: datetime, app: int, reading: Readin
         for number, line, torn in lines(file.content()):
             try:
                 expect(not torn)
-                row = event(line, hour, app) if file.data_type == "events" else merge(line, hour)
+                events = file.data_type == "events"
+                row, mistyped = event(line, hour, app) if events else (merge(line, hour), False)
             except BadRowError:
                 found.rejected.append((file.name, number, line))
                 continue
@@ -71,14 +79,29 @@ def read(files: Iterable[LandingFile], hour: datetime, app: int, reading: Readin
             if "uuid" in row:
                 found.seen.add(row["uuid"])
             found.records.append(row)
+            if mistyped:
+                found.amended.append((file.name, number, line))
     return found
 
 
 def lines(blob: bytes) -> list[tuple[int, bytes, bool]]:
-    """Return the numbered lines that are not blank; the last flag says whether it was torn off."""
+    """Return the numbered lines that are not blank; the last flag says whether it cannot be a row.
+
+    It is torn off, or it is no line but a whole blob of another kind.
+    """
     data, torn = unpacked(blob)
-    numbered = list(enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1))
+    if of_another_kind(data):
+        return [(1, data, True)]
+    numbered = [(number, line.removeprefix(BOM)) for number, line in enumerate(data.split(b"\n"), start=1)]
     return [(number, line, torn and number == len(numbered)) for number, line in numbered if line.strip()]
+
+
+def of_another_kind(data: bytes) -> bool:
+    """Whether it is an archive, UTF-16, or JSON over several lines."""
+    if data.startswith((b"PK", b"\xff\xfe")):
+        return True
+    first = data.partition(b"\n")[0].strip()
+    return first in {b"[", b"{"}
 
 
 def unpacked(blob: bytes) -> tuple[bytes, bool]:
@@ -95,44 +118,28 @@ def unpacked(blob: bytes) -> tuple[bytes, bool]:
     return text, False
 
 
-def event(line: bytes, hour: datetime, app: int) -> dict[str, Any]:
-    """Return the event as it must be exported, its times as datetimes."""
+def event(line: bytes, hour: datetime, app: int) -> tuple[dict[str, Any], bool]:
+    """Return the event as it must be exported, its times as datetimes; and whether a value was left out."""
     landed = loaded(line)
-    if any(landed.get(key) is None for key in REQUIRED.split()):
-        raise BadRowError
-    row: dict[str, Any] = {key: landed.get(key) for key in KEYS}
-    row["app"] = landed.get("app", app)
-    for key in DICTS.split():
-        row[key] = landed.get(key, {})
-        expect(isinstance(row[key], dict))
-    for key in TEXTS.split():
-        expect(row[key] is None or isinstance(row[key], str))
-    for key in INTEGERS.split():
-        expect(row[key] is None or type(row[key]) is int)
-    for key in FLOATS.split():
-        expect(row[key] is None or type(row[key]) in {int, float})
-    for key in BOOLEANS.split():
-        expect(row[key] is None or isinstance(row[key], bool))
+    found = expected(line, EVENT_FIELDS)
+    expect(not found.rejected(EVENT_FIELDS))
+    row = found.values
+    row["app"] = app if row["app"] is None else row["app"]
     for key in TIMES.split():
         row[key] = moment(row[key]) if row[key] is not None else None
-    expect(row["sample_rate"] is None and row["app"] == app and levels(row) <= LEVELS_MAX)
+    expect(row["app"] == app and levels(landed) <= LEVELS_MAX)
     expect(hour <= row["server_upload_time"] < hour + HOUR)
-    try:
-        UUID(row["uuid"])
-    except (ValueError, AttributeError):
-        raise BadRowError from None
-    return row
+    return row, bool(found.mistyped)
 
 
 def merge(line: bytes, hour: datetime) -> dict[str, Any]:
     """Return the merge as it must be exported."""
-    landed = loaded(line)
-    row: dict[str, Any] = {key: landed.get(key) for key in MERGE_KEYS}
-    for key in MERGE_KEYS:
-        expect(type(row[key]) is int)
+    loaded(line)
+    found = expected(line, MERGED_ID_FIELDS)
+    expect(not found.rejected(MERGED_ID_FIELDS))
     start = round(hour.timestamp() * 1000)
-    expect(start <= row["merge_server_time"] < start + 3_600_000)
-    return row
+    expect(start <= found.values["merge_server_time"] < start + 3_600_000)
+    return found.values
 
 
 def expect(fine: bool) -> None:  # noqa: FBT001 (it reads like an assertion)

@@ -104,13 +104,56 @@ def test_optional_fields_that_are_missing() -> None:
     assert frozenset(naive.KEYS) - frozenset(naive.REQUIRED.split()) in missing
 
 
-def test_fields_of_the_wrong_type() -> None:
-    """Strings for numbers, numbers for strings, arrays for dicts."""
+def test_required_fields_with_a_value_that_means_nothing() -> None:
+    """Numbers for times, arrays for strings, empty text."""
     found = events(Fault.MISTYPED_FIELD)
 
-    assert {type(row["event_type"]) for row in found} >= {str, int, list}
-    assert {type(row["amplitude_id"]) for row in found} >= {int, str, float}
+    assert {type(row["event_type"]) for row in found} >= {str, dict, list}
+    assert {type(row["event_time"]) for row in found} == {str, int}
+    assert "" in {row["event_time"] for row in found}
+
+
+def test_optional_fields_with_a_value_that_means_nothing() -> None:
+    """Exported without it: the truth has null there, and the line as one to keep."""
+    hour = Sample(events_per_hour=100, faults=frozenset({Fault.AMENDED_FIELD})).hour(NOON)
+    amended = [json.loads(line.line) for line in hour.truth().amended()]
+    records = {record["uuid"]: record for record in hour.truth().records()}
+
+    assert hour.truth().counts().amended == len(amended) > 10
+    assert hour.truth().counts().rejected == 0
+    yes = next(row for row in amended if row["paying"] == "yes")
+    assert records[yes["uuid"]]["paying"] is None
+    assert {type(row["session_id"]) for row in amended} >= {int, bool}
+
+
+def test_fields_with_another_type_and_one_meaning() -> None:
+    """Numbers as text, truth values as numbers, empty text: the truth has what they mean."""
+    hour = Sample(events_per_hour=100, faults=frozenset({Fault.LOOSE_TYPES})).hour(NOON)
+    found = events(Fault.LOOSE_TYPES)
+
+    assert {type(row["amplitude_id"]) for row in found} == {int, float, str}
     assert {type(row["event_properties"]) for row in found} == {dict, list}
+    assert all(type(record["amplitude_id"]) is int for record in hour.truth().records())
+    assert (hour.truth().counts().amended, hour.truth().counts().rejected) == (0, 0)
+
+
+def test_real_shaped_rows() -> None:
+    """55 keys in several orders, arrays of attribution ids, and some rows with loose types."""
+    sample = Sample(events_per_hour=1000, real_shaped=True)
+    landed = [
+        json.loads(line)
+        for file in sample.hour(NOON).files(DataType.EVENTS)
+        for _, line, _ in naive.lines(file.content())
+    ]
+
+    assert {len(row) for row in landed} == {55}
+    assert len({tuple(row) for row in landed}) > 3
+    assert {type(row["amplitude_attribution_ids"]) for row in landed} == {type(None), list}
+    assert {type(row["paying"]) for row in landed} == {type(None), bool, str}
+    assert any(row["groups"] == [] for row in landed)
+    assert any(row["user_creation_time"] == "" or row["sample_rate"] == "" for row in landed)
+    assert all(" " in row["event_time"] for row in landed)
+    assert sample.hour(NOON).truth().counts().exported == 1000
 
 
 def test_rows_of_a_foreign_project() -> None:
@@ -206,9 +249,19 @@ def test_lines_that_end_in_cr_lf() -> None:
     assert any(text.count(b"\r\n") == text.count(b"\n") for text in texts(Fault.CRLF))
 
 
-def test_a_byte_order_mark() -> None:
-    """Before the first row."""
+def test_byte_order_marks() -> None:
+    """Before the first row, and where another file was put behind."""
     assert any(text.startswith(b'\xef\xbb\xbf{"') for text in texts(Fault.BOM))
+    assert any(b'}\n\xef\xbb\xbf{"' in text for text in texts(Fault.BOM))
+
+
+def test_blobs_that_are_no_ndjson() -> None:
+    """Each is one rejected row, with all that it holds."""
+    hour = Sample(events_per_hour=100, faults=frozenset({Fault.NOT_NDJSON})).hour(NOON)
+    rejected = list(hour.truth().rejected())
+
+    assert {line.line[:2] for line in rejected} == {b"PK", b"[\n", b"{\n", b"\xff\xfe"}
+    assert {line.line_number for line in rejected} == {1}
 
 
 @pytest.mark.parametrize("data_type", DataType)

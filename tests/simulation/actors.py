@@ -18,7 +18,10 @@ from exporter.domain.marker import Sent
 
 # What changes something; every other call reads.
 WRITES = frozenset(
-    {"put", "commit", "stage", "delete", "note", "forget", "discard", "refresh", "send", "record_trial"}
+    {
+        *("put", "commit", "stage", "delete", "empty", "refresh"),
+        *("note", "forget", "discard", "send", "record_trial"),
+    }
 )
 # While one of these is under way its lock is held, and a renewal would wait for it.
 LOCKED = frozenset({"ledger.put", "slices.put"})

@@ -428,7 +428,13 @@ def late_flood(life: Life) -> bool:
 def malformed_late(life: Life) -> bool:
     """Land a blob late that holds nothing but malformed lines, and once these are kept, another one."""
     if life.late_malformed is None:
-        chosen = _late_places(life)
+        chosen: list[tuple[StreamKey, Hour]] = []
+        for _ in range(LOOKS_MAX):
+            chosen = [place for place in _late_places(life) if place[1] == HOURS[-1]]
+            if chosen:
+                break
+            life.tick()
+            life.work(40)
         if chosen:
             key, hour = life.random.choice(chosen)
             name = life.land_blob(key, hour, (), malformed=2)
@@ -440,7 +446,7 @@ def malformed_late(life: Life) -> bool:
             break
         life.pass_time(LOOK_AGAIN_SECONDS)
         life.tick()
-        life.work(40)
+        life.work(80)
     if text not in life.truth.rejected("acme") or not life.open_for_landing(key, hour):
         return False
     life.land_blob(key, hour, (), malformed=1)

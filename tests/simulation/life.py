@@ -84,7 +84,9 @@ OTHER = "other"
 THEIRS = "theirs"
 PURCHASES = read(condition("event_type", "is", "purchase"))
 TROUBLE = (Verdict.FAILS, Verdict.UNANSWERED, Verdict.TWICE, Verdict.DIES, Verdict.LAST)
-CONTAINER_WRITES = frozenset({"container.commit", "container.delete", "container.put"})
+CONTAINER_WRITES = frozenset(
+    {"container.commit", "container.delete", "container.put", "container.empty", "container.refresh"}
+)
 # What fails together: our tables, our blobs, our queues, the customer's storage.
 SERVICES = {
     "tables": frozenset(
@@ -415,7 +417,9 @@ class Life:
             self.note(f"made again for {draft.storage.container}")
         elif was.status is not Status.DRAFT:
             return False
-        _, report = activate(self.gateways, "acme", now=self.now + self.offset(), test_id="t" * 8)
+        self.attempts += 1
+        test_id = f"test-{self.attempts}"
+        _, report = activate(self.gateways, "acme", now=self.now + self.offset(), test_id=test_id)
         self.note(f"activated: {report.ok}")
         return bool(report.ok)
 

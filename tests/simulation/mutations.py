@@ -10,20 +10,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from exporter.actions.look import Found, look
-from exporter.actions.put_in_place import Layout, Placing
 
 from exporter.actions import (
     export_hour,
-    look_for_late,
+    late_data,
     plan_owed_hours,
-    put_in_place,
-    run_slices,
     see_to_reopened,
-    write_hour,
+    sliced,
+    whole_hour,
 )
+from exporter.actions.attempt import Attempt, Outcome
+from exporter.actions.commit import Committer
 from exporter.actions.hold import Held
-from exporter.actions.ports import Container, Gateways
+from exporter.actions.inventory import Inventory, take_inventory
+from exporter.actions.ports import Gateways
 from exporter.actions.stage import RejectedWriter, Staged, Stager
 from exporter.domain.backfills import Backfill, Came
 from exporter.domain.destination import Destination
@@ -31,10 +31,11 @@ from exporter.domain.errors import Conflict
 from exporter.domain.hours import Hour
 from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.marker import Sent
-from exporter.domain.names import Naming
+from exporter.domain.names import HourNames, Naming
 from exporter.domain.slices import Slice
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
+from exporter.domain.streams import Listing, Stream
 from exporter.pipeline.seen import SeenKeys, split
 from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
 from tests.simulation.happenings import live
@@ -45,101 +46,134 @@ type Mutation = Callable[[pytest.MonkeyPatch], None]
 
 def commit_before_all_is_recorded(patch: pytest.MonkeyPatch) -> None:
     """Commit first and write down afterwards what was committed."""
-    real_finish = Held.finish
-    record: list[Callable[[HourRecord], HourRecord]] = []
-    real = put_in_place.record_layout
+    record, publish = Committer.prepare, Committer.publish
+    later: list[tuple[Committer, bool]] = []
 
-    def later(
-        layout: Layout, destination: Destination, naming: Naming, container: Container, held: Held
-    ) -> Sent | None:
-        with pytest.MonkeyPatch.context() as deferring:
-            deferring.setattr(held, "write", record.append)
-            return real(layout, destination, naming, container, held)
+    def prepare(committer: Committer, *, adopted: bool = False) -> None:
+        later.append((committer, adopted))
 
-    def finish(held: Held) -> None:
-        while record:
-            held.write(record.pop())
-        real_finish(held)
+    def published(committer: Committer) -> None:
+        publish(committer)
+        for each, adopted in [place for place in later if place[0] is committer]:
+            later.remove((each, adopted))
+            record(each, adopted=adopted)
 
-    for module in (write_hour, look_for_late, run_slices):
-        patch.setattr(module, "record_layout", later)
-    patch.setattr(Held, "finish", finish)
+    patch.setattr(Committer, "prepare", prepare)
+    patch.setattr(Committer, "publish", published)
 
 
 def commit_before_stage(patch: pytest.MonkeyPatch) -> None:
     """Commit a part as soon as it is staged, before it is known whether the rest can be."""
+    real = Committer.prepare
 
-    def at_once(
-        layout: Layout, destination: Destination, naming: Naming, container: Container, held: Held
-    ) -> Sent | None:
-        for sent in layout.sent:
-            there = {blob.name: blob.etag for blob in container.find(sent.part.name)}
-            container.commit(sent, etag=there.get(sent.part.name))
-        return put_in_place.record_layout(layout, destination, naming, container, held)
+    def at_once(committer: Committer, *, adopted: bool = False) -> None:
+        container = committer.attempt.container
+        for sent in committer.journal:
+            if sent.spool is None:
+                there = {blob.name: blob.etag for blob in container.find(sent.part.name)}
+                container.commit(sent, etag=there.get(sent.part.name))
+        real(committer, adopted=adopted)
 
-    for module in (write_hour, look_for_late, run_slices):
-        patch.setattr(module, "record_layout", at_once)
+    patch.setattr(Committer, "prepare", at_once)
 
 
 def commit_before_clear(patch: pytest.MonkeyPatch) -> None:
     """Put the new files beside the old ones, and delete those afterwards."""
+    real = Committer.publish
 
-    def placed(placing: Placing) -> None:
-        stale = placing._stale()
-        marker_etag = placing._unmark(changes=bool(stale))
-        there = {name: blob.etag for name, blob in placing.found.parts.items()}
-        for sent in placing.layout.sent:
-            placing.held.check()
-            placing.container.commit(sent, etag=there.get(sent.part.name))
-        for name in stale:
-            if all(sent.part.name != name for sent in placing.layout.sent):
-                placing._clear(name)
-        if placing.marker is not None:
-            placing.held.check()
-            placing.container.commit(placing.marker, etag=marker_etag)
+    def published(committer: Committer) -> None:
+        wanted = {sent.part.name for sent in committer.journal}
+        for sent in committer.journal:
+            if not committer.inventory.has(sent.part):
+                there = committer.inventory.parts.get(sent.part.name)
+                committer._commit(sent, there.etag if there else None)
+        for name in committer._stale():
+            if name not in wanted:
+                committer._void(name)
+        real(committer)
 
-    patch.setattr(Placing, "__call__", placed)
+    patch.setattr(Committer, "fence", Committer._void_markers)
+    patch.setattr(Committer, "publish", published)
 
 
 def delete_before_unmark(patch: pytest.MonkeyPatch) -> None:
     """Leave the marker there while its parts are changed."""
-
-    def left(placing: Placing, *, changes: bool) -> str | None:  # noqa: ARG001  as it is called
-        return placing.found.marker.etag if placing.found.marker else None
-
-    patch.setattr(Placing, "_unmark", left)
+    patch.setattr(Committer, "_void_markers", lambda _committer: None)
+    patch.setattr(Committer, "_marker_stays", lambda committer: committer._marker_there() is not None)
 
 
 def delete_without_writing_over(patch: pytest.MonkeyPatch) -> None:
     """Delete what is not wanted any more, and leave the blocks that a sleeper has sent for it."""
 
-    def clear(placing: Placing, name: str) -> None:
-        placing.held.check()
-        there = placing.found.parts.get(name)
-        if there is not None:
-            placing.container.delete(name, etag=there.etag)
+    def void(committer: Committer, name: str, etag: str | None) -> None:
+        committer.held.check()
+        if etag is not None:
+            committer.attempt.container.delete(name, etag=etag)
 
-    patch.setattr(Placing, "_clear", clear)
+    patch.setattr(Committer, "_void_as_seen", void)
 
 
 def forget_doubts(patch: pytest.MonkeyPatch) -> None:
     """Take no notice of what earlier attempts may still commit."""
-    real = HourRecord.staged
-
-    def staged(record: HourRecord, *arguments: Any) -> HourRecord:  # noqa: ANN401  passed on
-        return real(replace(record, in_doubt=(), committing=False), *arguments)
-
-    patch.setattr(HourRecord, "staged", staged)
+    patch.setattr(Committer, "_doubts", lambda _committer: iter(()))
 
 
 def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
-    """Only look; do not bring an unfinished attempt's marker to where it was about to be written."""
+    """Only look; do not complete what an unfinished attempt was about to commit."""
 
-    def stock(container: Container, naming: Naming, held: Held) -> Found:
-        return look(container, naming, held.record.hour, held.record)
+    def look(attempt: Attempt, held: Held, names: HourNames) -> tuple[Inventory, bool]:
+        return take_inventory(attempt.container, names, held.record, attempt.container_id), False
 
-    for module in (write_hour, look_for_late, run_slices):
-        patch.setattr(module, "take_stock", stock)
+    for module in (export_hour, sliced):
+        patch.setattr(module, "recover", look)
+
+
+def replace_by_less(patch: pytest.MonkeyPatch) -> None:
+    """Write an hour anew from what landing holds, whatever that is."""
+    patch.setattr(whole_hour, "missing_rows", lambda *_arguments: None)
+
+
+def count_landing_blobs(patch: pytest.MonkeyPatch) -> None:
+    """Compare how many blobs landing holds, and not which."""
+    patch.setattr(Listing, "holds", lambda listing, exported: listing.blobs >= exported.blobs)
+
+
+def look_under_the_names_of_now(patch: pytest.MonkeyPatch) -> None:
+    """Forget how the destination's files were called before."""
+
+    def names(destination: Destination, stream: Stream, hour: Hour) -> HourNames:
+        return HourNames(hour, destination.naming(stream))
+
+    patch.setattr(Destination, "hour_names", names)
+
+
+def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
+    """Delete markers as they are, and leave the blocks that a sleeper has sent for them."""
+    real = Committer._void_as_seen
+
+    def void(committer: Committer, name: str, etag: str | None) -> None:
+        if name.endswith("_complete"):
+            committer.held.check()
+            if etag is not None:
+                committer.attempt.container.delete(name, etag=etag)
+        else:
+            real(committer, name, etag)
+
+    patch.setattr(Committer, "_void_as_seen", void)
+
+
+def adopt_what_is_not_wanted(patch: pytest.MonkeyPatch) -> None:
+    """Take an hour that is there for one that a backfill has written."""
+    real = whole_hour.write_hour
+
+    def written(
+        attempt: Attempt, held: Held, inventory: Inventory, names: HourNames, *, replacing: bool
+    ) -> Outcome:
+        del replacing
+        return real(attempt, held, inventory, names, replacing=False)
+
+    for module in (export_hour, late_data):
+        patch.setattr(module, "write_hour", written)
 
 
 def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
@@ -194,29 +228,31 @@ def list_without_the_hash(patch: pytest.MonkeyPatch) -> None:
     prefix = Naming.parts_prefix
 
     def number(naming: Naming, hour: Hour, name: str) -> int | None:
-        return 1 if name.startswith(prefix(naming, hour).rstrip("#")) and name.endswith(".gz") else None
+        return 1 if name.startswith(prefix(naming, hour).rstrip("#_")) and name.endswith(".gz") else None
 
-    patch.setattr(Naming, "parts_prefix", lambda naming, hour: prefix(naming, hour).rstrip("#"))
+    patch.setattr(Naming, "parts_prefix", lambda naming, hour: prefix(naming, hour).rstrip("#_"))
+    patch.setattr(Naming, "part", lambda naming, hour, part: f"{prefix(naming, hour)}{part}.json.gz")
     patch.setattr(Naming, "part_number", number)
-
-
-def adopt_whatever_is_marked(patch: pytest.MonkeyPatch) -> None:
-    """Take an hour with a marker for done, even if an attempt may still commit something else."""
-    patch.setattr(write_hour, "_adoptable", lambda *_arguments, **_named: True)
 
 
 def do_not_compare_slices(patch: pytest.MonkeyPatch) -> None:
     """Export what several slices have several times."""
-    patch.setattr(run_slices, "_reconcile", lambda *_arguments: ())
+    patch.setattr(sliced, "_reconcile", lambda *_arguments: ())
 
 
 def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
     """Compare slices by what they export: what one has left out at once, it takes up when staged again."""
     real = Stager.stage
 
-    def stage(stager: Stager, chosen: Slice, drops: Iterable[bytes], rejected: RejectedWriter) -> Staged:
+    def stage(
+        stager: Stager,
+        chosen: Slice,
+        drops: Iterable[bytes],
+        rejected: RejectedWriter,
+        *before: Any,  # noqa: ANN401
+    ) -> Staged:
         known = list(drops)
-        staged = real(stager, chosen, known, rejected)
+        staged = real(stager, chosen, known, rejected, *before)
         left_out = SeenKeys(known)
         mine = (key for piece in staged.keys.pieces() for key in split(piece) if key not in left_out)
         return replace(staged, keys=SeenKeys(mine), dropped=0)
@@ -226,12 +262,12 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_compare_late_rows(patch: pytest.MonkeyPatch) -> None:
     """Add late rows that are there already."""
-    patch.setattr(look_for_late, "_repeated", lambda *_arguments: ())
+    patch.setattr(late_data, "_repeated", lambda *_arguments: ())
 
 
 def never_look_again(patch: pytest.MonkeyPatch) -> None:
     """Take an hour that was exported for one that nothing can land in."""
-    patch.setattr(export_hour, "nothing_late", lambda *_arguments: True)
+    patch.setattr(export_hour, "is_up_to_date", lambda *_arguments: True)
 
 
 def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
@@ -276,8 +312,10 @@ def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Wait for a dead worker."""
     real = HourRecord.take
 
-    def take(record: HourRecord, claim_id: str, requested_by: str, now: datetime) -> HourRecord:
-        return real(record, claim_id, requested_by, now + timedelta(days=365))
+    def take(
+        record: HourRecord, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0
+    ) -> HourRecord:
+        return real(record, claim_id, requested_by, now + timedelta(days=365), round_=round_)
 
     patch.setattr(HourRecord, "take", take)
 
@@ -295,7 +333,11 @@ MUTATIONS: dict[str, Mutation] = {
         no_etag_on_the_claim,
         swallow_refused_commits,
         list_without_the_hash,
-        adopt_whatever_is_marked,
+        adopt_what_is_not_wanted,
+        replace_by_less,
+        count_landing_blobs,
+        look_under_the_names_of_now,
+        leave_markers_to_sleepers,
         do_not_compare_slices,
         forget_what_was_left_out_at_once,
         do_not_compare_late_rows,

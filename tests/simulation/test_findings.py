@@ -207,7 +207,7 @@ def test_a_sleeper_that_tidies_up_leaves_the_keys_of_later_attempts() -> None:
     life.pass_time(600)
     life.tick()
     life.finish_workers()
-    sleeper = life.next_worker("state.discard")
+    sleeper = life.next_worker("state.names")
     life.freeze(sleeper)
     life.ask((LAST, LAST))
     life.pass_busily(0.1)

@@ -24,15 +24,16 @@ from tests.fakes import FakeBlob, World
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
 HOURS = (FIRST, LAST)
-# Others' files in the same container, with names made to be confused with those of the hours 1 and 2.
+# Others' files in the same container, with names made to be confused with those of the hours 1 and 2. None of
+# them is the name of any hour: some worlds last for more than a day.
 NEIGHBOURS = (
-    "187520_2026-01-31_10#1.json.gz",
-    "187520_2026-01-31_10_complete",
+    "187520_2026-01-31_1x#1.json.gz",
+    "187520_2026-01-31_1x_complete",
     "187520_2026-01-31_1#1.json.gz.bak",
     "187520_2026-01-31_2_complete_",
     "1875201_2026-01-31_1#1.json.gz",
     "x/187520_2026-01-31_1#1.json.gz",
-    "-189524_2026-01-31_10.json.gz",
+    "-189524_2026-01-31_1x.json.gz",
 )
 # A row's number tells its hour (hundreds) and, by this divisor, whether the narrow filter keeps it.
 VIEW_EVERY = 3
@@ -305,15 +306,21 @@ class Truth:
             )
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
-        """Look whether hours that have rows are nowhere said to be empty."""
-        for container in self.containers[destination.id]:
-            for name, marker in self.markers(container):
-                ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
-                if ours and marker.rows == 0 and (rows := self.must(key, marker.hour)):
-                    raise BrokenPromise(
-                        "a marker says that nothing happened in an hour that has rows",
-                        f"{name} in {container}: {sorted(rows)}",
-                    )
+        """Look whether hours that have rows are said to be empty, in the container of now.
+
+        What a predecessor left in another container is not the destination's to know.
+        """
+        container = destination.storage.container
+        landed = (blob for blob in self.landed.values() if blob.stream == key.stream)
+        known = {number for blob in landed for number in blob.rows}
+        known |= set(self.seen(container)[key.stream.data_type])
+        for name, marker in self.markers(container):
+            ours = marker.data_type is key.stream.data_type and marker.hour in HOURS
+            if ours and marker.rows == 0 and (rows := self.must(key, marker.hour) & known):
+                raise BrokenPromise(
+                    "a marker says that nothing happened in an hour that has rows",
+                    f"{name} in {container}: {sorted(rows)}",
+                )
 
     def _may_be_refused(self, key: StreamKey, hour: Hour) -> bool:
         """Whether rows that landed late may stay out, because the hour says why it stays as it is.

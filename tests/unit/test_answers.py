@@ -2,6 +2,7 @@
 
 import json
 import logging
+from decimal import Decimal
 from http import HTTPStatus
 
 import azure.functions as func
@@ -107,6 +108,7 @@ def test_an_unexpected_error_is_found_in_the_log(caplog: pytest.LogCaptureFixtur
         (b"{", "application/json", Malformed),
         (b'"\xff"', "application/json", Malformed),
         (b"NaN", "application/json", Malformed),
+        (b"9" * 5000, "application/json", Malformed),
         (b"[" * 2000 + b"]" * 2000, "application/json", Malformed),
         (b" " * BODY_BYTES_MAX + b"{}", "application/json", TooLarge),
     ],
@@ -126,6 +128,29 @@ def test_a_body_that_says_it_is_json_is_read(content_type: str) -> None:
     body = b" " * (BODY_BYTES_MAX - 2) + b"{}"
 
     assert json_body(request(body, content_type=content_type)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.1", 0.1),
+        ("1e2", 100.0),
+        ("9007199254740993.0", Decimal("9007199254740993.0")),
+        ("0.10000000000000000001", Decimal("0.10000000000000000001")),
+        ("18446744073709551616", 18446744073709551616),
+    ],
+)
+def test_a_number_that_would_change_by_being_read_is_kept_as_it_was_written(
+    text: str, expected: object
+) -> None:
+    """So that it can be refused, and is not taken for another."""
+    body = f'{{"value": {text}}}'.encode()
+
+    found = json_body(request(body, content_type="application/json"))
+
+    assert found == {"value": expected}
+    assert isinstance(found, dict)
+    assert type(found["value"]) is type(expected)
 
 
 def test_what_nobody_knows_is_told_together_with_what_is_wrong() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.actions.list_destinations import Overview
+from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.ledger import HourRecord
@@ -17,18 +18,25 @@ from exporter.domain.marker import Marker
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
 from exporter.domain.verification import Code
-from exporter.pipeline.lines import LINE_BYTES_MAX
+from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
+from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
+from exporter.pipeline.normalize import RULES
 from exporter.pipeline.repair import NESTING_MAX
 from exporter.pipeline.rows import rejected_line
+from exporter.pipeline.sniff import NAMES
 from exporter.settings import Settings
 from exporter.triggers.destination_model import DestinationModel, parse_draft
 from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
 from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.wiring import COMPUTING_MAX
+from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+# What blobs that are no rows are said to look like.
+LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
 # A page of a decision record, in lines.
 PAGE = 60
 
@@ -158,7 +166,27 @@ def test_every_reason_of_a_rejection_is_documented_with_its_limits() -> None:
 
     assert list(why) == [reason.value for reason in Reason]
     assert f"{NESTING_MAX} levels" in why["too_deep"]
-    assert f"{LINE_BYTES_MAX // 1024 // 1024} MiB" in why["too_long"]
+    assert f"{LINE_BYTES_MAX // MIB} MiB" in why["too_long"]
+    assert f"{LINE_KEPT_BYTES_MAX // MIB} MiB" in why["too_long"]
+    assert f"{BLOB_KEPT_BYTES_MAX // MIB} MiB" in why["not_ndjson"]
+    assert all(name in why["not_ndjson"] for name in LOOKS_LIKE), why["not_ndjson"]
+    assert f"{UNFOLDING_RATIO_MAX} times" in why["unreadable"]
+    assert f"{UNFOLDED_BYTES_MIN // MIB} MiB" in why["unreadable"]
+
+
+def test_the_table_of_mistyped_values_is_that_of_the_code() -> None:
+    """Every rule, with its examples."""
+    rows = table(text("docs/files.md"), "| Kind | Value | becomes | Examples |")
+
+    assert rows == [
+        [
+            re.sub("^an? ", "", rule.kind),
+            rule.given,
+            rule.becomes,
+            ", ".join(f"`{given}` → `{becomes}`" for given, becomes in rule.examples),
+        ]
+        for rule in RULES
+    ]
 
 
 def test_the_names_in_the_documents_are_those_that_are_written() -> None:
@@ -193,8 +221,25 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     shown = destination_view(Overview(ACME, [], None))
     assert destination.keys() <= shown.keys()
     assert json.loads(Marker.from_json(json.dumps(marker).encode()).to_json()) == marker
-    row = RejectedRow("a", 1, Rejection(Reason.NOT_JSON, "why"), b"x", 1)
+    row = RejectedRow("a", 1, Rejection(Reason.WRONG_TYPE, "why", ("event_time",)), b"x", 1)
     assert list(rejected) == list(json.loads(rejected_line(row)))
+
+
+def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> None:
+    """Of host.json, and of an hour's turn."""
+    limits = {cells[0]: cells[1] for cells in table(text("docs/operations.md"), "| Limit | Value | Why |")}
+    queues = json.loads(text("host.json"))["extensions"]["queues"]
+    size, rest = queues["batchSize"], queues["newBatchThreshold"]
+    messages, computing, large, small, wait, threads = limits.values()
+
+    assert messages.startswith(f"up to {size + rest} of each queue: `batchSize` {size} and")
+    assert f"`newBatchThreshold` {rest} in" in messages
+    assert computing.startswith(f"{COMPUTING_MAX} a process")
+    assert any(f" of {LARGE_BYTES // MIB} MiB landed and more" in name for name in limits)
+    assert large == "1 a process"
+    assert small == f"{SMALL_BYTES_MAX // MIB} MiB landed together"
+    assert wait.startswith(f"{WAIT_MAX // timedelta(minutes=1)} minutes")
+    assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
 
 
 def test_every_promise_names_tests_that_are_there() -> None:

@@ -11,11 +11,16 @@ from exporter.domain import filter_reading, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
 from exporter.domain.ledger import RowCounts
 from exporter.domain.records import EVENT_FIELDS, Kind
-from exporter.pipeline.filtering import filtering
-from exporter.pipeline.patterns import MATCHED_CHARACTERS_MAX
+from exporter.pipeline.filtering import EVENT_SECONDS_MAX, GRACE_SECONDS
+from exporter.pipeline.patterns import (
+    MATCHED_CHARACTERS_MAX,
+    STEPS_MAX,
+    characters_searched,
+    pattern_cost,
+)
 from exporter.triggers.views import preview_view
 from tests.builders import event
-from tests.filters import condition, decoded, read
+from tests.filters import condition, keeps, read
 from tests.worlds import HOUR
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/filters.md").read_text()
@@ -50,7 +55,7 @@ def holds(event_json: str, name: str, rest: str) -> bool:
     document = condition(name, operator, *values(listed))
     fields = json.dumps({key: value for key, value in event().items() if f'"{key}"' not in event_json})
     line = f"{fields[:-1]}, {event_json[1:]}"
-    return filtering(read(document))(decoded(line.encode()))
+    return keeps(document, line.encode())
 
 
 @pytest.mark.parametrize("row", PROPERTIES, ids=lambda row: f"{row[0]} {row[1]}".replace("`", ""))
@@ -84,10 +89,9 @@ def test_the_tables_speak_of_every_operator_and_of_every_kind_of_value() -> None
 def test_the_table_of_operators_is_that_of_the_code() -> None:
     """How many values each takes, and which kinds of fields it fits."""
     kinds = {
-        "texts": {Kind.STRING, Kind.UUID},
+        "texts": {Kind.STRING, Kind.TEXTS, Kind.UUID},
         "numbers": {Kind.INTEGER, Kind.FLOAT},
         "times": {Kind.TIME},
-        "all but `sample_rate`": {each.kind for each in EVENT_FIELDS} - {Kind.NULL, Kind.DICT},
         "everything": {each.kind for each in EVENT_FIELDS} - {Kind.DICT},
     }
     rows = table("| Operator | Values | Fits | Holds if the property |")
@@ -122,11 +126,26 @@ def test_the_limits_are_those_of_the_code() -> None:
             filter_reading.INSTRUCTIONS_MAX,
             filter_reading.FILTER_BYTES_MAX,
             filter_values.INTEGER_MAX,
+            filter_values.SIGNIFICANT_DIGITS,
         ]
     )
 
     assert [int(row[1]) for row in table("| What | At most |")] == list(limits)
-    assert f"first {MATCHED_CHARACTERS_MAX} characters" in DOCUMENT
+    assert f"times characters, are at most {STEPS_MAX}" in DOCUMENT
+    assert f"more than {filter_reading.INSTRUCTIONS_MAX} instructions is refused" in DOCUMENT
+    assert f"`\\pL`, which knows every alphabet, has {pattern_cost(r'\pL')}" in DOCUMENT
+    assert f"{1000 * EVENT_SECONDS_MAX} ms of the processor for an event" in DOCUMENT
+    assert f"{GRACE_SECONDS:.0f} seconds besides" in DOCUMENT
+
+
+def test_how_far_patterns_look_is_what_the_code_says() -> None:
+    """From the most characters to the most instructions."""
+    rows = table("| Instructions of all patterns together | Characters that are looked at |")
+    shown = [(int(few.removesuffix(" or fewer")), int(characters)) for few, characters in rows]
+
+    assert shown == [(few, characters_searched(few)) for few, _ in shown]
+    assert shown[0] == (STEPS_MAX // MATCHED_CHARACTERS_MAX, MATCHED_CHARACTERS_MAX)
+    assert shown[-1][0] == filter_reading.INSTRUCTIONS_MAX
 
 
 def test_the_example_is_a_filter() -> None:

@@ -34,7 +34,7 @@ def test_functions_are_known_to_triggers_and_storage_to_storage(module: Path) ->
         assert not azure
 
 
-def test_the_app_imports_its_triggers_and_what_quietens_the_sdks() -> None:
+def test_the_app_imports_its_triggers_and_what_prepares_the_process() -> None:
     """function_app.py registers blueprints; the way on from there leads to the triggers."""
     names = set(imports(PROJECT / "function_app.py"))
 

@@ -273,12 +273,11 @@ def test_every_wrong_host_is_named() -> None:
         ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}, "http://localhost:10000/devstoreaccount1"),
         ({"AzureWebJobsStorage": "AccountName=own;AccountKey=k"}, "https://OWN.blob.core.windows.net"),
         (
-            {"AzureWebJobsStorage": "", "AzureWebJobsStorage__accountName": "own"},
+            {"AzureWebJobsStorage__accountName": "own"},
             "https://own.blob.core.windows.net/",
         ),
         (
             {
-                "AzureWebJobsStorage": "",
                 "AzureWebJobsStorage__blobServiceUri": "https://own.z1.blob.storage.azure.net/",
                 "AzureWebJobsStorage__queueServiceUri": "https://own.z1.queue.storage.azure.net/",
                 "AzureWebJobsStorage__tableServiceUri": "https://own.z1.table.storage.azure.net/",
@@ -290,7 +289,8 @@ def test_every_wrong_host_is_named() -> None:
 )
 def test_the_apps_own_containers_are_those_of_its_own_account(environ: dict[str, str], account: str) -> None:
     """In whatever way the account is given; landing has the name that is set."""
-    own = settings(**environ, LANDING_CONTAINER="arrivals").own_containers
+    given = {**environ, "LANDING_CONTAINER": "arrivals", "SECRETS_KEY": KEY}
+    own = Settings.from_environ(given).own_containers
 
     assert own.hold(account, "arrivals")
     assert own.hold(account, "rejected")

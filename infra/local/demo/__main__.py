@@ -32,7 +32,16 @@ SETTLE = timedelta(minutes=10)
 # Two workers export such hours at about ten a second; a machine that is busy may take its time.
 EXPORT_SECONDS_MAX = 600
 # What every real source does now and then; the table shows that nothing of it gets lost or doubled.
-FAULTS = frozenset({Fault.DUPLICATES_ACROSS_BLOBS, Fault.NOT_JSON, Fault.MISSING_FIELD, Fault.CRLF})
+FAULTS = frozenset(
+    {
+        Fault.DUPLICATES_ACROSS_BLOBS,
+        Fault.NOT_JSON,
+        Fault.MISSING_FIELD,
+        Fault.AMENDED_FIELD,
+        Fault.CRLF,
+        Fault.NOT_NDJSON,
+    }
+)
 
 
 class DemoError(Exception):
@@ -107,7 +116,9 @@ def last_closed_hours(now: datetime, count: int) -> list[datetime]:
 def run(options: argparse.Namespace, folder: Path) -> int:
     """Run the demo; return the exit status: 0 if every row was found where it belongs, once."""
     # An hour must not close halfway through, or more would be owed than was landed.
-    sample = Sample(events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS)
+    sample = Sample(
+        events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS, real_shaped=True
+    )
     now = datetime.now(UTC)  # noqa: TID251  a demo of "the last 24 hours" starts from the clock
     hours = tuple(sample.hour(start) for start in last_closed_hours(now, HOURS))
     with contextlib.ExitStack() as running:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from typing import Any
 
 from infra.local.demo import customers
@@ -11,6 +12,7 @@ from infra.local.sample import LandingHour
 type Ledger = dict[str, list[dict[str, Any]]]
 
 _COLUMNS = "{:<14} {:<11} {:<40} {:>7} {:>11}"
+_COUNTS = "{:<14} {:>8} {:>9} {:>8} {:>10} {:>9}"
 
 
 def progress(done: int, total: int) -> None:
@@ -49,7 +51,7 @@ def show(hours: tuple[LandingHour, ...], ledger: Ledger, accounts: customers.Acc
             f"\nThe first event of {sample.name}:\n{json.dumps(sample.rows[0], indent=2, ensure_ascii=False)}"
         )
     print("\nRows, as the ledger accounts for them:\n")
-    print(f"{'':<14} {'read':>8} {'exported':>9} {'duplicate':>10} {'rejected':>9}")
+    print(_COUNTS.format("", "read", "exported", "amended", "duplicate", "rejected"))
     for customer in customers.ALL:
         problems += _count(customer, hours, ledger[customer.id])
     _verdict(problems)
@@ -62,10 +64,13 @@ def _count(
     """Print the sums of one destination; return whether they differ from what the generator made."""
     names = ("read", "exported", "duplicate", "rejected")
     counts = {name: sum(row["rows"][name] for row in rows) for name in names}
-    print(f"{customer.data_type:<14} {counts['read']:>8,} {counts['exported']:>9,}", end="")
-    print(f" {counts['duplicate']:>10,} {counts['rejected']:>9,}")
+    counts["amended"] = sum(row["amended"] for row in rows)
+    shown = ("read", "exported", "amended", "duplicate", "rejected")
+    print(_COUNTS.format(customer.data_type, *(f"{counts[name]:,}" for name in shown)))
+    reasons: Counter[str] = sum((Counter(row["rejected_by_reason"]) for row in rows), Counter())
+    print(f"  rejected: {', '.join(f'{reason} {count:,}' for reason, count in sorted(reasons.items()))}")
     truths = [hour.truth(customer.data_type).counts() for hour in hours]
-    expected = {name: sum(getattr(truth, name) for truth in truths) for name in names}
+    expected = {name: sum(getattr(truth, name) for truth in truths) for name in shown}
     return (
         []
         if counts == expected

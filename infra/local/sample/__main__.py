@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--late", action="store_true", help="write the late blobs, and not the others")
     add("--time-format", default="amplitude", help=f"{', '.join(TimeFormat)} (default: %(default)s)")
     add("--extra-keys", action="store_true", help="give half of the events six more keys")
+    add("--real-shaped", action="store_true", help="give all events the shape of real ones")
     add("--gzip-level", default="2", help="1 (fastest) to 9, 0 for plain blobs (default: %(default)s)")
     add("--processes", default="1", help="how many processes share the work (default: %(default)s)")
     where = parser.add_mutually_exclusive_group(required=True)
@@ -121,6 +122,7 @@ def _understood(options: argparse.Namespace) -> tuple[Target, list[LandingHour],
         "faults": reader.faults(),
         "time_format": reader.read("time_format", TimeFormat, TimeFormat.AMPLITUDE, ", ".join(TimeFormat)),
         "extra_keys": options.extra_keys,
+        "real_shaped": options.real_shaped,
     }
     try:
         sample = Sample(**dials)

@@ -13,6 +13,7 @@ from infra.local.sample.events import EXTRA_EVENTS, Events
 from infra.local.sample.faults import Fault
 from infra.local.sample.recipe import Recipe
 from infra.local.sample.rows import DICT_KEYS, EVENT_KEYS, REQUIRED_KEYS, Row, Spot, Verdict
+from infra.local.sample.shape import meant, shaped
 from infra.local.sample.times import DAY, HOUR, TimeFormat, Writer
 
 type Record = dict[str, Any]
@@ -31,25 +32,46 @@ _LONE_SURROGATES: tuple[Record, ...] = (
 _MISTYPED: tuple[tuple[str, object], ...] = (
     ("uuid", "no-uuid-at-all"),
     ("uuid", 17),
-    ("event_type", 5),
+    ("event_type", {}),
     ("event_type", ["page_viewed"]),
     ("event_time", "yesterday"),
     ("event_time", 1_769_864_400_000),
+    ("event_time", ""),
     ("server_upload_time", "2026-02-30 25:61:00.000000"),
-    ("amplitude_id", "12"),
+)
+# Values that mean nothing to an optional key, which is exported without them.
+_AMENDED: tuple[tuple[str, object], ...] = (
     ("amplitude_id", 1.5),
     ("session_id", True),
     ("event_id", 2.25),
-    ("event_properties", []),
-    ("user_properties", "{}"),
+    ("event_properties", "none"),
     ("groups", [1]),
     ("data", 7),
     ("paying", "yes"),
     ("location_lat", "north"),
-    ("city", 5),
-    ("device_id", False),
-    ("app", "187520"),
+    ("city", []),
+    ("app", "main"),
+    ("amplitude_attribution_ids", [None]),
     ("client_event_time", {}),
+)
+# Values with one meaning, and what that is.
+_LOOSE: tuple[tuple[str, object, object], ...] = (
+    ("event_type", 5, "5"),
+    ("amplitude_id", "12", 12),
+    ("amplitude_id", 12.0, 12),
+    ("event_properties", [], {}),
+    ("user_properties", '{"a": [1, "é"]}', {"a": [1, "é"]}),
+    ("data", "", {}),
+    ("paying", "TRUE", True),
+    ("paying", 0, False),
+    ("is_attribution_event", "", None),
+    ("location_lat", "37.77", 37.77),
+    ("sample_rate", "0.5", 0.5),
+    ("city", 5, "5"),
+    ("device_id", False, "false"),
+    ("app", "", None),
+    ("user_creation_time", "", None),
+    ("amplitude_attribution_ids", ["a", 1], ["a", "1"]),
 )
 _DROPPED: tuple[frozenset[str], ...] = (
     frozenset(EVENT_KEYS) - frozenset(REQUIRED_KEYS),
@@ -81,13 +103,14 @@ _BLANK = (b"", b"   ", b"\t")
 class EventRows:
     """The events of an hour as rows."""
 
-    __slots__ = ("_events", "_hour", "_makers", "_project", "_writer", "regular", "variants")
+    __slots__ = ("_events", "_hour", "_makers", "_project", "_real_shaped", "_writer", "regular", "variants")
 
     def __init__(self, recipe: Recipe, hour: int) -> None:
         self.regular = recipe.events_per_hour
         self._events = Events(recipe, hour)
         self._hour = hour
         self._project = recipe.project_id
+        self._real_shaped = recipe.real_shaped
         iso = recipe.time_format is TimeFormat.ISO8601
         self._writer = Writer(TimeFormat.ISO8601 if iso else TimeFormat.AMPLITUDE)
         # Rejected rows of these faults are made from a good row and, often, another's uuid.
@@ -105,6 +128,8 @@ class EventRows:
             Fault.DUPLICATES_IN_BLOB: 3,
             Fault.DUPLICATES_ACROSS_BLOBS: 3,
             Fault.MISSING_OPTIONAL: len(_DROPPED),
+            Fault.AMENDED_FIELD: len(_AMENDED),
+            Fault.LOOSE_TYPES: len(_LOOSE),
             Fault.HUGE_INTEGER: len(_HUGE_IDS),
             Fault.LONE_SURROGATE: len(_LONE_SURROGATES),
             Fault.DEEP_NESTING: 1,
@@ -114,7 +139,20 @@ class EventRows:
 
     def lines(self, first: int, end: int) -> Iterator[bytes]:
         """Yield regular events, several lines at once."""
-        return self._events.lines(first, end)
+        if not self._real_shaped:
+            yield from self._events.lines(first, end)
+            return
+        for number, line in self._numbered(first, end):
+            yield shaped(line, number) + b"\n"
+
+    def meant(self, first: int, end: int) -> Iterator[bytes]:
+        """Yield regular events with the types of their keys, line by line."""
+        for number, line in self._numbered(first, end):
+            yield dumps(meant(line, number)) if self._real_shaped else line
+
+    def _numbered(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+        lines = (line for some in self._events.lines(first, end) for line in some.splitlines())
+        return zip(range(first, end), lines, strict=True)
 
     def identities(self, first: int, end: int) -> Iterator[str]:
         """Yield the uuids of regular events."""
@@ -141,13 +179,32 @@ class EventRows:
                 return [original, Row(original.line, Verdict.DUPLICATE, fault)]
             case Fault.DUPLICATES_ACROSS_BLOBS:
                 return [self._duplicate(fault, variant, 0, spot.first)] if spot.first else []
-        good = self.beyond(next(extras))
+        return [self._changed(fault, variant, spot, self.beyond(next(extras)))]
+
+    def _changed(self, fault: Fault, variant: int, spot: Spot, good: Row) -> Row:
+        """Return a good row after something was done to it."""
         record: Record = json.loads(good.line)
         if fault in self._makers:
             if variant % 2 == 0 and spot.at < spot.end:
                 record["uuid"] = self._uuid(spot.at)
-            return [Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)]
-        return [Row(_odd(fault, variant, record), Verdict.EXPORTED, fault, good.identity)]
+            return Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)
+        if fault is Fault.AMENDED_FIELD:
+            field, value = _AMENDED[variant]
+            nothing: object = {} if field in DICT_KEYS else self._project if field == "app" else None
+            return self._typed(fault, good, (record, field, value, nothing))
+        if fault is Fault.LOOSE_TYPES:
+            field, value, meaning = _LOOSE[variant]
+            meaning = self._project if field == "app" else meaning
+            return self._typed(fault, good, (record, field, value, meaning))
+        return Row(_odd(fault, variant, record), Verdict.EXPORTED, fault, good.identity)
+
+    @staticmethod
+    def _typed(fault: Fault, good: Row, change: tuple[Record, str, object, object]) -> Row:
+        """Return a good row with a value of another type, and what it means."""
+        record, field, value, meaning = change
+        line, plain = dumps(record | {field: value}), dumps(record | {field: meaning})
+        amended = fault is Fault.AMENDED_FIELD
+        return Row(line, Verdict.EXPORTED, fault, good.identity, plain, amended)
 
     def _uuid(self, number: int) -> str:
         return next(self._events.uuids(number, number + 1))

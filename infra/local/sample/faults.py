@@ -19,7 +19,11 @@ class Fault(StrEnum):
     MISSING_OPTIONAL = "missing-optional"
     """Optional fields, dicts or ``app`` are missing: fine."""
     MISTYPED_FIELD = "mistyped-field"
-    """A field has the wrong type."""
+    """A required field has a value that means nothing: rejected."""
+    AMENDED_FIELD = "amended-field"
+    """An optional field has a value that means nothing: exported without it, and kept aside as it came."""
+    LOOSE_TYPES = "loose-types"
+    """Fields have another type than theirs, and one meaning: fine."""
     FOREIGN_APP = "foreign-app"
     """A row of another project."""
     OUTSIDE_HOUR = "outside-hour"
@@ -49,7 +53,9 @@ class Fault(StrEnum):
     CRLF = "crlf"
     """Lines that end in CR LF."""
     BOM = "bom"
-    """A byte order mark at the start of the blob, which is skipped."""
+    """A byte order mark at the start of the blob, and of a file that was joined to it: both are skipped."""
+    NOT_NDJSON = "not-ndjson"
+    """A zip archive, a JSON array, pretty-printed JSON and UTF-16: a rejected row each."""
     LATE_BLOB = "late-blob"
     """Blobs that arrive after the hour was exported; see ``LandingHour.late_files``."""
 
@@ -63,6 +69,8 @@ ROW_FAULTS = (
     Fault.MISSING_FIELD,
     Fault.MISSING_OPTIONAL,
     Fault.MISTYPED_FIELD,
+    Fault.AMENDED_FIELD,
+    Fault.LOOSE_TYPES,
     Fault.FOREIGN_APP,
     Fault.OUTSIDE_HOUR,
     Fault.HUGE_INTEGER,
@@ -80,6 +88,7 @@ MERGE_ROW_FAULTS = (
     Fault.NOT_UTF8,
     Fault.MISSING_FIELD,
     Fault.MISTYPED_FIELD,
+    Fault.LOOSE_TYPES,
     Fault.OUTSIDE_HOUR,
     Fault.HUGE_INTEGER,
     Fault.BLANK_LINE,
@@ -93,6 +102,7 @@ BLOB_FAULTS = (
     Fault.NO_LAST_NEWLINE,
     Fault.CRLF,
     Fault.BOM,
+    Fault.NOT_NDJSON,
 )
 
 

@@ -1,7 +1,10 @@
 """How rows become the bytes of a blob: gzip as a rule, and everything else that is allowed or happens."""
 
+import io
 import itertools
-from collections.abc import Iterator
+import json
+import zipfile
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from zlib_ng import zlib_ng
@@ -28,6 +31,32 @@ class Form(StrEnum):
     BOM = "bom"
 
 
+def of_another_kind(name: str, rows: list[bytes]) -> bytes:
+    """Return rows in a form that is no newline-delimited JSON: the kind that the blob's name has."""
+    return next(make for kind, make in OTHER_KINDS.items() if f"-{kind}." in name)(rows)
+
+
+def _zip(rows: list[bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        # Of 1980, as the same bytes are made at any time.
+        archive.writestr(zipfile.ZipInfo("rows.json"), b"\n".join(rows))
+    return content.getvalue()
+
+
+def _pretty(rows: list[bytes]) -> bytes:
+    return "\n".join(json.dumps(json.loads(row), indent=2) for row in rows).encode()
+
+
+OTHER_KINDS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "zip": _zip,
+    "array": lambda rows: b"[\n" + b",\n".join(rows) + b"\n]",
+    "pretty": _pretty,
+    "utf-16": lambda rows: b"\n".join(rows).decode().encode("utf-16"),
+}
+"""Forms that are no newline-delimited JSON."""
+
+
 def written(form: Form, lines: Iterator[bytes], gzip_level: int) -> Iterator[bytes]:
     """Yield the blob's bytes; the two forms that large blobs have hold little of it in memory."""
     match form:
@@ -50,7 +79,13 @@ def _special(form: Form, data: bytes) -> bytes:
         case Form.CRLF:
             return _whole(data.replace(b"\n", b"\r\n"))
         case _:
-            return _whole(_BOM + data)
+            return _whole(_BOM + _joined(data))
+
+
+def _joined(data: bytes) -> bytes:
+    """Return the lines as if a file that begins with a byte order mark had been put behind another one."""
+    middle = data.index(b"\n", len(data) // 2) + 1
+    return data[:middle] + _BOM + data[middle:] if data[middle:] else data
 
 
 def _gzip(lines: Iterator[bytes], level: int) -> Iterator[bytes]:

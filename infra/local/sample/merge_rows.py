@@ -21,11 +21,13 @@ _MISTYPED: tuple[tuple[str, object], ...] = (
     ("scope", "organisation"),
     ("merge_time", []),
     ("merge_server_time", "2026-01-31 13:00:00.000000"),
-    ("amplitude_id", "9"),
+    ("amplitude_id", ""),
     ("amplitude_id", 1.5),
     ("merged_amplitude_id", True),
     ("merged_amplitude_id", {"id": 8}),
 )
+_LOOSE: tuple[Callable[[int], object], ...] = (str, float, "{}.0".format)
+_TIMES = ("merge_time", "merge_server_time")
 _OUTSIDE_MS = (-1, _HOUR_MS, -24 * _HOUR_MS)
 _NOT_JSON: tuple[Callable[[bytes], bytes], ...] = (
     lambda line: line[: len(line) // 2],
@@ -57,6 +59,7 @@ class MergeRows:
         self.variants: Mapping[Fault, int] = {
             **{fault: count for fault, (count, _) in self._makers.items()},
             Fault.HUGE_INTEGER: len(_HUGE_IDS),
+            Fault.LOOSE_TYPES: len(_LOOSE),
             Fault.BLANK_LINE: len(_BLANK),
         }
 
@@ -65,6 +68,11 @@ class MergeRows:
         for start in range(first, end, _LINES_AT_ONCE):
             numbers = range(start, min(end, start + _LINES_AT_ONCE))
             yield b"".join(self._line(*self._regular(number)) + b"\n" for number in numbers)
+
+    def meant(self, first: int, end: int) -> Iterator[bytes]:
+        """Yield regular merges line by line: all of them have the types of their keys."""
+        for some in self.lines(first, end):
+            yield from some.splitlines()
 
     def identities(self, first: int, end: int) -> Iterator[str]:
         """Yield both ids of regular merges, ``source:target``."""
@@ -87,9 +95,14 @@ class MergeRows:
         del spot
         if fault is Fault.BLANK_LINE:
             return [Row(_BLANK[variant], Verdict.SKIPPED, fault)]
-        record: Record = json.loads(self.beyond(next(extras)).line)
+        good = self.beyond(next(extras))
+        record: Record = json.loads(good.line)
         if fault in self._makers:
             return [Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)]
+        if fault is Fault.LOOSE_TYPES:
+            # Times alone: the ids may be beyond what a float can hold.
+            loose = {key: _LOOSE[variant](json.loads(good.line)[key]) for key in _TIMES}
+            return [Row(dumps(record | loose), Verdict.EXPORTED, fault, good.identity, good.line)]
         source, target = _HUGE_IDS[variant]
         line = dumps(record | {"amplitude_id": source, "merged_amplitude_id": target})
         return [Row(line, Verdict.EXPORTED, fault, f"{source}:{target}")]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infra.local.sample.entropy import Dice
 from infra.local.sample.faults import BLOB_FAULTS, HEAVY_FAULTS, ROW_FAULTS, Fault
-from infra.local.sample.forms import Form
+from infra.local.sample.forms import OTHER_KINDS, Form, of_another_kind
 from infra.local.sample.rows import Row, Rows, Spot, Verdict
 
 # Every row fault strikes in each of its ways once an hour, and once more in so many rows.
@@ -116,6 +116,9 @@ class Plan:
             if fault in self._faults and fault is Fault.EMPTY_BLOB:
                 yield fault, Form.PLAIN, "empty-plain"
                 yield fault, Form.GZIP, "empty-gzip"
+            elif fault in self._faults and fault is Fault.NOT_NDJSON:
+                for kind in OTHER_KINDS:
+                    yield fault, Form.NO_LAST_NEWLINE, kind
             elif fault in self._faults:
                 yield fault, _FORMS[fault], fault.value
 
@@ -125,6 +128,10 @@ class Plan:
                 return
             case Fault.DUPLICATES_ACROSS_BLOBS:
                 yield from self._repeated(blob)
+                return
+            case Fault.NOT_NDJSON:
+                rows = [self.rows.beyond(next(extras)).line for _ in range(_ROWS_PER_FAULTY_BLOB)]
+                yield Row(of_another_kind(blob.name, rows), Verdict.REJECTED, fault)
                 return
             case Fault.LATE_BLOB:
                 count = _ROWS_PER_LATE_BLOB

@@ -46,6 +46,8 @@ class Recipe:
     time_format: TimeFormat = TimeFormat.AMPLITUDE
     extra_keys: bool = False
     """Whether half of the events carry the six keys that some sources have beyond the 49."""
+    real_shaped: bool = False
+    """Whether events have the shape of real ones (shape.py): 55 keys, arrays, and some with loose types."""
     gzip_level: int = 2
     """1 (fastest) to 9; 0 makes all regular blobs plain."""
 

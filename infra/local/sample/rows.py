@@ -34,12 +34,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line without its newline; ``identity`` is its uuid (for a merge both ids) if it is exported."""
+    """A line without its newline; ``identity`` is its uuid (for a merge both ids) if it is exported.
+
+    ``meant`` is the line that is exported as this one is, if this one has types that are not those of its
+    keys; if it is ``amended``, the line is kept aside, too.
+    """
 
     line: bytes
     verdict: Verdict
     fault: Fault | None = None
     identity: str = ""
+    meant: bytes = b""
+    amended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,9 @@ class Rows(Protocol):
 
     def lines(self, first: int, end: int) -> Iterator[bytes]:
         """Yield regular rows, several lines at once, each with its newline."""
+
+    def meant(self, first: int, end: int) -> Iterator[bytes]:
+        """Yield regular rows with the types of their keys, line by line, without newlines."""
 
     def identities(self, first: int, end: int) -> Iterator[str]:
         """Yield what regular rows are told apart by."""

@@ -1,7 +1,7 @@
 """What the export of an hour must hold, known from how the hour was made and not from reading it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +22,20 @@ class Counts:
     exported: int = 0
     duplicate: int = 0
     rejected: int = 0
+    amended: int = 0
+    """Of the exported."""
 
     @property
     def read(self) -> int:
-        """All of them."""
+        """All of them, each once."""
         return self.exported + self.duplicate + self.rejected
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
-            self.exported + other.exported, self.duplicate + other.duplicate, self.rejected + other.rejected
+            self.exported + other.exported,
+            self.duplicate + other.duplicate,
+            self.rejected + other.rejected,
+            self.amended + other.amended,
         )
 
 
@@ -81,14 +86,15 @@ class Truth:
     blobs: tuple[Blob, ...]
 
     def counts(self) -> Counts:
-        """Return how many rows must be exported, left out as duplicates, and rejected."""
-        found = dict.fromkeys(Verdict, 0)
+        """Return how many rows must be exported, left out as duplicates, rejected and amended."""
+        found, amended = dict.fromkeys(Verdict, 0), 0
         for _, piece in self._pieces():
             if isinstance(piece, Regular):
                 found[Verdict.EXPORTED] += piece.end - piece.first
             else:
                 found[piece.verdict] += 1
-        return Counts(found[Verdict.EXPORTED], found[Verdict.DUPLICATE], found[Verdict.REJECTED])
+                amended += piece.amended
+        return Counts(found[Verdict.EXPORTED], found[Verdict.DUPLICATE], found[Verdict.REJECTED], amended)
 
     def event_ids(self) -> Iterator[str]:
         """Yield the uuids that must be exported, once each, in landing order; of merges ``source:target``."""
@@ -109,25 +115,32 @@ class Truth:
     def records(self, *, extra_keys: bool = False) -> Iterator[Record]:
         """Yield the rows that must be exported, whole, in landing order: for hours that are not large.
 
-        Missing fields are filled in and lone surrogates replaced. Times stand as they landed.
+        Missing fields are filled in, values have the types of their keys, and lone surrogates are replaced.
+        Times stand as they landed.
         """
         for _, piece in self._pieces():
             if isinstance(piece, Regular):
-                for some in self.plan.rows.lines(piece.first, piece.end):
-                    for line in some.splitlines():
-                        yield self._record(line, extra_keys=extra_keys)
+                for line in self.plan.rows.meant(piece.first, piece.end):
+                    yield self._record(line, extra_keys=extra_keys)
             elif piece.verdict is Verdict.EXPORTED:
-                yield self._record(piece.line, extra_keys=extra_keys)
+                yield self._record(piece.meant or piece.line, extra_keys=extra_keys)
 
     def rejected(self) -> Iterator[RejectedLine]:
-        """Yield the lines that must be rejected, in landing order."""
+        """Yield the lines that must be rejected, in landing order; of a blob that has none, all of it."""
+        yield from self._kept(lambda row: row.verdict is Verdict.REJECTED)
+
+    def amended(self) -> Iterator[RejectedLine]:
+        """Yield the lines of rows that are exported without some values, and kept as they came."""
+        yield from self._kept(lambda row: row.amended)
+
+    def _kept(self, wanted: Callable[[Row], bool]) -> Iterator[RejectedLine]:
         for blob in self.blobs:
             number = 1
             for piece in self.plan.pieces(blob):
                 if isinstance(piece, Regular):
                     number += piece.end - piece.first
                     continue
-                if piece.verdict is Verdict.REJECTED and piece.fault:
+                if wanted(piece) and piece.fault:
                     yield RejectedLine(self.folder + blob.name, number, piece.fault, piece.line)
                 number += 1
 

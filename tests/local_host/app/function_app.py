@@ -37,6 +37,7 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 def open_door(req: func.HttpRequest) -> func.HttpResponse:
     """Let everybody in."""
     logging.getLogger("app").info("somebody came by %s", req.method)
+    logging.getLogger("azure.core").info("a library of the app's speaks")
     return func.HttpResponse("welcome")
 
 

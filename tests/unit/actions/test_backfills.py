@@ -34,7 +34,7 @@ from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
 from exporter.domain.hours import Hour, count_between, hours_between
-from exporter.domain.ledger import LEASE, HourRecord, HourStatus, HourTask, Refusal
+from exporter.domain.ledger import LEASE, WRITTEN_FOR_MAX, HourRecord, HourStatus, HourTask, Refusal
 from exporter.domain.setbacks import keeps_failing
 from exporter.domain.standing import Standing
 from exporter.domain.streams import DataType
@@ -132,11 +132,18 @@ def a_life(destination: Destination = ACME, world: World | None = None) -> Life:
     Events have been landing for ten years, an empty blob at first.
     """
     world = a_world(destination, world)
-    world.land(EVENTS.stream, TEN_YEARS.first, b"")
+    begins_with(world, TEN_YEARS.first)
     for number, hour in enumerate(hours_between(HOUR.plus(-2), HOUR)):
         if number != 1:
             world.land(EVENTS.stream, hour, [an_event(number, hour)])
     return Life(world)
+
+
+def begins_with(world: World, hour: Hour | None) -> None:
+    """Let no events have landed before an hour, in which an empty blob does; none at all if it is None."""
+    world.landed.committed.clear()
+    if hour is not None:
+        world.land(EVENTS.stream, hour, b"")
 
 
 ONLY_EVENTS = acme(org_id=None)
@@ -337,6 +344,8 @@ def test_a_cancelled_backfill_begins_no_further_hour() -> None:
 
     assert life.backfill() == cancelled == cancel(life.world.gateways, "acme", "b1", now=life.now)
     assert (cancelled.status, life.progress().tally.empty) == (BackfillStatus.CANCELLED, 5)
+    notices = [each for each in life.world.notices.published if each.kind == "backfill_ended"]
+    assert [each.facts["status"] for each in notices] == ["cancelled"]
     assert (life.progress().left, life.progress().estimated_finish_at) == (19, None)
     assert len(life.world.markers_a_reader_sees(prefix=f"187520_{DAY}")) == 5
     assert life.world.backfill_steps.steps == []
@@ -670,6 +679,18 @@ def test_two_backfills_of_the_same_hours_both_end() -> None:
     assert the_record(life.world).attempts <= 3
 
 
+def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
+    """Those that fall out of the list have the hour exported once more, and then are settled."""
+    life = a_life(ONLY_EVENTS)
+    names = [f"b{number}" for number in range(WRITTEN_FOR_MAX + 10)]
+    for name in names:
+        life.ask(replace(THREE_HOURS, first=HOUR), name)
+
+    assert life.until_ended(*names) == [BackfillStatus.SUCCEEDED] * len(names)
+    assert the_record(life.world).attempts <= 2 * len(names)
+    assert uuids(life.world) == expected(0, 2)
+
+
 def test_a_repair_is_a_backfill_of_single_hours() -> None:
     """The hours between them are let be; the same request is the same backfill."""
     life = a_life()
@@ -984,6 +1005,64 @@ def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for
     assert life.progress().left == 0
 
 
+def test_an_hour_that_would_lose_rows_stays_as_it_is_until_they_are_back_or_the_loss_is_accepted() -> None:
+    """The export refuses it, the backfill says so; nothing of it is in the container for a moment less."""
+    life = an_exported_life()
+    (name,) = life.world.landed.names(EVENTS.stream.landing_folder(HOUR))
+    landed = life.world.landed.committed.pop(name)
+    before = the_container(life.world)
+
+    life.ask()
+    assert life.until_ended() == [BackfillStatus.FAILED]
+    assert [(each.hour, each.error.code) for each in life.backfill().failed] == [(HOUR, "landing_incomplete")]
+    assert (life.progress().left, the_container(life.world)) == (0, before)
+    assert the_record(life.world).status is HourStatus.EXPORTED
+
+    life.world.landed.committed[name] = landed
+    retry(life.world.gateways, "acme", "b1", now=life.now)
+    assert life.until_ended() == [BackfillStatus.SUCCEEDED]
+
+    del life.world.landed.committed[name]
+    life.ask(replace(THREE_HOURS, allow_loss=True), "b2")
+    assert life.until_ended("b2") == [BackfillStatus.SUCCEEDED]
+    assert uuids(life.world) == expected(0)
+
+
+def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
+    """Each attempt at its hour is broken off in passing; the hour stays as it was, and is named meanwhile."""
+    life = an_exported_life()
+    real = life.world.gateways.landing
+
+    class Broken:
+        """Lists what landed, and cannot read any of it."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def read(self, _: object) -> object:
+            """Fail in passing."""
+            raise Transient("our own storage is busy: 503 ServerBusy")
+
+        def reading(self, _: object) -> object:
+            """Return what fails in passing."""
+            return self.read
+
+    object.__setattr__(life.world.gateways, "landing", Broken())
+    life.ask(replace(THREE_HOURS, first=HOUR))
+    named: list[list[str]] = []
+    begun_at = life.now
+    while not life.backfill().ended and len(named) < ROUNDS_MAX:
+        life.pass_time()
+        named.append([each.error.code for each in life.progress().struggling])
+
+    assert named[:2] == [[], []]
+    assert ["keeps_failing_in_passing"] in named[2:5]
+    assert life.now - begun_at <= setbacks.FAILED_TIME_MIN + timedelta(minutes=5)
+    assert life.backfill().status is BackfillStatus.FAILED
+    assert [each.error.code for each in life.backfill().failed] == ["keeps_failing_in_passing"]
+    assert uuids(life.world) == expected(0, 2)
+
+
 @pytest.mark.parametrize("damaged", [None, b"no list", b"events:187520:2026-01-31T12\n"])
 def test_a_repair_whose_list_is_lost_says_so(damaged: bytes | None) -> None:
     """It can neither go on nor be tried again: what it was about is not known any more."""
@@ -1031,9 +1110,7 @@ def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
 ) -> None:
     """No marker of hours in which nothing can have happened; also of a paused destination."""
     life = Life(a_world(acme(org_id=None, status=Status.PAUSED)))
-    life.world.landed.committed.clear()
-    if landed is not None:
-        life.world.land(EVENTS.stream, landed, [an_event(1)])
+    begins_with(life.world, landed)
 
     begun = life.ask(TEN_YEARS)
 
@@ -1051,7 +1128,7 @@ def test_what_was_exported_from_blobs_that_are_gone_is_not_passed_over() -> None
     """It is asked for as all others are, so that it is told what becomes of it."""
     life = a_life(ONLY_EVENTS)
     export(life, [FIRST])
-    life.world.landed.committed.clear()
+    begins_with(life.world, HOUR)
 
     begun = life.ask(TEN_YEARS)
 

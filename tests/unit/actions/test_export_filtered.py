@@ -1,15 +1,28 @@
 """Exporting through a filter, as the customer and the ledger see it."""
 
+import json
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from exporter.actions.attempt import Outcome
+from exporter.actions.list_destinations import list_destinations
+from exporter.actions.list_hours import View
+from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.actions.preview import preview
+from exporter.domain.errors import DestinationFault
+from exporter.domain.filter_reading import stored_filter
 from exporter.domain.ledger import HourStatus, HourTask, RowCounts
+from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.fakes import World
 from tests.filters import condition, read
 from tests.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
+    NOW,
+    SETTLE,
     a_bulky_event,
     a_merge,
     a_world,
@@ -58,6 +71,34 @@ def test_an_hour_of_which_the_filter_leaves_nothing_is_empty_and_has_a_marker() 
     assert world.markers_a_reader_sees()[MARKER]["parts"] == []
     assert the_record(world).status is HourStatus.EMPTY
     assert the_record(world).rows == RowCounts(filtered=5)
+
+
+@pytest.mark.parametrize("pattern", ["[a-f]{1000}[a-f]{1000}", "("])
+def test_a_filter_that_is_refused_by_now_fails_its_own_hours_and_nothing_else(pattern: str) -> None:
+    """An earlier version stored it. Ticks and lists go on; another filter heals the destination."""
+    stored = stored_filter(json.dumps(condition("event_type", "matches", pattern)))
+    world = a_filtered_world(event_filter=stored, org_id=None)
+    world.destinations.put(acme(id="other", project_id=2, org_id=None), None)
+    other = StreamKey("other", Stream(DataType.EVENTS, 2))
+    world.land(other.stream, HOUR, [an_event(9)])
+
+    assert attempt(world) is Outcome.FAILED
+    assert attempt(world, task=HourTask(other, HOUR)) is Outcome.EXPORTED
+
+    error = the_record(world).error
+    assert error is not None
+    assert error.code == "filter_refused"
+    ticked = plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    assert ticked.refusing == ("acme",)
+    listed = list_destinations(world.gateways, View(NOW, SETTLE))
+    assert [each.destination.id for each in listed] == ["acme", "other"]
+    with pytest.raises(DestinationFault, match="filter_refused"):
+        preview(acme(event_filter=stored), HOUR, world.gateways.landing, lambda: NOW)
+
+    found = world.destinations.get("acme")
+    assert found is not None
+    world.destinations.put(acme(event_filter=PURCHASES, org_id=None), found.etag)
+    assert attempt(world, now=NOW + timedelta(hours=1)) is Outcome.EXPORTED
 
 
 def test_parts_are_filled_with_what_passes() -> None:

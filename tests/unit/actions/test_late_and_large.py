@@ -9,8 +9,9 @@ import pytest
 
 from exporter.actions.attempt import Outcome
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask
+from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask, RowCounts
 from exporter.domain.marker import Part, Sent
+from exporter.domain.records import Reason
 from tests.fakes import Crash, World, md5_base64
 from tests.worlds import (
     EVENTS,
@@ -238,7 +239,7 @@ def test_a_backfill_that_cuts_otherwise_shows_no_row_twice_at_any_moment() -> No
     assert world.reopened.all() == []
 
 
-def test_several_parts_that_change_are_cleared_first_and_written_by_the_next_attempt() -> None:
+def test_an_hour_that_is_cut_otherwise_shows_no_row_twice_and_no_marker_meanwhile() -> None:
     """Rows move from part to part: at no moment is one of them there twice, and no marker is, meanwhile."""
     world = a_world(acme(max_part_mib=1))
     world.land(EVENTS.stream, HOUR, [a_bulky_event(number) for number in range(50)], "b.json")
@@ -308,6 +309,26 @@ def test_a_run_whose_messages_were_lost_is_taken_up_again() -> None:
 
     assert the_record(world).status is HourStatus.EXPORTED
     assert len(uuids(world)) == 48
+
+
+def test_amended_and_rejected_rows_of_all_slices_and_late_blobs_are_counted_and_kept() -> None:
+    """By reason, each once, whichever worker staged them; late ones come on top."""
+    world = a_large_world()
+    for number, name in ((50, "a2"), (51, "d2")):
+        rows = [an_event(number, paying="yes"), an_event(number, event_type=None), an_event(number, app=1)]
+        world.land(EVENTS.stream, HOUR, rows, f"{name}.json")
+    attempt(world)
+    settled(world)
+
+    slices = the_record(world).rows
+    reasons = ((Reason.FIELD_MISSING, 2), (Reason.FOREIGN_APP, 2))
+    assert (slices.exported, slices.amended, slices.rejected_by_reason) == (50, 2, reasons)
+    kept = [row["reason"] for row in world.rejected_rows()]
+    assert sorted(kept) == ["field_missing"] * 2 + ["foreign_app"] * 2 + ["wrong_type"] * 2
+
+    world.land(EVENTS.stream, HOUR, [an_event(52, paying="yes"), an_event(50, paying="no")], "e.json")
+    assert attempt(world, LATER, claim_id="late", task=LATE) is Outcome.EXPORTED
+    assert the_record(world).rows == slices + RowCounts(exported=1, duplicate=1, amended=1)
 
 
 def test_the_rows_of_the_world_above_really_repeat() -> None:

@@ -54,7 +54,7 @@ def put(world: World, draft: Draft) -> None:
 def exported(world: World, draft: Draft = HERE) -> World:
     """Let a destination be active and all of today's hours be exported, of which the last has rows."""
     put(world, draft)
-    world.land(EVENTS.stream, MIDNIGHT, [], "first.json")
+    world.land(EVENTS.stream, MIDNIGHT, b"")
     world.land(EVENTS.stream, HOUR, [an_event(1), an_event(2)])
     world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
     activate(world.gateways, "acme", now=NOW, test_id="t")
@@ -283,14 +283,10 @@ def test_merged_ids_are_owed_to_the_new_container_from_the_first_hour_on() -> No
 
 
 def test_a_backfill_of_an_hour_that_went_elsewhere_writes_it_here() -> None:
-    """Even if it was written since the backfill was asked for, because that was elsewhere."""
-    world = World()
-    put(world, HERE)
-    activate(world.gateways, "acme", now=NOW, test_id="t")
-    world.land(EVENTS.stream, HOUR, [an_event(1), an_event(2)])
-    task = backfill(world, since=NOW)
-    assert attempt(world, NOW, "first", task) is Outcome.EXPORTED
+    """And leaves the former container alone."""
+    world = exported(World())
     move(world)
+    later = NOW + timedelta(hours=1)
 
-    assert attempt(world, NOW + timedelta(hours=1), "again", task) is Outcome.EXPORTED
+    assert attempt(world, later, "again", backfill(world, since=later)) is Outcome.EXPORTED
     assert len(world.events_a_reader_sees("other")) == 2

@@ -163,6 +163,53 @@ def test_names_are_free_again_when_their_owner_is_deleted_or_moves() -> None:
     refused(world, FIRST, by="second")
 
 
+def test_names_of_before_belong_to_an_active_destination_that_was_changed() -> None:
+    """It clears its files there when it writes their hours anew: another one's would be among them."""
+    world = World()
+    put(world, FIRST)
+    activate(world.gateways, "first", now=NOW, test_id="t")
+    for storage in (StorageTarget("raw", URL, "b"), StorageTarget("other", URL, "b"), FIRST.storage):
+        put(world, replace(FIRST, storage=storage))
+    put(world, replace(FIRST, storage=StorageTarget("third", URL)))
+
+    for storage in (FIRST.storage, StorageTarget("raw", URL, "b"), StorageTarget("other", URL, "b")):
+        refused(world, replace(SECOND, storage=storage))
+    delete(world.gateways, "first")
+    put(world, SECOND)
+
+
+def test_one_made_anew_does_not_get_back_names_that_are_anothers_by_now() -> None:
+    """Not even as those of before: under another id it has no history."""
+    world = World()
+    put(world, FIRST)
+    activate(world.gateways, "first", now=NOW, test_id="t")
+    delete(world.gateways, "first")
+    put(world, SECOND)
+
+    refused(world, replace(FIRST, storage=StorageTarget("raw", URL, "b")), by="second")
+    put(world, replace(FIRST, id="third", storage=StorageTarget("raw", URL, "b")))
+
+
+def test_of_one_made_anew_and_one_that_takes_its_names_at_once_one_is_refused() -> None:
+    """Though the first goes to another container: the versions of all of its containers count."""
+    world = World()
+    put(world, FIRST)
+    activate(world.gateways, "first", now=NOW, test_id="t")
+    delete(world.gateways, "first")
+    look, looks = world.destinations.all, [1]
+
+    def look_and_be_overtaken() -> Rows[Versioned[Destination]]:
+        found = look()
+        looks.append(1)
+        if len(looks) == 3:
+            put(world, SECOND)
+        return found
+
+    world.destinations.all = look_and_be_overtaken  # type: ignore[method-assign]
+
+    refused(world, replace(FIRST, storage=StorageTarget("other", URL)), by="second")
+
+
 def test_one_that_shares_names_from_before_is_neither_activated_nor_resumed() -> None:
     """Nor put, unless with other names; deleting the other one settles it."""
     world = World()

@@ -11,6 +11,7 @@ from exporter.actions.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, TIME_MAX,
 from exporter.domain.destination import Destination
 from exporter.domain.errors import NotPossible
 from exporter.domain.ledger import RowCounts
+from exporter.domain.records import Reason
 from tests.fakes import World
 from tests.filters import condition, read
 from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt, the_record
@@ -41,7 +42,9 @@ def test_a_preview_counts_what_the_export_would_and_shows_rows_as_they_would_be_
     found = previewed(world, destination)
     attempt(world)
 
-    assert found.rows == RowCounts(exported=20, filtered=5, duplicate=1, rejected=1) == the_record(world).rows
+    reasons = ((Reason.NOT_JSON, 1),)
+    counts = RowCounts(exported=20, filtered=5, duplicate=1, rejected=1, rejected_by_reason=reasons)
+    assert found.rows == counts == the_record(world).rows
     assert [json.loads(line) for line in found.examples] == world.events_a_reader_sees()[:EXAMPLES_MAX]
     assert found.complete
 

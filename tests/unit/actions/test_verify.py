@@ -235,12 +235,12 @@ def test_with_fewer_blobs_in_landing_than_were_exported_nothing_is_repaired() ->
         world.land(EVENTS.stream, HOUR, [an_event(ord(name[0]))], name)
     attempt(world)
     del world.landed.committed[f"{FOLDER}b.json"]
+    assert verify(world).counts == Counts(whole=1)
+    lose_part(world)
 
     found = verify(world, repair=asked)
 
-    assert [(each.findings[0].code, each.repairable) for each in found.wrong] == [
-        (Code.LANDING_CHANGED, False)
-    ]
+    assert [(each.findings[0].code, each.repairable) for each in found.wrong] == [(Code.PART_MISSING, False)]
     assert (asked.hours, found.backfill_id) == ([], None)
 
 

@@ -1,6 +1,7 @@
 """Reading a filter: everything that is wrong is told at once, each with its place."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -134,6 +135,11 @@ def test_a_property_that_no_event_can_have_is_refused(name: str) -> None:
         ("session_id", "less", 2.0**63),
         ("session_id", "less", float("nan")),
         ("session_id", "less", float("inf")),
+        ("session_id", "less", Decimal("1e400")),
+        ("location_lat", "is", Decimal("52.52000800000000001")),
+        ("event_properties.x", "is", Decimal("0.10000000000000000001")),
+        ("event_properties.x", "less", Decimal("9007199254740993.5")),
+        ("event_properties.x", "less", Decimal("18446744073709551616.0")),
         ("paying", "is", 1),
         ("paying", "is", "true"),
         ("event_time", "greater", 1580000000),
@@ -151,6 +157,18 @@ def test_a_value_that_could_never_be_is_refused(name: str, operator: str, value:
     assert set(problems(condition(name, operator, value))) == {"events.filter.values.0"}
 
 
+def test_a_number_with_too_many_digits_is_refused_with_what_would_become_of_it() -> None:
+    """It is not rounded in silence; one that is an integer after all is taken as that."""
+    with pytest.raises(Invalid) as refused:
+        read(condition("event_properties.x", "is", Decimal("0.10000000000000000001")))
+    found = read(condition("event_properties.x", "is", Decimal("9007199254740993.0")))
+
+    (problem,) = refused.value.problems
+    assert "would be rounded to 0.1: write" in problem.message
+    assert "at most 15 significant digits" in problem.message
+    assert found == read(condition("event_properties.x", "is", 9007199254740993))
+
+
 @pytest.mark.parametrize(
     ("name", "operator"),
     [
@@ -158,7 +176,7 @@ def test_a_value_that_could_never_be_is_refused(name: str, operator: str, value:
         ("event_time", "starts_with"),
         ("event_time", "matches"),
         ("paying", "less"),
-        ("sample_rate", "is"),
+        ("sample_rate", "contains"),
         ("location_lat", "matches"),
     ],
 )

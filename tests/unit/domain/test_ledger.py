@@ -20,6 +20,7 @@ from exporter.domain.ledger import (
     back_off,
 )
 from exporter.domain.marker import Part
+from exporter.domain.records import Reason
 from exporter.domain.streams import StreamKey
 from tests.builders import EVENTS, HOUR, utc
 
@@ -152,7 +153,35 @@ def test_the_back_off_doubles_up_to_an_hour(attempts: int, minutes: int) -> None
 
 def test_every_row_read_is_in_exactly_one_count() -> None:
     """So that ``read`` is their sum."""
-    assert RowCounts(exported=1, filtered=20, duplicate=300, rejected=4000).read == 4321
+    assert RowCounts(exported=1, filtered=20, duplicate=300, rejected=4000, amended=1).read == 4321
+
+
+def test_counts_are_added_reason_by_reason() -> None:
+    """In the order of the reasons, whichever came first; what is not known of one stays unknown."""
+    one = RowCounts(1, 2, 3, 4, 1, ((Reason.NOT_JSON, 3), (Reason.WRONG_TYPE, 1)))
+    other = RowCounts(10, 20, 30, 7, 5, ((Reason.FOREIGN_APP, 2), (Reason.NOT_JSON, 1)))
+    both = (Reason.FOREIGN_APP, 2), (Reason.NOT_JSON, 4), (Reason.WRONG_TYPE, 1)
+
+    assert one + other == other + one == RowCounts(11, 22, 33, 11, 6, both)
+    assert one + RowCounts() == one
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost"),
+    [
+        (RowCounts(), False),
+        (RowCounts(rejected=2, rejected_by_reason=((Reason.NOT_JSON, 2),)), True),
+        (RowCounts(exported=1, rejected=2), False),
+        (RowCounts(filtered=1, rejected=2), False),
+        (RowCounts(filtered=3), False),
+    ],
+)
+def test_an_hour_that_lost_all_of_its_rows_carries_a_warning(rows: RowCounts, *, lost: bool) -> None:
+    """With the reasons; rows that a filter leaves out are not lost."""
+    assert rows.lost == lost
+    assert (rows.warning is not None) == lost
+    if rows.warning:
+        assert "2; rejected: all of them (not_json 2)" in rows.warning
 
 
 @pytest.mark.parametrize(
@@ -190,11 +219,13 @@ def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
 
 def test_a_schedule_begins_anew_in_another_container() -> None:
     """And goes on under another address of the one that it is about."""
-    progress = Progress(OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), place="acme.blob.core.windows.net|raw")
+    progress = Progress(
+        OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), "ledger", NOW, "acme.blob.core.windows.net|raw"
+    )
 
     assert progress.at(progress.place) is progress
     assert progress.at("|raw") == replace(progress, place="|raw")
     assert replace(progress, place="").at("acme|raw") == replace(progress, place="acme|raw")
     assert progress.at("acme.blob.core.windows.net|other") == Progress(
-        OWED.key, HOUR, HOUR, place="acme.blob.core.windows.net|other"
+        OWED.key, HOUR, HOUR, (), "ledger", NOW, "acme.blob.core.windows.net|other"
     )

@@ -1,8 +1,8 @@
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Kind
 
-# The contract's own words, key by key.
+# The contract's own words, key by key; strings: a string or an array of strings.
 EVENT_RECORD = """
-    $insert_id string?, $schema int?, adid string?, amplitude_attribution_ids string?,
+    $insert_id string?, $schema int?, adid string?, amplitude_attribution_ids strings?,
     amplitude_event_type string?, amplitude_id long?, app int, city string?, client_event_time time?,
     client_upload_time time?, country string?, data dict, device_brand string?, device_carrier string?,
     device_family string?, device_id string?, device_manufacturer string?, device_model string?,
@@ -10,7 +10,7 @@ EVENT_RECORD = """
     event_type string, group_properties dict, groups dict, idfa string?, ip_address string?,
     is_attribution_event bool?, language string?, library string?, location_lat float?, location_lng float?,
     os_name string?, os_version string?, paying bool?, platform string?, processed_time time?, region string?,
-    sample_rate null, server_received_time time?, server_upload_time time, session_id long?,
+    sample_rate number?, server_received_time time?, server_upload_time time, session_id long?,
     start_version string?, user_creation_time time?, user_id string?, user_properties dict, uuid UUID,
     version_name string?
 """
@@ -26,7 +26,8 @@ KINDS = {
     "time": Kind.TIME,
     "UUID": Kind.UUID,
     "dict": Kind.DICT,
-    "null": Kind.NULL,
+    "number": Kind.FLOAT,
+    "strings": Kind.TEXTS,
 }
 
 

@@ -1,13 +1,14 @@
 import gzip
 import tracemalloc
 import zlib
+from itertools import chain, repeat
 
 import pytest
 
 from exporter.domain.records import Reason
-from exporter.pipeline.gunzip import FEED_BYTES
-from exporter.pipeline.lines import LINE_BYTES_MAX, LINES_MAX, Lines, lines
-from tests.builders import Line, chunks, cut, gzipped, lines_of_chunks
+from exporter.pipeline.gunzip import FEED_BYTES, UNFOLDED_BYTES_MIN
+from exporter.pipeline.lines import LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX, LINES_MAX, Lines, Unfit, lines
+from tests.builders import Line, chunks, cut, gzipped, lines_of, lines_of_chunks
 
 MIB = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -57,14 +58,14 @@ def test_a_carriage_return_before_the_newline_is_white_space(chunk_bytes: int) -
     assert numbered(b"a\r\n\r\nb\r\n", chunk_bytes) == [(1, b"a\r"), (3, b"b\r")]
 
 
-@pytest.mark.parametrize("places", [[], [1], [2], [1, 2], [3], [0, 1, 1, 2, 3, 4]])
-def test_a_byte_order_mark_at_the_beginning_is_skipped(places: list[int]) -> None:
-    """Also when it arrives in parts; and only one, and only there."""
-    content = BOM + b"a\n" + BOM + b"b\n"
+@pytest.mark.parametrize("places", [[], [1], [2], [1, 2], [3], [0, 1, 1, 2, 3, 4], [6, 7]])
+def test_a_byte_order_mark_at_the_beginning_of_a_line_is_skipped(places: list[int]) -> None:
+    """Also when it arrives in parts, or comes twice; within a line it stays."""
+    content = BOM + b"a\n" + BOM + b"b" + BOM + b"\n"
 
-    assert [line.content for line in lines_of_chunks(cut(content, places))] == [b"a", BOM + b"b"]
-    found = lines_of_chunks(cut(BOM + content, places))
-    assert [line.content for line in found] == [BOM + b"a", BOM + b"b"]
+    for marks in (b"", BOM):
+        found = lines_of_chunks(cut(marks + content, places))
+        assert [(line.number, line.content) for line in found] == [(1, b"a"), (2, b"b" + BOM)]
 
 
 @pytest.mark.parametrize(
@@ -115,22 +116,71 @@ def test_one_byte_too_much_is_too_much() -> None:
     assert [(line.number, line.rejection is None) for line in found] == [(1, False), (2, True)]
 
 
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
-    """A megabyte may unfold to a gigabyte; a tenth of that will do here."""
+def bomb(content: bytes, count: int) -> bytes:
+    """Return the content so many times over as gzip: of a mebibyte of zeros, a kibibyte each."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    blob = b"".join(packer.compress(bytes(MIB)) for _ in range(100)) + packer.flush()
-    seen = 0
+    return b"".join(packer.compress(content) for _ in range(count)) + packer.flush()
+
+
+def test_a_line_that_goes_on_is_kept_up_to_a_bound_and_its_length_told() -> None:
+    """In pieces that fill no memory; the next line is read as ever, and the landing blob holds the rest."""
+    blob = chain([b"a\n"], repeat(bytes(MIB), 100), [b"\nb\n"])
+    found: list[tuple[int, bytes]] = []
+    pieces: list[Unfit] = []
+    kept = 0
     tracemalloc.start()
     try:
-        for line in lines([blob]):
-            assert not isinstance(line, Lines)
-            seen += len(line.content)
+        for each in lines(blob):
+            if isinstance(each, Lines):
+                found += enumerate(each.contents, each.number)
+            else:
+                kept, pieces = kept + len(each.content), [each]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert seen == 100 * MIB
+    assert found == [(1, b"a"), (3, b"b")]
+    assert LINE_KEPT_BYTES_MAX <= kept < LINE_KEPT_BYTES_MAX + MIB
+    assert pieces[0].cut
+    assert pieces[0].rejection.detail == (
+        f"The line is {100 * MIB} bytes long; only its beginning is kept here, in pieces; the landing blob"
+        " holds all of it."
+    )
     assert peak < 3 * LINE_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    "content", [bytes(MIB), b"\n" * MIB, b" " * MIB], ids=["zeros", "newlines", "blanks"]
+)
+def test_of_gzip_that_unfolds_beyond_all_rows_little_is_read(content: bytes) -> None:
+    """A megabyte of it may unfold to a gigabyte: it is given up, whatever it unfolds to, and that is said."""
+    taken, blob = [], bomb(content, 200)
+
+    def counted(chunk: bytes) -> bytes:
+        taken.append(len(chunk))
+        return chunk
+
+    *pieces, last = (each for each in lines(map(counted, chunks(blob, 1000))) if isinstance(each, Unfit))
+    kept = sum(len(each.content) for each in pieces)
+
+    assert last.rejection.reason is Reason.UNREADABLE
+    assert "unfolds to more than 500 times its size" in last.rejection.detail
+    assert kept <= LINE_KEPT_BYTES_MAX + MIB
+    assert sum(taken) < len(blob) / 2
+
+
+def test_rows_that_compress_well_are_rows() -> None:
+    """Rows that differ in nothing but their number, and zeros below the bound."""
+    rows = [b'{"number":%d,"text":"%b"}' % (number, b"a" * 2000) for number in range(40_000)]
+    content = lines_of(*rows)
+    assert len(content) > UNFOLDED_BYTES_MIN
+    found = read(zlib.compress(content, 9, 31))
+
+    assert [line.content for line in found] == rows
+    assert all(
+        line.rejection is None or line.rejection.reason is Reason.TOO_LONG
+        for line in read(bomb(bytes(MIB), 60))
+    )
 
 
 @pytest.mark.parametrize(

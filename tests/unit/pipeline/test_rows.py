@@ -30,6 +30,7 @@ from tests.builders import (
     merge_line,
     uuid,
 )
+from tests.filters import row_by_row
 
 MIB = 1024 * 1024
 WRONG = event_line(1, event_type=None)
@@ -51,7 +52,7 @@ class Export:
     ) -> None:
         self.rejected: list[RejectedRow] = []
         codec = EventCodec(PROJECT, HOUR, Output())
-        chain = RowChain(codec, self.rejected.append, keep, seen or SeenKeys())
+        chain = RowChain(codec, self.rejected.append, row_by_row(keep), seen or SeenKeys())
         source = Landing(landing)
         self.rows: list[dict[str, Any]] = [json.loads(row) for row in exported_lines(chain, source)]
         self.counts = chain.tally.counts()
@@ -85,7 +86,13 @@ def test_every_row_is_counted_in_exactly_one_way() -> None:
         keep=lambda row: row.event_type != "skip",
     )
 
-    assert export.counts == RowCounts(exported=3, filtered=1, duplicate=1, rejected=2)
+    assert export.counts == RowCounts(
+        exported=3,
+        filtered=1,
+        duplicate=1,
+        rejected=2,
+        rejected_by_reason=((Reason.FIELD_MISSING, 1), (Reason.NOT_JSON, 1)),
+    )
     assert export.counts.read == 7
     assert export.places == [("a", 4), ("b", 1)]
 
@@ -109,7 +116,7 @@ def test_of_rows_with_one_uuid_the_first_in_landing_order_is_exported() -> None:
 def test_a_rejected_row_does_not_stand_in_the_way_of_a_good_one() -> None:
     """Even if it had the same UUID."""
     rows = [
-        event_line(1, event_type=5),
+        event_line(1, event_type=[]),
         event_line(1, app=3),
         event_line(1, server_upload_time="2026-01-31 14:00:00"),
         event_line(1, event_type="good"),
@@ -117,7 +124,10 @@ def test_a_rejected_row_does_not_stand_in_the_way_of_a_good_one() -> None:
     export = Export({"a": lines_of(*rows)})
 
     assert export.types == ["good"]
-    assert export.counts == RowCounts(exported=1, rejected=3)
+    reasons = (Reason.FOREIGN_APP, Reason.OUTSIDE_HOUR, Reason.WRONG_TYPE)
+    assert export.counts == RowCounts(
+        exported=1, rejected=3, rejected_by_reason=tuple((reason, 1) for reason in reasons)
+    )
     assert [row.rejection.reason for row in export.rejected] == [
         Reason.WRONG_TYPE,
         Reason.FOREIGN_APP,
@@ -172,12 +182,74 @@ def test_a_rejected_row_keeps_its_bytes_and_its_place() -> None:
     assert row.rejection.reason is Reason.FIELD_MISSING
 
 
+AMENDED = event_line(1, paying="yes", city=[])
+
+
+def test_an_amended_row_is_exported_and_kept_as_it_came() -> None:
+    """Counted as exported and as amended, with the keys that were left out, wherever it stands."""
+    rows = [event_line(number) for number in range(2, 40)]
+    export = Export({"a": lines_of(b"", *rows[:20], AMENDED, b"no json", *rows[20:])})
+    amended, rejected = export.rejected if export.rejected[0].exported else export.rejected[::-1]
+
+    assert export.counts == RowCounts(
+        exported=39, rejected=1, amended=1, rejected_by_reason=((Reason.NOT_JSON, 1),)
+    )
+    assert (amended.line, amended.content, amended.exported) == (22, AMENDED, True)
+    assert (rejected.line, rejected.content, rejected.exported) == (23, b"no json", False)
+    assert json.loads(rejected_line(amended)) == {
+        "blob": "a",
+        "line": 22,
+        "reason": "wrong_type",
+        "detail": "city is not a string. paying is not true or false.",
+        "keys": ["city", "paying"],
+        "exported": True,
+        "row": AMENDED.decode(),
+    }
+    (row,) = (row for row in export.rows if row["uuid"] == uuid(1))
+    assert (row["paying"], row["city"]) == (None, None)
+
+
+@pytest.mark.parametrize("before", [[event_line(2)], [event_line(2), event_line(3), b"x"], []])
+def test_an_amended_row_that_is_not_exported_is_not_amended(before: list[bytes]) -> None:
+    """Because it is a duplicate, because the filter leaves it out, or because another worker exports it."""
+    rows = lines_of(*before, event_line(1), AMENDED)
+    assert Export({"a": rows}).counts.amended == 0
+    assert Export({"a": rows}, keep=lambda row: row.uuid != uuid(1)).counts.amended == 0
+    assert [row.exported for row in Export({"a": rows}).rejected if row.exported] == []
+
+    seen: list[RejectedRow] = []
+    codec = EventCodec(PROJECT, HOUR, Output())
+    chain = RowChain(codec, seen.append, drops=SeenKeys([bytes.fromhex(uuid(1).replace("-", ""))]))
+    exported_lines(chain, Landing({"a": lines_of(AMENDED, event_line(2, city=[]))}))
+    assert chain.tally.counts() == RowCounts(exported=1, duplicate=1, amended=1)
+    assert [row.line for row in seen] == [2]
+
+
+def test_of_an_amended_row_the_filter_sees_what_is_exported() -> None:
+    """A value that is left out is not set, whatever stood there."""
+    export = Export({"a": lines_of(AMENDED)}, keep=lambda row: row.city is None)
+
+    assert export.counts == RowCounts(exported=1, amended=1)
+
+
+def test_a_blob_that_is_no_ndjson_is_one_rejected_row_and_stops_no_other() -> None:
+    """With the size of the blob where that holds more than is kept."""
+    array = b"[" + b",\n".join(event_line(number) for number in range(20_000)) + b"]"
+    export = Export({"a": b"PK\x03\x04zip", "b": gzipped(array), "c": event_line(4)})
+
+    assert export.counts == RowCounts(exported=1, rejected=2, rejected_by_reason=((Reason.NOT_NDJSON, 2),))
+    assert export.places == [("a", 1), ("b", 1)]
+    small, large = (json.loads(rejected_line(row)) for row in export.rejected)
+    assert "blob_bytes" not in small
+    assert large["blob_bytes"] == len(gzipped(array))
+
+
 def test_a_line_in_pieces_is_one_row() -> None:
     """However many pieces are kept of it."""
     too_long = b"x" * (LINE_BYTES_MAX + MIB)
     export = Export({"a": lines_of(event_line(1), too_long, event_line(2))})
 
-    assert export.counts == RowCounts(exported=2, rejected=1)
+    assert export.counts == RowCounts(exported=2, rejected=1, rejected_by_reason=((Reason.TOO_LONG, 1),))
     assert len(export.rejected) > 1
     assert set(export.places) == {("a", 2)}
     assert b"".join(row.content for row in export.rejected) == too_long
@@ -189,7 +261,7 @@ def test_a_damaged_blob_costs_its_rest_and_no_other_blob() -> None:
     export = Export({"a": damaged, "b": event_line(4)})
 
     assert [row["uuid"] for row in export.rows] == [uuid(1), uuid(2), uuid(4)]
-    assert export.counts == RowCounts(exported=3, rejected=1)
+    assert export.counts == RowCounts(exported=3, rejected=1, rejected_by_reason=((Reason.UNREADABLE, 1),))
     assert export.rejected[0].content == event_line(3)[:20]
     assert export.rejected[0].rejection.reason is Reason.UNREADABLE
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from exporter.domain.destination import Output
 from exporter.domain.ledger import RowCounts
-from exporter.domain.records import RejectedRow
+from exporter.domain.records import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.times import TimestampFormat
-from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.events import EventCodec
 from exporter.pipeline.pack import WholeFile
 from exporter.pipeline.rows import RowChain, keep_all
 from tests.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
+from tests.filters import Keep, row_by_row
 
 AMPLITUDE = Output(timestamp_format=TimestampFormat.AMPLITUDE)
 ANY_SIZE = range(1, 1 << 30)
@@ -38,9 +39,7 @@ def packed(content: bytes, level: int = 6) -> bytes:
 class Sent:
     """What becomes of blobs that may pass whole: files, lines, counts and rejected rows."""
 
-    def __init__(
-        self, landing: dict[str, bytes], keep: Callable[[Event], bool] = keep_all, chunk_bytes: int = 1 << 20
-    ) -> None:
+    def __init__(self, landing: dict[str, bytes], keep: Keep = keep_all, chunk_bytes: int = 1 << 20) -> None:
         self.rejected: list[RejectedRow] = []
         self.read: list[str] = []
         source = Landing(landing, chunk_bytes)
@@ -137,7 +136,8 @@ def test_the_headers_with_rare_parts_are_some_that_readers_accept() -> None:
 @pytest.mark.parametrize(
     ("line", "counts"),
     [
-        (b"nonsense", RowCounts(exported=300, rejected=1)),
+        (b"nonsense", RowCounts(exported=300, rejected=1, rejected_by_reason=((Reason.NOT_JSON, 1),))),
+        (event_line(301, paying="yes"), RowCounts(exported=301, amended=1)),
         (LINES[0], RowCounts(exported=300, duplicate=1)),
         (
             exported(7777)[0].replace(b'"event_type":"', b'"event_type":"skip'),
@@ -145,7 +145,7 @@ def test_the_headers_with_rare_parts_are_some_that_readers_accept() -> None:
         ),
         (event_line(301), RowCounts(exported=301)),
     ],
-    ids=["rejected", "duplicate", "filtered", "changed"],
+    ids=["rejected", "amended", "duplicate", "filtered", "changed"],
 )
 def test_one_line_that_does_not_pass_keeps_the_blob_from_passing(
     line: bytes, counts: RowCounts, place: int
@@ -153,7 +153,7 @@ def test_one_line_that_does_not_pass_keeps_the_blob_from_passing(
     """Wherever it stands; the lines before it are exported as they came, and counted once."""
     sent = Sent(
         {"a": packed(lines_of(*LINES[:place], line, *LINES[place:]))},
-        keep=lambda row: not row.event_type.startswith("skip"),
+        keep=row_by_row(lambda row: not row.event_type.startswith("skip")),
     )
 
     assert sent.files == []
@@ -223,9 +223,7 @@ def test_passing_changes_nothing_but_the_files(
         content = lines_of(*itertools.chain.from_iterable(kinds[kind](number) for number, kind in lines))
         landing[name] = packed(content) + (packed(b"") if members else b"")
 
-    def keep(row: Event) -> bool:
-        return row.event_type != "skip"
-
+    keep = row_by_row(lambda row: row.event_type != "skip")
     sent = Sent(landing, keep, chunk_bytes)
     rejected: list[RejectedRow] = []
     chain = RowChain(EventCodec(PROJECT, HOUR, AMPLITUDE), rejected.append, keep)

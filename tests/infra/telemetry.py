@@ -1,0 +1,132 @@
+"""Telemetry as Application Insights has it, of an exporter that runs on in-memory twins."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from exporter.actions.attempt import Outcome
+from exporter.actions.take_tick import take_tick
+from exporter.actions.troubles import Troubles
+from exporter.domain.errors import Conflict, Transient
+from exporter.domain.hours import Hour
+from exporter.domain.ledger import HourTask
+from exporter.triggers import tick
+from tests.fakes import FakeLanding, World
+from tests.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
+
+_COMMON = (
+    "itemType: string, customDimensions: dynamic, customMeasurements: dynamic, operation_Name: string,"
+    " operation_Id: string, operation_ParentId: string, operation_SyntheticSource: string,"
+    " session_Id: string, user_Id: string, user_AuthenticatedId: string, user_AccountId: string,"
+    " application_Version: string, client_Type: string, client_Model: string, client_OS: string,"
+    " client_IP: string, client_City: string, client_StateOrProvince: string,"
+    " client_CountryOrRegion: string, client_Browser: string, cloud_RoleName: string,"
+    " cloud_RoleInstance: string, appId: string, appName: string, iKey: string, sdkVersion: string,"
+    " itemId: string, itemCount: int"
+)
+SCHEMAS = {
+    "traces": f"(timestamp: datetime, message: string, severityLevel: int, {_COMMON})",
+    "requests": (
+        "(timestamp: datetime, id: string, source: string, name: string, url: string, success: string,"
+        f" resultCode: string, duration: real, performanceBucket: string, {_COMMON})"
+    ),
+    "exceptions": (
+        "(timestamp: datetime, problemId: string, handledAt: string, type: string, message: string,"
+        " assembly: string, method: string, outerType: string, outerMessage: string, outerAssembly: string,"
+        " outerMethod: string, innermostType: string, innermostMessage: string, innermostAssembly: string,"
+        f" innermostMethod: string, severityLevel: int, details: dynamic, {_COMMON})"
+    ),
+}
+"""The tables that the queries may ask, as Application Insights documents them."""
+
+# As the service numbers them, and as the host names the levels of the worker's logging.
+_SEVERITIES = {"INFO": (1, "Information"), "WARNING": (2, "Warning"), "ERROR": (3, "Error")}
+TICKS_EVERY = timedelta(minutes=5)
+
+
+def a_good_world(rejected_of_a_hundred: int = 0) -> World:
+    """Make a world in which a hundred rows land for every hour of the day, some of which are none."""
+    world = a_world(acme(org_id=None))
+    first = Hour.containing(NOW).first_of_day()
+    for number in range(24):
+        hour = first.plus(number)
+        rows = [an_event(100 * number + each, hour) for each in range(100 - rejected_of_a_hundred)]
+        world.land(EVENTS.stream, hour, [*rows, *[{"uuid": "none"}] * rejected_of_a_hundred])
+    return world
+
+
+def an_installation_without_landing() -> World:
+    """Make a world in which nothing was ever exported, and whose landing container is not there."""
+    world = a_world(acme(id="fresh", org_id=None))
+    landing = world.gateways.landing
+    assert isinstance(landing, FakeLanding)
+    landing.there = False
+    return world
+
+
+class Telemetry(logging.Handler):
+    """Collects what the worker would send: every record of level Information and above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.now = NOW
+        self.function = "tick"
+        self.traces: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record as the host passes it on: what a function logs has the category of the function."""
+        severity, level = _SEVERITIES[record.levelname]
+        self.traces.append(
+            {
+                "timestamp": self.now,
+                "message": self.format(record),
+                "severityLevel": severity,
+                "itemType": "trace",
+                "operation_Name": self.function,
+                "cloud_RoleName": "func-exporter",
+                "customDimensions": {"Category": f"Function.{self.function}.User", "LogLevel": level},
+            }
+        )
+
+    def within(self, until: datetime, window: timedelta) -> dict[str, list[dict[str, Any]]]:
+        """Return the tables as they are for an alert that looks back from a time."""
+        rows = [row for row in self.traces if until - window < row["timestamp"] <= until]
+        return {"traces": rows, "requests": [], "exceptions": []}
+
+
+@contextmanager
+def collected() -> Iterator[Telemetry]:
+    """Collect telemetry meanwhile."""
+    telemetry, root = Telemetry(), logging.getLogger()
+    level = root.level
+    root.addHandler(telemetry)
+    root.setLevel(logging.INFO)
+    try:
+        yield telemetry
+    finally:
+        root.removeHandler(telemetry)
+        root.setLevel(level)
+
+
+def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool = True) -> None:
+    """Let time pass: a tick every five minutes, and workers, if any, that do at once what it queued."""
+    while telemetry.now + TICKS_EVERY <= until:
+        telemetry.now += TICKS_EVERY
+        now, telemetry.function, troubles = telemetry.now, "tick", Troubles()
+        found = take_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), troubles=troubles)
+        troubles.end()
+        assert found is not None
+        tick._tell(found, past_due=False)
+        telemetry.function = "export_hour"
+        for number, task in enumerate(world.hours.take()):
+            if workers:
+                _exported(world, task, now, f"{now:%H%M}-{number}")
+
+
+def _exported(world: World, task: HourTask, now: datetime, claim_id: str) -> Outcome | None:
+    try:
+        return attempt(world, now, claim_id, task)
+    except (Conflict, Transient):
+        return None

@@ -1,0 +1,221 @@
+"""Alerts, run over what the exporter logs: each fires on its incident, and all are silent in a quiet hour."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import azure.functions as func
+import pytest
+
+from exporter.domain.errors import Fault
+from exporter.triggers.poison import record_hour
+from tests.fakes import World
+from tests.infra.kql import run
+from tests.infra.queries import PROJECT, alerts, charts, examples
+from tests.infra.telemetry import (
+    TICKS_EVERY,
+    Telemetry,
+    a_good_world,
+    an_installation_without_landing,
+    collected,
+    live,
+)
+from tests.worlds import EVENTS, NOW
+
+ALERTS = {each.name: each for each in alerts()}
+GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
+# The hours of the day before that are exported at the first tick; after so long, no alert remembers them.
+SETTLED = NOW + timedelta(hours=2)
+
+
+def firing(telemetry: Telemetry, at: datetime) -> set[str]:
+    """Return the alerts that fire when they look at the telemetry at a time."""
+    return {
+        name
+        for name, each in ALERTS.items()
+        if each.fires(len(run(each.query, telemetry.within(at, each.window))))
+    }
+
+
+@dataclass(slots=True)
+class Life:
+    """An exporter that is well until ``SETTLED``, and what it has logged by then."""
+
+    world: World
+    telemetry: Telemetry
+
+    def on(self, minutes: int, *, workers: bool = True) -> None:
+        """Let minutes pass."""
+        live(self.world, self.telemetry, self.telemetry.now + timedelta(minutes=minutes), workers=workers)
+
+    @property
+    def firing(self) -> set[str]:
+        """The alerts that fire now."""
+        return firing(self.telemetry, self.telemetry.now)
+
+
+def lived(then: Callable[[Life], None], rejected_of_a_hundred: int = 0) -> set[str]:
+    """Return the alerts that fire after something has happened to an exporter that was well."""
+    with collected() as telemetry:
+        life = Life(a_good_world(rejected_of_a_hundred), telemetry)
+        live(life.world, telemetry, SETTLED)
+        then(life)
+        return life.firing
+
+
+def test_all_alerts_are_silent_while_every_hour_is_exported() -> None:
+    """Whenever they look, in three hours in which hours close and are exported."""
+    with collected() as telemetry:
+        live(a_good_world(rejected_of_a_hundred=1), telemetry, SETTLED + timedelta(hours=3))
+
+    assert sum(row["message"].startswith("hour exported ") for row in telemetry.traces) > 15
+    for look in range(1, 36):
+        assert firing(telemetry, SETTLED + look * (TICKS_EVERY - timedelta(seconds=1))) == set()
+
+
+def test_a_stream_that_is_not_exported_fires_once_it_is_two_hours_behind() -> None:
+    """No worker takes what the ticks queue."""
+    assert lived(lambda life: life.on(150, workers=False)) == set()
+    assert lived(lambda life: life.on(190, workers=False)) == {"behind"}
+
+
+def test_a_storage_that_refuses_fires_at_the_second_tick_that_says_so() -> None:
+    """The customer's container is gone when the next hour is closed: 55 minutes after that it is still."""
+
+    def closed(life: Life) -> None:
+        life.world.reader().faults = dict.fromkeys(("list", "read", "write", "delete"), GONE)
+        life.on(65)
+
+    def closed_and_repaired(life: Life) -> None:
+        closed(life)
+        life.world.reader().faults.clear()
+        life.on(60)
+
+    assert lived(closed) == {"refuses"}
+    assert lived(closed_and_repaired) == set()
+
+
+def test_a_request_that_is_given_up_fires() -> None:
+    """Whatever it was: here, a message that nobody can read."""
+
+    def poisoned(life: Life) -> None:
+        life.telemetry.function = "export_hour_poison"
+        record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: life.world.gateways)
+
+    def poisoned_an_hour_ago(life: Life) -> None:
+        poisoned(life)
+        life.on(60)
+
+    assert lived(poisoned) == {"poison"}
+    assert lived(poisoned_an_hour_ago) == set()
+
+
+@pytest.mark.parametrize(("rejected", "fired"), [(1, set()), (2, {"rejected"})])
+def test_rejected_rows_fire_beyond_one_in_a_hundred(rejected: int, fired: set[str]) -> None:
+    """Of the hours that were exported within the last hour."""
+    assert lived(lambda life: life.on(10), rejected) == fired
+
+
+def test_a_stored_row_that_cannot_be_read_fires() -> None:
+    """Here, the schedule of a stream; once it can be read again, the alert ends."""
+
+    def spoiled(life: Life) -> None:
+        life.world.schedule.spoiled.spoil(EVENTS)
+        life.on(5)
+
+    def spoiled_and_mended(life: Life) -> None:
+        spoiled(life)
+        life.world.schedule.spoiled.mend()
+        life.on(20)
+
+    assert lived(spoiled) == {"unreadable"}
+    assert lived(spoiled_and_mended) == set()
+
+
+def test_an_exporter_that_stands_still_fires_after_a_quarter_of_an_hour() -> None:
+    """No tick: neither the host nor its timer runs."""
+
+    def stopped(life: Life) -> None:
+        life.telemetry.now += timedelta(minutes=16)
+
+    def stopped_for_a_moment(life: Life) -> None:
+        life.telemetry.now += timedelta(minutes=14)
+
+    assert lived(stopped) == {"still"}
+    assert lived(stopped_for_a_moment) == set()
+
+
+def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
+    """Nor do they hide that there is no tick."""
+    with collected() as telemetry:
+        live(a_good_world(), telemetry, NOW + TICKS_EVERY)
+    template = telemetry.traces[0]
+    telemetry.traces = [
+        template | {"message": message}
+        for message in (
+            "Executing 'Functions.tick' (Reason='Timer fired at 2026-01-31', Id=0)",
+            "acme:events:187520 2026-01-31T12: exported (attempt 0)",
+            "Trigger Details: MessageId: 0, DequeueCount: 5",
+            "a poison message",
+        )
+    ]
+
+    assert firing(telemetry, NOW + TICKS_EVERY) == {"still"}
+
+
+def test_charts_show_what_happened() -> None:
+    """Sums, by destination and by time; every chart shows something of a day on which much goes wrong."""
+    with collected() as telemetry:
+        life = Life(a_good_world(rejected_of_a_hundred=2), telemetry)
+        life.on(10)
+        life.world.reader().faults = {"list": GONE}
+        life.on(70)
+        life.world.schedule.spoiled.spoil(EVENTS)
+        life.on(5)
+        live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+    tables = telemetry.within(telemetry.now, timedelta(days=1))
+
+    shown = {title: run(query, tables) for title, query in charts().items()}
+
+    assert all(shown.values())
+    assert sum(row["sum_rows_exported"] for row in shown["Rows exported"]) == 13 * 98
+    assert sum(row["sum_rows_rejected"] for row in shown["Rows rejected"]) == 13 * 2
+    exported = life.world.reader().committed
+    sizes = sum(len(blob.body) for name, blob in exported.items() if name.endswith(".json.gz"))
+    assert sum(row["sum_facts_bytes"] for row in shown["Bytes exported"]) == sizes
+    assert {row["code"] for row in shown["Failures by code"]} == {"container_not_found"}
+    assert sum(row["ticks"] for row in shown["Ticks"]) == 18
+    assert {row["row_key"] for row in shown["Stored rows that cannot be read"]} == {f"stream / {EVENTS}"}
+    assert [row["times"] for row in shown["Landing containers that were made"]] == [1]
+    taken = shown["How long an hour takes, in seconds, and its calls to storage"]
+    assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
+
+
+def test_the_example_of_the_guide_shows_hours() -> None:
+    """With their rows and the time that they took."""
+    with collected() as telemetry:
+        live(a_good_world(), telemetry, NOW + TICKS_EVERY)
+
+    (example,) = examples()
+    rows = run(example, telemetry.within(telemetry.now, timedelta(days=1)))
+
+    assert {row["facts_hour"] for row in rows} == {f"2026-01-31T{hour:02d}" for hour in range(13)}
+    assert {row["facts_rows_exported"] for row in rows} == {100}
+
+
+def test_the_guide_says_what_each_alert_fires_on() -> None:
+    """With the numbers of the templates."""
+    told = {
+        "A destination is behind": "more than two hours ago",
+        "A customer's storage refuses the exporter": "at two ticks or more within 30 minutes",
+        "A request was given up": "a line that begins with `poison`, within 15 minutes",
+        "Many rows are rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
+        "A stored row cannot be read": "a line `row unreadable`, within 15 minutes",
+        "The exporter stands still": "no line `tick` for 15 minutes",
+    }
+    guide = (PROJECT / "docs" / "monitoring.md").read_text()
+
+    assert {each.title for each in alerts()} == told.keys()
+    for title, when in told.items():
+        assert re.search(rf"^\| {re.escape(title)} \|.*{re.escape(when)}", guide, re.MULTILINE), title

@@ -1,0 +1,129 @@
+"""The queries of alerts, workbook and guide, held to the language by the portal's own language service."""
+
+import json
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from exporter.domain.errors import Fault
+from exporter.triggers.poison import record_hour
+from tests.infra.kql import run
+from tests.infra.queries import PROJECT, alerts, charts, examples
+from tests.infra.telemetry import (
+    SCHEMAS,
+    TICKS_EVERY,
+    a_good_world,
+    an_installation_without_landing,
+    collected,
+    live,
+)
+from tests.worlds import EVENTS, NOW
+
+SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
+SCRIPT = Path(__file__).with_name("language_service.js")
+QUERIES = {
+    **{f"alert {each.name}": each.query for each in alerts()},
+    **{f"chart {title}": query for title, query in charts().items()},
+    **{f"example {number}": query for number, query in enumerate(examples(), start=1)},
+}
+
+MISTAKES = [
+    "traces | where mesage == 1",
+    "traces | summarize countt() by message",
+    "requests | where message has 'x'",
+    "exceptions | extend x = toint(",
+    "events",
+]
+
+needs_the_service = pytest.mark.skipif(
+    shutil.which("node") is None or not SERVICE.is_dir(),
+    reason="the KQL language service is not installed: run npm ci, with Node.js 20 or newer on the PATH",
+)
+
+
+def analysed(queries: list[str]) -> list[dict[str, Any]]:
+    """Return what the language service says of queries: ``problems`` and ``columns``."""
+    node = shutil.which("node")
+    assert node is not None
+    request = json.dumps({"tables": SCHEMAS, "queries": queries})
+    answer = subprocess.run(  # noqa: S603  our own script
+        [node, str(SCRIPT), str(SERVICE)],
+        input=request,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found: list[dict[str, Any]] = json.loads(answer.stdout)
+    return found
+
+
+@cache
+def verdicts() -> dict[str, dict[str, Any]]:
+    """Return what it says of our queries, by name, and of the mistaken ones; it takes a second to start."""
+    names, queries = [*QUERIES, *MISTAKES], [*QUERIES.values(), *MISTAKES]
+    return dict(zip(names, analysed(queries), strict=True))
+
+
+def test_there_are_queries_of_every_kind() -> None:
+    """None is lost on the way out of the templates."""
+    assert [len(alerts()), len(charts()), len(examples())] == [6, 10, 1]
+
+
+@needs_the_service
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_language_service_finds_nothing_wrong(name: str) -> None:
+    """No syntax error, no column, function or type that there is not."""
+    assert verdicts()[name]["problems"] == []
+
+
+@needs_the_service
+@pytest.mark.parametrize("query", MISTAKES)
+def test_the_language_service_would_find_a_mistake(query: str) -> None:
+    """A misspelt column or function, another table's column, a bracket, an unknown table."""
+    assert verdicts()[query]["problems"]
+
+
+@cache
+def a_bad_day() -> dict[str, list[dict[str, Any]]]:
+    """Return the tables after an hour in which much is exported, and something of everything fails."""
+    with collected() as telemetry:
+        world = a_good_world(rejected_of_a_hundred=5)
+        live(world, telemetry, NOW + timedelta(minutes=10))
+        world.reader().faults = {
+            "list": Fault("container_not_found", "There is no container raw.", "Create it.")
+        }
+        live(world, telemetry, NOW + timedelta(minutes=80))
+        world.schedule.spoiled.spoil(EVENTS)
+        live(world, telemetry, telemetry.now + TICKS_EVERY)
+        live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)
+    return {name: telemetry.traces if name == "traces" else [] for name in SCHEMAS}
+
+
+@needs_the_service
+@pytest.mark.parametrize("name", QUERIES)
+def test_our_evaluator_gives_results_the_columns_that_the_language_service_gives_them(name: str) -> None:
+    """Names and types; of queries that choose whole rows, those columns that the rows of the test have."""
+    kinds = {
+        str: {"string"},
+        int: {"int", "long"},
+        float: {"real"},
+        datetime: {"datetime"},
+        dict: {"dynamic"},
+    }
+    columns = verdicts()[name]["columns"]
+
+    rows = run(QUERIES[name], a_bad_day())
+
+    assert rows, "nothing to compare"
+    for row in rows:
+        assert row.keys() == columns.keys() or row.keys() == a_bad_day()["traces"][0].keys() < columns.keys()
+        for column, value in row.items():
+            assert columns[column] in kinds[type(value)], column

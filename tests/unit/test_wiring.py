@@ -1,0 +1,55 @@
+"""What the app sets for its whole process, before anything is built."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import wiring
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Threads that allocate at the same time; the allocator then tells of its arenas.
+ALLOCATE_AND_TELL = """
+import ctypes, threading
+from exporter import wiring
+wiring.prepare_process()
+together = threading.Barrier(16)
+def allocate():
+    together.wait()
+    kept = [bytes(100_000) for _ in range(50)]
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(16)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+def test_the_loggers_of_the_sdks_are_at_warning_and_ours_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the host's own level is."""
+    names = ("azure.core.pipeline.policies.http_logging_policy", "msal", "urllib3", "azure.functions")
+    monkeypatch.delenv("SDK_LOG_LEVEL", raising=False)
+
+    wiring.prepare_process()
+    assert {logging.getLogger(name).getEffectiveLevel() for name in names} == {logging.WARNING}
+    assert logging.getLogger("exporter").level == logging.NOTSET
+
+    monkeypatch.setenv("SDK_LOG_LEVEL", "INFO")
+    wiring.prepare_process()
+    assert {logging.getLogger(name).getEffectiveLevel() for name in names} == {logging.INFO}
+    monkeypatch.undo()
+    wiring.prepare_process()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU's C library")
+def test_threads_share_their_memory() -> None:
+    """However many there are: what one has freed, another may use."""
+    told = subprocess.run(  # noqa: S603  our own text, in our own Python
+        [sys.executable, "-c", ALLOCATE_AND_TELL], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert 1 <= told.stdout.count("<heap ") <= wiring.ARENAS_MAX
