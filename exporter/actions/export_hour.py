@@ -32,7 +32,7 @@ from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hours import last_closed_hour
-from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
+from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, put_off
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 
@@ -65,7 +65,7 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         if worker.redelivered or task.requested_by != SCHEDULE:
             # Its holder may be the worker that died with this very request: look again when its lease ends,
             # sooner than the next tick may. A backfill waits for whoever has the hour, and comes after.
-            gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
+            gateways.queue_of(task).send([task], delay=put_off(found.value.claim, now))
         raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
     standing = gateways.standings.get(destination.id)
     backfill = _backfill_of(task, gateways)

@@ -2,20 +2,19 @@
 
 A worker is held in the middle of an hour, between two of its writes. Then its process is killed, or its host
 with it, or both are frozen; a second host is there. What is measured is the time from then on until the hour
-is done, and, of a backfill, until that has ended. The misfortune happens in the worst moment that there is for
-the hour: so long before a tick that this one finds the lease still running.
+is done, and, of a backfill, until that has ended. The misfortune happens in the worst moment that there is:
+so long before a tick that this one finds the lease still running.
 
 It takes about a quarter of an hour, nearly all of it waiting, and prints a table.
 """
 
 import argparse
-import math
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +29,8 @@ SAMPLE = Sample(events_per_hour=12_000, merges_per_hour=0, blobs_per_hour=1)
 TICK = timedelta(minutes=5)
 # Less than what is left of any lease that a living worker renews: 60 to 90 seconds.
 BEFORE_TICK = timedelta(seconds=55)
+# A request can be held for less than half a minute: then it is broken off, and sent again.
+GETS_THERE = timedelta(seconds=15)
 FROZEN_ALONE_SECONDS = 150
 SECONDS_MAX = 1500.0
 # As host.json has them, and what the host leaves to nobody.
@@ -39,6 +40,27 @@ REAL_TIMES = {
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:05",
     "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:30",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """A host and its worker, stopped where they are."""
+
+    processes: tuple[psutil.Process, ...]
+
+    @classmethod
+    def put(cls, app: App) -> "Asleep":
+        """Stop them, the host first."""
+        processes = (psutil.Process(app.running.process.pid), app.worker)
+        for process in processes:
+            process.suspend()
+        return cls(processes)
+
+    def wake(self) -> None:
+        """Let them go on."""
+        for process in reversed(self.processes):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +84,13 @@ class Scene:
 
     def freeze(self) -> None:
         """Stop host and worker where they are."""
-        for process in (psutil.Process(self.app.running.process.pid), self.app.worker):
-            process.suspend()
-            self.stack.callback(process.resume)
+        self.stack.callback(Asleep.put(self.app).wake)
 
     def freeze_for_a_while(self) -> None:
         """Stop host and worker, and let them go on after the lease of the hour is over."""
-        processes = (self.app.worker, psutil.Process(self.app.running.process.pid))
-        for process in reversed(processes):
-            process.suspend()
+        asleep = Asleep.put(self.app)
         time.sleep(FROZEN_ALONE_SECONDS)
-        for process in processes:
-            process.resume()
+        asleep.wake()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +152,19 @@ def measure(case: Case) -> Healed:
         if asked_first:
             first.tick()
             first.exported("healing", [start], SECONDS_MAX)
+        other = stack.enter_context(_app(installation)) if case.another_host else first
+        asleep = Asleep.put(other) if case.another_host else None
+        _wait_until_before_tick(BEFORE_TICK + GETS_THERE)
         hold = gate.close_at(MOMENTS["some parts are staged"])
         where = _asked(first, start) if asked_first else ""
         if not asked_first:
             first.tick()
         first.until(hold.reached.is_set, "the export got that far", SECONDS_MAX)
-        other = stack.enter_context(_app(installation)) if case.another_host else first
+        if asleep is not None:
+            asleep.wake()
         if case.held_by_schedule:
             where = _asked(other, start)
-        _wait_for_worst_moment()
+        _wait_until_before_tick(BEFORE_TICK, at_most=GETS_THERE)
         begun, requested_by = time.monotonic(), where.rpartition("/")[2]
         case.misfortune(Scene(installation, first, hold, stack))
         hold.release(drop=case.another_host)
@@ -164,13 +185,11 @@ def _asked(app: App, start: datetime) -> str:
     return str(answer.headers["location"]).removeprefix("/api")
 
 
-def _wait_for_worst_moment() -> None:
-    """Wait until the next tick is so near that it comes before the lease is over."""
-    at = now()
-    seconds = TICK.total_seconds()
-    tick = math.ceil(at.timestamp() / seconds) * seconds
-    wait = tick - BEFORE_TICK.total_seconds() - at.timestamp()
-    time.sleep(wait if wait >= 0 else wait + seconds)
+def _wait_until_before_tick(before: timedelta, *, at_most: timedelta = TICK) -> None:
+    """Wait until the next tick is so near; not at all if that takes longer than it may."""
+    seconds = (-now().timestamp() - before.total_seconds()) % TICK.total_seconds()
+    if seconds <= at_most.total_seconds():
+        time.sleep(seconds)
 
 
 def _done(app: App, start: datetime, requested_by: str) -> float:
