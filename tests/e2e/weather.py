@@ -84,11 +84,7 @@ class _Storm(Passing):
             self.pass_on()
         elif trouble in {"busy", "throttled"}:
             self.rfile.read(length)
-            status, code = (503, "ServerBusy") if trouble == "busy" else (429, "TooManyRequests")
-            self.send_response_only(status)
-            self.send_header("x-ms-error-code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._refuse(*((503, "ServerBusy") if trouble == "busy" else (429, "TooManyRequests")))
         else:
             if trouble == "broken":
                 self.rfile.read(length // 2)
@@ -97,6 +93,20 @@ class _Storm(Passing):
             self._break_off()
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_MERGE = do_PATCH = _go  # noqa: N815
+
+    def _refuse(self, status: int, code: str) -> None:
+        """Answer with an error in the form of the service: of tables JSON, else XML."""
+        if "json" in self.headers.get("Accept", ""):
+            kind, text = "application/json", f'{{"odata.error": {{"code": "{code}"}}}}'
+        else:
+            kind, text = "application/xml", f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>"
+        body = b"" if self.command == "HEAD" else text.encode()
+        self.send_response_only(status)
+        self.send_header("x-ms-error-code", code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _break_off(self) -> None:
         with suppress(OSError):

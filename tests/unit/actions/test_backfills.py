@@ -36,7 +36,7 @@ from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossib
 from exporter.domain.hours import Hour, count_between, hours_between
 from exporter.domain.ledger import LEASE, WRITTEN_FOR_MAX, HourRecord, HourStatus, HourTask, Refusal
 from exporter.domain.setbacks import keeps_failing
-from exporter.domain.standing import Standing
+from exporter.domain.standing import WAIT_FIRST, Standing
 from exporter.domain.streams import DataType
 from tests.fakes import Crash, World
 from tests.worlds import (
@@ -626,6 +626,32 @@ def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
     life.world.writes.after = None
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert uuids(life.world) == expected(0, 2)
+
+
+def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -> None:
+    """The newest fault may be that of another hour. Nothing more is queued for a storage that refuses."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    life.deliver(2)
+    life.world.backfill_hours.take()
+    fault = Fault("container_not_found", "", "")
+    life.world.standings.put("acme", Standing().refused(fault, life.now))
+
+    for _ in range(RESEND_STEPS):
+        life.step()
+
+    waiting = life.backfill()
+    assert (waiting.status, waiting.error and waiting.error.code, waiting.settled, life.deliver()) == (
+        BackfillStatus.RUNNING,
+        "destination_failing",
+        HOUR,
+        [],
+    )
+    attempt(life.world, life.now + WAIT_FIRST, task=waiting.task(EVENTS.stream, HOUR))
+    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.step()
+    assert life.backfill().status is BackfillStatus.SUCCEEDED
 
 
 def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
