@@ -32,7 +32,7 @@ from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hours import last_closed_hour
-from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask, put_off
+from exporter.domain.ledger import RENEW_EVERY, SCHEDULE, HourRecord, HourTask, put_off
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 
@@ -84,6 +84,11 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     except DestinationFault as error:
         _refused(task, destination, gateways, worker, error)
         return Outcome.FAILED
+    except Conflict:
+        if backfill is not None:
+            # Another worker was faster: the backfill comes after it, as above.
+            gateways.queue_of(task).send([task], delay=RENEW_EVERY)
+        raise
     if standing.faults:
         notices.healed(gateways, destination, worker.clock())
     _note(gateways, destination, standing, standing.accepted(worker.clock()))

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -155,7 +155,7 @@ def measure(case: Case) -> Healed:
         other = stack.enter_context(_app(installation)) if case.another_host else first
         asleep = Asleep.put(other) if case.another_host else None
         _wait_until_before_tick(BEFORE_TICK + GETS_THERE)
-        hold = gate.close_at(MOMENTS["some parts are staged"])
+        hold = gate.close_at(MOMENTS["the hour is claimed" if case.backfill else "some parts are staged"])
         where = _asked(first, start) if asked_first else ""
         if not asked_first:
             first.tick()
@@ -216,7 +216,8 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [case for case in CASES if options.text in case.name]
     with ThreadPoolExecutor(options.at_once) as pool:
-        for healed in pool.map(measure, chosen):
+        for done in as_completed([pool.submit(measure, case) for case in chosen]):
+            healed = done.result()
             ended = (
                 "" if healed.backfill_seconds is None else f", backfill ended {healed.backfill_seconds:.0f} s"
             )

@@ -3,6 +3,7 @@
 A service may also be away altogether: nobody listens at its port.
 """
 
+import json
 import socket
 import struct
 import threading
@@ -96,10 +97,13 @@ class _Storm(Passing):
 
     def _refuse(self, status: int, code: str) -> None:
         """Answer with an error in the form of the service: of tables JSON, else XML."""
+        words = "Come back later."
         if "json" in self.headers.get("Accept", ""):
-            kind, text = "application/json", f'{{"odata.error": {{"code": "{code}"}}}}'
+            message = {"lang": "en-US", "value": words}
+            kind, text = "application/json", json.dumps({"odata.error": {"code": code, "message": message}})
         else:
-            kind, text = "application/xml", f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>"
+            inside = f"<Code>{code}</Code><Message>{words}</Message>"
+            kind, text = "application/xml", f"<?xml version='1.0'?><Error>{inside}</Error>"
         body = b"" if self.command == "HEAD" else text.encode()
         self.send_response_only(status)
         self.send_header("x-ms-error-code", code)
