@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import function_app  # noqa: F401  registers the operations
+from exporter.actions import verify_in_steps
 from exporter.actions.list_destinations import Overview
 from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.domain.backfills import STALLED
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
-from exporter.domain.ledger import HourRecord
+from exporter.domain.ledger import LEASE, RUN_AGAIN, HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
@@ -30,6 +32,7 @@ from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
 from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
 from exporter.wiring import COMPUTING_MAX
+from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
@@ -37,6 +40,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 # What blobs that are no rows are said to look like.
 LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
+# Between two ticks, by default.
+TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
 
@@ -139,7 +144,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert {name: default for name, default in defaults.items() if default != "none"} == {
         "LANDING_CONTAINER": settings.landing_container,
         "EXPORT_SCHEDULE": settings.export_schedule,
-        "SETTLE_MINUTES": str(int(settings.settle.total_seconds() // 60)),
+        "SETTLE_MINUTES": str(int(settings.settle.totalparse_timespan() // 60)),
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
@@ -240,6 +245,23 @@ def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> Non
     assert small == f"{SMALL_BYTES_MAX // MIB} MiB landed together"
     assert wait.startswith(f"{WAIT_MAX // timedelta(minutes=1)} minutes")
     assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
+
+
+def test_healing_takes_no_longer_than_the_documents_say() -> None:
+    """By lease, tick and queue; of backfills and verifications, by when they stand still."""
+    queues = json.loads(text("host.json"))["extensions"]["queues"]
+    poll = parse_timespan(queues["maxPollingInterval"])
+    again = parse_timespan(queues["visibilityTimeout"])
+    header = "| What happens in the midst of an hour | Who takes the hour over | At the longest | Measured |"
+    limits = [cells[2] for cells in table(text("docs/delivery.md"), header)]
+    minutes = [timedelta(minutes=int(limit.partition(" ")[0])) for limit in limits if limit[0].isdigit()]
+    dead_worker, dead_host, alone, put_off_, a_slice, backfill, verification = minutes
+
+    assert max(LEASE, again) + poll <= dead_worker == put_off_
+    assert max(LEASE, RUN_AGAIN) + TICK + poll <= dead_host == alone == a_slice
+    assert STALLED + TICK <= backfill
+    assert verify_in_steps.STALLED + TICK <= verification
+    assert f"delivers the message again after {again.seconds} s" in text("docs/delivery.md")
 
 
 def test_every_promise_names_tests_that_are_there() -> None:
