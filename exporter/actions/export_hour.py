@@ -32,7 +32,7 @@ from exporter.domain.backfills import Backfill, Came, backfill_id
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hours import last_closed_hour
-from exporter.domain.ledger import SCHEDULE, HourRecord, HourTask
+from exporter.domain.ledger import RENEW_EVERY, SCHEDULE, HourRecord, HourTask, put_off
 from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 
@@ -61,12 +61,8 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         # Some of it has not landed yet; to export it now would be to lose that.
         return Outcome.NOT_DUE
     found = gateways.ledger.get(task.key, task.hour)
-    if task.share is None and found and found.value.claim and found.value.claimed(now):
-        if worker.redelivered or task.requested_by != SCHEDULE:
-            # Its holder may be the worker that died with this very request: look again when its lease ends,
-            # sooner than the next tick may. A backfill waits for whoever has the hour, and comes after.
-            gateways.queue_of(task).send([task], delay=found.value.claim.until - now)
-        raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
+    if task.share is None and found:
+        _leave_to_holder(task, found.value, gateways, worker, now)
     standing = gateways.standings.get(destination.id)
     backfill = _backfill_of(task, gateways)
     if backfill is not None:
@@ -84,10 +80,32 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     except DestinationFault as error:
         _refused(task, destination, gateways, worker, error)
         return Outcome.FAILED
+    except Conflict:
+        _come_after(task, backfill, gateways)
+        raise
     if standing.faults:
         notices.healed(gateways, destination, worker.clock())
     _note(gateways, destination, standing, standing.accepted(worker.clock()))
     return outcome
+
+
+def _leave_to_holder(
+    task: HourTask, record: HourRecord, gateways: Gateways, worker: Worker, now: datetime
+) -> None:
+    """Raise ``Conflict`` if another worker has the hour."""
+    if record.claim is None or not record.claimed(now):
+        return
+    if worker.redelivered or task.requested_by != SCHEDULE:
+        # Its holder may be the worker that died with this very request: look again when its lease ends,
+        # sooner than the next tick may. A backfill waits for whoever has the hour, and comes after.
+        gateways.queue_of(task).send([task], delay=put_off(record.claim, now))
+    raise Conflict(f"{task.key} {task.hour} is being exported by another worker")
+
+
+def _come_after(task: HourTask, backfill: Backfill | None, gateways: Gateways) -> None:
+    """Let a backfill look again at an hour that another worker was faster to take."""
+    if backfill is not None:
+        gateways.queue_of(task).send([task], delay=RENEW_EVERY)
 
 
 def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:

@@ -123,11 +123,15 @@ def _moved(backfill: Backfill, gateways: Gateways, now: datetime) -> tuple[Backf
     standing = gateways.standings.get(backfill.destination_id)
     if found.value.status is not Status.ACTIVE:
         return replace(backfill, error=_paused(found.value)), _LATER
-    if standing.waits(now):
+    if standing.waits(now) and backfill.started_at is None:
         return replace(backfill, error=_refused(found.value)), _LATER
     if backfill.started_at is None:
         backfill = replace(backfill, status=BackfillStatus.RUNNING, started_at=now)
-    return _Step(backfill, gateways, standing, now, found.value.target).taken()
+    step = _Step(backfill, gateways, standing, now, found.value.target)
+    moved, delay = step.taken()
+    if moved.ended or not step.waits:
+        return moved, delay
+    return replace(moved, error=_refused(found.value)), _LATER
 
 
 @dataclass
@@ -143,12 +147,19 @@ class _Step:
     room: int = 0
     resend: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether no hour can be exported now: none is queued, and what is done is settled all the same."""
+        return self.standing.waits(self.now)
+
     def taken(self) -> tuple[Backfill, timedelta]:
+        """Return the backfill with the step done, and when to take the next one."""
         queue = self.gateways.backfill_hours
         waiting = queue.waiting()
-        self.room = max(0, min(STEP_HOURS_MAX, WAITING_MAX - waiting))
+        self.room = 0 if self.waits else max(0, min(STEP_HOURS_MAX, WAITING_MAX - waiting))
         begun = self.backfill
-        self.resend = waiting == 0 or begun.step - begun.resent_step >= RESEND_STEPS
+        lost = waiting == 0 or begun.step - begun.resent_step >= RESEND_STEPS
+        self.resend = lost and not self.waits
         window = min(begun.last, begun.settled.plus(WINDOW_HOURS - 1))
         try:
             moved = self._through(window)

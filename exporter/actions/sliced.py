@@ -45,6 +45,7 @@ from exporter.domain.ledger import (
     RowCounts,
     Run,
     Share,
+    put_off,
 )
 from exporter.domain.own_blobs import attempt_tag, folder
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
@@ -87,7 +88,11 @@ def fan_out(  # noqa: PLR0913  what a run is made of, each by its name
 
 
 def resume(attempt: Attempt, found: Versioned[HourRecord], run: Run) -> Outcome:
-    """See to a run that was left alone for a while: join it, or send the messages of what is not staged."""
+    """See to a run that was left alone for a while: join it, or send messages of slices again.
+
+    Of slices whose worker has died; and if nobody is staging any, of those that nobody has begun with, whose
+    messages may be lost. While some are being staged, the others are taken to be waiting for their turn.
+    """
     plan = _plan(attempt.gateways, run)
     if plan is None or not same_container(plan.container, attempt.container_id) or not _fits(attempt, plan):
         why = "what it was planned by has changed: it is cut anew"
@@ -98,9 +103,20 @@ def resume(attempt: Attempt, found: Versioned[HourRecord], run: Run) -> Outcome:
         return _join(attempt, found, run, plan)
     now = attempt.worker.clock()
     attempt.gateways.ledger.put(found.value.spread(run, now), found.etag)
-    busy = {each.value.number for each in records if each.value.result or each.value.claimed(now)}
-    _send(attempt.gateways, attempt.task, run, (s.first for s in plan.slices if s.first not in busy))
+    _send(attempt.gateways, attempt.task, run, _left_alone(plan, [each.value for each in records], now))
     return Outcome.SPREAD
+
+
+def _left_alone(plan: Plan, records: list[SliceRecord], now: datetime) -> list[int]:
+    """Return the slices that nobody is staging, nor will, as far as can be told."""
+    begun = {each.number: each for each in records}
+    working = any(each.result is None and each.claimed(now) for each in records)
+
+    def alone(number: int) -> bool:
+        record = begun.get(number)
+        return not working if record is None else record.result is None and not record.claimed(now)
+
+    return [each.first for each in plan.slices if alone(each.first)]
 
 
 def _fits(attempt: Attempt, plan: Plan) -> bool:
@@ -159,7 +175,7 @@ def _stage(  # noqa: PLR0913  what a slice is staged by, each by its name
     now = worker.clock()
     if mine is not None and mine.value.claim is not None and mine.value.claimed(now):
         if worker.redelivered:
-            gateways.queue_of(task).send([task], delay=mine.value.claim.until - now)
+            gateways.queue_of(task).send([task], delay=put_off(mine.value.claim, now))
         raise Conflict(f"slice {chosen.first} of {task.key} {task.hour} is being staged by another worker")
     held = _HeldSlice(gateways.slices, mine, SliceRecord(task.key, task.hour, run.id, chosen.first), attempt)
     with worker.beat(held.renew):

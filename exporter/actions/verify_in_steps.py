@@ -41,8 +41,10 @@ from exporter.pipeline.findings import decode_findings, encode_findings
 
 # Of all data types together. A step is what is done again if its worker dies.
 STEP_HOURS = 200
-# A step takes well under this time; one that has not ended by then is taken for lost.
-STALLED = timedelta(minutes=15)
+# A step looks at no further hour after this time.
+STEP_TIME = timedelta(minutes=1)
+# A step takes hardly longer than that; one that has not ended by then is taken for lost.
+STALLED = timedelta(minutes=5)
 # In one answer. The backfill of a repair has all of them.
 SHOWN_MAX = 1000
 
@@ -176,7 +178,7 @@ def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> 
         return _finished(verification, found.value, gateways, stepper)
     rest = replace(verification.span, first=verification.next)
     view = View(now, stepper.settle)
-    checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, view))
+    checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, view), stepper.clock)
     moved = replace(
         verification.moved(stepper.clock()),
         counts=verification.counts.plus(checks),
@@ -190,12 +192,13 @@ def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> 
     return replace(moved, found=(*moved.found, name))
 
 
-def _some(checks: Iterator[Checked]) -> tuple[list[Checked], Hour | None]:
+def _some(checks: Iterator[Checked], clock: Clock) -> tuple[list[Checked], Hour | None]:
     """Return what a step looks at, hours whole with all data types, and the first hour that is left."""
     done: list[Checked] = []
+    ends = clock() + STEP_TIME
     for hour, group in groupby(checks, key=lambda each: each.hour):
         done += group
-        if len(done) >= STEP_HOURS:
+        if len(done) >= STEP_HOURS or clock() >= ends:
             return done, hour.plus(1)
     return done, None
 

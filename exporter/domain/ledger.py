@@ -43,9 +43,9 @@ BACK_OFF_FIRST = timedelta(minutes=5)
 BACK_OFF_MAX = timedelta(hours=1)
 # The code of an hour whose record cannot be read.
 UNREADABLE = "unreadable"
-# An hour whose slices are being staged by several workers is looked at again after this time: by then each of
-# them has ended, died, or had its message delivered again.
-RUN_AGAIN = timedelta(minutes=5)
+# An hour whose slices several workers stage is looked at again by the next tick after this time: by then the
+# slice of a worker that died may be taken by another.
+RUN_AGAIN = LEASE
 # Requests that an hour's record names as fulfilled, or as refused: hardly more backfills of one hour are
 # under way at once, and one that falls out of the list costs a further attempt at the hour, no more.
 WRITTEN_FOR_MAX = 32
@@ -526,6 +526,14 @@ def unreadable_record(key: StreamKey, hour: Hour, row: Unreadable) -> HourRecord
         fix=f'Ask the operator of this exporter to look for "row unreadable" in the log: {row.key}.',
     )
     return HourRecord(key, hour, HourStatus.FAILED, error=fault)
+
+
+def put_off(claim: Claim, now: datetime) -> timedelta:
+    """Return after how long to look again at what somebody holds: when the lease ends.
+
+    That is never longer than a lease, as a holder whose clock is ahead writes a later end.
+    """
+    return min(claim.until - now, LEASE)
 
 
 def back_off(attempts: int) -> timedelta:

@@ -18,6 +18,8 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 START_SECONDS_MAX = 60.0
 START_ATTEMPTS_MAX = 4
+# To write down what it keeps in memory; a loaded machine takes its time.
+STOP_SECONDS_MAX = 60.0
 _SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -126,7 +128,7 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.terminate()
         try:
-            child.wait(10)
+            child.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             child.kill()
     child.wait()

@@ -1,28 +1,51 @@
-"""Everything at once, for minutes: hosts and workers are killed, and the storage has bad weather.
+"""Everything at once, for minutes: hosts and workers die, storage has bad weather, and settings change.
 
-Meanwhile the schedule exports hours, blobs land late, and a backfill replaces what is there. Afterwards an
-independent reader finds each event once, and every hour has its marker.
+Meanwhile the schedule exports hours, blobs land late, backfills replace what is there, and verifications look
+at hours. The hosts' clocks are set apart. Afterwards an independent reader finds each event once, markers and
+ledger say what is there, and whatever was asked for has ended.
 """
 
+import base64
+import gzip
+import hashlib
 import json
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+import urllib.error
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 
 import psutil
 import pytest
 
+from exporter.domain.hours import Hour
+from infra.local import azurite
 from infra.local.api import Answer
+from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Fault, Sample
 from infra.local.stack import NotStartedError
 from tests.e2e.gate import MOMENTS, gate_before
-from tests.e2e.installation import App, Installation, eventually, installed, key_of, now, ok, stream_key
+from tests.e2e.installation import (
+    DONE,
+    LANDING,
+    App,
+    Installation,
+    Json,
+    eventually,
+    installed,
+    key_of,
+    now,
+    ok,
+    stream_key,
+)
 from tests.e2e.reading import contents
-from tests.e2e.test_backfills import ended, event_ids
+from tests.e2e.test_backfills import ENDED, ended, event_ids
 from tests.e2e.weather import Weather, weather_before
 
 SAMPLE = Sample(
@@ -31,32 +54,83 @@ SAMPLE = Sample(
     blobs_per_hour=5,
     faults=frozenset({Fault.LATE_BLOB, Fault.DUPLICATES_ACROSS_BLOBS, Fault.NOT_JSON}),
 )
+# A destination that never exports: what is missing of it is enough to be verified in the background.
+LOOKED_AT = replace(SAMPLE, project_id=77)
+LOOKED_AT_HOURS = 400
 HOURS = 5
-HOSTS = 3
 SEED = 20260131
 # An hour closes, and those before it are looked at for late blobs, so long after the beginning.
 CLOSES_AFTER = timedelta(minutes=2)
-GOES_ON_SECONDS = 60.0
+GOES_ON_SECONDS = 20.0
+AWAY_SECONDS = 30.0
+# The host ends after about half a minute without its queues; a loaded machine takes its time.
+ENDS_SECONDS_MAX = 120.0
+TIDIED_SECONDS_MAX = 180.0
+# Nothing waits for longer than five minutes: the back-off of an hour that failed, or a run left alone.
 HEALED_SECONDS_MAX = 420.0
+COMPILER = shutil.which("cc")
+# In seconds, of each host. The last one stays to the end, for which nothing of the others lies in the future.
+APART = (0, -170, 170)
+
+
+def set_apart(seconds: int, folder: Path) -> dict[str, str]:
+    """Return what sets the clock of a host and its workers so far ahead; intervals stay what they are."""
+    if not seconds:
+        return {}
+    assert COMPILER is not None
+    library = folder / "clock_ahead.so"
+    if not library.exists():
+        source = Path(__file__).with_name("clock_ahead.c")
+        # Our own source, and a compiler from the path.
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)  # noqa: S603
+    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
+
+
+@dataclass
+class Storage:
+    """The storage account: an emulator with a data folder, so that it may be stopped and started."""
+
+    folder: Path
+    endpoints: Endpoints = field(default_factory=lambda: Endpoints(*azurite.free_ports(3)))
+    life: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Start it with what it held."""
+        self.life.enter_context(azurite.running(self.folder, self.endpoints))
+
+    def stop(self) -> None:
+        """Stop it; it writes down what it holds."""
+        self.life.close()
 
 
 @dataclass
 class Killer:
-    """Keeps some hosts running, and kills them or their workers at random moments."""
+    """Keeps some hosts running, and kills them or their workers at random moments.
+
+    Hosts that end by themselves are started again, as Azure does.
+    """
 
     installation: Installation
     settings: dict[str, str]
+    clocks: tuple[int, ...]
+    folder: Path
     random: Random
     lives: list[ExitStack] = field(default_factory=list)
     apps: list[App] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    def settings_of(self, place: int) -> dict[str, str]:
+        """Return the settings of a host, its clock included."""
+        return self.settings | set_apart(self.clocks[place], self.folder)
 
     def start(self, place: int) -> None:
         """Start a host, which may need more than one try in bad weather."""
+        settings = self.settings_of(place)
         while True:
             life = ExitStack()
             with suppress(NotStartedError):
-                app = life.enter_context(self.installation.app(**self.settings))
+                app = life.enter_context(self.installation.app(**settings))
                 break
         if place == len(self.apps):
             self.apps.append(app)
@@ -65,8 +139,8 @@ class Killer:
 
     def strike(self) -> None:
         """Kill a worker, or a host with its worker, as the kernel does when memory runs out."""
-        place = self.random.randrange(len(self.apps))
-        app = self.apps[place]
+        self.tend()
+        app = self.apps[self.random.randrange(len(self.apps))]
         with suppress(psutil.NoSuchProcess):
             workers = psutil.Process(app.running.process.pid).children()
             for worker in workers:
@@ -74,11 +148,49 @@ class Killer:
                 self.killed.append("worker")
             if workers and self.random.random() < 0.3:
                 app.running.process.kill()
+                app.running.process.wait()
                 self.killed.append("host")
-        time.sleep(0.1)
-        if app.running.process.poll() is not None:
-            self.lives[place].close()
-            self.start(place)
+        self.tend()
+
+    def tend(self) -> None:
+        """Start the hosts again that have ended, or were killed."""
+        for place, app in enumerate(self.apps):
+            code = app.running.process.poll()
+            if code is not None:
+                self.ended.append(code)
+                self.lives[place].close()
+                self.start(place)
+
+    def strike_for(self, seconds: float) -> None:
+        """Kill something every now and then."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.strike()
+            time.sleep(self.random.uniform(0.5, 6))
+
+    def until_one_ends(self) -> None:
+        """Wait until a host has ended by itself, and start it again."""
+        before = len(self.ended)
+
+        def seen() -> bool:
+            self.tend()
+            return any(code == 0 for code in self.ended[before:])
+
+        eventually(seen, "the end of a host that has lost its storage", ENDS_SECONDS_MAX)
+
+    def insist(self, ask: Callable[[App], Answer], status: int) -> Answer:
+        """Ask one host or another until one answers as it should: any of them may die meanwhile."""
+
+        def asked() -> Answer | None:
+            self.tend()
+            with suppress(urllib.error.URLError, HTTPException, OSError, ValueError):
+                answer = ask(self.random.choice(self.apps))
+                return answer if answer.status == status else None
+            return None
+
+        found = eventually(asked, f"an answer {status}", HEALED_SECONDS_MAX)
+        assert found is not None
+        return found
 
     def rest(self) -> None:
         """Stop all hosts."""
@@ -86,26 +198,130 @@ class Killer:
             life.close()
 
 
+@dataclass
+class Storm:
+    """All that goes on: a destination with some hours, and what is done to them, one after the other."""
+
+    installation: Installation
+    storage: Storage
+    killer: Killer
+    services: dict[str, Weather]
+    customers: Weather
+    starts: list[datetime]
+    destination: Json
+    asked: list[str] = field(default_factory=list)
+    verifications: list[str] = field(default_factory=list)
+    refused: str = ""
+
+    @property
+    def weather(self) -> list[Weather]:
+        """The weather everywhere."""
+        return [*self.services.values(), self.customers]
+
+    def be(self, *, fine: bool) -> None:
+        """Let the weather be fine, or bad, everywhere."""
+        for each in self.weather:
+            each.fine = fine
+
+    def backfill(self, first: datetime, last: datetime) -> str:
+        """Ask for a backfill, and return its path. If an answer gets lost, there may be two of them."""
+        asked = {"start": key_of(first), "end": key_of(last)}
+        answer = self.killer.insist(lambda app: app.api.post("/destinations/stormy/backfills", asked), 202)
+        self.asked.append(ok_path(answer))
+        return self.asked[-1]
+
+    def verify(self) -> None:
+        """Ask for a verification that runs in the background."""
+        first, last = self.installation.newest_hours(LOOKED_AT_HOURS)[:: LOOKED_AT_HOURS - 1]
+        asked = {"from": key_of(first), "to": key_of(last)}
+        answer = self.killer.insist(lambda app: app.api.post("/destinations/looked-at/verify", asked), 202)
+        self.verifications.append(ok_path(answer))
+
+    def rename(self, prefix: str, **output: str) -> None:
+        """Change where files go, and what they are called."""
+        self.destination["storage"]["prefix"] = prefix
+        self.destination["output"] |= output
+        self.killer.insist(lambda app: app.api.put("/destinations/stormy", self.destination), 200)
+
+    def tidy(self) -> None:
+        """Delete what landed in the oldest hour once it is exported; a backfill of it is asked for then."""
+        start = self.starts[0]
+        key, rows = stream_key("stormy", SAMPLE), len(expected_ids(start))
+
+        def exported() -> bool:
+            self.killer.tend()
+            found = self.installation.ledger.get(key, Hour(start))
+            return found is not None and found.value.done and found.value.rows.exported == rows
+
+        eventually(exported, "the oldest hour exported", TIDIED_SECONDS_MAX)
+        with self.installation.blobs.get_container_client(LANDING) as landing:
+            for name in list(
+                landing.list_blob_names(name_starts_with=SAMPLE.hour(start).folder(DataType.EVENTS))
+            ):
+                landing.delete_blob(name)
+        self.refused = self.backfill(start, start)
+
+    def restart_storage(self) -> None:
+        """Stop the emulator, and start it with what it held."""
+        self.storage.stop()
+        self.killer.strike()
+        self.storage.start()
+
+    def lose(self, service: str) -> None:
+        """Let a service of our own storage be away in the midst of exports, backfill and verification."""
+        self.verify()
+        self.backfill(self.starts[1], self.starts[-2])
+        self.services[service].go_away()
+        until = time.monotonic() + AWAY_SECONDS
+        if service == "queue":
+            self.killer.until_one_ends()
+        while time.monotonic() < until:
+            self.killer.tend()
+            time.sleep(1)
+        self.services[service].come_back()
+
+
 @contextmanager
-def under_weather(folder: Path) -> Iterator[tuple[Installation, Weather, Weather]]:
+def a_storm(folder: Path, clocks: tuple[int, ...]) -> Iterator[Storm]:
     """Install the app behind bad weather; an hour closes two minutes from now."""
     # So that closing times fall on the minute after next: see ``Installation``.
     at = now() + CLOSES_AFTER + timedelta(minutes=30)
-    with installed(folder, at) as installation, ExitStack() as stack:
-        blobs, tables = (
-            stack.enter_context(weather_before(port, SEED + number))
-            for number, port in enumerate(
-                (installation.endpoints.blob_port, installation.endpoints.table_port)
-            )
+    storage = Storage(folder / "storage")
+    with ExitStack() as stack:
+        storage.start()
+        stack.callback(storage.stop)
+        installation = Installation(storage.endpoints, folder, at)
+        stack.callback(installation.close)
+        ports = {"blob": storage.endpoints.blob_port, "queue": storage.endpoints.queue_port}
+        ports |= {"table": storage.endpoints.table_port, "customers": storage.endpoints.blob_port}
+        weather = {
+            name: stack.enter_context(weather_before(port, SEED + number))
+            for number, (name, port) in enumerate(ports.items())
+        }
+        customers = weather.pop("customers")
+        outside = Endpoints(*(each.server_port for each in weather.values())).connection_string
+        starts = installation.newest_hours(HOURS)
+        destination = installation.destination(
+            "stormy", SAMPLE, starts[0], (DataType.EVENTS,), max_part_mib=1
         )
-        yield installation, blobs, tables
+        theirs = replace(storage.endpoints, blob_port=customers.server_port).connection_string
+        destination["credentials"]["connection_string"] = theirs
+        settings = {
+            "AzureWebJobsStorage": outside,
+            "EXPORT_SCHEDULE": "*/5 * * * * *",
+            "LATE_CHECK_HOURS": ",".join(str(hour) for hour in range(1, HOURS)),
+            # An outage of half a minute is not to cost a message its five tries, nor a host's end minutes.
+            "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:10",
+            "FUNCTIONS_LOCAL_LEASE_SECONDS": "15",
+        }
+        killer = Killer(installation, settings, clocks, folder, Random(SEED))  # noqa: S311  chance that can be repeated
+        yield Storm(installation, storage, killer, weather, customers, starts, destination)
 
 
-def expected_ids(start: datetime, newest: datetime) -> set[str]:
-    """Return the uuids of an hour's events; of those that are over, with what landed late."""
+def expected_ids(start: datetime, *, late: bool = True) -> set[str]:
+    """Return the uuids of an hour's events, with what landed late."""
     hour = SAMPLE.hour(start)
-    late = set(hour.late_truth().event_ids()) if start != newest else set()
-    return set(hour.truth().event_ids()) | late
+    return set(hour.truth().event_ids()) | (set(hour.late_truth().event_ids()) if late else set())
 
 
 def found_ids(installation: Installation, destination_id: str, folder: Path) -> list[str]:
@@ -114,81 +330,173 @@ def found_ids(installation: Installation, destination_id: str, folder: Path) -> 
     return event_ids(contents(installation.container(destination_id)), folder)
 
 
+def rage(storm: Storm) -> None:
+    """Let everything happen that can happen."""
+    installation, killer, starts = storm.installation, storm.killer, storm.starts
+    for start in starts:
+        installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
+    installation.land(SAMPLE.hour(starts[0]).late_files(DataType.EVENTS))
+    # One whose clock is ahead finds that the newest hour is closed already, and looks for late blobs at once.
+    for place in range(len(killer.clocks) - 1):
+        killer.start(place)
+    killer.apps[0].activate(storm.destination)
+    (oldest, *_) = installation.newest_hours(LOOKED_AT_HOURS)
+    looked_at = installation.destination("looked-at", LOOKED_AT, oldest, (DataType.EVENTS,))
+    killer.apps[0].activate(looked_at)
+    ok(killer.apps[0].api.post("/destinations/looked-at/pause"))
+    storm.backfill(starts[0], starts[-2])
+    storm.be(fine=False)
+    for start in starts[1:-1]:
+        time.sleep(3)
+        installation.land(SAMPLE.hour(start).late_files(DataType.EVENTS))
+    killer.start(len(killer.clocks) - 1)
+    killer.strike_for(10)
+    storm.rename("", name_style="safe", path_layout="by_project")
+    storm.backfill(starts[1], starts[-2])
+    killer.strike_for(5)
+    storm.tidy()
+    storm.lose("blob")
+    storm.restart_storage()
+    killer.strike_for(5)
+    storm.lose("table")
+    storm.rename("moved/here", name_style="amplitude")
+    storm.backfill(starts[0], starts[-2])
+    storm.lose("queue")
+    closes_at = starts[-1] + timedelta(hours=1, minutes=installation.settle_minutes)
+    killer.strike_for(max(GOES_ON_SECONDS, (closes_at - now()).total_seconds() + GOES_ON_SECONDS))
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_in_the_end_each_event_is_there_once_whatever_was_killed(tmp_path: Path) -> None:
-    """The schedule, a backfill and late blobs, under a killer and in bad weather."""
-    with under_weather(tmp_path) as (installation, blobs, tables):
-        starts = installation.newest_hours(HOURS)
-        # The newest one closes while all this goes on.
-        closing = starts[-1]
-        closes_at = closing + timedelta(hours=1, minutes=installation.settle_minutes)
-        outside = replace(
-            installation.endpoints, blob_port=blobs.server_port, table_port=tables.server_port
-        ).connection_string
-        killer = Killer(
-            installation,
-            {
-                "AzureWebJobsStorage": outside,
-                "EXPORT_SCHEDULE": "*/5 * * * * *",
-                "LATE_CHECK_HOURS": ",".join(str(hour) for hour in range(1, HOURS)),
-            },
-            Random(SEED),  # noqa: S311  chance that can be repeated
-        )
-        for start in starts:
-            installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
-        destination = installation.destination(
-            "stormy", SAMPLE, starts[0], (DataType.EVENTS,), max_part_mib=1
-        )
-        destination["credentials"]["connection_string"] = outside
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        pytest.param(
+            (0, 0, 0),
+            marks=pytest.mark.skipif(COMPILER is not None, reason="the clocks are set apart, which is worse"),
+            id="clocks together",
+        ),
+        pytest.param(
+            APART,
+            marks=pytest.mark.skipif(
+                COMPILER is None, reason="no C compiler makes what sets the clocks of hosts: install gcc"
+            ),
+            id="clocks apart",
+        ),
+    ],
+)
+def test_in_the_end_each_event_is_there_once_whatever_was_killed(
+    tmp_path: Path, clocks: tuple[int, ...]
+) -> None:
+    """The schedule, backfills, late blobs and verifications, while names change and landing is tidied."""
+    with a_storm(tmp_path, clocks) as storm:
+        installation, killer, starts = storm.installation, storm.killer, storm.starts
         try:
-            for place in range(HOSTS):
-                killer.start(place)
-            killer.apps[0].activate(destination)
-            asked = {"start": key_of(starts[0]), "end": key_of(starts[-2])}
-            backfill = ok_path(killer.apps[0].api.post("/destinations/stormy/backfills", asked))
-            blobs.fine = tables.fine = False
-            for start in starts[:-1]:
-                time.sleep(5)
-                installation.land(SAMPLE.hour(start).late_files(DataType.EVENTS))
-            while now() < closes_at + timedelta(seconds=GOES_ON_SECONDS):
-                killer.strike()
-                time.sleep(killer.random.uniform(0.5, 6))
+            rage(storm)
         finally:
-            blobs.fine = tables.fine = True
+            storm.be(fine=True)
             killer.rest()
-        with installation.app(**killer.settings) as app:
-            assert ended(app, backfill)["status"] == "succeeded"
-            app.exported("stormy", starts, HEALED_SECONDS_MAX)
-            container = installation.container("stormy")
-            wanted = set().union(*(expected_ids(start, closing) for start in starts))
-            eventually(
-                lambda: rows_in_markers(contents(container)) >= len(wanted),
-                "what landed late",
-                HEALED_SECONDS_MAX,
-            )
-            app.until(lambda: installation.waiting() == 0, "all messages")
-            whole = ok(
-                app.api.post(
-                    "/destinations/stormy/verify", {"from": key_of(starts[0]), "to": key_of(starts[-1])}
-                )
-            )
+        with installation.app(**killer.settings_of(len(clocks) - 1)) as app:
+            # The customer finds that all is well again: what waits for that is due at once.
+            ok(app.api.post("/destinations/stormy/activate"))
+            backfills = all_ended(app, storm)
+            whole = in_the_end_whole(app, storm)
+            app.until(lambda: installation.waiting() == 0, "all messages", HEALED_SECONDS_MAX)
+            hours = app.hours("stormy", starts)
+            verified = [ok(app.api.get(path)) for path in storm.verifications]
+        there = contents(installation.container("stormy"))
         found = found_ids(installation, "stormy", tmp_path / "found")
+    wanted = set().union(*(expected_ids(start, late=start != starts[-1]) for start in starts))
     assert (len(found), set(found)) == (len(wanted), wanted)
     assert (whole["whole"], whole["wrong"]) == (HOURS, 0)
+    assert_markers_and_ledger_are_true(hours, there)
+    assert_only_the_tidied_hour_is_refused(backfills, storm)
+    assert {(each["status"], each["checked"]) for each in verified} == {("succeeded", LOOKED_AT_HOURS)}
     assert {"worker", "host"} <= set(killer.killed)
-    assert (blobs.met + tables.met).keys() == {"busy", "throttled", "broken", "swallowed"}
+    assert 0 in killer.ended
+    met = sum((each.met for each in storm.weather), start=type(storm.customers.met)())
+    assert met.keys() == {"busy", "throttled", "broken", "swallowed"}
+
+
+def all_ended(app: App, storm: Storm) -> dict[str, Json]:
+    """Wait until all backfills and verifications have ended, those included whose answers got lost."""
+
+    def backfills() -> dict[str, Json]:
+        found = ok(app.api.get("/destinations/stormy/backfills"))["backfills"]
+        return {each["id"]: each for each in found if all(other["status"] in ENDED for other in found)}
+
+    def verified() -> bool:
+        return all(ok(app.api.get(path))["status"] != "running" for path in storm.verifications)
+
+    found = app.until(backfills, "the end of all backfills", HEALED_SECONDS_MAX)
+    app.until(verified, "the end of all verifications", HEALED_SECONDS_MAX)
+    return found
+
+
+def in_the_end_whole(app: App, storm: Storm) -> Json:
+    """Wait until the ledger says that all is exported and nothing is in work; return what verify says."""
+    asked = {"from": key_of(storm.starts[0]), "to": key_of(storm.starts[-1])}
+
+    def rows() -> int:
+        hours = app.hours("stormy", storm.starts)
+        return sum(hour["rows"]["exported"] for hour in hours) if all_done(hours) else 0
+
+    wanted = sum(len(expected_ids(start, late=start != storm.starts[-1])) for start in storm.starts)
+    app.until(lambda: rows() == wanted, "all hours exported, and what landed late", HEALED_SECONDS_MAX)
+
+    def looked() -> Json:
+        found: Json = ok(app.api.post("/destinations/stormy/verify", asked))
+        return found if found["whole"] + found["wrong"] == HOURS else {}
+
+    return app.until(looked, "no hour in work", HEALED_SECONDS_MAX)
+
+
+def all_done(hours: list[Json]) -> bool:
+    """Whether the ledger has all hours as done."""
+    return len(hours) == HOURS and all(hour["status"] in DONE for hour in hours)
+
+
+def assert_markers_and_ledger_are_true(hours: list[Json], there: dict[str, bytes]) -> None:
+    """Fail unless files, markers and ledger say the same."""
+    parts = {name: body for name, body in there.items() if name.endswith(".json.gz")}
+    measured = {
+        name: (gzip.decompress(body).count(b"\n"), len(body), _md5(body)) for name, body in parts.items()
+    }
+    markers = [json.loads(body) for name, body in there.items() if name.endswith("_complete")]
+    for told in (hours, markers):
+        named = {
+            part["name"]: (part["rows"], part["bytes"], part["md5"])
+            for each in told
+            for part in each["parts"]
+        }
+        assert named == measured
+    assert sorted(each["hour"] for each in markers) == [hour["hour"] for hour in hours]
+    assert len(there) == len(parts) + len(markers)
+    for hour in hours:
+        assert hour["rows"]["exported"] == sum(part["rows"] for part in hour["parts"])
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def assert_only_the_tidied_hour_is_refused(backfills: dict[str, Json], storm: Storm) -> None:
+    """Fail unless every backfill has succeeded but for the hour that landing does not hold any more."""
+    tidied = key_of(storm.starts[0])
+    for backfill in backfills.values():
+        failed = [(each["hour"], each["error"]["code"]) for each in backfill["failed_hours"]]
+        assert failed in ([], [(tidied, "landing_incomplete")]), backfill
+        assert backfill["status"] == ("failed" if failed else "succeeded"), backfill
+        assert backfill["hours"]["left"] == 0, backfill
+    refused = backfills[storm.refused.rpartition("/")[2]]
+    assert refused["status"] == "failed"
+    assert {path.rpartition("/")[2] for path in storm.asked} <= backfills.keys()
 
 
 def ok_path(answer: Answer) -> str:
-    """Return where a backfill is that was asked for."""
+    """Return where something is that was asked for, and that goes on in the background."""
     assert answer.status == 202, answer
     return str(answer.headers["location"]).removeprefix("/api")
-
-
-def rows_in_markers(container: dict[str, bytes]) -> int:
-    """Return how many rows the markers name."""
-    return sum(json.loads(body)["rows"] for name, body in container.items() if name.endswith("_complete"))
 
 
 SMALL = Sample(

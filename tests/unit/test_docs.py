@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import function_app  # noqa: F401  registers the operations
+from exporter.actions import verify_in_steps
 from exporter.actions.completeness import ROWS_COMPARED_MAX
 from exporter.actions.list_destinations import Overview
 from exporter.actions.sliced import KEYS_BEFORE_MAX
 from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.actions.whole_hour import STAGINGS_MAX
+from exporter.domain.backfills import STALLED
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
@@ -36,6 +38,7 @@ from exporter.triggers.openapi import possible_problems
 from exporter.triggers.operations import OPERATIONS
 from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
 from exporter.wiring import COMPUTING_MAX
+from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
@@ -43,6 +46,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 # What blobs that are no rows are said to look like.
 LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
+# Between two ticks, by default.
+TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
 PROMISES = 12
@@ -252,6 +257,23 @@ def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> Non
     assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
 
 
+def test_healing_takes_no_longer_than_the_documents_say() -> None:
+    """By lease, tick and queue; of backfills and verifications, by when they stand still."""
+    queues = json.loads(text("host.json"))["extensions"]["queues"]
+    poll = parse_timespan(queues["maxPollingInterval"])
+    again = parse_timespan(queues["visibilityTimeout"])
+    header = "| What happens in the midst of an hour | Who takes the hour over | At the longest | Measured |"
+    limits = [cells[2] for cells in table(text("docs/delivery.md"), header)]
+    minutes = [timedelta(minutes=int(limit.partition(" ")[0])) for limit in limits if limit[0].isdigit()]
+    dead_worker, dead_host, alone, put_off_, a_slice, backfill, verification = minutes
+
+    assert max(LEASE, again) + poll <= dead_worker == put_off_
+    assert max(LEASE, RUN_AGAIN) + TICK + poll <= dead_host == alone == a_slice
+    assert backfill >= STALLED + TICK
+    assert verification >= verify_in_steps.STALLED + TICK
+    assert f"delivers the message again after {again.seconds} s" in text("docs/delivery.md")
+
+
 def test_every_promise_names_tests_that_are_there() -> None:
     """By file and function."""
     document = text("docs/delivery.md")
@@ -280,7 +302,7 @@ def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
 
     assert {cells[0].strip("`"): cells[1] for cells in rows} == {
         "LEASE": f"{LEASE // seconds} s, renewed every {RENEW_EVERY // seconds} s",
-        "RUN_AGAIN": f"{RUN_AGAIN // minutes} minutes",
+        "RUN_AGAIN": f"{RUN_AGAIN // seconds} s",
         "IDENTITIES_MAX": f"{IDENTITIES_MAX:,} landing blobs an hour",
         "ROWS_COMPARED_MAX": f"{ROWS_COMPARED_MAX:,} rows in landing",
         "KEYS_BEFORE_MAX": f"{KEYS_BEFORE_MAX:,} keys",

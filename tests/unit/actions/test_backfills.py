@@ -34,9 +34,17 @@ from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
 from exporter.domain.hours import Hour, count_between, hours_between
-from exporter.domain.ledger import LEASE, WRITTEN_FOR_MAX, HourRecord, HourStatus, HourTask, Refusal
+from exporter.domain.ledger import (
+    LEASE,
+    RENEW_EVERY,
+    WRITTEN_FOR_MAX,
+    HourRecord,
+    HourStatus,
+    HourTask,
+    Refusal,
+)
 from exporter.domain.setbacks import keeps_failing
-from exporter.domain.standing import Standing
+from exporter.domain.standing import WAIT_FIRST, Standing
 from exporter.domain.streams import DataType
 from tests.fakes import Crash, World
 from tests.worlds import (
@@ -628,6 +636,32 @@ def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
     assert uuids(life.world) == expected(0, 2)
 
 
+def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -> None:
+    """The newest fault may be that of another hour. Nothing more is queued for a storage that refuses."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    life.deliver(2)
+    life.world.backfill_hours.take()
+    fault = Fault("container_not_found", "", "")
+    life.world.standings.put("acme", Standing().refused(fault, life.now))
+
+    for _ in range(RESEND_STEPS):
+        life.step()
+
+    waiting = life.backfill()
+    assert (waiting.status, waiting.error and waiting.error.code, waiting.settled, life.deliver()) == (
+        BackfillStatus.RUNNING,
+        "destination_failing",
+        HOUR,
+        [],
+    )
+    attempt(life.world, life.now + WAIT_FIRST, task=waiting.task(EVENTS.stream, HOUR))
+    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.step()
+    assert life.backfill().status is BackfillStatus.SUCCEEDED
+
+
 def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
     """It is exported after him, not beside him."""
     life = a_life(ONLY_EVENTS)
@@ -645,6 +679,25 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
     life.now += LEASE
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert the_record(life.world).attempts == 2
+
+
+def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
+    """Its message is not lost: the hour is exported after the one that was faster."""
+    life = a_life(ONLY_EVENTS)
+    life.ask()
+    life.step()
+    task = life.world.backfill_hours.take()[-1]
+
+    def meanwhile() -> None:
+        life.world.writes.after = None
+        life.world.ledger.put(HourRecord(EVENTS, task.hour).take("faster", "schedule", life.now), None)
+
+    # It notes the hour, having found it free, and then takes it.
+    life.world.writes.after = meanwhile
+    with pytest.raises(Conflict):
+        attempt(life.world, life.now, task=task)
+
+    assert life.world.backfill_hours.delayed == [(task, RENEW_EVERY)]
 
 
 def test_an_hour_that_takes_long_does_not_keep_others_waiting() -> None:

@@ -430,3 +430,14 @@ def test_a_request_whose_worker_died_is_put_off_until_that_workers_lease_ends() 
     with pytest.raises(Conflict):
         export_hour(TASK, world.gateways, again)
     assert world.hours.delayed == [(TASK, LEASE - timedelta(seconds=30))]
+
+
+def test_a_request_is_put_off_for_no_longer_than_a_lease() -> None:
+    """The clock of who has the hour may be ahead of that of who is asked."""
+    world = a_landed_world()
+    world.ledger.put(HourRecord(EVENTS, HOUR).take("ahead", "schedule", NOW + timedelta(minutes=5)), None)
+
+    with pytest.raises(Conflict):
+        export_hour(TASK, world.gateways, replace(a_worker(lambda: NOW, "behind"), redelivered=True))
+
+    assert world.hours.delayed == [(TASK, LEASE)]

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from exporter.actions.attempt import Outcome
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.ledger import LEASE, RUN_AGAIN, HourStatus, HourTask, RowCounts
+from exporter.domain.ledger import LEASE, RUN_AGAIN, Claim, HourStatus, HourTask, RowCounts
 from exporter.domain.marker import Part, Sent
 from exporter.domain.records import Reason
+from exporter.domain.slices import SliceRecord
 from tests.fakes import Crash, World, md5_base64
 from tests.worlds import (
     EVENTS,
@@ -296,6 +298,33 @@ def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str)
     assert the_container(world) == the_container(other)
     assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
     assert the_record(world).rows == the_record(other).rows
+
+
+def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_their_turn() -> None:
+    """Its lease is over; of those that nobody has begun with, the messages are taken to be in the queue."""
+    world = a_large_world()
+    attempt(world)
+    tasks = world.hours.take()
+    for task, taken_at in ((tasks[0], NOW), (tasks[1], NOW + LEASE)):
+        mine = SliceRecord(EVENTS, HOUR, "run", _number(task), claim=Claim("worker", taken_at + LEASE))
+        world.slices.put(replace(mine, run=_run_of(world)), None)
+
+    assert attempt(world, NOW + RUN_AGAIN, claim_id="again") is Outcome.SPREAD
+    assert world.hours.take() == [tasks[0]]
+
+    assert attempt(world, NOW + RUN_AGAIN + LEASE, claim_id="later") is Outcome.SPREAD
+    assert world.hours.take() == tasks
+
+
+def _number(task: HourTask) -> int:
+    assert task.share is not None
+    return task.share.number
+
+
+def _run_of(world: World) -> str:
+    run = the_record(world).run
+    assert run is not None
+    return run.id
 
 
 def test_a_run_whose_messages_were_lost_is_taken_up_again() -> None:

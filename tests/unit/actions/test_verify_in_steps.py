@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -12,6 +13,7 @@ from exporter.actions.verify_in_steps import (
     SHOWN_MAX,
     STALLED,
     STEP_HOURS,
+    STEP_TIME,
     Stepper,
     find_verification,
     result,
@@ -185,6 +187,22 @@ def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
     assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
     run(world)
     assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
+
+
+def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> None:
+    """So a step that has not ended after some minutes is lost, and need not be waited for any longer."""
+    world = an_old_world()
+    begun(world)
+    seconds = count()
+    slow = replace(stepper(), clock=lambda: NOW + timedelta(seconds=next(seconds)))
+
+    for step in world.verify_steps.steps[:1]:
+        take_step(step, world.gateways, slow)
+
+    checked = now_of(world).counts.checked
+    assert 0 < checked <= STEP_TIME.total_seconds()
+    run(world)
+    assert now_of(world).counts.checked == OWED
 
 
 def test_a_verification_that_stands_still_is_sent_again() -> None:
