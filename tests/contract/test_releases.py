@@ -117,6 +117,7 @@ RECORD = HourRecord(
         Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
         ("acme/keys",),
         Kept(1, 1, RowCounts(1), 1, Listing(1, "ef" * 32)),
+        1,
     ),
     written_at=NOW,
     looked_at=NOW,
