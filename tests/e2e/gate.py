@@ -97,8 +97,8 @@ class Gate(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, storage_port: int, passing: "type[Passing] | None" = None) -> None:
-        super().__init__(("127.0.0.1", 0), passing or Passing)
+    def __init__(self, storage_port: int, passing: "type[Passing] | None" = None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), passing or Passing)
         self.storage_port = storage_port
         self.hold: Hold | None = None
 

@@ -46,7 +46,7 @@ from tests.e2e.installation import (
 )
 from tests.e2e.reading import contents
 from tests.e2e.test_backfills import ENDED, ended, event_ids
-from tests.e2e.weather import Weather, weather_before
+from tests.e2e.weather import Weather, kept_ports, weather_before
 
 SAMPLE = Sample(
     events_per_hour=6_000,
@@ -65,7 +65,7 @@ GOES_ON_SECONDS = 20.0
 AWAY_SECONDS = 30.0
 # The host ends after about half a minute without its queues; a loaded machine takes its time.
 ENDS_SECONDS_MAX = 120.0
-TIDIED_SECONDS_MAX = 180.0
+TIDIED_SECONDS_MAX = 420.0
 # Nothing waits for longer than five minutes: the back-off of an hour that failed, or a run left alone.
 HEALED_SECONDS_MAX = 420.0
 COMPILER = shutil.which("cc")
@@ -91,7 +91,7 @@ class Storage:
     """The storage account: an emulator with a data folder, so that it may be stopped and started."""
 
     folder: Path
-    endpoints: Endpoints = field(default_factory=lambda: Endpoints(*azurite.free_ports(3)))
+    endpoints: Endpoints = field(default_factory=lambda: Endpoints(*kept_ports(3)))
     life: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:

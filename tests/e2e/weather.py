@@ -9,20 +9,37 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from random import Random
+from contextlib import ExitStack, contextmanager, suppress
+from random import Random, sample
 
 from tests.e2e.gate import Gate, Passing
 
+# Below those that systems give to outgoing connections, and above those of well-known services.
+KEPT_PORTS = range(20_000, 32_000)
 # Of a thousand requests, how many meet what.
 TROUBLES = {"busy": 20, "throttled": 20, "broken": 15, "swallowed": 15}
+
+
+def kept_ports(count: int) -> list[int]:
+    """Return ports that nobody gets while nobody listens at them: no outgoing connection is given them."""
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in sample(KEPT_PORTS, len(KEPT_PORTS)):
+            listener = held.enter_context(socket.socket())
+            with suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                break
+    return found
 
 
 class Weather(Gate):
     """Passes requests on to a storage emulator, most of them; ``met`` counts the others."""
 
     def __init__(self, storage_port: int, seed: int) -> None:
-        super().__init__(storage_port, _Storm)
+        (port,) = kept_ports(1)
+        super().__init__(storage_port, _Storm, port)
         self.fine = True
         self.away = False
         self.met: Counter[str] = Counter()

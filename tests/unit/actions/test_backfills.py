@@ -681,6 +681,20 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
     assert the_record(life.world).attempts == 2
 
 
+def test_no_hour_is_queued_while_the_destination_waits() -> None:
+    """However many there are still to be queued."""
+    life = a_life(ONLY_EVENTS)
+    life.ask(TEN_YEARS)
+    life.step()
+    life.world.backfill_hours.take()
+    life.world.standings.put("acme", Standing().refused(Fault("container_not_found", "", ""), life.now))
+
+    life.step()
+
+    assert life.world.backfill_hours.tasks == []
+    assert life.backfill().planned == TEN_YEARS.first.plus(STEP_HOURS_MAX)
+
+
 def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
     """Its message is not lost: the hour is exported after the one that was faster."""
     life = a_life(ONLY_EVENTS)
