@@ -31,7 +31,7 @@ NOTICED_BY = {
     "a_lease_for_ever": 0,
 }
 WORLDS_MAX = 2000
-# No world of the first 2,000 notices these: several things have to go wrong in just the right order. The second
+# No world of the first 400 notices these: several things have to go wrong in just the right order. The second
 # is noticed by a test of ``test_findings``.
 UNNOTICED = {
     "forget_doubts",
