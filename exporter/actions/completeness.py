@@ -6,6 +6,7 @@ files are compared with those in landing. Not to know is not to hold: then the h
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 
@@ -76,6 +77,26 @@ def _rows_not_in_landing(
 
 def _ignore(row: RejectedRow) -> None:
     """Take no notice of a row: only those that can be exported count."""
+
+
+def rejected_before(
+    attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: Iterable[LandingBlob]
+) -> tuple[str, ...]:
+    """Return the blobs of rejected rows that stay with an hour that is written anew from landing blobs.
+
+    The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
+    """
+    if not record.origin.target:
+        # A record that tells of no commit: there was none, or the record of it is lost.
+        return rejected_ever(attempt) if inventory.parts else ()
+    exported = record.origin.landing
+    covered = exported is not None and Listing.of(tuple(blobs)).holds(exported)
+    return record.rejected[: record.origin.rejected_before] if covered else record.rejected
+
+
+def rejected_ever(attempt: Attempt) -> tuple[str, ...]:
+    """Return what earlier attempts kept of an hour whose record is lost: all of it goes on to count."""
+    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 
 def _incomplete(attempt: Attempt, why: str) -> Fault:

@@ -122,8 +122,9 @@ def _with_digests(attempt: Attempt, held: Held, inventory: Inventory, content: H
     headers = _headers(attempt.gateways.state, content.origin.digests)
     if headers:
         return Base(content, headers[0].event_filter)
+    # With which filter the files were made is not known any more; what is added goes through the one of now.
     asked = attempt.destination.filter_of(held.record.key.stream)
-    text = asked.text if asked is not None and asked.sha256 == content.filter_sha256 else None
+    text = asked.text if asked else None
     tag = attempt_tag(held.record.attempts, held.claim_id)
     names = []
     for number, part in enumerate(content.parts, start=1):
@@ -171,12 +172,18 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
     with ExitStack() as uploads:
         staged, rejected, name = _staged(attempt, held, content, chosen, uploads)
         origin = added_to(content, blobs)
+        if staged.dropped == content.rows.exported and origin.landing is not None:
+            # Every row of the files is in these blobs, too: whatever they were made of, landing holds it.
+            origin = replace(origin, landing=Listing.of(blobs))
+        # The last look needs no keys for another one.
+        looks_again = attempt.late_blobs_count()
+        digests = (*origin.digests, *filter(None, [name])) if looks_again else ()
         added = HourContent(
             rows=content.rows + staged.rows,
             parts=(*content.parts, *(sent.part for sent in staged.sent)),
             filter_sha256=content.filter_sha256,
             output=content.output,
-            origin=replace(origin, digests=(*origin.digests, *filter(None, [name]))),
+            origin=replace(origin, digests=digests),
             rejected=(*content.rejected, *rejected.commit()),
         )
         if attempt.gone():
@@ -228,16 +235,40 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     if before is not None and Listing.of(blobs).holds(before):
         return write_hour(attempt, held, inventory, names, replacing=True)
     file = inventory.parts[content.parts[0].name]
-    chosen, known = Slice(1, None, blobs), None
-    if before is not None and not before.partial:
-        chosen = Slice(1, None, before.new(blobs))
-    else:
-        # Which blobs the file was made of is not known, so its rows are compared with those in landing.
+    new = before.new(blobs) if before is not None and not before.partial else blobs
+    chosen, known = Slice(1, None, new), None
+    if before is None or before.partial or any(blob.md5 is None for blob in new):
+        # Which blobs the file was made of is not known, or whether these are some of them that were put
+        # again: the rows of the file are compared with those in landing.
         known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
+    try:
+        return _write_over(attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known)
+    except ForeignBlocks:
+        # They are under the name of the file, whose rows are needed: it is staged beside it, in the spool.
+        return _write_over(
+            attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known, spooled=True
+        )
+
+
+def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
+    attempt: Attempt,
+    held: Held,
+    inventory: Inventory,
+    content: HourContent,
+    *,
+    chosen: Slice,
+    blobs: tuple[LandingBlob, ...],
+    known: Counter[bytes] | None,
+    spooled: bool = False,
+) -> Outcome:
+    """Write the file of merged ids over: its rows, and then those of the chosen blobs."""
+    before = content.origin.landing
+    file = inventory.parts[content.parts[0].name]
     with ExitStack() as uploads:
         tag = attempt_tag(held.record.attempts, held.claim_id)
         there = file_rows(attempt.container, file)
-        staged, rejected = attempt.stage(chosen, (), uploads, tag, before=there, known=known)
+        known = None if known is None else known.copy()
+        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled, before=there, known=known)
         part = staged.sent[0].part
         late = part.rows - content.parts[0].rows
         origin = replace(added_to(content, blobs), kept=Kept(0, 0, content.rows, 0, before))

@@ -4,11 +4,21 @@ They are exported again, into the container of now, if landing still has all tha
 they stay where they are: half an hour in the new container would look like a whole one.
 """
 
+from datetime import datetime
+
+from exporter.actions.hold import Held
 from exporter.actions.ports import Gateways
 from exporter.domain.errors import Fault
 from exporter.domain.ledger import HourRecord
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import Listing
+
+STAYS_ELSEWHERE = Fault(
+    "landing_incomplete",
+    "The hour was exported into another container, and the landing container does not hold all of it any"
+    " more. It stays where it is.",
+    "Copy its files from the former container, if they are needed in this one.",
+)
 
 
 def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
@@ -28,11 +38,10 @@ def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, tar
     """Whether an hour that is done, but not for ``target``, stays where it is; then that is written down."""
     if found is None or not found.value.done or landed_whole(gateways, found.value):
         return False
-    fault = Fault(
-        "landing_incomplete",
-        "The hour was exported into another container, and the landing container does not hold all of it any"
-        " more. It stays where it is.",
-        "Copy its files from the former container, if they are needed in this one.",
-    )
-    gateways.ledger.put(found.value.left_elsewhere(target, fault), found.etag)
+    gateways.ledger.put(found.value.left_elsewhere(target, STAYS_ELSEWHERE), found.etag)
     return True
+
+
+def leave_elsewhere(held: Held, target: str, now: datetime) -> None:
+    """Close the record of an hour that was whole elsewhere before an attempt at it failed: it stays there."""
+    held.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))

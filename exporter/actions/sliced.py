@@ -19,6 +19,7 @@ from itertools import chain
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, SpoolNeeded, commit
+from exporter.actions.completeness import rejected_before
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held, gather
 from exporter.actions.ports import Gateways, Ledger, Slices
@@ -341,6 +342,10 @@ def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan
     with attempt.worker.timed("look"):
         inventory, _ = recover(same, held, names)
     content = _content(same, results, plan)
+    if plan.base is None:
+        rejected_then = rejected_before(same, held.record, inventory, plan.blobs)
+        origin = replace(content.origin, rejected_before=len(rejected_then))
+        content = replace(content, origin=origin, rejected=(*rejected_then, *content.rejected))
     sent = tuple(each for result in results for each in result.sent)
     with attempt.worker.timed("place"):
         commit(same, held, CommitPlan(content, sent), inventory)
@@ -364,7 +369,7 @@ def _content(attempt: Attempt, results: list[SliceResult], plan: Plan) -> HourCo
             base,
             rows=base.rows + rows,
             parts=(*base.parts, *parts),
-            origin=replace(origin, digests=(*origin.digests, *digests)),
+            origin=replace(origin, digests=(*origin.digests, *digests) if keeps else ()),
             rejected=(*base.rejected, *rejected),
         )
     naming = attempt.destination.naming(attempt.task.key.stream)

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, SpoolNeeded, commit, needs_spool
-from exporter.actions.completeness import missing_rows
+from exporter.actions.completeness import missing_rows, rejected_before, rejected_ever
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
+from exporter.actions.moved import leave_elsewhere
 from exporter.actions.readback import file_keys
 from exporter.actions.recovery import content_of
 from exporter.actions.sliced import fan_out
 from exporter.domain.errors import ForeignBlocks, Transient
-from exporter.domain.ledger import HourContent, Origin, RowCounts
+from exporter.domain.ledger import HourContent, HourRecord, Origin, RowCounts
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import HourNames
 from exporter.domain.own_blobs import attempt_tag, folder
@@ -44,7 +45,10 @@ def write_hour(
         held.refuse(loss, looked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
-        held.fail(loss)
+        if _is_whole_elsewhere(attempt, held.record):
+            leave_elsewhere(held, attempt.destination.target, attempt.worker.clock())
+        else:
+            held.fail(loss)
         return Outcome.REFUSED
     if loss is not None:
         return _adopt(attempt, held, inventory, _what_stands(attempt, held, inventory, names))
@@ -54,6 +58,11 @@ def write_hour(
         fan_out(attempt, held, slices, blobs, spooled=spooled)
         return Outcome.SPREAD
     return _write_one_slice(attempt, held, inventory, names, slices[0])
+
+
+def _is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
+    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
+    return bool(record.origin.target) and not attempt.holds(record) and not record.committing
 
 
 def _write_one_slice(
@@ -82,6 +91,7 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
     naming = attempt.destination.naming(attempt.task.key.stream)
     tag = attempt_tag(held.record.attempts, held.claim_id)
     before = held.record.attempts > 1 or bool(inventory.parts)
+    rejected_then = rejected_before(attempt, held.record, inventory, chosen.blobs)
     with ExitStack() as uploads:
         staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled)
         digests: tuple[str, ...] = ()
@@ -99,8 +109,9 @@ def _write(attempt: Attempt, held: Held, inventory: Inventory, chosen: Slice, *,
                 marker=naming.marker(held.record.hour) if output.completion_marker else None,
                 landing=Listing.of(chosen.blobs),
                 digests=digests,
+                rejected_before=len(rejected_then),
             ),
-            rejected=rejected.commit(),
+            rejected=(*rejected_then, *rejected.commit()),
         )
         if attempt.gone():
             held.release()
@@ -151,13 +162,8 @@ def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourConte
         filter_sha256=marker.filter_sha256,
         output=None,
         origin=Origin(target=attempt.destination.target, marker=name),
-        rejected=_rejected_before(attempt),
+        rejected=rejected_ever(attempt),
     )
-
-
-def _rejected_before(attempt: Attempt) -> tuple[str, ...]:
-    """Return what earlier attempts kept of the hour, if its record is lost: all of it goes on to count."""
-    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 
 def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> HourContent:
@@ -167,6 +173,8 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
     rows twice.
     """
     stream = attempt.task.key.stream
+    # What lands late and is added to them goes through the filter of now.
+    asked = attempt.destination.filter_of(stream)
     tag = attempt_tag(held.record.attempts, held.claim_id)
     parts: list[Part] = []
     digests: list[str] = []
@@ -184,7 +192,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
         if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
             kept = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-found-{len(parts)}.keys"
-            attempt.gateways.state.put(kept, digest((), None, mine))
+            attempt.gateways.state.put(kept, digest((), asked.text if asked else None, mine))
             digests.append(kept)
     wants_marker = attempt.destination.output.completion_marker
     return HourContent(
@@ -197,7 +205,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
             marker=names.marker if wants_marker else None,
             digests=tuple(digests),
         ),
-        rejected=_rejected_before(attempt),
+        rejected=rejected_ever(attempt),
     )
 
 

@@ -191,11 +191,7 @@ class Backfill:
 
     def refused(self, record: HourRecord) -> bool:
         """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
-        refusal = record.refused
-        return refusal is not None and (refusal.requested_by, refusal.round) == (
-            self.requested_by,
-            self.round,
-        )
+        return record.refused is not None and (self.requested_by, self.round) in record.refused.requests
 
     def came(self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = "") -> Came:
         """Return what has come of an hour, for the container of the target ``here``; empty: any.

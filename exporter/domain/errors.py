@@ -15,6 +15,7 @@ ExportError
 │   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; writing the blob whole heals it
 │   └── LandingArchived  the operator: a landing blob is archived; told with the hour like the others
 ├── Transient            nobody: it passes; try again
+│   ├── Busy             this process has too much to do
 │   └── LandingChanged   a landing blob is not what was listed: the hour is listed anew
 └── Conflict             nobody: another worker owns it
 

@@ -46,9 +46,9 @@ UNREADABLE = "unreadable"
 # An hour whose slices several workers stage is looked at again by the next tick after this time: by then the
 # slice of a worker that died may be taken by another.
 RUN_AGAIN = LEASE
-# Requests that an hour's record names as fulfilled: more backfills of one hour are hardly under way at once,
-# and one that falls out of the list costs a further export of the hour, no more.
-WRITTEN_FOR_MAX = 16
+# Requests that an hour's record names as fulfilled, or as refused: hardly more backfills of one hour are
+# under way at once, and one that falls out of the list costs a further attempt at the hour, no more.
+WRITTEN_FOR_MAX = 32
 
 
 class HourStatus(StrEnum):
@@ -169,7 +169,8 @@ class Origin:
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
     ``landing`` is the fingerprint of what was read, None if it is not known; ``digests`` are the blobs of our
-    own that tell which rows are exported. ``kept`` is set if rows that landed late were added.
+    own that tell which rows are exported. ``kept`` is set if rows that landed late were added. The first
+    ``rejected_before`` blobs of rejected rows are of landing blobs that were gone when they were written.
     """
 
     target: str = ""
@@ -177,6 +178,7 @@ class Origin:
     landing: Listing | None = None
     digests: tuple[str, ...] = ()
     kept: Kept | None = None
+    rejected_before: int = 0
 
     @property
     def kept_parts(self) -> int:
@@ -222,11 +224,20 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that an hour cannot fulfil, and that left it as it was: whose, in which round, and why."""
+    """A request that an hour cannot fulfil, and that left it as it was: whose, in which round, and why.
+
+    ``others`` are requests before it that were refused, too, while the hour stayed the same.
+    """
 
     requested_by: str
     round: int
     fault: Fault
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def requests(self) -> tuple[tuple[str, int], ...]:
+        """All requests that were refused, the newest last: whose, and in which round."""
+        return (*self.others, (self.requested_by, self.round))
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,7 +497,10 @@ class HourRecord:
 
     def refuse(self, fault: Fault) -> "HourRecord":
         """Return the record of an hour that its latest request cannot have: it stays as it was."""
-        return replace(self.released(), refused=Refusal(self.requested_by, self.round, fault), setbacks=0)
+        before = self.refused.requests if self.refused else ()
+        others = tuple(each for each in before if each != (self.requested_by, self.round))
+        refusal = Refusal(self.requested_by, self.round, fault, others[1 - WRITTEN_FOR_MAX :])
+        return replace(self.released(), refused=refusal, setbacks=0)
 
     def left_to_run(self) -> "HourRecord":
         """Return the record of an attempt that was broken off where its slices are staged already."""

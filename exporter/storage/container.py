@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from exporter.domain.errors import Conflict
 from exporter.domain.marker import Sent
@@ -109,6 +109,8 @@ class CustomerContainer:
                     decompress=False,
                 )
                 yield from stream.chunks()
+            except ResourceModifiedError as error:
+                raise Conflict(f"the blob {blob.name} is not the one that was listed") from error
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise
@@ -193,9 +195,14 @@ class CustomerContainer:
                     raise
 
     def refresh(self, name: str, *, etag: str) -> None:
-        """Give a blob that stays as it is another ETag."""
+        """Give a blob that stays as it is another ETag; a lost answer, too, makes it a conflict."""
         blob = self._client.get_blob_client(name)
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
         with customer_storage(self._at(name), Action.WRITE):
-            settings = blob.get_blob_properties(**condition).content_settings
-            blob.set_http_headers(settings, **condition)
+            try:
+                settings = blob.get_blob_properties(**condition).content_settings
+                blob.set_http_headers(settings, **condition)
+            except ResourceNotFoundError as error:
+                if error_code(error) != NO_SUCH_BLOB:
+                    raise
+                raise Conflict(f"the blob {name} is gone") from error

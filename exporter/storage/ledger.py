@@ -28,9 +28,9 @@ from exporter.storage.accounts import Account
 from exporter.storage.rows import Moment, Row, moment_text, new_row, parse_moment
 from exporter.storage.tables import Table
 
-# What a tick reads of each hour: without the document, which lists the parts.
 # The row that tells this table from one that was made in its place; no stream has such a name.
 _SELF = "ledger"
+# What a tick reads of each hour: without the document, which lists the parts.
 _STATE = [
     *("PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "looked_at"),
     *("target", "not_moved_to"),

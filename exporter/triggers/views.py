@@ -114,7 +114,8 @@ class OutputView(TypedDict):
 class HourView(OddRowsView):
     """An hour of the ledger, with the filter and the output that its files were made with.
 
-    ``warning`` is set if there were rows, and all of them were rejected.
+    ``warning`` is set if there were rows, and all of them were rejected. ``refused`` says why the latest
+    request to export the hour anew was refused: the hour stays as it is.
     """
 
     hour: HourKey
@@ -130,6 +131,7 @@ class HourView(OddRowsView):
     started_at: Moment | None
     finished_at: Moment | None
     error: FaultView | None
+    refused: FaultView | None
 
 
 class HoursView(TypedDict):
@@ -567,6 +569,7 @@ def hour_view(record: HourRecord) -> HourView:
         "started_at": _time_or_null(record.started_at),
         "finished_at": _time_or_null(record.finished_at),
         "error": fault_view(error),
+        "refused": fault_view(record.refused.fault if record.refused else None),
     }
 
 

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.domain.errors import Conflict, DestinationFault, ForeignBlocks, Scope
+from exporter.domain.stored import StoredBlob
+from exporter.storage.accounts import READ_BYTES
 from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.container import SMALL_BYTES_MAX
 from tests.contract.backends import AzuriteBackend, Backend, Seen, commit, wait_for_blocks
@@ -277,10 +279,95 @@ def test_a_container_that_is_gone_is_a_fault(backend: Backend) -> None:
         lambda: backend.container.read("marker"),
         lambda: backend.container.put("marker", b"", content_type="text/plain", etag=None),
         lambda: backend.container.delete("marker", etag=ANOTHER_ETAG),
+        lambda: backend.container.refresh("marker", etag=ANOTHER_ETAG),
+        lambda: list(backend.container.stream(StoredBlob("marker", ANOTHER_ETAG, 2, None))),
     ):
         with pytest.raises(DestinationFault) as raised:
             call()
         assert raised.value.fault.code == "container_not_found"
+
+
+@pytest.mark.parametrize("size", [0, 1, READ_BYTES, 2 * READ_BYTES + 1])
+def test_a_blob_of_any_size_is_read_whole_in_bounded_pieces(backend: Backend, size: int) -> None:
+    """A part of many GiB must fit into a worker's memory, too."""
+    body = (bytes(range(251)) * (size // 251 + 1))[:size]
+    upload(backend, [body])
+    (blob,) = backend.container.find(NAME)
+
+    pieces = list(backend.container.stream(blob))
+
+    assert b"".join(pieces) == body
+    assert all(len(piece) <= READ_BYTES for piece in pieces)
+
+
+@pytest.mark.parametrize("size", [4, 2 * READ_BYTES])
+def test_a_blob_that_is_not_the_one_listed_is_not_read(backend: Backend, size: int) -> None:
+    """Whether another one took its place or it is gone: what was concluded from the list does not hold."""
+    upload(backend, [b"x" * size])
+    (blob,) = backend.container.find(NAME)
+    backend.container.put(NAME, b"another", content_type="text/plain", etag=blob.etag)
+
+    with pytest.raises(Conflict):
+        list(backend.container.stream(blob))
+
+    backend.container.delete(NAME, etag=etag_of(backend))
+    with pytest.raises(Conflict):
+        list(backend.container.stream(blob))
+
+
+def test_a_blob_that_changes_while_it_is_read_is_not_read_to_its_end(backend: Backend) -> None:
+    """No mixture of the two is handed out."""
+    upload(backend, [b"x" * READ_BYTES * 3])
+    (blob,) = backend.container.find(NAME)
+    pieces = backend.container.stream(blob)
+    next(pieces)
+    backend.container.put(NAME, b"another", content_type="text/plain", etag=blob.etag)
+
+    with pytest.raises(Conflict):
+        list(pieces)
+
+
+def test_a_refreshed_blob_is_as_it_was_but_for_its_etag(backend: Backend) -> None:
+    """Readers notice nothing; whoever saw the old one cannot write over it any more."""
+    upload(backend, [b"content"])
+    before, old = backend.see(NAME), etag_of(backend)
+
+    backend.container.refresh(NAME, etag=old)
+
+    assert backend.see(NAME) == before
+    assert etag_of(backend) != old
+    with pytest.raises(Conflict):
+        upload(backend, [b"late"], etag=old, attempt="second")
+    with pytest.raises(Conflict):
+        backend.container.delete(NAME, etag=old)
+    assert backend.see(NAME) == before
+
+
+def test_a_refresh_leaves_staged_blocks_to_be_committed(backend: Backend) -> None:
+    """It is no commit: an attempt that has seen the new ETag goes on with what it has sent before."""
+    upload(backend, [b"content"])
+    with backend.container.upload(NAME, attempt="second") as blob:
+        blob.stage(b"new")
+        wait_for_blocks(backend, "raw", NAME, 1)
+        backend.container.refresh(NAME, etag=etag_of(backend))
+        commit(backend.container, blob, b"new", name=NAME, attempt="second", etag=etag_of(backend))
+
+    assert backend.see(NAME).body == b"new"
+
+
+def test_only_the_blob_that_was_seen_is_refreshed(backend: Backend) -> None:
+    """Not one that was changed since, and none that is gone."""
+    upload(backend, [b"content"])
+    etag = etag_of(backend)
+
+    with pytest.raises(Conflict):
+        backend.container.refresh(NAME, etag=ANOTHER_ETAG)
+    assert etag_of(backend) == etag
+
+    backend.container.delete(NAME, etag=etag)
+    with pytest.raises(Conflict):
+        backend.container.refresh(NAME, etag=etag)
+    assert backend.names() == []
 
 
 def test_blocks_of_another_program_are_named_and_can_be_discarded(backend: Backend) -> None:

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from exporter.domain.errors import LandingArchived, LandingMissing, Scope, Transient
+from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissing, Scope
 from exporter.domain.hours import Hour
 from exporter.domain.landing import Landed, Survey
 from exporter.domain.streams import DataType, Stream
@@ -12,6 +12,7 @@ from exporter.storage.accounts import READ_BYTES
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend, azurite_backend
 from tests.contract.transports import CountsCalls
+from tests.fakes import md5_base64
 
 FOLDER = STREAM.landing_folder(HOUR)
 
@@ -26,6 +27,20 @@ def test_an_hour_has_the_blobs_of_its_folder_in_byte_order(backend: Backend) -> 
 
     assert [blob.name for blob in found] == sorted((f"{FOLDER}{name}" for name in names), key=str.encode)
     assert all(len(blob.name.removeprefix(FOLDER).encode()) == blob.size for blob in found)
+
+
+def test_a_blob_that_is_put_again_with_the_same_bytes_is_the_same_one(backend: Backend) -> None:
+    """Its ETag is another, so that an attempt lists it anew; its MD5 says that nothing landed late."""
+    backend.land(f"{FOLDER}a.json", b"one")
+    (first,) = backend.gateways.landing.blobs(STREAM, HOUR)
+    backend.land(f"{FOLDER}a.json", b"one")
+    (again,) = backend.gateways.landing.blobs(STREAM, HOUR)
+    backend.land(f"{FOLDER}a.json", b"two")
+    (other,) = backend.gateways.landing.blobs(STREAM, HOUR)
+
+    assert (first.md5, again.md5, other.md5) == (md5_base64(b"one"), md5_base64(b"one"), md5_base64(b"two"))
+    assert first.etag != again.etag
+    assert first.identity == again.identity != other.identity
 
 
 def test_neighbours_are_left_out(backend: Backend) -> None:
@@ -189,7 +204,7 @@ def test_a_blob_that_changed_is_not_read_ahead_either(backend: Backend, size: in
     backend.land(f"{FOLDER}b.json", b"two")
 
     assert b"".join(read(one)) == b"a" * size
-    with pytest.raises(Transient, match=r"b\.json"):
+    with pytest.raises(LandingChanged, match=r"b\.json"):
         list(read(other))
 
 
@@ -199,7 +214,7 @@ def test_a_blob_that_changed_since_it_was_listed_is_not_read(backend: Backend) -
     (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
     backend.land(f"{FOLDER}a.json", b"two")
 
-    with pytest.raises(Transient, match=r"a\.json"):
+    with pytest.raises(LandingChanged, match=r"a\.json"):
         list(backend.gateways.landing.read(blob))
 
 
@@ -209,7 +224,7 @@ def test_a_blob_that_vanished_is_not_read_as_empty(backend: Backend) -> None:
     (blob,) = backend.gateways.landing.blobs(STREAM, HOUR)
     backend.unland(blob.name)
 
-    with pytest.raises(Transient, match=r"a\.json"):
+    with pytest.raises(LandingChanged, match=r"a\.json"):
         list(backend.gateways.landing.read(blob))
 
 

@@ -1,6 +1,6 @@
 """Answers that get lost after the write landed: the SDK tries again, and is told that somebody was faster.
 
-It was us. None of these may be reported as a conflict.
+It was us. None of these may be reported as a conflict, but for the one whose outcome cannot be told.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.domain.errors import DestinationFault, Transient
+from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.ledger import HourRecord
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, Seen, azurite_backend, commit
@@ -113,6 +113,19 @@ def test_a_deletion_is_found_to_have_landed(backend: AzuriteBackend, lossy: Lose
 
     assert lossy.lost
     assert backend.names() == []
+
+
+def test_a_refresh_whose_answer_is_lost_is_a_conflict(backend: AzuriteBackend, lossy: LosesAnswers) -> None:
+    """The new ETag does not say whose it is; a rival may have refreshed the blob. The next attempt looks."""
+    etag = backend.container.put("marker", b"1", content_type="application/json", etag=None)
+    lossy.lose(is_write)
+
+    with pytest.raises(Conflict):
+        backend.container.refresh("marker", etag=etag)
+
+    assert lossy.lost
+    assert backend.container.find("marker")[0].etag != etag
+    assert backend.see("marker").body == b"1"
 
 
 @pytest.mark.parametrize("times", [1, ALL])

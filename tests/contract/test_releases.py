@@ -1,4 +1,4 @@
-"""What this release stores, as it lies in tables and queues: the next one must read it, and so do we.
+"""What this release stores, as it lies in tables, queues and blobs: the next one must read it, and so do we.
 
 ``released/0.1.json`` was written by this release. A change of form shows here: then the old file stays, to
 be read for ever, and the new form gets a file of its own: ``python -m tests.contract.test_releases FILE``.
@@ -7,8 +7,10 @@ be read for ever, and the new form gets a file of its own: ``python -m tests.con
 import base64
 import json
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,26 @@ from typing import Any
 import pytest
 
 from exporter.actions.ports import Gateways
-from exporter.domain.backfills import BackfillStep
-from exporter.domain.errors import Fault
+from exporter.domain.backfills import BackfillStep, FailedHour
+from exporter.domain.destination import (
+    Compression,
+    Credentials,
+    CredentialsType,
+    EarlierPlace,
+    ExtraKeys,
+    Output,
+    Status,
+    StorageTarget,
+)
+from exporter.domain.errors import Fault, Scope
 from exporter.domain.filter_reading import stored_filter
+from exporter.domain.filters import EventFilter
 from exporter.domain.ledger import (
     Claim,
     Doubt,
+    HourContent,
     HourRecord,
+    HourStatus,
     HourTask,
     Kept,
     Origin,
@@ -33,13 +48,20 @@ from exporter.domain.ledger import (
     Share,
 )
 from exporter.domain.marker import Part, Sent
+from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.notices import NoticeKind, Webhook, notice
 from exporter.domain.records import Reason
-from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.domain.slices import Slice, SliceRecord, SliceResult
 from exporter.domain.standing import Standing
-from exporter.domain.streams import Listing
+from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.domain.times import TimestampFormat
 from exporter.domain.trial import Report, Step, Trial
-from exporter.domain.verification import VerifyStep
+from exporter.domain.verification import Checked, Code, Finding, Verdict, VerificationStatus, VerifyStep
+from exporter.pipeline.findings import decode_findings, encode_findings
+from exporter.pipeline.hour_lists import decode_hours, encode_hours
+from exporter.pipeline.plans import Plan
+from exporter.pipeline.plans import decode as decode_plan
+from exporter.pipeline.plans import encode as encode_plan
 from exporter.storage.backfill_steps import encode_step as encode_backfill_step
 from exporter.storage.backfill_steps import parse_step as parse_backfill_step
 from exporter.storage.messages import encode, parse
@@ -49,18 +71,35 @@ from exporter.storage.verify_steps import parse_step as parse_verify_step
 from infra.local import azurite as emulator
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
 from tests.contract.test_backfills import RUNNING
-from tests.contract.test_verifications import BEGUN
+from tests.contract.test_verifications import ENDED
 
 RELEASED = Path(__file__).with_name("released")
-FAULT = Fault("access_denied", "The container refuses us.", "Let us in.")
+FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB)
 DESTINATION = replace(
     a_destination("raw", "v1.key.sealed"),
     event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),
     webhook=Webhook("https://hooks.example.com/exports", "v1.key.sealed"),
+    storage=StorageTarget("raw", "https://acme.blob.core.windows.net", "a/b"),
+    credentials=Credentials(CredentialsType.SERVICE_PRINCIPAL, "v1.key.sealed", "tenant", "client"),
+    org_id=189524,
+    output=Output(
+        NameStyle.SAFE,
+        PathLayout.BY_PROJECT,
+        TimestampFormat.AMPLITUDE,
+        ExtraKeys.KEEP,
+        completion_marker=False,
+        max_part_mib=7,
+        compression=Compression.SMALL,
+    ),
+    status=Status.PAUSED,
+    activated_at=NOW,
+    events_since=NOW,
+    earlier=(EarlierPlace("acme.blob.core.windows.net|old", "a", PathLayout.FLAT, NOW),),
 )
 RECORD = HourRecord(
     KEY,
     HOUR,
+    HourStatus.RUNNING,
     rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
     parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
     filter_sha256="ab" * 32,
@@ -68,6 +107,7 @@ RECORD = HourRecord(
     attempts=3,
     requested_by="backfill:b1",
     started_at=NOW,
+    finished_at=NOW,
     error=FAULT,
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
@@ -77,6 +117,7 @@ RECORD = HourRecord(
         Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
         ("acme/keys",),
         Kept(1, 1, RowCounts(1), 1, Listing(1, "ef" * 32)),
+        1,
     ),
     written_at=NOW,
     looked_at=NOW,
@@ -84,9 +125,11 @@ RECORD = HourRecord(
     journal=(Sent(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
     in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
     rejected=("acme/rejected",),
+    was=HourStatus.EXPORTED,
+    was_at=NOW,
     round=2,
     written_for=("schedule", "backfill:b1"),
-    refused=Refusal("backfill:b1", 2, FAULT),
+    refused=Refusal("backfill:b1", 2, FAULT, (("backfill:b0", 0),)),
     setbacks=3,
     run=Run("run", "acme/plan", 20),
     not_moved_to="acme.blob.core.windows.net|other|",
@@ -118,6 +161,37 @@ PROGRESS = Progress(
 STANDING = Standing(3, NOW, NOW - timedelta(days=1))
 TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
+SHARE = HourTask(KEY, HOUR, "backfill:b1", share=Share("run", 7), round=2, allow_loss=True)
+LANDED = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x8DEADBEEF000000"', 99, "md5==")
+PLAN = Plan(
+    slices=(Slice(1, 2, (LANDED,)),),
+    output=DESTINATION.output,
+    event_filter=DESTINATION.event_filter,
+    container="acme.blob.core.windows.net|raw",
+    prefix="a/b/",
+    blobs=(LANDED,),
+    spooled=True,
+    base=HourContent(
+        RECORD.rows, RECORD.parts, RECORD.filter_sha256, RECORD.output, RECORD.origin, RECORD.rejected
+    ),
+)
+CHECKED = Checked(
+    HOUR,
+    DataType.EVENTS,
+    Verdict.WRONG,
+    (Finding(Code.PART_MISSING, "187520_2020-01-25_17#1.json.gz", "It is not there."),),
+    repairable=True,
+    more=3,
+)
+VERIFIED = replace(
+    ENDED, status=VerificationStatus.FAILED, error=FAULT, found=("acme/verifications/v1/found.json",)
+)
+BACKFILL = replace(
+    RUNNING,
+    finished_at=NOW,
+    failed=(FailedHour(KEY.stream, HOUR, FAULT),),
+    error=FAULT,
+)
 
 
 @dataclass(frozen=True)
@@ -180,15 +254,15 @@ ROWS = {
     ),
     "backfill": Stored(
         "backfills",
-        lambda to: to.backfills.put(RUNNING, None),
-        lambda at: value(at.backfills.get("acme", RUNNING.id)),
-        RUNNING,
+        lambda to: to.backfills.put(BACKFILL, None),
+        lambda at: value(at.backfills.get("acme", BACKFILL.id)),
+        BACKFILL,
     ),
     "verification": Stored(
         "verifications",
-        lambda to: to.verifications.put(BEGUN, None),
-        lambda at: value(at.verifications.get(BEGUN.destination_id, BEGUN.id)),
-        BEGUN,
+        lambda to: to.verifications.put(VERIFIED, None),
+        lambda at: value(at.verifications.get(VERIFIED.destination_id, VERIFIED.id)),
+        VERIFIED,
     ),
 }
 STEP = BackfillStep("acme", "b1", 17)
@@ -197,14 +271,24 @@ NOTICE = notice(NoticeKind.BACKFILL_ENDED, "acme", NOW, "b1", status="succeeded"
 MESSAGES: dict[str, tuple[Callable[[], str], Callable[[str], object], object]] = {
     "hour": (lambda: encode(HourTask(KEY, HOUR)), parse, HourTask(KEY, HOUR)),
     "late": (lambda: encode(TASK), parse, TASK),
-    "slice": (
-        lambda: encode(replace(TASK, late=False, share=Share("run", 7))),
-        parse,
-        replace(TASK, late=False, share=Share("run", 7)),
-    ),
+    "slice": (lambda: encode(SHARE), parse, SHARE),
     "backfill step": (lambda: encode_backfill_step(STEP), parse_backfill_step, STEP),
     "verify step": (lambda: encode_verify_step(VERIFY_STEP), parse_verify_step, VERIFY_STEP),
     "notice": (lambda: encode_notice(NOTICE, 2), parse_notice, (NOTICE, 2)),
+}
+# What is kept in blobs of our own while it is worked with.
+BLOBS: dict[str, tuple[Callable[[], bytes], Callable[[bytes], object], object]] = {
+    "plan": (lambda: encode_plan(PLAN), lambda body: decode_plan([body]), PLAN),
+    "findings": (
+        lambda: b"".join(encode_findings([CHECKED])),
+        lambda body: list(decode_findings([body])),
+        [CHECKED],
+    ),
+    "hours": (
+        lambda: b"".join(encode_hours([(KEY.stream, HOUR)])),
+        lambda body: list(decode_hours([body])),
+        [(KEY.stream, HOUR)],
+    ),
 }
 
 
@@ -264,6 +348,58 @@ def test_this_release_writes_as_the_newest_file_says(azurite: AzuriteBackend, ki
     assert [entity(row) for row in rows_in(azurite, stored.table)] == [entity(row) for row in newest]
 
 
+@pytest.mark.parametrize("kind", BLOBS)
+@pytest.mark.parametrize("release", released(), ids=lambda each: each.stem)
+def test_blobs_of_every_release_are_read(release: Path, kind: str) -> None:
+    """An upgrade comes while a large hour is staged, or a verification runs."""
+    _, read, expected = BLOBS[kind]
+    assert read(base64.b64decode(json.loads(release.read_text())["blobs"][kind])) == expected
+
+
+@pytest.mark.parametrize("kind", BLOBS)
+def test_blobs_are_written_as_the_newest_file_says(kind: str) -> None:
+    """The same for blobs; how well they are compressed is no part of their form."""
+    newest = base64.b64decode(json.loads(released()[-1].read_text())["blobs"][kind])
+    assert unpacked(BLOBS[kind][0]()) == unpacked(newest)
+
+
+def unpacked(body: bytes) -> bytes:
+    """Return what is in a blob, compressed or not."""
+    with suppress(zlib.error):
+        return zlib.decompress(body)
+    return body
+
+
+def instances(found: object) -> Iterator[Any]:
+    """Yield a value's dataclasses, at whatever depth."""
+    if is_dataclass(found) and not isinstance(found, type):
+        yield found
+        for each in fields(found):
+            yield from instances(getattr(found, each.name))
+    elif isinstance(found, tuple | list):
+        for each in found:
+            yield from instances(each)
+
+
+def test_every_field_that_is_stored_is_in_the_file() -> None:
+    """A field that only ever has its default would be missed if a later release could not read it."""
+    samples = [each.expected for each in ROWS.values()]
+    samples += [expected for _, _, expected in (*MESSAGES.values(), *BLOBS.values())]
+    # A filter is stored as its text.
+    every = [each for each in instances(samples) if type(each).__module__ != EventFilter.__module__]
+    with_a_default: set[str] = set()
+    told: set[str] = set()
+    for each in every:
+        for one in fields(each):
+            default = one.default_factory() if one.default_factory is not MISSING else one.default
+            if default is not MISSING:
+                with_a_default.add(f"{type(each).__name__}.{one.name}")
+            if getattr(each, one.name) != default:
+                told.add(f"{type(each).__name__}.{one.name}")
+
+    assert with_a_default - told == set()
+
+
 def test_messages_are_written_as_the_newest_file_says() -> None:
     """The same for queues."""
     newest = json.loads(released()[-1].read_text())["messages"]
@@ -280,7 +416,9 @@ def write_release(target: Path) -> None:
             rows[kind] = rows_in(backend, stored.table)
             backend.close()
     messages = {kind: write() for kind, (write, _, _) in MESSAGES.items()}
-    target.write_text(json.dumps({"rows": rows, "messages": messages}, indent=1, sort_keys=True) + "\n")
+    blobs = {kind: base64.b64encode(write()).decode() for kind, (write, _, _) in BLOBS.items()}
+    release = {"rows": rows, "messages": messages, "blobs": blobs}
+    target.write_text(json.dumps(release, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ class AYearDone(FakeLedger):
 
 def known(key: StreamKey, first: Hour, following: Hour, ledger: str) -> Progress:
     """Return the progress of a stream that was reviewed today."""
-    return Progress(key, first, following, ledger=ledger, reviewed_at=NOW - timedelta(hours=1))
+    reviewed_at = NOW - timedelta(hours=1)
+    return Progress(key, first, following, ledger=ledger, reviewed_at=reviewed_at, place=ACME.container_id)
 
 
 def tick(gateways: Gateways, now: object = NOW) -> Tick:

@@ -96,9 +96,12 @@ class Place:
     def left(self, app: App, destination_id: str) -> Undisturbed:
         """Wait until the ledger says that the hour is exported, and return everything about it."""
         (hour,) = app.exported(destination_id, [self.start])
-        name = f"{destination_id}/events/{SAMPLE.project_id}/{self.start:%Y/%m/%d/%H}.ndjson.gz"
-        with self.installation.blobs.get_blob_client("rejected", name) as blob:
-            rejected = gzip.decompress(blob.download_blob().readall())
+        found = self.installation.ledger.get(stream_key(destination_id, SAMPLE), Hour(self.start))
+        assert found is not None
+        rejected = b""
+        for name in found.value.rejected:
+            with self.installation.blobs.get_blob_client("rejected", name) as blob:
+                rejected += gzip.decompress(blob.download_blob().readall())
         container = contents(self.installation.container(destination_id))
         return Undisturbed(self.installation.at, self.start, container, rejected, hour)
 

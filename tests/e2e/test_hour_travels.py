@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -218,7 +219,9 @@ def test_rejected_rows_are_kept_byte_for_byte_with_their_place(
         (EVENTS, SAMPLE.project_id) if data_type is DataType.EVENTS else (MERGED_IDS, SAMPLE.org_id)
     )
     for hour in export.hours:
-        name = f"{destination_id}/{data_type}/{source}/{hour.start:%Y/%m/%d/%H}.ndjson.gz"
+        folder = f"{destination_id}/{data_type}/{source}/{hour.start:%Y/%m/%d/%H}/"
+        (name,) = export.container("rejected").list_blob_names(name_starts_with=folder)
+        assert re.fullmatch(r"000001-[0-9a-f]+-1\.ndjson\.gz", name.removeprefix(folder))
         blob = export.container("rejected").download_blob(name).readall()
 
         lines = Files.saved(tmp_path, [(f"{name}.json.gz", blob)]).lines()

@@ -13,6 +13,8 @@ from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 PROBLEM = {"type", "title", "status", "detail", "code"}
+COUNTS = ("read", "exported", "filtered", "duplicate", "rejected", "amended")
+NO_ROWS: Json = dict.fromkeys(COUNTS, 0) | {"rejected_by_reason": {}}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,8 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
         "owed_hours": {"events": 0},
         "behind_since": {"events": None},
         "last_error": None,
+        "last_24_hours": {"events": NO_ROWS},
+        "warning": None,
         "last_test_upload": None,
     }
     assert replaced.body == made.body | {"name": "Renamed"}

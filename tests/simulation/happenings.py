@@ -120,6 +120,7 @@ def _leave_files(life: Life, key: StreamKey, hour: Hour) -> list[int]:
         container.set(name, gzip.compress(b"".join(line_of(key, each) for each in some), mtime=0))
         life.truth.foreign[name] = tuple(some)
         life.note(f"a predecessor left {name}: {some}")
+    life.truth.inherited.add((key, hour))
     life.truth.look("a predecessor")
     return numbers
 
@@ -355,6 +356,8 @@ def lose(life: Life, table: str) -> None:
             world.verifications._table.rows.clear()
         case "ledger":
             world.ledger.forget()
+            # Whose names are changed, too, has rejected rows that nothing ties to an hour any more.
+            life.truth.kept.clear()
         case "slices":
             world.slices.forget()
         case "backfills":

@@ -25,7 +25,7 @@ from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory, take_inventory
 from exporter.actions.ports import Gateways
 from exporter.actions.stage import RejectedWriter, Staged, Stager
-from exporter.domain.backfills import Backfill, Came
+from exporter.domain.backfills import Backfill
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.hours import Hour
@@ -33,7 +33,6 @@ from exporter.domain.ledger import HourRecord, HourTask
 from exporter.domain.marker import Sent
 from exporter.domain.names import HourNames, Naming
 from exporter.domain.slices import Slice
-from exporter.domain.standing import Standing
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import Listing, Stream
 from exporter.pipeline.seen import SeenKeys, split
@@ -181,7 +180,7 @@ def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
     real = FakeLedger.put
 
     def put(ledger: FakeLedger, record: HourRecord, etag: str | None) -> str:
-        there = ledger.get(record.key, record.hour)
+        there = ledger._table.rows.get(f"{record.key} {record.hour}")
         return real(ledger, record, there.etag if there else etag)
 
     patch.setattr(FakeLedger, "put", put)
@@ -299,13 +298,7 @@ def forget_a_note_whoever_took_the_hour(patch: pytest.MonkeyPatch) -> None:
 
 def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
     """Take an hour that is done for one that this backfill has done."""
-    real = Backfill.came
-
-    def came(backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime) -> Came:
-        done = record is not None and record.done
-        return Came.DONE if done else real(backfill, record, standing, now)
-
-    patch.setattr(Backfill, "came", came)
+    patch.setattr(Backfill, "fulfilled", lambda _backfill, record, _here: record.done)
 
 
 def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:

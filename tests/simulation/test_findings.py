@@ -16,14 +16,13 @@ from exporter.actions.list_destinations import look_at
 from exporter.actions.list_hours import View
 from exporter.domain.backfills import BackfillStatus
 from exporter.domain.destination import Status
-from exporter.domain.errors import Fault
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
 from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import WRITES, Actor, Verdict
 from tests.simulation.happenings import lose, put_again, unland
-from tests.simulation.life import FIRST, LAST, LATE_CHECKS, Life
+from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life
 from tests.simulation.truth import BrokenPromise
 from tests.worlds import EVENTS, MERGED_IDS, SETTLE
 
@@ -472,14 +471,14 @@ def test_a_backfill_exports_an_hour_once_though_clocks_are_apart() -> None:
 
 
 def test_an_hour_behind_the_schedule_that_fails_is_shown_with_its_destination() -> None:
-    """A backfill has taken it, and a lease on a file keeps it from being written."""
+    """A backfill has taken it, and the container refuses midway that it is replaced."""
     life = Script()
     life.landed(101)
     life.pass_busily(0.3)
     life.landed(102)
     life.ask((FIRST, FIRST))
     faults = life.world.reader().faults
-    faults["write"] = Fault("blob_leased", "The blob is leased.", "Break the lease.")
+    faults["delete"] = OUTAGE
     life.pass_busily(0.5)
     shown = look_at(life.world.gateways, life.destination, View(life.now, SETTLE))
     assert shown.status is Status.FAILING

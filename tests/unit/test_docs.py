@@ -10,15 +10,21 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.actions import verify_in_steps
+from exporter.actions.completeness import ROWS_COMPARED_MAX
 from exporter.actions.list_destinations import Overview
+from exporter.actions.sliced import KEYS_BEFORE_MAX
 from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.actions.whole_hour import STAGINGS_MAX
 from exporter.domain.backfills import STALLED
+from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.endpoints import AllowedHosts
-from exporter.domain.ledger import LEASE, RUN_AGAIN, HourRecord
+from exporter.domain.ledger import LEASE, RENEW_EVERY, RUN_AGAIN, WRITTEN_FOR_MAX, HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.names import NameStyle, Naming, PathLayout
 from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
+from exporter.domain.setbacks import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
+from exporter.domain.streams import IDENTITIES_MAX
 from exporter.domain.verification import Code
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
@@ -44,6 +50,10 @@ LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
 TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
+PROMISES = 12
+# A reader keeps no more of them in mind.
+TERMS_MAX = 20
+TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def text(name: str) -> str:
@@ -266,15 +276,42 @@ def test_healing_takes_no_longer_than_the_documents_say() -> None:
 
 def test_every_promise_names_tests_that_are_there() -> None:
     """By file and function."""
-    text_of_promises = text("docs/delivery.md").partition("## What is not")[0]
-    promises = re.findall(r"^\d\. .*?(?=^\d\. |\Z)", text_of_promises, re.DOTALL | re.MULTILINE)
+    document = text("docs/delivery.md")
+    promised = document.partition("## What is promised\n")[2].partition("## What is not\n")[0]
+    promises = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", promised, re.DOTALL | re.MULTILINE)
 
-    assert len(promises) == 7
-    for promise in promises:
-        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", promise)
-        assert named, promise
-        for path, name in named:
-            assert f"def {name}(" in text(path), name
+    assert [int(number) for number, _ in promises] == list(range(1, PROMISES + 1))
+    for _, promise in promises:
+        assert TEST_NAMED.search(promise), promise
+    for path, name in TEST_NAMED.findall(document):
+        assert f"def {name}(" in text(path), name
+
+
+def test_the_promises_begin_with_a_table_of_terms_that_is_short() -> None:
+    """And every term has another one that the field uses, so that newcomers find their way."""
+    terms = table(text("docs/delivery.md"), "| Term | Also called | Meaning |")
+
+    assert len(terms) <= TERMS_MAX
+    assert all(all(cells) for cells in terms)
+
+
+def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
+    """Each by the name of its constant."""
+    rows = table(text("docs/delivery.md"), "| Limit | Value | If it is exceeded |")
+    seconds, minutes, hours = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+    assert {cells[0].strip("`"): cells[1] for cells in rows} == {
+        "LEASE": f"{LEASE // seconds} s, renewed every {RENEW_EVERY // seconds} s",
+        "RUN_AGAIN": f"{RUN_AGAIN // seconds} s",
+        "IDENTITIES_MAX": f"{IDENTITIES_MAX:,} landing blobs an hour",
+        "ROWS_COMPARED_MAX": f"{ROWS_COMPARED_MAX:,} rows in landing",
+        "KEYS_BEFORE_MAX": f"{KEYS_BEFORE_MAX:,} keys",
+        "WRITTEN_FOR_MAX": f"{WRITTEN_FOR_MAX} requests",
+        "CLOCKS_APART_MAX": f"{CLOCKS_APART_MAX // minutes} minutes",
+        "STAGINGS_MAX": f"{STAGINGS_MAX} times",
+        "SHOWN_MIN": f"{SHOWN_MIN} attempts broken off in a row",
+        "FAILED_MIN": f"{FAILED_MIN} attempts broken off in a row, over {FAILED_TIME_MIN // hours} hours",
+    }
 
 
 def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:

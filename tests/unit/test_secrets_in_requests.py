@@ -8,7 +8,7 @@ import copy
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import azure.functions as func
 import pytest
@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 import function_app
 from exporter import wiring
+from exporter.actions.turns import Turns
 from exporter.domain.errors import named
 from exporter.settings import Settings
+from exporter.storage.queues import OwnQueues
 from exporter.triggers.operations import OPERATIONS
 from tests.worlds import a_world
 
@@ -96,7 +98,8 @@ class Records(logging.Handler):
 @pytest.fixture(autouse=True)
 def app(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the triggers work in memory."""
-    app = wiring.App(Settings.from_environ(SETTINGS), a_world().gateways, lambda: 0)
+    gateways = a_world().gateways
+    app = wiring.App(Settings.from_environ(SETTINGS), gateways, cast("OwnQueues", None), lambda: 0, Turns())
     monkeypatch.setattr(wiring, "_built", app)
 
 

@@ -61,7 +61,10 @@ class Demo:
         landing = self.accounts.by_key.create_container("landing")
         written = [each for hour in self.hours for each in to_container(landing, hour)]
         size = sum(each.size for each in written)
-        print(f"Landed {len(self.hours)} hours: {len(written)} blobs, {size / 1e6:.1f} MB", flush=True)
+        kind = "made-up rows, some of them invalid on purpose"
+        print(
+            f"Landed {len(self.hours)} hours of {kind}: {len(written)} blobs, {size / 1e6:.1f} MB", flush=True
+        )
 
     def make_destinations(self) -> None:
         """Make one destination for events and one for merged ids, through the API."""

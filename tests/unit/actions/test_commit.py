@@ -8,15 +8,19 @@ import pytest
 
 from exporter.actions.attempt import Outcome
 from exporter.domain.errors import Conflict, Transient
+from exporter.domain.filter_reading import read_filter
 from exporter.domain.ledger import LEASE, HourStatus
 from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.times import TimestampFormat
+from exporter.pipeline.patterns import pattern_cost
 from tests.fakes import FOREIGN_BLOCK, Crash, World
 from tests.worlds import (
     EVENTS,
     HOUR,
+    LATE_UNTIL,
     MERGED_IDS,
     NOW,
+    SETTLE,
     TASK,
     a_bulky_event,
     a_merge,
@@ -229,3 +233,63 @@ def test_late_merged_ids_keep_those_that_landing_does_not_hold_any_more() -> Non
 
     assert [row["amplitude_id"] for row in world.events_a_reader_sees()] == [901, 902, 902, 903]
     assert the_record(world, MERGED_IDS).rows.exported == 4
+
+
+def test_merged_ids_that_are_put_again_without_an_md5_are_not_doubled() -> None:
+    """Their ETag says that they are others; their rows say that they are the same."""
+    world = a_world(acme(project_id=None))
+    task = replace(TASK, key=MERGED_IDS)
+    for number, name in ((1, "a.json"), (2, "b.json")):
+        world.land(MERGED_IDS.stream, HOUR, [a_merge(number)], name)
+    without_md5(world)
+    attempt(world, task=task)
+    world.land(MERGED_IDS.stream, HOUR, [a_merge(1)], "a.json")
+    world.land(MERGED_IDS.stream, HOUR, [a_merge(3)], "c.json")
+    del world.landed.committed[f"{MERGED_IDS.stream.landing_folder(HOUR)}b.json"]
+    without_md5(world)
+
+    assert attempt(world, LATER, "late", replace(task, late=True)) is Outcome.EXPORTED
+
+    assert [row["amplitude_id"] for row in world.events_a_reader_sees()] == [901, 902, 903]
+
+
+def without_md5(world: World) -> None:
+    """Let storage know no MD5 of what landed, as of blobs that were put block by block."""
+    for name, blob in world.landed.committed.items():
+        world.landed.committed[name] = replace(blob, md5=None)
+
+
+@pytest.mark.parametrize("lost", ["keys", "all"])
+def test_late_rows_of_an_hour_whose_filter_is_not_known_go_through_the_filter_of_now(lost: str) -> None:
+    """Its keys were lost and the filter was changed since; or its files are a predecessor's."""
+    purchases = read_filter(
+        {"property": "event_type", "operator": "is", "values": ["purchase"]}, pattern_cost
+    )
+    world = a_world(acme(event_filter=purchases))
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
+    attempt(world)
+    world.own.committed.clear()
+    if lost == "all":
+        world.ledger.forget()
+        world.reader().committed.pop("187520_2026-01-31_12_complete")
+        world.landed.committed.clear()
+        assert attempt(world, NOW, "adopts") is Outcome.ADOPTED
+    world.land(EVENTS.stream, HOUR, [an_event(2, event_type="view"), an_event(3)], "b.json")
+
+    assert attempt(world, LATER, "late", replace(TASK, late=True)) is Outcome.EXPORTED
+
+    assert numbers(world) == [1, 3]
+
+
+def test_after_a_last_look_that_adds_rows_no_keys_are_kept() -> None:
+    """Nobody compares with them any more."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
+    attempt(world)
+    world.land(EVENTS.stream, HOUR, [an_event(2)], "b.json")
+
+    last = HOUR.end + SETTLE + LATE_UNTIL
+    assert attempt(world, last, "last", replace(TASK, late=True)) is Outcome.EXPORTED
+
+    assert numbers(world) == [1, 2]
+    assert (the_record(world).origin.digests, world.own.names()) == ((), [])

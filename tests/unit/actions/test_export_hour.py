@@ -15,6 +15,7 @@ from exporter.actions.export_hour import export_hour
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.ledger import BACK_OFF_FIRST, LEASE, HourRecord, HourStatus, HourTask, RowCounts
+from exporter.domain.records import Reason
 from exporter.domain.streams import LandingBlob
 from tests.fakes import Crash, World
 from tests.worlds import (
@@ -332,7 +333,9 @@ def test_rejected_rows_of_an_attempt_that_is_completed_count() -> None:
     attempt(world, NOW + BACK_OFF_FIRST, claim_id="second")
 
     assert len(world.rejected_rows()) == 1
-    assert the_record(world).rows == RowCounts(exported=3, rejected=1)
+    assert the_record(world).rows == RowCounts(
+        exported=3, rejected=1, rejected_by_reason=((Reason.NOT_JSON, 1),)
+    )
     assert the_record(world).rejected == tuple(world.rejected.names())
 
 
