@@ -410,7 +410,9 @@ def test_in_the_end_each_event_is_there_once_whatever_was_killed(
     assert (whole["whole"], whole["wrong"]) == (HOURS, 0)
     assert_markers_and_ledger_are_true(hours, there)
     assert_only_the_tidied_hour_is_refused(backfills, storm)
-    assert {(each["status"], each["checked"]) for each in verified} == {("succeeded", LOOKED_AT_HOURS)}
+    assert {each["status"] for each in verified} == {"succeeded"}
+    # To a host whose clock is behind, the newest hour is not closed yet when it is asked.
+    assert {each["checked"] for each in verified} <= {LOOKED_AT_HOURS - 1, LOOKED_AT_HOURS}
     assert {"worker", "host"} <= set(killer.killed)
     assert 0 in killer.ended
     met = sum((each.met for each in storm.weather), start=type(storm.customers.met)())
