@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
+from azure.storage.blob import BlobServiceClient
+
 from exporter.actions.plan_owed_hours import plan_owed_hours
+from exporter.domain.hours import Hour
 from exporter.domain.ledger import Progress
 from exporter.domain.streams import StreamKey
 from exporter.storage.accounts import Account
@@ -39,19 +42,26 @@ def run(*, quick: bool) -> list[Goal]:
 def calls_of_ticks(destinations: int) -> dict[int, int]:
     """Return the calls of a tick by how many destinations owe an hour; the others are up to date."""
     with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
+        with BlobServiceClient.from_connection_string(endpoints.connection_string) as blobs:
+            blobs.create_container("landing")
         gateways = gateways_for_ticks(account)
         keys: list[StreamKey] = []
         for number in range(destinations):
             destination = replace(ACME, id=f"d{number:04}", org_id=None)
             gateways.destinations.put(destination, None)
             keys += destination.streams
+        ledger = gateways.ledger.identity(NOW)
+
+        def up_to(key: StreamKey, hour: Hour) -> Progress:
+            return Progress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
+
         for key in keys:
-            gateways.schedule.put(Progress(key, _SINCE, HOUR.plus(1), place=ACME.storage.place))
+            gateways.schedule.put(up_to(key, HOUR.plus(1)))
         found = {}
         for owed in _OWED:
             if owed <= destinations:
                 for key in islice(keys, owed):
-                    gateways.schedule.put(Progress(key, _SINCE, HOUR, place=ACME.storage.place))
+                    gateways.schedule.put(up_to(key, HOUR))
                 before = calls_made()
                 plan_owed_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before
