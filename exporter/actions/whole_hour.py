@@ -40,7 +40,7 @@ def write_hour(
         return _adopt(attempt, held, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
     loss = None if attempt.task.allow_loss else missing_rows(attempt, held.record, inventory, blobs)
-    if loss is not None and (replacing or held.record.was is not None):
+    if loss is not None and replacing:
         # A look for late blobs that cannot have the hour has looked all the same: it is not due again.
         held.refuse(loss, looked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED

@@ -4,6 +4,7 @@ Each is a short script: what landed, what changed, which worker died where. Wher
 writes a worker dies, every write is tried in turn. In the end everything is as promised (``Life.end``).
 """
 
+import gzip
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -22,7 +23,7 @@ from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import WRITES, Actor, Verdict
 from tests.simulation.happenings import lose, put_again, unland
-from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life
+from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life, line_of
 from tests.simulation.truth import BrokenPromise
 from tests.worlds import EVENTS, MERGED_IDS, SETTLE
 
@@ -496,6 +497,19 @@ def test_a_predecessors_files_stay_where_landing_has_nothing(marker: bool) -> No
     life = Script()
     life.edit(completion_marker=marker)
     happenings.predecessor_alone(life)
+    life.end()
+
+
+def test_an_hour_that_comes_back_to_a_container_is_added_to_a_predecessors_files() -> None:
+    """Landing does not hold their rows, so they are not replaced; and the schedule does not ask for ever."""
+    life = Script()
+    name = life.naming(EVENTS).part(FIRST, 1)
+    life.world.reader("raw").set(name, gzip.compress(line_of(EVENTS, 100), mtime=0))
+    life.truth.foreign[name] = (100,)
+    life.edit(container="raw2")
+    life.landed(101)
+    life.pass_busily(0.5)
+    life.edit(container="raw")
     life.end()
 
 
