@@ -24,6 +24,7 @@ from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType
 from exporter.pipeline.digest import digest
 from exporter.pipeline.pack import Exported
+from exporter.pipeline.seen import SeenKeys
 
 
 class Outcome(StrEnum):
@@ -161,12 +162,22 @@ class Attempt:
 
     def keep_digest(self, chosen: Slice, staged: Staged, tag: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
-        asked = self.destination.filter_of(self.task.key.stream)
         if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
             return None
-        name = f"{folder(self.task.key, self.task.hour)}{tag}-{chosen.first}.keys"
         blobs = (blob.name for blob in chosen.blobs)
-        self.gateways.state.put(name, digest(blobs, asked.text if asked else None, staged.keys))
+        return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)
+
+    def keep_found_digest(self, number: int, keys: SeenKeys, tag: str) -> str:
+        """Keep which rows the file of that number, which was found, has; return under which name.
+
+        With which filter it was made is not known: what is added to it goes through the one of now.
+        """
+        return self._keep_keys(f"{tag}-found-{number}", (), keys)
+
+    def _keep_keys(self, stem: str, blobs: Iterable[str], keys: SeenKeys) -> str:
+        asked = self.destination.filter_of(self.task.key.stream)
+        name = f"{folder(self.task.key, self.task.hour)}{stem}.keys"
+        self.gateways.state.put(name, digest(blobs, asked.text if asked else None, keys))
         return name
 
     def late_blobs_count(self) -> bool:

@@ -27,11 +27,11 @@ from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.filter_reading import stored_filter
 from exporter.domain.ledger import HourContent, HourRecord, Kept
 from exporter.domain.names import HourNames, Naming
-from exporter.domain.own_blobs import attempt_tag, folder
+from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, cut
 from exporter.domain.stored import Versioned
 from exporter.domain.streams import DataType, LandingBlob, Listing
-from exporter.pipeline.digest import Digest, Header, digest, repeated
+from exporter.pipeline.digest import Digest, Header, repeated
 from exporter.pipeline.seen import SeenKeys, split
 
 
@@ -122,17 +122,14 @@ def _with_digests(attempt: Attempt, held: Held, inventory: Inventory, content: H
     headers = _headers(attempt.gateways.state, content.origin.digests)
     if headers:
         return Base(content, headers[0].event_filter)
-    # With which filter the files were made is not known any more; what is added goes through the one of now.
     asked = attempt.destination.filter_of(held.record.key.stream)
-    text = asked.text if asked else None
     tag = attempt_tag(held.record.attempts, held.claim_id)
     names = []
     for number, part in enumerate(content.parts, start=1):
         keys = SeenKeys(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
-        name = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-found-{number}.keys"
-        attempt.gateways.state.put(name, digest((), text, keys))
-        names.append(name)
-    return Base(replace(content, origin=replace(content.origin, digests=tuple(names))), text)
+        names.append(attempt.keep_found_digest(number, keys, tag))
+    found = replace(content, origin=replace(content.origin, digests=tuple(names)))
+    return Base(found, asked.text if asked else None)
 
 
 def _headers(state: State, digests: tuple[str, ...]) -> tuple[Header, ...] | None:

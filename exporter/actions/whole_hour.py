@@ -17,10 +17,9 @@ from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.ledger import HourContent, HourRecord, Origin, RowCounts
 from exporter.domain.marker import Marker, Part
 from exporter.domain.names import HourNames
-from exporter.domain.own_blobs import attempt_tag, folder
+from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, cut
 from exporter.domain.streams import DataType, LandingBlob, Listing
-from exporter.pipeline.digest import digest
 from exporter.pipeline.seen import SeenKeys
 
 # Each time, the blocks of other programs under one more name are discarded.
@@ -173,8 +172,6 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
     rows twice.
     """
     stream = attempt.task.key.stream
-    # What lands late and is added to them goes through the filter of now.
-    asked = attempt.destination.filter_of(stream)
     tag = attempt_tag(held.record.attempts, held.claim_id)
     parts: list[Part] = []
     digests: list[str] = []
@@ -191,9 +188,7 @@ def _counted(attempt: Attempt, held: Held, inventory: Inventory, names: HourName
             continue
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
         if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
-            kept = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-found-{len(parts)}.keys"
-            attempt.gateways.state.put(kept, digest((), asked.text if asked else None, mine))
-            digests.append(kept)
+            digests.append(attempt.keep_found_digest(len(parts), mine, tag))
     wants_marker = attempt.destination.output.completion_marker
     return HourContent(
         rows=RowCounts(exported=sum(part.rows for part in parts)),

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -13,7 +12,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from exporter.actions.ask_for_backfill import Asked, ask, cancel, repair, retry
@@ -28,9 +26,11 @@ from exporter.domain.hours import hours_between
 from exporter.domain.ledger import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
 from tests.fakes import Crash
+from tests.machines import worlds
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt
 
 WORLDS = 60
+STEPS = 40
 WORLDS_MORE = 3000
 FIRST = HOUR.plus(-4)
 # Two hosts with these are apart as far as clocks may be.
@@ -272,27 +272,13 @@ class _Trouble:
         self._writes.crash_at = None
 
 
-def worlds(number: int) -> None:
-    """Let hypothesis make so many worlds."""
-    run_state_machine_as_test(
-        Backfills,
-        settings=settings(
-            max_examples=number,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
-
-
 def test_in_many_worlds_a_backfill_ends_and_says_what_is_true() -> None:
     """With clocks apart, lost and doubled messages, deaths, refusals, cancels, retries and lost lists."""
-    worlds(WORLDS)
+    worlds(Backfills, WORLDS, STEPS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_in_thousands_of_worlds_a_backfill_ends_and_says_what_is_true() -> None:
     """The same for a long time."""
-    worlds(WORLDS_MORE)
+    worlds(Backfills, WORLDS_MORE, STEPS)

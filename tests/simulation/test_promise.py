@@ -4,7 +4,6 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -12,13 +11,14 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
+from tests.machines import worlds
 from tests.simulation.happenings import HAPPENINGS, STAGE, happen, live
 from tests.simulation.life import Life
 
 WORLDS = 200
+STEPS = 30
 WORLDS_MORE = 10_000
 # Of so many worlds, each kind of event comes about in a tenth.
 COUNTED = 400
@@ -101,30 +101,16 @@ class Worlds(RuleBasedStateMachine):
         self.life.end()
 
 
-def worlds(number: int) -> None:
-    """Let hypothesis make so many worlds."""
-    run_state_machine_as_test(
-        Worlds,
-        settings=settings(
-            max_examples=number,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
-
-
 def test_in_hundreds_of_worlds_every_row_is_there_once() -> None:
     """And at no moment twice."""
-    worlds(WORLDS)
+    worlds(Worlds, WORLDS, STEPS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_in_thousands_of_worlds_every_row_is_there_once() -> None:
     """The same for a long time: half of the worlds are hypothesis's, half are told by seeds."""
-    worlds(WORLDS_MORE // 2)
+    worlds(Worlds, WORLDS_MORE // 2, STEPS)
     for seed in range(WORLDS_MORE // 2):
         live(seed)
 
