@@ -23,6 +23,7 @@ from exporter.domain.ledger import HourRecord, Progress
 from exporter.domain.standing import GOOD
 from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.accounts import Account
+from exporter.storage.destinations import DestinationsTable
 from exporter.storage.ledger import LedgerTable
 from exporter.storage.schedule import ScheduleTable
 from exporter.storage.standings import StandingsTable
@@ -239,6 +240,17 @@ class Installation:
             "credentials": {"type": "connection_string", "connection_string": self.connection_string},
             "output": output,
         }
+
+    def activated_at(self, destination_id: str, start: datetime) -> None:
+        """Make the app believe that a destination was activated then, and so owes the events of that day.
+
+        Where its schedule is forgotten or lost, it owes today's otherwise: shortly after midnight, the hours
+        of a test are yesterday's.
+        """
+        destinations = DestinationsTable(self._own)
+        found = destinations.get(destination_id)
+        assert found is not None, f"there is no destination {destination_id}"
+        destinations.put(replace(found.value, activated_at=start), found.etag)
 
     def forget_schedule(self) -> None:
         """Let streams begin where the app says, and not where tests want them to."""

@@ -70,6 +70,7 @@ def app(shared: Installation) -> Iterator[App]:
         shared.land(SAMPLE.hour(start))
     with shared.app() as running:
         running.activate(shared.destination("acme", SAMPLE, starts[0]))
+        shared.activated_at("acme", starts[0])
         running.tick()
         running.exported("acme", starts)
         yield running

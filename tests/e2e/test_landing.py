@@ -24,6 +24,7 @@ def test_what_has_landed_is_told_and_what_lies_elsewhere_too(installation: Insta
     with installation.app() as app:
         found = ok(app.api.get("/landing"))
         app.activate(destination)
+        installation.activated_at("acme", start)
         app.tick()
         app.exported("acme", [start])
         (shown,) = ok(app.api.get("/destinations"))["destinations"]
