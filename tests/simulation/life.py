@@ -258,14 +258,25 @@ class Life:
         self.merges += rows
         return [hour.start.hour * 100 + number for number in range(self.merges - rows, self.merges)]
 
-    def land_blob(
-        self, key: StreamKey, hour: Hour, numbers: Iterable[int], *, large: bool = False, malformed: int = 0
+    def land_blob(  # noqa: PLR0913  what lands, each by its name
+        self,
+        key: StreamKey,
+        hour: Hour,
+        numbers: Iterable[int],
+        *,
+        large: bool = False,
+        malformed: int = 0,
+        first: int | None = None,
     ) -> str:
-        """Let a blob with these rows and so many malformed lines arrive; return its name."""
+        """Let a blob with these rows and so many malformed lines arrive; return its name.
+
+        ``first`` is what its name begins with: landing blobs are read by their names.
+        """
         self.blobs += 1
         rows = tuple(numbers)
         texts = tuple(f'{{"uuid":"bad-{hour.start.hour}-{self.blobs}-{each}"}}' for each in range(malformed))
-        name = f"{self.random.randrange(9)}-{self.blobs}{'-large' if large else ''}.json"
+        digit = self.random.randrange(9) if first is None else first
+        name = f"{digit}-{self.blobs}{'-large' if large else ''}.json"
         self.world.land(
             key.stream,
             hour,
@@ -540,7 +551,7 @@ class Life:
                 raise trouble
 
     def deliver(self) -> Actor | None:
-        """Deliver some message that is ready, if there is one; now and then leave it for another, too."""
+        """Deliver some message that is ready, if there is one."""
         ready = [
             (queue, message)
             for queue in self.queues
@@ -549,7 +560,10 @@ class Life:
         ]
         if not ready:
             return None
-        queue, message = self.random.choice(ready)
+        return self.hand_out(*self.random.choice(ready))
+
+    def hand_out(self, queue: Queue, message: Message) -> Actor:
+        """Let a worker begin with a message; now and then leave it for another one, too."""
         doubled = self.random.random() < self.trouble
         message.deliveries += 1
         # Hidden while it is worked on; if its worker dies, it is there again.

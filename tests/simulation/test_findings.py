@@ -7,7 +7,6 @@ writes a worker dies, every write is tried in turn. In the end everything is as 
 import gzip
 from collections.abc import Callable
 from datetime import timedelta
-from random import Random
 
 import pytest
 
@@ -21,95 +20,18 @@ from exporter.domain.names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
 from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
-from tests.simulation.actors import WRITES, Actor, Verdict
+from tests.simulation.actors import Verdict
 from tests.simulation.happenings import lose, put_again, unland
 from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life, line_of
+from tests.simulation.scripts import Script, each_strike
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, MERGED_IDS, SETTLE
+from tests.worlds import EVENTS, SETTLE
 
 CHANGES: dict[str, Callable[[Life], bool]] = {
     "name_style": lambda life: life.edit(name_style=NameStyle.SAFE),
     "path_layout": lambda life: life.edit(path_layout=PathLayout.BY_PROJECT),
     "prefix": lambda life: life.edit(prefix="new"),
 }
-# More writes than any attempt of these scripts makes.
-WRITES_MAX = 80
-
-
-class Script(Life):
-    """A world without chance. ``strike`` says what becomes of which write, counted from when it is set."""
-
-    def __init__(self, *, merged_ids: bool = False) -> None:
-        super().__init__(Random(0), trouble=0.0, large=0.0)  # noqa: S311  chance that can be repeated
-        self.strike: tuple[int, Verdict] | None = None
-        self.writes = 0
-        if merged_ids:
-            happenings.merged_ids(self)
-
-    def strike_at(self, number: int, verdict: Verdict) -> None:
-        """Let the write of that number, from now on, come to grief."""
-        self.strike, self.writes = (number, verdict), 0
-
-    def _turn(self, actor: Actor) -> None:
-        if actor.wants.rpartition(".")[2] in WRITES and self.strike is not None:
-            self.writes += 1
-            if self.writes == self.strike[0]:
-                self.let(actor, self.strike[1])
-                return
-        super()._turn(actor)
-
-    @property
-    def struck(self) -> bool:
-        """Whether it came to that."""
-        return self.strike is not None and self.writes >= self.strike[0]
-
-    def go_to(self, actor: Actor, wants: str, about: str = "") -> None:
-        """Let a worker go on until it wants to make that call."""
-        while not (actor.over or (actor.wants == wants and about in actor.about)):
-            self.let(actor)
-        assert not actor.over, f"{actor.name} never wants {wants} {about}"
-
-    def next_worker(self, wants: str, about: str = "") -> Actor:
-        """Let messages be delivered until some worker is about to make that call, and return it."""
-        for _ in range(WRITES_MAX):
-            actor = self.deliver()
-            while actor is not None and not actor.over:
-                if actor.wants == wants and about in actor.about:
-                    return actor
-                self.let(actor)
-            if actor is None:
-                self.pass_time(30)
-        raise AssertionError(f"no worker wants {wants} {about}")
-
-    def landed(self, *numbers: int, large: bool = False, malformed: int = 0) -> str:
-        """Land a blob of events in the hour of its rows."""
-        hour = FIRST if not numbers or numbers[0] < 200 else LAST
-        return self.land_blob(EVENTS, hour, numbers, large=large, malformed=malformed)
-
-    def merged(self, *numbers: int) -> str:
-        """Land a blob of merged ids in the hour of its rows."""
-        return self.land_blob(MERGED_IDS, FIRST if numbers[0] < 200 else LAST, numbers)
-
-
-def each_strike(begin: Callable[[], Script], verdict: Verdict, go_on: Callable[[Script], None]) -> None:
-    """Begin a world again and again, strike at each of the next writes in turn, and go on to the end."""
-    broken: list[str] = []
-    number = 0
-    for number in range(1, WRITES_MAX):
-        life = begin()
-        life.strike_at(number, verdict)
-        struck = True
-        try:
-            life.pass_busily(0.01)
-            struck, life.strike = life.struck, None
-            go_on(life)
-            life.end()
-        except BrokenPromise as promise:
-            broken.append(f"{number}: {promise}")
-        if not struck:
-            break
-    assert number < WRITES_MAX - 1, "the writes have no end"
-    assert not broken, f"{len(broken)} of {number - 1} strikes break a promise: {broken[:3]}"
 
 
 def nothing_more(_: Script) -> None:

@@ -351,7 +351,9 @@ class Truth:
             if not ours or marker.rows > 0:
                 continue
             known = {number for blob in self.landing_of(key, marker.hour).values() for number in blob.rows}
-            known |= set(self.seen(container)[key.stream.data_type])
+            for file, blob in self.files_of(container, key, marker.hour).items():
+                if not self._is_strange(destination, key, marker.hour, file):
+                    known |= set(self.rows_of(blob)[1])
             if rows := self.must(key, marker.hour) & known:
                 raise BrokenPromise(
                     "a marker says that nothing happened in an hour that has rows",
@@ -432,9 +434,23 @@ class Truth:
                 for name, part in listed.items()
                 if name not in files or not _same(files[name], part)
             ),
-            *(f"{name} is surplus" for name in files if name not in listed),
+            *(
+                f"{name} is surplus"
+                for name in files
+                if name not in listed and not self._is_strange(destination, key, hour, name)
+            ),
             *self._wrong_markers(destination, record),
         ]
+
+    def _is_strange(self, destination: Destination, key: StreamKey, hour: Hour, name: str) -> bool:
+        """Whether another program's file lies where this destination never wrote.
+
+        A destination that is made again after a deletion knows only its own places: a file that was put under
+        the prefix of the deleted one is a neighbour's, as any file elsewhere in the container.
+        """
+        blob = self.world.reader(destination.storage.container).committed[name]
+        untouched = self.rows_of(blob)[1] == self.foreign.get(name)
+        return untouched and not destination.hour_names(key.stream, hour).is_part(name)
 
     def _wrong_markers(self, destination: Destination, record: HourRecord) -> Iterator[str]:
         """Yield what is wrong with the markers of a done hour in the container of now."""
