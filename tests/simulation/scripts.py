@@ -173,7 +173,7 @@ def a_note_for_whoever_comes_next() -> None:
 
 
 def more_keys_than_one_may_hold() -> None:
-    """Let a slice know fewer keys of those before it when it is staged again, because there are more by then."""
+    """Let a slice know fewer keys of those before it when it is staged again, as there are more by then."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sliced, "KEYS_BEFORE_MAX", 3)
         life = Script()
