@@ -1,10 +1,12 @@
 """Hunt for worlds in which a promise breaks: ``python -m tests.simulation.hunt FIRST COUNT``.
 
 Prints the worlds that broke a promise, by what was promised, with the seeds and one example of each.
-``--only`` and ``--without`` choose the kinds of event; ordinary events come in every world.
+``--only`` and ``--without`` choose the kinds of event; ordinary events come in every world. ``--digest``
+prints one digest of all that happened in them: a change that claims to change nothing leaves it as it is.
 """
 
 import argparse
+import hashlib
 import logging
 import sys
 import time
@@ -30,6 +32,12 @@ def lived(seed: int, kinds: tuple[str, ...] | None) -> tuple[int, str, str, tupl
         return seed, f"raised {type(error).__name__}", repr(error), ()
 
 
+def told(seed: int) -> str:
+    """Live a life; return the digest of all that happened in it."""
+    logging.disable(logging.CRITICAL)
+    return live(seed).digest()
+
+
 def main(arguments: list[str]) -> int:
     """Hunt as the arguments say; return 1 if a promise broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.hunt", description=__doc__)
@@ -39,6 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--without", action="append", metavar="KIND", choices=sorted(HAPPENINGS), default=[])
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--mutations", action="store_true", help="print the first world to notice")
+    parser.add_argument("--digest", action="store_true", help="print one digest of all worlds")
     asked = parser.parse_args(arguments)
     seeds = range(asked.first, asked.first + asked.count)
     if asked.mutations:
@@ -47,6 +56,11 @@ def main(arguments: list[str]) -> int:
         logging.disable(logging.CRITICAL)
         for name, mutation in MUTATIONS.items():
             sys.stdout.write(f'    "{name}": {noticed_by(mutation, seeds)},\n')
+        return 0
+    if asked.digest:
+        with ProcessPoolExecutor(asked.processes) as pool:
+            every = "\n".join(pool.map(told, seeds, chunksize=CHUNK))
+        sys.stdout.write(f"{hashlib.sha256(every.encode()).hexdigest()}\n")
         return 0
     kinds = tuple(each for each in asked.only or HAPPENINGS if each not in asked.without)
     begun = time.monotonic()
