@@ -3,36 +3,37 @@
 import azure.functions as func
 
 from exporter import wiring
-from exporter.triggers import (
+from exporter.http import (
+    api_docs,
     backfills,
-    descriptions,
     destinations,
-    export,
     health,
     hours,
     landing,
-    poison,
+    lifecycle,
+    not_found,
     preview,
-    status,
-    tick,
-    unknown,
     verify,
-    webhooks,
 )
+from exporter.queues import backfill_steps, export, poison, tick, verify_steps, webhooks
 
 wiring.prepare_process()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+# The HTTP API.
 app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)
-app.register_functions(status.blueprint)
+app.register_functions(lifecycle.blueprint)
 app.register_functions(hours.blueprint)
 app.register_functions(landing.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
-app.register_functions(descriptions.blueprint)
-app.register_functions(unknown.blueprint)
+app.register_functions(api_docs.blueprint)
+app.register_functions(not_found.blueprint)
+# The timer and the queues.
 app.register_functions(tick.blueprint)
 app.register_functions(export.blueprint)
+app.register_functions(backfill_steps.blueprint)
+app.register_functions(verify_steps.blueprint)
 app.register_functions(webhooks.blueprint)
 app.register_functions(poison.blueprint)

@@ -11,8 +11,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from exporter.domain import ncrontab
-from exporter.domain.destination import MIB, WHOLE_BYTES_MAX
-from exporter.domain.endpoints import (
+from exporter.domain.allowed_hosts import (
     AZURE_BLOB_HOSTS,
     CONTAINER_NAME,
     NO_WEBHOOKS,
@@ -21,6 +20,7 @@ from exporter.domain.endpoints import (
     blob_endpoint,
     split_host,
 )
+from exporter.domain.destination import MIB, WHOLE_BYTES_MAX
 from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"

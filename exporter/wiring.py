@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from exporter.actions.ports import Gateways
-from exporter.actions.turns import Turns
+from exporter.export.turns import Turns
+from exporter.ports import Gateways
 from exporter.settings import Settings, sdk_log_level
 
 if TYPE_CHECKING:
-    from exporter.storage.queues import OwnQueues
+    from exporter.storage.own.queues import OwnQueues
 
 # What speaks at INFO of each of its calls: the SDKs (below "azure", the worker's own library, too), what
 # signs in, and what connects. The host would keep every such record, and pass it on to telemetry.
@@ -94,29 +94,29 @@ def app() -> App:
 
 def _build(settings: Settings) -> App:
     """Put the gateways together. Each connects when it is first used, and imports its SDK then."""
-    from exporter.storage.accounts import Account, ByIdentity  # noqa: PLC0415  not for health checks
-    from exporter.storage.backfill_steps import BackfillStepQueue  # noqa: PLC0415
-    from exporter.storage.backfills import BackfillsTable  # noqa: PLC0415
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415
-    from exporter.storage.cipher import AesCipher  # noqa: PLC0415
-    from exporter.storage.containers import CustomerContainers  # noqa: PLC0415
-    from exporter.storage.destinations import DestinationsTable  # noqa: PLC0415
-    from exporter.storage.landing import LandingContainer  # noqa: PLC0415
-    from exporter.storage.ledger import LedgerTable  # noqa: PLC0415
-    from exporter.storage.messages import BACKFILL_QUEUE  # noqa: PLC0415
-    from exporter.storage.notices import NoticeQueues  # noqa: PLC0415
-    from exporter.storage.queues import ExportQueue, OwnQueues  # noqa: PLC0415
-    from exporter.storage.rejected import RejectedContainer  # noqa: PLC0415
-    from exporter.storage.reopened import ReopenedTable  # noqa: PLC0415
-    from exporter.storage.schedule import ScheduleTable  # noqa: PLC0415
-    from exporter.storage.sign_in import Means  # noqa: PLC0415
-    from exporter.storage.slices import SlicesTable  # noqa: PLC0415
-    from exporter.storage.standings import StandingsTable  # noqa: PLC0415
-    from exporter.storage.state import StateContainer  # noqa: PLC0415
+    from exporter.storage.clients import Account, ByIdentity  # noqa: PLC0415  not for health checks
+    from exporter.storage.customer.cipher import AesCipher  # noqa: PLC0415
+    from exporter.storage.customer.containers import CustomerContainers  # noqa: PLC0415
+    from exporter.storage.customer.credentials import Means  # noqa: PLC0415
+    from exporter.storage.customer.webhook_client import Webhooks  # noqa: PLC0415
+    from exporter.storage.own.backfill_steps import BackfillStepQueue  # noqa: PLC0415
+    from exporter.storage.own.backfills import BackfillsTable  # noqa: PLC0415
+    from exporter.storage.own.destinations import DestinationsTable  # noqa: PLC0415
+    from exporter.storage.own.landing import LandingContainer  # noqa: PLC0415
+    from exporter.storage.own.ledger import LedgerTable  # noqa: PLC0415
+    from exporter.storage.own.messages import BACKFILL_QUEUE  # noqa: PLC0415
+    from exporter.storage.own.notices import NoticeQueues  # noqa: PLC0415
+    from exporter.storage.own.queues import ExportQueue, OwnQueues  # noqa: PLC0415
+    from exporter.storage.own.rejected import RejectedContainer  # noqa: PLC0415
+    from exporter.storage.own.reopened import ReopenedTable  # noqa: PLC0415
+    from exporter.storage.own.schedule import ScheduleTable  # noqa: PLC0415
+    from exporter.storage.own.slices import SlicesTable  # noqa: PLC0415
+    from exporter.storage.own.standings import StandingsTable  # noqa: PLC0415
+    from exporter.storage.own.state import StateContainer  # noqa: PLC0415
+    from exporter.storage.own.verifications import VerificationsTable  # noqa: PLC0415
+    from exporter.storage.own.verify_steps import VerifyStepQueue  # noqa: PLC0415
     from exporter.storage.transport import calls_made  # noqa: PLC0415
-    from exporter.storage.verifications import VerificationsTable  # noqa: PLC0415
-    from exporter.storage.verify_steps import VerifyStepQueue  # noqa: PLC0415
-    from exporter.storage.webhooks import Webhooks  # noqa: PLC0415
 
     own = settings.own_storage
     identity = ByIdentity(own.urls, own.client_id, settings.entra_authority) if own.urls else None

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Output, StorageTarget
-from exporter.domain.hours import Hour
-from exporter.domain.records import Rejection
+from exporter.domain.hour import Hour
+from exporter.domain.row_schema import Rejection
 from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.pipeline.chain import RowChain
 from exporter.pipeline.lines import Lines, lines
 from exporter.pipeline.normalize import Amended
-from exporter.pipeline.rows import RowChain
 
 type Record = dict[str, Any]
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from exporter.actions.ports import Gateways
 from exporter.domain import landing
-from exporter.domain.backfills import Backfill, BackfillStep
+from exporter.domain.backfill import Backfill, BackfillStep
+from exporter.domain.breaker import GOOD, Standing
+from exporter.domain.connection_test import Trial
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import (
     Conflict,
@@ -30,14 +31,15 @@ from exporter.domain.errors import (
     LandingMissing,
     Transient,
 )
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, HourTask, Origin, Progress, unreadable_record
 from exporter.domain.landing import Entry, Survey
-from exporter.domain.ledger import HourRecord, HourTask, Origin, Progress, unreadable_record
 from exporter.domain.marker import Sent
-from exporter.domain.notices import Notice
+from exporter.domain.notifications import Notice
 from exporter.domain.slices import SliceRecord
-from exporter.domain.standing import GOOD, Standing
-from exporter.domain.stored import (
+from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
+from exporter.domain.verification import Verification, VerifyStep
+from exporter.domain.versioned import (
     Content,
     Rows,
     RowsByKey,
@@ -46,10 +48,8 @@ from exporter.domain.stored import (
     UnreadableRowError,
     Versioned,
 )
-from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
-from exporter.domain.trial import Trial
-from exporter.domain.verification import Verification, VerifyStep
-from exporter.storage.faults import BLOB_ARCHIVED, Action, Place
+from exporter.ports import Gateways
+from exporter.storage.customer.fault_table import BLOB_ARCHIVED, Action, Place
 
 type Row = dict[str, Any]
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 
 from exporter.domain.destination import Output
-from exporter.domain.filter_reading import read_filter
+from exporter.domain.filter_parser import read_filter
 from exporter.domain.filters import EventFilter
 from exporter.pipeline.events import Event, EventCodec
-from exporter.pipeline.filtering import filtering
-from exporter.pipeline.patterns import pattern_cost
+from exporter.pipeline.filters.compile import filtering
+from exporter.pipeline.filters.patterns import pattern_cost
 from tests.builders import HOUR, PROJECT, event
 
 type Json = dict[str, object]

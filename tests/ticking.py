@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from exporter.actions.ports import Gateways
-from exporter.storage.accounts import Account
-from exporter.storage.destinations import DestinationsTable
-from exporter.storage.landing import LandingContainer
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.queues import ExportQueue
-from exporter.storage.reopened import ReopenedTable
-from exporter.storage.schedule import ScheduleTable
-from exporter.storage.standings import StandingsTable
+from exporter.ports import Gateways
+from exporter.storage.clients import Account
+from exporter.storage.own.destinations import DestinationsTable
+from exporter.storage.own.landing import LandingContainer
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.reopened import ReopenedTable
+from exporter.storage.own.schedule import ScheduleTable
+from exporter.storage.own.standings import StandingsTable
 from tests.fakes import World
 
 

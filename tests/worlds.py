@@ -5,10 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from exporter.actions.attempt import Outcome, Worker
-from exporter.actions.export_hour import export_hour
-from exporter.actions.ports import Clock
-from exporter.domain.backfills import Backfill
+from exporter.domain.backfill import Backfill
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -17,9 +14,12 @@ from exporter.domain.destination import (
     Status,
     StorageTarget,
 )
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.export.attempt import Outcome, Worker
+from exporter.export.export_hour import export_hour
+from exporter.ports import Clock
 from tests.fakes import World
 
 HOUR = Hour.parse("2026-01-31T12")

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from exporter.domain.endpoints import account_of, same_container
+from exporter.domain.allowed_hosts import account_of, same_container
+from exporter.domain.file_names import HourNames, NameStyle, Naming, PathLayout
 from exporter.domain.filters import EventFilter
-from exporter.domain.hours import Hour
-from exporter.domain.names import HourNames, NameStyle, Naming, PathLayout
-from exporter.domain.notices import Webhook
+from exporter.domain.hour import Hour
+from exporter.domain.notifications import Webhook
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.domain.times import TimestampFormat
+from exporter.domain.timestamps import TimestampFormat
 
 ID_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 MIB = 1024 * 1024

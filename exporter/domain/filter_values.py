@@ -7,8 +7,8 @@ Numbers are compared exactly, by the value that their JSON has: an integer is an
 from decimal import Decimal, InvalidOperation
 
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator, Value
-from exporter.domain.records import Kind
-from exporter.domain.times import to_canonical, to_iso8601
+from exporter.domain.row_schema import Kind
+from exporter.domain.timestamps import to_canonical, to_iso8601
 
 # JSON readers keep integers of this range exactly, and many of them turn larger ones into something near.
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1

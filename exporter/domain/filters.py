@@ -2,7 +2,7 @@
 
 A filter is a tree: ``all``, ``any`` and ``not`` over conditions, each of which holds one property against
 values. What the words mean, for every kind of value, is in docs/filters.md; ``filter_reading`` reads and
-checks what a person wrote, and ``exporter.pipeline.filtering`` applies it.
+checks what a person wrote, and ``exporter.pipeline.filters.compile`` applies it.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType, Stream, is_data
 
 # Nothing was collected before this: an earlier folder is a clock that was never set.

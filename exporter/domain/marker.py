@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 
 

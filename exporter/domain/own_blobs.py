@@ -4,7 +4,7 @@ Every attempt at an hour has a number, counted in the ledger, and writes only un
 So an attempt that comes to tidy up late, because its process slept, never deletes what a later one keeps.
 """
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.streams import StreamKey
 
 _DIGITS = 6

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, RowCounts
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import Claim, RowCounts
 from exporter.domain.marker import Sent
 from exporter.domain.streams import LandingBlob, StreamKey
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 
 
 class DataType(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from exporter.domain import setbacks
 from exporter.domain.errors import Fault
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from exporter.domain.records import Reason, Rejection
+from exporter.domain.row_schema import Reason, Rejection
 from exporter.pipeline.normalize import Amended
-from exporter.pipeline.repair import NESTING_MAX, may_be_deep, too_deep, without_lone_surrogates
+from exporter.pipeline.sanitize import NESTING_MAX, may_be_deep, too_deep, without_lone_surrogates
 from exporter.pipeline.utf8 import check
 
 

@@ -14,18 +14,18 @@ from msgspec import Raw, field
 
 from exporter.domain.columns import END, in_columns
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.hours import Hour
-from exporter.domain.records import EVENT_FIELDS, Kind, Reason, Rejection
-from exporter.domain.times import (
+from exporter.domain.hour import Hour
+from exporter.domain.row_schema import EVENT_FIELDS, Kind, Reason, Rejection
+from exporter.domain.timestamps import (
     HOUR_LENGTH,
     TimestampFormat,
     all_to_canonical,
     all_to_iso8601,
 )
 from exporter.pipeline.codec import Decoded, readable, untouched
+from exporter.pipeline.key_set import KEY_BYTES
 from exporter.pipeline.normalize import EMPTY_OBJECT, Amended, read_line
-from exporter.pipeline.repair import without_lone_surrogates
-from exporter.pipeline.seen import KEY_BYTES
+from exporter.pipeline.sanitize import without_lone_surrogates
 
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ENCODER = msgspec.json.Encoder()

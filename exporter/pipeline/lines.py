@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from exporter.domain.records import Reason, Rejection
+from exporter.domain.row_schema import Reason, Rejection
 from exporter.pipeline.gunzip import BrokenContentError, Members, plain
 from exporter.pipeline.sniff import BOM, Beginning, is_json
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from exporter.domain.hours import Hour
-from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
+from exporter.domain.hour import Hour
+from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.codec import Decoded, one_by_one, readable
 from exporter.pipeline.normalize import read_line
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Raw
 
-from exporter.domain.records import Field, Kind, Reason, Rejection
-from exporter.domain.times import to_canonical
-from exporter.pipeline.repair import too_deep, without_lone_surrogates
+from exporter.domain.row_schema import Field, Kind, Reason, Rejection
+from exporter.domain.timestamps import to_canonical
+from exporter.pipeline.sanitize import too_deep, without_lone_surrogates
 
 type Value = str | int | float | bool | list[str] | Raw | None
 """A value in the form in which a row holds it: times canonical, UUIDs usual, objects as JSON."""

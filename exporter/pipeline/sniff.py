@@ -13,7 +13,7 @@ from enum import Enum, auto
 import msgspec
 
 from exporter.pipeline.gunzip import BrokenContentError
-from exporter.pipeline.repair import too_deep
+from exporter.pipeline.sanitize import too_deep
 
 # Real lines are 2 KB, and documents over several lines have short ones: the layout shows well before this.
 WINDOW_BYTES = 256 * 1024

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
-from exporter.storage.errors import NO_SUCH_BLOB, error_code, settle
+from exporter.storage.sdk_errors import NO_SUCH_BLOB, confirm_write, error_code
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties
@@ -138,7 +138,7 @@ def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> str
     def write() -> str:
         return str(blob.commit_block_list(block_list, content_settings=settings, **condition)["etag"])
 
-    return settle(write, lambda: same_content(blob, wanted.size, wanted.md5))
+    return confirm_write(write, lambda: same_content(blob, wanted.size, wanted.md5))
 
 
 def only_if(etag: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// When a person is needed. The queries read the lines that exporter/actions/telling.py writes.
+// When a person is needed. The queries read the lines that exporter/notify/log_events.py writes.
 
 @description('The second half of the names.')
 param name string

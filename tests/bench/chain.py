@@ -8,9 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from exporter.actions.ports import Container, Upload
-from exporter.actions.stage import Stager
-from exporter.actions.turns import Turns
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -19,19 +16,22 @@ from exporter.domain.destination import (
     Output,
     StorageTarget,
 )
-from exporter.domain.filter_reading import stored_filter
-from exporter.domain.hours import Hour
+from exporter.domain.filter_parser import stored_filter
+from exporter.domain.hour import Hour
 from exporter.domain.landing import Survey
-from exporter.domain.records import RejectedRow
+from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType, LandingBlob, Stream
-from exporter.domain.times import TimestampFormat
+from exporter.domain.timestamps import TimestampFormat
+from exporter.export.stage import Stager
+from exporter.export.turns import Turns
+from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
+from exporter.pipeline.gzip_writer import Exported, GzipBlocks
+from exporter.pipeline.key_set import SeenKeys
 from exporter.pipeline.lines import Lines, lines
-from exporter.pipeline.pack import Exported, GzipBlocks
-from exporter.pipeline.rows import RowChain, rejected_line
-from exporter.pipeline.seen import SeenKeys
+from exporter.ports import Container, Upload
 
 # As the storage client hands them over.
 _READ_BYTES = 4 * 1024 * 1024

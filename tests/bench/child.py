@@ -39,9 +39,9 @@ def prepared(way: str) -> Go:
 
 def _to_sink() -> Go:
     """Send the parts with the real client instead of writing them."""
-    from exporter.storage.accounts import Account  # noqa: PLC0415  see above
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415  see above
-    from exporter.storage.container import CustomerContainer  # noqa: PLC0415  see above
+    from exporter.storage.clients import Account  # noqa: PLC0415  see above
+    from exporter.storage.customer.container import CustomerContainer  # noqa: PLC0415  see above
     from tests.bench import chain  # noqa: PLC0415  see above
 
     account, pool = Account(os.environ["BENCH_SINK"]), BlockPool()  # noqa: TID251  the benchmark's own

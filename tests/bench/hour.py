@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exporter.domain.ledger import HourRecord, RowCounts
+from exporter.domain.hour_record import HourRecord, RowCounts
 from infra.local.sample import DataType, Fault, LandingHour, Sample
 from infra.local.sample.writers import Container, write
 from tests.bench import lab, readback

@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 from azure.storage.blob import BlobServiceClient
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import SCHEDULE, HourRecord, HourStatus, HourTask
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import SCHEDULE, HourRecord, HourStatus, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.storage.accounts import Account
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.queues import ExportQueue
+from exporter.storage.clients import Account
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.queues import ExportQueue
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from tests.bench import emulator

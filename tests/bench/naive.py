@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from exporter.domain.records import EVENT_FIELDS, Kind
+from exporter.domain.row_schema import EVENT_FIELDS, Kind
 
 _LEVEL = 6
 _HOUR_LENGTH = 13

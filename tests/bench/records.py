@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import SCHEDULE, HourTask
-from exporter.storage.accounts import Account
-from exporter.storage.queues import ExportQueue
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.storage.clients import Account
+from exporter.storage.own.queues import ExportQueue
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import DataType, Sample
 from tests.bench.goals import Goal

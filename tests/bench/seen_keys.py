@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 
-from exporter.pipeline.seen import KEY_BYTES, SeenKeys
+from exporter.pipeline.key_set import KEY_BYTES, SeenKeys
 from infra.local.stack import PROJECT
 from tests.bench.memory import PeakWatch
 

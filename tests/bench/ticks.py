@@ -7,11 +7,11 @@ from itertools import islice
 
 from azure.storage.blob import BlobServiceClient
 
-from exporter.actions.plan_owed_hours import plan_owed_hours
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import Progress
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import Progress
 from exporter.domain.streams import StreamKey
-from exporter.storage.accounts import Account
+from exporter.schedule.due_hours import plan_owed_hours
+from exporter.storage.clients import Account
 from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal

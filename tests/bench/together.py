@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import SCHEDULE, HourTask
-from exporter.storage.accounts import Account
-from exporter.storage.queues import ExportQueue
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.storage.clients import Account
+from exporter.storage.own.queues import ExportQueue
 from infra.local import azurite
 from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Sample

@@ -16,36 +16,36 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
-from exporter.actions.ports import Container, Gateways, Upload
+from exporter.domain.allowed_hosts import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
-from exporter.domain.endpoints import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.errors import Fault
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask
 from exporter.domain.marker import Part, Sent
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.storage.accounts import Account, Patience
-from exporter.storage.backfill_steps import BackfillStepQueue
-from exporter.storage.backfills import BackfillsTable
+from exporter.ports import Container, Gateways, Upload
 from exporter.storage.blocks import BlockPool, md5_text
-from exporter.storage.cipher import AesCipher
-from exporter.storage.containers import CustomerContainers
-from exporter.storage.destinations import DestinationsTable
-from exporter.storage.landing import LandingContainer
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.messages import parse
-from exporter.storage.notices import NoticeQueues
-from exporter.storage.queues import ExportQueue
-from exporter.storage.rejected import RejectedContainer
-from exporter.storage.reopened import ReopenedTable
-from exporter.storage.schedule import ScheduleTable
-from exporter.storage.sign_in import Means
-from exporter.storage.slices import SlicesTable
-from exporter.storage.standings import StandingsTable
-from exporter.storage.state import StateContainer
-from exporter.storage.verifications import VerificationsTable
-from exporter.storage.verify_steps import VerifyStepQueue
-from exporter.storage.webhooks import Webhooks
+from exporter.storage.clients import Account, Patience
+from exporter.storage.customer.cipher import AesCipher
+from exporter.storage.customer.containers import CustomerContainers
+from exporter.storage.customer.credentials import Means
+from exporter.storage.customer.webhook_client import Webhooks
+from exporter.storage.own.backfill_steps import BackfillStepQueue
+from exporter.storage.own.backfills import BackfillsTable
+from exporter.storage.own.destinations import DestinationsTable
+from exporter.storage.own.landing import LandingContainer
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.messages import parse
+from exporter.storage.own.notices import NoticeQueues
+from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.rejected import RejectedContainer
+from exporter.storage.own.reopened import ReopenedTable
+from exporter.storage.own.schedule import ScheduleTable
+from exporter.storage.own.slices import SlicesTable
+from exporter.storage.own.standings import StandingsTable
+from exporter.storage.own.state import StateContainer
+from exporter.storage.own.verifications import VerificationsTable
+from exporter.storage.own.verify_steps import VerifyStepQueue
 from infra.local.azurite import Endpoints
 from tests.fakes import FakeBlob, Spoiled, World, md5_base64
 

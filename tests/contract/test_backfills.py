@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.actions.ports import Backfills
-from exporter.domain.backfills import (
+from exporter.domain.backfill import (
     FAILED_MAX,
     Backfill,
     BackfillStatus,
@@ -20,9 +19,10 @@ from exporter.domain.backfills import (
 )
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.streams import DataType, Stream
-from exporter.storage.accounts import Account
-from exporter.storage.backfill_steps import encode_step, parse_step
-from exporter.storage.backfills import BackfillsTable
+from exporter.ports import Backfills
+from exporter.storage.clients import Account
+from exporter.storage.own.backfill_steps import encode_step, parse_step
+from exporter.storage.own.backfills import BackfillsTable
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
 from tests.contract.test_messages import TAKEN

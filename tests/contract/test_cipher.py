@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.actions.ports import Cipher
-from exporter.storage.cipher import KEY_BYTES, NONCE_BYTES, AesCipher, Unreadable
+from exporter.ports import Cipher
+from exporter.storage.customer.cipher import KEY_BYTES, NONCE_BYTES, AesCipher, Unreadable
 from tests.fakes import FakeCipher
 
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES

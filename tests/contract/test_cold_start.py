@@ -10,10 +10,10 @@ import importlib, pkgutil, sys
 import exporter.storage
 for module in pkgutil.iter_modules(exporter.storage.__path__, "exporter.storage."):
     importlib.import_module(module.name)
-from exporter.storage.accounts import Account
-from exporter.storage.landing import LandingContainer
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.queues import ExportQueue
+from exporter.storage.clients import Account
+from exporter.storage.own.landing import LandingContainer
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.queues import ExportQueue
 account = Account("UseDevelopmentStorage=true")
 LandingContainer(account), LedgerTable(account), ExportQueue(account)
 account.close()

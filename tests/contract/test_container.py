@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.domain.errors import Conflict, DestinationFault, ForeignBlocks, Scope
-from exporter.domain.stored import StoredBlob
-from exporter.storage.accounts import READ_BYTES
+from exporter.domain.versioned import StoredBlob
 from exporter.storage.blocks import IN_FLIGHT_MAX
-from exporter.storage.container import SMALL_BYTES_MAX
+from exporter.storage.clients import READ_BYTES
+from exporter.storage.customer.container import SMALL_BYTES_MAX
 from tests.contract.backends import AzuriteBackend, Backend, Seen, commit, wait_for_blocks
 from tests.fakes import md5_base64
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.actions.edit_destination import Draft, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.domain.connection_test import Report, Step, Trial
 from exporter.domain.destination import (
     Compression,
     CredentialsType,
@@ -16,10 +17,9 @@ from exporter.domain.destination import (
     StorageTarget,
 )
 from exporter.domain.errors import Conflict, Fault, NotPossible
-from exporter.domain.names import NameStyle, PathLayout
-from exporter.domain.stored import Versioned
-from exporter.domain.times import TimestampFormat
-from exporter.domain.trial import Report, Step, Trial
+from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.timestamps import TimestampFormat
+from exporter.domain.versioned import Versioned
 from tests.contract.backends import NOW, Backend
 from tests.filters import condition, read
 

@@ -8,20 +8,20 @@ from dataclasses import replace
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
-from exporter.actions.ports import Container
+from exporter.domain.allowed_hosts import NO_OWN_CONTAINERS, AllowedHosts, OwnContainers
 from exporter.domain.destination import Destination, StorageTarget
-from exporter.domain.endpoints import NO_OWN_CONTAINERS, AllowedHosts, OwnContainers
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
-from exporter.storage.accounts import Account, ByIdentity, Patience
+from exporter.ports import Container
 from exporter.storage.blocks import BlockPool
-from exporter.storage.containers import CustomerContainers
-from exporter.storage.errors import or_create, own_storage
-from exporter.storage.landing import LandingContainer
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.queues import ExportQueue
-from exporter.storage.sign_in import Means
+from exporter.storage.clients import Account, ByIdentity, Patience
+from exporter.storage.customer.containers import CustomerContainers
+from exporter.storage.customer.credentials import Means
+from exporter.storage.own.errors import create_if_missing, own_storage
+from exporter.storage.own.landing import LandingContainer
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.queues import ExportQueue
 from tests.contract.backends import CIPHER, HOUR, KEY, a_destination, commit
 from tests.contract.servers import Answer, answering, answering_by_half, breaking_off, nobody, saying_nothing
 
@@ -404,7 +404,7 @@ def test_answers_of_our_own_blobs_and_queues(answer: Answer, error: type[Excepti
 def test_a_container_of_ours_that_is_being_deleted_comes_back_in_a_while() -> None:
     """Until then it can neither be used nor created."""
     with pytest.raises(Transient), own_storage():
-        or_create(
+        create_if_missing(
             _raising(ResourceNotFoundError, "ContainerNotFound"),
             _raising(ResourceExistsError, "ContainerBeingDeleted"),
         )

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.actions.ports import Container
-from exporter.actions.try_upload import try_upload
+from exporter.destinations.connection_test import try_upload
+from exporter.domain.connection_test import Report
 from exporter.domain.errors import Conflict, DestinationFault, ExportError, ForeignBlocks, Transient
-from exporter.domain.trial import Report
-from exporter.storage.containers import CustomerContainers
-from exporter.storage.faults import FAULTS
+from exporter.ports import Container
+from exporter.storage.customer.containers import CustomerContainers
+from exporter.storage.customer.fault_table import FAULTS
 from tests.contract.backends import NOW
 from tests.contract.servers import Answer, Server, Talker, answering, talking
 from tests.contract.test_errors import CALLS, SIGNATURE, by_signature, customers, sealed

@@ -15,12 +15,12 @@ import pytest
 from _pytest.mark import ParameterSet
 from azure.core.exceptions import HttpResponseError
 
-from exporter.actions.try_upload import ROLE_WAITS, try_upload
+from exporter.destinations.connection_test import ROLE_WAITS, try_upload
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import DestinationFault, Scope
-from exporter.storage.errors import customer_storage
-from exporter.storage.faults import FAULTS, Action, Place, Row
-from exporter.storage.sign_in import CUSTOMER_PATIENCE
+from exporter.storage.customer.credentials import CUSTOMER_PATIENCE
+from exporter.storage.customer.errors import customer_storage
+from exporter.storage.customer.fault_table import FAULTS, Action, Place, Row
 from infra.local.certificates import make_certificate
 from tests.contract.backends import CIPHER, NOW, a_destination
 from tests.contract.servers import Answer, Server, answering, nobody

@@ -5,10 +5,10 @@ import shlex
 import pytest
 
 from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissing, Scope
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.landing import Landed, Survey
 from exporter.domain.streams import DataType, Stream
-from exporter.storage.accounts import READ_BYTES
+from exporter.storage.clients import READ_BYTES
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend, azurite_backend
 from tests.contract.transports import CountsCalls

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import Claim, HourRecord, HourStatus, Origin, RowCounts
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import Claim, HourRecord, HourStatus, Origin, RowCounts
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, NOW, Backend

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.domain.ledger import HourRecord
+from exporter.domain.hour_record import HourRecord
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, Seen, azurite_backend, commit
 from tests.contract.transports import LosesAnswers

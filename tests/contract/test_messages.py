@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.storage.messages import encode, parse
+from exporter.storage.own.messages import encode, parse
 from tests.contract.backends import HOUR, KEY
 
 # By these the Functions host would override what it says about a message.

@@ -8,12 +8,12 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
-from exporter.domain.ledger import HourTask
-from exporter.domain.notices import Notice, NoticeKind
-from exporter.storage.accounts import Account
-from exporter.storage.messages import encode, parse, poison_queue
-from exporter.storage.notices import NoticeQueues
-from exporter.storage.queues import WORK_QUEUES, ExportQueue, OwnQueues
+from exporter.domain.hour_record import HourTask
+from exporter.domain.notifications import Notice, NoticeKind
+from exporter.storage.clients import Account
+from exporter.storage.own.messages import encode, parse, poison_queue
+from exporter.storage.own.notices import NoticeQueues
+from exporter.storage.own.queues import WORK_QUEUES, ExportQueue, OwnQueues
 from infra.local import azurite
 from tests.contract.backends import HOUR, KEY
 from tests.contract.transports import CountsCalls

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from exporter.actions.ports import Gateways
-from exporter.domain.backfills import BackfillStep, FailedHour
+from exporter.backfill.hour_list import decode_hours, encode_hours
+from exporter.domain.backfill import BackfillStep, FailedHour
+from exporter.domain.breaker import Standing
+from exporter.domain.connection_test import Report, Step, Trial
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -30,9 +32,10 @@ from exporter.domain.destination import (
     StorageTarget,
 )
 from exporter.domain.errors import Fault, Scope
-from exporter.domain.filter_reading import stored_filter
+from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
-from exporter.domain.ledger import (
+from exporter.domain.hour_record import (
     Claim,
     Doubt,
     HourContent,
@@ -48,26 +51,23 @@ from exporter.domain.ledger import (
     Share,
 )
 from exporter.domain.marker import Part, Sent
-from exporter.domain.names import NameStyle, PathLayout
-from exporter.domain.notices import NoticeKind, Webhook, notice
-from exporter.domain.records import Reason
+from exporter.domain.notifications import NoticeKind, Webhook, notice
+from exporter.domain.row_schema import Reason
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
-from exporter.domain.standing import Standing
 from exporter.domain.streams import DataType, LandingBlob, Listing
-from exporter.domain.times import TimestampFormat
-from exporter.domain.trial import Report, Step, Trial
+from exporter.domain.timestamps import TimestampFormat
 from exporter.domain.verification import Checked, Code, Finding, Verdict, VerificationStatus, VerifyStep
-from exporter.pipeline.findings import decode_findings, encode_findings
-from exporter.pipeline.hour_lists import decode_hours, encode_hours
-from exporter.pipeline.plans import Plan
-from exporter.pipeline.plans import decode as decode_plan
-from exporter.pipeline.plans import encode as encode_plan
-from exporter.storage.backfill_steps import encode_step as encode_backfill_step
-from exporter.storage.backfill_steps import parse_step as parse_backfill_step
-from exporter.storage.messages import encode, parse
-from exporter.storage.notices import encode_notice, parse_notice
-from exporter.storage.verify_steps import encode_step as encode_verify_step
-from exporter.storage.verify_steps import parse_step as parse_verify_step
+from exporter.export.slice_plan import Plan
+from exporter.export.slice_plan import decode as decode_plan
+from exporter.export.slice_plan import encode as encode_plan
+from exporter.ports import Gateways
+from exporter.storage.own.backfill_steps import encode_step as encode_backfill_step
+from exporter.storage.own.backfill_steps import parse_step as parse_backfill_step
+from exporter.storage.own.messages import encode, parse
+from exporter.storage.own.notices import encode_notice, parse_notice
+from exporter.storage.own.verify_steps import encode_step as encode_verify_step
+from exporter.storage.own.verify_steps import parse_step as parse_verify_step
+from exporter.verify.findings import decode_findings, encode_findings
 from infra.local import azurite as emulator
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
 from tests.contract.test_backfills import RUNNING

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.actions.ports import Reopened
-from exporter.domain.ledger import HourTask
-from exporter.storage.accounts import Account
-from exporter.storage.reopened import ReopenedTable
+from exporter.domain.hour_record import HourTask
+from exporter.ports import Reopened
+from exporter.storage.clients import Account
+from exporter.storage.own.reopened import ReopenedTable
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
 from tests.fakes import World

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask, Progress
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask, Progress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, Backend
 

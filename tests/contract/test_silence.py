@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError, ServiceResponseTimeoutError
 
-from exporter.actions.ports import Container
-from exporter.actions.try_upload import try_upload
+from exporter.destinations.connection_test import try_upload
+from exporter.domain.breaker import WAIT_FIRST
 from exporter.domain.errors import DestinationFault, Transient
-from exporter.domain.standing import WAIT_FIRST
-from exporter.storage.containers import CustomerContainers
+from exporter.ports import Container
+from exporter.storage.customer.containers import CustomerContainers
+from exporter.storage.customer.credentials import CUSTOMER_PATIENCE
 from exporter.storage.network import SilenceError
-from exporter.storage.sign_in import CUSTOMER_PATIENCE
 from exporter.storage.transport import (
     FIRST_ANSWER_SECONDS,
     HEARD_SECONDS,

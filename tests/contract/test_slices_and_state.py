@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from exporter.actions.ports import Slices, State
 from exporter.domain.errors import Conflict
-from exporter.domain.ledger import Claim, RowCounts
+from exporter.domain.hour_record import Claim, RowCounts
 from exporter.domain.marker import Part, Sent
 from exporter.domain.slices import SliceRecord, SliceResult
-from exporter.storage.accounts import Account
-from exporter.storage.slices import SlicesTable
-from exporter.storage.state import BLOCK_BYTES, StateContainer
+from exporter.ports import Slices, State
+from exporter.storage.clients import Account
+from exporter.storage.own.slices import SlicesTable
+from exporter.storage.own.state import BLOCK_BYTES, StateContainer
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
 from tests.fakes import World

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.errors import Fault
-from exporter.domain.ledger import HourRecord, Progress
+from exporter.domain.hour_record import HourRecord, Progress
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.storage.documents import COLUMN_BYTES, DOCUMENT_BYTES_MAX, from_columns, to_columns
-from exporter.storage.rows import Row, parse_moment, parse_stream_key
+from exporter.storage.own.documents import COLUMN_BYTES, DOCUMENT_BYTES_MAX, from_columns, to_columns
+from exporter.storage.own.entities import Row, parse_moment, parse_stream_key
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
 
 FAILED = HourRecord(KEY, HOUR).take("ours", "schedule", NOW).failed(Fault("code", "message", "fix"), NOW)

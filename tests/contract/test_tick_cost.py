@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
-from exporter.actions.plan_owed_hours import Tick, plan_owed_hours
-from exporter.actions.ports import Gateways
-from exporter.domain.hours import Hour, hours_between
-from exporter.domain.ledger import HourRecord, Progress
+from exporter.domain.hour import Hour, hours_between
+from exporter.domain.hour_record import HourRecord, Progress
 from exporter.domain.streams import StreamKey
-from exporter.storage.accounts import Account
-from exporter.storage.ledger import LedgerTable, _row
+from exporter.ports import Gateways
+from exporter.schedule.due_hours import Tick, plan_owed_hours
+from exporter.storage.clients import Account
+from exporter.storage.own.ledger import LedgerTable, _row
 from infra.local import azurite
 from tests.fakes import FakeLedger, World
 from tests.ticking import gateways_for_ticks

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from exporter.actions.ports import Container
-from exporter.actions.try_upload import try_upload
+from exporter.destinations.connection_test import try_upload
+from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
-from exporter.domain.endpoints import AllowedHosts
 from exporter.domain.errors import DestinationFault, ExportError, Transient
-from exporter.storage import entra
+from exporter.ports import Container
 from exporter.storage.blocks import BlockPool
-from exporter.storage.containers import CustomerContainers
-from exporter.storage.sign_in import Means
+from exporter.storage.customer import entra
+from exporter.storage.customer.containers import CustomerContainers
+from exporter.storage.customer.credentials import Means
 from infra.local import azurite
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.core.rest import HttpRequest
 
-from exporter.storage.accounts import Patience, new_transport
+from exporter.storage.clients import Patience, new_transport
 
 THREADS = 40
 

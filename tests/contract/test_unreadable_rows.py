@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from exporter.actions.ports import Gateways
-from exporter.domain.backfills import Backfill
-from exporter.domain.ledger import HourRecord, HourTask, Progress
-from exporter.domain.standing import Standing
-from exporter.domain.stored import UnreadableRowError
+from exporter.domain.backfill import Backfill
+from exporter.domain.breaker import Standing
+from exporter.domain.hour_record import HourRecord, HourTask, Progress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.verification import Verification
+from exporter.domain.versioned import UnreadableRowError
+from exporter.ports import Gateways
 from tests.contract.backends import HOUR, KEY, NOW, Backend, a_destination
 from tests.contract.test_backfills import ASKED
 from tests.contract.test_verifications import BEGUN

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.actions.ports import Verifications
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus, VerifyStep
-from exporter.storage.accounts import Account
-from exporter.storage.verifications import VerificationsTable
-from exporter.storage.verify_steps import VerifyStepQueue, encode_step, parse_step
+from exporter.ports import Verifications
+from exporter.storage.clients import Account
+from exporter.storage.own.verifications import VerificationsTable
+from exporter.storage.own.verify_steps import VerifyStepQueue, encode_step, parse_step
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
 from tests.contract.test_messages import TAKEN

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.domain.endpoints import AllowedHosts
+from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.errors import Transient
-from exporter.storage import webhooks
-from exporter.storage.webhooks import Webhooks
+from exporter.storage.customer import webhook_client
+from exporter.storage.customer.webhook_client import Webhooks
 from infra.local.certificates import make_certificate
 from tests.contract.servers import Answer, answering, breaking_off, nobody, saying_nothing
 from tests.contract.tls import answering_over_tls
@@ -125,7 +125,7 @@ def test_many_addresses_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> N
         with socket.create_connection(address):
             found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)] * 50
             monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-            monkeypatch.setattr(webhooks, "CONNECT_SECONDS", 0.2)
+            monkeypatch.setattr(webhook_client, "CONNECT_SECONDS", 0.2)
             begun = time.monotonic()
             with pytest.raises(Transient):
                 post("https://many.invalid/")

@@ -18,15 +18,15 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueClient
 
 from exporter.domain import streams
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, Progress
-from exporter.domain.standing import GOOD
+from exporter.domain.breaker import GOOD
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, Progress
 from exporter.domain.streams import Stream, StreamKey
-from exporter.storage.accounts import Account
-from exporter.storage.destinations import DestinationsTable
-from exporter.storage.ledger import LedgerTable
-from exporter.storage.schedule import ScheduleTable
-from exporter.storage.standings import StandingsTable
+from exporter.storage.clients import Account
+from exporter.storage.own.destinations import DestinationsTable
+from exporter.storage.own.ledger import LedgerTable
+from exporter.storage.own.schedule import ScheduleTable
+from exporter.storage.own.standings import StandingsTable
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.azurite import Endpoints

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.storage.messages import poison_queue
-from exporter.storage.queues import WORK_QUEUES
+from exporter.storage.own.messages import poison_queue
+from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
 

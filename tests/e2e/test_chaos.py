@@ -24,7 +24,7 @@ from random import Random
 import psutil
 import pytest
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from infra.local import azurite
 from infra.local.api import Answer
 from infra.local.azurite import Endpoints

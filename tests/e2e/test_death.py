@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import LEASE, HourStatus
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import LEASE, HourStatus
 from infra.local.sample import DataType, Fault, Sample
 from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
 from tests.e2e.installation import App, Installation, Json, installed, stream_key

@@ -11,8 +11,8 @@ from datetime import timedelta
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient, generate_queue_sas
 
-from exporter.storage.messages import poison_queue
-from exporter.storage.queues import WORK_QUEUES
+from exporter.storage.own.messages import poison_queue
+from exporter.storage.own.queues import WORK_QUEUES
 from tests.e2e.installation import App, Installation, now
 
 LINE = re.compile(r"ERROR .*: poison [0-9a-f]{32}: a message of (\S+) cannot be read")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from azure.storage.queue import QueueServiceClient
 
-from exporter.storage.messages import poison_queue
-from exporter.storage.queues import WORK_QUEUES
+from exporter.storage.own.messages import poison_queue
+from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import Sample
 from tests.bench.records import Handed, handed

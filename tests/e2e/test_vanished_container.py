@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from infra.local.sample import DataType, Sample
 from tests.e2e.installation import App, Installation, Json, key_of, stream_key
 from tests.e2e.reading import contents

@@ -7,10 +7,10 @@ import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient
 
-from exporter.actions.verify import AT_ONCE_MAX
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourStatus, HourTask
-from exporter.storage.messages import encode
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourStatus, HourTask
+from exporter.storage.own.messages import encode
+from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
 from tests.e2e.installation import App, Installation, Json, key_of, ok, stream_key
 from tests.e2e.test_http import the_problem

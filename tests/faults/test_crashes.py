@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.ledger import LEASE, HourStatus
+from exporter.domain.hour_record import LEASE, HourStatus
 from tests.fakes import Crash, World
 from tests.worlds import (
     EVENTS,

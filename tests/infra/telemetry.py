@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from exporter.actions.attempt import Outcome
-from exporter.actions.take_tick import take_tick
-from exporter.actions.troubles import Troubles
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourTask
-from exporter.triggers import tick
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask
+from exporter.export.attempt import Outcome
+from exporter.queues import tick
+from exporter.schedule.troubles import Troubles
+from exporter.tick import take_tick
 from tests.fakes import FakeLanding, World
 from tests.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
 

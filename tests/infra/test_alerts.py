@@ -9,7 +9,7 @@ import azure.functions as func
 import pytest
 
 from exporter.domain.errors import Fault
-from exporter.triggers.poison import record_hour
+from exporter.queues.poison import record_hour
 from tests.fakes import World
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples

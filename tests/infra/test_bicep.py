@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pycep import BicepParser
 
-from exporter.actions.telling import Event
+from exporter.notify.log_events import Event
 from exporter.settings import Settings
-from exporter.storage.messages import poison_queue
-from exporter.storage.queues import WORK_QUEUES
+from exporter.storage.own.messages import poison_queue
+from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.settings_file import local_settings
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from exporter.actions.notices import WAITS
-from exporter.actions.telling import Event
-from exporter.domain.notices import NoticeKind
+from exporter.domain.notifications import NoticeKind
+from exporter.notify.log_events import Event
+from exporter.notify.notifications import WAITS
 from tests.infra.test_bicep import ROLES, text
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def test_the_roles_are_explained() -> None:
 
     assert {cells[0] for cells in table} == set(ROLES.values())
     for path in {name for cells in table for name in re.findall(r"`([\w/]+\.py)`", cells[2])}:
-        assert (PROJECT / path).exists() or (PROJECT / "exporter" / "storage" / path).exists(), path
+        assert (PROJECT / path).exists(), path
 
 
 def test_links_between_guides_lead_somewhere() -> None:

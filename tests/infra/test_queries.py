@@ -12,7 +12,7 @@ import azure.functions as func
 import pytest
 
 from exporter.domain.errors import Fault
-from exporter.triggers.poison import record_hour
+from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
 from tests.infra.telemetry import (

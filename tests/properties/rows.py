@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 from hypothesis import strategies as st
 
-from exporter.domain.records import EVENT_FIELDS, Field, Kind
-from exporter.domain.times import to_canonical
+from exporter.domain.row_schema import EVENT_FIELDS, Field, Kind
+from exporter.domain.timestamps import to_canonical
 from tests.builders import uuid
 from tests.properties.values import json_values, surrogates_replaced, texts
 

@@ -14,17 +14,17 @@ from hypothesis.stateful import (
     rule,
 )
 
-from exporter.actions.ask_for_backfill import Asked, ask, cancel, repair, retry
-from exporter.actions.backfill_progress import progress_of
-from exporter.actions.list_hours import View
-from exporter.actions.plan_owed_hours import plan_owed_hours
-from exporter.actions.record_poison import record_poison
-from exporter.actions.run_backfill import send_again, take_step
-from exporter.domain.backfills import Backfill, BackfillStatus, BackfillStep
+from exporter.backfill.progress import progress_of
+from exporter.backfill.requests import Asked, ask, cancel, repair, retry
+from exporter.backfill.runner import send_again, take_step
+from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
-from exporter.domain.hours import hours_between
-from exporter.domain.ledger import WRITTEN_FOR_MAX, HourRecord, HourTask
+from exporter.domain.hour import hours_between
+from exporter.domain.hour_record import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
+from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.ledger_view import View
+from exporter.schedule.poison import record_poison
 from tests.fakes import Crash
 from tests.machines import worlds
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt

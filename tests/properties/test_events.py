@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.records import EVENT_FIELDS, Reason, Rejection
-from exporter.domain.times import TimestampFormat
+from exporter.domain.row_schema import EVENT_FIELDS, Reason, Rejection
+from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import Amended
 from tests.builders import HOUR, PROJECT, event, event_line, row_of

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.pipeline.filtering import filtering
+from exporter.pipeline.filters.compile import filtering
 from tests.builders import event, event_line
 from tests.filters import decoded, read
 from tests.filters import keeps as passes

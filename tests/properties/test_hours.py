@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.hours import Hour, count_between, hours_between, last_closed_hour
+from exporter.domain.hour import Hour, count_between, hours_between, last_closed_hour
 
 zones = st.integers(min_value=-23 * 60, max_value=23 * 60).map(lambda each: timezone(timedelta(minutes=each)))
 # A year is kept clear of either end, so that neighbours exist.

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.ledger import RowCounts
-from exporter.domain.records import Reason, RejectedRow
-from exporter.domain.times import TimestampFormat
+from exporter.domain.hour_record import RowCounts
+from exporter.domain.row_schema import Reason, RejectedRow
+from exporter.domain.timestamps import TimestampFormat
+from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.key_set import SeenKeys
 from exporter.pipeline.merged_ids import MergedIdCodec
-from exporter.pipeline.rows import RowChain, rejected_line
-from exporter.pipeline.seen import SeenKeys
 from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
 from tests.builders import HOUR, Landing, exported_lines
 from tests.properties.rows import as_exported

@@ -4,7 +4,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.records import Reason
+from exporter.domain.row_schema import Reason
 from exporter.pipeline.sniff import Beginning
 from tests.builders import cut, gzipped, lines_of_chunks
 

@@ -2,7 +2,7 @@ import json
 
 from hypothesis import given
 
-from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
+from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.merged_ids import MergedIdCodec
 from tests.builders import HOUR
 from tests.properties.rows import expected, rows

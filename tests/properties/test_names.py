@@ -3,8 +3,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.hours import Hour
-from exporter.domain.names import NameStyle, Naming, PathLayout
+from exporter.domain.file_names import NameStyle, Naming, PathLayout
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType, Stream
 from tests.builders import EVENTS
 

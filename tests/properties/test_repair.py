@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.pipeline.repair import NESTING_MAX, too_deep, without_lone_surrogates
+from exporter.pipeline.sanitize import NESTING_MAX, too_deep, without_lone_surrogates
 from tests.properties.values import surrogates_replaced
 
 # Strings made of what may be mistaken for something else, as they stand in the text.

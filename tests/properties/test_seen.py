@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.pipeline.seen import KEY_BYTES, SeenKeys, split
+from exporter.pipeline.key_set import KEY_BYTES, SeenKeys, split
 
 # Keys of few different bytes meet often.
 keys = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES) | st.text("\0\1", min_size=16, max_size=16).map(

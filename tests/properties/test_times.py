@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.hours import Hour
-from exporter.domain.times import CANONICAL_LENGTH, HOUR_LENGTH, to_canonical, to_iso8601
+from exporter.domain.hour import Hour
+from exporter.domain.timestamps import CANONICAL_LENGTH, HOUR_LENGTH, to_canonical, to_iso8601
 
 moments = st.datetimes()
 offsets = st.integers(min_value=-23 * 60 - 59, max_value=23 * 60 + 59)

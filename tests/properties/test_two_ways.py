@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from exporter.domain.columns import END, in_columns
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.records import EVENT_FIELDS, Rejection
-from exporter.domain.times import TimestampFormat, all_to_canonical, all_to_iso8601, to_canonical, to_iso8601
+from exporter.domain.row_schema import EVENT_FIELDS, Rejection
+from exporter.domain.timestamps import (
+    TimestampFormat,
+    all_to_canonical,
+    all_to_iso8601,
+    to_canonical,
+    to_iso8601,
+)
 from exporter.pipeline.codec import one_by_one
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import Amended

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS
+from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS
 from infra.local.sample import Counts, LandingFile
 from tests.properties.rows import expected
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from exporter.actions.ask_for_backfill import Asked
+from exporter.backfill.requests import Asked
 from exporter.domain.destination import Status
-from exporter.domain.hours import Hour
-from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType, LandingBlob, StreamKey
 from tests.fakes import FOREIGN_BLOCK
 from tests.simulation.life import (

@@ -14,29 +14,30 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from exporter.actions import ask_for_backfill, verify_in_steps
-from exporter.actions.ask_for_backfill import Asked, ask, cancel, retry
-from exporter.actions.attempt import Outcome, Worker
-from exporter.actions.backfill_progress import progress_of
-from exporter.actions.change_status import activate, delete, pause, resume
-from exporter.actions.edit_destination import Draft, find_destination, put_destination
-from exporter.actions.export_hour import export_hour
-from exporter.actions.list_hours import View
-from exporter.actions.ports import Gateways
-from exporter.actions.record_poison import record_poison
-from exporter.actions.run_backfill import take_step
-from exporter.actions.take_tick import take_tick
-from exporter.actions.troubles import Troubles
-from exporter.actions.verify import repairing, span_of, verify_at_once
-from exporter.domain.backfills import Backfill, BackfillStatus, BackfillStep
+from exporter.backfill import requests
+from exporter.backfill.progress import progress_of
+from exporter.backfill.requests import Asked, ask, cancel, retry
+from exporter.backfill.runner import take_step
+from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.lifecycle import activate, delete, pause, resume
+from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, ExportError, Fault
-from exporter.domain.hours import Hour, last_closed_hour
-from exporter.domain.ledger import HourRecord, HourTask
-from exporter.domain.names import Naming
-from exporter.domain.stored import UnreadableRowError
+from exporter.domain.file_names import Naming
+from exporter.domain.hour import Hour, last_closed_hour
+from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
+from exporter.domain.versioned import UnreadableRowError
+from exporter.export.attempt import Outcome, Worker
+from exporter.export.export_hour import export_hour
+from exporter.ports import Gateways
+from exporter.schedule.ledger_view import View
+from exporter.schedule.poison import record_poison
+from exporter.schedule.troubles import Troubles
+from exporter.tick import take_tick
+from exporter.verify import runner
+from exporter.verify.range import repairing, span_of, verify_at_once
 from tests.fakes import FakeLanding, World
 from tests.filters import condition, read
 from tests.simulation.actors import LOCKED, Actor, Death, Turns, Verdict
@@ -459,7 +460,7 @@ class Life:
                     request_id=name,
                 )
             else:
-                verify_in_steps.begin(self.gateways, destination, span, repair=repair, now=now, new_id=name)
+                runner.begin(self.gateways, destination, span, repair=repair, now=now, new_id=name)
 
         self.note(f"{name} verifies{' and repairs' if repair else ''}")
         self._start(name, body)
@@ -467,7 +468,7 @@ class Life:
     def _repair(self, offset: timedelta, destination: Destination, hours: Any, request_id: str) -> str:  # noqa: ANN401
         self.asked.setdefault(request_id, self.now)
         self.note(f"{request_id} repairs {[(str(kind), str(hour)) for kind, hour in hours]}")
-        return ask_for_backfill.repair(self.gateways, destination, hours, request_id, self.now + offset)
+        return requests.repair(self.gateways, destination, hours, request_id, self.now + offset)
 
     # Sleepers.
 
@@ -605,10 +606,10 @@ class Life:
                 take_step(what, self.gateways, worker.clock(), redelivered=message.deliveries > 1)
             else:
                 repair = partial(self._repair, offset)
-                stepper = verify_in_steps.Stepper(
+                stepper = runner.Stepper(
                     clock=worker.clock, step_id=worker.claim_id, settle=SETTLE, repair=repair
                 )
-                verify_in_steps.take_step(what, self.gateways, stepper)
+                runner.take_step(what, self.gateways, stepper)
         elif message.deliveries > POISON_COUNT:
             try:
                 record_poison(what, self.gateways, error_id="e", clock=worker.clock)

@@ -11,31 +11,25 @@ from typing import Any
 
 import pytest
 
-from exporter.actions import (
-    export_hour,
-    late_data,
-    plan_owed_hours,
-    see_to_reopened,
-    sliced,
-    whole_hour,
-)
-from exporter.actions.attempt import Attempt, Outcome
-from exporter.actions.commit import Committer
-from exporter.actions.hold import Held
-from exporter.actions.inventory import Inventory, take_inventory
-from exporter.actions.ports import Gateways
-from exporter.actions.stage import RejectedWriter, Staged, Stager
-from exporter.domain.backfills import Backfill
+from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import HourRecord, HourTask
+from exporter.domain.file_names import HourNames, Naming
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.marker import Sent
-from exporter.domain.names import HourNames, Naming
 from exporter.domain.slices import Slice
-from exporter.domain.stored import Versioned
 from exporter.domain.streams import Listing, Stream
-from exporter.pipeline.seen import SeenKeys, split
+from exporter.domain.versioned import Versioned
+from exporter.export import export_hour, late_data, sliced, whole_hour
+from exporter.export.attempt import Attempt, Outcome
+from exporter.export.commit import Committer
+from exporter.export.inventory import Inventory, take_inventory
+from exporter.export.lease import Held
+from exporter.export.stage import RejectedWriter, Staged, Stager
+from exporter.pipeline.key_set import SeenKeys, split
+from exporter.ports import Gateways
+from exporter.schedule import due_hours, reopened
 from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
 from tests.simulation.happenings import live
 from tests.simulation.truth import BrokenPromise
@@ -277,7 +271,7 @@ def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
             return False
         return record.looked_at is None or record.looked_at < hour.end + moment.settle + distance
 
-    patch.setattr(plan_owed_hours._Moment, "unseen", unseen)
+    patch.setattr(due_hours._Moment, "unseen", unseen)
 
 
 def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:
@@ -293,7 +287,7 @@ def forget_a_note_whoever_took_the_hour(patch: pytest.MonkeyPatch) -> None:
         now = {each.value: each.etag for each in gateways.reopened.all()}
         gateways.reopened.forget(note.value.key, note.value.hour, now.get(note.value, note.etag))
 
-    patch.setattr(see_to_reopened, "_forget", forget)
+    patch.setattr(reopened, "_forget", forget)
 
 
 def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.actions.ask_for_backfill import repair
-from exporter.actions.backfill_progress import progress_of
-from exporter.actions.list_destinations import look_at
-from exporter.actions.list_hours import View
-from exporter.domain.backfills import BackfillStatus
+from exporter.backfill.progress import progress_of
+from exporter.backfill.requests import repair
+from exporter.destinations.overview import look_at
+from exporter.domain.backfill import BackfillStatus
 from exporter.domain.destination import Status
-from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
+from exporter.schedule.ledger_view import View
 from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import Verdict

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from exporter.actions.verify_hour import verify_hour
+from exporter.domain.allowed_hosts import same_container
 from exporter.domain.destination import Destination
-from exporter.domain.endpoints import same_container
-from exporter.domain.hours import Hour, hours_between
-from exporter.domain.ledger import HourRecord
+from exporter.domain.hour import Hour, hours_between
+from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType, Listing, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
+from exporter.verify.hour import verify_hour
 from tests.fakes import FakeBlob, FakeLanding, World
 
 FIRST = Hour.parse("2026-01-31T01")

@@ -9,34 +9,34 @@ from pathlib import Path
 import pytest
 
 import function_app  # noqa: F401  registers the operations
-from exporter.actions import verify_in_steps
-from exporter.actions.completeness import ROWS_COMPARED_MAX
-from exporter.actions.list_destinations import Overview
-from exporter.actions.sliced import KEYS_BEFORE_MAX
-from exporter.actions.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
-from exporter.actions.whole_hour import STAGINGS_MAX
-from exporter.domain.backfills import STALLED
+from exporter.destinations.overview import Overview
+from exporter.domain.allowed_hosts import AllowedHosts
+from exporter.domain.backfill import STALLED
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import MIB
-from exporter.domain.endpoints import AllowedHosts
-from exporter.domain.ledger import LEASE, RENEW_EVERY, RUN_AGAIN, WRITTEN_FOR_MAX, HourRecord
+from exporter.domain.file_names import NameStyle, Naming, PathLayout
+from exporter.domain.hour_record import LEASE, RENEW_EVERY, RUN_AGAIN, WRITTEN_FOR_MAX, HourRecord
 from exporter.domain.marker import Marker
-from exporter.domain.names import NameStyle, Naming, PathLayout
-from exporter.domain.records import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
+from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
 from exporter.domain.setbacks import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
 from exporter.domain.streams import IDENTITIES_MAX
 from exporter.domain.verification import Code
+from exporter.export.completeness import ROWS_COMPARED_MAX
+from exporter.export.sliced import KEYS_BEFORE_MAX
+from exporter.export.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.export.whole_hour import STAGINGS_MAX
+from exporter.http.destination_model import DestinationModel, parse_draft
+from exporter.http.openapi import possible_problems
+from exporter.http.routing import OPERATIONS
+from exporter.http.schemas import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.pipeline.chain import rejected_line
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
-from exporter.pipeline.repair import NESTING_MAX
-from exporter.pipeline.rows import rejected_line
+from exporter.pipeline.sanitize import NESTING_MAX
 from exporter.pipeline.sniff import NAMES
 from exporter.settings import Settings
-from exporter.triggers.destination_model import DestinationModel, parse_draft
-from exporter.triggers.openapi import possible_problems
-from exporter.triggers.operations import OPERATIONS
-from exporter.triggers.views import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
@@ -270,7 +270,7 @@ def test_healing_takes_no_longer_than_the_documents_say() -> None:
     assert max(LEASE, again) + poll <= dead_worker == put_off_
     assert max(LEASE, RUN_AGAIN) + TICK + poll <= dead_host == alone == a_slice
     assert backfill >= STALLED + TICK
-    assert verification >= verify_in_steps.STALLED + TICK
+    assert verification >= runner.STALLED + TICK
     assert f"delivers the message again after {again.seconds} s" in text("docs/delivery.md")
 
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from exporter.actions.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, ROWS_MAX, TIME_MAX, Preview
-from exporter.domain import filter_reading, filter_values
+from exporter.destinations.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, ROWS_MAX, TIME_MAX, Preview
+from exporter.domain import filter_parser, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
-from exporter.domain.ledger import RowCounts
-from exporter.domain.records import EVENT_FIELDS, Kind
-from exporter.pipeline.filtering import EVENT_SECONDS_MAX, GRACE_SECONDS
-from exporter.pipeline.patterns import (
+from exporter.domain.hour_record import RowCounts
+from exporter.domain.row_schema import EVENT_FIELDS, Kind
+from exporter.http.schemas import preview_view
+from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS
+from exporter.pipeline.filters.patterns import (
     MATCHED_CHARACTERS_MAX,
     STEPS_MAX,
     characters_searched,
     pattern_cost,
 )
-from exporter.triggers.views import preview_view
 from tests.builders import event
 from tests.filters import condition, keeps, read
 from tests.worlds import HOUR
@@ -112,19 +112,19 @@ def most_values(operator: Operator) -> int:
         return 0
     if operator in ORDERS:
         return 1
-    return filter_reading.SEARCHED_VALUES_MAX if operator in SEARCHES else filter_reading.VALUES_MAX
+    return filter_parser.SEARCHED_VALUES_MAX if operator in SEARCHES else filter_parser.VALUES_MAX
 
 
 def test_the_limits_are_those_of_the_code() -> None:
     """Number by number."""
     limits: Iterator[int] = iter(
         [
-            filter_reading.DEPTH_MAX,
-            filter_reading.CONDITIONS_MAX,
-            filter_reading.VALUE_CHARACTERS_MAX,
-            filter_reading.PROPERTY_CHARACTERS_MAX,
-            filter_reading.INSTRUCTIONS_MAX,
-            filter_reading.FILTER_BYTES_MAX,
+            filter_parser.DEPTH_MAX,
+            filter_parser.CONDITIONS_MAX,
+            filter_parser.VALUE_CHARACTERS_MAX,
+            filter_parser.PROPERTY_CHARACTERS_MAX,
+            filter_parser.INSTRUCTIONS_MAX,
+            filter_parser.FILTER_BYTES_MAX,
             filter_values.INTEGER_MAX,
             filter_values.SIGNIFICANT_DIGITS,
         ]
@@ -132,7 +132,7 @@ def test_the_limits_are_those_of_the_code() -> None:
 
     assert [int(row[1]) for row in table("| What | At most |")] == list(limits)
     assert f"times characters, are at most {STEPS_MAX}" in DOCUMENT
-    assert f"more than {filter_reading.INSTRUCTIONS_MAX} instructions is refused" in DOCUMENT
+    assert f"more than {filter_parser.INSTRUCTIONS_MAX} instructions is refused" in DOCUMENT
     assert f"`\\pL`, which knows every alphabet, has {pattern_cost(r'\pL')}" in DOCUMENT
     assert f"{1000 * EVENT_SECONDS_MAX} ms of the processor for an event" in DOCUMENT
     assert f"{GRACE_SECONDS:.0f} seconds besides" in DOCUMENT
@@ -145,7 +145,7 @@ def test_how_far_patterns_look_is_what_the_code_says() -> None:
 
     assert shown == [(few, characters_searched(few)) for few, _ in shown]
     assert shown[0] == (STEPS_MAX // MATCHED_CHARACTERS_MAX, MATCHED_CHARACTERS_MAX)
-    assert shown[-1][0] == filter_reading.INSTRUCTIONS_MAX
+    assert shown[-1][0] == filter_parser.INSTRUCTIONS_MAX
 
 
 def test_the_example_is_a_filter() -> None:

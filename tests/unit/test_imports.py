@@ -20,13 +20,13 @@ def imports(module: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PROJECT)))
-def test_functions_are_known_to_triggers_and_storage_to_storage(module: Path) -> None:
+def test_functions_are_known_to_http_and_queues_and_storage_to_storage(module: Path) -> None:
     """The bindings and the SDKs stay at the rim, each at its own."""
     place = module.relative_to(PROJECT).parts
     azure = {name for name in imports(module) if name.split(".")[0] == "azure"}
     functions = {name for name in azure if name.startswith("azure.functions")}
 
-    if place[0] == "function_app.py" or place[:2] == ("exporter", "triggers"):
+    if place[0] == "function_app.py" or place[:2] in {("exporter", "http"), ("exporter", "queues")}:
         assert azure <= functions
     elif place[:2] == ("exporter", "storage"):
         assert not functions
@@ -38,7 +38,7 @@ def test_the_app_imports_its_triggers_and_what_prepares_the_process() -> None:
     """function_app.py registers blueprints; the way on from there leads to the triggers."""
     names = set(imports(PROJECT / "function_app.py"))
 
-    assert {name for name in names if not name.startswith("exporter.triggers.")} == {
+    assert {name for name in names if not name.startswith(("exporter.http.", "exporter.queues."))} == {
         "azure.functions",
         "exporter.wiring",
     }

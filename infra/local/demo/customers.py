@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from azure.storage.blob import BlobServiceClient
 
 from exporter.domain import streams
-from exporter.domain.hours import Hour
-from exporter.domain.ledger import Progress
-from exporter.storage.accounts import Account
-from exporter.storage.schedule import ScheduleTable
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import Progress
+from exporter.storage.clients import Account
+from exporter.storage.own.schedule import ScheduleTable
 from infra.local.demo.readback import File, read_files
 from infra.local.sample import DataType, LandingHour
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.domain.destination import MIB, Output
-from exporter.domain.names import NameStyle, PathLayout
+from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.builders import EVENTS, HOUR, MERGED_IDS, ORG, PROJECT, destination, hour, utc
 

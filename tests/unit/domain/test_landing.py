@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from exporter.domain.hours import Hour
+from exporter.domain.hour import Hour
 from exporter.domain.landing import MISFITS_MAX, Entry, Landed, Survey, earliest_hour, sources, survey
 from exporter.domain.streams import DataType, Stream, is_data
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.records import EVENT_FIELDS, Field, Kind, Reason, Rejection
-from exporter.domain.times import TimestampFormat
+from exporter.domain.row_schema import EVENT_FIELDS, Field, Kind, Reason, Rejection
+from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import RULES, Amended
 from tests.builders import HOUR, PROJECT, Record, event, event_line, line, row_of, uuid

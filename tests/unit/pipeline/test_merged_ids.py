@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from exporter.domain.hours import Hour
-from exporter.domain.records import MERGED_ID_FIELDS, Reason, Rejection
+from exporter.domain.hour import Hour
+from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from tests.builders import HOUR, Record, hour, line, merge, merge_line
 

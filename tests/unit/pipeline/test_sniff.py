@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 
-from exporter.domain.records import Reason
+from exporter.domain.row_schema import Reason
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX
 from exporter.pipeline.sniff import WINDOW_BYTES
 from tests.builders import Line, chunks, event_line, gzipped, lines_of, lines_of_chunks

@@ -1,0 +1,1 @@
+"""Backfills: hours that a person wants again."""

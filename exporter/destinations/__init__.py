@@ -1,0 +1,1 @@
+"""Destinations: made, changed, tested, activated, shown."""

@@ -1,0 +1,1 @@
+"""Exporting one hour, from what landed to what readers see."""

@@ -1,0 +1,227 @@
+"""One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+
+from exporter.domain.allowed_hosts import same_container
+from exporter.domain.destination import Destination, Status
+from exporter.domain.file_names import HourNames, Naming
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.own_blobs import folder, outdated
+from exporter.domain.slices import Slice
+from exporter.domain.streams import DataType
+from exporter.export.lease import Beat, Held
+from exporter.export.stage import RejectedWriter, Spool, Staged, Stager
+from exporter.export.turns import Turns
+from exporter.notify.log_events import Event, bytes_of, of_hour, of_rows, tell
+from exporter.notify.notifications import hour_exported
+from exporter.pipeline.gzip_writer import Exported
+from exporter.pipeline.key_index import digest
+from exporter.pipeline.key_set import SeenKeys
+from exporter.ports import Clock, Container, Gateways
+
+
+class Outcome(StrEnum):
+    """What came of a request to export an hour."""
+
+    EXPORTED = "exported"
+    ADOPTED = "adopted"
+    SPREAD = "spread"
+    STAGED = "staged"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    REFUSED = "refused"
+    NOT_DUE = "not due"
+    NOT_WANTED = "not wanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Who works: its clock, what renews its lease, how long after its end an hour is closed.
+
+    ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
+    which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
+    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. ``calls`` counts the
+    calls to storage that its process has made; ``seconds`` are what its steps took. ``turns`` are those of
+    its process: hours that are staged at the same time share them.
+    """
+
+    clock: Clock
+    claim_id: str
+    beat: Beat
+    settle: timedelta
+    late_until: timedelta = timedelta()
+    redelivered: bool = False
+    whole_bytes_min: int | None = None
+    calls: Callable[[], int] = lambda: 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Count the time that passes as that of a step."""
+        begun = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + (self.clock() - begun).total_seconds()
+
+    def late_ends(self, hour: Hour) -> datetime:
+        """Return when an hour is looked at for the last time."""
+        return hour.end + self.settle + self.late_until
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An hour that is being exported: for whom, and by whom."""
+
+    task: HourTask
+    destination: Destination
+    gateways: Gateways
+    worker: Worker
+
+    @cached_property
+    def container(self) -> Container:
+        """The customer's container; ``DestinationFault`` if it cannot be opened."""
+        return self.gateways.containers.open(self.destination)
+
+    @property
+    def container_id(self) -> str:
+        """The account and container that the destination's files go to."""
+        return self.destination.container_id
+
+    def holds(self, record: HourRecord) -> bool:
+        """Whether the files of a record are in the destination's container of now, as far as is known."""
+        return same_container(record.origin.target, self.container_id)
+
+    def names(self, record: HourRecord | None = None) -> HourNames:
+        """Return every name that the hour's files may have: those of now, of earlier, and of its record."""
+        names = self.destination.hour_names(self.task.key.stream, self.task.hour)
+        recorded = self.recorded_naming(record) if record is not None else None
+        return names if recorded is None else names.wanting(recorded).wanting(names.wanted)
+
+    def recorded_naming(self, record: HourRecord) -> Naming | None:
+        """Return how the files of an hour are called that its record knows in this container."""
+        if not record.origin.target or not self.holds(record):
+            return None
+        naming = replace(
+            self.destination.naming(self.task.key.stream), prefix=record.origin.target.rpartition("|")[2]
+        )
+        if record.output is not None:
+            return replace(naming, style=record.output.name_style, layout=record.output.path_layout)
+        known = self.destination.hour_names(self.task.key.stream, self.task.hour).namings
+        hour = record.hour
+        matching = (
+            each
+            for each in known
+            if any(each.part_number(hour, part.name) is not None for part in record.parts)
+            or each.marker(hour) == record.origin.marker
+        )
+        return next(matching, None)
+
+    def stage(  # noqa: PLR0913  what a slice is made of, each by its name
+        self,
+        chosen: Slice,
+        drops: Iterable[bytes],
+        uploads: ExitStack,
+        tag: str,
+        *,
+        spooled: bool = False,
+        before: Iterable[Exported] = (),
+        known: Counter[bytes] | None = None,
+    ) -> tuple[Staged, RejectedWriter]:
+        """Stage a slice, and its rejected rows, which are the caller's to commit.
+
+        ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
+        rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
+        """
+        naming = self.destination.naming(self.task.key.stream)
+        key, hour = self.task.key, self.task.hour
+        name = f"{tag}-{chosen.first}.ndjson.gz"
+        rejected = RejectedWriter(self.gateways.rejected, key, hour, name, uploads)
+        spool = Spool(self.gateways.state, f"{folder(key, hour)}{tag}-spool-") if spooled else None
+        stager = Stager(
+            landing=self.gateways.landing,
+            container=self.container,
+            destination=self.destination,
+            naming=naming,
+            hour=hour,
+            attempt=tag,
+            whole_bytes_min=self.worker.whole_bytes_min,
+            spool=spool,
+            known=known,
+        )
+        with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
+            return stager.stage(chosen, drops, rejected, turn, before), rejected
+
+    def keep_digest(self, chosen: Slice, staged: Staged, tag: str) -> str | None:
+        """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
+        if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
+            return None
+        blobs = (blob.name for blob in chosen.blobs)
+        return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)
+
+    def keep_found_digest(self, number: int, keys: SeenKeys, tag: str) -> str:
+        """Keep which rows the file of that number, which was found, has; return under which name.
+
+        With which filter it was made is not known: what is added to it goes through the one of now.
+        """
+        return self._keep_keys(f"{tag}-found-{number}", (), keys)
+
+    def _keep_keys(self, stem: str, blobs: Iterable[str], keys: SeenKeys) -> str:
+        asked = self.destination.filter_of(self.task.key.stream)
+        name = f"{folder(self.task.key, self.task.hour)}{stem}.keys"
+        self.gateways.state.put(name, digest(blobs, asked.text if asked else None, keys))
+        return name
+
+    def late_blobs_count(self) -> bool:
+        """Whether the hour will be looked at again."""
+        return self.worker.clock() < self.worker.late_ends(self.task.hour)
+
+    def gone(self) -> bool:
+        """Whether it was deleted meanwhile, and perhaps made anew: nothing more goes to that container."""
+        found = self.gateways.destinations.get(self.destination.id)
+        return (
+            found is None
+            or found.value.status is Status.DELETED
+            or found.value.created_at != self.destination.created_at
+        )
+
+    def tell(self, held: Held, outcome: Outcome, **more: object) -> None:
+        """Tell what was exported, and operators what it took."""
+        record = held.record
+        if outcome is Outcome.EXPORTED:
+            hour_exported(self.gateways, self.destination, record, self.worker.claim_id)
+        tell(
+            Event.HOUR_EXPORTED,
+            **of_hour(record.key, record.hour),
+            run=self.worker.claim_id,
+            outcome=outcome,
+            requested_by=record.requested_by,
+            attempts=record.attempts,
+            rows=of_rows(record.rows),
+            parts=len(record.parts),
+            bytes=bytes_of(record.parts),
+            seconds={step: round(seconds, 3) for step, seconds in self.worker.seconds.items()},
+            calls=self.worker.calls(),
+            **more,
+        )
+
+    def tidy(self, held: Held) -> None:
+        """Delete what this attempt and earlier ones kept of the hour, and its record does not name.
+
+        The record that needs it no more is written by now. What a later attempt keeps has a higher number.
+        """
+        record, key, hour = held.record, self.task.key, self.task.hour
+        state, rejected = self.gateways.state, self.gateways.rejected
+        digests, kept = frozenset(record.origin.digests), frozenset(record.rejected)
+        for name in outdated(state.names(folder(key, hour)), attempt=record.attempts, kept=digests):
+            state.delete(name)
+        for name in outdated(rejected.names(key, hour), attempt=record.attempts, kept=kept):
+            rejected.delete(name)

@@ -1,0 +1,107 @@
+"""Never less: whether an hour that holds rows may be replaced by what landing holds now.
+
+It may if landing is known to hold still every blob that its files were made of: the landing fingerprint in
+the hour's record tells. Where that is not known (tables were lost, files of a predecessor) the rows of the
+files are compared with those in landing. Not to know is not to hold: then the hour stays as it is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+
+from exporter.domain.errors import Fault
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.row_schema import RejectedRow
+from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.export.attempt import Attempt
+from exporter.export.inventory import Inventory, recorded_names
+from exporter.export.readback import file_keys, row_keys
+from exporter.export.stage import EMPTY_GZIP, row_chain
+
+# Keys of landing rows in memory, 25 bytes each. The rows of a larger hour are not compared.
+ROWS_COMPARED_MAX = 2_000_000
+
+
+def missing_rows(
+    attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: tuple[LandingBlob, ...]
+) -> Fault | None:
+    """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
+    exported = record.origin.landing if record.origin.target else None
+    covered = exported is not None and Listing.of(blobs).holds(exported)
+    here = attempt.holds(record)
+    held = record.rows.exported if record.origin.target and not record.committing else 0
+    if held and not covered and not (here and all(map(inventory.has, record.parts))):
+        return _incomplete(attempt, "its landing blobs are not all there any more")
+    explained = recorded_names(record, attempt.container_id) if covered and here else frozenset()
+    files = [
+        blob
+        for name, blob in sorted(inventory.parts.items())
+        if name not in explained and blob.size > len(EMPTY_GZIP)
+    ]
+    if not files:
+        return None
+    if not blobs:
+        return _incomplete(attempt, "landing holds nothing of it any more")
+    lost = _rows_not_in_landing(attempt, inventory, [blob.name for blob in files], blobs)
+    if lost is None:
+        return _incomplete(attempt, f"it has more than {ROWS_COMPARED_MAX:,} rows to compare with landing")
+    return _incomplete(attempt, f"landing does not hold {lost} of its rows any more") if lost else None
+
+
+def _rows_not_in_landing(
+    attempt: Attempt, inventory: Inventory, names: list[str], blobs: tuple[LandingBlob, ...]
+) -> int | None:
+    """Return how many rows of these files landing does not hold; None if they are too many to compare."""
+    stream = attempt.task.key.stream
+    keys = chain.from_iterable(
+        file_keys(attempt.container, inventory.parts[name], stream.data_type) for name in names
+    )
+    # Rows that the filter of now leaves out are in landing all the same.
+    unfiltered = replace(attempt.destination, event_filter=None)
+    rows = row_chain(unfiltered, stream, attempt.task.hour, _ignore)
+    landed = rows.exported(blobs, attempt.gateways.landing.read)
+    if stream.data_type is DataType.EVENTS:
+        for _ in landed:
+            if rows.tally.exported > ROWS_COMPARED_MAX:
+                return None
+        return sum(key not in rows.seen for key in keys)
+    counts: Counter[bytes] = Counter()
+    for some in landed:
+        counts.update(row_keys(some.content.splitlines(), stream.data_type))
+        if len(counts) > ROWS_COMPARED_MAX:
+            return None
+    there = Counter(keys)
+    return (there - counts).total()
+
+
+def _ignore(row: RejectedRow) -> None:
+    """Take no notice of a row: only those that can be exported count."""
+
+
+def rejected_before(
+    attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: Iterable[LandingBlob]
+) -> tuple[str, ...]:
+    """Return the blobs of rejected rows that stay with an hour that is written anew from landing blobs.
+
+    The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
+    """
+    if not record.origin.target:
+        # A record that tells of no commit: there was none, or the record of it is lost.
+        return rejected_ever(attempt) if inventory.parts else ()
+    exported = record.origin.landing
+    covered = exported is not None and Listing.of(tuple(blobs)).holds(exported)
+    return record.rejected[: record.origin.rejected_before] if covered else record.rejected
+
+
+def rejected_ever(attempt: Attempt) -> tuple[str, ...]:
+    """Return what earlier attempts kept of an hour whose record is lost: all of it goes on to count."""
+    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
+
+
+def _incomplete(attempt: Attempt, why: str) -> Fault:
+    return Fault(
+        code="landing_incomplete",
+        message=f"The hour {attempt.task.hour} stays as it is: {why}, so a new export would lose rows.",
+        fix='Land the missing data again; or, to accept the loss, backfill with "allow_loss": true.',
+    )

@@ -1,0 +1,92 @@
+"""The inventory of an hour: what a customer's container holds of it, under every name that it may have."""
+
+from dataclasses import dataclass
+
+from exporter.domain.allowed_hosts import same_container
+from exporter.domain.file_names import MARKER_SUFFIX, HourNames
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.marker import Marker, Part
+from exporter.domain.streams import DataType
+from exporter.domain.versioned import Content, StoredBlob
+from exporter.ports import Container
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every file of an hour in one container, by name.
+
+    ``parts`` are its parts, ``markers`` is what stands under the names of its marker, whatever that is.
+    """
+
+    hour: Hour
+    data_type: DataType
+    parts: dict[str, StoredBlob]
+    markers: dict[str, Content]
+
+    def has(self, part: Part) -> bool:
+        """Whether a part is there, byte for byte."""
+        there = self.parts.get(part.name)
+        return there is not None and (there.size, there.md5) == (part.bytes, part.md5)
+
+    def holds_just(self, parts: tuple[Part, ...]) -> bool:
+        """Whether these parts are there, byte for byte, and no other."""
+        return self.parts.keys() == {part.name for part in parts} and all(map(self.has, parts))
+
+    def marker(self, name: str) -> Marker | None:
+        """Return the marker of this hour under a name; None if there is none, or something else."""
+        content = self.markers.get(name)
+        return read_marker(content, self.hour, self.data_type) if content else None
+
+    def true_marker(self) -> tuple[str, Marker] | None:
+        """Return a marker and its name, if it names exactly the parts that are there."""
+        for name in self.markers:
+            marker = self.marker(name)
+            if marker is not None and self.holds_just(marker.parts):
+                return name, marker
+        return None
+
+
+def take_inventory(
+    container: Container, names: HourNames, record: HourRecord | None = None, container_id: str = ""
+) -> Inventory:
+    """Return what is there of an hour. Neighbours whose names begin like ours are left out.
+
+    Ours are the files that the destination's names of now and earlier give, and those that the hour's record
+    names in this container (``container_id``), whatever is in them.
+    """
+    recorded = recorded_names(record, container_id) if record is not None else frozenset()
+    listed: dict[str, StoredBlob] = {}
+    for prefix in names.prefixes:
+        listed |= {blob.name: blob for blob in container.find(prefix)}
+    for name in sorted(recorded):
+        if not names.is_part(name) and not name.endswith(MARKER_SUFFIX):
+            listed |= {blob.name: blob for blob in container.find(name) if blob.name == name}
+    parts = {name: blob for name, blob in listed.items() if names.is_part(name) or name in recorded}
+    markers: dict[str, Content] = {}
+    for name in dict.fromkeys([*names.markers, *sorted(recorded)]):
+        was_listed = any(map(name.startswith, names.prefixes))
+        if name.endswith(MARKER_SUFFIX) and (name in listed or not was_listed):
+            content = container.read(name)
+            if content is not None:
+                markers[name] = content
+    parts = {name: blob for name, blob in parts.items() if not name.endswith(MARKER_SUFFIX)}
+    return Inventory(names.hour, names.wanted.stream.data_type, parts, markers)
+
+
+def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
+    """Return every name that an hour's record knows in a container: parts, doubtful files and markers."""
+    names = {doubt.name for doubt in record.in_doubt if same_container(doubt.container, container_id)}
+    if not same_container(record.origin.target, container_id):
+        return frozenset(names)
+    names |= {part.name for part in record.parts}
+    return frozenset(names | ({record.origin.marker} if record.origin.marker else set()))
+
+
+def read_marker(content: Content, hour: Hour, data_type: DataType) -> Marker | None:
+    """Read the marker of an hour; None if it is none, or another hour's."""
+    try:
+        marker = Marker.from_json(content.body)
+    except ValueError:
+        return None
+    return marker if (marker.hour, marker.data_type) == (hour, data_type) else None

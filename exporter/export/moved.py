@@ -1,0 +1,47 @@
+"""Hours that were exported, and whose destination gets its files in another container now.
+
+They are exported again, into the container of now, if landing still has all that they were made of. Otherwise
+they stay where they are: half an hour in the new container would look like a whole one.
+"""
+
+from datetime import datetime
+
+from exporter.domain.errors import Fault
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.streams import Listing
+from exporter.domain.versioned import Versioned
+from exporter.export.lease import Held
+from exporter.ports import Gateways
+
+STAYS_ELSEWHERE = Fault(
+    "landing_incomplete",
+    "The hour was exported into another container, and the landing container does not hold all of it any"
+    " more. It stays where it is.",
+    "Copy its files from the former container, if they are needed in this one.",
+)
+
+
+def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
+    """Whether landing has every blob that an exported hour was made of; not if that cannot be found out.
+
+    An hour of which no row was read needs none.
+    """
+    exported = record.origin.landing
+    if record.rows.read == 0:
+        return True
+    if exported is None:
+        return False
+    return Listing.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
+
+
+def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, target: str) -> bool:
+    """Whether an hour that is done, but not for ``target``, stays where it is; then that is written down."""
+    if found is None or not found.value.done or landed_whole(gateways, found.value):
+        return False
+    gateways.ledger.put(found.value.left_elsewhere(target, STAYS_ELSEWHERE), found.etag)
+    return True
+
+
+def leave_elsewhere(held: Held, target: str, now: datetime) -> None:
+    """Close the record of an hour that was whole elsewhere before an attempt at it failed: it stays there."""
+    held.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))

@@ -1,0 +1,85 @@
+"""Reading rows back from the files of an hour: which rows they hold, to compare them with landing."""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from uuid import UUID
+
+import msgspec
+
+from exporter.domain.errors import DestinationFault, Fault
+from exporter.domain.streams import DataType
+from exporter.domain.versioned import StoredBlob
+from exporter.pipeline.gunzip import BrokenContentError
+from exporter.pipeline.gzip_writer import Exported
+from exporter.pipeline.key_set import KEY_BYTES
+from exporter.pipeline.lines import Lines, lines
+from exporter.ports import Container
+
+
+class _Keyed(msgspec.Struct):
+    """The one field of an event's line that tells which row it is."""
+
+    uuid: UUID
+
+
+_KEYED = msgspec.json.Decoder(_Keyed)
+
+
+def exported_lines(container: Container, blob: StoredBlob) -> Iterator[list[bytes]]:
+    """Yield the lines of a file, some at a time; ``DestinationFault`` if it is no gzip of lines."""
+    try:
+        for found in lines(container.stream(blob)):
+            if not isinstance(found, Lines):
+                raise _unreadable(blob.name)
+            yield found.contents
+    except (BrokenContentError, zlib.error) as error:
+        raise _unreadable(blob.name) from error
+
+
+def row_keys(contents: Iterable[bytes], data_type: DataType) -> list[bytes]:
+    """Return 16 bytes for each line that stand for its row: equal rows have equal keys.
+
+    An event's are its uuid. Of a merged id, and of an event without a readable uuid, they are a hash of the
+    values, whatever the order of the keys.
+    """
+    if data_type is DataType.MERGED_IDS:
+        return [_hash(line) for line in contents]
+    return [_uuid(line) or _hash(line) for line in contents]
+
+
+def _uuid(line: bytes) -> bytes | None:
+    with suppress(msgspec.MsgspecError):
+        return _KEYED.decode(line).uuid.bytes
+    return None
+
+
+def _hash(line: bytes) -> bytes:
+    try:
+        canonical = msgspec.json.encode(msgspec.json.decode(line), order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        canonical = line
+    return hashlib.sha256(canonical).digest()[:KEY_BYTES]
+
+
+def file_keys(container: Container, blob: StoredBlob, data_type: DataType) -> Iterator[bytes]:
+    """Yield the keys of a file's rows, in order."""
+    return chain.from_iterable(row_keys(contents, data_type) for contents in exported_lines(container, blob))
+
+
+def file_rows(container: Container, blob: StoredBlob) -> Iterator[Exported]:
+    """Yield the rows of a file as they stand there, some at a time."""
+    for contents in exported_lines(container, blob):
+        yield Exported(len(contents), b"".join(line + b"\n" for line in contents))
+
+
+def _unreadable(name: str) -> DestinationFault:
+    return DestinationFault(
+        Fault(
+            code="file_unreadable",
+            message=f"The file {name} has the name of one of our files, and is no gzip of lines of JSON.",
+            fix="Move it out of the way, or delete it; then the hour is exported.",
+        )
+    )

@@ -1,0 +1,242 @@
+"""Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain as together
+
+import msgspec
+
+from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
+from exporter.domain.file_names import Naming
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import RowCounts
+from exporter.domain.marker import Part, Sent
+from exporter.domain.row_schema import RejectedRow
+from exporter.domain.slices import Slice
+from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
+from exporter.export.readback import row_keys
+from exporter.export.turns import Turn
+from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
+from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.filters.compile import filtering
+from exporter.pipeline.gzip_writer import Exported, GzipBlocks, WholeFile, size_and_md5
+from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
+from exporter.ports import (
+    Container,
+    Landing,
+    RejectedRows,
+    RejectedUpload,
+    State,
+    StateUpload,
+    Upload,
+)
+
+EMPTY_GZIP = b"".join(GzipBlocks().finish())
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
+
+    state: State
+    prefix: str
+
+    def name(self, number: int) -> str:
+        """Return the blob that holds a part."""
+        return f"{self.prefix}{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was sent of a slice: its parts, what became of its rows, and the keys of all that passed.
+
+    Of those keys, so many were ``dropped``: somebody else exports their rows.
+    """
+
+    rows: RowCounts
+    sent: tuple[Sent, ...]
+    keys: SeenKeys
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stager:
+    """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
+
+    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. With a ``spool`` the
+    files go there, to be copied to the container when their turn comes. Merged ids that are ``known`` are
+    left out, each as often as its key counts there.
+
+    What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
+    """
+
+    landing: Landing
+    container: Container
+    destination: Destination
+    naming: Naming
+    hour: Hour
+    attempt: str
+    whole_bytes_min: int | None = None
+    spool: Spool | None = None
+    known: Counter[bytes] | None = None
+
+    def stage(
+        self,
+        chosen: Slice,
+        drops: Iterable[bytes],
+        rejected: Reject,
+        turn: Turn,
+        before: Iterable[Exported] = (),
+    ) -> Staged:
+        """Send a slice's rows but for those of the keys to drop; no rows, no part.
+
+        Rows that come ``before`` them are sent as they are, and not counted.
+        """
+        reading = self.landing.reading(chosen.blobs)
+
+        def read(blob: LandingBlob) -> Iterator[bytes]:
+            return turn.read(reading(blob))
+
+        # They come from storage, some of them.
+        dropped = SeenKeys(drops)
+        with ExitStack() as uploads:
+            with turn.computing():
+                stream, known = self.naming.stream, None if dropped.empty else dropped
+                chain = row_chain(
+                    self.destination, stream, self.hour, rejected, drops=known, known=self.known
+                )
+                landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
+                found = together(turn.read(iter(before)), landed)
+                parts = list(self._parts(found, chosen, uploads, turn))
+            sent = tuple(arrived() for arrived in parts)
+        return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
+
+    def _whole_sizes(self, chosen: Slice) -> range:
+        """Return how large a blob may be, in bytes, that is sent as it came, as a part of its own."""
+        output = self.destination.output
+        # Slices have as many part numbers as they need for full parts, and no more.
+        alone = self.naming.stream.data_type is DataType.EVENTS and chosen.numbers is None
+        if self.whole_bytes_min is None or not alone or output.compression is Compression.SMALL:
+            return range(0)
+        return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
+
+    def _parts(
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
+    ) -> Iterator[Callable[[], Sent]]:
+        """Send part after part, and yield for each what waits until it has arrived."""
+        output = self.destination.output
+        # Readers expect the merged ids of an hour in one file, whatever its size.
+        bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
+        last = None if chosen.numbers is None else chosen.first + chosen.numbers - 1
+        number, each = chosen.first, next(found, None)
+        while each is not None:
+            name = self.naming.part(self.hour, number)
+            upload, arrived = self._begin(name, number, uploads)
+            if isinstance(each, WholeFile):
+                _send(each.pieces, upload, turn)
+                yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
+                each = next(found, None)
+            else:
+                gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
+                while isinstance(each, Exported):
+                    _send(gzip.add(each.content, each.rows), upload, turn)
+                    each = next(found, None)
+                    if gzip.full:
+                        break
+                _send(gzip.finish(), upload, turn)
+                yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
+            number += 1
+
+    def _begin(
+        self, name: str, number: int, uploads: ExitStack
+    ) -> tuple[Upload | StateUpload, Callable[[Part], Sent]]:
+        """Begin a file, in the container or in the spool; return what waits until it has arrived, too."""
+        if self.spool is None:
+            upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
+            return upload, lambda part: Sent(part, self.attempt, upload.arrived())
+        spooled = self.spool.name(number)
+        kept = uploads.enter_context(self.spool.state.upload(spooled))
+
+        def arrived(part: Part) -> Sent:
+            kept.commit()
+            return Sent(part, self.attempt, 0, spooled)
+
+        return kept, arrived
+
+
+def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
+    destination: Destination,
+    stream: Stream,
+    hour: Hour,
+    reject: Reject,
+    *,
+    drops: SeenKeys | None = None,
+    known: Counter[bytes] | None = None,
+) -> RowChain[Event] | RowChain[MergedId]:
+    """Return what the rows of an hour pass through on their way to a destination."""
+    if stream.data_type is DataType.MERGED_IDS:
+        return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
+    codec = EventCodec(stream.source_id, hour, destination.output)
+    keep = filtering(destination.event_filter) if destination.event_filter else keep_all
+    return RowChain(codec, reject, keep, drops=drops)
+
+
+def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
+    """Return what keeps merged ids that come more often than they are known; it uses up what is known."""
+
+    def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
+        kept = []
+        for key in row_keys(map(msgspec.json.encode, rows), DataType.MERGED_IDS):
+            kept.append(known[key] == 0)
+            known[key] -= known[key] > 0
+        return kept
+
+    return keep
+
+
+def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> Sent:
+    """Send a small file, to be committed later."""
+    with container.upload(part.name, attempt=attempt) as upload:
+        upload.stage(body)
+        return Sent(part, attempt, upload.arrived())
+
+
+def _send(
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: Turn | None = None
+) -> None:
+    for block in blocks:
+        with turn.waiting() if turn else nullcontext():
+            upload.stage(block)
+
+
+@dataclass(slots=True)
+class RejectedWriter:
+    """Keeps the rows of a slice that are not exported as they landed; begins a blob with the first of them.
+
+    ``name`` is what the blob is called in the hour's folder. Nothing is kept unless it is committed.
+    """
+
+    store: RejectedRows
+    key: StreamKey
+    hour: Hour
+    name: str
+    uploads: ExitStack
+    _gzip: GzipBlocks = field(default_factory=GzipBlocks)
+    _upload: RejectedUpload | None = None
+
+    def __call__(self, row: RejectedRow) -> None:
+        """Keep a row."""
+        if self._upload is None:
+            self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
+        _send(self._gzip.add(rejected_line(row)), self._upload)
+
+    def commit(self) -> tuple[str, ...]:
+        """Make the rows readable, if there are any, and return the name of the blob that keeps them."""
+        if self._upload is None:
+            return ()
+        _send(self._gzip.finish(), self._upload)
+        return (self._upload.commit(md5=self._gzip.md5),)

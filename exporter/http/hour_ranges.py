@@ -1,0 +1,53 @@
+"""Ranges of hours in requests: UTC days, or hours, both ends included."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from exporter.domain.errors import Invalid, Problem
+from exporter.domain.hour import Hour
+from exporter.domain.streams import DataType
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LAST_OF_DAY = 23
+
+
+def _day_or_hour(text: str) -> str:
+    try:
+        _hour(text)
+    except ValueError:
+        raise ValueError("must be a UTC day such as 2026-01-31, or an hour such as 2026-01-31T13") from None
+    return text
+
+
+def _hour(text: str) -> Hour:
+    return Hour.parse(f"{text}T00" if _DAY.fullmatch(text) else text)
+
+
+DayOrHour = Annotated[
+    str,
+    AfterValidator(_day_or_hour),
+    Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}),
+]
+
+# Texts of JSON are no members of an enum, strictly.
+DataTypes = Annotated[list[Annotated[DataType, Field(strict=False)]], Field(min_length=1)]
+
+
+def hours_of_range(first: str, last: str, names: tuple[str, str]) -> tuple[Hour, Hour]:
+    """Return the first and the last hour: a day begins with its first and ends with its last.
+
+    ``Invalid``, with the names of the two fields, if the range ends before it begins.
+    """
+    begin, end = _hour(first), _hour(last)
+    if _DAY.fullmatch(last):
+        end = end.plus(_LAST_OF_DAY)
+    if begin > end:
+        raise Invalid(Problem(names[0], f"must not be after {names[1]}"))
+    return begin, end
+
+
+def each_once(data_types: list[DataType] | None) -> tuple[DataType, ...] | None:
+    """Return the data types that were asked for; None if all are."""
+    return tuple(dict.fromkeys(data_types)) if data_types else None

@@ -1,0 +1,176 @@
+"""The document of the API, made from what the API itself works with: operations, models and views."""
+
+import functools
+import importlib
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from exporter.domain.destination import ID_PATTERN
+from exporter.http import schemas
+from exporter.http.responses import BODY_BYTES_MAX, RETRY_AFTER_SECONDS
+from exporter.http.routing import OPERATIONS, Operation, Parameter
+
+type Json = dict[str, Any]
+
+VERSION = "1"
+PREFIX = "/api"
+_REFERENCE = "#/components/schemas/{model}"
+_JSON, _PROBLEM = "application/json", "application/problem+json"
+_DESCRIPTION = (
+    "Exports raw events and merged user ids to containers in Azure Blob Storage, every hour. Errors are"
+    " problem documents (RFC 9457) with a stable `code`; all that is wrong with a request is told at once."
+)
+_WHY = {
+    HTTPStatus.BAD_REQUEST: "The body is no JSON.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
+    HTTPStatus.CONFLICT: "Not in the state that it is in, or somebody else changed it at the same moment.",
+    HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",
+    HTTPStatus.CONTENT_TOO_LARGE: f"The body is larger than {BODY_BYTES_MAX} bytes.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body does not say that it is JSON.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the customer's storage refuses us.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "An error of the exporter's own; `error_id` leads to it in the logs.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Out of reach for the moment, or settings are missing or wrong.",
+}
+_ETAG = {"description": "What If-Match takes.", "schema": {"type": "string"}}
+_LOCATION = {"description": "Where to look how far it is.", "schema": {"type": "string"}}
+# What the app gives out ids for; the id of a destination is its owner's choice.
+_PATH_IDS = re.compile(r"\{(\w+_id)\}")
+_RETRY_AFTER = {
+    "description": f"Seconds to wait: {RETRY_AFTER_SECONDS}. Not there if settings must be corrected first.",
+    "schema": {"type": "integer"},
+}
+
+
+@functools.cache
+def document() -> Json:
+    """Return the document; made once a process."""
+    types: dict[str, Any] = {"ProblemView": schemas.ProblemView}
+    paths: dict[str, Json] = {}
+    for declared, summary in sorted(OPERATIONS.values(), key=lambda each: (each[0].route, each[0].method)):
+        types |= {name: getattr(schemas, name) for name in declared.answers.values() if name is not None}
+        types |= {_class_name(declared.body): _model(declared.body)} if declared.body else {}
+        path = paths.setdefault(f"/{declared.route}", {})
+        path[declared.method.lower()] = _operation(declared, summary)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Blob exporter", "version": VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": PREFIX}],
+        "security": [{"key": []}, {"code": []}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(types),
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+                "code": {"type": "apiKey", "in": "query", "name": "code"},
+            },
+        },
+    }
+
+
+def _class_name(body: str) -> str:
+    return body.partition(":")[2]
+
+
+def _model(body: str) -> object:
+    module, _, name = body.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _schemas(types: dict[str, Any]) -> Json:
+    """Return the JSON Schemas of all types, and of those that they are made of."""
+    inputs: list[tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
+        (name, "validation" if name.endswith("Model") else "serialization", TypeAdapter(each))
+        for name, each in types.items()
+    ]
+    _, together = TypeAdapter.json_schemas(inputs, ref_template=_REFERENCE)
+    schemas: Json = together["$defs"]
+    return dict(sorted(schemas.items()))
+
+
+def _operation(declared: Operation, summary: str) -> Json:
+    found: Json = {"operationId": declared.name, "summary": summary}
+    if declared.anonymous:
+        found["security"] = []
+    parameters = [*_parameters(declared)]
+    if parameters:
+        found["parameters"] = parameters
+    if declared.body:
+        schema = {"$ref": _REFERENCE.format(model=_class_name(declared.body))}
+        found["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+    found["responses"] = {
+        str(int(status)): answer for status, answer in sorted([*_answers(declared), *_problems(declared)])
+    }
+    return found
+
+
+def _parameters(declared: Operation) -> Iterator[Json]:
+    if "{id}" in declared.route:
+        pattern = f"^{ID_PATTERN.pattern}$"
+        schema = {"type": "string", "pattern": pattern, "minLength": 1, "maxLength": 63}
+        yield {"name": "id", "in": "path", "required": True, "schema": schema}
+    for name in _PATH_IDS.findall(declared.route):
+        schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for place, parameters in (("query", declared.query), ("header", declared.headers)):
+        yield from (_parameter(place, each) for each in parameters)
+
+
+def _parameter(place: str, parameter: Parameter) -> Json:
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": False,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _answers(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
+    for status, view in declared.answers.items():
+        answer: Json = {"description": status.description or status.phrase}
+        if view is not None:
+            answer["content"] = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=view)}}}
+        if declared.tagged:
+            answer["headers"] = {"ETag": _ETAG}
+        if status is HTTPStatus.ACCEPTED:
+            answer["headers"] = {"Location": _LOCATION}
+        yield status, answer
+
+
+def _problems(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
+    if not declared.anonymous:
+        yield (
+            HTTPStatus.UNAUTHORIZED,
+            {"description": "No key, or a wrong one. From the host: without a body."},
+        )
+    content = {_PROBLEM: {"schema": {"$ref": _REFERENCE.format(model="ProblemView")}}}
+    for status in possible_problems(declared):
+        answer: Json = {"description": _WHY[status], "content": content}
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            answer["headers"] = {"Retry-After": _RETRY_AFTER}
+        yield status, answer
+
+
+def possible_problems(declared: Operation) -> set[HTTPStatus]:
+    """Return every status with a problem document that an operation can answer."""
+    found = {
+        HTTPStatus.UNPROCESSABLE_ENTITY,  # of unknown parameters, if of nothing else
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        *declared.problems,
+    }
+    if declared.body:
+        found |= {
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.CONTENT_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        }
+    if "{id}" in declared.route and declared.method != "PUT":  # which makes what is not there
+        found.add(HTTPStatus.NOT_FOUND)
+    if declared.headers:
+        found.add(HTTPStatus.PRECONDITION_FAILED)
+    return found

@@ -1,0 +1,1 @@
+"""Filters: compiled, and asked of every event."""

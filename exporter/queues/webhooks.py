@@ -1,0 +1,21 @@
+"""The queue of webhooks to call: a function of its own, so that no export waits for somebody's server."""
+
+import logging
+
+import azure.functions as func
+
+from exporter import wiring
+from exporter.notify.notifications import call_webhook
+from exporter.queues.bindings import body_of, on_message
+from exporter.storage.own.notices import QUEUE, parse_notice
+
+blueprint = func.Blueprint()
+_log = logging.getLogger(__name__)
+
+
+@on_message(blueprint, "webhook_call", QUEUE)
+def webhook_call(message: func.QueueMessage) -> None:
+    """Call a destination's webhook. What is raised makes the host deliver the message again."""
+    notice, tries = parse_notice(body_of(message))
+    if call_webhook(notice, tries, wiring.app().gateways, wiring.now()):
+        _log.debug("webhook of %s: notice %s is done", notice.destination_id, notice.id)

@@ -1,0 +1,1 @@
+"""Which hours are owed, and who exports them next."""

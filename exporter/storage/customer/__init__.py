@@ -1,0 +1,1 @@
+"""A customer's storage, sign-in and webhook."""

@@ -1,0 +1,1 @@
+"""Verifying hours: is what the container holds what the ledger says."""

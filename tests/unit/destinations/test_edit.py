@@ -1,0 +1,243 @@
+"""Making, changing, trying and activating destinations; and how their hours look."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exporter.destinations.connection_test import try_upload
+from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.lifecycle import activate
+from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
+from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import LEASE, HourRecord
+from exporter.domain.streams import StreamKey
+from exporter.schedule.ledger_view import View, list_hours, stream_state
+from tests.fakes import World
+from tests.worlds import (
+    ACME,
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    a_merge,
+    a_world,
+    acme,
+    attempt,
+    landing_for_long,
+)
+
+VIEW = View(NOW, timedelta(minutes=10))
+REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
+DRAFT = Draft(
+    id="acme",
+    name="Acme",
+    storage=StorageTarget("raw"),
+    credentials_type=CredentialsType.CONNECTION_STRING,
+    secret="hunter2",  # noqa: S106  a made-up one
+    project_id=187520,
+    org_id=189524,
+    output=Output(),
+)
+
+
+def stored(world: World) -> Destination:
+    """Return the destination as it is stored."""
+    return find_destination(world.gateways, "acme").value
+
+
+def test_a_new_destination_is_a_draft_whose_secret_is_sealed() -> None:
+    """Nothing is exported before it is activated, and the secret is nowhere to be read."""
+    world = landing_for_long(World())
+
+    saved, new = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+
+    assert (new, saved.value, saved.value.status) == (True, stored(world), Status.DRAFT)
+    assert "hunter2" not in f"{saved} {DRAFT} {stored(world).credentials.sealed}"
+
+
+def test_putting_the_same_again_leaves_the_same_destination() -> None:
+    """The request may be repeated; what it does not speak of stays."""
+    world = landing_for_long(World())
+    first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+    activate(world.gateways, "acme", now=NOW, test_id="t")
+
+    again, new = put_destination(world.gateways, DRAFT, if_match=None, now=NOW + timedelta(days=1))
+
+    assert not new
+    kept = replace(again.value, credentials=first.value.credentials)
+    assert kept == replace(first.value, status=Status.ACTIVE, activated_at=NOW)
+
+
+def test_a_replacement_without_the_secret_keeps_the_stored_one() -> None:
+    """Who changes the name need not know the secret."""
+    world = landing_for_long(World())
+    first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+
+    put_destination(world.gateways, replace(DRAFT, secret=None, name="New"), if_match=None, now=NOW)
+
+    assert (stored(world).name, stored(world).credentials) == ("New", first.value.credentials)
+
+
+def test_a_new_destination_without_a_secret_is_refused() -> None:
+    """There is none that could be kept."""
+    with pytest.raises(Invalid) as refused:
+        put_destination(World().gateways, replace(DRAFT, secret=None), if_match=None, now=NOW)
+
+    assert [problem.field for problem in refused.value.problems] == ["credentials.connection_string"]
+
+
+@pytest.mark.parametrize("if_match", ['"other"', "*", '"0x1"'])
+def test_a_replacement_of_what_is_not_there_any_more_is_refused(if_match: str) -> None:
+    """If-Match speaks of a destination that its sender saw."""
+    with pytest.raises(Outdated):
+        put_destination(World().gateways, DRAFT, if_match=if_match, now=NOW)
+
+
+def test_a_replacement_of_what_was_changed_meanwhile_is_refused() -> None:
+    """Of two people who edit at once, the second one hears of it."""
+    world = landing_for_long(World())
+    first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+    put_destination(world.gateways, DRAFT, if_match=first.tag, now=NOW)
+
+    with pytest.raises(Outdated):
+        put_destination(world.gateways, DRAFT, if_match=first.tag, now=NOW)
+
+
+def test_activation_tries_an_upload_leaves_nothing_behind_and_starts_the_schedule() -> None:
+    """Events begin today at midnight, merged ids with the first that landed."""
+    world = landing_for_long(World())
+    put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+    world.land(MERGED_IDS.stream, HOUR.plus(-50), [a_merge(1)])
+
+    active, report = activate(world.gateways, "acme", now=NOW, test_id="t")
+
+    assert report.ok
+    assert [step.name for step in report.steps] == ["sign_in", "write", "read", "list", "delete"]
+    assert (active.value, active.value.status, active.value.activated_at) == (
+        stored(world),
+        Status.ACTIVE,
+        NOW,
+    )
+    assert world.reader().names() == []
+    begins = {key.stream.data_type: progress.first for key, progress in world.schedule.all().items()}
+    assert begins == {"events": HOUR.first_of_day(), "merged_ids": HOUR.plus(-50)}
+
+
+def test_activating_twice_does_not_move_the_first_owed_hour() -> None:
+    """The second activation, days later, must not forget the hours in between."""
+    world = landing_for_long(World())
+    put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+    activate(world.gateways, "acme", now=NOW, test_id="t")
+
+    again, _ = activate(world.gateways, "acme", now=NOW + timedelta(days=3), test_id="u")
+
+    assert again.value.activated_at == NOW
+    progress = world.schedule.get(EVENTS)
+    assert progress is not None
+    assert progress.first == HOUR.first_of_day()
+
+
+@pytest.mark.parametrize(
+    ("right", "failed", "left_behind"),
+    [
+        ("write", ["write"], []),
+        ("read", ["read"], []),
+        ("list", ["list"], []),
+        ("delete", ["delete"], ["p/_export_test/t"]),
+    ],
+)
+def test_a_destination_that_lacks_a_right_is_not_activated_and_is_told_which(
+    right: str, failed: list[str], left_behind: list[str]
+) -> None:
+    """Each right is tried by itself; what can be deleted again is."""
+    world = a_world(replace(acme(), status=Status.DRAFT, storage=StorageTarget("raw", prefix="p")))
+    world.reader().faults[right] = REFUSED
+
+    found, report = activate(world.gateways, "acme", now=NOW, test_id="t")
+
+    assert [step.name for step in report.steps if step.fault] == failed
+    assert report.first_fault is not None
+    assert report.first_fault.code == REFUSED.code
+    assert (found.value.status, stored(world).status) == (Status.DRAFT, Status.DRAFT)
+    assert world.reader().names() == left_behind
+
+
+def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
+    """A blob of that very name is theirs: the test says so instead of replacing it."""
+    world = a_world()
+    world.reader().set("_export_test/t", b"precious")
+
+    report = try_upload(ACME, world.gateways.containers, test_id="t", now=NOW)
+
+    assert not report.ok
+    assert world.reader().committed["_export_test/t"].body == b"precious"
+
+
+def test_a_destination_that_is_not_there_is_not_found() -> None:
+    """And the error says which."""
+    with pytest.raises(NotFound, match="no destination acme"):
+        find_destination(World().gateways, "acme")
+
+
+def listed(world: World, first: Hour, last: Hour, key: StreamKey = EVENTS) -> dict[str, str]:
+    """Return hours and their status, as the API lists them."""
+    hours = list_hours(world.gateways, ACME, key, (first, last), view=VIEW)
+    return {record.hour.key: record.status.value for record in hours}
+
+
+def test_listed_hours_are_the_ledgers_and_the_owed_ones_between_them() -> None:
+    """Oldest first; hours not closed yet, and those before the first owed one, are left out."""
+    world = a_world()
+    attempt(world)
+    midnight = HOUR.first_of_day()
+
+    assert listed(world, midnight.plus(-5), HOUR.plus(5)) == {
+        **{midnight.plus(number).key: "owed" for number in range(12)},
+        HOUR.key: "empty",
+    }
+
+
+def test_an_hour_exported_on_request_is_listed_though_the_schedule_never_owed_it() -> None:
+    """The ledger shows all that was done."""
+    world = a_world()
+    before = HOUR.first_of_day().plus(-3)
+    world.ledger.put(HourRecord(EVENTS, before).take("c", "backfill:b", NOW).finished(NOW), None)
+
+    assert listed(world, before.plus(-1), before.plus(2)) == {before.key: "empty"}
+
+
+def test_a_draft_owes_nothing() -> None:
+    """Before the activation there is no first hour."""
+    world = a_world()
+    draft = replace(ACME, status=Status.DRAFT, activated_at=None)
+
+    assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), view=VIEW)) == []
+    assert stream_state(world.gateways, EVENTS, None, VIEW).owed == 0
+
+
+def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
+    """What an operator asks first: the last exported hour, how many are owed, and why."""
+    world = landing_for_long(World())
+    put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
+    activate(world.gateways, "acme", now=NOW, test_id="t")
+    midnight = HOUR.first_of_day()
+    for number in range(3):
+        record = HourRecord(EVENTS, midnight.plus(number)).take("c", "schedule", NOW).finished(NOW)
+        world.ledger.put(record, None)
+    failed = HourRecord(EVENTS, midnight.plus(4)).take("c", "schedule", NOW).failed(REFUSED, NOW)
+    world.ledger.put(failed, None)
+
+    state = stream_state(world.gateways, EVENTS, world.schedule.get(EVENTS), VIEW)
+
+    assert (state.last_exported, state.owed, state.failed) == (midnight.plus(2), 10, failed)
+
+
+def test_an_hour_whose_worker_died_is_shown_as_owed() -> None:
+    """It is: the next tick asks for it again."""
+    world = a_world()
+    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW - LEASE), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR.plus(-1)).take("alive", "schedule", NOW), None)
+
+    assert listed(world, HOUR.plus(-1), HOUR) == {HOUR.plus(-1).key: "running", HOUR.key: "owed"}

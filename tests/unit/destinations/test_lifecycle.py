@@ -1,0 +1,387 @@
+"""The life of a destination: tested, activated, paused, resumed, changed, deleted, and made anew."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exporter.destinations.edit import Draft, find_destination, find_history, put_destination
+from exporter.destinations.lifecycle import activate, delete, pause, resume, try_draft, try_saved
+from exporter.destinations.overview import Overview, list_destinations, look_at
+from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
+from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
+from exporter.domain.file_names import NameStyle
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourStatus, HourTask
+from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.versioned import Versioned
+from exporter.export.attempt import Outcome
+from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.ledger_view import View, list_hours
+from tests.fakes import World
+from tests.worlds import (
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    an_event,
+    attempt,
+    landing_for_long,
+    the_record,
+)
+
+REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
+MIDNIGHT = HOUR.first_of_day()
+DAY = timedelta(days=1)
+DRAFT = Draft(
+    id="acme",
+    name="Acme",
+    storage=StorageTarget("raw"),
+    credentials_type=CredentialsType.CONNECTION_STRING,
+    secret="hunter2",  # noqa: S106  a made-up one
+    project_id=187520,
+    org_id=None,
+    output=Output(),
+)
+
+
+def put(
+    world: World, draft: Draft = DRAFT, now: datetime = NOW, if_match: str | None = None
+) -> Versioned[Destination]:
+    """Make or replace the destination."""
+    return put_destination(world.gateways, draft, if_match=if_match, now=now)[0]
+
+
+def an_active(world: World, draft: Draft = DRAFT, now: datetime = NOW) -> Versioned[Destination]:
+    """Make a destination and activate it."""
+    put(world, draft, now)
+    found, report = activate(world.gateways, "acme", now=now, test_id="0" * 32)
+    assert report.ok
+    return found
+
+
+def tick(world: World, now: datetime = NOW) -> list[HourTask]:
+    """Let the schedule look what is owed, and take out what it queued."""
+    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    return world.hours.take()
+
+
+def export_all(world: World, now: datetime = NOW) -> set[Outcome]:
+    """Let the schedule look, and export what it queued."""
+    return {attempt(world, now, f"claim-{number}", task) for number, task in enumerate(tick(world, now))}
+
+
+def seen(world: World, now: datetime = NOW) -> Overview:
+    """Return the destination as it is shown."""
+    found = find_destination(world.gateways, "acme").value
+    return look_at(world.gateways, found, View(now, SETTLE))
+
+
+def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[str, HourStatus]:
+    """Return the status of every hour that is listed, from the day before to the day after."""
+    found = find_history(world.gateways, "acme").value
+    span = (MIDNIGHT.plus(-24), MIDNIGHT.plus(48))
+    records = list_hours(world.gateways, found, key, span, view=View(now, SETTLE))
+    return {record.hour.key: record.status for record in records}
+
+
+def test_a_paused_destination_gets_nothing_and_a_resumed_one_all_that_it_missed() -> None:
+    """The hours of the pause are owed all the while, and none of them is lost."""
+    world = landing_for_long(World())
+    an_active(world)
+    assert export_all(world) == {Outcome.EXPORTED}
+    pause(world.gateways, "acme")
+    world.land(EVENTS.stream, HOUR.plus(2), [an_event(1, HOUR.plus(2))])
+    later = NOW + timedelta(hours=3)
+
+    assert tick(world, later) == []
+    paused = seen(world, later)
+    assert paused.status is Status.PAUSED
+    assert (paused.states[0].owed, paused.states[0].owed_since) == (3, HOUR.plus(1))
+
+    resume(world.gateways, "acme")
+    assert export_all(world, later) == {Outcome.EXPORTED}
+    assert [row["event_type"] for row in world.events_a_reader_sees()] == ["purchase"]
+    assert (seen(world, later).status, seen(world, later).states[0].owed) == (Status.ACTIVE, 0)
+
+
+def test_an_hour_that_was_queued_before_the_pause_is_not_begun() -> None:
+    """Messages outlive what they were sent for."""
+    world = landing_for_long(World())
+    an_active(world)
+    tasks = tick(world)
+    pause(world.gateways, "acme")
+
+    assert {attempt(world, task=task) for task in tasks} == {Outcome.NOT_WANTED}
+    assert world.reader().names() == []
+
+
+@pytest.mark.parametrize(("stop", "outcome"), [(pause, Outcome.EXPORTED), (delete, Outcome.NOT_WANTED)])
+def test_an_hour_that_is_being_exported_is_finished_in_a_pause_and_given_up_by_a_deletion(
+    stop: object, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not wanted any more does not appear after the answer that it was deleted."""
+    world = landing_for_long(World())
+    an_active(world)
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    find, asked = world.containers.open, []
+
+    def open_and_stop(destination: Destination) -> object:
+        asked.append(destination.id)
+        stop(world.gateways, "acme")  # type: ignore[operator]  # one of two functions
+        return find(destination)
+
+    monkeypatch.setattr(world.containers, "open", open_and_stop)
+
+    assert attempt(world) is outcome
+    assert asked == ["acme"]
+    there = world.reader().names()
+    assert bool(there) is (outcome is Outcome.EXPORTED)
+
+
+def test_only_what_was_activated_is_paused_or_resumed() -> None:
+    """A draft has nothing to pause."""
+    world = landing_for_long(World())
+    put(world)
+
+    for verb in (pause, resume):
+        with pytest.raises(NotPossible) as refused:
+            verb(world.gateways, "acme")
+        assert refused.value.code == "destination_not_active"
+
+
+def test_what_is_asked_twice_is_done_once() -> None:
+    """The second time nothing changes, not even the ETag."""
+    world = landing_for_long(World())
+    active = an_active(world)
+    again, _ = activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
+    paused = [pause(world.gateways, "acme") for _ in range(2)]
+    resumed = [resume(world.gateways, "acme") for _ in range(2)]
+    same = put(world, replace(DRAFT, secret=None))
+
+    assert again == active
+    assert paused[0] == paused[1]
+    assert resumed[0] == resumed[1] == same
+    assert active.etag != paused[0].etag != resumed[0].etag
+
+
+def test_activating_a_paused_destination_resumes_it() -> None:
+    """After a test upload; its first hour stays."""
+    world = landing_for_long(World())
+    an_active(world)
+    pause(world.gateways, "acme")
+
+    active, _ = activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
+
+    assert (active.value.status, active.value.activated_at) == (Status.ACTIVE, NOW)
+
+
+def test_who_has_seen_an_older_version_changes_nothing() -> None:
+    """Whatever is asked; what is as it was seen is changed."""
+    world = landing_for_long(World())
+    old = put(world).tag
+    active = an_active(world, replace(DRAFT, name="New"))
+    writes = len(world.writes.log)
+
+    for change in (
+        lambda: activate(world.gateways, "acme", now=NOW, test_id="1" * 32, if_match=old),
+        lambda: pause(world.gateways, "acme", if_match=old),
+        lambda: resume(world.gateways, "acme", if_match=old),
+        lambda: delete(world.gateways, "acme", if_match=old),
+        lambda: put(world, if_match=old),
+    ):
+        with pytest.raises(Outdated):
+            change()
+
+    assert len(world.writes.log) == writes
+    assert pause(world.gateways, "acme", if_match=active.tag).value.status is Status.PAUSED
+
+
+def test_of_two_changes_at_the_same_moment_one_is_told_to_look_again() -> None:
+    """412 for who sent an If-Match, 409 for who did not."""
+    for if_match, error in (("*", Outdated), (None, Conflict)):
+        world = landing_for_long(World())
+        an_active(world)
+        world.writes.crash_at, world.writes._error = len(world.writes.log) + 1, Conflict("changed")
+
+        with pytest.raises(error):
+            pause(world.gateways, "acme", if_match=if_match)
+
+
+def test_a_new_destination_may_be_asked_for_that_does_not_exist_yet() -> None:
+    """``If-None-Match: *``; what was deleted does not exist."""
+    world = landing_for_long(World())
+
+    def make() -> Status:
+        made, new = put_destination(world.gateways, DRAFT, if_match=None, if_none_match="*", now=NOW)
+        assert new
+        return made.value.status
+
+    assert make() is Status.DRAFT
+    with pytest.raises(Outdated) as refused:
+        make()
+    assert refused.value.code == "destination_exists"
+    delete(world.gateways, "acme")
+    assert make() is Status.DRAFT
+
+
+def test_a_test_upload_is_kept_with_the_destination_and_does_not_change_it() -> None:
+    """With its time; a later one takes its place, also that of an activation."""
+    world = landing_for_long(World())
+    saved = put(world)
+    world.reader().faults["write"] = REFUSED
+
+    failed = try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32)
+
+    trial = seen(world).trial
+    assert trial is not None
+    assert (trial.at, trial.report, trial.report.ok) == (NOW, failed, False)
+    assert find_destination(world.gateways, "acme") == saved
+    world.reader().faults.clear()
+    activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
+    trial = seen(world).trial
+    assert trial is not None
+    assert (trial.at, trial.report.ok) == (NOW + DAY, True)
+
+
+def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
+    """Neither in the container nor in our own storage."""
+    world = landing_for_long(World())
+
+    assert try_draft(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
+    assert world.reader().names() == []
+    assert world.destinations.all() == []
+    assert world.destinations.trials() == {}
+
+
+def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
+    """Nothing is exported any more, its secret is forgotten, and its hours can be listed."""
+    world = landing_for_long(World())
+    an_active(world)
+    export_all(world)
+    history = listed(world)
+    assert set(history.values()) == {HourStatus.EMPTY}
+
+    delete(world.gateways, "acme")
+    delete(world.gateways, "acme")
+
+    later = NOW + DAY
+    assert tick(world, later) == []
+    assert list_destinations(world.gateways, View(later, SETTLE)) == []
+    with pytest.raises(NotFound) as gone:
+        find_destination(world.gateways, "acme")
+    assert gone.value.code == "destination_deleted"
+    assert find_history(world.gateways, "acme").value.credentials.sealed == ""
+    assert listed(world, now=later) == history
+    assert (world.schedule.all(), world.destinations.trials()) == ({}, {})
+
+
+def test_a_draft_that_is_deleted_has_no_history() -> None:
+    """It was never activated, and owes nothing."""
+    world = landing_for_long(World())
+    put(world, replace(DRAFT, org_id=189524))
+    delete(world.gateways, "acme")
+
+    assert listed(world) == listed(world, MERGED_IDS) == {}
+
+
+@pytest.mark.parametrize("destination_id", ["acme", "No id"])
+def test_what_never_was_is_not_deleted(destination_id: str) -> None:
+    """That is a mistake in the request."""
+    with pytest.raises(NotFound) as unknown:
+        delete(World().gateways, destination_id)
+    assert unknown.value.code == "destination_not_found"
+
+
+def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_comes() -> None:
+    """It begins as a draft; the days in between, when nobody wanted it, are not owed."""
+    world = landing_for_long(World())
+    an_active(world)
+    export_all(world)
+    delete(world.gateways, "acme")
+    later = NOW + 3 * DAY
+
+    made, new = put_destination(world.gateways, DRAFT, if_match=None, now=later)
+    assert (new, made.value.status, made.value.created_at) == (True, Status.DRAFT, later)
+    assert seen(world, later).trial is None
+    activate(world.gateways, "acme", now=later, test_id="1" * 32)
+
+    owed = {task.hour for task in tick(world, later)}
+    assert min(owed) == Hour.containing(later).first_of_day()
+    assert HOUR.key in listed(world)
+
+
+def test_another_project_begins_today_and_the_hours_of_the_old_one_are_its_own() -> None:
+    """Not on the day of the activation, which may be a year ago."""
+    world = landing_for_long(World(), EVENTS.stream, Stream(DataType.EVENTS, 2))
+    an_active(world)
+    export_all(world)
+    later = NOW + 3 * DAY
+    today = Hour.containing(later).first_of_day()
+
+    put(world, replace(DRAFT, project_id=2), later)
+    other = StreamKey("acme", Stream(DataType.EVENTS, 2))
+    assert {task.key for task in tick(world, later)} == {other}
+    assert seen(world, later).states[0].owed_since == today
+
+    # Back again, the hours in between are not caught up: backfills are for that.
+    put(world, DRAFT, later + DAY)
+    assert min(task.hour for task in tick(world, later + DAY)) == today.plus(24)
+
+
+def test_merged_ids_that_are_added_later_begin_with_the_first_that_landed() -> None:
+    """All of them matter; the events go on where they are."""
+    world = landing_for_long(World())
+    an_active(world)
+    export_all(world)
+    early = HOUR.plus(-100)
+    world.land(MERGED_IDS.stream, early, [a_merge(1, early)])
+
+    put(world, replace(DRAFT, org_id=189524))
+
+    tasks = tick(world)
+    assert {task.key for task in tasks} == {MERGED_IDS}
+    assert min(task.hour for task in tasks) == early
+
+
+def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger() -> None:
+    """What was exported before stays as it is."""
+    world = landing_for_long(World())
+    an_active(world)
+    export_all(world)
+    later = NOW + timedelta(hours=1)
+    for hour in (HOUR, HOUR.plus(1)):
+        world.land(EVENTS.stream, hour, [an_event(1, hour)])
+
+    put(world, replace(DRAFT, output=Output(name_style=NameStyle.SAFE)), later)
+    export_all(world, later)
+
+    before, after = (the_record(world, hour=hour).output for hour in (HOUR, HOUR.plus(1)))
+    assert (before, after) == (Output(), Output(name_style=NameStyle.SAFE))
+    files = [name for name in world.reader().names() if name.endswith(".gz")]
+    assert files == ["187520_2026-01-31_13_1.json.gz"]
+
+
+def test_all_destinations_at_a_glance() -> None:
+    """Which are behind, by how many hours, since when, and why; in the order of their ids."""
+    world = landing_for_long(World())
+    an_active(world)
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    world.reader().faults["write"] = REFUSED
+    export_all(world)
+    put_destination(
+        world.gateways, replace(DRAFT, id="a-draft", storage=StorageTarget("other")), if_match=None, now=NOW
+    )
+
+    draft, failing = list_destinations(world.gateways, View(NOW, SETTLE))
+
+    assert (draft.destination.id, draft.status, draft.failed) == ("a-draft", Status.DRAFT, None)
+    assert [(state.owed, state.owed_since) for state in draft.states] == [(0, None)]
+    assert failing.status is Status.FAILING
+    assert failing.failed is not None
+    assert failing.failed.error == REFUSED
+    assert (failing.states[0].owed, failing.states[0].owed_since) == (HOUR.start.hour + 1, MIDNIGHT)
+    alone = look_at(world.gateways, failing.destination, View(NOW, SETTLE))
+    assert replace(alone, recent=None) == failing

@@ -1,0 +1,110 @@
+from datetime import timedelta
+
+from exporter.destinations.overview import list_destinations, look_at
+from exporter.destinations.recent_rows import RECENT_HOURS, RecentRows, recent_rows
+from exporter.domain.destination import Status
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
+from exporter.domain.row_schema import Reason
+from exporter.http.schemas import RecentRowsView, destination_view, hour_view
+from exporter.schedule.ledger_view import View
+from tests.fakes import World
+from tests.worlds import (
+    ACME,
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_world,
+    acme,
+    an_event,
+    attempt,
+    the_record,
+)
+
+VIEW = View(NOW, SETTLE)
+BAD = b'nonsense\n{"uuid":5}\n'
+
+
+def exported(world: World, hour: Hour, content: bytes | list[dict[str, object]]) -> None:
+    """Land something in an hour, and export it."""
+    world.land(EVENTS.stream, hour, content)
+    attempt(world, task=HourTask(EVENTS, hour), claim_id=hour.key)
+
+
+def shown(world: World) -> dict[str, RecentRowsView]:
+    """Return what the destination shows of its last hours."""
+    return destination_view(look_at(world.gateways, ACME, VIEW))["last_24_hours"]
+
+
+def warning(world: World) -> str | None:
+    """Return the warning that the destination shows."""
+    return destination_view(look_at(world.gateways, ACME, VIEW))["warning"]
+
+
+def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
+    """Those of each data type, amended and rejected ones by reason, and none of an older hour."""
+    world = a_world()
+    exported(world, HOUR, [an_event(1), an_event(2, paying="yes"), an_event(3, event_type=None)])
+    first = HOUR.plus(1 - RECENT_HOURS)
+    exported(world, first, BAD)
+    exported(world, first.plus(-1), BAD)
+
+    assert recent_rows(world.gateways, ACME, VIEW) == [
+        RecentRows(
+            EVENTS,
+            RowCounts(2, 0, 0, 3, 1, ((Reason.FIELD_MISSING, 2), (Reason.NOT_JSON, 1))),
+            the_record(world, hour=first),
+        ),
+        RecentRows(MERGED_IDS, RowCounts()),
+    ]
+    assert shown(world) == {
+        "events": {
+            "read": 5,
+            "exported": 2,
+            "filtered": 0,
+            "duplicate": 0,
+            "rejected": 3,
+            "amended": 1,
+            "rejected_by_reason": {"field_missing": 2, "not_json": 1},
+        },
+        "merged_ids": {
+            **dict.fromkeys(("read", "exported", "filtered", "duplicate", "rejected"), 0),
+            "amended": 0,
+            "rejected_by_reason": {},
+        },
+    }
+
+
+def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -> None:
+    """With its reasons, as long as it is one of the last hours."""
+    world = a_world()
+    exported(world, HOUR.plus(-1), [an_event(1, HOUR.plus(-1))])
+    assert warning(world) is None
+    exported(world, HOUR, BAD)
+
+    hour = hour_view(the_record(world))
+    assert hour["status"] == HourStatus.EMPTY
+    assert hour["rejected_by_reason"] == {"field_missing": 1, "not_json": 1}
+    assert hour["warning"] is not None
+    assert "rejected: all of them (field_missing 1, not_json 1)" in hour["warning"]
+    assert warning(world) == f"{HOUR} (events): {hour['warning']}"
+
+    later = View(NOW + timedelta(hours=RECENT_HOURS), SETTLE)
+    assert destination_view(look_at(world.gateways, ACME, later))["warning"] is None
+
+
+def test_a_draft_and_a_list_of_destinations_cost_no_look_at_the_ledger() -> None:
+    """A draft has exported nothing; a list says nothing of this, and so what it reads does not grow."""
+    world = a_world()
+    exported(world, HOUR, BAD)
+    draft = acme(status=Status.DRAFT)
+
+    assert recent_rows(world.gateways, draft, VIEW) == [
+        RecentRows(EVENTS, RowCounts()),
+        RecentRows(MERGED_IDS, RowCounts()),
+    ]
+    (listed,) = map(destination_view, list_destinations(world.gateways, VIEW))
+    assert "last_24_hours" not in listed
+    assert "warning" not in listed

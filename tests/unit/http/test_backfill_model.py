@@ -1,0 +1,36 @@
+"""What may be asked of a backfill."""
+
+import pytest
+
+from exporter.backfill.requests import Asked
+from exporter.domain.errors import Invalid
+from exporter.domain.hour import Hour
+from exporter.domain.streams import DataType
+from exporter.http.backfill_model import parse_backfill
+
+DAY = {"start": "2020-01-25", "end": "2020-01-25"}
+FIRST, LAST = Hour.parse("2020-01-25T00"), Hour.parse("2020-01-25T23")
+
+
+def test_a_loss_is_accepted_only_by_who_says_so() -> None:
+    """Everybody else keeps what the container holds."""
+    assert parse_backfill(DAY) == Asked("2020-01-25", "2020-01-25", FIRST, LAST)
+    asked = parse_backfill(DAY | {"allow_loss": True, "data_types": ["events"]})
+    assert (asked.allow_loss, asked.data_types) == (True, (DataType.EVENTS,))
+    assert not parse_backfill(DAY | {"allow_loss": False}).allow_loss
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, "yes", []])
+def test_a_loss_is_not_accepted_by_something_that_may_mean_it(value: object) -> None:
+    """What replaces data by less is said plainly, or not at all."""
+    with pytest.raises(Invalid) as caught:
+        parse_backfill(DAY | {"allow_loss": value})
+
+    assert [problem.field for problem in caught.value.problems] == ["allow_loss"]
+
+
+def test_any_range_may_be_asked_for() -> None:
+    """Its start is clamped to what landed; nobody has to know when that was."""
+    asked = parse_backfill({"start": "0001-01-01", "end": "9999-12-31"})
+
+    assert (asked.first, asked.last) == (Hour.parse("0001-01-01T00"), Hour.parse("9999-12-31T23"))

@@ -1,0 +1,185 @@
+"""What callers are told of what went wrong, and how requests are read."""
+
+import json
+import logging
+from decimal import Decimal
+from http import HTTPStatus
+
+import azure.functions as func
+import pytest
+
+from exporter.domain.errors import (
+    Conflict,
+    DestinationFault,
+    ExportError,
+    Fault,
+    Invalid,
+    Malformed,
+    NotConfigured,
+    NotFound,
+    NotPossible,
+    Outdated,
+    Problem,
+    Rejected,
+    TooLarge,
+    Transient,
+    WrongMediaType,
+)
+from exporter.http.responses import BODY_BYTES_MAX, answer, answering, json_body
+from exporter.http.routing import OPERATIONS, Operation, Parameter, operation
+
+WRONG = Problem("name", "is missing")
+ERRORS: list[tuple[Exception, int, str]] = [
+    (Malformed("invalid_json", "It is no JSON."), 400, "invalid_json"),
+    (NotFound("destination_not_found", "There is none."), 404, "destination_not_found"),
+    (NotPossible("destination_not_active", "It is a draft."), 409, "destination_not_active"),
+    (Conflict("somebody else was faster"), 409, "conflict"),
+    (Outdated("destination_changed", "It was changed."), 412, "destination_changed"),
+    (TooLarge("body_too_large", "It is too large."), 413, "body_too_large"),
+    (WrongMediaType("not_json", "Send JSON."), 415, "not_json"),
+    (Invalid(WRONG), 422, "invalid_request"),
+    (DestinationFault(Fault("secret_expired", "It expired.", "Make another.")), 422, "secret_expired"),
+    (Transient("storage is busy: hunter2"), 503, "try_again"),
+    (NotConfigured((WRONG,)), 503, "not_configured"),
+    (ValueError("hunter2"), 500, "internal_error"),
+]
+
+
+def request(body: bytes = b"", params: dict[str, str] | None = None, **headers: str) -> func.HttpRequest:
+    """Return a request as the worker hands it over."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return func.HttpRequest("GET", "http://127.0.0.1/api/x", headers=named, params=params or {}, body=body)
+
+
+def failing(error: Exception) -> func.HttpResponse:
+    """Return the answer of a handler that raises."""
+
+    def handler(_: func.HttpRequest) -> func.HttpResponse:
+        raise error
+
+    return answering(handler)(request())
+
+
+@pytest.mark.parametrize(("error", "status", "code"), ERRORS, ids=lambda part: str(part)[:20])
+def test_every_error_is_a_problem_document(error: Exception, status: int, code: str) -> None:
+    """With what must be known to act on it, and nothing that is nobody's business."""
+    found = failing(error)
+    body = json.loads(found.get_body())
+
+    assert (found.status_code, found.mimetype) == (status, "application/problem+json")
+    assert (body["type"], body["title"], body["status"], body["code"]) == (
+        "about:blank",
+        HTTPStatus(status).phrase,
+        status,
+        code,
+    )
+    assert body["detail"]
+    assert "hunter2" not in str(body)
+    assert (found.headers.get("Retry-After") is not None) == (code == "try_again")
+    assert body.get("errors", []) == (
+        [{"field": "name", "message": "is missing"}] if "name" in str(body) else []
+    )
+
+
+def test_no_error_is_without_a_status() -> None:
+    """Whoever adds one says how callers hear of it."""
+    tested = {type(error) for error, _, _ in ERRORS}
+    known = {Rejected, *Rejected.__subclasses__(), *ExportError.__subclasses__()}
+
+    assert known - {Rejected} == tested - {ValueError}
+
+
+def test_an_unexpected_error_is_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Under the id that the caller was given."""
+    with caplog.at_level(logging.ERROR):
+        error_id = json.loads(failing(ValueError("why")).get_body())["error_id"]
+
+    assert f"unexpected error {error_id}" in caplog.text
+    assert "ValueError: why" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "error"),
+    [
+        (b"{}", "", WrongMediaType),
+        (b"{}", "text/plain", WrongMediaType),
+        (b"{}", "application/json; charset=latin-1", WrongMediaType),
+        (b"", "application/json", Malformed),
+        (b"{", "application/json", Malformed),
+        (b'"\xff"', "application/json", Malformed),
+        (b"NaN", "application/json", Malformed),
+        (b"9" * 5000, "application/json", Malformed),
+        (b"[" * 2000 + b"]" * 2000, "application/json", Malformed),
+        (b" " * BODY_BYTES_MAX + b"{}", "application/json", TooLarge),
+    ],
+)
+def test_a_body_that_cannot_be_read_says_why(body: bytes, content_type: str, error: type[Rejected]) -> None:
+    """Before anything of it is looked at."""
+    with pytest.raises(error) as refused:
+        json_body(request(body, content_type=content_type))
+    assert refused.value.code
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/json;"]
+)
+def test_a_body_that_says_it_is_json_is_read(content_type: str) -> None:
+    """Up to the largest."""
+    body = b" " * (BODY_BYTES_MAX - 2) + b"{}"
+
+    assert json_body(request(body, content_type=content_type)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.1", 0.1),
+        ("1e2", 100.0),
+        ("9007199254740993.0", Decimal("9007199254740993.0")),
+        ("0.10000000000000000001", Decimal("0.10000000000000000001")),
+        ("18446744073709551616", 18446744073709551616),
+    ],
+)
+def test_a_number_that_would_change_by_being_read_is_kept_as_it_was_written(
+    text: str, expected: object
+) -> None:
+    """So that it can be refused, and is not taken for another."""
+    body = f'{{"value": {text}}}'.encode()
+
+    found = json_body(request(body, content_type="application/json"))
+
+    assert found == {"value": expected}
+    assert isinstance(found, dict)
+    assert type(found["value"]) is type(expected)
+
+
+def test_what_nobody_knows_is_told_together_with_what_is_wrong() -> None:
+    """Unknown parameters and wrong ones; a key is the host's."""
+    declared = Operation(
+        name="of_this_test",
+        method="GET",
+        route="of-this-test",
+        answers={HTTPStatus.OK: None},
+        query=(Parameter("hour", "An hour."),),
+    )
+
+    def parse(req: func.HttpRequest) -> str:
+        if req.params.get("hour") != "now":
+            raise Invalid(Problem("hour", "must be now"))
+        return "parsed"
+
+    def handler(_: func.HttpRequest, parsed: str) -> func.HttpResponse:
+        return answer({"got": parsed})
+
+    try:
+        bound = answering(operation(func.Blueprint(), declared, parse)(handler))
+    finally:
+        del OPERATIONS[declared.name]
+
+    def wrong(**params: str) -> list[str]:
+        errors = json.loads(bound(request(params=params)).get_body()).get("errors", [])
+        return [error["field"] for error in errors]
+
+    assert wrong(hour="now", code="key", clientId="default") == []
+    assert wrong(hour="now", hours="now") == ["hours"]
+    assert wrong(hour="later", hours="now", x="") == ["hours", "x", "hour"]

@@ -1,0 +1,242 @@
+"""A secret that was sent in a wrong place does not come back: in no answer that refuses it, in no log record.
+
+Every operation that reads a body gets one that is right but for a secret somewhere in it: as a value, as a
+key, in the middle of an address, as a part of a connection string, or as what does not parse.
+"""
+
+import copy
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, cast
+
+import azure.functions as func
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import function_app
+from exporter import wiring
+from exporter.domain.errors import named
+from exporter.export.turns import Turns
+from exporter.http.routing import OPERATIONS
+from exporter.settings import Settings
+from exporter.storage.own.queues import OwnQueues
+from tests.worlds import a_world
+
+# As Azure makes them: an account key, Entra's secret, the signature of a shared access signature.
+SECRETS = ["aHVudGVyMjpodW50ZXIyOmh1bnRlcjI6aHVudGVyMg==", "hun~8Q~ter2.HUNTER-2_hunter", "c2lnbmF0dXJl%2B3D"]
+FORMS = [
+    "{}",
+    " {}",
+    "https://{}",
+    "https://{}.blob.core.windows.net",
+    "https://acme.blob.core.windows.net/{}",
+    "https://acme.blob.core.windows.net?sig={}",
+    "https://user:{}@acme.blob.core.windows.net",
+    "AccountName={};AccountKey=x",
+    "AccountName=acme;AccountKey={};EndpointSuffix=evil.example",
+    "AccountName=acme;AccountKey=x;EndpointSuffix={}",
+    "BlobEndpoint=https://{};SharedAccessSignature=x",
+    "DefaultEndpointsProtocol={};AccountName=acme",
+    "sv=1&sig={}&se=1#",
+    "({}",
+    "{}\n",
+    "2026-01-{}",
+]
+DESTINATION = {
+    "id": "acme",
+    "name": "Acme",
+    "events": {
+        "project_id": 187520,
+        "filter": {
+            "any": [
+                {"property": "event_type", "operator": "matches", "values": ["a.*"]},
+                {"not": {"property": "user_properties.plan", "operator": "is", "values": ["free", 1]}},
+            ]
+        },
+    },
+    "merged_ids": {"org_id": 189524},
+    "storage": {"account_url": "https://acme.blob.core.windows.net", "container": "raw", "prefix": "a/b"},
+    "credentials": {"type": "connection_string", "connection_string": "AccountName=acme;AccountKey=eA=="},
+    "output": {"name_style": "safe", "max_part_mib": 7, "completion_marker": True},
+    "notify": {"url": "https://hooks.example.com/x", "secret": "0123456789abcdef"},
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "put_destination": DESTINATION,
+    "test_upload": DESTINATION
+    | {"credentials": {"type": "service_principal", "tenant_id": "a.example", "client_id": "x"}},
+    "ask_for_backfill": {"start": "2026-01-25", "end": "2026-01-26T05", "data_types": ["events"]},
+    "preview_destination": {"hour": "2026-01-25T05", "filter": DESTINATION["events"]["filter"]},  # type: ignore[index]
+    "verify_destination": {
+        "from": "2026-01-25",
+        "to": "2026-01-25",
+        "data_types": ["events"],
+        "repair": False,
+    },
+}
+SETTINGS = {
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "SECRETS_KEY": "A" * 43 + "=",
+    "NOTIFY_HOSTS": "hooks.example.com",
+}
+FUNCTIONS = {each.get_function_name(): each.get_user_function() for each in function_app.app.get_functions()}
+
+
+class Records(logging.Handler):
+    """Everything that is logged, as it would be written, with the trace of an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record down."""
+        self.text += self.format(record) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the triggers work in memory."""
+    gateways = a_world().gateways
+    app = wiring.App(Settings.from_environ(SETTINGS), gateways, cast("OwnQueues", None), lambda: 0, Turns())
+    monkeypatch.setattr(wiring, "_built", app)
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    """Listen to all loggers."""
+    listening, root = Records(), logging.getLogger()
+    level = root.level
+    root.addHandler(listening)
+    root.setLevel(logging.NOTSET)
+    yield listening
+    root.removeHandler(listening)
+    root.setLevel(level)
+
+
+def places(document: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Yield the way to every value of a document."""
+    yield way
+    pairs = document.items() if isinstance(document, dict) else ()
+    for key, inner in enumerate(document) if isinstance(document, list) else pairs:
+        yield from places(inner, (*way, key))
+
+
+def placed(document: object, way: tuple[Any, ...], text: str, how: str) -> object:
+    """Return a document with a text as the value at a place, in place of its key, or beside it as a key."""
+    if not way:
+        return text if how == "value" else {text: document}
+    changed: Any = copy.deepcopy(document)
+    holder = changed
+    for key in way[:-1]:
+        holder = holder[key]
+    if how == "value":
+        holder[way[-1]] = text
+    elif isinstance(holder, list):
+        holder.append({text: text})
+    elif how == "key":
+        holder[text] = holder.pop(way[-1])
+    else:
+        holder[text] = 1
+    return changed
+
+
+def ask(name: str, body: bytes, params: dict[str, str] | None = None) -> func.HttpResponse:
+    """Call an operation as the worker does."""
+    declared, _ = OPERATIONS[name]
+    request = func.HttpRequest(
+        declared.method,
+        f"http://127.0.0.1/api/{declared.route}",
+        headers={"Content-Type": "application/json"},
+        params=params or {},
+        route_params={"id": "acme"},
+        body=body,
+    )
+    answer: func.HttpResponse = FUNCTIONS[name](request)
+    return answer
+
+
+def leaks(answer: func.HttpResponse, records: Records, secret: str) -> bool:
+    """Whether a secret is in an answer that refuses it, or in the log."""
+    told = f"{dict(answer.headers)} {answer.get_body().decode()}" if answer.status_code >= 400 else ""
+    return any(form in told + records.text for form in (secret, secret.lower(), json.dumps(secret)[1:-1]))
+
+
+def test_every_operation_that_reads_a_body_is_asked() -> None:
+    """A new one is to be added here."""
+    assert {name for name, (declared, _) in OPERATIONS.items() if declared.body} == BODIES.keys()
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.parametrize("name", BODIES)
+def test_a_secret_anywhere_in_a_body_does_not_come_back(
+    name: str, data: st.DataObject, records: Records
+) -> None:
+    """Wherever it stands, and whatever is around it."""
+    way = data.draw(st.sampled_from(list(places(BODIES[name]))))
+    secret = data.draw(st.sampled_from(SECRETS))
+    how = data.draw(st.sampled_from(["value", "key", "beside"]))
+    text = data.draw(st.sampled_from(FORMS)).format(secret)
+    body = json.dumps(placed(BODIES[name], way, text, how)).encode()
+    cut = data.draw(st.sampled_from([len(body)] * 9 + list(range(0, len(body), 40))))
+    records.text = ""
+
+    answer = ask(name, body[:cut])
+
+    assert answer.status_code < 500
+    assert not leaks(answer, records, secret), (answer.get_body(), records.text)
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_as_a_parameter_of_the_query_does_not_come_back(
+    name: str, secret: str, records: Records
+) -> None:
+    """As its name, and as its value."""
+    body = json.dumps(BODIES.get(name, {})).encode()
+    for params in ({secret: "1"}, {"from": secret}, {"data_type": secret}, {"force": secret}, {"x": secret}):
+        answer = ask_with_ids(name, body, params, "acme")
+
+        assert answer.status_code < 500
+        assert not leaks(answer, records, secret), (answer.get_body(), records.text)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, (found, _) in OPERATIONS.items() if "{" in found.route)
+)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_in_the_path_does_not_come_back(name: str, secret: str, records: Records) -> None:
+    """People paste it into the wrong field of a form."""
+    answer = ask_with_ids(name, json.dumps(BODIES.get(name, {})).encode(), {}, secret)
+
+    assert 400 <= answer.status_code < 500
+    assert not leaks(answer, records, secret), (answer.get_body(), records.text)
+
+
+def ask_with_ids(name: str, body: bytes, params: dict[str, str], each: str) -> func.HttpResponse:
+    """Call an operation with the same text for every id of its path."""
+    declared, _ = OPERATIONS[name]
+    request = func.HttpRequest(
+        declared.method,
+        f"http://127.0.0.1/api/{declared.route}",
+        headers={"Content-Type": "application/json"},
+        params=params,
+        route_params=dict.fromkeys(("id", "backfill_id", "verification_id"), each),
+        body=body,
+    )
+    answer: func.HttpResponse = FUNCTIONS[name](request)
+    return answer
+
+
+@pytest.mark.parametrize("key", ["evnets", "x", "account_uri", "projectid", "max_part_mib_per_file"])
+def test_a_misspelt_field_is_named(key: str) -> None:
+    """That is what the message is for."""
+    assert named(key) == key
+
+
+@pytest.mark.parametrize("key", [*SECRETS, "", "Events", "a1", "a-b", "a.b", "_a", "a" * 31, "é", 7, None])
+def test_what_does_not_look_like_a_field_is_not_named(key: object) -> None:
+    """It may be anything."""
+    assert named(key) == "(unknown)"

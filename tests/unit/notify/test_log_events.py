@@ -1,0 +1,115 @@
+"""What operators are told: lines with facts, taken from the log as any exporter of logs would."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from exporter.domain.breaker import Standing
+from exporter.domain.errors import Fault
+from exporter.domain.hour_record import HourTask, Progress
+from exporter.export.attempt import Outcome
+from exporter.notify.log_events import Event
+from exporter.schedule.due_hours import plan_owed_hours
+from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+
+LATER = NOW + timedelta(hours=1)
+
+
+class Collector(logging.Handler):
+    """Keeps what is logged, in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+    def facts(self, event: Event) -> list[dict[str, object]]:
+        """Return the facts of all lines of that kind, read from their text."""
+        texts = [record.getMessage() for record in self.records]
+        return [json.loads(text.removeprefix(f"{event} ")) for text in texts if text.startswith(f"{event} ")]
+
+
+@pytest.fixture
+def told() -> Iterator[Collector]:
+    """Collect what the exporter says."""
+    log, collector = logging.getLogger("exporter"), Collector()
+    level = log.level
+    log.addHandler(collector)
+    log.setLevel(logging.INFO)
+    yield collector
+    log.removeHandler(collector)
+    log.setLevel(level)
+
+
+def test_an_exported_hour_is_one_line_with_what_it_was_and_what_it_took(told: Collector) -> None:
+    """Counts, sizes, seconds by step; and nothing of what its rows hold."""
+    world = a_world()
+    rows: list[dict[str, object]] = [
+        an_event(1, user_id="somebody@example.net"),
+        an_event(2),
+        {"uuid": "none"},
+    ]
+    world.land(EVENTS.stream, HOUR, rows)
+    attempt(world)
+
+    (facts,) = told.facts(Event.HOUR_EXPORTED)
+    assert facts["destination"] == "acme"
+    assert (facts["data_type"], facts["source_id"], facts["hour"]) == ("events", 187520, HOUR.key)
+    assert (facts["run"], facts["outcome"], facts["attempts"]) == ("first", Outcome.EXPORTED, 1)
+    assert facts["rows"] == {"read": 3, "exported": 2, "filtered": 0, "duplicate": 0, "rejected": 1}
+    (part,) = [body for name, body in world.reader().committed.items() if name.endswith(".gz")]
+    assert (facts["parts"], facts["bytes"]) == (1, len(part.body))
+    assert facts["seconds"] == {"look": 0.0, "stage": 0.0, "place": 0.0}
+    assert not any("somebody" in record.getMessage() for record in told.records)
+    assert told.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
+
+
+def test_late_rows_and_adopted_hours_are_told_apart(told: Collector) -> None:
+    """By what came of them."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
+    attempt(world)
+    world.land(EVENTS.stream, HOUR, [an_event(2), an_event(3)], "b.json")
+    attempt(world, LATER, claim_id="late", task=HourTask(EVENTS, HOUR, late=True))
+    world.ledger.forget()
+    attempt(world, LATER, claim_id="adopts")
+
+    late, adopted = told.facts(Event.HOUR_EXPORTED)[1:]
+    assert (late["late_rows"], late["parts"]) == (2, 2)
+    assert (adopted["outcome"], adopted["rows"]) == (
+        Outcome.ADOPTED,
+        {"read": 3, "exported": 3, "filtered": 0, "duplicate": 0, "rejected": 0},
+    )
+
+
+def test_a_refusal_is_told_with_its_code(told: Collector) -> None:
+    """As often as it happens: an alert counts them."""
+    world = a_world()
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    world.reader().faults["list"] = Fault("container_not_found", "It is gone.", "Make it again.")
+
+    assert attempt(world) is Outcome.FAILED
+
+    (facts,) = told.facts(Event.HOUR_FAILED)
+    assert (facts["destination"], facts["code"], facts["run"]) == ("acme", "container_not_found", "first")
+
+
+def test_a_tick_knows_which_streams_are_behind_and_which_destinations_refuse() -> None:
+    """Also of those whose turn it is not, because their storage refuses."""
+    world = a_world(acme(org_id=None))
+    world.schedule.put(Progress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
+    fault = Fault("container_not_found", "It is gone.", "Make it again.")
+    world.standings.put("acme", Standing().refused(fault, NOW))
+
+    found = plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    (behind,) = found.behind
+    assert (behind.key, behind.oldest, behind.hours_max) == (EVENTS, HOUR.plus(-3), 4)
+    assert behind.lag == NOW - HOUR.plus(-3).end - SETTLE
+    assert found.refusing == ("acme",)

@@ -1,0 +1,59 @@
+"""The queue trigger of hours: what it makes of what comes out."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import cast
+
+import azure.functions as func
+import pytest
+
+from exporter import wiring
+from exporter.domain.hour_record import HourStatus
+from exporter.export.turns import LARGE_BYTES, SMALL_BYTES_MAX, Turns
+from exporter.queues.export import BUSY_DELAY, export_hour
+from exporter.settings import OwnStorage, Settings
+from exporter.storage.own.messages import encode
+from exporter.storage.own.queues import OwnQueues
+from tests.fakes import World
+from tests.worlds import NOW, TASK, a_world, an_event, the_record
+
+MESSAGE = func.QueueMessage(body=encode(TASK).encode())
+
+
+@pytest.fixture
+def turns() -> Turns:
+    """Return turns for which nobody waits."""
+    return Turns(wait=timedelta())
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, turns: Turns) -> World:
+    """Return a world that the process's app works in, with an event to export."""
+    world = a_world()
+    world.land(TASK.key.stream, TASK.hour, [an_event(1)])
+    app = wiring.App(Settings(OwnStorage(), ()), world.gateways, cast("OwnQueues", None), lambda: 0, turns)
+    monkeypatch.setattr(wiring, "_built", app)
+    monkeypatch.setattr(wiring, "now", lambda: NOW)
+    return world
+
+
+def test_an_hour_is_exported(world: World) -> None:
+    """When there is room for it."""
+    export_hour(MESSAGE)
+
+    assert the_record(world).status is HourStatus.EXPORTED
+
+
+def test_an_hour_that_finds_no_turn_goes_back_into_the_queue_and_is_no_failure(
+    world: World, turns: Turns
+) -> None:
+    """The host counts tries that fail, and gives up after five; this is none."""
+    with ExitStack() as staged:
+        for size in (LARGE_BYTES - 1, LARGE_BYTES - 1, SMALL_BYTES_MAX - 2 * (LARGE_BYTES - 1)):
+            staged.enter_context(turns.staging(size))
+        export_hour(MESSAGE)
+
+    record = the_record(world)
+    assert (record.status, record.claim) == (HourStatus.OWED, None)
+    assert world.hours.delayed == [(TASK, BUSY_DELAY)]
+    assert world.writes.log[-1].startswith("send ")

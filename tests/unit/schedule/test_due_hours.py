@@ -1,0 +1,359 @@
+"""The tick: which hours it queues, and how little it reads for that."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exporter.domain.breaker import Standing
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import Fault
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourTask
+from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.export.attempt import Outcome
+from exporter.schedule.due_hours import (
+    HISTORY_WAITING_MAX,
+    HOURS_A_STREAM_MAX,
+    WAITING_MAX,
+    plan_owed_hours,
+)
+from exporter.schedule.priorities import LIVE_HOURS
+from tests.fakes import FakeLanding, World
+from tests.worlds import (
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    acme,
+    an_event,
+    attempt,
+    landing_for_long,
+)
+
+EVENTS_ONLY = acme(org_id=None)
+FAULT = Fault("container_not_found", "There is no container raw.", "Make it.")
+
+
+def tick(world: World, now: datetime = NOW) -> list[HourTask]:
+    """Let the timer fire, and return what it queued."""
+    world.hours.take()
+    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    return list(world.hours.tasks)
+
+
+def keys(tasks: list[HourTask]) -> list[str]:
+    """Return the hours of tasks."""
+    return [task.hour.key for task in tasks]
+
+
+def hours_of_today(last: int) -> list[str]:
+    """Return the hours of the day from midnight."""
+    return [f"2026-01-31T{hour:02d}" for hour in range(last + 1)]
+
+
+def finish(world: World, hour: Hour) -> None:
+    """Let the ledger say that an hour is done."""
+    world.ledger.put(HourRecord(EVENTS, hour).take("c", "schedule", NOW).finished(NOW), None)
+
+
+def test_events_are_owed_from_the_midnight_before_activation_to_the_last_closed_hour() -> None:
+    """Today and moving forward, in UTC, oldest first."""
+    assert keys(tick(a_world(EVENTS_ONLY))) == hours_of_today(12)
+
+
+@pytest.mark.parametrize(("minute", "newest"), [(9, 11), (10, 12)])
+def test_an_hour_is_owed_once_it_is_closed(minute: int, newest: int) -> None:
+    """It closes SETTLE_MINUTES after it ended, and not a moment before."""
+    now = NOW.replace(minute=minute)
+
+    assert keys(tick(a_world(EVENTS_ONLY), now)) == hours_of_today(newest)
+
+
+def test_merged_ids_are_owed_from_the_earliest_that_landed() -> None:
+    """Each one matters for events of any time, so it does not count when the destination was activated."""
+    world = a_world(acme(project_id=None))
+    world.land(MERGED_IDS.stream, HOUR.plus(-3), [a_merge(1, HOUR.plus(-3))])
+
+    assert keys(tick(world)) == [HOUR.plus(number).key for number in (-3, -2, -1, 0)]
+
+
+def test_merged_ids_that_have_not_landed_yet_are_owed_as_soon_as_they_do() -> None:
+    """Before, there is nothing to begin with; each tick looks again."""
+    world = a_world(acme(project_id=None))
+    assert tick(world) == []
+    world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
+
+    assert keys(tick(world)) == [HOUR.key]
+
+
+@pytest.mark.parametrize("status", [Status.DRAFT, Status.PAUSED])
+def test_only_active_destinations_owe_anything(status: Status) -> None:
+    """Drafts and paused ones wait."""
+    assert tick(a_world(replace(EVENTS_ONLY, status=status))) == []
+
+
+def test_after_a_week_without_a_host_the_next_tick_queues_the_whole_week() -> None:
+    """Nothing depends on ticks that did not happen; a long backlog goes on with the next tick."""
+    world = a_world(EVENTS_ONLY)
+    later = NOW + timedelta(days=7)
+
+    queued = tick(world, later)
+    assert len(queued) == LIVE_HOURS + HOURS_A_STREAM_MAX
+    for task in queued:
+        finish(world, task.hour)
+
+    rest = tick(world, later)
+    assert sorted(keys(queued + rest)) == [
+        Hour.parse("2026-01-31T00").plus(number).key for number in range(7 * 24 + 13)
+    ]
+
+
+def test_what_is_done_claimed_or_backing_off_is_not_queued() -> None:
+    """A done hour is over, a claimed one has its worker, a failed one its time."""
+    world = a_world(EVENTS_ONLY)
+    midnight = HOUR.first_of_day()
+    finish(world, midnight.plus(1))
+    world.ledger.put(HourRecord(EVENTS, midnight.plus(2)).take("c", "schedule", NOW), None)
+    failed = HourRecord(EVENTS, midnight.plus(3)).take("c", "schedule", NOW).failed(FAULT, NOW)
+    world.ledger.put(failed, None)
+
+    assert keys(tick(world)) == [key for key in hours_of_today(12) if key[-2:] not in {"01", "02", "03"}]
+    assert "2026-01-31T02" in keys(tick(world, NOW + LEASE))
+    assert "2026-01-31T03" in keys(tick(world, NOW + BACK_OFF_FIRST))
+
+
+def test_a_tick_does_not_read_finished_hours_again() -> None:
+    """The schedule remembers up to where all is done, and is never ahead of the ledger."""
+    world = a_world(EVENTS_ONLY)
+    for hour in range(5):
+        finish(world, HOUR.first_of_day().plus(hour))
+    tick(world)
+
+    progress = world.schedule.get(EVENTS)
+    assert progress is not None
+    assert (progress.first, progress.next) == (HOUR.first_of_day(), HOUR.first_of_day().plus(5))
+
+
+def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
+    """It is derived, so losing it costs one longer look."""
+    world = a_world(EVENTS_ONLY)
+    for hour in range(5):
+        finish(world, HOUR.first_of_day().plus(hour))
+
+    assert keys(tick(world)) == hours_of_today(12)[5:]
+
+
+def test_a_stuck_hour_does_not_hold_up_the_later_ones() -> None:
+    """One hour that fails for a month is asked for again and again, and so are all new ones."""
+    world = a_world(EVENTS_ONLY)
+    failed = HourRecord(EVENTS, HOUR.first_of_day()).take("c", "schedule", NOW).failed(FAULT, NOW)
+    world.ledger.put(failed, None)
+    for hour in range(1, 24 * 30):
+        finish(world, HOUR.first_of_day().plus(hour))
+    later = HOUR.first_of_day().plus(24 * 30 + 1).start + SETTLE
+
+    assert keys(tick(world, later)) == [HOUR.first_of_day().plus(24 * 30).key, "2026-01-31T00"]
+
+
+def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
+    """The oldest hour of each comes first, then the second oldest of each."""
+    behind = replace(EVENTS_ONLY, id="behind", activated_at=NOW - timedelta(days=30))
+    world = a_world(behind)
+    world.destinations.put(replace(EVENTS_ONLY, id="current", activated_at=NOW), None)
+    current = replace(EVENTS, destination_id="current")
+    for hour in range(12):
+        world.ledger.put(
+            HourRecord(current, HOUR.first_of_day().plus(hour)).take("c", "schedule", NOW).finished(NOW), None
+        )
+
+    queued = tick(world)
+
+    assert [task.key.destination_id for task in queued[:3]] == ["behind", "current", "behind"]
+
+
+def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
+    """Messages that wait already are counted; an hour that finds no room is queued by a later tick."""
+    world = a_world(EVENTS_ONLY)
+    for number in range(30):
+        world.destinations.put(
+            replace(EVENTS_ONLY, id=f"d{number}", activated_at=NOW - timedelta(days=30)), None
+        )
+    waiting = [HourTask(EVENTS, HOUR)] * 30
+    world.hours.send(waiting)
+
+    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    assert len(world.hours.tasks) == WAITING_MAX
+
+
+def test_two_ticks_at_once_end_in_one_export_an_hour() -> None:
+    """Both queue the same hours; the second message of each finds nothing to do."""
+    world = a_world(EVENTS_ONLY)
+    queued = tick(world) + tick(world)
+
+    outcomes = [attempt(world, claim_id=f"c{number}", task=task) for number, task in enumerate(queued)]
+
+    assert [outcomes.count(outcome) for outcome in (Outcome.EXPORTED, Outcome.NOT_DUE)] == [13, 13]
+
+
+def test_a_tick_that_finds_nothing_owed_writes_nothing() -> None:
+    """Most ticks are like that."""
+    world = a_world(EVENTS_ONLY)
+    for task in tick(world):
+        finish(world, task.hour)
+    tick(world)
+    world.writes.log.clear()
+
+    assert tick(world) == []
+    assert world.writes.log == []
+
+
+def test_a_destination_pointed_at_another_project_starts_a_ledger_of_its_own() -> None:
+    """The hours of the old project say nothing about the new one."""
+    world = landing_for_long(a_world(EVENTS_ONLY), Stream(DataType.EVENTS, 5))
+    for task in tick(world):
+        finish(world, task.hour)
+    moved: Destination = replace(EVENTS_ONLY, project_id=5)
+    found = world.destinations.get("acme")
+    assert found is not None
+    world.destinations.put(moved, found.etag)
+
+    assert keys(tick(world)) == hours_of_today(12)
+
+
+def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
+    """They are queued; then the trouble is raised, with the stream's name."""
+    world = a_world(acme())
+    world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
+    world.destinations.put(replace(EVENTS_ONLY, id="zeta"), None)
+
+    class Unlistable(FakeLanding):
+        """A landing in which one folder cannot be listed."""
+
+        def earliest_hour(self, stream: Stream) -> Hour | None:
+            if stream == MERGED_IDS.stream:
+                raise ZeroDivisionError(stream)
+            return super().earliest_hour(stream)
+
+    gateways = replace(world.gateways, landing=Unlistable(world.landed))
+
+    with pytest.raises(ExceptionGroup) as raised:
+        plan_owed_hours(gateways, now=NOW, settle=SETTLE)
+
+    assert {task.key.destination_id for task in world.hours.tasks} == {"acme", "zeta"}
+    assert raised.value.exceptions[0].__notes__ == ["while planning acme:merged_ids:189524"]
+
+
+def test_hours_before_the_first_that_landed_are_not_owed() -> None:
+    """Not even of the day of activation: before a source began, nothing can be said of an hour."""
+    world = World()
+    world.destinations.put(EVENTS_ONLY, None)
+    assert tick(world) == []
+    world.land(EVENTS.stream, HOUR.plus(-2), [an_event(1, HOUR.plus(-2))])
+
+    assert keys(tick(world)) == [HOUR.plus(-2).key, HOUR.plus(-1).key, HOUR.key]
+
+
+@pytest.mark.parametrize("key", [EVENTS, MERGED_IDS], ids=["events", "merged ids"])
+@pytest.mark.parametrize("year", ["0001", "1970", "1999", "2026/02/30/00/", "2199"])
+def test_folders_of_odd_times_are_never_owed(key: StreamKey, year: str) -> None:
+    """Neither before the stream has landed otherwise, nor after."""
+    world = World()
+    world.destinations.put(acme(), None)
+    folder = year if "/" in year else f"{year}/01/01/00/"
+    world.landed.set(f"{key.stream.landing_prefix}{folder}a.json", b"{}")
+    assert tick(world) == []
+    world.land(key.stream, HOUR, b"{}")
+
+    assert keys(tick(world)) == [HOUR.key]
+
+
+def test_live_hours_come_before_anybody_s_history() -> None:
+    """The last 24 that closed, of every stream; only then history, oldest first."""
+    world = a_world(EVENTS_ONLY)
+    for name in ("old", "older"):
+        world.destinations.put(replace(EVENTS_ONLY, id=name, activated_at=NOW - timedelta(days=300)), None)
+
+    queued = tick(world)
+
+    live = {HOUR.plus(-back).key for back in range(LIVE_HOURS)}
+    assert [task.hour.key in live for task in queued] == sorted(
+        (task.hour.key in live for task in queued), reverse=True
+    )
+    assert len([task for task in queued if task.hour.key in live]) == 13 + 2 * LIVE_HOURS
+    for name in ("old", "older"):
+        mine = [task.hour for task in queued if task.key.destination_id == name]
+        assert mine[LIVE_HOURS:] == sorted(mine[LIVE_HOURS:]) != []
+
+
+def test_history_of_one_destination_does_not_delay_another_s() -> None:
+    """The room for history is shared evenly, and who comes first changes from tick to tick."""
+    world = a_world(EVENTS_ONLY)
+    names = [f"d{number}" for number in range(3)]
+    for days, name in enumerate(names, start=30):
+        world.destinations.put(
+            replace(EVENTS_ONLY, id=name, activated_at=NOW - timedelta(days=10 * days)), None
+        )
+    live = {HOUR.plus(-back) for back in range(LIVE_HOURS)}
+    first: set[str] = set()
+    for number in range(3):
+        history = [
+            task.key.destination_id
+            for task in tick(world, NOW + number * timedelta(minutes=5))
+            if task.hour not in live
+        ]
+        first.add(history[0])
+        counts = [history.count(name) for name in names]
+        assert max(counts) - min(counts) <= 1
+
+    assert first == set(names)
+
+
+def test_history_leaves_room_for_live_hours() -> None:
+    """Hours that close find no more than so many messages before them."""
+    world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=300)))
+    world.hours.send([HourTask(EVENTS, HOUR)] * HISTORY_WAITING_MAX)
+
+    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    assert len(world.hours.tasks) == HISTORY_WAITING_MAX + LIVE_HOURS
+
+
+def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
+    """If it has one: history can wait longer."""
+    world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=9)))
+    world.standings.put("acme", Standing(faults=3))
+
+    assert keys(tick(world)) == [HOUR.plus(1 - LIVE_HOURS).key]
+
+
+def test_landing_that_is_not_there_is_made_where_nothing_was_ever_exported() -> None:
+    """So that a fresh installation begins well; and nothing is owed before something lands."""
+    world = World()
+    world.destinations.put(EVENTS_ONLY, None)
+    world.landing.there = False
+
+    assert tick(world) == []
+    assert world.landing.there
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["the schedule is there", "the schedule is lost"])
+def test_landing_that_vanished_is_not_taken_for_empty(lost: bool) -> None:  # noqa: FBT001  a parameter
+    """A wrong LANDING_CONTAINER is the operator's: nothing is queued, and it is said what to do."""
+    world = a_world(EVENTS_ONLY)
+    finish(world, HOUR.first_of_day())
+    tick(world)
+    if lost:
+        world.schedule.rows.clear()
+    world.landing.there = False
+    world.hours.take()
+
+    with pytest.raises(ExceptionGroup) as raised:
+        plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+
+    assert "LANDING_CONTAINER" in str(raised.value.exceptions[0])
+    assert (world.hours.tasks, world.landing.there) == ([], False)

@@ -1,0 +1,226 @@
+"""A customer's storage that refuses us: what it costs, whom it delays, and how it heals."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exporter.destinations.lifecycle import try_saved
+from exporter.domain.breaker import GOOD, OUTAGE_FAULTS
+from exporter.domain.destination import StorageTarget
+from exporter.domain.errors import Fault, Scope, Transient
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.streams import StreamKey
+from exporter.export.attempt import Outcome
+from exporter.schedule.due_hours import plan_owed_hours
+from tests.fakes import World
+from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
+
+GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
+LEASED = Fault("blob_leased", "A lease holds a blob.", "End it.", Scope.BLOB)
+BROKEN = acme(org_id=None)
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+def close(world: World, fault: Fault = GONE, container: str = "raw") -> None:
+    """Let a customer's container refuse everything."""
+    world.reader(container).faults = dict.fromkeys(("list", "read", "write", "delete"), fault)
+
+
+def repair(world: World) -> None:
+    """Let the customer's container be as it should be."""
+    world.reader().faults.clear()
+
+
+def run(world: World, now: datetime) -> dict[StreamKey, list[Outcome]]:
+    """Let the timer fire, and a worker do all that waits in the queue."""
+    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    outcomes: dict[StreamKey, list[Outcome]] = {}
+    for number, task in enumerate(world.hours.take()):
+        outcome = attempt(world, now, f"c{now.timestamp()}-{number}", task)
+        outcomes.setdefault(task.key, []).append(outcome)
+    return outcomes
+
+
+def attempts(outcomes: dict[StreamKey, list[Outcome]], key: StreamKey = EVENTS) -> int:
+    """Return how many of the tasks reached the customer's storage."""
+    return sum(outcome is not Outcome.NOT_DUE for outcome in outcomes.get(key, []))
+
+
+def statuses(world: World, now: datetime) -> set[HourStatus]:
+    """Return what the ledger says of the hours of the day."""
+    last = Hour.containing(now - SETTLE).plus(-1)
+    return {record.status for record in world.ledger.between(EVENTS, HOUR.first_of_day(), last)}
+
+
+def test_a_container_that_is_gone_costs_one_attempt_and_not_one_for_each_hour() -> None:
+    """Though thirteen hours were queued before anybody knew."""
+    world = a_world(BROKEN)
+    close(world)
+
+    outcomes = run(world, NOW)
+
+    assert len(outcomes[EVENTS]) == 13
+    assert attempts(outcomes) == 1
+
+
+def test_a_day_without_the_container_costs_a_probe_now_and_then() -> None:
+    """Each of a single hour, further and further apart, however many hours are owed by then."""
+    world = a_world(BROKEN)
+    close(world)
+    run(world, NOW)
+
+    made = [attempts(run(world, NOW + FIVE_MINUTES * tick)) for tick in range(1, 24 * 12)]
+
+    assert set(made) == {0, 1}
+    assert 24 * 2 - 2 <= sum(made) <= 24 * 2 + 4
+
+
+def test_it_heals_by_itself_and_catches_everything_up() -> None:
+    """One hour to see whether it does; then the rest, failed ones included, with the next tick."""
+    world = a_world(BROKEN)
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    close(world)
+    for tick in range(12):
+        run(world, NOW + FIVE_MINUTES * tick)
+    assert the_record(world, hour=HOUR.first_of_day()).error == GONE
+    repair(world)
+
+    ticks = 0
+    while attempts(run(world, NOW + timedelta(hours=1) + FIVE_MINUTES * ticks)) == 0:
+        ticks += 1
+    healed = NOW + timedelta(hours=1) + FIVE_MINUTES * ticks
+    run(world, healed + timedelta(seconds=1))
+
+    assert ticks * FIVE_MINUTES <= timedelta(minutes=30)
+    assert statuses(world, healed) == {HourStatus.EXPORTED, HourStatus.EMPTY}
+    assert len(world.events_a_reader_sees()) == 1
+
+
+def test_other_destinations_are_not_delayed() -> None:
+    """Neither those in the same tick nor later ones."""
+    world = a_world(BROKEN)
+    world.destinations.put(replace(BROKEN, id="fine", storage=StorageTarget("fine")), None)
+    close(world)
+    fine = replace(EVENTS, destination_id="fine")
+
+    outcomes = run(world, NOW)
+
+    assert outcomes[fine] == [Outcome.EXPORTED] * 13
+
+
+def test_all_streams_of_a_destination_share_the_probe() -> None:
+    """They go to the same container."""
+    world = a_world(acme())
+    world.land(replace(EVENTS.stream), HOUR, [an_event(1)])
+    close(world)
+    run(world, NOW)
+
+    outcomes = run(world, NOW + FIVE_MINUTES)
+
+    assert sum(map(len, outcomes.values())) == 1
+
+
+@pytest.mark.parametrize("fault", [GONE, LEASED], ids=lambda fault: fault.code)
+def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
+    """Whatever its trouble is called: it is tried less and less, and the others go on."""
+    world = a_world(BROKEN)
+    stuck = HOUR.first_of_day()
+    blobs = world.reader()
+
+    for tick in range(36):
+        plan_owed_hours(world.gateways, now=NOW + FIVE_MINUTES * tick, settle=SETTLE)
+        for number, task in enumerate(world.hours.take()):
+            blobs.faults = {"list": fault} if task.hour == stuck else {}
+            attempt(world, NOW + FIVE_MINUTES * tick, f"c{tick}-{number}", task)
+
+    records = list(world.ledger.between(EVENTS, stuck, HOUR.plus(2)))
+    assert [record.hour for record in records if not record.done] == [stuck]
+    assert 3 <= records[0].attempts <= 8
+
+
+def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
+    """With the operator's code; other hours go on, and so does this one after the blob was rehydrated."""
+    world = a_world(BROKEN)
+    for hour in (HOUR.plus(-1), HOUR):
+        world.land(EVENTS.stream, hour, [an_event(1, hour=hour)])
+    (name,) = world.landed.names(EVENTS.stream.landing_folder(HOUR))
+    world.landed.archived.add(name)
+
+    run(world, NOW)
+
+    error = the_record(world).error
+    assert error is not None
+    assert error.code == "landing_archived"
+    assert name in error.message
+    assert statuses(world, NOW) == {HourStatus.FAILED, HourStatus.EMPTY, HourStatus.EXPORTED}
+    assert world.standings.get("acme") == GOOD
+
+    world.landed.archived.clear()
+    run(world, NOW + timedelta(hours=1))
+    assert the_record(world).status is HourStatus.EXPORTED
+
+
+def test_a_fault_in_the_middle_of_an_hour_is_told_as_it_is() -> None:
+    """With the code, the message and the fix that a test upload would give; nothing of it is visible."""
+    world = a_world(BROKEN)
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    world.reader().faults["write"] = GONE
+
+    assert attempt(world) is Outcome.FAILED
+
+    assert the_record(world).error == GONE
+    assert world.reader().names() == []
+
+
+def test_a_passing_test_upload_lets_everything_be_tried_at_once() -> None:
+    """Whoever repaired it and tested it need not wait for the back-off."""
+    world = a_world(BROKEN)
+    close(world)
+    for tick in range(12):
+        run(world, NOW + FIVE_MINUTES * tick)
+    repair(world)
+    later = NOW + FIVE_MINUTES * 11 + timedelta(seconds=1)
+
+    assert try_saved(world.gateways, "acme", now=later, test_id="0" * 32).ok
+    run(world, later)
+
+    assert statuses(world, later) == {HourStatus.EMPTY}
+
+
+def test_a_failing_test_upload_changes_nothing() -> None:
+    """It is known already."""
+    world = a_world(BROKEN)
+    close(world)
+    run(world, NOW)
+    before = world.standings.get("acme")
+
+    assert not try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
+    assert world.standings.get("acme") == before != GOOD
+
+
+def test_a_lost_standing_costs_one_attempt() -> None:
+    """It is a memory, not a truth."""
+    world = a_world(BROKEN)
+    close(world)
+    run(world, NOW)
+    world.standings.rows.clear()
+
+    outcomes = run(world, NOW + timedelta(seconds=1))
+
+    assert attempts(outcomes) == 1
+    assert world.standings.get("acme").faults < OUTAGE_FAULTS
+
+
+def test_a_standing_that_cannot_be_written_is_no_failure_of_the_hour() -> None:
+    """What counts is in the ledger by then."""
+    probe = a_world(BROKEN)
+    close(probe)
+    attempt(probe)
+    (write,) = (number for number, what in enumerate(probe.writes.log, 1) if what.startswith("standing"))
+    world = a_world(BROKEN, World(crash_at=write, error=Transient("503 ServerBusy")))
+    close(world)
+
+    assert attempt(world) is Outcome.FAILED
+    assert the_record(world).error == GONE

@@ -1,0 +1,288 @@
+"""A tick heals first and raises last: trouble with one thing is no matter for the others."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exporter.backfill.requests import Asked, ask
+from exporter.destinations.overview import list_destinations, look_at
+from exporter.domain.backfill import STALLED
+from exporter.domain.breaker import Standing
+from exporter.domain.destination import Status
+from exporter.domain.errors import Fault, LandingMissing, Transient
+from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, Progress
+from exporter.domain.verification import Span
+from exporter.schedule.due_hours import Tick
+from exporter.schedule.ledger_view import NOTES_READ_MAX, View, list_hours
+from exporter.schedule.troubles import Troubles
+from exporter.tick import take_tick
+from exporter.verify import runner
+from tests.fakes import World
+from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+
+EVENTS_ONLY = acme(org_id=None)
+OTHER = replace(EVENTS, destination_id="other")
+MIDNIGHT = HOUR.first_of_day()
+VIEW = View(NOW, SETTLE)
+LATER = NOW + max(STALLED, runner.STALLED)
+REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
+
+
+def two(world: World | None = None) -> World:
+    """Make a world with a destination in which something is wrong, and one that is in order."""
+    world = a_world(EVENTS_ONLY, world)
+    world.destinations.put(replace(EVENTS_ONLY, id="other"), None)
+    return world
+
+
+def tick(world: World, now: object = NOW) -> tuple[Tick | None, Troubles]:
+    """Let the timer fire; return what was found, and what went wrong."""
+    troubles = Troubles()
+    found = take_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), troubles=troubles)  # type: ignore[arg-type]  # a time
+    return found, troubles
+
+
+def queued_for(world: World, name: str) -> int:
+    """Return how many hours of a destination are queued."""
+    return sum(task.key.destination_id == name for task in world.hours.tasks)
+
+
+def spoil_destination(world: World) -> None:
+    """Make its own row unreadable."""
+    world.destinations.spoil("acme")
+
+
+def spoil_schedule(world: World) -> None:
+    """Make the row of its stream unreadable."""
+    world.schedule.put(Progress(EVENTS, MIDNIGHT, MIDNIGHT))
+    world.schedule.spoiled.spoil(EVENTS)
+
+
+def spoil_standing(world: World) -> None:
+    """Make the row of how it fares unreadable."""
+    world.standings.put("acme", Standing())
+    world.standings.spoiled.spoil("acme")
+
+
+SPOILED = {
+    "destinations": (spoil_destination, "destination / acme"),
+    "schedule": (spoil_schedule, f"stream / {EVENTS}"),
+    "standings": (spoil_standing, "destination / acme"),
+}
+
+
+@pytest.mark.parametrize(("table", "spoil", "key"), [(name, *how) for name, how in SPOILED.items()])
+def test_an_unreadable_row_costs_its_own_destination_and_no_other(
+    table: str, spoil: Callable[[World], None], key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tick goes on, nothing is raised, and the log names table and key."""
+    world = two()
+    spoil(world)
+
+    with caplog.at_level(logging.ERROR):
+        found, troubles = tick(world)
+
+    assert found is not None
+    assert troubles.found == []
+    assert (queued_for(world, "acme"), queued_for(world, "other")) == (0, 13)
+    (line,) = {record.getMessage() for record in caplog.records}
+    facts = json.loads(line.removeprefix("row unreadable "))
+    assert (facts["table"], facts["key"]) == (table, key)
+
+
+@pytest.mark.parametrize(("table", "spoil", "key"), [(name, *how) for name, how in SPOILED.items()])
+def test_an_unreadable_row_is_listed_by_its_key(table: str, spoil: Callable[[World], None], key: str) -> None:
+    """And the destinations that can be read are listed as ever."""
+    world = two()
+    spoil(world)
+
+    found = list_destinations(world.gateways, VIEW)
+
+    assert [(row.table, row.key) for row in found.unreadable] == [(table, key)]
+    shown = {each.destination.id: each for each in found}
+    assert shown["other"].status is Status.ACTIVE
+    if table == "destinations":
+        assert shown.keys() == {"other"}
+    else:
+        assert shown["acme"].status is Status.FAILING
+        assert shown["acme"].error is not None
+        assert shown["acme"].error.code == UNREADABLE
+        assert key in shown["acme"].error.fix
+
+
+def test_a_destination_by_itself_tells_of_its_unreadable_row() -> None:
+    """Instead of an error without a word."""
+    world = two()
+    spoil_schedule(world)
+
+    shown = look_at(world.gateways, EVENTS_ONLY, VIEW)
+
+    assert (shown.status, [row.key for row in shown.unreadable]) == (Status.FAILING, [f"stream / {EVENTS}"])
+
+
+def test_an_unreadable_hour_costs_this_hour_alone() -> None:
+    """It is never queued, counts as owed, and is shown as failed with what to do; the others are exported."""
+    world = a_world(EVENTS_ONLY)
+    hour = MIDNIGHT.plus(3)
+    world.ledger.put(HourRecord(EVENTS, hour).take("c", "schedule", NOW).finished(NOW), None)
+    world.ledger.spoil(EVENTS, hour)
+
+    found, troubles = tick(world)
+
+    assert (found is not None and found.queued, troubles.found) == (12, [])
+    assert hour not in {task.hour for task in world.hours.tasks}
+    span = (hour, hour)
+    (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, view=VIEW)
+    assert (listed.status, listed.error and listed.error.code) == (HourStatus.FAILED, UNREADABLE)
+    (shown,) = list_destinations(world.gateways, VIEW)
+    assert (shown.states[0].owed, shown.error and shown.error.code) == (13, UNREADABLE)
+
+
+@pytest.mark.parametrize("kind", ["note", "ledger row of a note"])
+def test_an_unreadable_note_stops_no_other(kind: str) -> None:
+    """Hours that were taken again are seen to one by one."""
+    world = a_world(EVENTS_ONLY)
+    for hour in (MIDNIGHT, MIDNIGHT.plus(1)):
+        world.ledger.put(HourRecord(EVENTS, hour).take("dead", "schedule", NOW - timedelta(1)), None)
+        world.reopened.note(HourTask(EVENTS, hour, "backfill:b1"))
+    if kind == "note":
+        world.reopened.spoiled.spoil((EVENTS, MIDNIGHT))
+    else:
+        world.ledger.spoil(EVENTS, MIDNIGHT)
+
+    _, troubles = tick(world)
+
+    assert troubles.found == []
+    assert [task.hour for task in world.backfill_hours.tasks] == [MIDNIGHT.plus(1)]
+
+
+def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None:
+    """They are sent on their way before anything is planned, and an unreadable one stops no other."""
+    world = two()
+    view = View(NOW, SETTLE)
+    for name in ("b1", "b2"):
+        ask(world.gateways, "acme", Asked(HOUR.key, HOUR.key, HOUR, HOUR), view=view, new_id=name)
+    for name in ("v1", "v2"):
+        span = Span(HOUR, HOUR, (EVENTS.stream.data_type,), 0)
+        runner.begin(world.gateways, EVENTS_ONLY, span, repair=False, now=NOW, new_id=name)
+    world.backfills.spoil("acme", "b1")
+    world.verifications.spoil("acme", "v1")
+    world.backfill_steps.steps.clear()
+    world.verify_steps.steps.clear()
+
+    class Away:
+        """A schedule that cannot be read at all."""
+
+        def all(self) -> None:
+            raise Transient("busy")
+
+    world.gateways = replace(world.gateways, schedule=Away())  # type: ignore[arg-type]  # no more is asked
+    found, troubles = tick(world, LATER)
+
+    assert found is None
+    assert [type(each) for each in troubles.found] == [Transient]
+    assert troubles.found[0].__notes__ == ["while planning"]
+    assert [step.backfill_id for step in world.backfill_steps.steps] == ["b2"]
+    assert [step.verification_id for step in world.verify_steps.steps] == ["v2"]
+
+
+def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
+    """And what went wrong is raised when the rest is done."""
+    world = two()
+
+    class Away:
+        """A table that cannot be read."""
+
+        def unfinished(self) -> None:
+            raise Transient("busy")
+
+    away = Away()
+    world.gateways = replace(world.gateways, backfills=away, verifications=away)  # type: ignore[arg-type]  # no more is asked
+    found, troubles = tick(world)
+
+    assert (found is not None and found.queued) == 26
+    with pytest.raises(ExceptionGroup, match="2 parts of the tick failed"):
+        troubles.end()
+
+
+def test_the_end_of_the_process_is_no_trouble_of_a_part() -> None:
+    """It ends the tick, whatever part it is in."""
+    troubles = Troubles()
+
+    with pytest.raises(KeyboardInterrupt), troubles.guard("working"):
+        raise KeyboardInterrupt
+
+    assert troubles.found == []
+
+
+def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
+    """Its container has no true marker: the destination owes it, and says why."""
+    world = a_world(EVENTS_ONLY)
+    world.land(EVENTS.stream, MIDNIGHT, [an_event(1, MIDNIGHT)])
+    while world.hours.tasks or (tick(world)[0] or Tick(0, 0, 0)).queued:
+        for task in world.hours.take():
+            attempt(world, task=task)
+    (before,) = list_destinations(world.gateways, VIEW)
+    assert (before.states[0].owed, before.error) == (0, None)
+    world.land(EVENTS.stream, MIDNIGHT, [an_event(2, MIDNIGHT)], "late.json")
+    world.reader().faults["write"] = REFUSED
+    later = NOW + timedelta(minutes=1)
+    ask(
+        world.gateways,
+        "acme",
+        Asked(MIDNIGHT.key, MIDNIGHT.key, MIDNIGHT, MIDNIGHT),
+        view=View(later, SETTLE),
+        new_id="b1",
+    )
+    attempt(world, later, claim_id="again", task=HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
+
+    for shown in (list_destinations(world.gateways, VIEW)[0], look_at(world.gateways, EVENTS_ONLY, VIEW)):
+        state = shown.states[0]
+        assert (state.owed, state.owed_since, shown.error) == (1, MIDNIGHT, REFUSED)
+        assert shown.status is Status.FAILING
+        assert state.last_exported == HOUR
+
+
+def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_one() -> None:
+    """In an outage there may be hundreds, and just then people look at the list."""
+    world = a_world(EVENTS_ONLY)
+    for number in range(100):
+        hour = MIDNIGHT.plus(-number - 1)
+        taken = HourRecord(EVENTS, hour).take("c", "backfill:b1", NOW)
+        world.ledger.put(taken.failed(REFUSED, NOW) if number == 0 else taken, None)
+        world.reopened.note(HourTask(EVENTS, hour, "backfill:b1"))
+    read = 0
+    between = world.ledger.between
+
+    def counted(*span: object) -> Iterator[HourRecord]:
+        nonlocal read
+        read += 1
+        return between(*span)  # type: ignore[arg-type]  # passed on
+
+    world.ledger.between = counted  # type: ignore[method-assign,assignment]  # counts
+    (shown,) = list_destinations(world.gateways, VIEW)
+
+    assert (shown.states[0].owed, shown.error, shown.states[0].owed_since) == (
+        100,
+        REFUSED,
+        MIDNIGHT.plus(-100),
+    )
+    assert read == NOTES_READ_MAX
+
+
+def test_nothing_is_queued_again_without_landing() -> None:
+    """Hours that were taken again wait for it like any other."""
+    world = a_world(EVENTS_ONLY)
+    world.schedule.put(Progress(EVENTS, MIDNIGHT, HOUR.plus(1)))
+    world.ledger.put(HourRecord(EVENTS, MIDNIGHT).take("dead", "backfill:b1", NOW - timedelta(1)), None)
+    world.reopened.note(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
+    world.landing.there = False
+
+    _, troubles = tick(world)
+
+    assert world.backfill_hours.tasks == world.hours.tasks == []
+    assert LandingMissing in {type(each) for each in troubles.found}

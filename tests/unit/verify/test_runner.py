@@ -1,0 +1,431 @@
+"""Verifying in the background: step by step, whatever becomes of a step."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+
+from exporter.domain import setbacks
+from exporter.domain.destination import Status
+from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
+from exporter.domain.streams import DataType
+from exporter.domain.verification import Checked, Code, Counts, Verification, VerificationStatus
+from exporter.http.schemas import verification_view
+from exporter.schedule.ledger_view import View
+from exporter.verify import runner
+from exporter.verify.findings import decode_findings
+from exporter.verify.range import Repair, span_of
+from exporter.verify.runner import (
+    SHOWN_MAX,
+    STALLED,
+    STEP_HOURS,
+    STEP_TIME,
+    Stepper,
+    find_verification,
+    result,
+    send_again,
+    take_step,
+)
+from tests.fakes import Crash, World
+from tests.unit.verify.test_range import Asked
+from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+
+# Owed for 50 days, and none of it exported but the last hour.
+OLD = acme(activated_at=NOW - timedelta(days=50), org_id=None)
+OWED = 50 * 24 + 13
+
+
+def begun(world: World, *, repair: bool = False, hours: int = OWED) -> Verification:
+    """Begin the verification of the last hours."""
+    found = world.destinations.all()[0].value
+    span = span_of(world.gateways, found, (HOUR.plus(1 - hours), HOUR), None, View(NOW, SETTLE))
+    return runner.begin(world.gateways, found, span, repair=repair, now=NOW, new_id="v1")
+
+
+def an_old_world(world: World | None = None) -> World:
+    """Make a world whose last hour alone is exported."""
+    world = a_world(OLD, world)
+    world.land(EVENTS.stream, HOUR, [an_event(1)])
+    attempt(world)
+    world.writes.log.clear()
+    return world
+
+
+def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> Stepper:
+    """Return who takes a step, at a time that stands still."""
+    return Stepper(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
+
+
+def run(world: World, repair: Repair | None = None) -> int:
+    """Take steps until none waits; return how many."""
+    steps = 0
+    while world.verify_steps.steps:
+        steps += 1
+        take_step(world.verify_steps.steps.pop(0), world.gateways, stepper(f"s{steps}", repair=repair))
+    return steps
+
+
+def now_of(world: World) -> Verification:
+    """Return the verification as it is now."""
+    return find_verification(world.gateways, "acme", "v1")
+
+
+def test_a_long_span_is_verified_step_by_step() -> None:
+    """Every hour once; each step is bounded, and the last one only ends it."""
+    world = an_old_world()
+    assert begun(world) == now_of(world)
+
+    steps = run(world)
+    found = now_of(world)
+
+    assert steps == -(-OWED // STEP_HOURS) + 1
+    assert (found.status, found.counts) == (VerificationStatus.SUCCEEDED, Counts(whole=1, wrong=OWED - 1))
+    assert (found.finished_at, found.error, found.backfill_id) == (NOW, None, None)
+    hours = [each.hour for name in found.found for each in _read(world, name)]
+    assert hours == [HOUR.plus(-number) for number in range(OWED - 1, 0, -1)]
+
+
+def _read(world: World, name: str) -> list[Checked]:
+    pieces = world.gateways.state.read(name)
+    assert pieces is not None
+    return list(decode_findings(pieces))
+
+
+def test_an_answer_shows_the_first_hours_that_are_wrong_and_counts_all() -> None:
+    """However many they are."""
+    world = an_old_world()
+    begun(world)
+
+    assert result(world.gateways, now_of(world)).wrong == ()
+    run(world)
+    found = result(world.gateways, now_of(world))
+
+    assert (len(found.wrong), found.counts.wrong) == (SHOWN_MAX, OWED - 1)
+    assert found.wrong[0].hour == HOUR.plus(1 - OWED)
+    assert {finding.code for each in found.wrong for finding in each.findings} == {Code.HOUR_MISSING}
+
+
+def test_a_repair_asks_for_all_that_is_wrong_in_one_backfill() -> None:
+    """Not only for what is shown; and the answer names it."""
+    world, asked = an_old_world(), Asked()
+    begun(world, repair=True)
+
+    run(world, asked)
+
+    ((_, hours),) = asked.hours
+    assert hours == [(DataType.EVENTS, HOUR.plus(-number)) for number in range(OWED - 1, 0, -1)]
+    assert result(world.gateways, now_of(world)).backfill_id == "b-v1"
+
+
+def test_a_repair_with_nothing_to_repair_asks_for_nothing() -> None:
+    """There is no backfill without hours."""
+    world, asked = an_old_world(), Asked()
+    begun(world, repair=True, hours=1)
+
+    run(world, asked)
+
+    assert (now_of(world).status, asked.hours) == (VerificationStatus.SUCCEEDED, [])
+
+
+def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> None:
+    """What was found is kept."""
+    world = an_old_world()
+    begun(world, repair=True)
+
+    def refuse(*_: object) -> str:
+        raise NotPossible("too_many", "There are too many backfills.")
+
+    run(world, refuse)
+
+    found = now_of(world)
+    assert (found.status, found.error and found.error.code) == (VerificationStatus.FAILED, "too_many")
+    assert found.counts.wrong == OWED - 1
+
+
+def test_a_step_that_comes_twice_is_taken_once() -> None:
+    """Also at the same time: the one who comes second changes nothing and sends nothing."""
+    world = an_old_world()
+    first = begun(world).step
+    take_step(first, world.gateways, stepper("s1"))
+    after = now_of(world)
+
+    take_step(first, world.gateways, stepper("s2"))
+
+    assert now_of(world) == after
+    assert world.verify_steps.steps == [first, after.step]
+
+
+def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
+    """The other one finds the row changed: hours are counted once, and one next step is sent."""
+    world = an_old_world()
+    first = begun(world).step
+    world.verify_steps.steps.clear()
+    puts = world.gateways.state.put
+
+    class Slow:
+        """Lets a rival take the step just before the findings are kept."""
+
+        def __init__(self) -> None:
+            self.done = False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(world.gateways.state, name)
+
+        def put(self, name: str, pieces: object) -> None:
+            """Keep the findings, after the rival has."""
+            if not self.done:
+                self.done = True
+                take_step(first, world.gateways, stepper("rival"))
+            puts(name, pieces)  # type: ignore[arg-type]  # passed on
+
+    take_step(first, replace(world.gateways, state=Slow()), stepper("slow"))  # type: ignore[arg-type]  # as above
+
+    found = now_of(world)
+    assert found.counts.checked == STEP_HOURS
+    assert world.verify_steps.steps == [found.step]
+    assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
+    run(world)
+    assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
+
+
+def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> None:
+    """So a step that has not ended after some minutes is lost, and need not be waited for any longer."""
+    world = an_old_world()
+    begun(world)
+    seconds = count()
+    slow = replace(stepper(), clock=lambda: NOW + timedelta(seconds=next(seconds)))
+
+    for step in world.verify_steps.steps[:1]:
+        take_step(step, world.gateways, slow)
+
+    checked = now_of(world).counts.checked
+    assert 0 < checked <= STEP_TIME.total_seconds()
+    run(world)
+    assert now_of(world).counts.checked == OWED
+
+
+def test_a_verification_that_stands_still_is_sent_again() -> None:
+    """Its message was lost, or its worker died; one that moves, or has ended, is let alone."""
+    world = an_old_world()
+    step = begun(world).step
+    world.verify_steps.steps.clear()
+
+    assert send_again(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
+    assert send_again(world.gateways, NOW + STALLED) == 1
+    assert world.verify_steps.steps == [step]
+    run(world)
+    assert send_again(world.gateways, NOW + 2 * STALLED) == 0
+
+
+# Begun with two, two steps of three each, and the end.
+WRITES = 9
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("write", range(1, WRITES + 1))
+def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, moment: str) -> None:
+    """Before or after any write: a tick sends the step again, and every hour is counted once."""
+    world = an_old_world()
+    hours = 2 * STEP_HOURS - 10
+    world.writes.crash_at = write
+    world.writes._moment = moment
+    for _ in range(3):
+        try:
+            if world.verifications.get("acme", "v1") is None:
+                begun(world, hours=hours)
+            send_again(world.gateways, NOW + STALLED)
+            run(world)
+        except Crash:
+            continue
+
+    found = now_of(world)
+    assert (found.status, found.counts) == (VerificationStatus.SUCCEEDED, Counts(whole=1, wrong=hours - 1))
+    assert len(result(world.gateways, found).wrong) == hours - 1
+
+
+def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
+    """It is the customer's to repair; what was found before is kept."""
+    world = an_old_world()
+    begun(world)
+    world.reader().faults["list"] = Fault("container_not_found", "gone", "create it")
+
+    run(world)
+
+    found = now_of(world)
+    assert (found.status, found.error) == (VerificationStatus.FAILED, world.reader().faults["list"])
+
+
+def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
+    """A step that can never be taken is not tried for ever."""
+    world = an_old_world()
+    step = begun(world).step
+
+    class Broken:
+        """Raises when it is listed."""
+
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def between(self, *_: object) -> object:
+            """Raise."""
+            raise self.error
+
+        states = between
+
+    passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no more is asked
+    with pytest.raises(Transient):
+        take_step(step, passing, stepper())
+    assert not now_of(world).ended
+
+    take_step(step, replace(world.gateways, ledger=Broken(ValueError("corrupt"))), stepper("s7"))  # type: ignore[arg-type]  # as above
+    error = now_of(world).error
+    assert error is not None
+    assert (error.code, "s7" in error.fix) == ("internal_error", True)
+
+
+def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
+    """Nobody has to wait for a tick."""
+    world = an_old_world()
+    step = begun(world).step
+    take_step(step, world.gateways, stepper())
+    world.verify_steps.steps.clear()
+
+    take_step(step, world.gateways, stepper())
+    assert world.verify_steps.steps == []
+    take_step(step, world.gateways, replace(stepper(), redelivered=True))
+
+    assert world.verify_steps.steps == [now_of(world).step]
+    run(world)
+    assert now_of(world).status is VerificationStatus.SUCCEEDED
+    take_step(step, world.gateways, replace(stepper(), redelivered=True))
+    assert world.verify_steps.steps == []
+
+
+def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
+    """How long ago it was that it moved, nobody can tell then."""
+    world = an_old_world()
+    step = begun(world).step
+    world.verify_steps.steps.clear()
+
+    assert send_again(world.gateways, NOW - timedelta(seconds=1)) == 1
+    assert world.verify_steps.steps == [step]
+
+
+def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -> None:
+    """A tick sends it."""
+    world = an_old_world()
+
+    class Busy:
+        """Takes no message."""
+
+        def send(self, _: object) -> None:
+            """Fail in passing."""
+            raise Transient("the queue is busy")
+
+    found = world.destinations.all()[0].value
+    span = span_of(world.gateways, found, (HOUR.plus(-10), HOUR), None, View(NOW, SETTLE))
+    busy = replace(world.gateways, verify_steps=Busy())
+    runner.begin(busy, found, span, repair=False, now=NOW, new_id="v1")
+
+    assert send_again(world.gateways, NOW + STALLED) == 1
+
+
+@pytest.mark.parametrize("damaged", [None, b"{}"])
+def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None) -> None:
+    """Else only some of what is wrong would be repaired, and nothing would say so."""
+    world, asked = an_old_world(), Asked()
+    begun(world, repair=True)
+    take_step(world.verify_steps.steps.pop(0), world.gateways, stepper())
+    (name,) = now_of(world).found
+    del world.own.committed[name]
+    if damaged is not None:
+        world.own.set(name, damaged)
+
+    run(world, asked)
+
+    found = now_of(world)
+    assert (found.status, found.error and found.error.code) == (VerificationStatus.FAILED, "findings_lost")
+    assert asked.hours == []
+
+
+def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
+    """Counts without their hours would look as if nothing more was found."""
+    world = an_old_world()
+    begun(world)
+    run(world)
+    found = now_of(world)
+    del world.own.committed[found.found[1]]
+
+    shown = result(world.gateways, found)
+
+    assert (shown.lost, len(shown.wrong)) == (True, STEP_HOURS)
+    error = verification_view(found, shown)["error"]
+    assert (error and error["code"], verification_view(found, replace(shown, lost=False))["error"]) == (
+        "findings_lost",
+        None,
+    )
+
+
+def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verification() -> None:
+    """From the third time on with its reason; a step that is done in between resets that."""
+    world = an_old_world()
+    step = begun(world).step
+
+    class Busy:
+        """Fails in passing, whatever is asked."""
+
+        def __getattr__(self, name: str) -> object:
+            def fail(*_: object) -> object:
+                raise Transient("our own storage is busy: 503 ServerBusy")
+
+            return fail
+
+    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
+    shown = []
+    for _ in range(setbacks.SHOWN_MIN):
+        with pytest.raises(Transient):
+            take_step(step, busy, stepper())
+        shown.append(now_of(world).error)
+    assert [each is not None for each in shown] == [False] * (setbacks.SHOWN_MIN - 1) + [True]
+    take_step(step, world.gateways, stepper())
+    assert (now_of(world).error, now_of(world).setbacks) == (None, 0)
+
+    moment, times = NOW, 0
+    while not now_of(world).ended:
+        moment += timedelta(minutes=1)
+        times += 1
+        with pytest.raises(Transient):
+            take_step(now_of(world).step, busy, stepper(now=moment))
+
+    error = now_of(world).error
+    assert (error and error.code, now_of(world).status) == (
+        "keeps_failing_in_passing",
+        VerificationStatus.FAILED,
+    )
+    assert moment - NOW == setbacks.FAILED_TIME_MIN
+    assert times >= setbacks.FAILED_MIN
+
+
+def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:
+    """Nobody asks any more."""
+    world = an_old_world()
+    begun(world)
+    found = world.destinations.get("acme")
+    assert found is not None
+    world.destinations.put(replace(found.value, status=Status.DELETED), found.etag)
+
+    run(world)
+
+    error = now_of(world).error
+    assert error is not None
+    assert error.code == "destination_deleted"
+
+
+def test_there_is_no_verification_that_was_not_begun() -> None:
+    """And a step of one is void."""
+    world = an_old_world()
+
+    with pytest.raises(NotFound, match="no such verification"):
+        find_verification(world.gateways, "acme", "v1")
+    take_step(replace(begun(world).step, verification_id="v2"), world.gateways, stepper())
