@@ -16,18 +16,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from exporter.domain.backfill import Backfill, BackfillStep
-from exporter.domain.breaker import Standing
-from exporter.domain.connection_test import Trial
+from exporter.domain.breaker import Breaker
+from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import SCHEDULE, HourRecord, HourTask, Progress
+from exporter.domain.hour_record import SCHEDULE, HourRecord, HourTask, StreamProgress
 from exporter.domain.landing import Survey
-from exporter.domain.marker import Sent
-from exporter.domain.notifications import Notice
+from exporter.domain.marker import StagedFile
+from exporter.domain.notifications import Notification
 from exporter.domain.slices import SliceRecord
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
-from exporter.domain.versioned import Content, Rows, RowsByKey, StoredBlob, Versioned
+from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Versioned
 
 GZIP = "application/gzip"
 """The content type of every part, and of no encoding: nothing decompresses by itself."""
@@ -108,15 +108,15 @@ class Container(Protocol):
         """Sign in, where that is a step of its own: get the token that the other calls need."""
         ...
 
-    def find(self, prefix: str) -> list[StoredBlob]:
+    def find(self, prefix: str) -> list[BlobInfo]:
         """Return the blobs whose names begin so, in name order."""
         ...
 
-    def read(self, name: str) -> Content | None:
+    def read(self, name: str) -> SmallBlob | None:
         """Return a small blob, or None if there is none of that name."""
         ...
 
-    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+    def stream(self, blob: BlobInfo) -> Iterator[bytes]:
         """Yield a blob's content in pieces of a few MiB; ``Conflict`` if it is not what was listed."""
         ...
 
@@ -127,7 +127,7 @@ class Container(Protocol):
         """
         ...
 
-    def commit(self, sent: Sent, *, etag: str | None, content_type: str = GZIP) -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = GZIP) -> None:
         """Make the blocks that an attempt has sent the blob's content, in their order.
 
         ``etag`` is the blob as it was seen before. If the condition fails but the blob already has exactly
@@ -253,7 +253,7 @@ class Reopened(Protocol):
     took it. Several notes of one hour are one; the last one counts.
     """
 
-    def note(self, task: HourTask) -> str:
+    def remember(self, task: HourTask) -> str:
         """Note an hour that is about to be taken, and return the note's ETag: each note has another."""
         ...
 
@@ -357,15 +357,15 @@ class VerifySteps(Protocol):
 class Schedule(Protocol):
     """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
 
-    def all(self) -> RowsByKey[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, StreamProgress]:
         """Return every stream's progress."""
         ...
 
-    def get(self, key: StreamKey) -> Progress | None:
+    def get(self, key: StreamKey) -> StreamProgress | None:
         """Return one stream's progress, or None before it was first planned."""
         ...
 
-    def put(self, progress: Progress) -> None:
+    def put(self, progress: StreamProgress) -> None:
         """Write a stream's progress, whatever was there: it is derived from the ledger and may be stale."""
         ...
 
@@ -374,18 +374,18 @@ class Schedule(Protocol):
         ...
 
 
-class Standings(Protocol):
+class Breakers(Protocol):
     """How destinations fare with their customers' storage. To lose it costs each of them one attempt."""
 
-    def all(self) -> RowsByKey[str, Standing]:
+    def all(self) -> RowsByKey[str, Breaker]:
         """Return what is remembered, by destination."""
         ...
 
-    def get(self, destination_id: str) -> Standing:
+    def get(self, destination_id: str) -> Breaker:
         """Return one destination's standing; one that nothing is remembered of is good."""
         ...
 
-    def put(self, destination_id: str, standing: Standing) -> None:
+    def put(self, destination_id: str, breaker: Breaker) -> None:
         """Write a destination's standing, whatever was there: the last one to meet the storage is right."""
         ...
 
@@ -423,15 +423,15 @@ class Destinations(Protocol):
         """
         ...
 
-    def trial(self, destination_id: str) -> Trial | None:
+    def last_test(self, destination_id: str) -> ConnectionTest | None:
         """Return a destination's last test upload."""
         ...
 
-    def trials(self) -> RowsByKey[str, Trial]:
+    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
         """Return the last test upload of every destination that had one, by id."""
         ...
 
-    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+    def record_test(self, destination_id: str, trial: ConnectionTest | None) -> None:
         """Keep a destination's last test upload in place of an earlier one; None forgets it.
 
         It changes neither the destination nor its ETag.
@@ -470,11 +470,11 @@ class Cipher(Protocol):
 class Notices(Protocol):
     """Queues of notices. Messages are hints: they may be lost and doubled."""
 
-    def publish(self, notice: Notice) -> None:
+    def publish(self, notice: Notification) -> None:
         """Queue a notice for those who build on it, if anybody does."""
         ...
 
-    def call(self, notice: Notice, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
+    def call(self, notice: Notification, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
         """Queue a call of the destination's webhook, not to be made before the delay is over."""
         ...
 
@@ -496,7 +496,7 @@ class Gateways:
     rejected: RejectedRows
     ledger: Ledger
     schedule: Schedule
-    standings: Standings
+    breakers: Breakers
     destinations: Destinations
     slices: Slices
     reopened: Reopened

@@ -8,27 +8,27 @@ from datetime import datetime, timedelta
 
 from exporter.backfill import runner as backfills
 from exporter.ports import Gateways
-from exporter.schedule.due_hours import Tick, plan_owed_hours
-from exporter.schedule.troubles import Troubles
+from exporter.schedule.due_hours import TickReport, queue_due_hours
+from exporter.schedule.failures import Failures
 from exporter.verify import runner as verifications
 
 
-def take_tick(
+def run_tick(
     gateways: Gateways,
     *,
     now: datetime,
     settle: timedelta,
     late_checks: tuple[timedelta, ...],
-    troubles: Troubles,
-) -> Tick | None:
+    failures: Failures,
+) -> TickReport | None:
     """See that nothing stands still, then queue what is owed; None if nothing could be planned at all.
 
-    What goes wrong is added to ``troubles``, for the caller to raise when the rest is told.
+    What goes wrong is added to ``failures``, for the caller to raise when the rest is told.
     """
-    with troubles.guard("sending steps of backfills again"):
+    with failures.guard("sending steps of backfills again"):
         backfills.send_again(gateways, now)
-    with troubles.guard("sending steps of verifications again"):
+    with failures.guard("sending steps of verifications again"):
         verifications.send_again(gateways, now)
-    with troubles.guard("planning"):
-        return plan_owed_hours(gateways, now=now, settle=settle, late_checks=late_checks, troubles=troubles)
+    with failures.guard("planning"):
+        return queue_due_hours(gateways, now=now, settle=settle, late_checks=late_checks, failures=failures)
     return None

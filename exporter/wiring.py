@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from exporter.export.turns import Turns
+from exporter.export.work_slots import WorkSlots
 from exporter.ports import Gateways
 from exporter.settings import Settings, sdk_log_level
 
@@ -46,7 +46,7 @@ class App:
     queues: "OwnQueues"
     calls: Callable[[], int]
     """How many calls to storage this process has made."""
-    turns: Turns
+    turns: WorkSlots
     """What all its hours share."""
 
 
@@ -98,21 +98,21 @@ def _build(settings: Settings) -> App:
     from exporter.storage.clients import Account, ByIdentity  # noqa: PLC0415  not for health checks
     from exporter.storage.customer.cipher import AesCipher  # noqa: PLC0415
     from exporter.storage.customer.containers import CustomerContainers  # noqa: PLC0415
-    from exporter.storage.customer.credentials import Means  # noqa: PLC0415
+    from exporter.storage.customer.credentials import ClientSettings  # noqa: PLC0415
     from exporter.storage.customer.webhook_client import Webhooks  # noqa: PLC0415
     from exporter.storage.own.backfill_steps import BackfillStepQueue  # noqa: PLC0415
     from exporter.storage.own.backfills import BackfillsTable  # noqa: PLC0415
+    from exporter.storage.own.breakers import BreakersTable  # noqa: PLC0415
     from exporter.storage.own.destinations import DestinationsTable  # noqa: PLC0415
     from exporter.storage.own.landing import LandingContainer  # noqa: PLC0415
     from exporter.storage.own.ledger import LedgerTable  # noqa: PLC0415
     from exporter.storage.own.messages import BACKFILL_QUEUE  # noqa: PLC0415
-    from exporter.storage.own.notices import NoticeQueues  # noqa: PLC0415
+    from exporter.storage.own.notifications import NoticeQueues  # noqa: PLC0415
     from exporter.storage.own.queues import ExportQueue, OwnQueues  # noqa: PLC0415
     from exporter.storage.own.rejected import RejectedContainer  # noqa: PLC0415
     from exporter.storage.own.reopened import ReopenedTable  # noqa: PLC0415
     from exporter.storage.own.schedule import ScheduleTable  # noqa: PLC0415
     from exporter.storage.own.slices import SlicesTable  # noqa: PLC0415
-    from exporter.storage.own.standings import StandingsTable  # noqa: PLC0415
     from exporter.storage.own.state import StateContainer  # noqa: PLC0415
     from exporter.storage.own.verifications import VerificationsTable  # noqa: PLC0415
     from exporter.storage.own.verify_steps import VerifyStepQueue  # noqa: PLC0415
@@ -128,13 +128,13 @@ def _build(settings: Settings) -> App:
             cipher,
             settings.destination_hosts,
             pool,
-            Means.new(settings.entra_authority),
+            ClientSettings.new(settings.entra_authority),
             settings.own_containers,
         ),
         rejected=RejectedContainer(account, pool),
         ledger=LedgerTable(account),
         schedule=ScheduleTable(account),
-        standings=StandingsTable(account),
+        breakers=BreakersTable(account),
         destinations=DestinationsTable(account),
         verifications=VerificationsTable(account),
         verify_steps=VerifyStepQueue(account),
@@ -149,4 +149,4 @@ def _build(settings: Settings) -> App:
         webhooks=Webhooks(settings.notify_hosts),
         cipher=cipher,
     )
-    return App(settings, gateways, OwnQueues(account), calls_made, Turns(COMPUTING_MAX))
+    return App(settings, gateways, OwnQueues(account), calls_made, WorkSlots(COMPUTING_MAX))

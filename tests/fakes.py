@@ -18,8 +18,8 @@ from typing import Any
 
 from exporter.domain import landing
 from exporter.domain.backfill import Backfill, BackfillStep
-from exporter.domain.breaker import GOOD, Standing
-from exporter.domain.connection_test import Trial
+from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import (
     Conflict,
@@ -32,18 +32,18 @@ from exporter.domain.errors import (
     Transient,
 )
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask, Origin, Progress, unreadable_record
+from exporter.domain.hour_record import HourRecord, HourTask, Provenance, StreamProgress, unreadable_record
 from exporter.domain.landing import Entry, Survey
-from exporter.domain.marker import Sent
-from exporter.domain.notifications import Notice
+from exporter.domain.marker import StagedFile
+from exporter.domain.notifications import Notification
 from exporter.domain.slices import SliceRecord
 from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.domain.versioned import (
-    Content,
+    BlobInfo,
     Rows,
     RowsByKey,
-    StoredBlob,
+    SmallBlob,
     Unreadable,
     UnreadableRowError,
     Versioned,
@@ -275,13 +275,13 @@ class FakeContainer:
         """Sign in, unless a test has set a fault for ``sign_in``."""
         self._blobs.refuse("sign_in")
 
-    def find(self, prefix: str) -> list[StoredBlob]:
+    def find(self, prefix: str) -> list[BlobInfo]:
         """Return the blobs whose names begin so, in name order."""
         self._blobs.refuse("list")
         found = ((name, self._blobs.committed[name]) for name in self._blobs.names(prefix))
-        return [StoredBlob(name, blob.etag, len(blob.body), blob.md5) for name, blob in found]
+        return [BlobInfo(name, blob.etag, len(blob.body), blob.md5) for name, blob in found]
 
-    def read(self, name: str) -> Content | None:
+    def read(self, name: str) -> SmallBlob | None:
         """Return a small blob."""
         self._blobs.refuse("read")
         if name in self._blobs.archived:
@@ -289,9 +289,9 @@ class FakeContainer:
                 BLOB_ARCHIVED.fault(Place("acme", "raw", name), Action.READ, "HTTP 409 BlobArchived")
             )
         found = self._blobs.committed.get(name)
-        return Content(found.etag, found.body) if found else None
+        return SmallBlob(found.etag, found.body) if found else None
 
-    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+    def stream(self, blob: BlobInfo) -> Iterator[bytes]:
         """Yield a blob's content in pieces."""
         self._blobs.refuse("read")
         for start in range(0, max(blob.size, 1), READ_BYTES):
@@ -304,7 +304,7 @@ class FakeContainer:
         """Begin a blob."""
         yield FakeBlocks(self._blobs, name, attempt)
 
-    def commit(self, sent: Sent, *, etag: str | None, content_type: str = "application/gzip") -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = "application/gzip") -> None:
         """Make the blocks that an attempt has sent the blob's content, if it is the one that was seen."""
         self._blobs.refuse("write")
         name, ids = sent.part.name, [_block_id(sent.attempt, number) for number in range(sent.blocks)]
@@ -513,8 +513,8 @@ class FakeLedger:
                 claim=full.claim,
                 retry_at=full.retry_at,
                 finished_at=full.finished_at,
-                looked_at=full.looked_at,
-                origin=Origin(full.origin.target),
+                late_checked_at=full.late_checked_at,
+                origin=Provenance(full.origin.target),
                 not_moved_to=full.not_moved_to,
             )
 
@@ -567,7 +567,7 @@ class FakeReopened:
             "schedule", lambda key: f"reopened / {key[0]}:{key[1]}"
         )
 
-    def note(self, task: HourTask) -> str:
+    def remember(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
         with self._writes.write(f"note {task.key} {task.hour}"):
             noted = HourTask(task.key, task.hour, task.requested_by)
@@ -734,20 +734,20 @@ class FakeSchedule:
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
-        self.rows: dict[StreamKey, Progress] = {}
+        self.rows: dict[StreamKey, StreamProgress] = {}
         self.spoiled: Spoiled[StreamKey] = Spoiled("schedule", lambda key: f"stream / {key}")
 
-    def all(self) -> RowsByKey[StreamKey, Progress]:
+    def all(self) -> RowsByKey[StreamKey, StreamProgress]:
         """Return every stream's progress."""
         return self.spoiled.split(self.rows)
 
-    def get(self, key: StreamKey) -> Progress | None:
+    def get(self, key: StreamKey) -> StreamProgress | None:
         """Return one stream's progress."""
         if key in self.rows:
             self.spoiled.check(key)
         return self.rows.get(key)
 
-    def put(self, progress: Progress) -> None:
+    def put(self, progress: StreamProgress) -> None:
         """Write a stream's progress, whatever was there."""
         with self._writes.write(f"schedule {progress.key}"):
             self.rows[progress.key] = progress
@@ -763,23 +763,23 @@ class FakeStandings:
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
-        self.rows: dict[str, Standing] = {}
-        self.spoiled: Spoiled[str] = Spoiled("standings", lambda name: f"destination / {name}")
+        self.rows: dict[str, Breaker] = {}
+        self.spoiled: Spoiled[str] = Spoiled("breakers", lambda name: f"destination / {name}")
 
-    def all(self) -> RowsByKey[str, Standing]:
+    def all(self) -> RowsByKey[str, Breaker]:
         """Return what is remembered, by destination."""
         return self.spoiled.split(self.rows)
 
-    def get(self, destination_id: str) -> Standing:
+    def get(self, destination_id: str) -> Breaker:
         """Return one destination's standing."""
         if destination_id in self.rows:
             self.spoiled.check(destination_id)
-        return self.rows.get(destination_id, GOOD)
+        return self.rows.get(destination_id, CLOSED)
 
-    def put(self, destination_id: str, standing: Standing) -> None:
+    def put(self, destination_id: str, breaker: Breaker) -> None:
         """Write a destination's standing, whatever was there."""
         with self._writes.write(f"standing {destination_id}"):
-            self.rows[destination_id] = standing
+            self.rows[destination_id] = breaker
 
 
 class FakeDestinations:
@@ -790,7 +790,7 @@ class FakeDestinations:
         self._table: FakeTable[str, Destination] = FakeTable(
             writes, "destination", lambda name: f"destination / {name}"
         )
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[str, ConnectionTest] = {}
         self._versions: dict[str, str] = {}
 
     def get(self, destination_id: str) -> Versioned[Destination] | None:
@@ -839,15 +839,15 @@ class FakeDestinations:
                 )
             return found.etag
 
-    def trial(self, destination_id: str) -> Trial | None:
+    def last_test(self, destination_id: str) -> ConnectionTest | None:
         """Return a destination's last test upload."""
         return self._trials.get(destination_id)
 
-    def trials(self) -> RowsByKey[str, Trial]:
+    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
         """Return the last test upload of every destination that had one."""
         return RowsByKey(self._trials)
 
-    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+    def record_test(self, destination_id: str, trial: ConnectionTest | None) -> None:
         """Keep a destination's last test upload; None forgets it."""
         with self._writes.write(f"trial {destination_id}"):
             self._trials.pop(destination_id, None)
@@ -886,14 +886,14 @@ class FakeNotices:
     """Notices: those published, and the calls that wait, each with how often it was tried and its delay."""
 
     def __init__(self) -> None:
-        self.published: list[Notice] = []
-        self.calls: list[tuple[Notice, int, timedelta]] = []
+        self.published: list[Notification] = []
+        self.calls: list[tuple[Notification, int, timedelta]] = []
 
-    def publish(self, notice: Notice) -> None:
+    def publish(self, notice: Notification) -> None:
         """Keep a notice."""
         self.published.append(notice)
 
-    def call(self, notice: Notice, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
+    def call(self, notice: Notification, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
         """Keep a call."""
         self.calls.append((notice, tries, delay))
 
@@ -957,7 +957,7 @@ class World:
     containers: FakeContainers = field(init=False)
     ledger: FakeLedger = field(init=False)
     schedule: FakeSchedule = field(init=False)
-    standings: FakeStandings = field(init=False)
+    breakers: FakeStandings = field(init=False)
     destinations: FakeDestinations = field(init=False)
     slices: FakeSlices = field(init=False)
     reopened: FakeReopened = field(init=False)
@@ -986,14 +986,14 @@ class World:
         self.slices, self.reopened = FakeSlices(self.writes), FakeReopened(self.writes)
         self.own = FakeBlobs(self.writes)
         self.notices, self.webhooks = FakeNotices(), FakeWebhooks()
-        self.cipher, self.standings = FakeCipher(), FakeStandings(self.writes)
+        self.cipher, self.breakers = FakeCipher(), FakeStandings(self.writes)
         self.gateways = Gateways(
             landing=self.landing,
             containers=self.containers,
             rejected=FakeRejectedRows(self.rejected),
             ledger=self.ledger,
             schedule=self.schedule,
-            standings=self.standings,
+            breakers=self.breakers,
             destinations=self.destinations,
             slices=self.slices,
             reopened=self.reopened,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from exporter.ports import Gateways
 from exporter.storage.clients import Account
+from exporter.storage.own.breakers import BreakersTable
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
 from exporter.storage.own.queues import ExportQueue
 from exporter.storage.own.reopened import ReopenedTable
 from exporter.storage.own.schedule import ScheduleTable
-from exporter.storage.own.standings import StandingsTable
 from tests.fakes import World
 
 
@@ -22,7 +22,7 @@ def gateways_for_ticks(account: Account) -> Gateways:
         ledger=LedgerTable(account),
         schedule=ScheduleTable(account),
         reopened=ReopenedTable(account),
-        standings=StandingsTable(account),
+        breakers=BreakersTable(account),
         destinations=DestinationsTable(account),
         hours=ExportQueue(account),
     )

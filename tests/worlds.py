@@ -17,7 +17,7 @@ from exporter.domain.destination import (
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.export.attempt import Outcome, Worker
+from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
 from exporter.ports import Clock
 from tests.fakes import World
@@ -104,9 +104,9 @@ def attempt(world: World, now: datetime = NOW, claim_id: str = "first", task: Ho
     return export_hour(task, world.gateways, a_worker(lambda: now, claim_id))
 
 
-def a_worker(clock: Clock, claim_id: str) -> Worker:
+def a_worker(clock: Clock, claim_id: str) -> AttemptContext:
     """Return a worker that does not renew its lease."""
-    return Worker(
+    return AttemptContext(
         clock=clock,
         claim_id=claim_id,
         beat=lambda _renew: nullcontext(),
@@ -130,10 +130,10 @@ def backfill(
         total=1,
         created_at=since,
         since=since,
-        tried_since=since,
+        retry_since=since,
         moved_at=since,
-        settled=hour,
-        planned=hour,
+        done_before=hour,
+        queued_before=hour,
     )
     found = world.backfills.get(key.destination_id, name)
     world.backfills.put(asked, found.etag if found else None)

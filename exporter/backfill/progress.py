@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exporter.backfill.hour_list import decode_hours
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.backfill import Backfill, Came, FailedHour, Tally
-from exporter.domain.breaker import GOOD
+from exporter.domain.breaker import CLOSED
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import Stream
@@ -46,14 +46,14 @@ def progress_of(gateways: Gateways, backfill: Backfill, now: datetime) -> Backfi
     ``WINDOW_HOURS``.
     """
     tally, failed, struggling = backfill.tally, list(backfill.failed), list[FailedHour]()
-    standing = GOOD if backfill.ended else gateways.standings.get(backfill.destination_id)
+    breaker = CLOSED if backfill.ended else gateways.breakers.get(backfill.destination_id)
     for stream, hour, record in _unsettled(gateways, backfill):
-        came = backfill.came(record, standing, now)
+        came = backfill.came(record, breaker, now)
         if came is Came.DONE:
             tally = tally.plus(record, backfill.started_at or now)
         elif came is Came.FAILED:
             failed.append(FailedHour(stream, hour, backfill.fault_of(record)))
-        elif setbacks.shown(record.setbacks) and record.error is not None:
+        elif transient_failures.shown(record.transient_failures) and record.error is not None:
             struggling.append(FailedHour(stream, hour, record.error))
     left = backfill.total - tally.hours - len(failed)
     pace = _pace(backfill, tally, now)
@@ -63,14 +63,16 @@ def progress_of(gateways: Gateways, backfill: Backfill, now: datetime) -> Backfi
 
 def _unsettled(gateways: Gateways, backfill: Backfill) -> Iterator[tuple[Stream, Hour, HourRecord]]:
     """Yield the hours that are queued, have a record, and were not settled by the last step."""
-    if backfill.ended or backfill.started_at is None or backfill.settled >= backfill.planned:
+    if backfill.ended or backfill.started_at is None or backfill.done_before >= backfill.queued_before:
         return
     try:
         chosen = chosen_hours(gateways, backfill)
     except ListLostError:
         # The next step ends it.
         return
-    for _, streams in hours_of(gateways, backfill, chosen, (backfill.settled, backfill.planned.plus(-1))):
+    for _, streams in hours_of(
+        gateways, backfill, chosen, (backfill.done_before, backfill.queued_before.plus(-1))
+    ):
         for stream, hour, record in streams:
             if record is not None:
                 yield stream, hour, record
@@ -94,15 +96,15 @@ def chosen_hours(gateways: Gateways, backfill: Backfill) -> Chosen:
 
     ``ListLostError`` if they cannot be known any more.
     """
-    if backfill.chosen is None:
+    if backfill.hour_list is None:
         return None
-    pieces = gateways.state.read(backfill.chosen)
+    pieces = gateways.state.read(backfill.hour_list)
     try:
         found = frozenset(decode_hours(pieces or ()))
     except ValueError as error:
-        raise ListLostError(backfill.chosen) from error
+        raise ListLostError(backfill.hour_list) from error
     if len(found) != backfill.total:
-        raise ListLostError(backfill.chosen)
+        raise ListLostError(backfill.hour_list)
     return found
 
 

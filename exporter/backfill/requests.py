@@ -19,7 +19,7 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import backfill_ended
 from exporter.ports import Gateways
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from exporter.verify.range import Repair
 
 # How often a change is tried again that met another one: the steps of a backfill change it every few seconds.
@@ -27,7 +27,7 @@ CHANGES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BackfillRequest:
     """A range as it was asked for, both ends included; all that the destination gets, without data types.
 
     With ``allow_loss`` hours may be replaced by less than they hold.
@@ -41,7 +41,9 @@ class Asked:
     allow_loss: bool = False
 
 
-def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, new_id: str) -> Backfill:
+def create(
+    gateways: Gateways, destination_id: str, asked: BackfillRequest, *, as_of: AsOf, new_id: str
+) -> Backfill:
     """Begin a backfill. ``Invalid`` with all that is wrong; of a draft, ``NotPossible``.
 
     Hours that are not closed yet are left out, and so are those of a data type before anything of it is in
@@ -49,7 +51,7 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
     destination waits until that is resumed.
     """
     destination = find_destination(gateways, destination_id).value
-    closed = last_closed_hour(view.now, view.settle)
+    closed = last_closed_hour(as_of.now, as_of.settle)
     streams, problems = _streams(destination, asked.data_types)
     if asked.first > closed:
         problems.append(
@@ -72,7 +74,7 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
             streams,
             (min(begins), last),
             total=sum(count_between(begin, last) for begin in begins),
-            now=view.now,
+            now=as_of.now,
         ),
         start=asked.start,
         end=asked.end,
@@ -82,9 +84,9 @@ def ask(gateways: Gateways, destination_id: str, asked: Asked, *, view: View, ne
         allow_loss=asked.allow_loss,
     )
     if begun.total == 0:
-        ended = begun.moved(view.now).end_as(BackfillStatus.SUCCEEDED, view.now)
+        ended = begun.moved(as_of.now).end_as(BackfillStatus.SUCCEEDED, as_of.now)
         gateways.backfills.put(ended, None)
-        backfill_ended(gateways, ended, view.now)
+        backfill_ended(gateways, ended, as_of.now)
         return ended
     gateways.backfills.put(begun, None)
     _send(gateways, begun)
@@ -113,10 +115,12 @@ def _send(gateways: Gateways, backfill: Backfill) -> None:
 
 def repairer(gateways: Gateways, clock: Callable[[], datetime]) -> Repair:
     """Return what begins a backfill of the hours that a verification found to be wrong."""
-    return lambda destination, hours, request_id: repair(gateways, destination, hours, request_id, clock())
+    return lambda destination, hours, request_id: create_repair(
+        gateways, destination, hours, request_id, clock()
+    )
 
 
-def repair(
+def create_repair(
     gateways: Gateways,
     destination: Destination,
     hours: Sequence[tuple[DataType, Hour]],
@@ -134,9 +138,9 @@ def repair(
         total=len(chosen),
         now=now,
     )
-    begun = replace(begun, chosen=f"{destination.id}/backfills/{request_id}/hours")
+    begun = replace(begun, hour_list=f"{destination.id}/backfills/{request_id}/hours")
     if gateways.backfills.get(destination.id, request_id) is None:
-        gateways.state.put(begun.chosen or "", encode_hours((stream, hour) for hour, stream in chosen))
+        gateways.state.put(begun.hour_list or "", encode_hours((stream, hour) for hour, stream in chosen))
         gateways.backfills.put(begun, None)
     _send(gateways, begun)
     return request_id
@@ -175,10 +179,10 @@ def _begun(  # noqa: PLR0913  what a backfill is made of, each by its name
         total=total,
         created_at=now,
         since=now,
-        tried_since=now,
+        retry_since=now,
         moved_at=now,
-        settled=first,
-        planned=first,
+        done_before=first,
+        queued_before=first,
     )
 
 

@@ -27,14 +27,14 @@ from exporter.domain.backfill import (
     Came,
     FailedHour,
 )
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.clocks import stands_still
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import Stream, StreamKey
-from exporter.notify.log_events import tell_unreadable
+from exporter.notify.log_events import log_unreadable
 from exporter.notify.notifications import backfill_ended
 from exporter.ports import Gateways
 
@@ -105,7 +105,7 @@ def _follow(moved: Backfill, gateways: Gateways, now: datetime, delay: timedelta
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every backfill that stands still; return how many."""
     unfinished = gateways.backfills.unfinished()
-    tell_unreadable(unfinished.unreadable)
+    log_unreadable(unfinished.unreadable)
     stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
         gateways.backfill_steps.send(each.next_step)
@@ -120,14 +120,14 @@ def _moved(backfill: Backfill, gateways: Gateways, now: datetime) -> tuple[Backf
         return backfill.end_as(BackfillStatus.CANCELLED, now, _deleted(backfill)), _AT_ONCE
     if not set(backfill.keys) <= set(found.value.streams):
         return backfill.end_as(BackfillStatus.FAILED, now, _redirected(found.value)), _AT_ONCE
-    standing = gateways.standings.get(backfill.destination_id)
+    breaker = gateways.breakers.get(backfill.destination_id)
     if found.value.status is not Status.ACTIVE:
         return replace(backfill, error=_paused(found.value)), _LATER
-    if standing.waits(now) and backfill.started_at is None:
+    if breaker.is_open(now) and backfill.started_at is None:
         return replace(backfill, error=_refused(found.value)), _LATER
     if backfill.started_at is None:
         backfill = replace(backfill, status=BackfillStatus.RUNNING, started_at=now)
-    step = _Step(backfill, gateways, standing, now, found.value.target)
+    step = _Step(backfill, gateways, breaker, now, found.value.target)
     moved, delay = step.taken()
     if moved.ended or not step.waits:
         return moved, delay
@@ -140,7 +140,7 @@ class _Step:
 
     backfill: Backfill
     gateways: Gateways
-    standing: Standing
+    breaker: Breaker
     now: datetime
     here: str
     tasks: list[HourTask] = field(default_factory=list)
@@ -150,7 +150,7 @@ class _Step:
     @property
     def waits(self) -> bool:
         """Whether no hour can be exported now: none is queued, and what is done is settled all the same."""
-        return self.standing.waits(self.now)
+        return self.breaker.is_open(self.now)
 
     def taken(self) -> tuple[Backfill, timedelta]:
         """Return the backfill with the step done, and when to take the next one."""
@@ -160,12 +160,12 @@ class _Step:
         begun = self.backfill
         lost = waiting == 0 or begun.step - begun.resent_step >= RESEND_STEPS
         self.resend = lost and not self.waits
-        window = min(begun.last, begun.settled.plus(WINDOW_HOURS - 1))
+        window = min(begun.last, begun.done_before.plus(WINDOW_HOURS - 1))
         try:
             moved = self._through(window)
         except ListLostError:
             return begun.end_as(BackfillStatus.FAILED, self.now, HOURS_LOST), _AT_ONCE
-        if moved.settled > moved.last:
+        if moved.done_before > moved.last:
             moved = self._at_the_end(moved)
         elif len(moved.failed) >= FAILED_MAX:
             moved = moved.end_as(BackfillStatus.FAILED, self.now, _too_many())
@@ -174,22 +174,22 @@ class _Step:
             moved = replace(moved, resent_step=moved.step)
         # Where nothing is left of what was read, as when a backfill is begun again, there is no need to wait;
         # there is where only failed hours are left, which are being tried again.
-        return moved, _AT_ONCE if window < moved.settled <= moved.last else _SOON
+        return moved, _AT_ONCE if window < moved.done_before <= moved.last else _SOON
 
     def _through(self, window: Hour) -> Backfill:
         """Settle the oldest hours, up to the first that is left, and queue more that are left."""
         moved = self.backfill
         settling = True
         chosen = chosen_hours(self.gateways, moved)
-        for hour, streams in hours_of(self.gateways, moved, chosen, (moved.settled, window)):
-            came = [(each, moved.came(each[2], self.standing, self.now, here=self.here)) for each in streams]
+        for hour, streams in hours_of(self.gateways, moved, chosen, (moved.done_before, window)):
+            came = [(each, moved.came(each[2], self.breaker, self.now, here=self.here)) for each in streams]
             left = [each for each, what in came if what is Came.LEFT]
             settling = settling and not left and len(moved.failed) < FAILED_MAX
             if not self._queue(moved, hour, left):
                 break
             if settling:
                 moved = self._settled(moved, hour, came)
-            moved = replace(moved, planned=max(moved.planned, hour.plus(1)))
+            moved = replace(moved, queued_before=max(moved.queued_before, hour.plus(1)))
         return moved
 
     def _settled(
@@ -202,11 +202,11 @@ class _Step:
                 tally = tally.plus(record, moved.started_at or self.now)
             elif record is not None:
                 failed.append(FailedHour(stream, hour, moved.fault_of(record)))
-        return replace(moved, tally=tally, failed=tuple(failed), settled=hour.plus(1))
+        return replace(moved, tally=tally, failed=tuple(failed), done_before=hour.plus(1))
 
     def _queue(self, moved: Backfill, hour: Hour, left: list[tuple[Stream, Hour, HourRecord | None]]) -> bool:
         """Queue what is left of an hour and is not in the queue; False if there is no room."""
-        new = hour >= moved.planned
+        new = hour >= moved.queued_before
         wanted = [
             stream
             for stream, _, record in left
@@ -225,7 +225,7 @@ class _Step:
             key = StreamKey(moved.destination_id, each.stream)
             found = self.gateways.ledger.get(key, each.hour)
             record = found.value if found else None
-            came = moved.came(record, self.standing, self.now, here=self.here)
+            came = moved.came(record, self.breaker, self.now, here=self.here)
             if record is not None and came is Came.DONE:
                 tally = tally.plus(record, moved.started_at or self.now)
                 continue

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from exporter.domain.connection_test import Report, Step
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Transient
-from exporter.domain.versioned import StoredBlob
+from exporter.domain.versioned import BlobInfo
 from exporter.ports import Container, Containers, Pause
 
 FOLDER = "_export_test"
@@ -34,7 +34,7 @@ class _Steps:
     """The steps so far, and what is left of the time to wait for a role."""
 
     pause: Pause
-    done: list[Step] = field(default_factory=list)
+    done: list[ConnectionStep] = field(default_factory=list)
     waits: list[int] = field(default_factory=lambda: list(ROLE_WAITS))
 
     def take[Result](self, name: str, do: Callable[[], Result]) -> Result | None:
@@ -42,13 +42,13 @@ class _Steps:
         result, fault = self._attempt(do)
         if fault is not None and fault.code == MISSING:
             result, fault = self._again(do, fault)
-        self.done.append(Step(name, fault))
+        self.done.append(ConnectionStep(name, fault))
         return result
 
     def probe(self, name: str, do: Callable[[], object]) -> None:
         """Ask for a right where there is nothing to use it on: a lack of it is told, else it is skipped."""
         _, fault = self._attempt(do)
-        self.done.append(Step(name, fault, skipped=fault is None))
+        self.done.append(ConnectionStep(name, fault, skipped=fault is None))
 
     def tell(self, more: str) -> None:
         """Add a sentence to what the last step, which failed, tells."""
@@ -57,9 +57,9 @@ class _Steps:
             message = f"{last.fault.message} {more}"
             self.done[-1] = replace(last, fault=replace(last.fault, message=message))
 
-    def skip(self, *names: str) -> Report:
+    def skip(self, *names: str) -> ConnectionReport:
         """Return the report of a test that cannot go on."""
-        return Report((*self.done, *(Step(name, skipped=True) for name in names)))
+        return ConnectionReport((*self.done, *(ConnectionStep(name, skipped=True) for name in names)))
 
     @property
     def missing_right(self) -> bool:
@@ -93,14 +93,14 @@ class _Steps:
             )
 
 
-def try_upload(
+def run_connection_test(
     destination: Destination,
     containers: Containers,
     *,
     test_id: str,
     now: datetime,
     pause: Pause = time.sleep,
-) -> Report:
+) -> ConnectionReport:
     """Try every right that an export needs, below the destination's prefix, and delete what was written.
 
     It signs in anew: what is remembered from an hour ago says nothing about now. Where a step fails, those
@@ -120,7 +120,7 @@ def try_upload(
         steps.probe("read", lambda: container.read(name))
         steps.take("list", lambda: container.find(name))
         steps.probe("delete", lambda: container.delete(name, etag=_NO_ETAG))
-        return Report(tuple(steps.done))
+        return ConnectionReport(tuple(steps.done))
     if written is None:
         return steps.skip("read", "list", "delete")
     steps.take("read", lambda: _read(container, name, content))
@@ -130,7 +130,7 @@ def try_upload(
         steps.tell(f"The test has left the blob {name} behind.")
     if listed and deleted:
         _clear_away(container, [blob for blob in listed if blob.name != name], folder, now)
-    return Report(tuple(steps.done))
+    return ConnectionReport(tuple(steps.done))
 
 
 def _signed_in(containers: Containers, destination: Destination) -> Container:
@@ -155,7 +155,7 @@ def _read(container: Container, name: str, written: bytes) -> None:
         )
 
 
-def _list(container: Container, folder: str, name: str) -> list[StoredBlob]:
+def _list(container: Container, folder: str, name: str) -> list[BlobInfo]:
     found = container.find(folder)
     if name not in [blob.name for blob in found]:
         raise DestinationFault(
@@ -173,7 +173,7 @@ def _delete(container: Container, name: str, etag: str) -> bool:
     return True
 
 
-def _clear_away(container: Container, listed: list[StoredBlob], folder: str, now: datetime) -> None:
+def _clear_away(container: Container, listed: list[BlobInfo], folder: str, now: datetime) -> None:
     """Delete what tests that died have left; what goes wrong with that is no part of this test."""
     named_so = [blob for blob in listed if _ID.fullmatch(blob.name.removeprefix(folder))]
     with suppress(DestinationFault, Transient, Conflict):

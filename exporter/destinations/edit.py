@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from exporter.destinations.breaker_reset import reset_breaker
 from exporter.destinations.names_taken import located, put_with_names, refuse_taken
-from exporter.destinations.trust import trust
 from exporter.domain.allowed_hosts import account_of
 from exporter.domain.destination import (
     ID_PATTERN,
@@ -117,7 +117,7 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
         _begin_anew(gateways, stored.value, changed)
     saved = save(gateways, changed, stored, if_match=if_match, takes_names=takes)
     if moved:
-        trust(gateways, changed.id, now)
+        reset_breaker(gateways, changed.id, now)
     return saved, found is None
 
 
@@ -153,7 +153,7 @@ def _begin_anew(gateways: Gateways, before: Destination, after: Destination) -> 
     if before.status is Status.DRAFT:
         return
     if before.status is Status.DELETED:
-        gateways.destinations.record_trial(after.id, None)
+        gateways.destinations.record_test(after.id, None)
     had = () if before.status is Status.DELETED else before.streams
     for key in after.streams:
         if key not in had:

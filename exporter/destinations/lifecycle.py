@@ -8,7 +8,8 @@ deleted, that hour is given up unless its files are being put in place already.
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.destinations.connection_test import try_upload
+from exporter.destinations.breaker_reset import reset_breaker
+from exporter.destinations.connection_test import run_connection_test
 from exporter.destinations.edit import (
     Draft,
     changed_meanwhile,
@@ -18,8 +19,7 @@ from exporter.destinations.edit import (
     save,
 )
 from exporter.destinations.names_taken import refuse_taken
-from exporter.destinations.trust import trust
-from exporter.domain.connection_test import Report, Trial
+from exporter.domain.connection_test import ConnectionReport, ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import NotPossible
 from exporter.domain.versioned import Versioned
@@ -27,28 +27,32 @@ from exporter.ports import Gateways
 from exporter.schedule.review import first_progress
 
 
-def try_saved(gateways: Gateways, destination_id: str, *, now: datetime, test_id: str) -> Report:
+def try_saved(gateways: Gateways, destination_id: str, *, now: datetime, test_id: str) -> ConnectionReport:
     """Run the test upload of a destination and keep its report, in place of an earlier one."""
     return _try(gateways, find_destination(gateways, destination_id).value, now, test_id)
 
 
-def try_draft(gateways: Gateways, draft: Draft, *, now: datetime, test_id: str) -> Report:
+def try_draft(gateways: Gateways, draft: Draft, *, now: datetime, test_id: str) -> ConnectionReport:
     """Run the test upload of a destination that is not saved; nothing of it is kept."""
     described_one = described(gateways, draft, None, now)
-    return try_upload(described_one, gateways.containers, test_id=test_id, now=now, pause=gateways.pause)
+    return run_connection_test(
+        described_one, gateways.containers, test_id=test_id, now=now, pause=gateways.pause
+    )
 
 
-def _try(gateways: Gateways, destination: Destination, now: datetime, test_id: str) -> Report:
-    report = try_upload(destination, gateways.containers, test_id=test_id, now=now, pause=gateways.pause)
-    gateways.destinations.record_trial(destination.id, Trial(now, report))
+def _try(gateways: Gateways, destination: Destination, now: datetime, test_id: str) -> ConnectionReport:
+    report = run_connection_test(
+        destination, gateways.containers, test_id=test_id, now=now, pause=gateways.pause
+    )
+    gateways.destinations.record_test(destination.id, ConnectionTest(now, report))
     if report.ok:
-        trust(gateways, destination.id, now)
+        reset_breaker(gateways, destination.id, now)
     return report
 
 
 def activate(
     gateways: Gateways, destination_id: str, *, now: datetime, test_id: str, if_match: str | None = None
-) -> tuple[Versioned[Destination], Report]:
+) -> tuple[Versioned[Destination], ConnectionReport]:
     """Run the test upload and, if all of it passed, let the schedule export from now on.
 
     A destination that was active before keeps its first hour: activating again changes nothing, and a
@@ -102,7 +106,7 @@ def delete(gateways: Gateways, destination_id: str, *, if_match: str | None = No
         revoked = replace(found.value.credentials, sealed="")
         deleted = replace(found.value, status=Status.DELETED, credentials=revoked, webhook=None)
         save(gateways, deleted, found, if_match=if_match)
-    gateways.destinations.record_trial(destination_id, None)
+    gateways.destinations.record_test(destination_id, None)
     for key in found.value.streams:
         # Made again, it owes what is exported from then on, and not what nobody wanted meanwhile.
         gateways.schedule.forget(key)

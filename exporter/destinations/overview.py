@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.destinations.recent_rows import RecentRows, recent_rows
-from exporter.domain.connection_test import Trial
+from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import UNREADABLE, HourRecord
 from exporter.domain.versioned import Rows, Unreadable, UnreadableRowError
-from exporter.notify.log_events import tell_unreadable
+from exporter.notify.log_events import log_unreadable
 from exporter.ports import Gateways
-from exporter.schedule.ledger_view import StreamState, View, stream_states
+from exporter.schedule.ledger_view import AsOf, StreamState, stream_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Overview:
 
     destination: Destination
     states: list[StreamState]
-    trial: Trial | None
+    trial: ConnectionTest | None
     unreadable: tuple[Unreadable, ...] = ()
     recent: list[RecentRows] | None = None
 
@@ -49,33 +49,33 @@ class Overview:
         return Status.FAILING if failing else self.destination.status
 
 
-def look_at(gateways: Gateways, destination: Destination, view: View) -> Overview:
+def look_at(gateways: Gateways, destination: Destination, as_of: AsOf) -> Overview:
     """Return how a destination stands."""
     try:
-        states = stream_states(gateways, destination, view)
-        recent = recent_rows(gateways, destination, view)
-        return Overview(destination, states, gateways.destinations.trial(destination.id), recent=recent)
+        states = stream_states(gateways, destination, as_of)
+        recent = recent_rows(gateways, destination, as_of)
+        return Overview(destination, states, gateways.destinations.last_test(destination.id), recent=recent)
     except UnreadableRowError as error:
-        tell_unreadable([error.row])
+        log_unreadable([error.row])
         return Overview(destination, _unknown(destination), None, (error.row,))
 
 
-def list_destinations(gateways: Gateways, view: View) -> Rows[Overview]:
+def list_destinations(gateways: Gateways, as_of: AsOf) -> Rows[Overview]:
     """Return how all destinations stand, by id; the deleted ones are left out.
 
     Rows that cannot be read are told whatever they are about.
 
     What is read grows with the streams that owe something, not with how much was ever exported.
     """
-    schedule, trials = gateways.schedule.all(), gateways.destinations.trials()
+    schedule, trials = gateways.schedule.all(), gateways.destinations.last_tests()
     notes, destinations = gateways.reopened.all(), gateways.destinations.all()
-    about = schedule.unreadable + gateways.standings.all().unreadable + trials.unreadable
+    about = schedule.unreadable + gateways.breakers.all().unreadable + trials.unreadable
     rows = (*destinations.unreadable, *about, *notes.unreadable)
-    tell_unreadable(rows)
+    log_unreadable(rows)
     overviews = [
         Overview(
             found.value,
-            stream_states(gateways, found.value, view, schedule, notes),
+            stream_states(gateways, found.value, as_of, schedule, notes),
             trials.get(found.value.id),
             tuple(_of(found.value, about)),
         )

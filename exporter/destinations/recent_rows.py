@@ -7,7 +7,7 @@ from exporter.domain.hour import last_closed_hour
 from exporter.domain.hour_record import HourRecord, RowCounts
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 
 # A day shows what a source does at any time of it; it is one page of a stream's ledger.
 RECENT_HOURS = 24
@@ -22,14 +22,14 @@ class RecentRows:
     lost: HourRecord | None = None
 
 
-def recent_rows(gateways: Gateways, destination: Destination, view: View) -> list[RecentRows]:
+def recent_rows(gateways: Gateways, destination: Destination, as_of: AsOf) -> list[RecentRows]:
     """Return what became of the rows of the last ``RECENT_HOURS`` closed hours, stream by stream.
 
     Hours that are not done count nothing: what became of their rows is not known yet.
     """
     if destination.status is Status.DRAFT:
         return [RecentRows(key, RowCounts()) for key in destination.streams]
-    last = last_closed_hour(view.now, view.settle)
+    last = last_closed_hour(as_of.now, as_of.settle)
     found = []
     for key in destination.streams:
         total, lost = RowCounts(), None

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.allowed_hosts import same_container
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
@@ -124,20 +124,20 @@ class Backfill:
     total: int
     created_at: datetime
     since: datetime
-    tried_since: datetime
+    retry_since: datetime
     moved_at: datetime
-    settled: Hour
-    planned: Hour
+    done_before: Hour
+    queued_before: Hour
     begins: tuple[Hour, ...] = ()
     clamped: bool = False
     clamped_start: bool = False
     allow_loss: bool = False
     round: int = 0
-    chosen: str | None = None
+    hour_list: str | None = None
     status: BackfillStatus = BackfillStatus.QUEUED
     step: int = 0
     resent_step: int = 0
-    setbacks: int = 0
+    transient_failures: int = 0
     tally: Tally = field(default_factory=Tally)
     failed: tuple[FailedHour, ...] = ()
     started_at: datetime | None = None
@@ -193,7 +193,7 @@ class Backfill:
         """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
         return record.refused is not None and (self.requested_by, self.round) in record.refused.requests
 
-    def came(self, record: HourRecord | None, standing: Standing, now: datetime, *, here: str = "") -> Came:
+    def came(self, record: HourRecord | None, breaker: Breaker, now: datetime, *, here: str = "") -> Came:
         """Return what has come of an hour, for the container of the target ``here``; empty: any.
 
         A failure does not count that is forgiven: the storage it was about has recovered since.
@@ -205,18 +205,18 @@ class Backfill:
         if self.refused(record):
             return Came.FAILED
         if record.status is HourStatus.FAILED and self._tried(record):
-            return Came.LEFT if record.forgiven(standing.healed_at) else Came.FAILED
+            return Came.LEFT if record.forgiven(breaker.healed_at) else Came.FAILED
         return Came.FAILED if self._given_up(record, now) else Came.LEFT
 
     def _tried(self, record: HourRecord) -> bool:
         """Whether the latest attempt at the hour is one of this round, or began after it for certain."""
         if (record.requested_by, record.round) == (self.requested_by, self.round):
             return True
-        return record.started_at is not None and record.started_at >= self.tried_since + CLOCKS_APART_MAX
+        return record.started_at is not None and record.started_at >= self.retry_since + CLOCKS_APART_MAX
 
     def _given_up(self, record: HourRecord, now: datetime) -> bool:
         """Whether the hour was broken off in passing so often that it is not waited for any longer."""
-        return setbacks.failed(record.setbacks, self.started_at or self.tried_since, now)
+        return transient_failures.failed(record.transient_failures, self.started_at or self.retry_since, now)
 
     def fault_of(self, record: HourRecord) -> Fault:
         """Return why an hour has failed, or does not come to its end."""
@@ -230,7 +230,7 @@ class Backfill:
 
     def moved(self, now: datetime) -> "Backfill":
         """Return the backfill with one more step taken."""
-        return replace(self, step=self.step + 1, moved_at=now, setbacks=0, error=None)
+        return replace(self, step=self.step + 1, moved_at=now, transient_failures=0, error=None)
 
     def end_as(self, status: BackfillStatus, now: datetime, error: Fault | None = None) -> "Backfill":
         """Return the backfill as ended."""
@@ -241,11 +241,13 @@ class Backfill:
 
         From a few times on the reason is shown; after many, and a long time, that is the end.
         """
-        count = self.setbacks + 1
-        fault = setbacks.keeps_failing("The backfill", reason, "Then retry the backfill.")
-        if setbacks.failed(count, self.moved_at, now):
+        count = self.transient_failures + 1
+        fault = transient_failures.keeps_failing("The backfill", reason, "Then retry the backfill.")
+        if transient_failures.failed(count, self.moved_at, now):
             return self.moved(now).end_as(BackfillStatus.FAILED, now, fault)
-        return replace(self, setbacks=count, error=fault if setbacks.shown(count) else None)
+        return replace(
+            self, transient_failures=count, error=fault if transient_failures.shown(count) else None
+        )
 
     def begun_again(self, now: datetime) -> "Backfill":
         """Return the backfill with everything that is not done to be tried again; what is done stays done."""
@@ -253,9 +255,9 @@ class Backfill:
             self.moved(now),
             status=BackfillStatus.QUEUED,
             round=self.round + 1,
-            tried_since=now,
-            settled=self.first,
-            planned=self.first,
+            retry_since=now,
+            done_before=self.first,
+            queued_before=self.first,
             tally=Tally(),
             failed=(),
             started_at=None,

@@ -14,7 +14,7 @@ OUTAGE_FAULTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Breaker:
     """What is remembered of a destination besides its hours.
 
     ``faults`` is how many attempts in a row its storage has refused. While there are any, one hour at a time
@@ -25,29 +25,29 @@ class Standing:
     retry_at: datetime | None = None
     healed_at: datetime | None = None
 
-    def waits(self, now: datetime) -> bool:
+    def is_open(self, now: datetime) -> bool:
         """Whether nothing of the destination is to be tried yet."""
         return self.retry_at is not None and now < self.retry_at
 
-    def refused(self, fault: Fault, now: datetime) -> "Standing":
+    def record_failure(self, fault: Fault, now: datetime) -> "Breaker":
         """Return the standing after a fault: as before if it is about one blob, or if it waits already.
 
         Several faults that were under way together count as one.
         """
-        if fault.scope is Scope.BLOB or self.waits(now):
+        if fault.scope is Scope.BLOB or self.is_open(now):
             return self
         wait = min(WAIT_FIRST * (1 << min(self.faults, 10)), WAIT_MAX)
-        return Standing(self.faults + 1, now + wait, self.healed_at)
+        return Breaker(self.faults + 1, now + wait, self.healed_at)
 
-    def accepted(self, now: datetime) -> "Standing":
+    def record_success(self, now: datetime) -> "Breaker":
         """Return the standing after a success."""
         if self.faults == 0:
             return self
-        return Standing(healed_at=now if self.faults >= OUTAGE_FAULTS else self.healed_at)
+        return Breaker(healed_at=now if self.faults >= OUTAGE_FAULTS else self.healed_at)
 
-    def trusted(self, now: datetime) -> "Standing":
+    def reset(self, now: datetime) -> "Breaker":
         """Return the standing after somebody has changed something, or tried it: all is due at once."""
-        return Standing(healed_at=now) if self.faults else self
+        return Breaker(healed_at=now) if self.faults else self
 
 
-GOOD = Standing()
+CLOSED = Breaker()

@@ -7,7 +7,7 @@ from exporter.domain.errors import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ConnectionStep:
     """One step and how it went: without a fault and not skipped, it passed."""
 
     name: str
@@ -16,10 +16,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ConnectionReport:
     """All steps, in their order."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ConnectionStep, ...]
 
     @property
     def ok(self) -> bool:
@@ -33,8 +33,8 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ConnectionTest:
     """A test upload of a saved destination: when it was, and what came of it."""
 
     at: datetime
-    report: Report
+    report: ConnectionReport

@@ -24,14 +24,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.allowed_hosts import same_container
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import Reason
-from exporter.domain.streams import Listing, StreamKey
+from exporter.domain.streams import LandingFingerprint, StreamKey
 from exporter.domain.versioned import Unreadable
 
 SCHEDULE = "schedule"
@@ -123,7 +123,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SliceRef:
     """One slice of an hour that several workers stage: of which run, and its first part number."""
 
     run: str
@@ -134,8 +134,8 @@ class Share:
 class HourTask:
     """A request to export one hour: what a queue message says. It is a hint; the ledger decides.
 
-    With ``late`` it is a request to look for what landed after the hour was exported; with a ``share``, to
-    stage one slice of it. ``round`` counts how often a backfill was begun: 0 at first, one more at each
+    With ``late`` it is a request to look for what landed after the hour was exported; with a ``slice_ref``,
+    to stage one slice of it. ``round`` counts how often a backfill was begun: 0 at first, one more at each
     retry. With ``allow_loss`` a person accepts that the hour is replaced by less than it holds.
     """
 
@@ -143,13 +143,13 @@ class HourTask:
     hour: Hour
     requested_by: str = SCHEDULE
     late: bool = False
-    share: Share | None = None
+    slice_ref: SliceRef | None = None
     round: int = 0
     allow_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AppendBase:
     """What was there before late rows were added.
 
     How many ``parts``, ``digests`` and ``rejected`` blobs, what became of the ``rows``, and the ``landing``
@@ -160,11 +160,11 @@ class Kept:
     digests: int
     rows: RowCounts
     rejected: int = 0
-    landing: Listing | None = None
+    landing: LandingFingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Provenance:
     """What the files of an hour were made of, and where they went.
 
     ``target`` names account, container and prefix, ``marker`` the completion marker if there is one.
@@ -175,9 +175,9 @@ class Origin:
 
     target: str = ""
     marker: str | None = None
-    landing: Listing | None = None
+    landing: LandingFingerprint | None = None
     digests: tuple[str, ...] = ()
-    kept: Kept | None = None
+    kept: AppendBase | None = None
     rejected_before: int = 0
 
     @property
@@ -211,7 +211,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SlicedExport:
     """An hour that is staged in slices by several workers.
 
     ``plan`` is the blob of our own that says how it is cut.
@@ -251,7 +251,7 @@ class HourContent:
     parts: tuple[Part, ...]
     filter_sha256: str | None
     output: Output | None
-    origin: Origin
+    origin: Provenance
     rejected: tuple[str, ...] = ()
 
 
@@ -278,24 +278,24 @@ class HourRecord:
     error: Fault | None = None
     claim: Claim | None = None
     retry_at: datetime | None = None
-    origin: Origin = field(default_factory=Origin)
+    origin: Provenance = field(default_factory=Provenance)
     written_at: datetime | None = None
     """When the attempt began whose export of the whole hour this is; what landed late may have been added."""
-    looked_at: datetime | None = None
+    late_checked_at: datetime | None = None
     """When landing was last compared with what was exported."""
     committing: bool = False
     """Whether what is recorded was about to be committed by an attempt that has not finished."""
-    journal: tuple[Sent, ...] = ()
+    journal: tuple[StagedFile, ...] = ()
     """Where the files are prepared that were about to be committed; others of the parts are there already."""
     in_doubt: tuple[Doubt, ...] = ()
     """Every file that is no part of the hour as recorded, and that is there or could still be committed."""
     rejected: tuple[str, ...] = ()
     """The blobs of our own that keep the rejected and amended rows of this hour; no others count."""
-    was: HourStatus | None = None
+    previous_status: HourStatus | None = None
     """Exported or empty, if it was that when it was taken, and nothing has been committed since."""
-    was_at: datetime | None = None
+    previous_finished_at: datetime | None = None
     """When it was finished then."""
-    run: Run | None = None
+    run: SlicedExport | None = None
     round: int = 0
     """Which round of its backfill asked for the latest attempt."""
     written_for: tuple[str, ...] = ()
@@ -303,7 +303,7 @@ class HourRecord:
     that wrote the whole hour. An attempt fulfils what those before it did."""
     refused: Refusal | None = None
     """The latest request that was refused, while the hour stayed as it was."""
-    setbacks: int = 0
+    transient_failures: int = 0
     """How many attempts in a row were broken off by something that should have passed."""
 
     not_moved_to: str = ""
@@ -350,7 +350,7 @@ class HourRecord:
         """Whether what became of it was before its destination's storage recovered."""
         return healed_at is not None and self.finished_at is not None and self.finished_at <= healed_at
 
-    def take(self, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0) -> "HourRecord":
+    def claimed_by(self, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0) -> "HourRecord":
         """Return the record as claimed for a new attempt."""
         return replace(
             self,
@@ -362,10 +362,11 @@ class HourRecord:
             finished_at=None,
             retry_at=None,
             claim=Claim(claim_id, now + LEASE),
-            was=self.status if self.done else self.was,
-            was_at=self.finished_at if self.done else self.was_at,
+            previous_status=self.status if self.done else self.previous_status,
+            previous_finished_at=self.finished_at if self.done else self.previous_finished_at,
             # Whoever had it did not give it back: that counts as an attempt that was broken off.
-            setbacks=self.setbacks + (self.status is HourStatus.RUNNING and self.run is None),
+            transient_failures=self.transient_failures
+            + (self.status is HourStatus.RUNNING and self.run is None),
         )
 
     def satisfies(self, since: datetime) -> bool:
@@ -381,7 +382,7 @@ class HourRecord:
     def prepared(
         self,
         content: HourContent,
-        journal: tuple[Sent, ...],
+        journal: tuple[StagedFile, ...],
         doubts: Iterable[Doubt],
         *,
         adopted: bool = False,
@@ -404,11 +405,11 @@ class HourRecord:
             journal=journal,
             written_at=self.written_at if kept else self.started_at,
             written_for=self.written_for if kept else fulfilled[-WRITTEN_FOR_MAX:],
-            looked_at=self.looked_at if adopted else self.started_at,
+            late_checked_at=self.late_checked_at if adopted else self.started_at,
             committing=True,
             in_doubt=tuple(dict.fromkeys(doubts)),
-            was=None,
-            was_at=None,
+            previous_status=None,
+            previous_finished_at=None,
             refused=None,
             not_moved_to="",
         )
@@ -424,21 +425,21 @@ class HourRecord:
             committing=False,
             journal=(),
             in_doubt=self._doubts_elsewhere(),
-            was=HourStatus.EXPORTED if self.parts else HourStatus.EMPTY,
-            was_at=now,
+            previous_status=HourStatus.EXPORTED if self.parts else HourStatus.EMPTY,
+            previous_finished_at=now,
         )
 
     def _doubts_elsewhere(self) -> tuple[Doubt, ...]:
         return tuple(each for each in self.in_doubt if not same_container(each.container, self.origin.target))
 
-    def looked(self, now: datetime) -> "HourRecord":
+    def late_checked(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that landing was compared with, and that lacks nothing."""
-        return replace(self, looked_at=now)
+        return replace(self, late_checked_at=now)
 
     @property
     def abandoned_as_done(self) -> bool:
         """Whether it was taken again while it was done, and nothing has been committed since."""
-        return self.status is HourStatus.RUNNING and self.was is not None
+        return self.status is HourStatus.RUNNING and self.previous_status is not None
 
     def finished(self, now: datetime) -> "HourRecord":
         """Return the record of an hour that is whole in the customer's container."""
@@ -452,10 +453,10 @@ class HourRecord:
             committing=False,
             journal=(),
             in_doubt=self._doubts_elsewhere(),
-            was=None,
-            was_at=None,
+            previous_status=None,
+            previous_finished_at=None,
             run=None,
-            setbacks=0,
+            transient_failures=0,
         )
 
     def failed(self, fault: Fault, now: datetime) -> "HourRecord":
@@ -467,10 +468,10 @@ class HourRecord:
             error=fault,
             claim=None,
             retry_at=now + back_off(self.attempts),
-            was=None,
-            was_at=None,
+            previous_status=None,
+            previous_finished_at=None,
             run=None,
-            setbacks=0,
+            transient_failures=0,
         )
 
     def released(self) -> "HourRecord":
@@ -478,10 +479,16 @@ class HourRecord:
 
         If it was done, and nothing has been committed over it, it is done as before.
         """
-        finished_at = self.was_at if self.was else None
-        status = self.was or HourStatus.OWED
+        finished_at = self.previous_finished_at if self.previous_status else None
+        status = self.previous_status or HourStatus.OWED
         return replace(
-            self, status=status, finished_at=finished_at, claim=None, was=None, was_at=None, run=None
+            self,
+            status=status,
+            finished_at=finished_at,
+            claim=None,
+            previous_status=None,
+            previous_finished_at=None,
+            run=None,
         )
 
     def broken_off(self, why: str) -> "HourRecord":
@@ -489,28 +496,30 @@ class HourRecord:
 
         From the third time in a row on, the record says so.
         """
-        count = self.setbacks + 1
+        count = self.transient_failures + 1
         error = self.error
-        if setbacks.shown(count):
-            error = setbacks.keeps_failing("The export of this hour", why, "It is tried again by itself.")
-        return replace(self.released(), setbacks=count, error=error)
+        if transient_failures.shown(count):
+            error = transient_failures.keeps_failing(
+                "The export of this hour", why, "It is tried again by itself."
+            )
+        return replace(self.released(), transient_failures=count, error=error)
 
     def refuse(self, fault: Fault) -> "HourRecord":
         """Return the record of an hour that its latest request cannot have: it stays as it was."""
         before = self.refused.requests if self.refused else ()
         others = tuple(each for each in before if each != (self.requested_by, self.round))
         refusal = Refusal(self.requested_by, self.round, fault, others[1 - WRITTEN_FOR_MAX :])
-        return replace(self.released(), refused=refusal, setbacks=0)
+        return replace(self.released(), refused=refusal, transient_failures=0)
 
-    def left_to_run(self) -> "HourRecord":
+    def returned_to_slices(self) -> "HourRecord":
         """Return the record of an attempt that was broken off where its slices are staged already."""
         return replace(self, claim=None)
 
-    def spread(self, run: Run, now: datetime) -> "HourRecord":
+    def released_to_slices(self, run: SlicedExport, now: datetime) -> "HourRecord":
         """Return the record of an hour that is left to the workers of its slices for a while."""
         return replace(self, run=run, claim=Claim(run.id, now + RUN_AGAIN))
 
-    def gathered(self, claim_id: str, now: datetime) -> "HourRecord":
+    def joined(self, claim_id: str, now: datetime) -> "HourRecord":
         """Return the record as claimed by the worker that goes on where the slices have ended."""
         return replace(self, claim=Claim(claim_id, now + LEASE))
 
@@ -543,7 +552,7 @@ def back_off(attempts: int) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StreamProgress:
     """How far a stream's schedule is. Every hour from ``first`` up to before ``next`` is done.
 
     ``next`` only spares the tick from reading old rows: it is derived from the ledger, may lag behind it,
@@ -554,7 +563,7 @@ class Progress:
 
     key: StreamKey
     first: Hour
-    next: Hour
+    watermark: Hour
     late: tuple[Hour, ...] = ()
     """For each distance at which late blobs are looked for: the first hour not known to be looked at."""
     ledger: str = ""
@@ -564,24 +573,24 @@ class Progress:
     place: str = ""
     """The account and container that it is about (``account|container``); empty if that was not kept."""
 
-    def derived_from(self, ledger: str) -> "Progress":
+    def derived_from(self, ledger: str) -> "StreamProgress":
         """Return the progress as far as it holds for a ledger: from the first hour on, if it is another."""
         if self.ledger == ledger:
             return self
-        return replace(self, next=self.first, late=(), ledger=ledger, reviewed_at=None)
+        return replace(self, watermark=self.first, late=(), ledger=ledger, reviewed_at=None)
 
-    def back_to(self, hour: Hour) -> "Progress":
+    def back_to(self, hour: Hour) -> "StreamProgress":
         """Return the progress with that hour not known to be done, which may be before the first."""
         return replace(
             self,
             first=min(self.first, hour),
-            next=min(self.next, hour),
+            watermark=min(self.watermark, hour),
             late=tuple(min(each, hour) for each in self.late),
         )
 
-    def at(self, place: str) -> "Progress":
+    def at(self, place: str) -> "StreamProgress":
         """Return it as it is for another account and container: there, it is at its beginning."""
         if self.place == place:
             return self
-        known = self if same_container(self.place, place) else replace(self, next=self.first, late=())
+        known = self if same_container(self.place, place) else replace(self, watermark=self.first, late=())
         return replace(known, place=place)

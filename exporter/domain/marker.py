@@ -18,7 +18,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class StagedFile:
     """A file that an attempt has prepared and that only has to be committed.
 
     Its ``blocks`` were staged in the customer's container under the name of the ``attempt``; or it is whole

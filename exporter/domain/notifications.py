@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class NoticeKind(StrEnum):
+class NotificationKind(StrEnum):
     """What a notice is about."""
 
     HOUR_EXPORTED = "hour_exported"
@@ -24,17 +24,19 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """One notice. The same happening has the same ``id``, so that one that comes twice is known."""
 
     id: str
-    kind: NoticeKind
+    kind: NotificationKind
     destination_id: str
     at: datetime
     facts: dict[str, object]
 
 
-def notice(kind: NoticeKind, destination_id: str, at: datetime, *which: str, **facts: object) -> Notice:
+def notification(
+    kind: NotificationKind, destination_id: str, at: datetime, *which: str, **facts: object
+) -> Notification:
     """Return a notice; ``which`` tells apart what may happen to the same destination more than once."""
     text = "|".join((kind, destination_id, *which))
-    return Notice(hashlib.sha256(text.encode()).hexdigest()[:32], kind, destination_id, at, facts)
+    return Notification(hashlib.sha256(text.encode()).hexdigest()[:32], kind, destination_id, at, facts)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import Claim, RowCounts
-from exporter.domain.marker import Sent
+from exporter.domain.marker import StagedFile
 from exporter.domain.streams import LandingBlob, StreamKey
 
 # Rows get their missing keys filled in, and may be compressed less well than they came.
@@ -75,7 +75,7 @@ class SliceResult:
     """
 
     rows: RowCounts
-    sent: tuple[Sent, ...]
+    sent: tuple[StagedFile, ...]
     digest: str | None = None
     dropped: int = 0
     rejected: tuple[str, ...] = ()

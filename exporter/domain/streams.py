@@ -90,7 +90,7 @@ IDENTITIES_MAX = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class LandingFingerprint:
     """The landing fingerprint of an hour: which blobs its files were made of.
 
     ``blobs`` counts them, ``sha256`` is a hash of all identities. ``identities`` (base64 of eight bytes each,
@@ -104,12 +104,12 @@ class Listing:
     partial: bool = False
 
     @classmethod
-    def of(cls, blobs: Iterable[LandingBlob]) -> "Listing":
+    def of(cls, blobs: Iterable[LandingBlob]) -> "LandingFingerprint":
         """Return the fingerprint of blobs, in whatever order."""
         return cls._of({blob.identity for blob in blobs})
 
     @classmethod
-    def _of(cls, identities: Iterable[bytes]) -> "Listing":
+    def _of(cls, identities: Iterable[bytes]) -> "LandingFingerprint":
         every = sorted(identities)
         together = b"".join(every)
         kept = base64.b64encode(together).decode() if len(every) <= IDENTITIES_MAX else None
@@ -123,7 +123,7 @@ class Listing:
         starts = range(0, len(together), _IDENTITY_BYTES)
         return frozenset(together[at : at + _IDENTITY_BYTES] for at in starts)
 
-    def holds(self, other: "Listing") -> bool:
+    def holds(self, other: "LandingFingerprint") -> bool:
         """Whether every blob of the other is known to be in this one: not to know it is not to hold it."""
         if other.partial:
             return False
@@ -135,15 +135,15 @@ class Listing:
     def new(self, blobs: Iterable[LandingBlob]) -> tuple[LandingBlob, ...]:
         """Return those of the blobs that are not known to be in it, in their order."""
         every = tuple(blobs)
-        now = Listing.of(every)
+        now = LandingFingerprint.of(every)
         if (self.blobs, self.sha256) == (now.blobs, now.sha256):
             return ()
         mine = self.each() or frozenset()
         return tuple(blob for blob in every if blob.identity not in mine)
 
-    def plus(self, blobs: Iterable[LandingBlob]) -> "Listing":
+    def plus(self, blobs: Iterable[LandingBlob]) -> "LandingFingerprint":
         """Return the fingerprint of what is in it and these blobs together."""
         mine = self.each()
         if mine is None:
             return replace(self, blobs=self.blobs + 1, sha256="", partial=True)
-        return replace(Listing._of(mine | {blob.identity for blob in blobs}), partial=self.partial)
+        return replace(LandingFingerprint._of(mine | {blob.identity for blob in blobs}), partial=self.partial)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
@@ -47,7 +47,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class HourCheck:
     """What came of looking at one hour of one data type.
 
     ``repairable`` says that exporting it again can only make it better; ``more`` counts the findings that
@@ -76,7 +76,7 @@ class Counts:
         """All of them."""
         return self.whole + self.wrong + self.running + self.elsewhere
 
-    def plus(self, checked: Iterable[Checked]) -> "Counts":
+    def plus(self, checked: Iterable[HourCheck]) -> "Counts":
         """Return the counts with further hours."""
         verdicts = [each.verdict for each in checked]
         return Counts(
@@ -121,7 +121,7 @@ class Verification:
     moved_at: datetime
     """When it was begun, or its last step was done."""
     next: Hour
-    setbacks: int = 0
+    transient_failures: int = 0
     """How many attempts at the next step in a row were broken off by something that should have passed."""
     status: VerificationStatus = VerificationStatus.RUNNING
     counts: Counts = field(default_factory=Counts)
@@ -137,7 +137,7 @@ class Verification:
 
     def moved(self, now: datetime) -> "Verification":
         """Return the verification with one more step done."""
-        return replace(self, moved_at=now, setbacks=0, error=None)
+        return replace(self, moved_at=now, transient_failures=0, error=None)
 
     def failed(self, fault: Fault, now: datetime) -> "Verification":
         """Return the verification as ended before its time; what was found is kept."""
@@ -149,11 +149,13 @@ class Verification:
 
         From a few times on the reason is shown; after many, and a long time, that is the end.
         """
-        count = self.setbacks + 1
-        fault = setbacks.keeps_failing("The verification", reason, "Then verify again.")
-        if setbacks.failed(count, self.moved_at, now):
+        count = self.transient_failures + 1
+        fault = transient_failures.keeps_failing("The verification", reason, "Then verify again.")
+        if transient_failures.failed(count, self.moved_at, now):
             return self.failed(fault, now)
-        return replace(self, setbacks=count, error=fault if setbacks.shown(count) else None)
+        return replace(
+            self, transient_failures=count, error=fault if transient_failures.shown(count) else None
+        )
 
     @property
     def step(self) -> "VerifyStep":

@@ -8,7 +8,7 @@ _TAG_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBlob:
+class BlobInfo:
     """A blob in a customer's container: ``size`` in bytes, ``md5`` in base64 if the service knows it."""
 
     name: str
@@ -18,7 +18,7 @@ class StoredBlob:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SmallBlob:
     """A small blob, read whole: ``body`` is its content."""
 
     etag: str

@@ -16,14 +16,14 @@ from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.own_blobs import folder, outdated
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType
-from exporter.export.lease import Beat, Held
-from exporter.export.stage import RejectedWriter, Spool, Staged, Stager
-from exporter.export.turns import Turns
-from exporter.notify.log_events import Event, bytes_of, of_hour, of_rows, tell
+from exporter.export.lease import Heartbeat, HourLease
+from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
+from exporter.export.work_slots import WorkSlots
+from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
 from exporter.pipeline.gzip_writer import Exported
 from exporter.pipeline.key_index import digest
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.key_set import KeySet
 from exporter.ports import Clock, Container, Gateways
 
 
@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class AttemptContext:
     """Who works: its clock, what renews its lease, how long after its end an hour is closed.
 
     ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
@@ -54,14 +54,14 @@ class Worker:
 
     clock: Clock
     claim_id: str
-    beat: Beat
+    beat: Heartbeat
     settle: timedelta
     late_until: timedelta = timedelta()
     redelivered: bool = False
     whole_bytes_min: int | None = None
     calls: Callable[[], int] = lambda: 0
     seconds: dict[str, float] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns)
+    turns: WorkSlots = field(default_factory=WorkSlots)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -84,7 +84,7 @@ class Attempt:
     task: HourTask
     destination: Destination
     gateways: Gateways
-    worker: Worker
+    worker: AttemptContext
 
     @cached_property
     def container(self) -> Container:
@@ -135,7 +135,7 @@ class Attempt:
         spooled: bool = False,
         before: Iterable[Exported] = (),
         known: Counter[bytes] | None = None,
-    ) -> tuple[Staged, RejectedWriter]:
+    ) -> tuple[StagedSlice, RejectedWriter]:
         """Stage a slice, and its rejected rows, which are the caller's to commit.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
@@ -160,21 +160,21 @@ class Attempt:
         with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
             return stager.stage(chosen, drops, rejected, turn, before), rejected
 
-    def keep_digest(self, chosen: Slice, staged: Staged, tag: str) -> str | None:
+    def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
         if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
             return None
         blobs = (blob.name for blob in chosen.blobs)
         return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)
 
-    def keep_found_digest(self, number: int, keys: SeenKeys, tag: str) -> str:
+    def keep_found_digest(self, number: int, keys: KeySet, tag: str) -> str:
         """Keep which rows the file of that number, which was found, has; return under which name.
 
         With which filter it was made is not known: what is added to it goes through the one of now.
         """
         return self._keep_keys(f"{tag}-found-{number}", (), keys)
 
-    def _keep_keys(self, stem: str, blobs: Iterable[str], keys: SeenKeys) -> str:
+    def _keep_keys(self, stem: str, blobs: Iterable[str], keys: KeySet) -> str:
         asked = self.destination.filter_of(self.task.key.stream)
         name = f"{folder(self.task.key, self.task.hour)}{stem}.keys"
         self.gateways.state.put(name, digest(blobs, asked.text if asked else None, keys))
@@ -193,19 +193,19 @@ class Attempt:
             or found.value.created_at != self.destination.created_at
         )
 
-    def tell(self, held: Held, outcome: Outcome, **more: object) -> None:
+    def log_outcome(self, lease: HourLease, outcome: Outcome, **more: object) -> None:
         """Tell what was exported, and operators what it took."""
-        record = held.record
+        record = lease.record
         if outcome is Outcome.EXPORTED:
             hour_exported(self.gateways, self.destination, record, self.worker.claim_id)
-        tell(
+        log_event(
             Event.HOUR_EXPORTED,
-            **of_hour(record.key, record.hour),
+            **hour_fields(record.key, record.hour),
             run=self.worker.claim_id,
             outcome=outcome,
             requested_by=record.requested_by,
             attempts=record.attempts,
-            rows=of_rows(record.rows),
+            rows=row_fields(record.rows),
             parts=len(record.parts),
             bytes=bytes_of(record.parts),
             seconds={step: round(seconds, 3) for step, seconds in self.worker.seconds.items()},
@@ -213,12 +213,12 @@ class Attempt:
             **more,
         )
 
-    def tidy(self, held: Held) -> None:
+    def tidy(self, lease: HourLease) -> None:
         """Delete what this attempt and earlier ones kept of the hour, and its record does not name.
 
         The record that needs it no more is written by now. What a later attempt keeps has a higher number.
         """
-        record, key, hour = held.record, self.task.key, self.task.hour
+        record, key, hour = lease.record, self.task.key, self.task.hour
         state, rejected = self.gateways.state, self.gateways.rejected
         digests, kept = frozenset(record.origin.digests), frozenset(record.rejected)
         for name in outdated(state.names(folder(key, hour)), attempt=record.attempts, kept=digests):

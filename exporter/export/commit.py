@@ -24,11 +24,11 @@ from exporter.domain.allowed_hosts import same_container
 from exporter.domain.errors import Conflict, ForeignBlocks
 from exporter.domain.file_names import MARKER_SUFFIX, HourNames
 from exporter.domain.hour_record import Doubt, HourContent, HourRecord
-from exporter.domain.marker import Marker, Part, Sent
+from exporter.domain.marker import Marker, Part, StagedFile
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
-from exporter.export.lease import Held
-from exporter.export.stage import sent_whole
+from exporter.export.lease import HourLease
+from exporter.export.stage import stage_bytes
 from exporter.pipeline.gzip_writer import md5_base64
 
 MARKER_TYPE = "application/json"
@@ -46,7 +46,7 @@ class CommitPlan:
     """
 
     content: HourContent
-    journal: tuple[Sent, ...]
+    journal: tuple[StagedFile, ...]
     adopted: bool = False
 
 
@@ -56,13 +56,13 @@ def needs_spool(record: HourRecord, inventory: Inventory, names: HourNames, cont
     return len({name for name in (*inventory.parts, *doubtful) if names.number(name)}) > 1
 
 
-def commit(attempt: Attempt, held: Held, plan: CommitPlan, inventory: Inventory) -> None:
+def commit(attempt: Attempt, lease: HourLease, plan: CommitPlan, inventory: Inventory) -> None:
     """Make a staged hour what readers see; ``Conflict`` if another worker is at it."""
-    committer = Committer(attempt, held, plan.content, plan.journal, inventory)
+    committer = Committer(attempt, lease, plan.content, plan.journal, inventory)
     committer.prepare(adopted=plan.adopted)
     committer.fence()
     committer.publish()
-    held.finish()
+    lease.finish()
 
 
 @dataclass
@@ -70,14 +70,14 @@ class Committer:
     """Takes the steps of a commit, each of which may be the last that this process does."""
 
     attempt: Attempt
-    held: Held
+    lease: HourLease
     content: HourContent
-    journal: tuple[Sent, ...]
+    journal: tuple[StagedFile, ...]
     inventory: Inventory
 
     def __post_init__(self) -> None:
         here = self.attempt.container_id
-        self._doubtful = tuple(_recorded_doubts(self.held.record, here))
+        self._doubtful = tuple(_recorded_doubts(self.lease.record, here))
 
     def prepare(self, *, adopted: bool = False) -> None:
         """Record the plan in the ledger."""
@@ -86,7 +86,7 @@ class Committer:
         if missing := self.missing():
             raise Conflict(f"{missing} is to stay, and is not there any more")
         doubts = tuple(self._doubts())
-        self.held.write(lambda record: record.prepared(self.content, self.journal, doubts, adopted=adopted))
+        self.lease.write(lambda record: record.prepared(self.content, self.journal, doubts, adopted=adopted))
 
     def fence(self) -> None:
         """Void every file whose content changes, and all blocks that are staged under its name.
@@ -95,14 +95,14 @@ class Committer:
         another ETag where an earlier attempt could still write over them.
         """
         if self._changes_in_place() > 1 or self.missing():
-            raise Conflict(f"{self.held.record.key} {self.held.record.hour} is not as it was planned for")
+            raise Conflict(f"{self.lease.record.key} {self.lease.record.hour} is not as it was planned for")
         self._void_markers()
         in_place = self._staged_in_place()
         for name in self._stale():
             if name not in in_place:
                 self._void(name)
         for name in self._to_refresh():
-            self.held.check()
+            self.lease.ensure_held()
             self.attempt.container.refresh(name, etag=self.inventory.parts[name].etag)
 
     def publish(self) -> None:
@@ -119,13 +119,15 @@ class Committer:
         part = Part(name, 0, len(marker), md5_base64(marker))
         etag = self.inventory.markers[name].etag if self._marker_stays() else None
         sent, etag = self._staged(name, etag, lambda: self._stage_marker(part, marker))
-        self.held.check()
+        self.lease.ensure_held()
         self.attempt.container.commit(sent, etag=etag, content_type=MARKER_TYPE)
 
-    def _stage_marker(self, part: Part, marker: bytes) -> Sent:
-        return sent_whole(self.attempt.container, part, marker, f"{self.held.claim_id}-marker")
+    def _stage_marker(self, part: Part, marker: bytes) -> StagedFile:
+        return stage_bytes(self.attempt.container, part, marker, f"{self.lease.claim_id}-marker")
 
-    def _staged(self, name: str, etag: str | None, stage: Callable[[], Sent]) -> tuple[Sent, str | None]:
+    def _staged(
+        self, name: str, etag: str | None, stage: Callable[[], StagedFile]
+    ) -> tuple[StagedFile, str | None]:
         """Stage a file; if blocks of another program refuse ours, void its name first.
 
         Return it with the ETag that its name has then. Nothing that is to stay is under a name that is staged
@@ -137,22 +139,22 @@ class Committer:
             self._void_as_seen(name, etag)
             return stage(), None
 
-    def _commit(self, sent: Sent, etag: str | None) -> None:
+    def _commit(self, sent: StagedFile, etag: str | None) -> None:
         staged = sent
         if sent.spool is not None:
             staged, etag = self._staged(sent.part.name, etag, lambda: self._stage_spooled(sent))
-        self.held.check()
+        self.lease.ensure_held()
         self.attempt.container.commit(staged, etag=etag)
 
-    def _stage_spooled(self, sent: Sent) -> Sent:
+    def _stage_spooled(self, sent: StagedFile) -> StagedFile:
         pieces = self.attempt.gateways.state.read(sent.spool or "")
         if pieces is None:
             raise Conflict(f"the spooled file {sent.spool} is gone")
-        own = f"{self.held.claim_id}-spool"
+        own = f"{self.lease.claim_id}-spool"
         with self.attempt.container.upload(sent.part.name, attempt=own) as upload:
             for piece in pieces:
                 upload.stage(piece)
-            return Sent(sent.part, own, upload.arrived())
+            return StagedFile(sent.part, own, upload.arrived())
 
     def missing(self) -> str | None:
         """Return the name of a part that is to stay as it is and is not there."""
@@ -192,7 +194,7 @@ class Committer:
 
     def _doubts(self) -> Iterator[Doubt]:
         """Yield every file of the hour that is not as planned, and that is there or could be."""
-        record, here = self.held.record, self.attempt.container_id
+        record, here = self.lease.record, self.attempt.container_id
         yield from (each for each in record.in_doubt if not same_container(each.container, here))
         if not same_container(record.origin.target, here):
             # Readers of the other container keep what is there; only an unfinished commit is in doubt.
@@ -226,7 +228,7 @@ class Committer:
         """Return the marker that the hour is to have, if one is wanted."""
         if self.content.origin.marker is None:
             return None
-        record = self.held.record
+        record = self.lease.record
         data_type = record.key.stream.data_type
         return Marker(record.hour, data_type, self.content.parts, self.content.filter_sha256).to_json()
 
@@ -263,7 +265,7 @@ class Committer:
 
         The empty file is ours to delete even if the hour was lost meanwhile.
         """
-        self.held.check()
+        self.lease.ensure_held()
         container = self.attempt.container
         container.delete(name, etag=container.empty(name, etag=etag))
 

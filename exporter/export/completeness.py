@@ -13,7 +13,7 @@ from itertools import chain
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory, recorded_names
 from exporter.export.readback import file_keys, row_keys
@@ -28,7 +28,7 @@ def missing_rows(
 ) -> Fault | None:
     """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
     exported = record.origin.landing if record.origin.target else None
-    covered = exported is not None and Listing.of(blobs).holds(exported)
+    covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
     here = attempt.holds(record)
     held = record.rows.exported if record.origin.target and not record.committing else 0
     if held and not covered and not (here and all(map(inventory.has, record.parts))):
@@ -90,7 +90,7 @@ def rejected_before(
         # A record that tells of no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
     exported = record.origin.landing
-    covered = exported is not None and Listing.of(tuple(blobs)).holds(exported)
+    covered = exported is not None and LandingFingerprint.of(tuple(blobs)).holds(exported)
     return record.rejected[: record.origin.rejected_before] if covered else record.rejected
 
 

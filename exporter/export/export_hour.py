@@ -19,21 +19,21 @@ from datetime import datetime
 from enum import StrEnum
 
 from exporter.domain.backfill import Backfill, Came, backfill_id
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
 from exporter.domain.hour import last_closed_hour
 from exporter.domain.hour_record import RENEW_EVERY, SCHEDULE, HourRecord, HourTask, put_off
 from exporter.domain.versioned import Versioned
-from exporter.export.attempt import Attempt, Outcome, Worker
+from exporter.export.attempt import Attempt, AttemptContext, Outcome
 from exporter.export.late_data import append_late, is_up_to_date
-from exporter.export.lease import Held, claim
+from exporter.export.lease import HourLease, acquire
 from exporter.export.moved import stays_elsewhere
 from exporter.export.recovery import recover
 from exporter.export.sliced import fail_run, resume, stage_slice
 from exporter.export.whole_hour import write_hour
 from exporter.notify import notifications
-from exporter.notify.log_events import Event, of_hour, tell
+from exporter.notify.log_events import Event, hour_fields, log_event
 from exporter.ports import Gateways
 
 
@@ -46,7 +46,7 @@ class WriteDisposition(StrEnum):
     SKIP = "nothing"
 
 
-def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
+def export_hour(task: HourTask, gateways: Gateways, worker: AttemptContext) -> Outcome:
     """Do what is due about the hour.
 
     A customer's fault is recorded with the hour, which is then tried again after a back-off. ``Conflict``
@@ -61,18 +61,18 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
         # Some of it has not landed yet; to export it now would be to lose that.
         return Outcome.NOT_DUE
     found = gateways.ledger.get(task.key, task.hour)
-    if task.share is None and found:
+    if task.slice_ref is None and found:
         _leave_to_holder(task, found.value, gateways, worker, now)
-    standing = gateways.standings.get(destination.id)
+    breaker = gateways.breakers.get(destination.id)
     backfill = _backfill_of(task, gateways)
     if backfill is not None:
         # Its row is right: the message may be of an earlier round, or a note, which does not keep these.
         task = replace(task, round=backfill.round, allow_loss=backfill.allow_loss)
     here = destination.target
-    disposition = _disposition(task, found.value if found else None, backfill, standing, now, here=here)
-    if disposition is WriteDisposition.SKIP or standing.waits(now):
+    disposition = _disposition(task, found.value if found else None, backfill, breaker, now, here=here)
+    if disposition is WriteDisposition.SKIP or breaker.is_open(now):
         return Outcome.NOT_DUE
-    exporting = disposition is WriteDisposition.EXPORT and task.share is None
+    exporting = disposition is WriteDisposition.EXPORT and task.slice_ref is None
     if exporting and stays_elsewhere(gateways, found, here):
         return Outcome.UNCHANGED
     try:
@@ -83,14 +83,14 @@ def export_hour(task: HourTask, gateways: Gateways, worker: Worker) -> Outcome:
     except Conflict:
         _come_after(task, backfill, gateways)
         raise
-    if standing.faults:
+    if breaker.faults:
         notifications.healed(gateways, destination, worker.clock())
-    _note(gateways, destination, standing, standing.accepted(worker.clock()))
+    _note(gateways, destination, breaker, breaker.record_success(worker.clock()))
     return outcome
 
 
 def _leave_to_holder(
-    task: HourTask, record: HourRecord, gateways: Gateways, worker: Worker, now: datetime
+    task: HourTask, record: HourRecord, gateways: Gateways, worker: AttemptContext, now: datetime
 ) -> None:
     """Raise ``Conflict`` if another worker has the hour."""
     if record.claim is None or not record.claimed(now):
@@ -118,7 +118,7 @@ def _wanted(task: HourTask, gateways: Gateways) -> Destination | None:
 
 def _backfill_of(task: HourTask, gateways: Gateways) -> Backfill | None:
     """Return the backfill that asks for an hour; None for the schedule's hours, and for slices."""
-    number = None if task.share is not None else backfill_id(task.requested_by)
+    number = None if task.slice_ref is not None else backfill_id(task.requested_by)
     found = gateways.backfills.get(task.key.destination_id, number) if number is not None else None
     return found.value if found else None
 
@@ -127,7 +127,7 @@ def _disposition(  # noqa: PLR0913  what the tables say, each by its name
     task: HourTask,
     record: HourRecord | None,
     backfill: Backfill | None,
-    standing: Standing,
+    breaker: Breaker,
     now: datetime,
     *,
     here: str,
@@ -136,16 +136,16 @@ def _disposition(  # noqa: PLR0913  what the tables say, each by its name
 
     An hour is done if its files are in the container of the target ``here``.
     """
-    if task.share is not None:
+    if task.slice_ref is not None:
         return WriteDisposition.EXPORT
     if record is not None and record.abandoned_as_done and not record.claimed(now):
         # Its worker is gone and has committed nothing: the hour is done as before. This attempt says so.
-        disposition = _disposition(task, record.released(), backfill, standing, now, here=here)
+        disposition = _disposition(task, record.released(), backfill, breaker, now, here=here)
         return WriteDisposition.APPEND if disposition is WriteDisposition.SKIP else disposition
-    due = record is None or record.due(now, standing.healed_at, target=here)
+    due = record is None or record.due(now, breaker.healed_at, target=here)
     if backfill_id(task.requested_by) is not None:
         if backfill is not None and not backfill.ended:
-            return _disposition_of(backfill, record, standing, now, due=due, here=here)
+            return _disposition_of(backfill, record, breaker, now, due=due, here=here)
         if record is None:
             return WriteDisposition.SKIP
         # It was cancelled: an hour that it has begun is brought to an end, and no other.
@@ -155,13 +155,13 @@ def _disposition(  # noqa: PLR0913  what the tables say, each by its name
 
 
 def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
-    backfill: Backfill, record: HourRecord | None, standing: Standing, now: datetime, *, due: bool, here: str
+    backfill: Backfill, record: HourRecord | None, breaker: Breaker, now: datetime, *, due: bool, here: str
 ) -> WriteDisposition:
     """Return what a backfill wants of an hour: that it is written anew, unless that was done or has failed.
 
     One that failed is tried again once its back-off is over.
     """
-    came = backfill.came(record, standing, now, here=here)
+    came = backfill.came(record, breaker, now, here=here)
     failed = came is Came.FAILED and record is not None and not record.done and due
     wanted = came is Came.LEFT or failed
     return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP
@@ -170,8 +170,8 @@ def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
 def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition: WriteDisposition) -> Outcome:
     """Do it."""
     task, gateways = attempt.task, attempt.gateways
-    if task.share is not None:
-        return Outcome.NOT_WANTED if found is None else stage_slice(attempt, found, task.share)
+    if task.slice_ref is not None:
+        return Outcome.NOT_WANTED if found is None else stage_slice(attempt, found, task.slice_ref)
     if found is not None and found.value.run is not None:
         return resume(attempt, found, found.value.run)
     record = found.value if found else None
@@ -186,27 +186,27 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
     again = disposition is WriteDisposition.REPLACE or (
         record is not None and (record.done or record.abandoned_as_done)
     )
-    note = gateways.reopened.note(task) if again else None
-    held = claim(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
-    with attempt.worker.beat(held.renew):
+    note = gateways.reopened.remember(task) if again else None
+    lease = acquire(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
+    with attempt.worker.beat(lease.renew):
         try:
-            outcome = _carry_out(attempt, held, disposition)
+            outcome = _carry_out(attempt, lease, disposition)
         except DestinationFault as error:
-            held.fail(error.fault)
+            lease.fail(error.fault)
             raise
         except Busy:
             # No trouble of the hour: it finds no turn in this process for now.
-            held.release()
+            lease.release()
             raise
         except (Transient, NotConfigured) as passing:
-            held.break_off(str(passing))
+            lease.release_after(str(passing))
             raise
         except Conflict:
-            held.release()
+            lease.release()
             raise
         except Exception:
-            held.fail(_unexpected(attempt.worker.claim_id))
-            _tell_failed(task, attempt.worker, "internal_error", held.record.attempts)
+            lease.fail(_unexpected(attempt.worker.claim_id))
+            _tell_failed(task, attempt.worker, "internal_error", lease.record.attempts)
             raise
     if note is not None and outcome in {
         Outcome.EXPORTED,
@@ -219,50 +219,54 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
     return outcome
 
 
-def _carry_out(attempt: Attempt, held: Held, disposition: WriteDisposition) -> Outcome:
+def _carry_out(attempt: Attempt, lease: HourLease, disposition: WriteDisposition) -> Outcome:
     """Complete what an earlier attempt has left unfinished, then do what is asked for."""
-    names = attempt.names(held.record)
-    kept = held.record.origin.kept if held.record.committing else None
+    names = attempt.names(lease.record)
+    kept = lease.record.origin.kept if lease.record.committing else None
     with attempt.worker.timed("look"):
-        inventory, completed = recover(attempt, held, names)
+        inventory, completed = recover(attempt, lease, names)
     if disposition is WriteDisposition.EXPORT and completed:
-        held.finish()
-        attempt.tell(held, Outcome.EXPORTED)
-        attempt.tidy(held)
+        lease.finish()
+        attempt.log_outcome(lease, Outcome.EXPORTED)
+        attempt.tidy(lease)
         return Outcome.EXPORTED
     adding = not completed and kept is not None and kept.parts > 0
     if disposition is WriteDisposition.APPEND or (disposition is WriteDisposition.EXPORT and adding):
-        return append_late(attempt, held, inventory, names)
+        return append_late(attempt, lease, inventory, names)
     replacing = disposition is WriteDisposition.REPLACE
-    return write_hour(attempt, held, inventory, names, replacing=replacing)
+    return write_hour(attempt, lease, inventory, names, replacing=replacing)
 
 
 def _refused(
-    task: HourTask, destination: Destination, gateways: Gateways, worker: Worker, error: DestinationFault
+    task: HourTask,
+    destination: Destination,
+    gateways: Gateways,
+    worker: AttemptContext,
+    error: DestinationFault,
 ) -> None:
     """Record that the customer's storage has refused us, with the hour and with the destination."""
     now = worker.clock()
-    if task.share is not None:
+    if task.slice_ref is not None:
         fail_run(gateways.ledger, task, error.fault, now)
     # Read now: others of its hours may have met the same in the meantime.
-    standing = gateways.standings.get(destination.id)
-    refused = standing.refused(error.fault, now)
-    if refused.faults and not standing.faults:
+    breaker = gateways.breakers.get(destination.id)
+    refused = breaker.record_failure(error.fault, now)
+    if refused.faults and not breaker.faults:
         notifications.failing(gateways, destination, error.fault, now)
-    _note(gateways, destination, standing, refused)
+    _note(gateways, destination, breaker, refused)
     _tell_failed(task, worker, error.fault.code)
 
 
-def _tell_failed(task: HourTask, worker: Worker, code: str, attempts: int | None = None) -> None:
-    facts = of_hour(task.key, task.hour)
-    tell(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
+def _tell_failed(task: HourTask, worker: AttemptContext, code: str, attempts: int | None = None) -> None:
+    facts = hour_fields(task.key, task.hour)
+    log_event(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
 
 
-def _note(gateways: Gateways, destination: Destination, was: Standing, now: Standing) -> None:
+def _note(gateways: Gateways, destination: Destination, was: Breaker, now: Breaker) -> None:
     """Remember how the destination fares; not to remember it costs an attempt, no more."""
     if now != was:
         with suppress(Transient):
-            gateways.standings.put(destination.id, now)
+            gateways.breakers.put(destination.id, now)
 
 
 def _unexpected(claim_id: str) -> Fault:

@@ -8,7 +8,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType
-from exporter.domain.versioned import Content, StoredBlob
+from exporter.domain.versioned import BlobInfo, SmallBlob
 from exporter.ports import Container
 
 
@@ -21,8 +21,8 @@ class Inventory:
 
     hour: Hour
     data_type: DataType
-    parts: dict[str, StoredBlob]
-    markers: dict[str, Content]
+    parts: dict[str, BlobInfo]
+    markers: dict[str, SmallBlob]
 
     def has(self, part: Part) -> bool:
         """Whether a part is there, byte for byte."""
@@ -56,14 +56,14 @@ def take_inventory(
     names in this container (``container_id``), whatever is in them.
     """
     recorded = recorded_names(record, container_id) if record is not None else frozenset()
-    listed: dict[str, StoredBlob] = {}
+    listed: dict[str, BlobInfo] = {}
     for prefix in names.prefixes:
         listed |= {blob.name: blob for blob in container.find(prefix)}
     for name in sorted(recorded):
         if not names.is_part(name) and not name.endswith(MARKER_SUFFIX):
             listed |= {blob.name: blob for blob in container.find(name) if blob.name == name}
     parts = {name: blob for name, blob in listed.items() if names.is_part(name) or name in recorded}
-    markers: dict[str, Content] = {}
+    markers: dict[str, SmallBlob] = {}
     for name in dict.fromkeys([*names.markers, *sorted(recorded)]):
         was_listed = any(map(name.startswith, names.prefixes))
         if name.endswith(MARKER_SUFFIX) and (name in listed or not was_listed):
@@ -83,7 +83,7 @@ def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
     return frozenset(names | ({record.origin.marker} if record.origin.marker else set()))
 
 
-def read_marker(content: Content, hour: Hour, data_type: DataType) -> Marker | None:
+def read_marker(content: SmallBlob, hour: Hour, data_type: DataType) -> Marker | None:
     """Read the marker of an hour; None if it is none, or another hour's."""
     try:
         marker = Marker.from_json(content.body)

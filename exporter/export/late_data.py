@@ -16,22 +16,22 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.filter_parser import stored_filter
-from exporter.domain.hour_record import HourContent, HourRecord, Kept
+from exporter.domain.hour_record import AppendBase, HourContent, HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, cut
-from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import CommitPlan, commit
 from exporter.export.foreign_blocks import void_foreign_blocks
 from exporter.export.inventory import Inventory
-from exporter.export.lease import Held
+from exporter.export.lease import HourLease
 from exporter.export.readback import file_keys, file_rows
 from exporter.export.sliced import added_to, fan_out
-from exporter.export.stage import RejectedWriter, Staged
+from exporter.export.stage import RejectedWriter, StagedSlice
 from exporter.export.whole_hour import STAGINGS_MAX, write_hour
-from exporter.pipeline.key_index import Digest, Header, repeated
-from exporter.pipeline.key_set import SeenKeys, split
+from exporter.pipeline.key_index import Header, KeyIndex, repeated
+from exporter.pipeline.key_set import KeySet, split
 from exporter.ports import State
 
 
@@ -46,7 +46,7 @@ def is_up_to_date(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
     if blobs and (exported is None or exported.new(blobs)):
         return False
     now = attempt.worker.clock()
-    looked = record.looked(now)
+    looked = record.late_checked(now)
     last = now >= attempt.worker.late_ends(record.hour)
     if last:
         looked = replace(looked, origin=replace(looked.origin, digests=()))
@@ -57,28 +57,28 @@ def is_up_to_date(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
     return True
 
 
-def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourNames) -> Outcome:
+def append_late(attempt: Attempt, lease: HourLease, inventory: Inventory, names: HourNames) -> Outcome:
     """Add what landed late to an hour that is done, or that an attempt has begun to add to."""
-    record = held.record
+    record = lease.record
     content = _base(record)
     blobs = tuple(attempt.gateways.landing.blobs(record.key.stream, record.hour))
     exported = content.origin.landing
-    if record.was is not None and not (blobs and (exported is None or exported.new(blobs))):
-        held.write(lambda record: record.released().looked(attempt.worker.clock()))
+    if record.previous_status is not None and not (blobs and (exported is None or exported.new(blobs))):
+        lease.write(lambda record: record.released().late_checked(attempt.worker.clock()))
         return Outcome.UNCHANGED
     naming = attempt.recorded_naming(record)
     if not content.parts or naming is None:
         # There is nothing to add to; or the files went to another container, and the hour goes to this one
         # if landing holds all of it.
-        return write_hour(attempt, held, inventory, names, replacing=True)
+        return write_hour(attempt, lease, inventory, names, replacing=True)
     if not all(map(inventory.has, content.parts)):
         # A part was deleted or changed by others: only a whole export can repair that.
-        return write_hour(attempt, held, inventory, names, replacing=True)
+        return write_hour(attempt, lease, inventory, names, replacing=True)
     names = names.wanting(naming)
     if naming.stream.data_type is DataType.MERGED_IDS:
         as_recorded = replace(attempt, destination=_as_recorded(attempt.destination, record, naming, None))
-        return _append_merged(as_recorded, held, inventory, names, content=content, blobs=blobs)
-    base = _with_digests(attempt, held, inventory, content)
+        return _append_merged(as_recorded, lease, inventory, names, content=content, blobs=blobs)
+    base = _with_digests(attempt, lease, inventory, content)
     attempt = replace(
         attempt, destination=_as_recorded(attempt.destination, record, naming, base.event_filter)
     )
@@ -86,11 +86,11 @@ def append_late(attempt: Attempt, held: Held, inventory: Inventory, names: HourN
     first = max((names.number(part.name) for part in content.parts), default=0) + 1
     slices = tuple(cut(late, attempt.destination.output.part_bytes_max, first))
     if len(slices) > 1:
-        fan_out(attempt, held, slices, blobs, spooled=False, base=base.content)
+        fan_out(attempt, lease, slices, blobs, spooled=False, base=base.content)
         return Outcome.SPREAD
     for _ in range(STAGINGS_MAX):
         try:
-            return _append(attempt, held, inventory, base, chosen=slices[0], blobs=blobs)
+            return _append(attempt, lease, inventory, base, chosen=slices[0], blobs=blobs)
         except ForeignBlocks as blocks:
             if not void_foreign_blocks(attempt.container, blocks):
                 raise
@@ -117,16 +117,16 @@ class Base:
     event_filter: str | None
 
 
-def _with_digests(attempt: Attempt, held: Held, inventory: Inventory, content: HourContent) -> Base:
+def _with_digests(attempt: Attempt, lease: HourLease, inventory: Inventory, content: HourContent) -> Base:
     """Return the content with digests that are there; if one is gone, all are made anew from the files."""
     headers = _headers(attempt.gateways.state, content.origin.digests)
     if headers:
         return Base(content, headers[0].event_filter)
-    asked = attempt.destination.filter_of(held.record.key.stream)
-    tag = attempt_tag(held.record.attempts, held.claim_id)
+    asked = attempt.destination.filter_of(lease.record.key.stream)
+    tag = attempt_tag(lease.record.attempts, lease.claim_id)
     names = []
     for number, part in enumerate(content.parts, start=1):
-        keys = SeenKeys(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
+        keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
         names.append(attempt.keep_found_digest(number, keys, tag))
     found = replace(content, origin=replace(content.origin, digests=tuple(names)))
     return Base(found, asked.text if asked else None)
@@ -138,7 +138,7 @@ def _headers(state: State, digests: tuple[str, ...]) -> tuple[Header, ...] | Non
         pieces = state.read(name)
         if pieces is None:
             return None
-        headers.append(Digest(pieces).header)
+        headers.append(KeyIndex(pieces).header)
     return tuple(headers)
 
 
@@ -157,7 +157,7 @@ def _as_recorded(
 
 def _append(  # noqa: PLR0913  what is added, to what, and by whom
     attempt: Attempt,
-    held: Held,
+    lease: HourLease,
     inventory: Inventory,
     base: Base,
     *,
@@ -167,11 +167,11 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
     """Stage the late rows and commit them."""
     content = base.content
     with ExitStack() as uploads:
-        staged, rejected, name = _staged(attempt, held, content, chosen, uploads)
+        staged, rejected, name = _staged(attempt, lease, content, chosen, uploads)
         origin = added_to(content, blobs)
         if staged.dropped == content.rows.exported and origin.landing is not None:
             # Every row of the files is in these blobs, too: whatever they were made of, landing holds it.
-            origin = replace(origin, landing=Listing.of(blobs))
+            origin = replace(origin, landing=LandingFingerprint.of(blobs))
         # The last look needs no keys for another one.
         looks_again = attempt.late_blobs_count()
         digests = (*origin.digests, *filter(None, [name])) if looks_again else ()
@@ -184,20 +184,20 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
             rejected=(*content.rejected, *rejected.commit()),
         )
         if attempt.gone():
-            held.release()
+            lease.release()
             return Outcome.NOT_WANTED
         with attempt.worker.timed("place"):
-            commit(attempt, held, CommitPlan(added, staged.sent), inventory)
-    attempt.tell(held, Outcome.EXPORTED, late_rows=staged.rows.exported)
-    attempt.tidy(held)
+            commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
+    attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=staged.rows.exported)
+    attempt.tidy(lease)
     return Outcome.EXPORTED
 
 
 def _staged(
-    attempt: Attempt, held: Held, base: HourContent, chosen: Slice, uploads: ExitStack
-) -> tuple[Staged, RejectedWriter, str | None]:
+    attempt: Attempt, lease: HourLease, base: HourContent, chosen: Slice, uploads: ExitStack
+) -> tuple[StagedSlice, RejectedWriter, str | None]:
     """Stage the late rows; if some of them are exported already, once more without those."""
-    tag = attempt_tag(held.record.attempts, held.claim_id)
+    tag = attempt_tag(lease.record.attempts, lease.claim_id)
     staged, rejected = attempt.stage(chosen, (), uploads, tag)
     name = attempt.keep_digest(chosen, staged, tag)
     drops = tuple(_repeated(attempt.gateways.state, base, name)) if name else ()
@@ -214,13 +214,13 @@ def _repeated(state: State, base: HourContent, name: str) -> Iterator[bytes]:
         pieces = state.read(each)
         if pieces is None:
             raise Transient(f"the digest {each} is gone")
-        readers.append(Digest(pieces))
+        readers.append(KeyIndex(pieces))
     return split(repeated(readers)[-1])
 
 
 def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     attempt: Attempt,
-    held: Held,
+    lease: HourLease,
     inventory: Inventory,
     names: HourNames,
     *,
@@ -229,8 +229,8 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
 ) -> Outcome:
     """Write the file of an hour of merged ids over, with what landed late."""
     before = content.origin.landing
-    if before is not None and Listing.of(blobs).holds(before):
-        return write_hour(attempt, held, inventory, names, replacing=True)
+    if before is not None and LandingFingerprint.of(blobs).holds(before):
+        return write_hour(attempt, lease, inventory, names, replacing=True)
     file = inventory.parts[content.parts[0].name]
     new = before.new(blobs) if before is not None and not before.partial else blobs
     chosen, known = Slice(1, None, new), None
@@ -239,17 +239,17 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
         # again: the rows of the file are compared with those in landing.
         known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
     try:
-        return _write_over(attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known)
+        return _write_over(attempt, lease, inventory, content, chosen=chosen, blobs=blobs, known=known)
     except ForeignBlocks:
         # They are under the name of the file, whose rows are needed: it is staged beside it, in the spool.
         return _write_over(
-            attempt, held, inventory, content, chosen=chosen, blobs=blobs, known=known, spooled=True
+            attempt, lease, inventory, content, chosen=chosen, blobs=blobs, known=known, spooled=True
         )
 
 
 def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
     attempt: Attempt,
-    held: Held,
+    lease: HourLease,
     inventory: Inventory,
     content: HourContent,
     *,
@@ -262,13 +262,13 @@ def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
     before = content.origin.landing
     file = inventory.parts[content.parts[0].name]
     with ExitStack() as uploads:
-        tag = attempt_tag(held.record.attempts, held.claim_id)
+        tag = attempt_tag(lease.record.attempts, lease.claim_id)
         there = file_rows(attempt.container, file)
         known = None if known is None else known.copy()
         staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled, before=there, known=known)
         part = staged.sent[0].part
         late = part.rows - content.parts[0].rows
-        origin = replace(added_to(content, blobs), kept=Kept(0, 0, content.rows, 0, before))
+        origin = replace(added_to(content, blobs), kept=AppendBase(0, 0, content.rows, 0, before))
         added = replace(
             content,
             rows=content.rows + replace(staged.rows, exported=late, filtered=0),
@@ -277,10 +277,10 @@ def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
             rejected=(*content.rejected, *rejected.commit()),
         )
         if attempt.gone():
-            held.release()
+            lease.release()
             return Outcome.NOT_WANTED
         with attempt.worker.timed("place"):
-            commit(attempt, held, CommitPlan(added, staged.sent), inventory)
-    attempt.tell(held, Outcome.EXPORTED, late_rows=late)
-    attempt.tidy(held)
+            commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
+    attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=late)
+    attempt.tidy(lease)
     return Outcome.EXPORTED

@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.hour_record import RENEW_EVERY, HourRecord, HourTask, Run
+from exporter.domain.hour_record import RENEW_EVERY, HourRecord, HourTask, SlicedExport
 from exporter.domain.versioned import Versioned
 from exporter.ports import Clock, Ledger
 
-type Beat = Callable[[Callable[[], None]], AbstractContextManager[None]]
+type Heartbeat = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Calls a function again and again for as long as its context is open."""
 
 _log = logging.getLogger(__name__)
 
 
-class Held:
+class HourLease:
     """An hour that is ours. Every write of its record goes through here, in turn, over the one before it.
 
     Once a write finds that somebody else has taken the hour, it is lost: nothing is written any more.
@@ -43,7 +43,7 @@ class Held:
             raise ValueError(f"{self._record.key} {self._record.hour} is not held")
         return self._record.claim.id
 
-    def check(self) -> None:
+    def ensure_held(self) -> None:
         """Raise ``Conflict`` unless the hour is still ours; asked before each change at the customer's."""
         if self._lost or not self._record.claimed(self._clock()):
             raise Conflict(f"{self._record.key} {self._record.hour} was lost to another worker")
@@ -78,15 +78,15 @@ class Held:
 
     def fail(self, fault: Fault) -> None:
         """Give the hour back with the reason, to be tried again after a back-off."""
-        self._give_back(lambda record: record.failed(fault, self._clock()))
+        self._release(lambda record: record.failed(fault, self._clock()))
 
     def release(self) -> None:
         """Give the hour back, owed or done as before."""
-        self._give_back(HourRecord.released)
+        self._release(HourRecord.released)
 
-    def break_off(self, why: str) -> None:
+    def release_after(self, why: str) -> None:
         """Give the hour back because of something that should pass; its record counts how often that was."""
-        self._give_back(lambda record: record.broken_off(why))
+        self._release(lambda record: record.broken_off(why))
 
     def refuse(self, fault: Fault, *, looked_at: datetime | None = None) -> None:
         """Give the hour back as it was: what was asked for would lose rows.
@@ -96,42 +96,42 @@ class Held:
 
         def refused(record: HourRecord) -> HourRecord:
             given_back = record.refuse(fault)
-            return given_back if looked_at is None else given_back.looked(looked_at)
+            return given_back if looked_at is None else given_back.late_checked(looked_at)
 
         self.write(refused)
 
-    def leave_to_run(self) -> None:
+    def return_to_slices(self) -> None:
         """Give the hour back in passing: its slices stay staged, and the next one goes on from there."""
-        self._give_back(HourRecord.left_to_run)
+        self._release(HourRecord.returned_to_slices)
 
-    def hand_over(self, run: Run) -> None:
+    def release_to_slices(self, run: SlicedExport) -> None:
         """Leave the hour to the workers of its slices; from here on it is not ours."""
         with self._turn:
-            self._write(lambda record: record.spread(run, self._clock()))
+            self._write(lambda record: record.released_to_slices(run, self._clock()))
             self._lost = True
 
-    def _give_back(self, change: Callable[[HourRecord], HourRecord]) -> None:
+    def _release(self, change: Callable[[HourRecord], HourRecord]) -> None:
         """Write the change if that is possible now; if not, the lease runs out by itself."""
         with suppress(Conflict, Transient):
             self.write(change)
 
 
-def claim(
+def acquire(
     ledger: Ledger, found: Versioned[HourRecord] | None, task: HourTask, claim_id: str, clock: Clock
-) -> Held:
+) -> HourLease:
     """Take an hour that was found free; ``Conflict`` if another worker was faster."""
     record = found.value if found else HourRecord(task.key, task.hour)
-    taken = record.take(claim_id, task.requested_by, clock(), round_=task.round)
-    return Held(ledger, taken, ledger.put(taken, found.etag if found else None), clock)
+    taken = record.claimed_by(claim_id, task.requested_by, clock(), round_=task.round)
+    return HourLease(ledger, taken, ledger.put(taken, found.etag if found else None), clock)
 
 
-def gather(ledger: Ledger, found: Versioned[HourRecord], claim_id: str, clock: Clock) -> Held:
+def acquire_joined(ledger: Ledger, found: Versioned[HourRecord], claim_id: str, clock: Clock) -> HourLease:
     """Take an hour whose slices have ended; ``Conflict`` if another worker was faster."""
-    taken = found.value.gathered(claim_id, clock())
-    return Held(ledger, taken, ledger.put(taken, found.etag), clock)
+    taken = found.value.joined(claim_id, clock())
+    return HourLease(ledger, taken, ledger.put(taken, found.etag), clock)
 
 
-def in_background(every: timedelta = RENEW_EVERY) -> Beat:
+def background_heartbeat(every: timedelta = RENEW_EVERY) -> Heartbeat:
     """Return a beat that runs in a thread of its own, beside the work."""
 
     @contextmanager

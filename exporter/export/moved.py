@@ -8,9 +8,9 @@ from datetime import datetime
 
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.streams import Listing
+from exporter.domain.streams import LandingFingerprint
 from exporter.domain.versioned import Versioned
-from exporter.export.lease import Held
+from exporter.export.lease import HourLease
 from exporter.ports import Gateways
 
 STAYS_ELSEWHERE = Fault(
@@ -31,7 +31,7 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
         return True
     if exported is None:
         return False
-    return Listing.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
+    return LandingFingerprint.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
 
 
 def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, target: str) -> bool:
@@ -42,6 +42,6 @@ def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, tar
     return True
 
 
-def leave_elsewhere(held: Held, target: str, now: datetime) -> None:
+def leave_elsewhere(lease: HourLease, target: str, now: datetime) -> None:
     """Close the record of an hour that was whole elsewhere before an attempt at it failed: it stays there."""
-    held.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))
+    lease.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))

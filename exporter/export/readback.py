@@ -11,7 +11,7 @@ import msgspec
 
 from exporter.domain.errors import DestinationFault, Fault
 from exporter.domain.streams import DataType
-from exporter.domain.versioned import StoredBlob
+from exporter.domain.versioned import BlobInfo
 from exporter.pipeline.gunzip import BrokenContentError
 from exporter.pipeline.gzip_writer import Exported
 from exporter.pipeline.key_set import KEY_BYTES
@@ -28,7 +28,7 @@ class _Keyed(msgspec.Struct):
 _KEYED = msgspec.json.Decoder(_Keyed)
 
 
-def exported_lines(container: Container, blob: StoredBlob) -> Iterator[list[bytes]]:
+def exported_lines(container: Container, blob: BlobInfo) -> Iterator[list[bytes]]:
     """Yield the lines of a file, some at a time; ``DestinationFault`` if it is no gzip of lines."""
     try:
         for found in lines(container.stream(blob)):
@@ -64,12 +64,12 @@ def _hash(line: bytes) -> bytes:
     return hashlib.sha256(canonical).digest()[:KEY_BYTES]
 
 
-def file_keys(container: Container, blob: StoredBlob, data_type: DataType) -> Iterator[bytes]:
+def file_keys(container: Container, blob: BlobInfo, data_type: DataType) -> Iterator[bytes]:
     """Yield the keys of a file's rows, in order."""
     return chain.from_iterable(row_keys(contents, data_type) for contents in exported_lines(container, blob))
 
 
-def file_rows(container: Container, blob: StoredBlob) -> Iterator[Exported]:
+def file_rows(container: Container, blob: BlobInfo) -> Iterator[Exported]:
     """Yield the rows of a file as they stand there, some at a time."""
     for contents in exported_lines(container, blob):
         yield Exported(len(contents), b"".join(line + b"\n" for line in contents))

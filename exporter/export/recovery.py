@@ -12,31 +12,31 @@ from exporter.domain.hour_record import HourContent, HourRecord
 from exporter.export.attempt import Attempt
 from exporter.export.commit import Committer
 from exporter.export.inventory import Inventory, take_inventory
-from exporter.export.lease import Held
+from exporter.export.lease import HourLease
 
 
-def recover(attempt: Attempt, held: Held, names: HourNames) -> tuple[Inventory, bool]:
+def recover(attempt: Attempt, lease: HourLease, names: HourNames) -> tuple[Inventory, bool]:
     """Take inventory; complete an unfinished attempt first. Return whether one was completed.
 
     What cannot be completed, because blocks are gone or files went to another container, stays in doubt.
     """
-    here = attempt.holds(held.record)
-    inventory = take_inventory(attempt.container, names, held.record, attempt.container_id)
-    if not (held.record.committing and here):
+    here = attempt.holds(lease.record)
+    inventory = take_inventory(attempt.container, names, lease.record, attempt.container_id)
+    if not (lease.record.committing and here):
         return inventory, False
     try:
-        _complete(attempt, held, inventory)
+        _complete(attempt, lease, inventory)
     except Conflict:
-        held.check()
-        return take_inventory(attempt.container, names, held.record, attempt.container_id), False
-    held.write(lambda record: record.completed(attempt.worker.clock()))
-    return take_inventory(attempt.container, names, held.record, attempt.container_id), True
+        lease.ensure_held()
+        return take_inventory(attempt.container, names, lease.record, attempt.container_id), False
+    lease.write(lambda record: record.completed(attempt.worker.clock()))
+    return take_inventory(attempt.container, names, lease.record, attempt.container_id), True
 
 
-def _complete(attempt: Attempt, held: Held, inventory: Inventory) -> None:
+def _complete(attempt: Attempt, lease: HourLease, inventory: Inventory) -> None:
     """Commit what an earlier attempt has recorded and not finished."""
-    record = held.record
-    committer = Committer(attempt, held, content_of(record), record.journal, inventory)
+    record = lease.record
+    committer = Committer(attempt, lease, content_of(record), record.journal, inventory)
     committer.fence()
     committer.publish()
 

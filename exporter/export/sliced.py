@@ -29,29 +29,29 @@ from exporter.domain.errors import (
 )
 from exporter.domain.hour_record import (
     LEASE,
+    AppendBase,
     Claim,
     HourContent,
     HourRecord,
     HourTask,
-    Kept,
-    Origin,
+    Provenance,
     RowCounts,
-    Run,
-    Share,
+    SlicedExport,
+    SliceRef,
     put_off,
 )
 from exporter.domain.own_blobs import attempt_tag, folder
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
-from exporter.domain.streams import LandingBlob, Listing
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import CommitPlan, SpoolNeeded, commit
 from exporter.export.completeness import rejected_before
 from exporter.export.foreign_blocks import void_foreign_blocks
-from exporter.export.lease import Held, gather
+from exporter.export.lease import HourLease, acquire_joined
 from exporter.export.recovery import recover
 from exporter.export.slice_plan import Plan, decode, encode
-from exporter.pipeline.key_index import Digest, repeated
+from exporter.pipeline.key_index import KeyIndex, repeated
 from exporter.pipeline.key_set import KEY_BYTES, split
 from exporter.ports import Gateways, Ledger, Slices
 
@@ -61,7 +61,7 @@ KEYS_BEFORE_MAX = 3_000_000
 
 def fan_out(  # noqa: PLR0913  what a run is made of, each by its name
     attempt: Attempt,
-    held: Held,
+    lease: HourLease,
     slices: tuple[Slice, ...],
     blobs: tuple[LandingBlob, ...],
     *,
@@ -80,14 +80,14 @@ def fan_out(  # noqa: PLR0913  what a run is made of, each by its name
         spooled=spooled,
         base=base,
     )
-    name = f"{folder(task.key, task.hour)}{attempt_tag(held.record.attempts, held.claim_id)}.plan"
+    name = f"{folder(task.key, task.hour)}{attempt_tag(lease.record.attempts, lease.claim_id)}.plan"
     attempt.gateways.state.put(name, [encode(plan)])
-    run = Run(held.claim_id, name, len(slices))
-    held.hand_over(run)
+    run = SlicedExport(lease.claim_id, name, len(slices))
+    lease.release_to_slices(run)
     _send(attempt.gateways, task, run, (each.first for each in slices))
 
 
-def resume(attempt: Attempt, found: Versioned[HourRecord], run: Run) -> Outcome:
+def resume(attempt: Attempt, found: Versioned[HourRecord], run: SlicedExport) -> Outcome:
     """See to a run that was left alone for a while: join it, or send messages of slices again.
 
     Of slices whose worker has died; and if nobody is staging any, of those that nobody has begun with, whose
@@ -102,7 +102,7 @@ def resume(attempt: Attempt, found: Versioned[HourRecord], run: Run) -> Outcome:
     if _all_staged(records, run):
         return _join(attempt, found, run, plan)
     now = attempt.worker.clock()
-    attempt.gateways.ledger.put(found.value.spread(run, now), found.etag)
+    attempt.gateways.ledger.put(found.value.released_to_slices(run, now), found.etag)
     _send(attempt.gateways, attempt.task, run, _left_alone(plan, [each.value for each in records], now))
     return Outcome.SPREAD
 
@@ -125,17 +125,19 @@ def _fits(attempt: Attempt, plan: Plan) -> bool:
     return all(blob in there for each in plan.slices for blob in each.blobs)
 
 
-def stage_slice(attempt: Attempt, found: Versioned[HourRecord], share: Share) -> Outcome:
+def stage_slice(attempt: Attempt, found: Versioned[HourRecord], slice_ref: SliceRef) -> Outcome:
     """Stage one slice; if it was the last one, commit the hour."""
     gateways, task, run = attempt.gateways, attempt.task, found.value.run
-    if run is None or run.id != share.run or (plan := _plan(gateways, run)) is None:
+    if run is None or run.id != slice_ref.run or (plan := _plan(gateways, run)) is None:
         return Outcome.NOT_WANTED
-    if all(each.first != share.number for each in plan.slices):
+    if all(each.first != slice_ref.number for each in plan.slices):
         return Outcome.NOT_WANTED
-    mine = gateways.slices.get(task.key, task.hour, run.id, share.number)
+    mine = gateways.slices.get(task.key, task.hour, run.id, slice_ref.number)
     if mine is None or mine.value.result is None:
         try:
-            _stage(attempt, mine, run, plan.slice(share.number), plan, attempt_number=found.value.attempts)
+            _stage(
+                attempt, mine, run, plan.slice(slice_ref.number), plan, attempt_number=found.value.attempts
+            )
         except LandingChanged as error:
             # What is planned cannot be staged any more, by anybody.
             _give_up(attempt, run, str(error))
@@ -149,7 +151,7 @@ def stage_slice(attempt: Attempt, found: Versioned[HourRecord], share: Share) ->
     return _join(attempt, found_now, run, plan)
 
 
-def _give_up(attempt: Attempt, run: Run, why: str) -> None:
+def _give_up(attempt: Attempt, run: SlicedExport, why: str) -> None:
     """End a run whose plan does not fit landing any more: the hour is cut anew."""
     found = attempt.gateways.ledger.get(attempt.task.key, attempt.task.hour)
     if found is not None and found.value.run is not None and found.value.run.id == run.id:
@@ -157,7 +159,7 @@ def _give_up(attempt: Attempt, run: Run, why: str) -> None:
             attempt.gateways.ledger.put(found.value.broken_off(why), found.etag)
 
 
-def _gathering(record: HourRecord, run: Run, attempt: Attempt) -> bool:
+def _gathering(record: HourRecord, run: SlicedExport, attempt: Attempt) -> bool:
     claim = record.claim
     return claim is not None and claim.id != run.id and record.claimed(attempt.worker.clock())
 
@@ -165,7 +167,7 @@ def _gathering(record: HourRecord, run: Run, attempt: Attempt) -> bool:
 def _stage(  # noqa: PLR0913  what a slice is staged by, each by its name
     attempt: Attempt,
     mine: Versioned[SliceRecord] | None,
-    run: Run,
+    run: SlicedExport,
     chosen: Slice,
     plan: Plan,
     *,
@@ -177,12 +179,12 @@ def _stage(  # noqa: PLR0913  what a slice is staged by, each by its name
         if worker.redelivered:
             gateways.queue_of(task).send([task], delay=put_off(mine.value.claim, now))
         raise Conflict(f"slice {chosen.first} of {task.key} {task.hour} is being staged by another worker")
-    held = _HeldSlice(gateways.slices, mine, SliceRecord(task.key, task.hour, run.id, chosen.first), attempt)
-    with worker.beat(held.renew):
+    lease = _HeldSlice(gateways.slices, mine, SliceRecord(task.key, task.hour, run.id, chosen.first), attempt)
+    with worker.beat(lease.renew):
         try:
-            held.close(_staged(attempt, held.record, chosen, plan, attempt_number))
+            lease.close(_staged(attempt, lease.record, chosen, plan, attempt_number))
         except (DestinationFault, Conflict, Transient):
-            held.give_back()
+            lease.give_back()
             raise
 
 
@@ -227,7 +229,7 @@ def _keys_before(attempt: Attempt, record: SliceRecord, plan: Plan) -> Iterator[
     for name in names:
         pieces = attempt.gateways.state.read(name) if name else None
         if pieces is not None:
-            digest = Digest(pieces)
+            digest = KeyIndex(pieces)
             room -= sum(digest.header.counts)
             if room < 0:
                 return
@@ -236,7 +238,7 @@ def _keys_before(attempt: Attempt, record: SliceRecord, plan: Plan) -> Iterator[
 
 
 class _HeldSlice:
-    """A slice that is ours, as ``Held`` is for an hour."""
+    """A slice that is ours, as ``HourLease`` is for an hour."""
 
     def __init__(
         self, slices: Slices, mine: Versioned[SliceRecord] | None, new: SliceRecord, attempt: Attempt
@@ -272,37 +274,37 @@ def _base_digests(plan: Plan) -> tuple[str, ...]:
     return plan.base.origin.digests if plan.base else ()
 
 
-def _join(attempt: Attempt, found: Versioned[HourRecord], run: Run, plan: Plan) -> Outcome:
+def _join(attempt: Attempt, found: Versioned[HourRecord], run: SlicedExport, plan: Plan) -> Outcome:
     """Commit what all slices have staged, or have those staged again that repeat rows."""
-    held = gather(attempt.gateways.ledger, found, attempt.worker.claim_id, attempt.worker.clock)
-    with attempt.worker.beat(held.renew):
+    lease = acquire_joined(attempt.gateways.ledger, found, attempt.worker.claim_id, attempt.worker.clock)
+    with attempt.worker.beat(lease.renew):
         try:
             records = attempt.gateways.slices.all(attempt.task.key, attempt.task.hour, run.id)
             if not _all_staged(records, run):
-                held.leave_to_run()
+                lease.return_to_slices()
                 return Outcome.STAGED
             repeating = _reconcile(attempt, records, plan)
             if repeating:
-                held.hand_over(run)
+                lease.release_to_slices(run)
                 _send(attempt.gateways, attempt.task, run, repeating)
                 return Outcome.SPREAD
-            return _finish(attempt, held, [each.value for each in records], plan)
+            return _finish(attempt, lease, [each.value for each in records], plan)
         except LandingChanged as error:
-            held.break_off(str(error))
+            lease.release_after(str(error))
             raise
         except Transient:
-            held.leave_to_run()
+            lease.return_to_slices()
             raise
         except SpoolNeeded:
             # Files have appeared under its names since it was cut: it is cut anew, and spooled.
-            held.break_off("files have appeared in the container meanwhile")
+            lease.release_after("files have appeared in the container meanwhile")
             raise Transient(f"{attempt.task.key} {attempt.task.hour} is cut anew") from None
         except Conflict:
             # Somebody else has written to the hour: what was staged may be lost, so it is cut anew.
-            held.release()
+            lease.release()
             raise
         except DestinationFault as error:
-            held.fail(error.fault)
+            lease.fail(error.fault)
             raise
 
 
@@ -318,7 +320,7 @@ def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]], plan: Pl
         pieces = state.read(name) if name else None
         if pieces is None:
             raise Conflict(f"a digest of {attempt.task.key} {attempt.task.hour} is gone")
-        digests.append(Digest(pieces))
+        digests.append(KeyIndex(pieces))
     repeating = []
     found = attempt.gateways.ledger.get(attempt.task.key, attempt.task.hour)
     tag = attempt_tag(found.value.attempts if found else 0, attempt.worker.claim_id)
@@ -331,28 +333,28 @@ def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]], plan: Pl
     return tuple(repeating)
 
 
-def _finish(attempt: Attempt, held: Held, records: list[SliceRecord], plan: Plan) -> Outcome:
-    run = held.record.run
+def _finish(attempt: Attempt, lease: HourLease, records: list[SliceRecord], plan: Plan) -> Outcome:
+    run = lease.record.run
     same = replace(attempt, destination=_as_planned(attempt, plan))
-    names = same.names(held.record)
+    names = same.names(lease.record)
     results = [each.result for each in records if each.result is not None]
     if attempt.gone():
-        held.release()
+        lease.release()
         return Outcome.NOT_WANTED
     with attempt.worker.timed("look"):
-        inventory, _ = recover(same, held, names)
+        inventory, _ = recover(same, lease, names)
     content = _content(same, results, plan)
     if plan.base is None:
-        rejected_then = rejected_before(same, held.record, inventory, plan.blobs)
+        rejected_then = rejected_before(same, lease.record, inventory, plan.blobs)
         origin = replace(content.origin, rejected_before=len(rejected_then))
         content = replace(content, origin=origin, rejected=(*rejected_then, *content.rejected))
     sent = tuple(each for result in results for each in result.sent)
     with attempt.worker.timed("place"):
-        commit(same, held, CommitPlan(content, sent), inventory)
-    attempt.tell(held, Outcome.EXPORTED, slices=len(records))
+        commit(same, lease, CommitPlan(content, sent), inventory)
+    attempt.log_outcome(lease, Outcome.EXPORTED, slices=len(records))
     if run is not None:
         attempt.gateways.slices.discard(attempt.task.key, attempt.task.hour, run.id)
-    attempt.tidy(held)
+    attempt.tidy(lease)
     return Outcome.EXPORTED
 
 
@@ -379,21 +381,21 @@ def _content(attempt: Attempt, results: list[SliceResult], plan: Plan) -> HourCo
         parts=parts,
         filter_sha256=asked.sha256 if asked else None,
         output=plan.output,
-        origin=Origin(
+        origin=Provenance(
             target=attempt.destination.target,
             marker=naming.marker(attempt.task.hour) if plan.output.completion_marker else None,
-            landing=Listing.of(plan.blobs),
+            landing=LandingFingerprint.of(plan.blobs),
             digests=digests,
         ),
         rejected=rejected,
     )
 
 
-def added_to(base: HourContent, blobs: tuple[LandingBlob, ...]) -> Origin:
+def added_to(base: HourContent, blobs: tuple[LandingBlob, ...]) -> Provenance:
     """Return where an hour comes from to which all that is new among these landing blobs was added."""
     before = base.origin.landing
-    landing = before.plus(blobs) if before else replace(Listing.of(blobs), partial=True)
-    kept = Kept(len(base.parts), len(base.origin.digests), base.rows, len(base.rejected), before)
+    landing = before.plus(blobs) if before else replace(LandingFingerprint.of(blobs), partial=True)
+    kept = AppendBase(len(base.parts), len(base.origin.digests), base.rows, len(base.rejected), before)
     return replace(base.origin, landing=landing, kept=kept)
 
 
@@ -401,21 +403,23 @@ def fail_run(ledger: Ledger, task: HourTask, fault: Fault, now: datetime) -> Non
     """Give up a run whose customer's storage refuses a slice: the hour has failed."""
     found = ledger.get(task.key, task.hour)
     run = found.value.run if found else None
-    if found is not None and run is not None and task.share is not None and run.id == task.share.run:
+    if found is not None and run is not None and task.slice_ref is not None and run.id == task.slice_ref.run:
         with suppress(Conflict):
             ledger.put(found.value.failed(fault, now), found.etag)
 
 
-def _plan(gateways: Gateways, run: Run) -> Plan | None:
+def _plan(gateways: Gateways, run: SlicedExport) -> Plan | None:
     pieces = gateways.state.read(run.plan)
     return None if pieces is None else decode(pieces)
 
 
-def _send(gateways: Gateways, task: HourTask, run: Run, numbers: Iterable[int]) -> None:
-    gateways.queue_of(task).send(replace(task, late=False, share=Share(run.id, number)) for number in numbers)
+def _send(gateways: Gateways, task: HourTask, run: SlicedExport, numbers: Iterable[int]) -> None:
+    gateways.queue_of(task).send(
+        replace(task, late=False, slice_ref=SliceRef(run.id, number)) for number in numbers
+    )
 
 
-def _all_staged(records: list[Versioned[SliceRecord]], run: Run) -> bool:
+def _all_staged(records: list[Versioned[SliceRecord]], run: SlicedExport) -> bool:
     return sum(each.value.result is not None for each in records) == run.slices
 
 

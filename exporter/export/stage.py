@@ -13,17 +13,17 @@ from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destinatio
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import RowCounts
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.export.readback import row_keys
-from exporter.export.turns import Turn
+from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.gzip_writer import Exported, GzipBlocks, WholeFile, size_and_md5
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile, size_and_md5
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.ports import (
     Container,
@@ -35,7 +35,7 @@ from exporter.ports import (
     Upload,
 )
 
-EMPTY_GZIP = b"".join(GzipBlocks().finish())
+EMPTY_GZIP = b"".join(GzipWriter().finish())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedSlice:
     """What was sent of a slice: its parts, what became of its rows, and the keys of all that passed.
 
     Of those keys, so many were ``dropped``: somebody else exports their rows.
     """
 
     rows: RowCounts
-    sent: tuple[Sent, ...]
-    keys: SeenKeys
+    sent: tuple[StagedFile, ...]
+    keys: KeySet
     dropped: int = 0
 
 
@@ -89,9 +89,9 @@ class Stager:
         chosen: Slice,
         drops: Iterable[bytes],
         rejected: Reject,
-        turn: Turn,
+        turn: WorkSlot,
         before: Iterable[Exported] = (),
-    ) -> Staged:
+    ) -> StagedSlice:
         """Send a slice's rows but for those of the keys to drop; no rows, no part.
 
         Rows that come ``before`` them are sent as they are, and not counted.
@@ -102,7 +102,7 @@ class Stager:
             return turn.read(reading(blob))
 
         # They come from storage, some of them.
-        dropped = SeenKeys(drops)
+        dropped = KeySet(drops)
         with ExitStack() as uploads:
             with turn.computing():
                 stream, known = self.naming.stream, None if dropped.empty else dropped
@@ -113,7 +113,7 @@ class Stager:
                 found = together(turn.read(iter(before)), landed)
                 parts = list(self._parts(found, chosen, uploads, turn))
             sent = tuple(arrived() for arrived in parts)
-        return Staged(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
+        return StagedSlice(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
 
     def _whole_sizes(self, chosen: Slice) -> range:
         """Return how large a blob may be, in bytes, that is sent as it came, as a part of its own."""
@@ -125,8 +125,8 @@ class Stager:
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: Turn
-    ) -> Iterator[Callable[[], Sent]]:
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: WorkSlot
+    ) -> Iterator[Callable[[], StagedFile]]:
         """Send part after part, and yield for each what waits until it has arrived."""
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
@@ -141,7 +141,7 @@ class Stager:
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
-                gzip = GzipBlocks(output.compression, None if number == last else bytes_max)
+                gzip = GzipWriter(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
                     _send(gzip.add(each.content, each.rows), upload, turn)
                     each = next(found, None)
@@ -153,17 +153,17 @@ class Stager:
 
     def _begin(
         self, name: str, number: int, uploads: ExitStack
-    ) -> tuple[Upload | StateUpload, Callable[[Part], Sent]]:
+    ) -> tuple[Upload | StateUpload, Callable[[Part], StagedFile]]:
         """Begin a file, in the container or in the spool; return what waits until it has arrived, too."""
         if self.spool is None:
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
-            return upload, lambda part: Sent(part, self.attempt, upload.arrived())
+            return upload, lambda part: StagedFile(part, self.attempt, upload.arrived())
         spooled = self.spool.name(number)
         kept = uploads.enter_context(self.spool.state.upload(spooled))
 
-        def arrived(part: Part) -> Sent:
+        def arrived(part: Part) -> StagedFile:
             kept.commit()
-            return Sent(part, self.attempt, 0, spooled)
+            return StagedFile(part, self.attempt, 0, spooled)
 
         return kept, arrived
 
@@ -174,7 +174,7 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     hour: Hour,
     reject: Reject,
     *,
-    drops: SeenKeys | None = None,
+    drops: KeySet | None = None,
     known: Counter[bytes] | None = None,
 ) -> RowChain[Event] | RowChain[MergedId]:
     """Return what the rows of an hour pass through on their way to a destination."""
@@ -198,15 +198,15 @@ def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], li
     return keep
 
 
-def sent_whole(container: Container, part: Part, body: bytes, attempt: str) -> Sent:
+def stage_bytes(container: Container, part: Part, body: bytes, attempt: str) -> StagedFile:
     """Send a small file, to be committed later."""
     with container.upload(part.name, attempt=attempt) as upload:
         upload.stage(body)
-        return Sent(part, attempt, upload.arrived())
+        return StagedFile(part, attempt, upload.arrived())
 
 
 def _send(
-    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: Turn | None = None
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: WorkSlot | None = None
 ) -> None:
     for block in blocks:
         with turn.waiting() if turn else nullcontext():
@@ -225,7 +225,7 @@ class RejectedWriter:
     hour: Hour
     name: str
     uploads: ExitStack
-    _gzip: GzipBlocks = field(default_factory=GzipBlocks)
+    _gzip: GzipWriter = field(default_factory=GzipWriter)
     _upload: RejectedUpload | None = None
 
     def __call__(self, row: RejectedRow) -> None:

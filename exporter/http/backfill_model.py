@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from exporter.backfill.requests import Asked
+from exporter.backfill.requests import BackfillRequest
 from exporter.domain.errors import Invalid
 from exporter.http.destination_model import wrong_fields
 from exporter.http.hour_ranges import DataTypes, DayOrHour, each_once, hours_of_range
@@ -23,13 +23,13 @@ class BackfillModel(BaseModel):
     allow_loss: bool = False
 
 
-def parse_backfill(body: object) -> Asked:
+def parse_backfill(body: object) -> BackfillRequest:
     """Return what a request asks for, or raise ``Invalid`` with all that is wrong."""
     try:
         model = BackfillModel.model_validate(body)
     except ValidationError as error:
         raise Invalid(*wrong_fields(error)) from error
     first, last = hours_of_range(model.start, model.end, ("start", "end"))
-    return Asked(
+    return BackfillRequest(
         model.start, model.end, first, last, each_once(model.data_types), allow_loss=model.allow_loss
     )

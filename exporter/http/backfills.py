@@ -7,17 +7,17 @@ import azure.functions as func
 from exporter import wiring
 from exporter.backfill import requests
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import Asked
+from exporter.backfill.requests import BackfillRequest
 from exporter.domain.backfill import Backfill
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import BackfillView, backfill_view
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 
 blueprint = func.Blueprint()
 
 
-def _parse(req: func.HttpRequest) -> Asked:
+def _parse(req: func.HttpRequest) -> BackfillRequest:
     from exporter.http.backfill_model import parse_backfill  # noqa: PLC0415  pydantic, for few requests
 
     return parse_backfill(json_body(req))
@@ -43,14 +43,14 @@ def _shown(backfill: Backfill) -> BackfillView:
     ),
     parse=_parse,
 )
-def ask(req: func.HttpRequest, asked: Asked) -> func.HttpResponse:
+def ask(req: func.HttpRequest, asked: BackfillRequest) -> func.HttpResponse:
     """Export the hours of a range again, however long it is; each replaces what is there of it."""
     app = wiring.app()
-    begun = requests.ask(
+    begun = requests.create(
         app.gateways,
         req.route_params["id"],
         asked,
-        view=View(wiring.now(), app.settings.settle),
+        as_of=AsOf(wiring.now(), app.settings.settle),
         new_id=wiring.new_id(),
     )
     location = f"/api/destinations/{begun.destination_id}/backfills/{begun.id}"

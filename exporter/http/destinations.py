@@ -16,7 +16,7 @@ from exporter.http.responses import answer, json_body, no_content
 from exporter.http.routing import Operation, Parameter, nothing, operation
 from exporter.http.schemas import destination_view, destinations_view
 from exporter.http.test_reports import upload_failed
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 
 BODY = "exporter.http.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must still have, or *; else 412.")
@@ -51,8 +51,8 @@ def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> 
     )
 
 
-def _view() -> View:
-    return View(wiring.now(), wiring.app().settings.settle)
+def _view() -> AsOf:
+    return AsOf(wiring.now(), wiring.app().settings.settle)
 
 
 @operation(

@@ -13,7 +13,7 @@ from exporter.domain.streams import DataType
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, Parameter, operation
 from exporter.http.schemas import hour_view
-from exporter.schedule.ledger_view import View, list_hours
+from exporter.schedule.ledger_view import AsOf, list_hours
 
 HOURS_DEFAULT = 24
 # A leap year of hours: more in one answer helps nobody, and would take too long to gather.
@@ -29,14 +29,14 @@ class _Asked:
 
     data_type: DataType | None
     span: tuple[Hour, Hour]
-    view: View
+    as_of: AsOf
 
 
 def _parse(req: func.HttpRequest) -> _Asked:
-    view = View(wiring.now(), wiring.app().settings.settle)
+    as_of = AsOf(wiring.now(), wiring.app().settings.settle)
     problems: list[Problem] = []
     data_type = _data_type(req, problems)
-    last = _hour(req, "to", last_closed_hour(view.now, view.settle), problems)
+    last = _hour(req, "to", last_closed_hour(as_of.now, as_of.settle), problems)
     first = _hour(req, "from", _before(last), problems)
     if not problems and first > last:
         problems.append(Problem("from", "must not be after to"))
@@ -46,7 +46,7 @@ def _parse(req: func.HttpRequest) -> _Asked:
         )
     if problems:
         raise Invalid(*problems)
-    return _Asked(data_type, (first, last), view)
+    return _Asked(data_type, (first, last), as_of)
 
 
 @operation(
@@ -78,7 +78,7 @@ def hours(req: func.HttpRequest, asked: _Asked) -> func.HttpResponse:
         record
         for key in destination.streams
         if asked.data_type in {None, key.stream.data_type}
-        for record in list_hours(gateways, destination, key, asked.span, view=asked.view)
+        for record in list_hours(gateways, destination, key, asked.span, as_of=asked.as_of)
     ]
     return answer(
         {"hours": [hour_view(record) for record in sorted(records, key=lambda record: record.hour)]}

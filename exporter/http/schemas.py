@@ -15,7 +15,7 @@ from exporter.destinations.overview import Overview
 from exporter.destinations.preview import Preview
 from exporter.destinations.recent_rows import RecentRows
 from exporter.domain.backfill import Backfill, BackfillStatus
-from exporter.domain.connection_test import Report, Step, Trial
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -32,9 +32,9 @@ from exporter.domain.hour_record import HourRecord, HourStatus, RowCounts
 from exporter.domain.landing import Survey
 from exporter.domain.streams import DataType
 from exporter.domain.timestamps import TimestampFormat
-from exporter.domain.verification import Checked, Code, Verification, VerificationStatus
+from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
 from exporter.domain.versioned import Rows
-from exporter.verify.range import Verified
+from exporter.verify.range import VerifyResult
 from exporter.verify.runner import findings_lost
 
 type Json = dict[str, object]
@@ -469,7 +469,7 @@ def preview_view(hour: Hour, found: Preview) -> PreviewView:
     }
 
 
-def verified_view(found: Verified) -> VerifiedView:
+def verified_view(found: VerifyResult) -> VerifiedView:
     """Return what a verification found."""
     counts = found.counts
     return {
@@ -487,7 +487,7 @@ def verified_view(found: Verified) -> VerifiedView:
     }
 
 
-def _wrong_hour_view(checked: Checked) -> WrongHourView:
+def _wrong_hour_view(checked: HourCheck) -> WrongHourView:
     return {
         "hour": checked.hour.key,
         "data_type": checked.data_type,
@@ -499,7 +499,7 @@ def _wrong_hour_view(checked: Checked) -> WrongHourView:
     }
 
 
-def verification_view(verification: Verification, found: Verified) -> VerificationView:
+def verification_view(verification: Verification, found: VerifyResult) -> VerificationView:
     """Return a verification that runs in the background, with what it has found so far."""
     finished_at = verification.finished_at
     return {
@@ -573,16 +573,16 @@ def hour_view(record: HourRecord) -> HourView:
     }
 
 
-def report_view(report: Report) -> ReportView:
+def report_view(report: ConnectionReport) -> ReportView:
     """Return the report of a test upload."""
     return {"ok": report.ok, "steps": [_step_view(step) for step in report.steps]}
 
 
-def _trial_view(trial: Trial) -> TrialView:
+def _trial_view(trial: ConnectionTest) -> TrialView:
     return {"at": _time(trial.at), **report_view(trial.report)}
 
 
-def _step_view(step: Step) -> StepView:
+def _step_view(step: ConnectionStep) -> StepView:
     fault = step.fault
     return {
         "step": step.name,

@@ -11,7 +11,7 @@ from exporter.destinations.edit import find_destination, find_history
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import verification_view, verified_view
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from exporter.verify import runner
 from exporter.verify.range import fits_at_once, repairing, span_of, verify_at_once
 
@@ -43,8 +43,8 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
     """Compare the container with marker, ledger and landing, hour by hour; long ranges in the background."""
     app = wiring.app()
     destination = find_destination(app.gateways, req.route_params["id"]).value
-    view = View(wiring.now(), app.settings.settle)
-    span = span_of(app.gateways, destination, asked.span, asked.data_types, view)
+    as_of = AsOf(wiring.now(), app.settings.settle)
+    span = span_of(app.gateways, destination, asked.span, asked.data_types, as_of)
     repair = repairing(destination, requests.repairer(app.gateways, wiring.now)) if asked.repair else None
     new_id = wiring.new_id()
     if fits_at_once(span):
@@ -53,13 +53,13 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
             destination,
             span,
             clock=wiring.now,
-            view=view,
+            as_of=as_of,
             repair=repair,
             request_id=new_id,
         )
         if verified is not None:
             return answer(verified_view(verified))
-    begun = runner.begin(app.gateways, destination, span, repair=asked.repair, now=view.now, new_id=new_id)
+    begun = runner.begin(app.gateways, destination, span, repair=asked.repair, now=as_of.now, new_id=new_id)
     location = f"/api/destinations/{destination.id}/verifications/{begun.id}"
     shown = verification_view(begun, runner.result(app.gateways, begun))
     return answer(shown, HTTPStatus.ACCEPTED, {"Location": location})

@@ -39,7 +39,7 @@ _LEVELS = {
 }
 
 
-def tell(event: Event, **facts: object) -> None:
+def log_event(event: Event, **facts: object) -> None:
     """Write a line; a handler also finds the facts in the record's ``facts``."""
     level = _LEVELS.get(event, logging.INFO)
     if _log.isEnabledFor(level):
@@ -47,13 +47,13 @@ def tell(event: Event, **facts: object) -> None:
         _log.log(level, "%s %s", event, text, extra={"event": str(event), "facts": facts})
 
 
-def tell_unreadable(rows: Iterable[Unreadable]) -> None:
+def log_unreadable(rows: Iterable[Unreadable]) -> None:
     """Tell operators which stored rows cannot be read, and why: each costs what it is about, and no more."""
     for row in rows:
-        tell(Event.ROW_UNREADABLE, table=row.table, key=row.key, column=row.column, why=row.why)
+        log_event(Event.ROW_UNREADABLE, table=row.table, key=row.key, column=row.column, why=row.why)
 
 
-def of_hour(key: StreamKey, hour: Hour) -> dict[str, object]:
+def hour_fields(key: StreamKey, hour: Hour) -> dict[str, object]:
     """Return the facts that name an hour."""
     stream = key.stream
     return {
@@ -64,7 +64,7 @@ def of_hour(key: StreamKey, hour: Hour) -> dict[str, object]:
     }
 
 
-def of_rows(rows: RowCounts) -> dict[str, int]:
+def row_fields(rows: RowCounts) -> dict[str, int]:
     """Return what became of an hour's rows."""
     return {
         "read": rows.read,

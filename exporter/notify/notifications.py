@@ -13,7 +13,7 @@ from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Transient
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.notifications import Notice, NoticeKind, notice
+from exporter.domain.notifications import Notification, NotificationKind, notification
 from exporter.domain.signatures import signature
 from exporter.ports import Gateways
 
@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 def hour_exported(gateways: Gateways, destination: Destination, record: HourRecord, run: str) -> None:
     """Tell that an hour is in the container."""
     stream = record.key.stream
-    told = notice(
-        NoticeKind.HOUR_EXPORTED,
+    told = notification(
+        NotificationKind.HOUR_EXPORTED,
         destination.id,
         record.finished_at or record.hour.end,
         *(str(record.key), record.hour.key, run),
@@ -45,13 +45,17 @@ def hour_exported(gateways: Gateways, destination: Destination, record: HourReco
 def failing(gateways: Gateways, destination: Destination, fault: Fault, now: datetime) -> None:
     """Tell that the customer's storage has begun to refuse us."""
     facts = {"code": fault.code, "message": fault.message, "fix": fault.fix}
-    told = notice(NoticeKind.DESTINATION_FAILING, destination.id, now, now.isoformat(), **facts)
+    told = notification(NotificationKind.DESTINATION_FAILING, destination.id, now, now.isoformat(), **facts)
     _send(gateways, destination, told)
 
 
 def healed(gateways: Gateways, destination: Destination, now: datetime) -> None:
     """Tell that the customer's storage takes our files again."""
-    _send(gateways, destination, notice(NoticeKind.DESTINATION_HEALED, destination.id, now, now.isoformat()))
+    _send(
+        gateways,
+        destination,
+        notification(NotificationKind.DESTINATION_HEALED, destination.id, now, now.isoformat()),
+    )
 
 
 def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> None:
@@ -61,8 +65,8 @@ def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> Non
         found = gateways.destinations.get(backfill.destination_id)
     if found is None:
         return
-    told = notice(
-        NoticeKind.BACKFILL_ENDED,
+    told = notification(
+        NotificationKind.BACKFILL_ENDED,
         backfill.destination_id,
         backfill.finished_at or now,
         *(backfill.id, str(backfill.step)),
@@ -75,14 +79,14 @@ def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> Non
     _send(gateways, found.value, told)
 
 
-def _send(gateways: Gateways, destination: Destination, told: Notice) -> None:
+def _send(gateways: Gateways, destination: Destination, told: Notification) -> None:
     with suppress(Transient):
         gateways.notices.publish(told)
         if destination.webhook is not None:
             gateways.notices.call(told)
 
 
-def call_webhook(told: Notice, tries: int, gateways: Gateways, now: datetime) -> bool:
+def call_webhook(told: Notification, tries: int, gateways: Gateways, now: datetime) -> bool:
     """Call the webhook of a notice's destination; return whether that is over.
 
     A call that is not answered with success is queued again, for later; after the last try it is given up.
@@ -114,7 +118,7 @@ def call_webhook(told: Notice, tries: int, gateways: Gateways, now: datetime) ->
     return over
 
 
-def body_of(told: Notice) -> bytes:
+def body_of(told: Notification) -> bytes:
     """Return what the webhook is sent."""
     document = {
         "id": told.id,

@@ -17,7 +17,7 @@ from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.gunzip import Members
 from exporter.pipeline.gzip_writer import NOTHING, Exported, WholeFile
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, Unfit, lines
 from exporter.pipeline.passthrough import Look, exported, whole_or_lines
 from exporter.pipeline.utf8 import decoded
@@ -69,8 +69,8 @@ class RowChain[Row]:
     codec: Codec[Row]
     reject: Reject
     keep: Callable[[list[Row], list[bytes]], list[bool]] = keep_all
-    seen: SeenKeys = field(default_factory=SeenKeys)
-    drops: SeenKeys | None = None
+    seen: KeySet = field(default_factory=KeySet)
+    drops: KeySet | None = None
     tally: Tally = field(default_factory=Tally)
 
     def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[Exported]:

@@ -44,7 +44,7 @@ class WholeFile(NamedTuple):
 NOTHING = Exported(0, b"")
 
 
-class GzipBlocks:
+class GzipWriter:
     """One gzip file in the making. Its header holds no time: the same lines give the same bytes.
 
     A thread compresses while the lines that come next are made. A file of less than a batch needs none.

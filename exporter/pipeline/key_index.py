@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from exporter.pipeline.key_set import KEY_BYTES, PARTITIONS, SeenKeys, split
+from exporter.pipeline.key_set import KEY_BYTES, PARTITIONS, KeySet, split
 
 _LENGTH = struct.Struct(">Q")
 
@@ -27,14 +27,14 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
 _HEADER = msgspec.json.Decoder(Header)
 
 
-def digest(blobs: Iterable[str], event_filter: str | None, keys: SeenKeys) -> Iterator[bytes]:
+def digest(blobs: Iterable[str], event_filter: str | None, keys: KeySet) -> Iterator[bytes]:
     """Yield a digest in pieces."""
     header = msgspec.json.encode(Header(1, list(blobs), event_filter, keys.counts()))
     yield _LENGTH.pack(len(header)) + header
     yield from keys.pieces()
 
 
-class Digest:
+class KeyIndex:
     """A digest being read, from the beginning to the end, once."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -61,7 +61,7 @@ class Digest:
         return taken
 
 
-def repeated(digests: Sequence[Digest]) -> list[bytes]:
+def repeated(digests: Sequence[KeyIndex]) -> list[bytes]:
     """Return for each digest, end to end, its keys that an earlier one has."""
     found = [bytearray() for _ in digests]
     for parts in zip(*(each.partitions() for each in digests), strict=True):

@@ -17,7 +17,7 @@ FEW = 256 * 1024
 _TOGETHER = 4096
 
 
-class SeenKeys:
+class KeySet:
     """A set of 16-byte keys in about 25 bytes each, where a built-in set of them takes 97.
 
     Exact: a key is new if and only if it was never added. (A set of fingerprints would be small and simple

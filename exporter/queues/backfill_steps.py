@@ -25,5 +25,5 @@ def backfill_step(message: func.QueueMessage) -> None:
     if moved is not None:
         _log.info(
             "backfill %s: step %d, %s, settled up to %s, queued up to %s",
-            *(moved.id, moved.step, moved.status, moved.settled, moved.planned),
+            *(moved.id, moved.step, moved.status, moved.done_before, moved.queued_before),
         )

@@ -9,8 +9,8 @@ import azure.functions as func
 from exporter import wiring
 from exporter.domain.errors import Busy, Conflict
 from exporter.export import export_hour as action
-from exporter.export.attempt import Worker
-from exporter.export.lease import in_background
+from exporter.export.attempt import AttemptContext
+from exporter.export.lease import background_heartbeat
 from exporter.queues.bindings import body_of, on_message
 from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, parse
 
@@ -39,10 +39,10 @@ def _export(message: func.QueueMessage) -> None:
     """
     task = parse(body_of(message))
     app, claim_id = wiring.app(), wiring.new_id()
-    worker = Worker(
+    worker = AttemptContext(
         clock=wiring.now,
         claim_id=claim_id,
-        beat=in_background(),
+        beat=background_heartbeat(),
         settle=app.settings.settle,
         late_until=max(app.settings.late_checks, default=timedelta()),
         whole_bytes_min=app.settings.whole_bytes_min,

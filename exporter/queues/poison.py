@@ -14,7 +14,7 @@ from exporter import wiring
 from exporter.ports import Gateways
 from exporter.queues.bindings import body_of, on_message
 from exporter.schedule.poison import record_poison
-from exporter.storage.own import backfill_steps, notices, verify_steps
+from exporter.storage.own import backfill_steps, notifications, verify_steps
 from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, parse, poison_queue
 
 blueprint = func.Blueprint()
@@ -60,14 +60,14 @@ def verify_step_poison(message: func.QueueMessage) -> None:
         )
 
 
-@on_message(blueprint, "webhook_call_poison", poison_queue(notices.QUEUE))
+@on_message(blueprint, "webhook_call_poison", poison_queue(notifications.QUEUE))
 def webhook_call_poison(message: func.QueueMessage) -> None:
     """Log that a webhook was not called: it is a notice that is lost, and nothing else."""
     error_id = wiring.new_id()
     try:
-        notice, _ = notices.parse_notice(body_of(message))
+        notice, _ = notifications.parse_notice(body_of(message))
     except Exception as error:  # noqa: BLE001  see above
-        _unreadable(error_id, notices.QUEUE, error)
+        _unreadable(error_id, notifications.QUEUE, error)
     else:
         _log.error("poison %s: notice %s of %s was given up", error_id, notice.id, notice.destination_id)
 

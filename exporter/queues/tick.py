@@ -5,11 +5,11 @@ from datetime import timedelta
 import azure.functions as func
 
 from exporter import wiring
-from exporter.notify.log_events import Event, of_hour, tell
-from exporter.schedule.due_hours import Tick
-from exporter.schedule.troubles import Troubles
+from exporter.notify.log_events import Event, hour_fields, log_event
+from exporter.schedule.due_hours import TickReport
+from exporter.schedule.failures import Failures
 from exporter.settings import schedule_of_timer
-from exporter.tick import take_tick
+from exporter.tick import run_tick
 
 blueprint = func.Blueprint()
 # The tick after an hour is closed queues it, and it is exported within minutes: a stream that owes it until
@@ -22,31 +22,31 @@ BEHIND_MIN = timedelta(minutes=15)
 def tick(timer: func.TimerRequest) -> None:
     """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
     app = wiring.app()
-    settings, troubles = app.settings, Troubles()
-    found = take_tick(
+    settings, failures = app.settings, Failures()
+    found = run_tick(
         app.gateways,
         now=wiring.now(),
         settle=settings.settle,
         late_checks=settings.late_checks,
-        troubles=troubles,
+        failures=failures,
     )
-    with troubles.guard("making queues"):
+    with failures.guard("making queues"):
         app.queues.ensure()
     if found is not None:
         _tell(found, past_due=bool(timer.past_due))
-    troubles.end()
+    failures.end()
 
 
-def _tell(found: Tick, *, past_due: bool) -> None:
+def _tell(found: TickReport, *, past_due: bool) -> None:
     for each in found.behind:
         if each.lag < BEHIND_MIN:
             continue
         minutes = round(each.lag.total_seconds() / 60)
-        facts = of_hour(each.key, each.oldest)
-        tell(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
+        facts = hour_fields(each.key, each.oldest)
+        log_event(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
     for name in found.refusing:
-        tell(Event.DESTINATION_REFUSES, destination=name)
-    tell(
+        log_event(Event.DESTINATION_REFUSES, destination=name)
+    log_event(
         Event.TICK,
         streams=found.streams,
         due=found.due,

@@ -19,7 +19,7 @@ def verify_step(message: func.QueueMessage) -> None:
     """Take a step of a verification. What is raised makes the host deliver the message again."""
     step = parse_step(body_of(message))
     app = wiring.app()
-    stepper = runner.Stepper(
+    stepper = runner.StepContext(
         clock=wiring.now,
         step_id=wiring.new_id(),
         settle=app.settings.settle,

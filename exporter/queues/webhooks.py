@@ -7,7 +7,7 @@ import azure.functions as func
 from exporter import wiring
 from exporter.notify.notifications import call_webhook
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.notices import QUEUE, parse_notice
+from exporter.storage.own.notifications import QUEUE, parse_notice
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)

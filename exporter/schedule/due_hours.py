@@ -1,8 +1,8 @@
 """The tick: which hours are owed, derived from the ledger, and queued.
 
 Three kinds of hours are: those of the schedule that are not done; those that were done and were taken again,
-by somebody who has not come to the end (``see_to_reopened``); and those that are done, and are to be compared
-with landing once more.
+and not finished (``requeue_interrupted``); and those that are done, and are to be compared with landing once
+more.
 
 Each destination, stream and stored row is a part of its own: trouble with one is raised when all the others
 are done.
@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from exporter.domain.breaker import GOOD, Standing
+from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour, hours_between, last_closed_hour
-from exporter.domain.hour_record import HourRecord, HourTask, Progress
+from exporter.domain.hour_record import HourRecord, HourTask, StreamProgress
 from exporter.domain.landing import EARLIEST
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import RowsByKey, Versioned
-from exporter.notify.log_events import Event, tell, tell_unreadable
+from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
-from exporter.schedule.priorities import LIVE_HOURS, Owed, history_evenly, in_turn, live_first, probing
-from exporter.schedule.reopened import see_to_reopened
+from exporter.schedule.failures import Failures
+from exporter.schedule.priorities import LIVE_HOURS, Owed, history_evenly, in_turn, live_first, one_probe_each
+from exporter.schedule.reopened import requeue_interrupted
 from exporter.schedule.review import chosen_for_review, first_progress, review_stream
-from exporter.schedule.troubles import Troubles
 
 # More messages than this would only repeat themselves on the next tick.
 WAITING_MAX = 500
@@ -47,7 +47,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class TickReport:
     """What a tick found: ``streams`` of active destinations, hours ``due`` and, of these, ``queued``.
 
     ``late`` is how many of the due hours are done, and are to be looked at once more. ``behind`` are the
@@ -62,14 +62,14 @@ class Tick:
     refusing: tuple[str, ...] = ()
 
 
-def plan_owed_hours(
+def queue_due_hours(
     gateways: Gateways,
     *,
     now: datetime,
     settle: timedelta,
     late_checks: tuple[timedelta, ...] = (),
-    troubles: Troubles | None = None,
-) -> Tick:
+    failures: Failures | None = None,
+) -> TickReport:
     """Queue the hours that should be exported by now and that nobody is exporting: bounded, live ones first.
 
     Nothing depends on an earlier tick having happened, and to queue an hour twice does no harm. What is read
@@ -80,10 +80,10 @@ def plan_owed_hours(
     try: only when that succeeds, the rest.
 
     Trouble with one stream does not keep the others waiting: it is raised when they are queued, or added to
-    the ``troubles`` of the caller, who raises them.
+    the ``failures`` of the caller, who raises them.
     """
-    found_here = Troubles()
-    planner = _Planner(gateways, now, settle, late_checks, found_here if troubles is None else troubles)
+    found_here = Failures()
+    planner = _Planner(gateways, now, settle, late_checks, found_here if failures is None else failures)
     found = planner.plan()
     found_here.end()
     return found
@@ -97,32 +97,32 @@ class _Planner:
     now: datetime
     settle: timedelta
     late_checks: tuple[timedelta, ...]
-    troubles: Troubles
+    failures: Failures
 
-    def plan(self) -> Tick:
+    def plan(self) -> TickReport:
         """Queue what is owed, and return what was found."""
-        gateways, now, troubles = self.gateways, self.now, self.troubles
-        progress, standings = gateways.schedule.all(), gateways.standings.all()
+        gateways, now, failures = self.gateways, self.now, self.failures
+        progress, breakers = gateways.schedule.all(), gateways.breakers.all()
         active, notes = gateways.destinations.active(), gateways.reopened.all()
-        unreadable = (*progress.unreadable, *standings.unreadable)
-        tell_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
+        unreadable = (*progress.unreadable, *breakers.unreadable)
+        log_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
         # Of these it is not known how they stand. They wait until an operator has seen to the row.
         unknown = {row.row_key for row in unreadable}
         streams = [(destination, key) for destination in active for key in destination.streams]
         keys = [(each, key) for each, key in streams if not unknown & {each.id, str(key)}]
-        refused = {name for name, standing in standings.items() if standing.faults}
-        owed, late, behind = self._look(keys, progress, standings, notes)
-        owed = probing(owed, refused)
+        refused = {name for name, breaker in breakers.items() if breaker.faults}
+        owed, late, behind = self._look(keys, progress, breakers, notes)
+        owed = one_probe_each(owed, refused)
         late = [tasks for tasks in late if tasks and tasks[0].key.destination_id not in refused]
         queued = 0
         if any(owed) or any(late) or notes:
-            with troubles.guard("queueing hours"):
+            with failures.guard("queueing hours"):
                 # Without it, nothing that is queued could be exported, and nobody may take it for empty.
                 gateways.landing.check()
-                queued += see_to_reopened(gateways, notes, active, standings, now=now, troubles=troubles)
+                queued += requeue_interrupted(gateways, notes, active, breakers, now=now, failures=failures)
                 queued += self._send(owed, late)
         checks = sum(map(len, late))
-        return Tick(
+        return TickReport(
             *(len(streams), sum(map(len, owed)) + checks, queued, checks),
             behind=tuple(behind),
             refusing=tuple(sorted(refused & {destination.id for destination in active})),
@@ -131,8 +131,8 @@ class _Planner:
     def _look(
         self,
         keys: list[tuple[Destination, StreamKey]],
-        progress: RowsByKey[StreamKey, Progress],
-        standings: Mapping[str, Standing],
+        progress: RowsByKey[StreamKey, StreamProgress],
+        breakers: Mapping[str, Breaker],
         notes: list[Versioned[HourTask]],
     ) -> tuple[list[Owed], list[list[HourTask]], list[Behind]]:
         """Look at each stream; return what it owes, what is to be looked at once more, and who is behind."""
@@ -152,18 +152,18 @@ class _Planner:
         late: list[list[HourTask]] = []
         behind: list[Behind] = []
         for destination, key in keys:
-            standing = standings.get(destination.id, GOOD)
-            moment = _Moment(self.now, self.settle, self.late_checks, standing.healed_at)
-            with self.troubles.guard(f"planning {key}"):
+            breaker = breakers.get(destination.id, CLOSED)
+            moment = _DueRules(self.now, self.settle, self.late_checks, breaker.healed_at)
+            with self.failures.guard(f"planning {key}"):
                 found = known[key]
-                if standing.waits(self.now):
+                if breaker.is_open(self.now):
                     behind += moment.behind(found)
                     continue
                 if found is None and key.stream in landed:
                     found = first_progress(destination, key, self.gateways, self.now)
                     found = found and found.derived_from(ledger)
                 if found is not None and key in reviews:
-                    with self.troubles.guard(f"reviewing {key}"):
+                    with self.failures.guard(f"reviewing {key}"):
                         found = review_stream(
                             self.gateways, destination, found, noted.get(key, set()), self.now
                         )
@@ -178,16 +178,16 @@ class _Planner:
         return owed, late, behind
 
     def _landed(
-        self, keys: list[tuple[Destination, StreamKey]], progress: RowsByKey[StreamKey, Progress]
+        self, keys: list[tuple[Destination, StreamKey]], progress: RowsByKey[StreamKey, StreamProgress]
     ) -> frozenset[Stream]:
         """Return the streams whose first hour may be known by now, of those for which it is not yet."""
         new = frozenset(key.stream for _, key in keys if key not in progress)
         if progress:
-            with self.troubles.guard("looking for new streams"):
+            with self.failures.guard("looking for new streams"):
                 return new & self.gateways.landing.sources() if new else new
             return frozenset()
         # Nothing was ever planned, or the schedule was lost; landing may have been tidied up since.
-        with self.troubles.guard("looking for landing"):
+        with self.failures.guard("looking for landing"):
             self._find_or_make_landing(keys)
             return new
         return frozenset()
@@ -201,7 +201,7 @@ class _Planner:
                 if next(self.gateways.ledger.states(key, EARLIEST, Hour.containing(self.now)), None):
                     raise
             self.gateways.landing.create()
-            tell(Event.LANDING_CREATED)
+            log_event(Event.LANDING_CREATED)
 
     def _send(self, owed: list[Owed], late: list[list[HourTask]]) -> int:
         """Queue as many hours as there is room for, those that are owed first; return how many."""
@@ -218,7 +218,7 @@ class _Planner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _DueRules:
     """When a stream is looked at, and at which distances from their closing its done hours are."""
 
     now: datetime
@@ -235,7 +235,7 @@ class _Moment:
         """Return the newest hour that has been closed for so long."""
         return last_closed_hour(self.now, self.settle + distance)
 
-    def cursors(self, known: Progress) -> tuple[Hour, ...]:
+    def cursors(self, known: StreamProgress) -> tuple[Hour, ...]:
         """Return from where on hours are to be looked at, for each distance.
 
         Where nobody has looked yet, that is the first hour; where other distances were set since, the oldest
@@ -243,22 +243,22 @@ class _Moment:
         """
         if len(known.late) == len(self.late_checks):
             return known.late
-        if known.next == known.first:
+        if known.watermark == known.first:
             return (known.first,) * len(self.late_checks)
         oldest = max(known.first, self.last_at(max(self.late_checks, default=timedelta())))
         return (oldest,) * len(self.late_checks)
 
-    def behind(self, known: Progress | None) -> list[Behind]:
+    def behind(self, known: StreamProgress | None) -> list[Behind]:
         """Return the stream, if it owes an hour: the one that its schedule has come to."""
-        if known is None or known.next > self.last:
+        if known is None or known.watermark > self.last:
             return []
-        lag = self.now - known.next.end - self.settle
-        hours_max = (self.last.start - known.next.start) // timedelta(hours=1) + 1
-        return [Behind(known.key, known.next, lag, hours_max)]
+        lag = self.now - known.watermark.end - self.settle
+        hours_max = (self.last.start - known.watermark.start) // timedelta(hours=1) + 1
+        return [Behind(known.key, known.watermark, lag, hours_max)]
 
-    def nothing_new(self, known: Progress) -> bool:
+    def nothing_new(self, known: StreamProgress) -> bool:
         """Whether no hour has been closed, or become due for a look, since the stream was looked at."""
-        if known.next <= self.last or len(known.late) != len(self.late_checks):
+        if known.watermark <= self.last or len(known.late) != len(self.late_checks):
             return False
         return all(
             cursor > self.last_at(distance)
@@ -271,21 +271,21 @@ class _Moment:
         One that is not done has not: an attempt that is under way may have listed it before. Nor has one that
         was found in the container when our tables were lost.
         """
-        if record is None or not record.done or record.looked_at is None:
+        if record is None or not record.done or record.late_checked_at is None:
             return True
-        return record.looked_at < hour.end + self.settle + distance
+        return record.late_checked_at < hour.end + self.settle + distance
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """How far a stream really is, its hours that are due, and those to look at once more."""
 
-    progress: Progress
+    progress: StreamProgress
     owed: Owed
     late: list[Hour]
 
 
-def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
+def _due(gateways: Gateways, known: StreamProgress, moment: _DueRules) -> _Found:
     """Read the ledger from the first hour that may be due to the newest.
 
     That is done once, unless there is more history than a tick queues of a stream: then the live hours are
@@ -300,7 +300,9 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
     last, cursors = moment.last, moment.cursors(known)
     lives = last.plus(1 - LIVE_HOURS)
     ends = [moment.last_at(distance) for distance in moment.late_checks]
-    first = min([known.next, *(cursor for cursor, end in zip(cursors, ends, strict=True) if cursor <= end)])
+    first = min(
+        [known.watermark, *(cursor for cursor, end in zip(cursors, ends, strict=True) if cursor <= end)]
+    )
     reached = first.plus(-1)
     for hour, record in with_gaps(gateways.ledger.states(key, first, last), first, last):
         reached = hour
@@ -309,7 +311,7 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
                 unseen.setdefault(place, hour)
                 if record is not None and record.done_for(known.place) and hour not in late[-1:]:
                     late.append(hour)
-        if hour < known.next:
+        if hour < known.watermark:
             continue
         if record is None or not record.done_for(known.place):
             frontier = frontier or hour
@@ -326,7 +328,7 @@ def _due(gateways: Gateways, known: Progress, moment: _Moment) -> _Found:
         unseen.get(place) or max(cursor, min(ends[place], reached).plus(1))
         for place, cursor in enumerate(cursors)
     )
-    progress = replace(known, next=frontier or max(known.next, last.plus(1)), late=tuple(seen))
+    progress = replace(known, watermark=frontier or max(known.watermark, last.plus(1)), late=tuple(seen))
     return _Found(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import Hour, count_between, last_closed_hour
-from exporter.domain.hour_record import HourRecord, HourStatus, HourTask, Progress
+from exporter.domain.hour_record import HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.ports import Gateways
@@ -19,7 +19,7 @@ NOTES_READ_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AsOf:
     """When somebody looks, and how long after its end an hour is closed."""
 
     now: datetime
@@ -47,7 +47,7 @@ def list_hours(
     key: StreamKey,
     span: tuple[Hour, Hour],
     *,
-    view: View,
+    as_of: AsOf,
 ) -> Iterator[HourRecord]:
     """Yield the stream's hours from the first to the last of the span, oldest first.
 
@@ -56,15 +56,15 @@ def list_hours(
     went to another container than the destination's of now. A deleted destination owes none: there are only
     those that something was done about.
     """
-    first, last = span[0], min(span[1], last_closed_hour(view.now, view.settle))
+    first, last = span[0], min(span[1], last_closed_hour(as_of.now, as_of.settle))
     progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
     if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
-        progress = first_progress(destination, key, gateways, view.now)
+        progress = first_progress(destination, key, gateways, as_of.now)
     place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
         owed = progress is not None and hour >= progress.first
         if record is not None and not (owed and record.done and not record.done_for(place)):
-            abandoned = record.status is HourStatus.RUNNING and not record.claimed(view.now)
+            abandoned = record.status is HourStatus.RUNNING and not record.claimed(as_of.now)
             yield replace(record, status=HourStatus.OWED) if abandoned else record
         elif owed:
             yield HourRecord(key, hour, HourStatus.OWED)
@@ -73,8 +73,8 @@ def list_hours(
 def stream_states(
     gateways: Gateways,
     destination: Destination,
-    view: View,
-    schedule: Mapping[StreamKey, Progress] | None = None,
+    as_of: AsOf,
+    schedule: Mapping[StreamKey, StreamProgress] | None = None,
     notes: list[Versioned[HourTask]] | None = None,
 ) -> list[StreamState]:
     """Return how a destination's streams stand; a draft owes nothing yet.
@@ -89,21 +89,23 @@ def stream_states(
     place = destination.storage.place
     found = {key: each.at(place) if (each := known.get(key)) else None for key in destination.streams}
     return [
-        _with_reopened(gateways, stream_state(gateways, key, progress, view), progress, notes, view)
+        _with_reopened(gateways, stream_state(gateways, key, progress, as_of), progress, notes, as_of)
         for key, progress in found.items()
     ]
 
 
-def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, view: View) -> StreamState:
+def stream_state(
+    gateways: Gateways, key: StreamKey, progress: StreamProgress | None, as_of: AsOf
+) -> StreamState:
     """Return how a stream stands by its schedule, reading only the hours since its last finished one."""
     if progress is None:
         return StreamState(key, None, 0, None)
-    last_exported = progress.next.plus(-1) if progress.next > progress.first else None
+    last_exported = progress.watermark.plus(-1) if progress.watermark > progress.first else None
     owed_since, failed = None, None
-    last = last_closed_hour(view.now, view.settle)
-    owed = count_between(progress.next, last)
-    expected = progress.next
-    for record in gateways.ledger.between(key, progress.next, last) if owed else ():
+    last = last_closed_hour(as_of.now, as_of.settle)
+    owed = count_between(progress.watermark, last)
+    expected = progress.watermark
+    for record in gateways.ledger.between(key, progress.watermark, last) if owed else ():
         # Hours without a record are counted and not looked at one by one: there may be years of them.
         if owed_since is None and (record.hour > expected or not record.done_for(progress.place)):
             owed_since = expected
@@ -121,17 +123,17 @@ def stream_state(gateways: Gateways, key: StreamKey, progress: Progress | None, 
 def _with_reopened(
     gateways: Gateways,
     state: StreamState,
-    progress: Progress | None,
+    progress: StreamProgress | None,
     notes: list[Versioned[HourTask]],
-    view: View,
+    as_of: AsOf,
 ) -> StreamState:
     """Return the state with the hours that were done, were taken again, and are not done.
 
     The schedule is past them, but what is in the container is not whole.
     """
-    last = last_closed_hour(view.now, view.settle)
+    last = last_closed_hour(as_of.now, as_of.settle)
     noted = sorted((note.value.hour for note in notes if note.value.key == state.key), reverse=True)
-    behind = [hour for hour in noted if progress is None or not progress.next <= hour <= last]
+    behind = [hour for hour in noted if progress is None or not progress.watermark <= hour <= last]
     for number, hour in enumerate(behind):
         failed = state.failed
         if number < NOTES_READ_MAX:

@@ -44,7 +44,7 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     if record.done:
         return Recorded.DONE
     # From now on the tick sees to it that the hour is done, if the schedule would not: that of a backfill.
-    gateways.reopened.note(HourTask(task.key, task.hour, task.requested_by))
+    gateways.reopened.remember(HourTask(task.key, task.hour, task.requested_by))
     if record.claimed(now):
         return Recorded.RUNNING
     # A backfill is told that its hour has failed, even if no worker lived long enough to take it.
@@ -55,7 +55,7 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     if record.status is HourStatus.FAILED and not record.due(now) and not untold:
         return Recorded.KNOWN
     if record.attempts == 0 or untold:
-        record = record.take(error_id, task.requested_by, now, round_=task.round)
+        record = record.claimed_by(error_id, task.requested_by, now, round_=task.round)
     gateways.ledger.put(record.failed(_fault(error_id), now), found.etag if found else None)
     return Recorded.FAILED
 

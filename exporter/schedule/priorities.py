@@ -29,7 +29,7 @@ class Owed:
         return len(self.live) + len(self.history)
 
 
-def probing(owed: list[Owed], refused: Collection[str]) -> list[Owed]:
+def one_probe_each(owed: list[Owed], refused: Collection[str]) -> list[Owed]:
     """Leave of each destination that was refused last time only one hour: the others wait for that."""
     chosen = [each for each in owed if each.key.destination_id not in refused]
     for streams in by_destination(each for each in owed if each.key.destination_id in refused):

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from exporter.domain.breaker import GOOD, Standing
+from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict
 from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.versioned import UnreadableRowError, Versioned
-from exporter.notify.log_events import tell_unreadable
+from exporter.notify.log_events import log_unreadable
 from exporter.ports import Gateways
-from exporter.schedule.troubles import Troubles
+from exporter.schedule.failures import Failures
 
 # Hours that one tick sees to: as a rule there are as many as workers, more only if a storage refuses many.
 HOURS_MAX = 200
@@ -23,14 +23,14 @@ HOURS_MAX = 200
 _TURN_SECONDS = 300
 
 
-def see_to_reopened(  # noqa: PLR0913  what a tick has read, each by its name
+def requeue_interrupted(  # noqa: PLR0913  what a tick has read, each by its name
     gateways: Gateways,
     notes: list[Versioned[HourTask]],
     active: list[Destination],
-    standings: Mapping[str, Standing],
+    breakers: Mapping[str, Breaker],
     *,
     now: datetime,
-    troubles: Troubles,
+    failures: Failures,
 ) -> int:
     """Queue the noted hours that are due again, forget those that are done; return how many were queued.
 
@@ -40,20 +40,20 @@ def see_to_reopened(  # noqa: PLR0913  what a tick has read, each by its name
     queued = 0
     for note in _in_turn(notes, now):
         task = note.value
-        standing = standings.get(task.key.destination_id, GOOD)
-        with troubles.guard(f"seeing to {task.key} {task.hour}, which was taken again"):
+        breaker = breakers.get(task.key.destination_id, CLOSED)
+        with failures.guard(f"seeing to {task.key} {task.hour}, which was taken again"):
             try:
-                queued += _see_to(gateways, note, destinations.get(task.key.destination_id), standing, now)
+                queued += _requeue(gateways, note, destinations.get(task.key.destination_id), breaker, now)
             except UnreadableRowError as error:
-                tell_unreadable([error.row])
+                log_unreadable([error.row])
     return queued
 
 
-def _see_to(
+def _requeue(
     gateways: Gateways,
     note: Versioned[HourTask],
     destination: Destination | None,
-    standing: Standing,
+    breaker: Breaker,
     now: datetime,
 ) -> int:
     """See to one noted hour; return 1 if it was queued."""
@@ -64,7 +64,7 @@ def _see_to(
     found = gateways.ledger.get(task.key, task.hour)
     if found is not None and found.value.done:
         _forget(gateways, note, found)
-    elif found is not None and found.value.due(now, standing.healed_at) and not standing.waits(now):
+    elif found is not None and found.value.due(now, breaker.healed_at) and not breaker.is_open(now):
         gateways.queue_of(task).send([task])
         return 1
     return 0

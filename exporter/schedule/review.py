@@ -5,8 +5,8 @@ that land before the first hour of the stream, ledger rows that were lost, and h
 whose notes were lost. The review looks for these, and moves the watermark back to where something is missing.
 
 It reads the stream's whole ledger, a thousand hours a call. That a ledger was lost altogether is seen by each
-tick (``Progress.ledger``). A hash or count of each day's rows, which would spare reading them, would have to
-be kept up to date by every worker with every hour, for what happens once in years.
+tick (``StreamProgress.ledger``). A hash or count of each day's rows, which would spare reading them, would
+have to be kept up to date by every worker with every hour, for what happens once in years.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour, count_between
-from exporter.domain.hour_record import HourTask, Progress
+from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.domain.landing import EARLIEST
 from exporter.domain.streams import DataType, StreamKey
 from exporter.ports import Gateways
@@ -33,7 +33,7 @@ NOTED_MAX = 100
 
 def first_progress(
     destination: Destination, key: StreamKey, gateways: Gateways, now: datetime
-) -> Progress | None:
+) -> StreamProgress | None:
     """Return where a stream's schedule begins; None while that cannot be known, and nothing is owed.
 
     That is the first hour that landed, or, if landing was tidied up since, the first that the ledger knows.
@@ -49,7 +49,7 @@ def first_progress(
     if not known:
         return None
     first = max(_floor(destination, key), min(known))
-    return Progress(key, first, first, place=destination.storage.place)
+    return StreamProgress(key, first, first, place=destination.storage.place)
 
 
 def _floor(destination: Destination, key: StreamKey) -> Hour:
@@ -57,18 +57,18 @@ def _floor(destination: Destination, key: StreamKey) -> Hour:
     return destination.first_hour_of_events() if key.stream.data_type is DataType.EVENTS else EARLIEST
 
 
-def chosen_for_review(known: Mapping[StreamKey, Progress], now: datetime) -> Iterator[StreamKey]:
+def chosen_for_review(known: Mapping[StreamKey, StreamProgress], now: datetime) -> Iterator[StreamKey]:
     """Yield the streams whose review is due, the longest due first, as many as one tick may read."""
     due = [progress for progress in known.values() if _due(progress, now)]
     left = REVIEWED_HOURS_A_TICK
     for progress in sorted(due, key=lambda each: each.reviewed_at.timestamp() if each.reviewed_at else 0.0):
         if left <= 0:
             return
-        left -= count_between(progress.first, progress.next)
+        left -= count_between(progress.first, progress.watermark)
         yield progress.key
 
 
-def _due(known: Progress, now: datetime) -> bool:
+def _due(known: StreamProgress, now: datetime) -> bool:
     young = now - known.first.start < YOUNG
     every = REVIEW_YOUNG_EVERY if young else REVIEW_EVERY
     # One that lies ahead was written by a clock that was wrong.
@@ -76,8 +76,12 @@ def _due(known: Progress, now: datetime) -> bool:
 
 
 def review_stream(
-    gateways: Gateways, destination: Destination, known: Progress, noted: Collection[Hour], now: datetime
-) -> Progress:
+    gateways: Gateways,
+    destination: Destination,
+    known: StreamProgress,
+    noted: Collection[Hour],
+    now: datetime,
+) -> StreamProgress:
     """Return the progress as landing and the whole ledger say; ``noted`` are hours that were taken again.
 
     ``LandingMissing`` if there is nothing to look at.
@@ -93,18 +97,18 @@ def review_stream(
 
 
 def _first_missing(
-    gateways: Gateways, known: Progress, noted: Collection[Hour], now: datetime
+    gateways: Gateways, known: StreamProgress, noted: Collection[Hour], now: datetime
 ) -> Hour | None:
     """Return the first hour before the watermark that is not done, though it is in nobody's hands.
 
     Hours before the stream's first are not owed, but one that was begun is to be finished: it is noted.
     """
     expected, notes = known.first, 0
-    for record in gateways.ledger.states(known.key, EARLIEST, known.next.plus(-1)):
+    for record in gateways.ledger.states(known.key, EARLIEST, known.watermark.plus(-1)):
         unfinished = not record.done_for(known.place) and record.hour not in noted
         if record.hour < known.first:
             if unfinished and not record.unreadable and not record.claimed(now) and notes < NOTED_MAX:
-                gateways.reopened.note(HourTask(known.key, record.hour))
+                gateways.reopened.remember(HourTask(known.key, record.hour))
                 notes += 1
             continue
         if record.hour > expected:
@@ -112,4 +116,4 @@ def _first_missing(
         if unfinished:
             return record.hour
         expected = record.hour.plus(1)
-    return expected if expected < known.next else None
+    return expected if expected < known.watermark else None

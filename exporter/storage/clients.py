@@ -32,7 +32,7 @@ _EMULATOR = (
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long one call may take before it fails: the SDK's own defaults would be a minute and a half.
 
     ``connect_seconds`` to reach the server, ``read_seconds`` without a byte from it; then up to ``retries``
@@ -48,27 +48,27 @@ class Patience:
     first_wait_seconds: int = 2
 
 
-def new_transport(patience: Patience) -> "HttpTransport[Any, Any]":
+def new_transport(retry: RetryPolicy) -> "HttpTransport[Any, Any]":
     """Return connections to share between clients; whoever makes them closes them."""
     # At its most talkative it writes down whole URLs, and in a URL may stand a shared access signature.
     _connections_log.setLevel(max(_connections_log.level, logging.INFO))
     from exporter.storage.transport import CountingTransport  # noqa: PLC0415  see the module's docstring
 
     transport: HttpTransport[Any, Any] = CountingTransport(
-        connection_timeout=patience.connect_seconds, read_timeout=patience.read_seconds
+        connection_timeout=retry.connect_seconds, read_timeout=retry.read_seconds
     )
     # Opened here and not by the first call, because the first call may be several threads' at once.
     transport.open()
     return transport
 
 
-def blob_options(patience: Patience, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
+def blob_options(retry: RetryPolicy, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
     """Return what every blob client of ours is made with."""
     from azure.storage.blob import ExponentialRetry  # noqa: PLC0415  see the module's docstring
 
     return {
         "transport": transport,
-        "retry_policy": ExponentialRetry(**_waits(patience)),
+        "retry_policy": ExponentialRetry(**_waits(retry)),
         # A redirect would lead to a host that nobody has allowed.
         "permit_redirects": False,
         "max_single_get_size": READ_BYTES,
@@ -76,15 +76,15 @@ def blob_options(patience: Patience, transport: "HttpTransport[Any, Any]") -> di
     }
 
 
-def _waits(patience: Patience) -> dict[str, Any]:
+def _waits(retry: RetryPolicy) -> dict[str, Any]:
     """Return the retry policy's arguments: its n-th wait is its base to the power of n, give or take."""
     return {
         "initial_backoff": 0,
-        "increment_base": patience.first_wait_seconds,
-        "random_jitter_range": min(patience.first_wait_seconds, 1),
-        "retry_total": patience.retries,
-        "retry_connect": patience.connect_retries,
-        "retry_read": patience.read_retries,
+        "increment_base": retry.first_wait_seconds,
+        "random_jitter_range": min(retry.first_wait_seconds, 1),
+        "retry_total": retry.retries,
+        "retry_connect": retry.connect_retries,
+        "retry_read": retry.read_retries,
     }
 
 
@@ -111,7 +111,7 @@ class Account:
         connection_string: str | None = None,
         *,
         identity: ByIdentity | None = None,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
         transport: "HttpTransport[Any, Any] | None" = None,
     ) -> None:
         if (connection_string is None) == (identity is None):
@@ -120,7 +120,7 @@ class Account:
             connection_string = _EMULATOR
         self._connection_string = connection_string
         self._by_identity = identity or ByIdentity({})
-        self._patience = patience or Patience()
+        self._patience = retry or RetryPolicy()
         self._transport = transport or new_transport(self._patience)
 
     @cached_property

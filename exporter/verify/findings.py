@@ -6,7 +6,7 @@ import msgspec
 
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
-from exporter.domain.verification import Checked, Finding, Verdict
+from exporter.domain.verification import Finding, HourCheck, Verdict
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,14 +21,14 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 _LINE = msgspec.json.Decoder(_Line)
 
 
-def encode_findings(checks: Iterable[Checked]) -> Iterator[bytes]:
+def encode_findings(checks: Iterable[HourCheck]) -> Iterator[bytes]:
     """Yield the blob's lines."""
     for each in checks:
         line = _Line(each.hour.key, each.data_type, each.verdict, each.findings, each.repairable, each.more)
         yield msgspec.json.encode(line) + b"\n"
 
 
-def decode_findings(pieces: Iterable[bytes]) -> Iterator[Checked]:
+def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
     """Yield what was encoded, hour by hour; ValueError if it is something else."""
     # As large as one step can make it: a few MiB.
     for line in b"".join(pieces).splitlines():
@@ -36,7 +36,7 @@ def decode_findings(pieces: Iterable[bytes]) -> Iterator[Checked]:
             found = _LINE.decode(line)
         except msgspec.MsgspecError as error:
             raise ValueError(f"not a finding: {error}") from error
-        yield Checked(
+        yield HourCheck(
             Hour.parse(found.hour),
             found.data_type,
             found.verdict,

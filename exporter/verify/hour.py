@@ -13,9 +13,9 @@ from exporter.domain.destination import Destination
 from exporter.domain.file_names import HourNames
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Marker
-from exporter.domain.streams import LandingBlob, Listing
-from exporter.domain.verification import Checked, Code, Finding, Verdict
-from exporter.domain.versioned import StoredBlob
+from exporter.domain.streams import LandingBlob, LandingFingerprint
+from exporter.domain.verification import Code, Finding, HourCheck, Verdict
+from exporter.domain.versioned import BlobInfo
 from exporter.export.inventory import Inventory, take_inventory
 from exporter.ports import Clock, Container, Gateways
 
@@ -27,7 +27,7 @@ LOOKS_MAX = 3
 
 def verify_hour(
     gateways: Gateways, destination: Destination, container: Container, record: HourRecord, clock: Clock
-) -> Checked:
+) -> HourCheck:
     """Look at an hour that is owed or in the ledger, as ``list_hours`` shows it.
 
     What seems wrong is believed only if the ledger says the same after the look as before it.
@@ -42,7 +42,7 @@ def verify_hour(
         if again == record:
             return checked
         record = again
-    return Checked(record.hour, record.key.stream.data_type, Verdict.RUNNING)
+    return HourCheck(record.hour, record.key.stream.data_type, Verdict.RUNNING)
 
 
 def _shown(gateways: Gateways, record: HourRecord, now: datetime) -> HourRecord:
@@ -63,7 +63,7 @@ class _Hour:
     container: Container
     record: HourRecord
 
-    def checked(self) -> Checked:
+    def checked(self) -> HourCheck:
         record = self.record
         if record.done and not same_container(record.origin.target, self.destination.container_id):
             return self._checked(Verdict.ELSEWHERE)
@@ -74,9 +74,9 @@ class _Hour:
             findings.append(self._landing_gone())
         return self._checked(Verdict.WRONG, findings)
 
-    def _checked(self, verdict: Verdict, findings: list[Finding] | None = None) -> Checked:
+    def _checked(self, verdict: Verdict, findings: list[Finding] | None = None) -> HourCheck:
         every = findings or []
-        return Checked(
+        return HourCheck(
             hour=self.record.hour,
             data_type=self.record.key.stream.data_type,
             verdict=verdict,
@@ -92,7 +92,11 @@ class _Hour:
         """
         recognised = any(finding.code is Code.HOUR_UNRECORDED for finding in findings)
         exported = self._exported
-        fewer = exported is not None and not exported.partial and not Listing.of(self._blobs).holds(exported)
+        fewer = (
+            exported is not None
+            and not exported.partial
+            and not LandingFingerprint.of(self._blobs).holds(exported)
+        )
         return not (recognised or fewer or self._landing_lost)
 
     def _findings(self) -> Iterator[Finding]:
@@ -133,7 +137,7 @@ class _Hour:
         return take_inventory(self.container, self._names, self.record, self.destination.container_id)
 
     @property
-    def _there(self) -> dict[str, StoredBlob]:
+    def _there(self) -> dict[str, BlobInfo]:
         """Every part of the hour in the container, ours by whole name."""
         return self._inventory.parts
 
@@ -190,7 +194,7 @@ class _Hour:
                 yield Finding(Code.ROWS_DIFFERENT, self.record.hour.key, detail)
 
     @property
-    def _exported(self) -> Listing | None:
+    def _exported(self) -> LandingFingerprint | None:
         """What was exported, if the hour is done and that is known."""
         return self.record.origin.landing if self.record.done else None
 

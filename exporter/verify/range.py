@@ -12,9 +12,9 @@ from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossi
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import DataType, StreamKey
-from exporter.domain.verification import Checked, Code, Counts, Finding, Span, Verdict
+from exporter.domain.verification import Code, Counts, Finding, HourCheck, Span, Verdict
 from exporter.ports import Clock, Gateways
-from exporter.schedule.ledger_view import View, list_hours
+from exporter.schedule.ledger_view import AsOf, list_hours
 from exporter.schedule.review import first_progress
 from exporter.verify.hour import verify_hour
 
@@ -38,12 +38,12 @@ class Repair(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifyResult:
     """What came of a verification; ``lost`` says that some of what was found is not known any more."""
 
     span: Span
     counts: Counts
-    wrong: tuple[Checked, ...]
+    wrong: tuple[HourCheck, ...]
     backfill_id: str | None = None
     lost: bool = False
 
@@ -58,7 +58,7 @@ def span_of(
     destination: Destination,
     asked: tuple[Hour, Hour],
     data_types: tuple[DataType, ...] | None,
-    view: View,
+    as_of: AsOf,
 ) -> Span:
     """Return what there is to verify of the hours that were asked for: up to the last that is closed.
 
@@ -69,9 +69,9 @@ def span_of(
     if unknown:
         raise Invalid(Problem("data_types", f"the destination does not get {' and '.join(unknown)}"))
     keys = chosen_keys(destination, data_types or taken)
-    closed = last_closed_hour(view.now, view.settle)
+    closed = last_closed_hour(as_of.now, as_of.settle)
     first, last = asked[0], min(asked[1], closed)
-    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last), view))]
+    begins = [each for key in keys if (each := _begins(gateways, destination, key, (first, last), as_of))]
     return Span(
         # A range without any such hour is empty: it begins after its end.
         first=max(first, min(begins, default=last.plus(1))),
@@ -82,19 +82,19 @@ def span_of(
 
 
 def _begins(
-    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour], view: View
+    gateways: Gateways, destination: Destination, key: StreamKey, asked: tuple[Hour, Hour], as_of: AsOf
 ) -> Hour | None:
     progress = gateways.schedule.get(key)
     if progress is None and destination.status is not Status.DRAFT:
-        progress = first_progress(destination, key, gateways, view.now)
+        progress = first_progress(destination, key, gateways, as_of.now)
     owed = [progress.first] if progress is not None else []
     recorded = next(iter(gateways.ledger.states(key, *asked)), None)
     return min([*owed, *([recorded.hour] if recorded else [])], default=None)
 
 
 def check_hours(
-    gateways: Gateways, destination: Destination, span: Span, clock: Clock, view: View
-) -> Iterator[Checked]:
+    gateways: Gateways, destination: Destination, span: Span, clock: Clock, as_of: AsOf
+) -> Iterator[HourCheck]:
     """Look at the hours that are owed or in the ledger, oldest first.
 
     What cannot be read of an hour is told of that hour. ``DestinationFault`` if the customer's storage does
@@ -103,7 +103,7 @@ def check_hours(
     container = gateways.containers.open(destination)
     records = merge(
         *(
-            list_hours(gateways, destination, key, (span.first, span.last), view=view)
+            list_hours(gateways, destination, key, (span.first, span.last), as_of=as_of)
             for key in chosen_keys(destination, span.data_types)
         ),
         key=lambda record: record.hour,
@@ -119,10 +119,10 @@ def check_hours(
             yield _unreadable(record, "A file of the hour was changed by somebody else while it was read.")
 
 
-def _unreadable(record: HourRecord, why: str) -> Checked:
+def _unreadable(record: HourRecord, why: str) -> HourCheck:
     """Return what is said of an hour of which something cannot be read: nobody knows whether it is whole."""
     finding = Finding(Code.UNREADABLE, record.hour.key, why)
-    return Checked(record.hour, record.key.stream.data_type, Verdict.WRONG, (finding,))
+    return HourCheck(record.hour, record.key.stream.data_type, Verdict.WRONG, (finding,))
 
 
 def fits_at_once(span: Span) -> bool:
@@ -136,26 +136,26 @@ def verify_at_once(  # noqa: PLR0913  what a verification is made of, each by it
     span: Span,
     *,
     clock: Clock,
-    view: View,
+    as_of: AsOf,
     repair: Repair | None,
     request_id: str,
-) -> Verified | None:
+) -> VerifyResult | None:
     """Verify a short span; None if it takes too long. What is wrong is exported again with ``repair``."""
     deadline = clock() + AT_ONCE_TIME
     checks = list(
-        takewhile(lambda _: clock() < deadline, check_hours(gateways, destination, span, clock, view))
+        takewhile(lambda _: clock() < deadline, check_hours(gateways, destination, span, clock, as_of))
     )
     if clock() >= deadline:
         return None
     wrong = tuple(each for each in checks if each.findings)
     hours = repairs(wrong)
-    verified = Verified(span, Counts().plus(checks), wrong)
+    verified = VerifyResult(span, Counts().plus(checks), wrong)
     if repair is None or not hours:
         return verified
     return replace(verified, backfill_id=repair(destination, hours, request_id))
 
 
-def repairs(checks: Sequence[Checked]) -> list[tuple[DataType, Hour]]:
+def repairs(checks: Sequence[HourCheck]) -> list[tuple[DataType, Hour]]:
     """Return the hours that are to be exported again."""
     return [(each.data_type, each.hour) for each in checks if each.repairable]
 

@@ -27,17 +27,17 @@ from exporter.domain.errors import (
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 from exporter.domain.verification import (
-    Checked,
+    HourCheck,
     Span,
     Verification,
     VerificationStatus,
     VerifyStep,
 )
-from exporter.notify.log_events import tell_unreadable
+from exporter.notify.log_events import log_unreadable
 from exporter.ports import Clock, Gateways
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from exporter.verify.findings import decode_findings, encode_findings
-from exporter.verify.range import Repair, Verified, check_hours, repairing, repairs
+from exporter.verify.range import Repair, VerifyResult, check_hours, repairing, repairs
 
 # Of all data types together. A step is what is done again if its worker dies.
 STEP_HOURS = 200
@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stepper:
+class StepContext:
     """Who takes a step. ``step_id`` is unique to this attempt at it.
 
     ``redelivered`` says that the step's message came before.
@@ -97,9 +97,9 @@ def find_verification(gateways: Gateways, destination_id: str, verification_id: 
     return found.value
 
 
-def result(gateways: Gateways, verification: Verification) -> Verified:
+def result(gateways: Gateways, verification: Verification) -> VerifyResult:
     """Return what was found so far; of the hours that are wrong, the first ``SHOWN_MAX``."""
-    wrong: list[Checked] = []
+    wrong: list[HourCheck] = []
     lost = False
     try:
         for each in islice(_wrong(gateways, verification), SHOWN_MAX):
@@ -107,10 +107,10 @@ def result(gateways: Gateways, verification: Verification) -> Verified:
     except FindingsLostError:
         lost = True
     found = (verification.span, verification.counts, tuple(wrong), verification.backfill_id)
-    return Verified(*found, lost=lost)
+    return VerifyResult(*found, lost=lost)
 
 
-def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
+def take_step(step: VerifyStep, gateways: Gateways, stepper: StepContext) -> None:
     """Take a step of a verification, and send the next one.
 
     ``Transient`` if the storage was out of reach for the moment: the step is to be tried again.
@@ -143,14 +143,14 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: Stepper) -> None:
 def send_again(gateways: Gateways, now: datetime) -> int:
     """Send the step of every verification that stands still; return how many."""
     unfinished = gateways.verifications.unfinished()
-    tell_unreadable(unfinished.unreadable)
+    log_unreadable(unfinished.unreadable)
     stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
         gateways.verify_steps.send(each.step)
     return len(stalled)
 
 
-def _moved_or_failed(verification: Verification, gateways: Gateways, stepper: Stepper) -> Verification:
+def _moved_or_failed(verification: Verification, gateways: Gateways, stepper: StepContext) -> Verification:
     """Return the verification with a step done, or as failed for a reason that does not pass."""
     try:
         return _moved(verification, gateways, stepper)
@@ -168,7 +168,7 @@ def _moved_or_failed(verification: Verification, gateways: Gateways, stepper: St
     return verification.failed(fault, stepper.clock())
 
 
-def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> Verification:
+def _moved(verification: Verification, gateways: Gateways, stepper: StepContext) -> Verification:
     """Return the verification with a step done, or with its end."""
     found = gateways.destinations.get(verification.destination_id)
     if found is None or found.value.status is Status.DELETED:
@@ -177,8 +177,8 @@ def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> 
     if verification.next > verification.span.last:
         return _finished(verification, found.value, gateways, stepper)
     rest = replace(verification.span, first=verification.next)
-    view = View(now, stepper.settle)
-    checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, view), stepper.clock)
+    as_of = AsOf(now, stepper.settle)
+    checks, following = _some(check_hours(gateways, found.value, rest, stepper.clock, as_of), stepper.clock)
     moved = replace(
         verification.moved(stepper.clock()),
         counts=verification.counts.plus(checks),
@@ -192,9 +192,9 @@ def _moved(verification: Verification, gateways: Gateways, stepper: Stepper) -> 
     return replace(moved, found=(*moved.found, name))
 
 
-def _some(checks: Iterator[Checked], clock: Clock) -> tuple[list[Checked], Hour | None]:
+def _some(checks: Iterator[HourCheck], clock: Clock) -> tuple[list[HourCheck], Hour | None]:
     """Return what a step looks at, hours whole with all data types, and the first hour that is left."""
-    done: list[Checked] = []
+    done: list[HourCheck] = []
     ends = clock() + STEP_TIME
     for hour, group in groupby(checks, key=lambda each: each.hour):
         done += group
@@ -204,7 +204,7 @@ def _some(checks: Iterator[Checked], clock: Clock) -> tuple[list[Checked], Hour 
 
 
 def _finished(
-    verification: Verification, destination: Destination, gateways: Gateways, stepper: Stepper
+    verification: Verification, destination: Destination, gateways: Gateways, stepper: StepContext
 ) -> Verification:
     """Return the verification as ended, once the backfill of what is wrong is asked for."""
     backfill_id = None
@@ -238,7 +238,7 @@ def _unexpected(step_id: str) -> Fault:
     )
 
 
-def _wrong(gateways: Gateways, verification: Verification) -> Iterator[Checked]:
+def _wrong(gateways: Gateways, verification: Verification) -> Iterator[HourCheck]:
     """Yield the hours that are wrong, oldest first; ``FindingsLostError`` where that is not known now."""
     for name in verification.found:
         pieces = gateways.state.read(name)

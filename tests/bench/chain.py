@@ -24,12 +24,12 @@ from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType, LandingBlob, Stream
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.stage import Stager
-from exporter.export.turns import Turns
+from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import plain
-from exporter.pipeline.gzip_writer import Exported, GzipBlocks
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.gzip_writer import Exported, GzipWriter
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container, Upload
 
@@ -89,13 +89,13 @@ def export(  # noqa: PLR0913  what a child is told, and where to
             "bench",
             1 if options.whole else None,
         )
-        with Turns().staging(0) as turn:
+        with WorkSlots().staging(0) as turn:
             return stager.stage(Slice(1, None, landed), (), _KeptAside(), turn).rows.exported
 
 
 def recompress(blobs: list[Path], target: Path) -> int:
     """Do nothing but decompress and compress again, with the same codec: the floor for any pipeline."""
-    gzip = GzipBlocks(Compression.BALANCED)
+    gzip = GzipWriter(Compression.BALANCED)
     with target.open("wb") as output:
         for piece in _gunzipped(blobs):
             output.writelines(gzip.add(piece))
@@ -184,7 +184,7 @@ def _decoded(codec: EventCodec, blobs: list[Path]) -> Iterator[list[Event]]:
 
 
 def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[list[bool]]:
-    seen = SeenKeys()
+    seen = KeySet()
     return (seen.add_all(codec.keys(rows)) for rows in _decoded(codec, blobs))
 
 
@@ -197,7 +197,7 @@ class _KeptAside:
     """Packs rejected rows as the app does, and throws the blocks away."""
 
     def __init__(self) -> None:
-        self._gzip = GzipBlocks()
+        self._gzip = GzipWriter()
 
     def __call__(self, row: RejectedRow) -> None:
         deque(self._gzip.add(rejected_line(row)), maxlen=0)

@@ -11,7 +11,7 @@ from tests.bench.tables import MB, megabytes, show
 PEAK_BYTES_MAX = 300 * MB
 # The host's own business: its locks and timers, and the queue that it polls for the app.
 _OF_THE_APP = {lab.LANDING: "landing", lab.CUSTOMER: "customer", lab.REJECTED: "rejected", lab.STATE: "state"}
-_TABLES = ("destinations", "ledger", "schedule", "standings", "Tables")
+_TABLES = ("destinations", "ledger", "schedule", "breakers", "Tables")
 
 
 def shapes(*, quick: bool) -> list[Shape]:

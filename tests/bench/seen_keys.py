@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 
-from exporter.pipeline.key_set import KEY_BYTES, SeenKeys
+from exporter.pipeline.key_set import KEY_BYTES, KeySet
 from infra.local.stack import PROJECT
 from tests.bench.memory import PeakWatch
 
@@ -22,7 +22,7 @@ def bytes_taken(count: int) -> int:
 
 def main() -> None:
     """Add the keys, and print the growth in bytes."""
-    watch, seen, dice = PeakWatch(os.getpid()), SeenKeys(), random.Random(1)  # noqa: S311  no secrets
+    watch, seen, dice = PeakWatch(os.getpid()), KeySet(), random.Random(1)  # noqa: S311  no secrets
     before = watch.now()
     for _ in range(int(sys.argv[1])):
         seen.add(dice.randbytes(KEY_BYTES))

@@ -8,9 +8,9 @@ from itertools import islice
 from azure.storage.blob import BlobServiceClient
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Progress
+from exporter.domain.hour_record import StreamProgress
 from exporter.domain.streams import StreamKey
-from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.due_hours import queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.transport import calls_made
 from infra.local import azurite
@@ -52,8 +52,8 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
             keys += destination.streams
         ledger = gateways.ledger.identity(NOW)
 
-        def up_to(key: StreamKey, hour: Hour) -> Progress:
-            return Progress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
+        def up_to(key: StreamKey, hour: Hour) -> StreamProgress:
+            return StreamProgress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
 
         for key in keys:
             gateways.schedule.put(up_to(key, HOUR.plus(1)))
@@ -63,6 +63,6 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
                 for key in islice(keys, owed):
                     gateways.schedule.put(up_to(key, HOUR))
                 before = calls_made()
-                plan_owed_hours(gateways, now=NOW, settle=_SETTLE)
+                queue_due_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before
     return found

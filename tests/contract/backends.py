@@ -21,28 +21,28 @@ from exporter.domain.destination import Credentials, CredentialsType, Destinatio
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourTask
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.ports import Container, Gateways, Upload
 from exporter.storage.blocks import BlockPool, md5_text
-from exporter.storage.clients import Account, Patience
+from exporter.storage.clients import Account, RetryPolicy
 from exporter.storage.customer.cipher import AesCipher
 from exporter.storage.customer.containers import CustomerContainers
-from exporter.storage.customer.credentials import Means
+from exporter.storage.customer.credentials import ClientSettings
 from exporter.storage.customer.webhook_client import Webhooks
 from exporter.storage.own.backfill_steps import BackfillStepQueue
 from exporter.storage.own.backfills import BackfillsTable
+from exporter.storage.own.breakers import BreakersTable
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
 from exporter.storage.own.messages import parse
-from exporter.storage.own.notices import NoticeQueues
+from exporter.storage.own.notifications import NoticeQueues
 from exporter.storage.own.queues import ExportQueue
 from exporter.storage.own.rejected import RejectedContainer
 from exporter.storage.own.reopened import ReopenedTable
 from exporter.storage.own.schedule import ScheduleTable
 from exporter.storage.own.slices import SlicesTable
-from exporter.storage.own.standings import StandingsTable
 from exporter.storage.own.state import StateContainer
 from exporter.storage.own.verifications import VerificationsTable
 from exporter.storage.own.verify_steps import VerifyStepQueue
@@ -54,7 +54,7 @@ HOUR = Hour.parse("2020-01-25T17")
 STREAM = Stream(DataType.EVENTS, 187520)
 KEY = StreamKey("acme", STREAM)
 # Tests do not wait between tries.
-HASTE = Patience(connect_seconds=2, read_seconds=10, first_wait_seconds=0)
+HASTE = RetryPolicy(connect_seconds=2, read_seconds=10, first_wait_seconds=0)
 CIPHER = AesCipher((b"0123456789abcdef0123456789abcdef",))
 _numbers = itertools.count(1)
 
@@ -167,7 +167,7 @@ class TwinBackend:
         spoiled: dict[tuple[str, str], Spoiled[Any]] = {
             ("schedule", "stream"): world.schedule.spoiled,
             ("schedule", "reopened"): world.reopened.spoiled,
-            ("standings", "destination"): world.standings.spoiled,
+            ("breakers", "destination"): world.breakers.spoiled,
             ("destinations", "destination"): world.destinations._table.spoiled,
             ("backfills", "acme"): world.backfills._table.spoiled,
             ("verifications", "acme"): world.verifications._table.spoiled,
@@ -223,15 +223,15 @@ class AzuriteBackend:
         self,
         connection_string: str,
         *,
-        patience: Patience = HASTE,
+        retry: RetryPolicy = HASTE,
         transport: HttpTransport[Any, Any] | None = None,
     ) -> None:
         self._number = next(_numbers)
-        self.account = Account(connection_string, patience=patience, transport=transport)
+        self.account = Account(connection_string, retry=retry, transport=transport)
         self._pool = BlockPool()
         hosts = AllowedHosts(("127.0.0.1",))
-        means = Means.new("https://login.invalid", patience, transport)
-        self.containers = CustomerContainers(CIPHER, hosts, self._pool, means)
+        client_settings = ClientSettings.new("https://login.invalid", retry, transport)
+        self.containers = CustomerContainers(CIPHER, hosts, self._pool, client_settings)
         # That this type checks is the proof that the gateways are what the actions ask for.
         self.gateways = Gateways(
             landing=LandingContainer(self.account, self.own_name("landing")),
@@ -239,7 +239,7 @@ class AzuriteBackend:
             rejected=RejectedContainer(self.account, self._pool, self.own_name("rejected")),
             ledger=LedgerTable(self.account, self.own_name("ledger")),
             schedule=ScheduleTable(self.account, self.own_name("schedule")),
-            standings=StandingsTable(self.account, self.own_name("standings")),
+            breakers=BreakersTable(self.account, self.own_name("breakers")),
             destinations=DestinationsTable(self.account, self.own_name("destinations")),
             verifications=VerificationsTable(self.account, self.own_name("verifications")),
             verify_steps=VerifyStepQueue(self.account, self.own_name("verify-steps")),
@@ -390,4 +390,4 @@ def commit(  # noqa: PLR0913  what a commit says, each by its name
 ) -> None:
     """Commit what was staged of a blob, as an export does at its end."""
     part = Part(name, 0, len(content), md5_base64(content))
-    container.commit(Sent(part, attempt, blob.arrived()), etag=etag)
+    container.commit(StagedFile(part, attempt, blob.arrived()), etag=etag)

@@ -40,26 +40,26 @@ ASKED = Backfill(
     total=2 * 10 * 366 * 24,
     created_at=NOW,
     since=NOW,
-    tried_since=NOW,
+    retry_since=NOW,
     moved_at=NOW,
-    settled=HOUR,
-    planned=HOUR,
+    done_before=HOUR,
+    queued_before=HOUR,
     clamped=True,
 )
 RUNNING = replace(
     ASKED,
     status=BackfillStatus.RUNNING,
     step=17,
-    chosen="acme/backfills/b1/hours",
+    hour_list="acme/backfills/b1/hours",
     tally=Tally(done=5, empty=4, rows=2**40, bytes=2**50, fresh=3),
-    settled=HOUR.plus(9),
-    planned=HOUR.plus(100),
+    done_before=HOUR.plus(9),
+    queued_before=HOUR.plus(100),
     begins=(HOUR, HOUR.plus(7)),
     clamped_start=True,
     allow_loss=True,
     round=2,
     resent_step=11,
-    setbacks=4,
+    transient_failures=4,
     started_at=NOW + timedelta(seconds=2),
     moved_at=NOW + timedelta(minutes=1),
 )
@@ -94,7 +94,7 @@ def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
         return
     endpoints: Endpoints = request.getfixturevalue("endpoints")
     name = f"backfills{abs(hash(request.node.name)) % 10**9}"
-    account = Account(endpoints.connection_string, patience=HASTE)
+    account = Account(endpoints.connection_string, retry=HASTE)
     try:
         yield Tables(BackfillsTable(account, name), BackfillsTable(account, name))
     finally:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.domain.errors import Conflict, DestinationFault, ForeignBlocks, Scope
-from exporter.domain.versioned import StoredBlob
+from exporter.domain.versioned import BlobInfo
 from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.clients import READ_BYTES
 from exporter.storage.customer.container import SMALL_BYTES_MAX
@@ -280,7 +280,7 @@ def test_a_container_that_is_gone_is_a_fault(backend: Backend) -> None:
         lambda: backend.container.put("marker", b"", content_type="text/plain", etag=None),
         lambda: backend.container.delete("marker", etag=ANOTHER_ETAG),
         lambda: backend.container.refresh("marker", etag=ANOTHER_ETAG),
-        lambda: list(backend.container.stream(StoredBlob("marker", ANOTHER_ETAG, 2, None))),
+        lambda: list(backend.container.stream(BlobInfo("marker", ANOTHER_ETAG, 2, None))),
     ):
         with pytest.raises(DestinationFault) as raised:
             call()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.destinations.edit import Draft, put_destination
-from exporter.domain.connection_test import Report, Step, Trial
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.destination import (
     Compression,
     CredentialsType,
@@ -88,29 +88,34 @@ def test_a_test_upload_is_kept_beside_its_destination(backend: Backend) -> None:
     """Every step of it; it changes neither the destination nor its ETag, and a later one takes its place."""
     destinations = backend.gateways.destinations
     etag = destinations.put(backend.destination, None)
-    assert (destinations.trial("acme"), destinations.trials()) == (None, {})
+    assert (destinations.last_test("acme"), destinations.last_tests()) == (None, {})
     fault = Fault("missing_action", "The credentials lack it.", "Grant it. 日本")
-    first = Trial(NOW, Report((Step("write", fault), Step("read", skipped=True), Step("list"))))
-    second = Trial(NOW + timedelta(microseconds=1), Report(()))
+    first = ConnectionTest(
+        NOW,
+        ConnectionReport(
+            (ConnectionStep("write", fault), ConnectionStep("read", skipped=True), ConnectionStep("list"))
+        ),
+    )
+    second = ConnectionTest(NOW + timedelta(microseconds=1), ConnectionReport(()))
 
     for trial in (first, second):
-        destinations.record_trial("acme", trial)
-        destinations.record_trial("other", first)
+        destinations.record_test("acme", trial)
+        destinations.record_test("other", first)
 
-        assert destinations.trial("acme") == trial
-        assert destinations.trials() == {"acme": trial, "other": first}
+        assert destinations.last_test("acme") == trial
+        assert destinations.last_tests() == {"acme": trial, "other": first}
     assert destinations.all() == [Versioned(backend.destination, etag)]
 
 
 def test_a_test_upload_that_is_forgotten_may_be_forgotten_again(backend: Backend) -> None:
     """Even where there never was one."""
     destinations = backend.gateways.destinations
-    destinations.record_trial("acme", None)
-    destinations.record_trial("acme", Trial(NOW, Report(())))
+    destinations.record_test("acme", None)
+    destinations.record_test("acme", ConnectionTest(NOW, ConnectionReport(())))
 
     for _ in range(2):
-        destinations.record_trial("acme", None)
-        assert destinations.trial("acme") is None
+        destinations.record_test("acme", None)
+        assert destinations.last_test("acme") is None
 
 
 PLACE = "acme.blob.core.windows.net|raw"

@@ -15,9 +15,9 @@ from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
 from exporter.ports import Container
 from exporter.storage.blocks import BlockPool
-from exporter.storage.clients import Account, ByIdentity, Patience
+from exporter.storage.clients import Account, ByIdentity, RetryPolicy
 from exporter.storage.customer.containers import CustomerContainers
-from exporter.storage.customer.credentials import Means
+from exporter.storage.customer.credentials import ClientSettings
 from exporter.storage.own.errors import create_if_missing, own_storage
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
@@ -27,7 +27,7 @@ from tests.contract.servers import Answer, answering, answering_by_half, breakin
 
 KEY_TEXT = "c2VjcmV0LWFjY291bnQta2V5LXNlY3JldA=="
 SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ"
-ONCE = Patience(connect_seconds=1, read_seconds=1, retries=0, connect_retries=0, first_wait_seconds=0)
+ONCE = RetryPolicy(connect_seconds=1, read_seconds=1, retries=0, connect_retries=0, first_wait_seconds=0)
 AUTHORITY = "https://login.invalid"
 HOSTS = AllowedHosts(("127.0.0.1", "*.invalid"))
 READ, WRITE, DELETE = (
@@ -55,11 +55,11 @@ def sealed(connection_string: str) -> Destination:
 
 @contextmanager
 def customers(
-    patience: Patience = ONCE, own: OwnContainers = NO_OWN_CONTAINERS
+    retry: RetryPolicy = ONCE, own: OwnContainers = NO_OWN_CONTAINERS
 ) -> Iterator[CustomerContainers]:
     """Open customers' containers, and close them."""
     pool = BlockPool()
-    containers = CustomerContainers(CIPHER, HOSTS, pool, Means.new(AUTHORITY, patience), own)
+    containers = CustomerContainers(CIPHER, HOSTS, pool, ClientSettings.new(AUTHORITY, retry), own)
     try:
         yield containers
     finally:
@@ -68,9 +68,9 @@ def customers(
 
 
 @contextmanager
-def container_at(connection_string: str, patience: Patience = ONCE) -> Iterator[Container]:
+def container_at(connection_string: str, retry: RetryPolicy = ONCE) -> Iterator[Container]:
     """Open the container of a customer with that connection string."""
-    with customers(patience) as containers:
+    with customers(retry) as containers:
         yield containers.open(sealed(connection_string))
 
 
@@ -220,7 +220,7 @@ def test_an_answer_that_breaks_off_is_a_fault_of_the_customers_network_and_passe
         assert raised.value.fault.code == "unreachable"
         assert SIGNATURE not in "".join(traceback.format_exception(raised.value))
 
-        account = Account(by_key(url), patience=ONCE)
+        account = Account(by_key(url), retry=ONCE)
         with pytest.raises(Transient, match="did not answer"):
             list(LandingContainer(account).read(LandingBlob("a.json", '"1"', 1000)))
         account.close()
@@ -251,10 +251,10 @@ def test_a_redirection_is_not_followed() -> None:
 
 def test_a_call_is_tried_a_few_times() -> None:
     """And then no more."""
-    patience = replace(ONCE, retries=3)
+    retry = replace(ONCE, retries=3)
     with (
         answering(Answer(503, "ServerBusy")) as server,
-        container_at(by_key(server.url), patience) as container,
+        container_at(by_key(server.url), retry) as container,
     ):
         with pytest.raises(Transient):
             container.find("")
@@ -340,7 +340,7 @@ def test_a_container_is_opened_once_and_anew_with_new_credentials() -> None:
 def own_account(answer: Answer, *, tables: bool = False) -> Iterator[Account]:
     """Open our own account at a server that answers so."""
     with answering(answer, tables=tables) as server:
-        account = Account(by_key(server.url), patience=ONCE)
+        account = Account(by_key(server.url), retry=ONCE)
         try:
             yield account
         finally:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.destinations.connection_test import try_upload
-from exporter.domain.connection_test import Report
+from exporter.destinations.connection_test import run_connection_test
+from exporter.domain.connection_test import ConnectionReport
 from exporter.domain.errors import Conflict, DestinationFault, ExportError, ForeignBlocks, Transient
 from exporter.ports import Container
 from exporter.storage.customer.containers import CustomerContainers
@@ -137,9 +137,9 @@ def outcome(container: Container, call: str) -> ExportError | None:
     return None
 
 
-def tried(containers: CustomerContainers, url: str) -> Report:
+def tried(containers: CustomerContainers, url: str) -> ConnectionReport:
     """Run a test upload: it always has five steps, and says of each that failed what to do."""
-    report = try_upload(
+    report = run_connection_test(
         sealed(by_signature(url)), containers, test_id="0" * 32, now=NOW, pause=lambda _: None
     )
     assert tuple(step.name for step in report.steps) == STEPS

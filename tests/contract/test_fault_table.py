@@ -15,12 +15,12 @@ import pytest
 from _pytest.mark import ParameterSet
 from azure.core.exceptions import HttpResponseError
 
-from exporter.destinations.connection_test import ROLE_WAITS, try_upload
+from exporter.destinations.connection_test import ROLE_WAITS, run_connection_test
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import DestinationFault, Scope
 from exporter.storage.customer.credentials import CUSTOMER_PATIENCE
 from exporter.storage.customer.errors import customer_storage
-from exporter.storage.customer.fault_table import FAULTS, Action, Place, Row
+from exporter.storage.customer.fault_table import FAULTS, Action, FaultRow, Place
 from infra.local.certificates import make_certificate
 from tests.contract.backends import CIPHER, NOW, a_destination
 from tests.contract.servers import Answer, Server, answering, nobody
@@ -50,7 +50,7 @@ def answers() -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize(("row", "answer"), answers())
-def test_every_row_is_read_out_of_an_answer(row: Row, answer: Answer) -> None:
+def test_every_row_is_read_out_of_an_answer(row: FaultRow, answer: Answer) -> None:
     """The code, with a message and a fix of one sentence each that name what they are about."""
     with (
         answering(answer) as server,
@@ -169,7 +169,7 @@ def test_an_address_of_which_no_client_can_be_made_is_a_fault_of_signing_in(url:
     """Addresses are checked when they are saved; one that was saved before that is told, too."""
     destination = replace(by_signature("http://127.0.0.1"), storage=StorageTarget("raw", url))
     with customers() as containers:
-        report = try_upload(destination, containers, test_id="0" * 32, now=NOW)
+        report = run_connection_test(destination, containers, test_id="0" * 32, now=NOW)
 
     assert report.first_fault is not None
     assert report.first_fault.code == "address_unusable"
@@ -293,7 +293,7 @@ def test_every_error_of_the_sdks_becomes_what_the_table_says(name: str) -> None:
 def test_a_passing_service_is_no_fault() -> None:
     """Nobody is told to repair it."""
     with answering(Answer(503, "ServerBusy")) as server, customers() as containers:
-        report = try_upload(sealed(by_key(server.url)), containers, test_id="0" * 32, now=NOW)
+        report = run_connection_test(sealed(by_key(server.url)), containers, test_id="0" * 32, now=NOW)
 
     assert [step.fault.code if step.fault else step.skipped for step in report.steps] == [
         False,
@@ -310,7 +310,9 @@ MISSING = Answer(403, "AuthorizationPermissionMismatch")
 def tried(server: Server, pause: Callable[[float], None]) -> list[tuple[str, str]]:
     """Run a test upload; return each step with its code, or how it went."""
     with customers() as containers:
-        report = try_upload(sealed(by_key(server.url)), containers, test_id="0" * 32, now=NOW, pause=pause)
+        report = run_connection_test(
+            sealed(by_key(server.url)), containers, test_id="0" * 32, now=NOW, pause=pause
+        )
     return [
         (step.name, step.fault.code if step.fault else "skipped" if step.skipped else "passed")
         for step in report.steps
@@ -320,7 +322,7 @@ def tried(server: Server, pause: Callable[[float], None]) -> list[tuple[str, str
 def test_without_any_role_every_right_is_named_through_the_real_sdk() -> None:
     """The very data actions, as a role's definition spells them."""
     with answering(MISSING) as server, customers() as containers:
-        report = try_upload(
+        report = run_connection_test(
             sealed(by_key(server.url)), containers, test_id="0" * 32, now=NOW, pause=lambda _: None
         )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Claim, HourRecord, HourStatus, Origin, RowCounts
+from exporter.domain.hour_record import Claim, HourRecord, HourStatus, Provenance, RowCounts
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, NOW, Backend
@@ -96,13 +96,13 @@ def test_only_who_has_seen_a_record_may_change_it(backend: Backend) -> None:
     """Everybody else gets a conflict, and has changed nothing."""
     ledger = backend.gateways.ledger
     first = ledger.put(RECORD, None)
-    taken = RECORD.take("ours", "schedule", NOW)
+    taken = RECORD.claimed_by("ours", "schedule", NOW)
     second = ledger.put(taken, first)
     assert second != first
 
     for etag in (None, first):
         with pytest.raises(Conflict):
-            ledger.put(RECORD.take("theirs", "schedule", NOW), etag)
+            ledger.put(RECORD.claimed_by("theirs", "schedule", NOW), etag)
     with pytest.raises(Conflict):
         ledger.put(replace(RECORD, hour=HOUR.plus(1)), second)
 
@@ -116,7 +116,7 @@ def test_writing_what_is_there_already_is_no_conflict(backend: Backend) -> None:
     first = ledger.put(RECORD, None)
     assert ledger.put(RECORD, None) == first
 
-    taken = RECORD.take("ours", "schedule", NOW)
+    taken = RECORD.claimed_by("ours", "schedule", NOW)
     second = ledger.put(taken, first)
     assert ledger.put(taken, first) == second
 
@@ -141,7 +141,7 @@ def test_of_many_claimants_one_wins(backend: Backend, *, touched: bool) -> None:
     def claim(name: str) -> None:
         start.wait()
         try:
-            ledger.put(RECORD.take(name, "schedule", NOW), etag)
+            ledger.put(RECORD.claimed_by(name, "schedule", NOW), etag)
         except Conflict:
             losers.append(name)
         else:
@@ -184,9 +184,9 @@ def test_a_range_has_both_its_ends_and_nobody_elses_hours(backend: Backend) -> N
 def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     """And leave out the rest, however much it is."""
     ledger = backend.gateways.ledger
-    running = replace(RECORD, attempts=7, parts=(Part("a", 1, 1, "x"),)).take("ours", "schedule", NOW)
+    running = replace(RECORD, attempts=7, parts=(Part("a", 1, 1, "x"),)).claimed_by("ours", "schedule", NOW)
     failed = replace(running, hour=HOUR.plus(1)).failed(Fault("code", "message", "fix"), NOW)
-    elsewhere = Origin("acme.blob.core.windows.net|raw|a", "marker", digests=("acme/keys",))
+    elsewhere = Provenance("acme.blob.core.windows.net|raw|a", "marker", digests=("acme/keys",))
     moved = replace(running, hour=HOUR.plus(2), origin=elsewhere, not_moved_to="|other|")
     done = moved.finished(NOW)
     for record in (running, failed, done):
@@ -202,7 +202,7 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
             HOUR.plus(2),
             HourStatus.EXPORTED,
             finished_at=NOW,
-            origin=Origin(elsewhere.target),
+            origin=Provenance(elsewhere.target),
             not_moved_to="|other|",
         ),
     ]

@@ -137,7 +137,7 @@ def test_a_claim_is_found_to_have_landed(backend: AzuriteBackend, lossy: LosesAn
     first = ledger.put(HourRecord(KEY, HOUR), None)
     assert lossy.lost
 
-    taken = HourRecord(KEY, HOUR).take("ours", "schedule", NOW)
+    taken = HourRecord(KEY, HOUR).claimed_by("ours", "schedule", NOW)
     lossy.lose(is_write, times)
     second = ledger.put(taken, first)
 

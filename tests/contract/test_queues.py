@@ -9,10 +9,10 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from exporter.domain.hour_record import HourTask
-from exporter.domain.notifications import Notice, NoticeKind
+from exporter.domain.notifications import Notification, NotificationKind
 from exporter.storage.clients import Account
 from exporter.storage.own.messages import encode, parse, poison_queue
-from exporter.storage.own.notices import NoticeQueues
+from exporter.storage.own.notifications import NoticeQueues
 from exporter.storage.own.queues import WORK_QUEUES, ExportQueue, OwnQueues
 from infra.local import azurite
 from tests.contract.backends import HOUR, KEY
@@ -65,7 +65,7 @@ def test_a_message_is_its_json_and_a_notice_for_others_is_base64(account: Accoun
     task = HourTask(KEY, HOUR)
     ExportQueue(account).send([task], delay=timedelta())
     notices = NoticeQueues(account, "for-others")
-    notice = Notice("n1", NoticeKind.HOUR_EXPORTED, "acme", NOW, {"rows": 1})
+    notice = Notification("n1", NotificationKind.HOUR_EXPORTED, "acme", NOW, {"rows": 1})
     notices.publish(notice)
     notices.call(notice)
 

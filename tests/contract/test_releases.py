@@ -19,8 +19,8 @@ import pytest
 
 from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep, FailedHour
-from exporter.domain.breaker import Standing
-from exporter.domain.connection_test import Report, Step, Trial
+from exporter.domain.breaker import Breaker
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -36,27 +36,27 @@ from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour_record import (
+    AppendBase,
     Claim,
     Doubt,
     HourContent,
     HourRecord,
     HourStatus,
     HourTask,
-    Kept,
-    Origin,
-    Progress,
+    Provenance,
     Refusal,
     RowCounts,
-    Run,
-    Share,
+    SlicedExport,
+    SliceRef,
+    StreamProgress,
 )
-from exporter.domain.marker import Part, Sent
-from exporter.domain.notifications import NoticeKind, Webhook, notice
+from exporter.domain.marker import Part, StagedFile
+from exporter.domain.notifications import NotificationKind, Webhook, notification
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
-from exporter.domain.streams import DataType, LandingBlob, Listing
+from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.domain.timestamps import TimestampFormat
-from exporter.domain.verification import Checked, Code, Finding, Verdict, VerificationStatus, VerifyStep
+from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerificationStatus, VerifyStep
 from exporter.export.slice_plan import Plan
 from exporter.export.slice_plan import decode as decode_plan
 from exporter.export.slice_plan import encode as encode_plan
@@ -64,7 +64,7 @@ from exporter.ports import Gateways
 from exporter.storage.own.backfill_steps import encode_step as encode_backfill_step
 from exporter.storage.own.backfill_steps import parse_step as parse_backfill_step
 from exporter.storage.own.messages import encode, parse
-from exporter.storage.own.notices import encode_notice, parse_notice
+from exporter.storage.own.notifications import encode_notice, parse_notice
 from exporter.storage.own.verify_steps import encode_step as encode_verify_step
 from exporter.storage.own.verify_steps import parse_step as parse_verify_step
 from exporter.verify.findings import decode_findings, encode_findings
@@ -111,27 +111,27 @@ RECORD = HourRecord(
     error=FAULT,
     claim=Claim("claim", NOW + timedelta(seconds=90)),
     retry_at=NOW,
-    origin=Origin(
+    origin=Provenance(
         "acme.blob.core.windows.net|raw|",
         "marker",
-        Listing(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
+        LandingFingerprint(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
         ("acme/keys",),
-        Kept(1, 1, RowCounts(1), 1, Listing(1, "ef" * 32)),
+        AppendBase(1, 1, RowCounts(1), 1, LandingFingerprint(1, "ef" * 32)),
         1,
     ),
     written_at=NOW,
-    looked_at=NOW,
+    late_checked_at=NOW,
     committing=True,
-    journal=(Sent(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
+    journal=(StagedFile(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
     in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
     rejected=("acme/rejected",),
-    was=HourStatus.EXPORTED,
-    was_at=NOW,
+    previous_status=HourStatus.EXPORTED,
+    previous_finished_at=NOW,
     round=2,
     written_for=("schedule", "backfill:b1"),
     refused=Refusal("backfill:b1", 2, FAULT, (("backfill:b0", 0),)),
-    setbacks=3,
-    run=Run("run", "acme/plan", 20),
+    transient_failures=3,
+    run=SlicedExport("run", "acme/plan", 20),
     not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
@@ -142,14 +142,14 @@ SLICE = SliceRecord(
     Claim("claim", NOW),
     SliceResult(
         RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)),
-        (Sent(Part("name", 1, 9, "md5=="), "claim", 2),),
+        (StagedFile(Part("name", 1, 9, "md5=="), "claim", 2),),
         "acme/keys",
         3,
         ("acme/rejected",),
     ),
     "acme/drops",
 )
-PROGRESS = Progress(
+PROGRESS = StreamProgress(
     KEY,
     HOUR,
     HOUR.plus(5),
@@ -158,10 +158,15 @@ PROGRESS = Progress(
     reviewed_at=NOW,
     place="acme.blob.core.windows.net|raw",
 )
-STANDING = Standing(3, NOW, NOW - timedelta(days=1))
-TRIAL = Trial(NOW, Report((Step("sign_in"), Step("write", FAULT), Step("read", skipped=True))))
+STANDING = Breaker(3, NOW, NOW - timedelta(days=1))
+TRIAL = ConnectionTest(
+    NOW,
+    ConnectionReport(
+        (ConnectionStep("sign_in"), ConnectionStep("write", FAULT), ConnectionStep("read", skipped=True))
+    ),
+)
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
-SHARE = HourTask(KEY, HOUR, "backfill:b1", share=Share("run", 7), round=2, allow_loss=True)
+SHARE = HourTask(KEY, HOUR, "backfill:b1", slice_ref=SliceRef("run", 7), round=2, allow_loss=True)
 LANDED = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x8DEADBEEF000000"', 99, "md5==")
 PLAN = Plan(
     slices=(Slice(1, 2, (LANDED,)),),
@@ -175,7 +180,7 @@ PLAN = Plan(
         RECORD.rows, RECORD.parts, RECORD.filter_sha256, RECORD.output, RECORD.origin, RECORD.rejected
     ),
 )
-CHECKED = Checked(
+CHECKED = HourCheck(
     HOUR,
     DataType.EVENTS,
     Verdict.WRONG,
@@ -224,14 +229,14 @@ ROWS = {
     ),
     "reopened": Stored(
         "schedule",
-        lambda to: to.reopened.note(TASK),
+        lambda to: to.reopened.remember(TASK),
         lambda at: [each.value for each in at.reopened.all()],
         [replace(TASK, late=False)],
     ),
     "standing": Stored(
-        "standings",
-        lambda to: to.standings.put("acme", STANDING),
-        lambda at: at.standings.get("acme"),
+        "breakers",
+        lambda to: to.breakers.put("acme", STANDING),
+        lambda at: at.breakers.get("acme"),
         STANDING,
     ),
     "destination": Stored(
@@ -248,8 +253,8 @@ ROWS = {
     ),
     "trial": Stored(
         "destinations",
-        lambda to: to.destinations.record_trial("acme", TRIAL),
-        lambda at: at.destinations.trial("acme"),
+        lambda to: to.destinations.record_test("acme", TRIAL),
+        lambda at: at.destinations.last_test("acme"),
         TRIAL,
     ),
     "backfill": Stored(
@@ -267,7 +272,7 @@ ROWS = {
 }
 STEP = BackfillStep("acme", "b1", 17)
 VERIFY_STEP = VerifyStep("acme", "v1", HOUR)
-NOTICE = notice(NoticeKind.BACKFILL_ENDED, "acme", NOW, "b1", status="succeeded", failed_hours=0)
+NOTICE = notification(NotificationKind.BACKFILL_ENDED, "acme", NOW, "b1", status="succeeded", failed_hours=0)
 MESSAGES: dict[str, tuple[Callable[[], str], Callable[[str], object], object]] = {
     "hour": (lambda: encode(HourTask(KEY, HOUR)), parse, HourTask(KEY, HOUR)),
     "late": (lambda: encode(TASK), parse, TASK),

@@ -21,7 +21,7 @@ def notes(request: pytest.FixtureRequest) -> Iterator[Reopened]:
         yield World().reopened
         return
     endpoints: Endpoints = request.getfixturevalue("endpoints")
-    account = Account(endpoints.connection_string, patience=HASTE)
+    account = Account(endpoints.connection_string, retry=HASTE)
     try:
         yield ReopenedTable(account, f"notes{abs(hash(request.node.name)) % 10**9}")
     finally:
@@ -31,8 +31,8 @@ def notes(request: pytest.FixtureRequest) -> Iterator[Reopened]:
 def test_a_note_that_was_written_again_is_not_forgotten(notes: Reopened) -> None:
     """Somebody is about to take the hour."""
     task = HourTask(EVENTS, HOUR, "backfill:b1")
-    first = notes.note(task)
-    second = notes.note(task)
+    first = notes.remember(task)
+    second = notes.remember(task)
 
     notes.forget(EVENTS, HOUR, first)
     assert [(note.value, note.etag) for note in notes.all()] == [(task, second)]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask, Progress
+from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, Backend
 
@@ -16,14 +16,14 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
     assert schedule.all() == {}
     assert schedule.get(KEY) is None
 
-    schedule.put(Progress(KEY, HOUR, HOUR))
-    schedule.put(Progress(MERGED_IDS, HOUR, HOUR.plus(3)))
-    schedule.put(Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw"))
+    schedule.put(StreamProgress(KEY, HOUR, HOUR))
+    schedule.put(StreamProgress(MERGED_IDS, HOUR, HOUR.plus(3)))
+    schedule.put(StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw"))
 
-    assert schedule.get(KEY) == Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw")
+    assert schedule.get(KEY) == StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw")
     assert schedule.all() == {
-        KEY: Progress(KEY, HOUR, HOUR.plus(9), place="acme|raw"),
-        MERGED_IDS: Progress(MERGED_IDS, HOUR, HOUR.plus(3)),
+        KEY: StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw"),
+        MERGED_IDS: StreamProgress(MERGED_IDS, HOUR, HOUR.plus(3)),
     }
 
 
@@ -32,12 +32,12 @@ def test_progress_that_is_forgotten_is_gone_and_the_rest_stays(backend: Backend)
     schedule = backend.gateways.schedule
     schedule.forget(KEY)
     for key in (KEY, MERGED_IDS):
-        schedule.put(Progress(key, HOUR, HOUR))
+        schedule.put(StreamProgress(key, HOUR, HOUR))
 
     for _ in range(2):
         schedule.forget(KEY)
 
-    assert schedule.all() == {MERGED_IDS: Progress(MERGED_IDS, HOUR, HOUR)}
+    assert schedule.all() == {MERGED_IDS: StreamProgress(MERGED_IDS, HOUR, HOUR)}
 
 
 def test_tasks_are_queued_in_their_order(backend: Backend) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError, ServiceResponseTimeoutError
 
-from exporter.destinations.connection_test import try_upload
+from exporter.destinations.connection_test import run_connection_test
 from exporter.domain.breaker import WAIT_FIRST
 from exporter.domain.errors import DestinationFault, Transient
 from exporter.ports import Container
@@ -108,7 +108,7 @@ def test_a_test_upload_asks_a_silent_storage_once(scheme: str) -> None:
     with falling_silent(0) as server, customers(ONCE) as containers:
         destination = sealed(by_key(server.url.replace("http", scheme)))
         for asked in (1, 2):
-            report = try_upload(destination, containers, test_id="0" * 32, now=NOW)
+            report = run_connection_test(destination, containers, test_id="0" * 32, now=NOW)
             assert report.first_fault is not None
             assert report.first_fault.code == "unreachable"
             assert len(server.held) == asked
@@ -142,13 +142,13 @@ def opened(containers: CustomerContainers, url: str, destination_id: str) -> Con
 
 def test_a_storage_that_falls_silent_is_asked_once_more_and_then_no_more() -> None:
     """In the midst of an hour, patiently, and at the second time as one that never answered."""
-    patience = replace(ONCE, read_seconds=2, read_retries=1, retries=3)
-    with falling_silent(1) as server, container_at(by_key(server.url), patience) as container:
+    retry = replace(ONCE, read_seconds=2, read_retries=1, retries=3)
+    with falling_silent(1) as server, container_at(by_key(server.url), retry) as container:
         container.delete("gone", etag='"1"')
 
         code, seconds = refusal(lambda: container.find(""))
         assert code == "unreachable"
-        assert 2 * patience.read_seconds <= seconds < 2 * patience.read_seconds + SLACK_SECONDS
+        assert 2 * retry.read_seconds <= seconds < 2 * retry.read_seconds + SLACK_SECONDS
 
         asked = len(server.held)
         refusal(lambda: container.find(""))
@@ -157,30 +157,30 @@ def test_a_storage_that_falls_silent_is_asked_once_more_and_then_no_more() -> No
 
 def test_an_answer_that_falls_silent_in_its_midst_is_bounded_too() -> None:
     """The SDK asks three times for a body that does not come, the last two as at a first contact."""
-    patience = replace(ONCE, read_seconds=1)
+    retry = replace(ONCE, read_seconds=1)
     head = b'HTTP/1.1 206 Part\r\nContent-Length: 9\r\nContent-Range: bytes 0-8/9\r\nETag: "1"\r\n\r\nhalf'
-    with falling_silent(1, head) as server, container_at(by_key(server.url), patience) as container:
+    with falling_silent(1, head) as server, container_at(by_key(server.url), retry) as container:
         assert container.read("marker") is None
 
         code, seconds = refusal(lambda: container.read("marker"))
         assert code == "unreachable"
         waits_of_the_sdk = 2
-        assert seconds < 3 * patience.read_seconds + waits_of_the_sdk + SLACK_SECONDS
+        assert seconds < 3 * retry.read_seconds + waits_of_the_sdk + SLACK_SECONDS
 
 
 def test_the_bounds_that_are_told_are_those_of_the_constants() -> None:
     """At the first contact and in the midst of an hour; reckoned, since each takes its time."""
-    patience = CUSTOMER_PATIENCE
-    at_first = patience.connect_seconds + FIRST_ANSWER_SECONDS
-    waited_max = patience.first_wait_seconds + min(patience.first_wait_seconds, 1)
+    retry = CUSTOMER_PATIENCE
+    at_first = retry.connect_seconds + FIRST_ANSWER_SECONDS
+    waited_max = retry.first_wait_seconds + min(retry.first_wait_seconds, 1)
 
     assert f"costs an attempt {at_first} seconds at most" in GUIDE.read_text()
     assert f"in the midst of an hour {SILENCE_SECONDS_MAX}." in GUIDE.read_text()
-    assert patience.read_retries == 1
-    assert patience.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
-    assert patience.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX
+    assert retry.read_retries == 1
+    assert retry.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
+    assert retry.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX
     assert WAIT_FIRST.total_seconds() > SILENT_SECONDS
-    assert patience.read_seconds < HEARD_SECONDS
+    assert retry.read_seconds < HEARD_SECONDS
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.domain.errors import Conflict
 from exporter.domain.hour_record import Claim, RowCounts
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.ports import Slices, State
 from exporter.storage.clients import Account
@@ -38,7 +38,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[Own]:
         yield Own(world.slices, world.gateways.state)
         return
     endpoints: Endpoints = request.getfixturevalue("endpoints")
-    account, name = Account(endpoints.connection_string, patience=HASTE), f"slices{next(_numbers)}"
+    account, name = Account(endpoints.connection_string, retry=HASTE), f"slices{next(_numbers)}"
     try:
         yield Own(SlicesTable(account, name), StateContainer(account, name))
     finally:
@@ -51,7 +51,9 @@ def a_slice(number: int, run: str = "run-1") -> SliceRecord:
 
 
 RESULT = SliceResult(
-    RowCounts(exported=3, rejected=1), (Sent(Part("a#2.json.gz", 3, 99, "md5=="), "worker", 1),), "acme/keys"
+    RowCounts(exported=3, rejected=1),
+    (StagedFile(Part("a#2.json.gz", 3, 99, "md5=="), "worker", 1),),
+    "acme/keys",
 )
 
 

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.errors import Fault
-from exporter.domain.hour_record import HourRecord, Progress
+from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.own.documents import COLUMN_BYTES, DOCUMENT_BYTES_MAX, from_columns, to_columns
-from exporter.storage.own.entities import Row, parse_moment, parse_stream_key
+from exporter.storage.own.entities import Entity, parse_moment, parse_stream_key
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
 
-FAILED = HourRecord(KEY, HOUR).take("ours", "schedule", NOW).failed(Fault("code", "message", "fix"), NOW)
+FAILED = (
+    HourRecord(KEY, HOUR).claimed_by("ours", "schedule", NOW).failed(Fault("code", "message", "fix"), NOW)
+)
 
 
 def without(column: str) -> Callable[[dict[str, Any]], None]:
@@ -72,7 +74,7 @@ def test_a_corrupt_record_is_an_error_that_names_it(
 def test_corrupt_progress_is_an_error_that_names_it(azurite: AzuriteBackend) -> None:
     """A wrong frontier would hide owed hours."""
     schedule = azurite.gateways.schedule
-    schedule.put(Progress(KEY, HOUR, HOUR))
+    schedule.put(StreamProgress(KEY, HOUR, HOUR))
     table = azurite.account.tables.get_table_client(azurite.own_name("schedule"))
     table.update_entity({"PartitionKey": "stream", "RowKey": str(KEY), "next_hour": "later"})
 
@@ -129,7 +131,7 @@ def test_a_document_that_does_not_fit_is_refused() -> None:
 def test_a_row_without_keys_is_an_error_too() -> None:
     """Whatever comes out of a table, its name is in the message."""
     with pytest.raises(ValueError, match="table ledger, row None / None, column v: is missing"):
-        Row("ledger", {}).check_version()
+        Entity("ledger", {}).check_version()
 
 
 @pytest.mark.parametrize("text", ["", "acme", "acme:events", "acme:rows:1", "acme:events:x", "a:events:1:2"])

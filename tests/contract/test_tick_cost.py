@@ -10,10 +10,10 @@ import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from exporter.domain.hour import Hour, hours_between
-from exporter.domain.hour_record import HourRecord, Progress
+from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
-from exporter.schedule.due_hours import Tick, plan_owed_hours
+from exporter.schedule.due_hours import TickReport, queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable, _row
 from infra.local import azurite
@@ -52,19 +52,21 @@ class AYearDone(FakeLedger):
         """Yield finished records."""
         for hour in hours_between(first, min(last, self._last_done)):
             self.read += 1
-            yield HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
+            yield HourRecord(key, hour).claimed_by("c", "schedule", NOW).finished(NOW)
 
 
-def known(key: StreamKey, first: Hour, following: Hour, ledger: str) -> Progress:
+def known(key: StreamKey, first: Hour, following: Hour, ledger: str) -> StreamProgress:
     """Return the progress of a stream that was reviewed today."""
     reviewed_at = NOW - timedelta(hours=1)
-    return Progress(key, first, following, ledger=ledger, reviewed_at=reviewed_at, place=ACME.container_id)
+    return StreamProgress(
+        key, first, following, ledger=ledger, reviewed_at=reviewed_at, place=ACME.container_id
+    )
 
 
-def tick(gateways: Gateways, now: object = NOW) -> Tick:
+def tick(gateways: Gateways, now: object = NOW) -> TickReport:
     """Let the timer fire."""
     assert now is NOW
-    return plan_owed_hours(gateways, now=NOW, settle=SETTLE)
+    return queue_due_hours(gateways, now=NOW, settle=SETTLE)
 
 
 def test_a_tick_over_200_destinations_with_a_year_behind_them_reads_none_of_it() -> None:
@@ -117,7 +119,7 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
     """Fill the first destination's ledger; the others' would be read no differently."""
     (key,) = replace(ACME, id="d000", org_id=None).streams
     records = [
-        HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
+        HourRecord(key, hour).claimed_by("c", "schedule", NOW).finished(NOW)
         for hour in hours_between(A_QUARTER_AGO, HOUR)
     ]
     ledger.put(records[0], None)
@@ -129,10 +131,10 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
 def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
     """Five calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
     transport.calls.clear()
-    assert tick(gateways) == Tick(DESTINATIONS, 0, 0)
+    assert tick(gateways) == TickReport(DESTINATIONS, 0, 0)
     assert transport.calls == [
         "GET schedule()",
-        "GET standings()",
+        "GET breakers()",
         "GET destinations()",
         # Hours that were taken again.
         "GET schedule()",
@@ -155,7 +157,7 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
     # Landing is looked for before anything is queued that could be taken for empty without it.
     assert counted.pop("GET landing") == 1
     assert counted.pop("GET schedule()") == 2
-    assert {counted.pop(f"GET {table}()") for table in ("standings", "destinations")} == {1}
+    assert {counted.pop(f"GET {table}()") for table in ("breakers", "destinations")} == {1}
     assert (
         sum(count for call, count in counted.items() if "messages" in call) == 2 + 1
     )  # the queue is made first

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.destinations.connection_test import try_upload
+from exporter.destinations.connection_test import run_connection_test
 from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import DestinationFault, ExportError, Transient
@@ -19,7 +19,7 @@ from exporter.ports import Container
 from exporter.storage.blocks import BlockPool
 from exporter.storage.customer import entra
 from exporter.storage.customer.containers import CustomerContainers
-from exporter.storage.customer.credentials import Means
+from exporter.storage.customer.credentials import ClientSettings
 from infra.local import azurite
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running
@@ -86,10 +86,10 @@ class Customer:
         )
 
     @contextmanager
-    def containers(self, patience: object = QUICK) -> Iterator[CustomerContainers]:
+    def containers(self, retry: object = QUICK) -> Iterator[CustomerContainers]:
         """Open customers' containers, and close them."""
         pool = BlockPool()
-        opened = CustomerContainers(CIPHER, HOSTS, pool, Means.new(self.authority, patience))  # type: ignore[arg-type]  # a patience
+        opened = CustomerContainers(CIPHER, HOSTS, pool, ClientSettings.new(self.authority, retry))  # type: ignore[arg-type]  # a patience
         try:
             yield opened
         finally:
@@ -118,7 +118,7 @@ def test_a_service_principal_writes_reads_lists_and_deletes(tokens: EntraStandIn
         container.delete("a#1", etag=etag)
         assert tokens.tokens_asked == 1
 
-        report = try_upload(destination, containers, test_id="a" * 32, now=NOW)
+        report = run_connection_test(destination, containers, test_id="a" * 32, now=NOW)
         assert report.ok, report
         assert container.find("") == []
         assert tokens.tokens_asked == 2

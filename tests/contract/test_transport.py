@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.core.rest import HttpRequest
 
-from exporter.storage.clients import Patience, new_transport
+from exporter.storage.clients import RetryPolicy, new_transport
 
 THREADS = 40
 
@@ -47,7 +47,7 @@ def url() -> Iterator[str]:
 def test_many_threads_at_once_leave_nothing_in_the_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
     """With a pool that is too small, each call too many writes a warning, which is kept and paid for."""
     caplog.set_level(logging.WARNING)
-    with closing(new_transport(Patience())) as transport, ThreadPoolExecutor(THREADS) as threads:
+    with closing(new_transport(RetryPolicy())) as transport, ThreadPoolExecutor(THREADS) as threads:
         answers = list(threads.map(lambda _: transport.send(HttpRequest("GET", url)), range(THREADS)))
 
     assert [answer.status_code for answer in answers] == [200] * THREADS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from exporter.domain.backfill import Backfill
-from exporter.domain.breaker import Standing
-from exporter.domain.hour_record import HourRecord, HourTask, Progress
+from exporter.domain.breaker import Breaker
+from exporter.domain.hour_record import HourRecord, HourTask, StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.verification import Verification
 from exporter.domain.versioned import UnreadableRowError
@@ -48,30 +48,30 @@ TABLES = {
         "schedule",
         ("stream", str(KEY)),
         (
-            lambda to: to.schedule.put(Progress(KEY, HOUR, HOUR)),
-            lambda to: to.schedule.put(Progress(OTHER, HOUR, HOUR)),
+            lambda to: to.schedule.put(StreamProgress(KEY, HOUR, HOUR)),
+            lambda to: to.schedule.put(StreamProgress(OTHER, HOUR, HOUR)),
         ),
         lambda at: at.schedule.all(),
-        {OTHER: Progress(OTHER, HOUR, HOUR)},
+        {OTHER: StreamProgress(OTHER, HOUR, HOUR)},
         lambda at: at.schedule.get(KEY),
     ),
-    "standings": Table(
-        "standings",
+    "breakers": Table(
+        "breakers",
         ("destination", "acme"),
         (
-            lambda to: to.standings.put("acme", Standing(1)),
-            lambda to: to.standings.put("other", Standing(2)),
+            lambda to: to.breakers.put("acme", Breaker(1)),
+            lambda to: to.breakers.put("other", Breaker(2)),
         ),
-        lambda at: at.standings.all(),
-        {"other": Standing(2)},
-        lambda at: at.standings.get("acme"),
+        lambda at: at.breakers.all(),
+        {"other": Breaker(2)},
+        lambda at: at.breakers.get("acme"),
     ),
     "notes": Table(
         "schedule",
         ("reopened", f"{KEY}:{HOUR}"),
         (
-            lambda to: to.reopened.note(HourTask(KEY, HOUR)),
-            lambda to: to.reopened.note(HourTask(OTHER, HOUR)),
+            lambda to: to.reopened.remember(HourTask(KEY, HOUR)),
+            lambda to: to.reopened.remember(HourTask(OTHER, HOUR)),
         ),
         lambda at: at.reopened.all(),
         [HourTask(OTHER, HOUR)],

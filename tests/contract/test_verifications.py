@@ -35,7 +35,7 @@ MOVED = replace(
     BEGUN,
     moved_at=NOW + timedelta(minutes=1),
     next=HOUR.plus(200),
-    setbacks=4,
+    transient_failures=4,
     counts=Counts(whole=390, wrong=5, running=3, elsewhere=2),
     found=("acme/verifications/v1/2020-01-25T17-s1.json",),
 )
@@ -67,7 +67,7 @@ def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
         return
     endpoints: Endpoints = request.getfixturevalue("endpoints")
     name = f"verifications{abs(hash(request.node.name)) % 10**9}"
-    account = Account(endpoints.connection_string, patience=HASTE)
+    account = Account(endpoints.connection_string, retry=HASTE)
     try:
         yield Tables(VerificationsTable(account, name), VerificationsTable(account, name))
     finally:
@@ -167,7 +167,7 @@ def test_a_malformed_step_is_refused(message: str | bytes) -> None:
 
 def test_a_step_that_is_sent_is_what_the_trigger_reads(endpoints: Endpoints) -> None:
     """The queue is made with its first message."""
-    account = Account(endpoints.connection_string, patience=HASTE)
+    account = Account(endpoints.connection_string, retry=HASTE)
     try:
         VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.step)
         queue = account.queues.get_queue_client("verify-steps-sent")

@@ -18,15 +18,15 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueClient
 
 from exporter.domain import streams
-from exporter.domain.breaker import GOOD
+from exporter.domain.breaker import CLOSED
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, Progress
+from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.clients import Account
+from exporter.storage.own.breakers import BreakersTable
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.ledger import LedgerTable
 from exporter.storage.own.schedule import ScheduleTable
-from exporter.storage.own.standings import StandingsTable
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.azurite import Endpoints
@@ -229,7 +229,7 @@ class Installation:
         for data_type in data_types:
             key = stream_key(destination_id, sample, data_type)
             ledger = self.ledger.identity(now())
-            progress = Progress(key, Hour(first), Hour(first), ledger=ledger, reviewed_at=now())
+            progress = StreamProgress(key, Hour(first), Hour(first), ledger=ledger, reviewed_at=now())
             ScheduleTable(self._own).put(progress)
         names = {DataType.EVENTS: "project_id", DataType.MERGED_IDS: "org_id"}
         return {
@@ -258,9 +258,9 @@ class Installation:
         for key in schedule.all():
             schedule.forget(key)
 
-    def standings_are_there(self) -> None:
-        """Make the table of standings, which is made with the first fault, if it is not there."""
-        StandingsTable(self._own).put("nobody", GOOD)
+    def breakers_are_there(self) -> None:
+        """Make the table of breakers, which is made with the first fault, if it is not there."""
+        BreakersTable(self._own).put("nobody", CLOSED)
 
     def waiting(self, name: str = "export-hours") -> int:
         """Return how many messages are in a queue, those included that are being worked on."""
@@ -275,10 +275,10 @@ class Installation:
         found = self.ledger.get(key, Hour(start))
         assert found is not None, f"the ledger has no {start} of {key}"
         self.ledger.put(_aged(found.value), found.etag)
-        standings = StandingsTable(self._own)
-        standing = standings.get(key.destination_id)
-        if standing.retry_at:
-            standings.put(key.destination_id, replace(standing, retry_at=now() - timedelta(seconds=1)))
+        breakers = BreakersTable(self._own)
+        breaker = breakers.get(key.destination_id)
+        if breaker.retry_at:
+            breakers.put(key.destination_id, replace(breaker, retry_at=now() - timedelta(seconds=1)))
 
 
 def _aged(record: HourRecord) -> HourRecord:

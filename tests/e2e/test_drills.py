@@ -110,7 +110,7 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     """Hours that are in the container are adopted, and a verification says that all is whole."""
     before = etags(shared)
     starts = shared.newest_hours(HOURS)
-    shared.standings_are_there()
+    shared.breakers_are_there()
     for command in lost:
         shell.run(command)
 

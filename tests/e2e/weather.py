@@ -51,11 +51,11 @@ class Weather(Gate):
         """Return what the next request meets; None if it passes."""
         with self._turn:
             lot = 1000 if self.fine else self._random.randrange(1000)
-            for trouble, share in TROUBLES.items():
-                if lot < share:
+            for trouble, slice_ref in TROUBLES.items():
+                if lot < slice_ref:
                     self.met[trouble] += 1
                     return trouble
-                lot -= share
+                lot -= slice_ref
             return None
 
     def serve(self) -> None:

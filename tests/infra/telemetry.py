@@ -11,8 +11,8 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourTask
 from exporter.export.attempt import Outcome
 from exporter.queues import tick
-from exporter.schedule.troubles import Troubles
-from exporter.tick import take_tick
+from exporter.schedule.failures import Failures
+from exporter.tick import run_tick
 from tests.fakes import FakeLanding, World
 from tests.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
 
@@ -114,9 +114,9 @@ def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool =
     """Let time pass: a tick every five minutes, and workers, if any, that do at once what it queued."""
     while telemetry.now + TICKS_EVERY <= until:
         telemetry.now += TICKS_EVERY
-        now, telemetry.function, troubles = telemetry.now, "tick", Troubles()
-        found = take_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), troubles=troubles)
-        troubles.end()
+        now, telemetry.function, failures = telemetry.now, "tick", Failures()
+        found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)
+        failures.end()
         assert found is not None
         tick._tell(found, past_due=False)
         telemetry.function = "export_hour"

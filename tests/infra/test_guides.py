@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from exporter.domain.notifications import NoticeKind
+from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
 from tests.infra.test_bicep import ROLES, text
@@ -37,7 +37,7 @@ def test_every_notice_is_documented_with_facts_that_it_has() -> None:
     monitoring = guide("monitoring.md")
     table = rows(monitoring, "| `type` | When | Besides")
 
-    assert {cells[0].strip("`") for cells in table} == {str(each) for each in NoticeKind}
+    assert {cells[0].strip("`") for cells in table} == {str(each) for each in NotificationKind}
     for fact in {name for cells in table for name in re.findall(r"`(\w+)`", cells[2])}:
         assert re.search(rf'\b{fact}=|"{fact}":', SOURCES), fact
     minutes = [int(each.total_seconds() // 60) for each in WAITS]

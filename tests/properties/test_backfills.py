@@ -15,15 +15,15 @@ from hypothesis.stateful import (
 )
 
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import Asked, ask, cancel, repair, retry
+from exporter.backfill.requests import BackfillRequest, cancel, create, create_repair, retry
 from exporter.backfill.runner import send_again, take_step
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import hours_between
 from exporter.domain.hour_record import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
-from exporter.schedule.due_hours import plan_owed_hours
-from exporter.schedule.ledger_view import View
+from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
 from tests.fakes import Crash
 from tests.machines import worlds
@@ -84,9 +84,9 @@ class Backfills(RuleBasedStateMachine):
     ) -> None:
         """Ask for some of the hours, or for one before them, too."""
         begin, name = FIRST.plus(first), f"b{len(self.names)}"
-        asked = Asked("", "", begin, begin.plus(length - 1), data_types, allow_loss=allow_loss)
+        asked = BackfillRequest("", "", begin, begin.plus(length - 1), data_types, allow_loss=allow_loss)
         with suppress(ExportError):
-            ask(self.world.gateways, "acme", asked, view=View(self.now + clock, SETTLE), new_id=name)
+            create(self.world.gateways, "acme", asked, as_of=AsOf(self.now + clock, SETTLE), new_id=name)
             self.names.append(name)
 
     @precondition(lambda self: len(self.names) < BACKFILLS_MAX)
@@ -95,7 +95,7 @@ class Backfills(RuleBasedStateMachine):
         """Of single hours."""
         name = f"b{len(self.names)}"
         hours = [(DataType.EVENTS, FIRST.plus(number)) for number in chosen]
-        repair(self.world.gateways, ACME, hours, name, self.now + clock)
+        create_repair(self.world.gateways, ACME, hours, name, self.now + clock)
         self.names.append(name)
 
     @precondition(lambda self: self.names)
@@ -155,7 +155,7 @@ class Backfills(RuleBasedStateMachine):
     @rule(clock=skew)
     def the_timer_comes(self, clock: timedelta) -> None:
         """Let the schedule export hours beside the backfills."""
-        plan_owed_hours(self.world.gateways, now=self.now + clock, settle=SETTLE)
+        queue_due_hours(self.world.gateways, now=self.now + clock, settle=SETTLE)
         send_again(self.world.gateways, self.now + clock)
         for task in self.world.hours.take():
             self._export(task, clock)
@@ -241,7 +241,7 @@ class Backfills(RuleBasedStateMachine):
 
     def _records(self, found: Backfill) -> list[HourRecord | None]:
         """Return the ledger's records of a whole range; a repair's own list may be lost by now."""
-        if found.chosen is not None:
+        if found.hour_list is not None:
             return []
         every = [(key, hour) for key in found.keys for hour in hours_between(found.first, found.last)]
         rows = [self.world.ledger.get(key, hour) for key, hour in every if found.covers(key.stream, hour)]

@@ -12,7 +12,7 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.events import EventCodec
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedIdCodec
 from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
 from tests.builders import HOUR, Landing, exported_lines
@@ -50,7 +50,7 @@ chunk_sizes = st.sampled_from([100, 4096, 1 << 20])
 class Reading:
     """What the pipeline makes of files: the lines it exports, those it rejects, its counts."""
 
-    def __init__(self, codec: Codec[Any], landing: Landing, seen: SeenKeys) -> None:
+    def __init__(self, codec: Codec[Any], landing: Landing, seen: KeySet) -> None:
         self.rejected: list[RejectedRow] = []
         chain = RowChain(codec, self.rejected.append, seen=seen)
         self.records = [json.loads(line) for line in exported_lines(chain, landing)]
@@ -92,7 +92,7 @@ def test_every_event_of_an_hour_is_exported_once_or_accounted_for(
     """Whatever is wrong with the hour: rows whole and in order, bad lines byte for byte, late ones too."""
     hour = sample.hour(HOUR.start)
     output = Output(timestamp_format=TimestampFormat.AMPLITUDE, extra_keys=extra)
-    seen = SeenKeys()
+    seen = KeySet()
     for landing, truth in zip(
         landed(hour, DataType.EVENTS, chunk_bytes), (hour.truth(), hour.late_truth()), strict=True
     ):
@@ -113,7 +113,7 @@ def test_every_merge_of_an_hour_is_exported_or_accounted_for(sample: Sample, chu
     hour = sample.hour(HOUR.start)
     truth = hour.truth(DataType.MERGED_IDS)
     landing, _ = landed(hour, DataType.MERGED_IDS, chunk_bytes)
-    reading = Reading(MergedIdCodec(HOUR), landing, SeenKeys())
+    reading = Reading(MergedIdCodec(HOUR), landing, KeySet())
 
     reading.agrees_with(truth)
     assert reading.records == list(truth.records())
@@ -124,7 +124,7 @@ def test_a_line_of_ten_megabytes_is_a_row_like_any_other(chunk_bytes: int) -> No
     """Among all other faults."""
     hour = Sample(events_per_hour=10, faults=frozenset(Fault)).hour(HOUR.start)
     landing, _ = landed(hour, DataType.EVENTS, chunk_bytes)
-    reading = Reading(EventCodec(187520, HOUR, Output()), landing, SeenKeys())
+    reading = Reading(EventCodec(187520, HOUR, Output()), landing, KeySet())
 
     reading.agrees_with(hour.truth())
     assert max(len(json.dumps(row["event_properties"])) for row in reading.records) > 9_000_000

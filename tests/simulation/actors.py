@@ -14,13 +14,13 @@ from typing import Any, cast
 from greenlet import getcurrent, greenlet
 
 from exporter.domain.errors import Transient
-from exporter.domain.marker import Sent
+from exporter.domain.marker import StagedFile
 
 # What changes something; every other call reads.
 WRITES = frozenset(
     {
         *("put", "commit", "stage", "delete", "empty", "refresh"),
-        *("note", "forget", "discard", "send", "record_trial"),
+        *("remember", "forget", "discard", "send", "record_test"),
     }
 )
 # While one of these is under way its lock is held, and a renewal would wait for it.
@@ -64,7 +64,7 @@ class Actor:
     def about(self) -> str:
         """The name of the blob that the call is about; empty if it is about something else."""
         first = self.asks[0] if self.asks else None
-        return first.part.name if isinstance(first, Sent) else first if isinstance(first, str) else ""
+        return first.part.name if isinstance(first, StagedFile) else first if isinstance(first, str) else ""
 
     def go_on(self, verdict: Verdict) -> None:
         """Let it make its call, and run until the next one, or to its end."""

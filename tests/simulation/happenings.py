@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from exporter.backfill.requests import Asked
+from exporter.backfill.requests import BackfillRequest
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.hour import Hour
@@ -264,7 +264,7 @@ def _about_to_read(life: Life) -> Iterator[tuple[LandingBlob, bool]]:
                 landed = life.truth.landed[blob.name]
                 key = next(each for each in life.keys if each.stream == landed.stream)
                 record = life.record(key, landed.hour)
-                untouched = record is None or record.done or record.was is not None
+                untouched = record is None or record.done or record.previous_status is not None
                 yield blob, not (untouched or not life.truth.ever(key, landed.hour))
 
 
@@ -296,9 +296,9 @@ def schedule_lost(life: Life) -> bool:
     return True
 
 
-def standings_lost(life: Life) -> bool:
+def breakers_lost(life: Life) -> bool:
     """Lose how destinations fare."""
-    lose(life, "standings")
+    lose(life, "breakers")
     return True
 
 
@@ -348,8 +348,8 @@ def lose(life: Life, table: str) -> None:
     match table:
         case "schedule":
             world.schedule.rows.clear()
-        case "standings":
-            world.standings.rows.clear()
+        case "breakers":
+            world.breakers.rows.clear()
         case "reopened":
             world.reopened.tasks.clear()
         case "verifications":
@@ -500,7 +500,7 @@ def call_unavailable(life: Life) -> bool:
 def other_is_unreadable(life: Life) -> bool:
     """Make a stored row of another destination unreadable."""
     make_other(life)
-    return damage_other(life, life.random.choice(["schedule", "standings", "destinations", "ledger"]))
+    return damage_other(life, life.random.choice(["schedule", "breakers", "destinations", "ledger"]))
 
 
 def damage_other(life: Life, table: str) -> bool:
@@ -508,9 +508,9 @@ def damage_other(life: Life, table: str) -> bool:
     world = life.world
     if table == "schedule" and OTHER_EVENTS in world.schedule.rows:
         world.schedule.spoiled.spoil(OTHER_EVENTS)
-    elif table == "standings":
-        world.standings.put(OTHER, world.standings.get(OTHER))
-        world.standings.spoiled.spoil(OTHER)
+    elif table == "breakers":
+        world.breakers.put(OTHER, world.breakers.get(OTHER))
+        world.breakers.spoiled.spoil(OTHER)
     elif table == "destinations":
         world.destinations.spoil(OTHER)
     elif table == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:
@@ -572,7 +572,7 @@ HAPPENINGS: dict[str, Happening] = STAGE | {
         put_again_some,
         ledger_lost,
         schedule_lost,
-        standings_lost,
+        breakers_lost,
         notes_lost,
         slices_lost,
         backfills_lost,
@@ -605,7 +605,7 @@ RARE = frozenset(
         merges_before_the_first,
     )
 )
-if "allow_loss" in Asked.__dataclass_fields__:
+if "allow_loss" in BackfillRequest.__dataclass_fields__:
     HAPPENINGS[loss_accepted.__name__] = loss_accepted
 
 

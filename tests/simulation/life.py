@@ -16,7 +16,7 @@ from typing import Any
 
 from exporter.backfill import requests
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import Asked, ask, cancel, retry
+from exporter.backfill.requests import BackfillRequest, cancel, create, retry
 from exporter.backfill.runner import take_step
 from exporter.destinations.edit import Draft, find_destination, put_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
@@ -29,13 +29,13 @@ from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.domain.versioned import UnreadableRowError
-from exporter.export.attempt import Outcome, Worker
+from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
 from exporter.ports import Gateways
-from exporter.schedule.ledger_view import View
+from exporter.schedule.failures import Failures
+from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
-from exporter.schedule.troubles import Troubles
-from exporter.tick import take_tick
+from exporter.tick import run_tick
 from exporter.verify import runner
 from exporter.verify.range import repairing, span_of, verify_at_once
 from tests.fakes import FakeLanding, World
@@ -93,7 +93,7 @@ CONTAINER_WRITES = frozenset(
 # What fails together: our tables, our blobs, our queues, the customer's storage.
 SERVICES = {
     "tables": frozenset(
-        {"ledger", "schedule", "standings", "slices", "reopened", "backfills", "verifications"}
+        {"ledger", "schedule", "breakers", "slices", "reopened", "backfills", "verifications"}
     ),
     "blobs": frozenset({"landing", "state", "rejected"}),
     "queues": frozenset({"hours", "backfill_hours", "backfill_steps", "verify_steps"}),
@@ -295,9 +295,9 @@ class Life:
         now = self.now + self.offset()
 
         def body() -> None:
-            troubles = Troubles()
-            take_tick(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS, troubles=troubles)
-            troubles.end()
+            failures = Failures()
+            run_tick(self.gateways, now=now, settle=SETTLE, late_checks=LATE_CHECKS, failures=failures)
+            failures.end()
 
         self._start("tick", body)
 
@@ -312,11 +312,11 @@ class Life:
         first, last = span or self.random.choice([(FIRST, LAST), (FIRST, FIRST), (LAST, LAST)])
         name = f"b{len(self.asked) + 1}"
         more: dict[str, Any] = {"allow_loss": True} if allow_loss else {}
-        asked = Asked(first.key, last.key, first, last, **more)
+        asked = BackfillRequest(first.key, last.key, first, last, **more)
         now = self.now + (self.offset() if ahead is None else ahead)
         self.asked[name] = self.now
         try:
-            ask(self.gateways, "acme", asked, view=View(now, SETTLE), new_id=name)
+            create(self.gateways, "acme", asked, as_of=AsOf(now, SETTLE), new_id=name)
         except ExportError as error:
             self.note(f"no backfill: {error}")
             return None
@@ -446,8 +446,8 @@ class Life:
         def body() -> None:
             now = self.now + offset
             destination = find_destination(self.gateways, "acme").value
-            view = View(now, SETTLE)
-            span = span_of(self.gateways, destination, (FIRST, LAST), None, view)
+            as_of = AsOf(now, SETTLE)
+            span = span_of(self.gateways, destination, (FIRST, LAST), None, as_of)
             if at_once:
                 repairer = repairing(destination, partial(self._repair, offset)) if repair else None
                 verify_at_once(
@@ -455,7 +455,7 @@ class Life:
                     destination,
                     span,
                     clock=lambda: self.now + offset,
-                    view=view,
+                    as_of=as_of,
                     repair=repairer,
                     request_id=name,
                 )
@@ -468,7 +468,7 @@ class Life:
     def _repair(self, offset: timedelta, destination: Destination, hours: Any, request_id: str) -> str:  # noqa: ANN401
         self.asked.setdefault(request_id, self.now)
         self.note(f"{request_id} repairs {[(str(kind), str(hour)) for kind, hour in hours]}")
-        return requests.repair(self.gateways, destination, hours, request_id, self.now + offset)
+        return requests.create_repair(self.gateways, destination, hours, request_id, self.now + offset)
 
     # Sleepers.
 
@@ -574,7 +574,7 @@ class Life:
     def _work_on(self, queue: Queue, message: Message) -> None:
         self.attempts += 1
         offset = self.offset()
-        worker = Worker(
+        worker = AttemptContext(
             clock=lambda: self.now + offset,
             claim_id=f"claim-{self.attempts}",
             beat=self.turns.beat,
@@ -596,7 +596,7 @@ class Life:
         if message in queue.messages:
             queue.messages.remove(message)
 
-    def _do(self, message: Message, worker: Worker, offset: timedelta) -> None:
+    def _do(self, message: Message, worker: AttemptContext, offset: timedelta) -> None:
         what = message.what
         if not isinstance(what, HourTask):
             if message.deliveries > POISON_COUNT:
@@ -606,7 +606,7 @@ class Life:
                 take_step(what, self.gateways, worker.clock(), redelivered=message.deliveries > 1)
             else:
                 repair = partial(self._repair, offset)
-                stepper = runner.Stepper(
+                stepper = runner.StepContext(
                     clock=worker.clock, step_id=worker.claim_id, settle=SETTLE, repair=repair
                 )
                 runner.take_step(what, self.gateways, stepper)
@@ -685,7 +685,7 @@ class Life:
         world = self.world
         world.reader(THEIRS).faults.clear()
         world.schedule.spoiled.mend()
-        world.standings.spoiled.mend()
+        world.breakers.spoiled.mend()
         world.destinations.mend()
         world.ledger.mend()
         self.troubled.clear()
@@ -781,7 +781,7 @@ class Life:
                     return f"an hour of {kind} is {status}, {error}", f"{key} {hour}"
             progress = self.world.schedule.get(key)
             late = last_closed_hour(self.now, SETTLE + LATE_CHECKS[-1])
-            if progress is None or progress.first > first or progress.next <= late or late < LAST:
+            if progress is None or progress.first > first or progress.watermark <= late or late < LAST:
                 return f"the schedule of {kind}", str(progress)
             if len(progress.late) != len(LATE_CHECKS) or min(progress.late) <= LAST:
                 return f"the late looks at {kind}", str(progress)
@@ -835,7 +835,7 @@ class Life:
         for key in backfill.keys:
             for hour in HOURS:
                 asked_for = hour <= backfill.last and backfill.covers(key.stream, hour)
-                if not asked_for or backfill.chosen is not None:
+                if not asked_for or backfill.hour_list is not None:
                     continue
                 written = self.truth.written.get((key, hour))
                 if written is None or written < asked:

@@ -17,17 +17,17 @@ from exporter.domain.errors import Conflict
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourTask
-from exporter.domain.marker import Sent
+from exporter.domain.marker import StagedFile
 from exporter.domain.slices import Slice
-from exporter.domain.streams import Listing, Stream
+from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.versioned import Versioned
 from exporter.export import export_hour, late_data, sliced, whole_hour
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import Committer
 from exporter.export.inventory import Inventory, take_inventory
-from exporter.export.lease import Held
-from exporter.export.stage import RejectedWriter, Staged, Stager
-from exporter.pipeline.key_set import SeenKeys, split
+from exporter.export.lease import HourLease
+from exporter.export.stage import RejectedWriter, StagedSlice, Stager
+from exporter.pipeline.key_set import KeySet, split
 from exporter.ports import Gateways
 from exporter.schedule import due_hours, reopened
 from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
@@ -99,7 +99,7 @@ def delete_without_writing_over(patch: pytest.MonkeyPatch) -> None:
     """Delete what is not wanted any more, and leave the blocks that a sleeper has sent for it."""
 
     def void(committer: Committer, name: str, etag: str | None) -> None:
-        committer.held.check()
+        committer.lease.ensure_held()
         if etag is not None:
             committer.attempt.container.delete(name, etag=etag)
 
@@ -114,8 +114,8 @@ def forget_doubts(patch: pytest.MonkeyPatch) -> None:
 def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
     """Only look; do not complete what an unfinished attempt was about to commit."""
 
-    def look(attempt: Attempt, held: Held, names: HourNames) -> tuple[Inventory, bool]:
-        return take_inventory(attempt.container, names, held.record, attempt.container_id), False
+    def look(attempt: Attempt, lease: HourLease, names: HourNames) -> tuple[Inventory, bool]:
+        return take_inventory(attempt.container, names, lease.record, attempt.container_id), False
 
     for module in (export_hour, sliced):
         patch.setattr(module, "recover", look)
@@ -128,7 +128,7 @@ def replace_by_less(patch: pytest.MonkeyPatch) -> None:
 
 def count_landing_blobs(patch: pytest.MonkeyPatch) -> None:
     """Compare how many blobs landing holds, and not which."""
-    patch.setattr(Listing, "holds", lambda listing, exported: listing.blobs >= exported.blobs)
+    patch.setattr(LandingFingerprint, "holds", lambda listing, exported: listing.blobs >= exported.blobs)
 
 
 def look_under_the_names_of_now(patch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
 
     def void(committer: Committer, name: str, etag: str | None) -> None:
         if name.endswith("_complete"):
-            committer.held.check()
+            committer.lease.ensure_held()
             if etag is not None:
                 committer.attempt.container.delete(name, etag=etag)
         else:
@@ -160,10 +160,10 @@ def adopt_what_is_not_wanted(patch: pytest.MonkeyPatch) -> None:
     real = whole_hour.write_hour
 
     def written(
-        attempt: Attempt, held: Held, inventory: Inventory, names: HourNames, *, replacing: bool
+        attempt: Attempt, lease: HourLease, inventory: Inventory, names: HourNames, *, replacing: bool
     ) -> Outcome:
         del replacing
-        return real(attempt, held, inventory, names, replacing=False)
+        return real(attempt, lease, inventory, names, replacing=False)
 
     for module in (export_hour, late_data):
         patch.setattr(module, "write_hour", written)
@@ -184,7 +184,7 @@ def swallow_refused_commits(patch: pytest.MonkeyPatch) -> None:
     """Take a refused commit for one whose answer was lost, without a look at what is there."""
     real = FakeContainer.commit
 
-    def commit(container: FakeContainer, sent: Sent, **conditions: Any) -> None:  # noqa: ANN401  passed on
+    def commit(container: FakeContainer, sent: StagedFile, **conditions: Any) -> None:  # noqa: ANN401  passed on
         with suppress(Conflict):
             real(container, sent, **conditions)
 
@@ -243,12 +243,12 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
         drops: Iterable[bytes],
         rejected: RejectedWriter,
         *before: Any,  # noqa: ANN401
-    ) -> Staged:
+    ) -> StagedSlice:
         known = list(drops)
         staged = real(stager, chosen, known, rejected, *before)
-        left_out = SeenKeys(known)
+        left_out = KeySet(known)
         mine = (key for piece in staged.keys.pieces() for key in split(piece) if key not in left_out)
-        return replace(staged, keys=SeenKeys(mine), dropped=0)
+        return replace(staged, keys=KeySet(mine), dropped=0)
 
     patch.setattr(Stager, "stage", stage)
 
@@ -269,14 +269,14 @@ def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
     def unseen(moment: Any, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:  # noqa: ANN401
         if record is None or not record.done:
             return False
-        return record.looked_at is None or record.looked_at < hour.end + moment.settle + distance
+        return record.late_checked_at is None or record.late_checked_at < hour.end + moment.settle + distance
 
-    patch.setattr(due_hours._Moment, "unseen", unseen)
+    patch.setattr(due_hours._DueRules, "unseen", unseen)
 
 
 def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:
     """Take a done hour again without telling the schedule, which is past it."""
-    patch.setattr(FakeReopened, "note", lambda _reopened, _task: '"none"')
+    patch.setattr(FakeReopened, "remember", lambda _reopened, _task: '"none"')
     patch.setattr(FakeReopened, "forget", lambda *_arguments: None)
 
 
@@ -297,14 +297,14 @@ def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
 
 def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Wait for a dead worker."""
-    real = HourRecord.take
+    real = HourRecord.claimed_by
 
     def take(
         record: HourRecord, claim_id: str, requested_by: str, now: datetime, *, round_: int = 0
     ) -> HourRecord:
         return real(record, claim_id, requested_by, now + timedelta(days=365), round_=round_)
 
-    patch.setattr(HourRecord, "take", take)
+    patch.setattr(HourRecord, "claimed_by", take)
 
 
 MUTATIONS: dict[str, Mutation] = {

@@ -90,10 +90,10 @@ class Script(Life):
     def _queued_slices(self) -> list[tuple[Queue, Message]]:
         found = sorted(
             (
-                (message.what.share.number, queue, message)
+                (message.what.slice_ref.number, queue, message)
                 for queue in self.queues
                 for message in queue.messages
-                if isinstance(message.what, HourTask) and message.what.share is not None
+                if isinstance(message.what, HourTask) and message.what.slice_ref is not None
             ),
             key=lambda each: each[0],
         )

@@ -11,13 +11,13 @@ from datetime import timedelta
 import pytest
 
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import repair
+from exporter.backfill.requests import create_repair
 from exporter.destinations.overview import look_at
 from exporter.domain.backfill import BackfillStatus
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import Verdict
@@ -319,7 +319,7 @@ def test_what_lands_late_in_a_large_hour_is_added_wherever_its_worker_dies(look:
 # Others' troubles.
 
 
-@pytest.mark.parametrize("table", ["schedule", "standings", "destinations", "ledger"])
+@pytest.mark.parametrize("table", ["schedule", "breakers", "destinations", "ledger"])
 def test_a_backfill_is_healed_whatever_row_of_another_destination_cannot_be_read(table: str) -> None:
     """Its message was lost. The tick, which sends it again, tells of the row and goes on."""
     life = Script()
@@ -374,7 +374,7 @@ def test_a_repair_whose_list_of_hours_is_lost_fails() -> None:
     life = Script()
     life.landed(101)
     life.pass_busily(0.1)
-    name = repair(life.gateways, life.destination, [(DataType.EVENTS, FIRST)], "r1", life.now)
+    name = create_repair(life.gateways, life.destination, [(DataType.EVENTS, FIRST)], "r1", life.now)
     life.asked[name] = life.now
     happenings.state_lost(life)
     life.end()
@@ -403,7 +403,7 @@ def test_an_hour_behind_the_schedule_that_fails_is_shown_with_its_destination() 
     faults = life.world.reader().faults
     faults["delete"] = OUTAGE
     life.pass_busily(0.5)
-    shown = look_at(life.world.gateways, life.destination, View(life.now, SETTLE))
+    shown = look_at(life.world.gateways, life.destination, AsOf(life.now, SETTLE))
     assert shown.status is Status.FAILING
     assert shown.failed is not None
     assert shown.failed.hour == FIRST

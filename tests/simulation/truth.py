@@ -17,7 +17,7 @@ from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType, Listing, Stream, StreamKey
+from exporter.domain.streams import DataType, LandingFingerprint, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
 from exporter.verify.hour import verify_hour
 from tests.fakes import FakeBlob, FakeLanding, World
@@ -337,7 +337,7 @@ class Truth:
             return False
         exported = found.value.origin.landing
         blobs = FakeLanding(self.world.landed).blobs(key.stream, hour)
-        whole = exported is not None and Listing.of(blobs).holds(exported)
+        whole = exported is not None and LandingFingerprint.of(blobs).holds(exported)
         return found.value.refused is not None and not whole
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:

@@ -34,7 +34,7 @@ def codes_in_the_code() -> set[str]:
         if path.parent.name not in {"http", "queues"}:
             text = path.read_text()
             found |= set(re.findall(r'\bFault\(\s*(?:code=)?"(\w+)"', text))
-            if "class Row" in text:
+            if re.search(r"^class \w+Row:", text, re.MULTILINE):
                 found |= set(re.findall(r'^\s+code="(\w+)"', text, re.MULTILINE))
     return found
 

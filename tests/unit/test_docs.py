@@ -18,13 +18,13 @@ from exporter.domain.file_names import NameStyle, Naming, PathLayout
 from exporter.domain.hour_record import LEASE, RENEW_EVERY, RUN_AGAIN, WRITTEN_FOR_MAX, HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
-from exporter.domain.setbacks import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
 from exporter.domain.streams import IDENTITIES_MAX
+from exporter.domain.transient_failures import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
 from exporter.domain.verification import Code
 from exporter.export.completeness import ROWS_COMPARED_MAX
 from exporter.export.sliced import KEYS_BEFORE_MAX
-from exporter.export.turns import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.export.whole_hour import STAGINGS_MAX
+from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.http.destination_model import DestinationModel, parse_draft
 from exporter.http.openapi import possible_problems
 from exporter.http.routing import OPERATIONS

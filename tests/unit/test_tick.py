@@ -8,18 +8,18 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.backfill.requests import Asked, ask
+from exporter.backfill.requests import BackfillRequest, create
 from exporter.destinations.overview import list_destinations, look_at
 from exporter.domain.backfill import STALLED
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, LandingMissing, Transient
-from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, Progress
+from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.verification import Span
-from exporter.schedule.due_hours import Tick
-from exporter.schedule.ledger_view import NOTES_READ_MAX, View, list_hours
-from exporter.schedule.troubles import Troubles
-from exporter.tick import take_tick
+from exporter.schedule.due_hours import TickReport
+from exporter.schedule.failures import Failures
+from exporter.schedule.ledger_view import NOTES_READ_MAX, AsOf, list_hours
+from exporter.tick import run_tick
 from exporter.verify import runner
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
@@ -27,7 +27,7 @@ from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, att
 EVENTS_ONLY = acme(org_id=None)
 OTHER = replace(EVENTS, destination_id="other")
 MIDNIGHT = HOUR.first_of_day()
-VIEW = View(NOW, SETTLE)
+VIEW = AsOf(NOW, SETTLE)
 LATER = NOW + max(STALLED, runner.STALLED)
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
 
@@ -39,11 +39,11 @@ def two(world: World | None = None) -> World:
     return world
 
 
-def tick(world: World, now: object = NOW) -> tuple[Tick | None, Troubles]:
+def tick(world: World, now: object = NOW) -> tuple[TickReport | None, Failures]:
     """Let the timer fire; return what was found, and what went wrong."""
-    troubles = Troubles()
-    found = take_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), troubles=troubles)  # type: ignore[arg-type]  # a time
-    return found, troubles
+    failures = Failures()
+    found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)  # type: ignore[arg-type]  # a time
+    return found, failures
 
 
 def queued_for(world: World, name: str) -> int:
@@ -58,20 +58,20 @@ def spoil_destination(world: World) -> None:
 
 def spoil_schedule(world: World) -> None:
     """Make the row of its stream unreadable."""
-    world.schedule.put(Progress(EVENTS, MIDNIGHT, MIDNIGHT))
+    world.schedule.put(StreamProgress(EVENTS, MIDNIGHT, MIDNIGHT))
     world.schedule.spoiled.spoil(EVENTS)
 
 
-def spoil_standing(world: World) -> None:
+def spoil_breaker(world: World) -> None:
     """Make the row of how it fares unreadable."""
-    world.standings.put("acme", Standing())
-    world.standings.spoiled.spoil("acme")
+    world.breakers.put("acme", Breaker())
+    world.breakers.spoiled.spoil("acme")
 
 
 SPOILED = {
     "destinations": (spoil_destination, "destination / acme"),
     "schedule": (spoil_schedule, f"stream / {EVENTS}"),
-    "standings": (spoil_standing, "destination / acme"),
+    "breakers": (spoil_breaker, "destination / acme"),
 }
 
 
@@ -84,10 +84,10 @@ def test_an_unreadable_row_costs_its_own_destination_and_no_other(
     spoil(world)
 
     with caplog.at_level(logging.ERROR):
-        found, troubles = tick(world)
+        found, failures = tick(world)
 
     assert found is not None
-    assert troubles.found == []
+    assert failures.found == []
     assert (queued_for(world, "acme"), queued_for(world, "other")) == (0, 13)
     (line,) = {record.getMessage() for record in caplog.records}
     facts = json.loads(line.removeprefix("row unreadable "))
@@ -128,15 +128,15 @@ def test_an_unreadable_hour_costs_this_hour_alone() -> None:
     """It is never queued, counts as owed, and is shown as failed with what to do; the others are exported."""
     world = a_world(EVENTS_ONLY)
     hour = MIDNIGHT.plus(3)
-    world.ledger.put(HourRecord(EVENTS, hour).take("c", "schedule", NOW).finished(NOW), None)
+    world.ledger.put(HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).finished(NOW), None)
     world.ledger.spoil(EVENTS, hour)
 
-    found, troubles = tick(world)
+    found, failures = tick(world)
 
-    assert (found is not None and found.queued, troubles.found) == (12, [])
+    assert (found is not None and found.queued, failures.found) == (12, [])
     assert hour not in {task.hour for task in world.hours.tasks}
     span = (hour, hour)
-    (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, view=VIEW)
+    (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, as_of=VIEW)
     assert (listed.status, listed.error and listed.error.code) == (HourStatus.FAILED, UNREADABLE)
     (shown,) = list_destinations(world.gateways, VIEW)
     assert (shown.states[0].owed, shown.error and shown.error.code) == (13, UNREADABLE)
@@ -147,25 +147,27 @@ def test_an_unreadable_note_stops_no_other(kind: str) -> None:
     """Hours that were taken again are seen to one by one."""
     world = a_world(EVENTS_ONLY)
     for hour in (MIDNIGHT, MIDNIGHT.plus(1)):
-        world.ledger.put(HourRecord(EVENTS, hour).take("dead", "schedule", NOW - timedelta(1)), None)
-        world.reopened.note(HourTask(EVENTS, hour, "backfill:b1"))
+        world.ledger.put(HourRecord(EVENTS, hour).claimed_by("dead", "schedule", NOW - timedelta(1)), None)
+        world.reopened.remember(HourTask(EVENTS, hour, "backfill:b1"))
     if kind == "note":
         world.reopened.spoiled.spoil((EVENTS, MIDNIGHT))
     else:
         world.ledger.spoil(EVENTS, MIDNIGHT)
 
-    _, troubles = tick(world)
+    _, failures = tick(world)
 
-    assert troubles.found == []
+    assert failures.found == []
     assert [task.hour for task in world.backfill_hours.tasks] == [MIDNIGHT.plus(1)]
 
 
 def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None:
     """They are sent on their way before anything is planned, and an unreadable one stops no other."""
     world = two()
-    view = View(NOW, SETTLE)
+    as_of = AsOf(NOW, SETTLE)
     for name in ("b1", "b2"):
-        ask(world.gateways, "acme", Asked(HOUR.key, HOUR.key, HOUR, HOUR), view=view, new_id=name)
+        create(
+            world.gateways, "acme", BackfillRequest(HOUR.key, HOUR.key, HOUR, HOUR), as_of=as_of, new_id=name
+        )
     for name in ("v1", "v2"):
         span = Span(HOUR, HOUR, (EVENTS.stream.data_type,), 0)
         runner.begin(world.gateways, EVENTS_ONLY, span, repair=False, now=NOW, new_id=name)
@@ -181,11 +183,11 @@ def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None
             raise Transient("busy")
 
     world.gateways = replace(world.gateways, schedule=Away())  # type: ignore[arg-type]  # no more is asked
-    found, troubles = tick(world, LATER)
+    found, failures = tick(world, LATER)
 
     assert found is None
-    assert [type(each) for each in troubles.found] == [Transient]
-    assert troubles.found[0].__notes__ == ["while planning"]
+    assert [type(each) for each in failures.found] == [Transient]
+    assert failures.found[0].__notes__ == ["while planning"]
     assert [step.backfill_id for step in world.backfill_steps.steps] == ["b2"]
     assert [step.verification_id for step in world.verify_steps.steps] == ["v2"]
 
@@ -202,28 +204,28 @@ def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
 
     away = Away()
     world.gateways = replace(world.gateways, backfills=away, verifications=away)  # type: ignore[arg-type]  # no more is asked
-    found, troubles = tick(world)
+    found, failures = tick(world)
 
     assert (found is not None and found.queued) == 26
     with pytest.raises(ExceptionGroup, match="2 parts of the tick failed"):
-        troubles.end()
+        failures.end()
 
 
 def test_the_end_of_the_process_is_no_trouble_of_a_part() -> None:
     """It ends the tick, whatever part it is in."""
-    troubles = Troubles()
+    failures = Failures()
 
-    with pytest.raises(KeyboardInterrupt), troubles.guard("working"):
+    with pytest.raises(KeyboardInterrupt), failures.guard("working"):
         raise KeyboardInterrupt
 
-    assert troubles.found == []
+    assert failures.found == []
 
 
 def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
     """Its container has no true marker: the destination owes it, and says why."""
     world = a_world(EVENTS_ONLY)
     world.land(EVENTS.stream, MIDNIGHT, [an_event(1, MIDNIGHT)])
-    while world.hours.tasks or (tick(world)[0] or Tick(0, 0, 0)).queued:
+    while world.hours.tasks or (tick(world)[0] or TickReport(0, 0, 0)).queued:
         for task in world.hours.take():
             attempt(world, task=task)
     (before,) = list_destinations(world.gateways, VIEW)
@@ -231,11 +233,11 @@ def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
     world.land(EVENTS.stream, MIDNIGHT, [an_event(2, MIDNIGHT)], "late.json")
     world.reader().faults["write"] = REFUSED
     later = NOW + timedelta(minutes=1)
-    ask(
+    create(
         world.gateways,
         "acme",
-        Asked(MIDNIGHT.key, MIDNIGHT.key, MIDNIGHT, MIDNIGHT),
-        view=View(later, SETTLE),
+        BackfillRequest(MIDNIGHT.key, MIDNIGHT.key, MIDNIGHT, MIDNIGHT),
+        as_of=AsOf(later, SETTLE),
         new_id="b1",
     )
     attempt(world, later, claim_id="again", task=HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
@@ -252,9 +254,9 @@ def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_o
     world = a_world(EVENTS_ONLY)
     for number in range(100):
         hour = MIDNIGHT.plus(-number - 1)
-        taken = HourRecord(EVENTS, hour).take("c", "backfill:b1", NOW)
+        taken = HourRecord(EVENTS, hour).claimed_by("c", "backfill:b1", NOW)
         world.ledger.put(taken.failed(REFUSED, NOW) if number == 0 else taken, None)
-        world.reopened.note(HourTask(EVENTS, hour, "backfill:b1"))
+        world.reopened.remember(HourTask(EVENTS, hour, "backfill:b1"))
     read = 0
     between = world.ledger.between
 
@@ -277,12 +279,12 @@ def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_o
 def test_nothing_is_queued_again_without_landing() -> None:
     """Hours that were taken again wait for it like any other."""
     world = a_world(EVENTS_ONLY)
-    world.schedule.put(Progress(EVENTS, MIDNIGHT, HOUR.plus(1)))
-    world.ledger.put(HourRecord(EVENTS, MIDNIGHT).take("dead", "backfill:b1", NOW - timedelta(1)), None)
-    world.reopened.note(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
+    world.schedule.put(StreamProgress(EVENTS, MIDNIGHT, HOUR.plus(1)))
+    world.ledger.put(HourRecord(EVENTS, MIDNIGHT).claimed_by("dead", "backfill:b1", NOW - timedelta(1)), None)
+    world.reopened.remember(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
     world.landing.there = False
 
-    _, troubles = tick(world)
+    _, failures = tick(world)
 
     assert world.backfill_hours.tasks == world.hours.tasks == []
-    assert LandingMissing in {type(each) for each in troubles.found}
+    assert LandingMissing in {type(each) for each in failures.found}

@@ -10,8 +10,8 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from exporter.domain.errors import Conflict
-from exporter.domain.marker import Sent
-from exporter.domain.versioned import Content, StoredBlob
+from exporter.domain.marker import StagedFile
+from exporter.domain.versioned import BlobInfo, SmallBlob
 from exporter.pipeline.gzip_writer import md5_base64
 from exporter.storage.blocks import (
     CONTENT_TYPE,
@@ -77,29 +77,27 @@ class CustomerContainer:
         if self._token is not None:
             self._token()
 
-    def find(self, prefix: str) -> list[StoredBlob]:
+    def find(self, prefix: str) -> list[BlobInfo]:
         """Return the blobs whose names begin so, in name order."""
         with customer_storage(self._place, Action.READ):
             found = [
-                StoredBlob(
-                    blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5)
-                )
+                BlobInfo(blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5))
                 for blob in self._client.list_blobs(name_starts_with=prefix)
             ]
             return sorted(found, key=lambda blob: blob.name.encode())
 
-    def read(self, name: str) -> Content | None:
+    def read(self, name: str) -> SmallBlob | None:
         """Return a small blob, or None if there is none of that name."""
         with customer_storage(self._at(name), Action.READ):
             try:
                 stream = self._client.download_blob(name, decompress=False)
-                return Content(quoted(stream.properties.etag), stream.read(SMALL_BYTES_MAX))
+                return SmallBlob(quoted(stream.properties.etag), stream.read(SMALL_BYTES_MAX))
             except ResourceNotFoundError as error:
                 if error_code(error) != NO_SUCH_BLOB:
                     raise
                 return None
 
-    def stream(self, blob: StoredBlob) -> Iterator[bytes]:
+    def stream(self, blob: BlobInfo) -> Iterator[bytes]:
         """Yield a blob's content in pieces; ``Conflict`` if it is not what was listed."""
         with customer_storage(self._at(blob.name), Action.READ):
             try:
@@ -132,7 +130,7 @@ class CustomerContainer:
         with StagedBlocks(send, self._pool, attempt) as blocks:
             yield CustomerUpload(blocks)
 
-    def commit(self, sent: Sent, *, etag: str | None, content_type: str = CONTENT_TYPE) -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = CONTENT_TYPE) -> None:
         """Make the blocks of an attempt the blob's content, if it still is the one that was seen."""
         part = sent.part
         wanted = Commit(

@@ -8,7 +8,7 @@ from exporter.domain.errors import DestinationFault, ExportError, Fault
 from exporter.storage.blocks import BlockPool
 from exporter.storage.customer.cipher import AesCipher, Unreadable
 from exporter.storage.customer.container import CustomerContainer
-from exporter.storage.customer.credentials import Means, sign_in
+from exporter.storage.customer.credentials import ClientSettings, sign_in
 
 
 class CustomerContainers:
@@ -22,14 +22,14 @@ class CustomerContainers:
         cipher: AesCipher,
         hosts: AllowedHosts,
         pool: BlockPool,
-        means: Means,
+        client_settings: ClientSettings,
         own: OwnContainers = NO_OWN_CONTAINERS,
     ) -> None:
         self._cipher = cipher
         self._hosts = hosts
         self._own = own
         self._pool = pool
-        self._means = means
+        self._client_settings = client_settings
         self._turn = Lock()
         self._open: dict[str, tuple[object, CustomerContainer]] = {}
 
@@ -48,17 +48,17 @@ class CustomerContainers:
         A storage that was silent is asked again.
         """
         container = self._connect(destination)
-        self._means.attentive.forget(container.host)
+        self._client_settings.attentive.forget(container.host)
         return container
 
     def close(self) -> None:
         """Close the connections to all customers."""
-        self._means.transport.close()
+        self._client_settings.transport.close()
 
     def _connect(self, destination: Destination) -> CustomerContainer:
         secret = self._secret(destination)
         try:
-            signed_in = sign_in(destination.storage, destination.credentials, secret, self._means)
+            signed_in = sign_in(destination.storage, destination.credentials, secret, self._client_settings)
             service = signed_in.service
             client = service.get_container_client(destination.storage.container)
         except ExportError:

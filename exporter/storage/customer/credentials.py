@@ -9,7 +9,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import DestinationFault, ExportError, Fault
-from exporter.storage.clients import Patience, blob_options, new_transport
+from exporter.storage.clients import RetryPolicy, blob_options, new_transport
 from exporter.storage.customer import entra, managed_identity
 from exporter.storage.customer.tokens import SharedCredential, ShortWaits, token_options
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 # A storage that cannot be reached, or says nothing, costs an attempt 13 seconds at most; one that falls
 # silent in the midst of an hour 30. Other destinations' hours that wait for the same worker wait no longer.
-CUSTOMER_PATIENCE = Patience(
+CUSTOMER_PATIENCE = RetryPolicy(
     connect_seconds=5, read_seconds=10, retries=3, connect_retries=1, read_retries=1, first_wait_seconds=1
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ClientSettings:
     """What signing in takes besides the credentials: where tokens are given out, patience, and connections.
 
     The connections are shared by all customers; ``attentive`` are the same ones, for calls to storage.
     """
 
     authority: str
-    patience: Patience
+    retry: RetryPolicy
     transport: "HttpTransport[Any, Any]"
     attentive: "AttentiveTransport"
 
@@ -43,28 +43,28 @@ class Means:
     def new(
         cls,
         authority: str,
-        patience: Patience = CUSTOMER_PATIENCE,
+        retry: RetryPolicy = CUSTOMER_PATIENCE,
         transport: "HttpTransport[Any, Any] | None" = None,
-    ) -> "Means":
+    ) -> "ClientSettings":
         """Return means with connections of their own, unless others are given."""
-        connections = transport or new_transport(patience)
+        connections = transport or new_transport(retry)
         from exporter.storage.transport import (  # noqa: PLC0415  it takes the HTTP library along
             FIRST_ANSWER_SECONDS,
             AttentiveTransport,
         )
 
-        first = min(FIRST_ANSWER_SECONDS, patience.read_seconds)
-        return cls(authority, patience, connections, AttentiveTransport(connections, first))
+        first = min(FIRST_ANSWER_SECONDS, retry.read_seconds)
+        return cls(authority, retry, connections, AttentiveTransport(connections, first))
 
     @property
     def of_blobs(self) -> dict[str, Any]:
         """What clients of the blob service are made with."""
-        return blob_options(self.patience, self.attentive)
+        return blob_options(self.retry, self.attentive)
 
     @property
     def of_tokens(self) -> dict[str, Any]:
         """What credentials are made with."""
-        return token_options(self.patience, self.transport)
+        return token_options(self.retry, self.transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,24 @@ class SignedIn:
     token: Callable[[], object] | None = None
 
 
-type SignIn = Callable[[StorageTarget, Credentials, str, Means], SignedIn]
+type SignIn = Callable[[StorageTarget, Credentials, str, ClientSettings], SignedIn]
 
 
-def sign_in(target: StorageTarget, credentials: Credentials, secret: str, means: Means) -> SignedIn:
+def sign_in(
+    target: StorageTarget, credentials: Credentials, secret: str, client_settings: ClientSettings
+) -> SignedIn:
     """Return the customer's account; nothing is sent yet."""
-    return _SIGN_IN[credentials.type](target, credentials, secret, means)
+    return _SIGN_IN[credentials.type](target, credentials, secret, client_settings)
 
 
-def _by_connection_string(_: StorageTarget, _credentials: Credentials, secret: str, means: Means) -> SignedIn:
+def _by_connection_string(
+    _: StorageTarget, _credentials: Credentials, secret: str, client_settings: ClientSettings
+) -> SignedIn:
     """Return the account that a connection string names; it holds a key or a shared access signature."""
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     try:
-        return SignedIn(BlobServiceClient.from_connection_string(secret, **means.of_blobs))
+        return SignedIn(BlobServiceClient.from_connection_string(secret, **client_settings.of_blobs))
     except ValueError as error:
         raise DestinationFault(
             Fault(
@@ -99,13 +103,15 @@ def _by_connection_string(_: StorageTarget, _credentials: Credentials, secret: s
         ) from error
 
 
-def _by_signature(target: StorageTarget, _: Credentials, secret: str, means: Means) -> SignedIn:
+def _by_signature(
+    target: StorageTarget, _: Credentials, secret: str, client_settings: ClientSettings
+) -> SignedIn:
     """Return the account, to which a shared access signature goes with every request."""
-    return SignedIn(_service(target, AzureSasCredential(secret), means))
+    return SignedIn(_service(target, AzureSasCredential(secret), client_settings))
 
 
 def _by_service_principal(
-    target: StorageTarget, credentials: Credentials, secret: str, means: Means
+    target: StorageTarget, credentials: Credentials, secret: str, client_settings: ClientSettings
 ) -> SignedIn:
     """Return the account, to which tokens of an application with a secret are sent."""
     from azure.identity import ClientSecretCredential  # noqa: PLC0415  the SDK takes 0.2 s to import
@@ -113,41 +119,45 @@ def _by_service_principal(
     who = entra.Principal(
         tenant_id=credentials.tenant_id or "",
         client_id=credentials.client_id or "",
-        authority=means.authority,
+        authority=client_settings.authority,
         secret_is_an_id=entra.looks_like_an_id(secret),
     )
     source = ClientSecretCredential(
         who.tenant_id,
         who.client_id,
         secret,
-        authority=means.authority,
+        authority=client_settings.authority,
         # It would ask Microsoft's public cloud whether to trust the authority, which the operator has chosen.
         disable_instance_discovery=True,
         retry_policy_class=ShortWaits,
-        **means.of_tokens,
+        **client_settings.of_tokens,
     )
 
     def explain(error: BaseException) -> ExportError:
         return entra.refusal(error, who)
 
-    return _by_token(target, SharedCredential(source, explain), means)
+    return _by_token(target, SharedCredential(source, explain), client_settings)
 
 
-def _by_managed_identity(target: StorageTarget, credentials: Credentials, _: str, means: Means) -> SignedIn:
+def _by_managed_identity(
+    target: StorageTarget, credentials: Credentials, _: str, client_settings: ClientSettings
+) -> SignedIn:
     """Return the account, to which tokens of the exporter's own identity are sent."""
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415  the SDK takes 0.2 s to import
 
-    source = ManagedIdentityCredential(client_id=credentials.client_id, **means.of_tokens)
+    source = ManagedIdentityCredential(client_id=credentials.client_id, **client_settings.of_tokens)
 
     def explain(error: BaseException) -> ExportError:
         return managed_identity.refusal(error, credentials.client_id)
 
-    return _by_token(target, SharedCredential(source, explain), means)
+    return _by_token(target, SharedCredential(source, explain), client_settings)
 
 
-def _by_token(target: StorageTarget, credential: SharedCredential, means: Means) -> SignedIn:
+def _by_token(
+    target: StorageTarget, credential: SharedCredential, client_settings: ClientSettings
+) -> SignedIn:
     try:
-        return SignedIn(_service(target, credential, means), credential.get_token_info)
+        return SignedIn(_service(target, credential, client_settings), credential.get_token_info)
     except (ClientAuthenticationError, ValueError) as error:
         # The SDK sends no token over http, which only hosts of this machine may be reached by.
         raise DestinationFault(
@@ -160,13 +170,13 @@ def _by_token(target: StorageTarget, credential: SharedCredential, means: Means)
 
 
 def _service(
-    target: StorageTarget, credential: AzureSasCredential | SharedCredential, means: Means
+    target: StorageTarget, credential: AzureSasCredential | SharedCredential, client_settings: ClientSettings
 ) -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     if target.account_url is None:
         raise ValueError("a destination without a connection string must have an account URL")
-    return BlobServiceClient(target.account_url, credential=credential, **means.of_blobs)
+    return BlobServiceClient(target.account_url, credential=credential, **client_settings.of_blobs)
 
 
 _SIGN_IN: dict[CredentialsType, SignIn] = {

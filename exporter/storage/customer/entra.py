@@ -34,7 +34,7 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RefusalRow:
     """One case: Entra ID's numbers for it, and what to tell; each text is one sentence."""
 
     code: str
@@ -53,13 +53,13 @@ class Row:
         return Fault(self.code, self.message.format(**words), self.fix.format(**words))
 
 
-TENANT_NOT_FOUND = Row(
+TENANT_NOT_FOUND = RefusalRow(
     code="tenant_not_found",
     numbers=(90002, 900021, 900023, 50059),
     message="Microsoft Entra ID at {authority} knows no tenant {tenant}.",
     fix="Copy the tenant ID from the portal (Microsoft Entra ID > Overview) or from: az account show.",
 )
-SECRET_ID_GIVEN = Row(
+SECRET_ID_GIVEN = RefusalRow(
     code="secret_wrong",
     message="What was entered as the secret of the application {client} is the secret's ID, not its value.",
     fix=(
@@ -67,25 +67,25 @@ SECRET_ID_GIVEN = Row(
         " az ad app credential reset --id {client} --append."
     ),
 )
-SECRET_WRONG = Row(
+SECRET_WRONG = RefusalRow(
     code="secret_wrong",
     numbers=(7000215, 50012, 7000218),
     message="Microsoft Entra ID does not accept the secret of the application {client}.",
     fix="Make a new secret and save its value here: az ad app credential reset --id {client} --append.",
 )
-UNREACHABLE = Row(
+UNREACHABLE = RefusalRow(
     code="unreachable",
     message="Microsoft Entra ID at {authority} did not answer as it should: {answer}.",
     fix="Have the operator of this exporter check that it can reach {authority}, and try again.",
 )
-REFUSED = Row(
+REFUSED = RefusalRow(
     code="sign_in_refused",
     message="Microsoft Entra ID refuses the application {client} a token: {answer}.",
     fix="Look up why in the portal (Microsoft Entra ID > Sign-in logs > Service principal sign-ins).",
 )
 ROWS = (
     TENANT_NOT_FOUND,
-    Row(
+    RefusalRow(
         code="client_not_found",
         numbers=(700016, 7000229, 50034, 700011),
         message="The tenant {tenant} has no application {client}.",
@@ -95,19 +95,19 @@ ROWS = (
         ),
     ),
     SECRET_WRONG,
-    Row(
+    RefusalRow(
         code="secret_expired",
         numbers=(7000222, 50013),
         message="The secret of the application {client} has expired.",
         fix="Make a new secret and save its value here: az ad app credential reset --id {client} --append.",
     ),
-    Row(
+    RefusalRow(
         code="client_disabled",
         numbers=(7000112, 50057),
         message="The application {client} is disabled in the tenant {tenant}.",
         fix="Enable it in the portal (Microsoft Entra ID > Enterprise applications > Properties).",
     ),
-    Row(
+    RefusalRow(
         code="sign_in_blocked",
         numbers=(53003, 530034, 530035),
         message="A Conditional Access policy of the tenant {tenant} blocks the application {client}.",

@@ -24,8 +24,8 @@ from exporter.storage.customer.fault_table import (
     TLS_FAILED,
     UNREACHABLE,
     Action,
+    FaultRow,
     Place,
-    Row,
 )
 from exporter.storage.network import LAST_REFUSAL, SilenceError, root_cause, words_of
 from exporter.storage.sdk_errors import answer_of, error_code, is_conflict, is_passing, of_connection
@@ -108,14 +108,14 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__} at {''.join(f'{each.filename}:{each.lineno}' for each in frame)}"
 
 
-def _unreached(root: BaseException) -> Row:
+def _unreached(root: BaseException) -> FaultRow:
     """Return the case of a connection that did not come about, or broke."""
     if isinstance(root, socket.gaierror):
         return ACCOUNT_NOT_FOUND
     return TLS_FAILED if isinstance(root, ssl.SSLError) else UNREACHABLE
 
 
-def _row(error: HttpResponseError) -> Row | None:
+def _row(error: HttpResponseError) -> FaultRow | None:
     """Return the row of the table that fits, if there is one."""
     if isinstance(error, ClientAuthenticationError) and error.status_code is None:
         # The request could not even be signed: the key is no base64.

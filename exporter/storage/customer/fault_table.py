@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class FaultRow:
     """One case: it fits an answer with one of these codes or statuses and, if given, any of these words.
 
     ``scope`` says whether other hours of the destination would meet it, too.
@@ -85,28 +85,28 @@ class Row:
         return Fault(self.code, self.message.format(**words), self.fix.format(**words), self.scope)
 
 
-ACCOUNT_NOT_FOUND = Row(
+ACCOUNT_NOT_FOUND = FaultRow(
     code="account_not_found",
     answers=("ResourceNotFound",),  # the emulator; Azure gives unknown accounts no address
     message="There is no storage account {account} at that address.",
     fix="Compare the account's name with the portal (Storage accounts) or with: az storage account list.",
 )
-UNREACHABLE = Row(
+UNREACHABLE = FaultRow(
     code="unreachable",
     message="The storage account {account} did not answer: {answer}.",
     fix="Check in the portal (storage account > Networking) that this exporter's network may reach it.",
 )
-TLS_FAILED = Row(
+TLS_FAILED = FaultRow(
     code="tls_failed",
     message="No encrypted connection to the storage account {account} comes about: {answer}.",
     fix="Enter the address that the portal shows (storage account > Endpoints): its certificate is Azure's.",
 )
-NOT_A_BLOB_SERVICE = Row(
+NOT_A_BLOB_SERVICE = FaultRow(
     code="not_a_blob_service",
     message="What answers at the address of {account} is no blob service: {answer}.",
     fix="Enter the blob endpoint that the portal shows (storage account > Endpoints > Blob service).",
 )
-STORAGE_REFUSED = Row(
+STORAGE_REFUSED = FaultRow(
     code="storage_refused",
     message="The storage account {account} refuses a request for {thing}: {answer}.",
     fix=(
@@ -114,7 +114,7 @@ STORAGE_REFUSED = Row(
         " (storage account > Diagnose and solve problems)."
     ),
 )
-SECRET_WRONG = Row(
+SECRET_WRONG = FaultRow(
     code="secret_wrong",
     answers=("AuthenticationFailed", "NoAuthenticationInformation", "InvalidAuthenticationInfo"),
     statuses=(HTTPStatus.UNAUTHORIZED,),
@@ -124,7 +124,7 @@ SECRET_WRONG = Row(
         " signature) or with: az storage account show-connection-string --name {account}."
     ),
 )
-BLOB_ARCHIVED = Row(
+BLOB_ARCHIVED = FaultRow(
     code="blob_archived",
     answers=("BlobArchived", "BlobBeingRehydrated"),
     message="The archive tier holds {thing}, which can be neither read nor replaced there.",
@@ -136,21 +136,21 @@ BLOB_ARCHIVED = Row(
 )
 
 FAULTS = (
-    Row(
+    FaultRow(
         code="secret_expired",
         answers=("AuthenticationFailed",),
         words=("not valid in the specified time frame",),
         message="The shared access signature for {account} has expired, or does not hold yet.",
         fix="Make a new one in the portal (storage account > Shared access signature) and save it here.",
     ),
-    Row(
+    FaultRow(
         code="clock_wrong",
         answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
         words=("Request date header too old", "The Date header in the request", "Lifetime validation failed"),
         message="The storage account {account} finds that the exporter's clock is wrong.",
         fix="Have the operator of this exporter correct the time of the machine that it runs on.",
     ),
-    Row(
+    FaultRow(
         code="tenant_mismatch",
         answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
         words=("Issuer validation failed",),
@@ -158,38 +158,38 @@ FAULTS = (
         fix="Use an application of the account's own tenant: az account show --query tenantId.",
     ),
     SECRET_WRONG,
-    Row(
+    FaultRow(
         code=SECRET_WRONG.code,
         answers=("AuthorizationFailure",),
         words=("failed to authenticate",),  # how the emulator says it
         message=SECRET_WRONG.message,
         fix=SECRET_WRONG.fix,
     ),
-    Row(
+    FaultRow(
         code="key_not_permitted",
         answers=("KeyBasedAuthenticationNotPermitted",),
         message="The storage account {account} does not let anyone in with an account key.",
         fix="Allow it in the portal (storage account > Configuration > Allow storage account key access).",
     ),
-    Row(
+    FaultRow(
         code="account_disabled",
         answers=("AccountIsDisabled",),
         message="The storage account {account} is disabled.",
         fix="Enable its subscription again in the portal (Subscriptions), or ask Azure's support why it is.",
     ),
-    Row(
+    FaultRow(
         code="network_blocked",
         answers=("AuthorizationFailure", "AuthorizationSourceIPMismatch"),
         message="The firewall of the storage account {account} keeps this exporter out.",
         fix="Let this exporter's network in, in the portal (storage account > Networking > Firewalls).",
     ),
-    Row(
+    FaultRow(
         code="public_access_disabled",
         answers=("PublicAccessNotPermitted",),
         message="The storage account {account} permits no public access, and no credentials came with us.",
         fix="Save the credentials anew, and look at the portal (storage account > Networking).",
     ),
-    Row(
+    FaultRow(
         code="missing_action",
         answers=(
             "AuthorizationPermissionMismatch",
@@ -201,33 +201,33 @@ FAULTS = (
         message="The credentials lack the data action {action} on the container {container}.",
         fix="Grant it in the portal (container {container} > Access control) or: az role assignment create.",
     ),
-    Row(
+    FaultRow(
         code="access_refused",
         statuses=(HTTPStatus.FORBIDDEN,),
         message="The storage account {account} refuses access to {thing}: {answer}.",
         fix="Look at what the portal says about the account's access (storage account > Diagnose and solve).",
     ),
-    Row(
+    FaultRow(
         code="container_not_found",
         answers=("ContainerNotFound",),
         message="The storage account {account} has no container {container}.",
         fix="Create it: az storage container create --account-name {account} --name {container}.",
     ),
     ACCOUNT_NOT_FOUND,
-    Row(
+    FaultRow(
         code="container_being_deleted",
         answers=("ContainerBeingDeleted", "ContainerDisabled"),
         message="The container {container} of {account} is being deleted.",
         fix="Wait a minute, then: az storage container create --account-name {account} --name {container}.",
     ),
-    Row(
+    FaultRow(
         code="immutable",
         answers=("BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "PathImmutableDueToPolicy"),
         message="An immutability policy or a legal hold forbids to replace or delete {thing}.",
         fix="Remove it in the portal (storage account > Containers > {container} > Access policy).",
         scope=Scope.BLOB,
     ),
-    Row(
+    FaultRow(
         code="snapshots_present",
         answers=("SnapshotsPresent",),
         message="Snapshots exist of {thing}, and Azure deletes no blob that has any.",
@@ -235,14 +235,14 @@ FAULTS = (
         scope=Scope.BLOB,
     ),
     BLOB_ARCHIVED,
-    Row(
+    FaultRow(
         code="blob_leased",
         answers=("LeaseIdMissing", "LeaseIdMismatchWithBlobOperation", "LeaseLost"),
         message="A lease of another program protects {thing} from being written or deleted.",
         fix="End it in the portal (the blob > Break lease) or with: az storage blob lease break {lease}.",
         scope=Scope.BLOB,
     ),
-    Row(
+    FaultRow(
         code="blob_in_the_way",
         answers=(
             "InvalidBlobType",
@@ -255,13 +255,13 @@ FAULTS = (
         fix="Move it away, or let this destination write below another prefix.",
         scope=Scope.BLOB,
     ),
-    Row(
+    FaultRow(
         code="not_supported",
         answers=("FeatureNotSupportedForAccount", "BlobTypeNotSupported"),
         message="The storage account {account} is of a kind that holds no block blobs: {answer}.",
         fix="Use a general-purpose account: az storage account create --kind StorageV2.",
     ),
-    Row(
+    FaultRow(
         code="redirected",
         statuses=(300, 301, 302, 303, 307, 308),
         message="The address of {account} answers with a redirection, and those are not followed.",

@@ -5,10 +5,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from azure.core.credentials import AccessToken, AccessTokenInfo
-from azure.core.pipeline.policies import RetryPolicy
+from azure.core.pipeline import policies
 
 from exporter.domain.errors import ExportError
-from exporter.storage.clients import Patience
+from exporter.storage.clients import RetryPolicy
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenRequestOptions
@@ -67,7 +67,7 @@ class SharedCredential:
         return AccessToken(info.token, info.expires_on)
 
 
-class ShortWaits(RetryPolicy[Any, Any]):
+class ShortWaits(policies.RetryPolicy[Any, Any]):
     """Tries again as usual, but never waits for long because the server says so."""
 
     def get_retry_after(self, response: Any) -> float | None:  # noqa: ANN401  as the SDK has it
@@ -76,13 +76,13 @@ class ShortWaits(RetryPolicy[Any, Any]):
         return None if seconds is None else min(seconds, RETRY_AFTER_SECONDS_MAX)
 
 
-def token_options(patience: Patience, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
+def token_options(retry: RetryPolicy, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
     """Return what every credential of ours is made with; its calls are as patient as those to storage."""
     return {
         "transport": transport,
-        "retry_total": patience.retries,
-        "retry_connect": patience.connect_retries,
-        "retry_read": patience.read_retries,
-        "retry_status": patience.retries,
-        "retry_backoff_factor": patience.first_wait_seconds / 2,
+        "retry_total": retry.retries,
+        "retry_connect": retry.connect_retries,
+        "retry_read": retry.read_retries,
+        "retry_status": retry.retries,
+        "retry_backoff_factor": retry.first_wait_seconds / 2,
     }

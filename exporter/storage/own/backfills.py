@@ -10,7 +10,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.streams import Stream
 from exporter.domain.versioned import Rows, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Moment, Row, new_row, readable
+from exporter.storage.own.entities import Entity, Moment, new_row, readable
 from exporter.storage.own.tables import Table
 
 _OPEN = [status for status in BackfillStatus if status not in ENDED]
@@ -92,19 +92,19 @@ def _row(backfill: Backfill) -> dict[str, Any]:
         total=backfill.total,
         created_at=backfill.created_at,
         since=backfill.since,
-        tried_since=backfill.tried_since,
+        tried_since=backfill.retry_since,
         moved_at=backfill.moved_at,
-        settled=backfill.settled.key,
-        planned=backfill.planned.key,
+        settled=backfill.done_before.key,
+        planned=backfill.queued_before.key,
         begins=tuple(each.key for each in backfill.begins),
         clamped=backfill.clamped,
         clamped_start=backfill.clamped_start,
         allow_loss=backfill.allow_loss,
         round=backfill.round,
-        chosen=backfill.chosen,
+        chosen=backfill.hour_list,
         step=backfill.step,
         resent_step=backfill.resent_step,
-        setbacks=backfill.setbacks,
+        setbacks=backfill.transient_failures,
         tally=backfill.tally,
         failed=tuple(_Failed(each.stream, each.hour.key, each.error) for each in backfill.failed),
         started_at=backfill.started_at,
@@ -114,7 +114,7 @@ def _row(backfill: Backfill) -> dict[str, Any]:
     return new_row(backfill.destination_id, backfill.id, document, status=backfill.status.value)
 
 
-def _backfill(row: Row) -> Backfill:
+def _backfill(row: Entity) -> Backfill:
     document = row.document(_DOCUMENT)
     return Backfill(
         id=row.read("RowKey", str),
@@ -127,20 +127,20 @@ def _backfill(row: Row) -> Backfill:
         total=document.total,
         created_at=document.created_at,
         since=document.since,
-        tried_since=document.tried_since,
+        retry_since=document.tried_since,
         moved_at=document.moved_at,
-        settled=Hour.parse(document.settled),
-        planned=Hour.parse(document.planned),
+        done_before=Hour.parse(document.settled),
+        queued_before=Hour.parse(document.planned),
         begins=tuple(map(Hour.parse, document.begins)),
         clamped=document.clamped,
         clamped_start=document.clamped_start,
         allow_loss=document.allow_loss,
         round=document.round,
-        chosen=document.chosen,
+        hour_list=document.chosen,
         status=row.read("status", BackfillStatus),
         step=document.step,
         resent_step=document.resent_step,
-        setbacks=document.setbacks,
+        transient_failures=document.setbacks,
         tally=document.tally,
         failed=tuple(FailedHour(each.stream, Hour.parse(each.hour), each.error) for each in document.failed),
         started_at=document.started_at,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.connection_test import Report, Trial
+from exporter.domain.connection_test import ConnectionReport, ConnectionTest
 from exporter.domain.destination import (
     Credentials,
     Destination,
@@ -24,7 +24,7 @@ from exporter.domain.filter_parser import stored_filter
 from exporter.domain.notifications import Webhook
 from exporter.domain.versioned import Rows, RowsByKey, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Moment, Row, new_row, readable, versioned
+from exporter.storage.own.entities import Entity, Moment, new_row, readable, versioned
 from exporter.storage.own.tables import Table
 
 _PARTITION = "destination"
@@ -75,7 +75,7 @@ class _Trial(msgspec.Struct, forbid_unknown_fields=True):
     """A test upload, as it is kept."""
 
     at: Moment
-    report: Report
+    report: ConnectionReport
 
 
 _TRIAL = msgspec.json.Decoder(_Trial)
@@ -131,18 +131,18 @@ class DestinationsTable:
         ]
         return self._table.put_together((_row(destination), etag), *taken)
 
-    def trial(self, destination_id: str) -> Trial | None:
+    def last_test(self, destination_id: str) -> ConnectionTest | None:
         """Return a destination's last test upload."""
         found = self._table.get(_TRIALS, destination_id)
         return found[0].parsed(_trial) if found else None
 
-    def trials(self) -> RowsByKey[str, Trial]:
+    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
         """Return the last test upload of every destination that had one, by id."""
         found = self._table.find("PartitionKey eq @partition", {"partition": _TRIALS})
         rows = readable(found, lambda row: (row.read("RowKey", str), _trial(row)))
         return RowsByKey(dict(rows), rows.unreadable)
 
-    def record_trial(self, destination_id: str, trial: Trial | None) -> None:
+    def record_test(self, destination_id: str, trial: ConnectionTest | None) -> None:
         """Keep a destination's last test upload in place of an earlier one; None forgets it."""
         if trial is None:
             self._table.delete(_TRIALS, destination_id)
@@ -155,9 +155,9 @@ def _names_key(place: str) -> str:
     return f"{_NAMES}{hashlib.sha256(place.encode()).hexdigest()}"
 
 
-def _trial(row: Row) -> Trial:
+def _trial(row: Entity) -> ConnectionTest:
     document = row.document(_TRIAL)
-    return Trial(document.at, document.report)
+    return ConnectionTest(document.at, document.report)
 
 
 def _row(destination: Destination) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _row(destination: Destination) -> dict[str, Any]:
     return new_row(_PARTITION, destination.id, document, status=destination.status.value)
 
 
-def _destination(row: Row) -> Destination:
+def _destination(row: Entity) -> Destination:
     document = row.document(_DOCUMENT)
     return Destination(
         id=row.read("RowKey", str),

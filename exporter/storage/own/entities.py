@@ -21,7 +21,7 @@ type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Entity:
     """A stored row; ``columns`` are its properties, keys included."""
 
     table: str
@@ -52,7 +52,7 @@ class Row:
         except (ValueError, msgspec.MsgspecError) as error:
             raise self._bad("document", str(error)) from error
 
-    def parsed[Value](self, parse: Callable[["Row"], Value]) -> Value:
+    def parsed[Value](self, parse: Callable[["Entity"], Value]) -> Value:
         """Return what ``parse`` makes of the row; ``UnreadableRowError`` whatever it finds wrong."""
         try:
             return parse(self)
@@ -71,7 +71,7 @@ class Row:
 
 
 def versioned[Value](
-    found: Iterable[tuple[Row, str]], parse: Callable[[Row], Value]
+    found: Iterable[tuple[Entity, str]], parse: Callable[[Entity], Value]
 ) -> Rows[Versioned[Value]]:
     """Return what ``parse`` makes of each row, with its ETag; rows that it cannot read are told apart."""
     values: list[Versioned[Value]] = []
@@ -84,7 +84,7 @@ def versioned[Value](
     return Rows(values, unreadable)
 
 
-def readable[Value](found: Iterable[tuple[Row, str]], parse: Callable[[Row], Value]) -> Rows[Value]:
+def readable[Value](found: Iterable[tuple[Entity, str]], parse: Callable[[Entity], Value]) -> Rows[Value]:
     """Return what ``parse`` makes of each row; rows that it cannot read are told apart."""
     rows = versioned(found, parse)
     return Rows((row.value for row in rows), rows.unreadable)

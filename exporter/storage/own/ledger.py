@@ -15,17 +15,17 @@ from exporter.domain.hour_record import (
     Doubt,
     HourRecord,
     HourStatus,
-    Origin,
+    Provenance,
     Refusal,
     RowCounts,
-    Run,
+    SlicedExport,
     unreadable_record,
 )
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import UnreadableRowError, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Moment, Row, moment_text, new_row, parse_moment
+from exporter.storage.own.entities import Entity, Moment, moment_text, new_row, parse_moment
 from exporter.storage.own.tables import Table
 
 # The row that tells this table from one that was made in its place; no stream has such a name.
@@ -50,15 +50,15 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     error: Fault | None
     # Not in rows that were written before these were kept.
     output: Output | None = None
-    origin: Origin = msgspec.field(default_factory=Origin)
+    origin: Provenance = msgspec.field(default_factory=Provenance)
     written_at: Moment | None = None
     committing: bool = False
-    journal: tuple[Sent, ...] = ()
+    journal: tuple[StagedFile, ...] = ()
     in_doubt: tuple[Doubt, ...] = ()
     rejected: tuple[str, ...] = ()
     was: HourStatus | None = None
     was_at: Moment | None = None
-    run: Run | None = None
+    run: SlicedExport | None = None
     round: int = 0
     written_for: tuple[str, ...] = ()
     refused: Refusal | None = None
@@ -106,7 +106,7 @@ class LedgerTable:
 
     def _readable(
         self,
-        parse: Callable[[StreamKey, Row], HourRecord],
+        parse: Callable[[StreamKey, Entity], HourRecord],
         key: StreamKey,
         first: Hour,
         last: Hour,
@@ -142,13 +142,13 @@ def _row(record: HourRecord) -> dict[str, Any]:
         journal=record.journal,
         in_doubt=record.in_doubt,
         rejected=record.rejected,
-        was=record.was,
-        was_at=record.was_at,
+        was=record.previous_status,
+        was_at=record.previous_finished_at,
         run=record.run,
         round=record.round,
         written_for=record.written_for,
         refused=record.refused,
-        setbacks=record.setbacks,
+        setbacks=record.transient_failures,
     )
     return new_row(
         str(record.key),
@@ -158,13 +158,13 @@ def _row(record: HourRecord) -> dict[str, Any]:
         claim=msgspec.json.encode(record.claim).decode() if record.claim else "",
         retry_at=moment_text(record.retry_at),
         finished_at=moment_text(record.finished_at),
-        looked_at=moment_text(record.looked_at),
+        looked_at=moment_text(record.late_checked_at),
         target=record.origin.target,
         not_moved_to=record.not_moved_to,
     )
 
 
-def _record(key: StreamKey, row: Row) -> HourRecord:
+def _record(key: StreamKey, row: Entity) -> HourRecord:
     state, document = _state(key, row), row.document(_DOCUMENT)
     return HourRecord(
         key=key,
@@ -183,23 +183,23 @@ def _record(key: StreamKey, row: Row) -> HourRecord:
         retry_at=state.retry_at,
         origin=document.origin,
         written_at=document.written_at,
-        looked_at=state.looked_at,
+        late_checked_at=state.late_checked_at,
         committing=document.committing,
         journal=document.journal,
         in_doubt=document.in_doubt,
         rejected=document.rejected,
-        was=document.was,
-        was_at=document.was_at,
+        previous_status=document.was,
+        previous_finished_at=document.was_at,
         run=document.run,
         round=document.round,
         written_for=document.written_for,
         refused=document.refused,
-        setbacks=document.setbacks,
+        transient_failures=document.setbacks,
         not_moved_to=state.not_moved_to,
     )
 
 
-def _state(key: StreamKey, row: Row) -> HourRecord:
+def _state(key: StreamKey, row: Entity) -> HourRecord:
     row.check_version()
     return HourRecord(
         key=key,
@@ -208,8 +208,8 @@ def _state(key: StreamKey, row: Row) -> HourRecord:
         claim=row.read("claim", _claim),
         retry_at=row.read("retry_at", parse_moment),
         finished_at=row.read("finished_at", parse_moment),
-        looked_at=row.read_newer("looked_at", parse_moment),
-        origin=Origin(row.read_newer("target", str) or ""),
+        late_checked_at=row.read_newer("looked_at", parse_moment),
+        origin=Provenance(row.read_newer("target", str) or ""),
         not_moved_to=row.read_newer("not_moved_to", str) or "",
     )
 

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask, Share
+from exporter.domain.hour_record import HourTask, SliceRef
 from exporter.domain.streams import DataType, Stream, StreamKey
 
 QUEUE = "export-hours"
@@ -31,7 +31,7 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     hour: str
     requested_by: str
     late: bool = False
-    share: Share | None = None
+    slice_ref: SliceRef | None = None
     round: int = 0
     allow_loss: bool = False
 
@@ -50,7 +50,7 @@ def encode(task: HourTask) -> str:
         hour=task.hour.key,
         requested_by=task.requested_by,
         late=task.late,
-        share=task.share,
+        slice_ref=task.slice_ref,
         round=task.round,
         allow_loss=task.allow_loss,
     )
@@ -67,7 +67,7 @@ def parse(message: str | bytes) -> HourTask:
             Hour.parse(found.hour),
             found.requested_by,
             late=found.late,
-            share=found.share,
+            slice_ref=found.slice_ref,
             round=found.round,
             allow_loss=found.allow_loss,
         )

@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
 from exporter.domain.hour_record import HourTask
 from exporter.storage.clients import Account
-from exporter.storage.own import backfill_steps, notices, verify_steps
+from exporter.storage.own import backfill_steps, notifications, verify_steps
 from exporter.storage.own.errors import create_if_missing, own_storage
 from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, encode, poison_queue
 from exporter.storage.sdk_errors import is_missing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIME_TO_LIVE_SECONDS = 24 * 3600
 # The queues that functions of ours listen to. The host polls each of them, and its poison queue, for as long
 # as it runs, and complains every time of one that is not there.
-WORK_QUEUES = (QUEUE, BACKFILL_QUEUE, backfill_steps.QUEUE, verify_steps.QUEUE, notices.QUEUE)
+WORK_QUEUES = (QUEUE, BACKFILL_QUEUE, backfill_steps.QUEUE, verify_steps.QUEUE, notifications.QUEUE)
 
 
 class OwnQueues:

@@ -5,7 +5,7 @@ from exporter.domain.hour_record import HourTask
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Rows, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Row, new_row, parse_stream_key, versioned
+from exporter.storage.own.entities import Entity, new_row, parse_stream_key, versioned
 from exporter.storage.own.tables import Table
 
 _PARTITION = "reopened"
@@ -17,7 +17,7 @@ class ReopenedTable:
     def __init__(self, account: Account, table: str = "schedule") -> None:
         self._table = Table(account, table)
 
-    def note(self, task: HourTask) -> str:
+    def remember(self, task: HourTask) -> str:
         """Note an hour that is about to be taken."""
         row = new_row(_PARTITION, _row_key(task.key, task.hour), requested_by=task.requested_by)
         return self._table.put_any(row)
@@ -35,7 +35,7 @@ def _row_key(key: StreamKey, hour: Hour) -> str:
     return f"{key}:{hour.key}"
 
 
-def _task(row: Row) -> HourTask:
+def _task(row: Entity) -> HourTask:
     row.check_version()
     key, hour = row.read("RowKey", _parts_of_key)
     return HourTask(key, hour, row.read("requested_by", str))

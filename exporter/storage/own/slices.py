@@ -10,7 +10,7 @@ from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Row, new_row
+from exporter.storage.own.entities import Entity, new_row
 from exporter.storage.own.tables import Table
 
 _NUMBER_DIGITS = 6
@@ -68,7 +68,7 @@ def _row(record: SliceRecord) -> dict[str, Any]:
     return new_row(_partition(record.key, record.hour), _row_key(record.run, record.number), document)
 
 
-def _record(key: StreamKey, hour: Hour, row: Row) -> SliceRecord:
+def _record(key: StreamKey, hour: Hour, row: Entity) -> SliceRecord:
     document = row.document(_DOCUMENT)
     run, number = row.read("RowKey", _parts_of_key)
     return SliceRecord(key, hour, run, number, document.claim, document.result, document.drops)

@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from exporter.domain.errors import Conflict
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Row
+from exporter.storage.own.entities import Entity
 from exporter.storage.own.errors import create_if_missing, own_storage
 from exporter.storage.sdk_errors import confirm_write, is_missing
 
@@ -33,7 +33,7 @@ class Table:
     def _client(self) -> "TableClient":
         return self._account.tables.get_table_client(self._name)
 
-    def get(self, partition: str, key: str) -> tuple[Row, str] | None:
+    def get(self, partition: str, key: str) -> tuple[Entity, str] | None:
         """Return a row and its ETag, or None if there is none."""
         with own_storage():
             found = self._entity(partition, key)
@@ -41,7 +41,7 @@ class Table:
 
     def find(
         self, condition: str, parameters: dict[str, str], columns: list[str] | None = None
-    ) -> Iterator[tuple[Row, str]]:
+    ) -> Iterator[tuple[Entity, str]]:
         """Yield the rows for which the condition holds, with their ETags, by key; lazily, page by page."""
         with own_storage():
             try:
@@ -128,8 +128,8 @@ class Table:
         except ResourceNotFoundError:
             return None
 
-    def _row(self, found: "TableEntity") -> Row:
-        return Row(self._name, found)
+    def _row(self, found: "TableEntity") -> Entity:
+        return Entity(self._name, found)
 
 
 def _operation(row: dict[str, Any], etag: str | None) -> Any:  # noqa: ANN401  one of the SDK's unions

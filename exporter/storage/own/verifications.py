@@ -10,7 +10,7 @@ from exporter.domain.streams import DataType
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
 from exporter.domain.versioned import Rows, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Moment, Row, new_row, readable
+from exporter.storage.own.entities import Entity, Moment, new_row, readable
 from exporter.storage.own.tables import Table
 
 
@@ -63,7 +63,7 @@ class VerificationsTable:
             created_at=verification.created_at,
             moved_at=verification.moved_at,
             next=verification.next.key,
-            setbacks=verification.setbacks,
+            setbacks=verification.transient_failures,
             counts=verification.counts,
             found=verification.found,
             backfill_id=verification.backfill_id,
@@ -76,7 +76,7 @@ class VerificationsTable:
         return self._table.put(row, etag)
 
 
-def _verification(row: Row) -> Verification:
+def _verification(row: Entity) -> Verification:
     document = row.document(_DOCUMENT)
     return Verification(
         id=row.read("RowKey", str),
@@ -86,7 +86,7 @@ def _verification(row: Row) -> Verification:
         created_at=document.created_at,
         moved_at=document.moved_at,
         next=Hour.parse(document.next),
-        setbacks=document.setbacks,
+        transient_failures=document.setbacks,
         status=row.read("status", VerificationStatus),
         counts=document.counts,
         found=document.found,

@@ -6,7 +6,7 @@ from azure.storage.blob import BlobServiceClient
 
 from exporter.domain import streams
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Progress
+from exporter.domain.hour_record import StreamProgress
 from exporter.storage.clients import Account
 from exporter.storage.own.schedule import ScheduleTable
 from infra.local.demo.readback import File, read_files
@@ -96,6 +96,6 @@ def pretend_activated_before(first: LandingHour, connection_string: str) -> None
         for customer in ALL:
             stream = streams.Stream(streams.DataType(customer.data_type), customer.source_id(first))
             key = streams.StreamKey(customer.id, stream)
-            ScheduleTable(account).put(Progress(key, hour, hour))
+            ScheduleTable(account).put(StreamProgress(key, hour, hour))
     finally:
         account.close()

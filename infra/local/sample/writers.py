@@ -129,14 +129,16 @@ def write(
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
         shares = [
-            pool.submit(_write_share, target, listed, share, processes, late=late)
-            for share in range(processes)
+            pool.submit(_write_share, target, listed, slice_ref, processes, late=late)
+            for slice_ref in range(processes)
         ]
-        return sorted((each for share in shares for each in share.result()), key=lambda each: each.name)
+        return sorted(
+            (each for slice_ref in shares for each in slice_ref.result()), key=lambda each: each.name
+        )
 
 
 def _write_share(
-    target: Target, hours: tuple[LandingHour, ...], share: int, shares: int, *, late: bool
+    target: Target, hours: tuple[LandingHour, ...], slice_ref: int, shares: int, *, late: bool
 ) -> list[Written]:
     files = (file for hour in hours for file in (hour.late_files() if late else hour.files()))
-    return target.put(itertools.islice(files, share, None, shares))
+    return target.put(itertools.islice(files, slice_ref, None, shares))

@@ -9,12 +9,12 @@ import pytest
 
 from exporter.backfill.progress import WINDOW_HOURS, BackfillProgress, progress_of
 from exporter.backfill.requests import (
-    Asked,
-    ask,
+    BackfillRequest,
     cancel,
+    create,
+    create_repair,
     find_backfill,
     list_backfills,
-    repair,
     retry,
 )
 from exporter.backfill.runner import (
@@ -24,9 +24,9 @@ from exporter.backfill.runner import (
     send_again,
     take_step,
 )
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.backfill import FAILED_MAX, STALLED, Backfill, BackfillStatus
-from exporter.domain.breaker import WAIT_FIRST, Standing
+from exporter.domain.breaker import WAIT_FIRST, Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
@@ -40,11 +40,11 @@ from exporter.domain.hour_record import (
     HourTask,
     Refusal,
 )
-from exporter.domain.setbacks import keeps_failing
 from exporter.domain.streams import DataType
+from exporter.domain.transient_failures import keeps_failing
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import plan_owed_hours
-from exporter.schedule.ledger_view import View
+from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
 from tests.fakes import Crash, World
 from tests.worlds import (
@@ -64,8 +64,8 @@ from tests.worlds import (
 
 DAY = "2026-01-30"
 FIRST, LAST = Hour.parse(f"{DAY}T00"), Hour.parse(f"{DAY}T23")
-THREE_HOURS = Asked("2026-01-31T10", "2026-01-31T12", HOUR.plus(-2), HOUR)
-TEN_YEARS = Asked("2016-01-31", "2026-01-30", Hour.parse("2016-01-31T00"), LAST)
+THREE_HOURS = BackfillRequest("2026-01-31T10", "2026-01-31T12", HOUR.plus(-2), HOUR)
+TEN_YEARS = BackfillRequest("2016-01-31", "2026-01-30", Hour.parse("2016-01-31T00"), LAST)
 # A round takes a minute of the time in the world.
 ROUNDS_MAX = 240
 
@@ -78,9 +78,9 @@ class Life:
     now: datetime = NOW
     rounds: int = 0
 
-    def ask(self, asked: Asked = THREE_HOURS, name: str = "b1") -> Backfill:
+    def ask(self, asked: BackfillRequest = THREE_HOURS, name: str = "b1") -> Backfill:
         """Ask for a backfill."""
-        return ask(self.world.gateways, "acme", asked, view=View(self.now, SETTLE), new_id=name)
+        return create(self.world.gateways, "acme", asked, as_of=AsOf(self.now, SETTLE), new_id=name)
 
     def backfill(self, name: str = "b1") -> Backfill:
         """Return the backfill as it is now."""
@@ -112,7 +112,7 @@ class Life:
 
     def tick(self) -> None:
         """Let the timer come."""
-        plan_owed_hours(self.world.gateways, now=self.now, settle=SETTLE)
+        queue_due_hours(self.world.gateways, now=self.now, settle=SETTLE)
         send_again(self.world.gateways, self.now)
 
     def pass_time(self) -> None:
@@ -231,21 +231,21 @@ def test_a_step_is_bounded_and_so_is_the_queue() -> None:
         waiting.append(life.world.backfill_hours.waiting())
 
     assert waiting == [STEP_HOURS_MAX, WAITING_MAX, WAITING_MAX, WAITING_MAX]
-    assert life.backfill().planned == Hour.parse("2016-01-31T00").plus(WAITING_MAX)
+    assert life.backfill().queued_before == Hour.parse("2016-01-31T00").plus(WAITING_MAX)
     assert life.progress().left == life.backfill().total
 
 
 def test_the_next_hours_are_queued_as_the_first_are_done() -> None:
     """Oldest first; what is done is counted, and not read again by the next steps."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked("2025-12-01", "2026-01-30", Hour.parse("2025-12-01T00"), LAST))
+    life.ask(BackfillRequest("2025-12-01", "2026-01-30", Hour.parse("2025-12-01T00"), LAST))
     life.step()
     first = [task.hour for task in life.deliver(60)]
 
     life.step()
 
     assert first == list(hours_between(Hour.parse("2025-12-01T00"), Hour.parse("2025-12-03T11")))
-    assert life.backfill().settled == Hour.parse("2025-12-03T12")
+    assert life.backfill().done_before == Hour.parse("2025-12-03T12")
     assert life.backfill().tally.empty == 60
     assert life.world.backfill_hours.waiting() == 140
     life.until_ended()
@@ -255,7 +255,7 @@ def test_the_next_hours_are_queued_as_the_first_are_done() -> None:
 def test_its_pace_and_its_end_are_estimated() -> None:
     """From the hours that were finished since it was begun."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(8)
     assert life.progress().hours_per_minute == 8 * 60
@@ -284,16 +284,16 @@ def test_live_hours_do_not_wait_behind_it() -> None:
 @pytest.mark.parametrize(
     ("asked", "destination", "fields"),
     [
-        (Asked("2026-01-31T13", "2026-02-01", HOUR.plus(1), LAST.plus(48)), ONLY_EVENTS, ["start"]),
+        (BackfillRequest("2026-01-31T13", "2026-02-01", HOUR.plus(1), LAST.plus(48)), ONLY_EVENTS, ["start"]),
         (
-            Asked("2026-01-31T13", DAY, HOUR.plus(1), LAST.plus(48), (DataType.MERGED_IDS,)),
+            BackfillRequest("2026-01-31T13", DAY, HOUR.plus(1), LAST.plus(48), (DataType.MERGED_IDS,)),
             ONLY_EVENTS,
             ["data_types", "start"],
         ),
     ],
 )
 def test_what_is_wrong_with_a_request_is_told_at_once(
-    asked: Asked, destination: Destination, fields: list[str]
+    asked: BackfillRequest, destination: Destination, fields: list[str]
 ) -> None:
     """And nothing is begun."""
     life = a_life(destination)
@@ -309,7 +309,7 @@ def test_hours_that_are_not_closed_yet_are_left_out() -> None:
     """The answer says up to where."""
     life = a_life(ONLY_EVENTS)
 
-    begun = life.ask(Asked("2026-01-31", "2026-01-31", Hour.parse("2026-01-31T00"), HOUR.plus(11)))
+    begun = life.ask(BackfillRequest("2026-01-31", "2026-01-31", Hour.parse("2026-01-31T00"), HOUR.plus(11)))
 
     assert (begun.last, begun.total, begun.clamped) == (HOUR, 13, True)
     assert (begun.start, begun.end) == ("2026-01-31", "2026-01-31")
@@ -334,7 +334,7 @@ def test_the_newest_backfill_is_listed_first() -> None:
     life.ask()
     life.now += timedelta(seconds=1)
     life.ask(name="b2")
-    ask(life.world.gateways, "other", THREE_HOURS, view=View(life.now, SETTLE), new_id="b3")
+    create(life.world.gateways, "other", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b3")
 
     assert [each.id for each in list_backfills(life.world.gateways, "acme")] == ["b2", "b1"]
 
@@ -342,7 +342,7 @@ def test_the_newest_backfill_is_listed_first() -> None:
 def test_a_cancelled_backfill_begins_no_further_hour() -> None:
     """What is queued is let go; what is done stays, and what is counted too."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(5)
 
@@ -393,7 +393,7 @@ def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
 def test_a_cancelled_one_goes_on_where_it_was() -> None:
     """Hours that were done are not exported again."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(5)
     cancel(life.world.gateways, "acme", "b1", now=life.now)
@@ -415,7 +415,7 @@ def fail(life: Life, hour: Hour, name: str = "b1") -> None:
 def test_failed_hours_are_listed_and_tried_again_alone() -> None:
     """The backfill ends when there is nothing else to do; to retry it costs the failed hour."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked(DAY, DAY, FIRST, LAST))
+    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.world.backfill_hours.tasks = [
         task for task in life.world.backfill_hours.tasks if task.hour != FIRST.plus(3)
@@ -454,10 +454,10 @@ def test_only_what_has_ended_unfinished_is_tried_again() -> None:
 def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported() -> None:
     """If it is done before the others are, nobody need retry it."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    life.ask(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     life.step()
     first = life.world.backfill_hours.tasks.pop(0)
-    life.world.reopened.note(first)
+    life.world.reopened.remember(first)
     fail(life, first.hour)
     life.step()
     assert [each.hour for each in life.progress().failed] == [first.hour]
@@ -474,7 +474,7 @@ def test_what_failed_while_the_storage_was_out_is_done_when_it_is_back() -> None
     life.world.backfill_hours.take()
     fail(life, HOUR)
     life.now += timedelta(minutes=1)
-    life.world.standings.put("acme", Standing(healed_at=life.now))
+    life.world.breakers.put("acme", Breaker(healed_at=life.now))
 
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
@@ -488,10 +488,10 @@ def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_a
     life.step()
     life.deliver()
     life.now += timedelta(minutes=1)
-    life.world.standings.put("acme", Standing(healed_at=life.now))
+    life.world.breakers.put("acme", Breaker(healed_at=life.now))
     life.step()
 
-    assert life.backfill().settled > life.backfill().last
+    assert life.backfill().done_before > life.backfill().last
     assert not life.backfill().ended
     assert life.world.writes.log[-1].endswith("in 0:00:02")
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
@@ -500,7 +500,7 @@ def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_a
 def test_a_backfill_of_which_too_much_fails_stops() -> None:
     """It says so, and goes on when it is retried."""
     life = a_life(ONLY_EVENTS)
-    life.ask(Asked("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    life.ask(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     for _ in range(2):
         life.step()
         for task in life.world.backfill_hours.take():
@@ -535,7 +535,7 @@ def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
     assert found is not None
     life.world.destinations.put(ONLY_EVENTS, found.etag)
     fault = Fault("container_not_found", "", "")
-    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.world.breakers.put("acme", Breaker().record_failure(fault, life.now))
     life.step()
     assert life.world.backfill_hours.waiting() == 0
     refused = life.backfill().error
@@ -644,20 +644,20 @@ def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -
     life.deliver(2)
     life.world.backfill_hours.take()
     fault = Fault("container_not_found", "", "")
-    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.world.breakers.put("acme", Breaker().record_failure(fault, life.now))
 
     for _ in range(RESEND_STEPS):
         life.step()
 
     waiting = life.backfill()
-    assert (waiting.status, waiting.error and waiting.error.code, waiting.settled, life.deliver()) == (
+    assert (waiting.status, waiting.error and waiting.error.code, waiting.done_before, life.deliver()) == (
         BackfillStatus.RUNNING,
         "destination_failing",
         HOUR,
         [],
     )
     attempt(life.world, life.now + WAIT_FIRST, task=waiting.task(EVENTS.stream, HOUR))
-    life.world.standings.put("acme", Standing().refused(fault, life.now))
+    life.world.breakers.put("acme", Breaker().record_failure(fault, life.now))
     life.step()
     assert life.backfill().status is BackfillStatus.SUCCEEDED
 
@@ -666,7 +666,7 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
     """It is exported after him, not beside him."""
     life = a_life(ONLY_EVENTS)
     task = HourTask(EVENTS, HOUR)
-    life.world.ledger.put(HourRecord(EVENTS, HOUR).take("other", "schedule", life.now), None)
+    life.world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("other", "schedule", life.now), None)
     life.ask()
     life.step()
 
@@ -687,12 +687,12 @@ def test_no_hour_is_queued_while_the_destination_waits() -> None:
     life.ask(TEN_YEARS)
     life.step()
     life.world.backfill_hours.take()
-    life.world.standings.put("acme", Standing().refused(Fault("container_not_found", "", ""), life.now))
+    life.world.breakers.put("acme", Breaker().record_failure(Fault("container_not_found", "", ""), life.now))
 
     life.step()
 
     assert life.world.backfill_hours.tasks == []
-    assert life.backfill().planned == TEN_YEARS.first.plus(STEP_HOURS_MAX)
+    assert life.backfill().queued_before == TEN_YEARS.first.plus(STEP_HOURS_MAX)
 
 
 def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
@@ -704,7 +704,7 @@ def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
 
     def meanwhile() -> None:
         life.world.writes.after = None
-        life.world.ledger.put(HourRecord(EVENTS, task.hour).take("faster", "schedule", life.now), None)
+        life.world.ledger.put(HourRecord(EVENTS, task.hour).claimed_by("faster", "schedule", life.now), None)
 
     # It notes the hour, having found it free, and then takes it.
     life.world.writes.after = meanwhile
@@ -718,16 +718,16 @@ def test_an_hour_that_takes_long_does_not_keep_others_waiting() -> None:
     """Only so many hours behind it that a step stays small."""
     life = a_life(ONLY_EVENTS)
     first = Hour.parse("2025-01-01T00")
-    slow = HourRecord(EVENTS, first).take("slow", "schedule", life.now)
+    slow = HourRecord(EVENTS, first).claimed_by("slow", "schedule", life.now)
     slow = replace(slow, claim=replace(slow.claim, until=life.now + timedelta(days=1)))  # type: ignore[type-var]
     life.world.ledger.put(slow, None)
-    life.ask(Asked("2025-01-01", DAY, first, LAST))
+    life.ask(BackfillRequest("2025-01-01", DAY, first, LAST))
 
     for _ in range(25):
         life.pass_time()
 
     found = life.backfill()
-    assert (found.settled, found.planned) == (first, first.plus(WINDOW_HOURS))
+    assert (found.done_before, found.queued_before) == (first, first.plus(WINDOW_HOURS))
     assert life.progress().tally.empty == WINDOW_HOURS - 1
 
 
@@ -764,7 +764,7 @@ def test_a_repair_is_a_backfill_of_single_hours() -> None:
     hours = [(DataType.EVENTS, HOUR), (DataType.EVENTS, HOUR.plus(-1500)), (DataType.MERGED_IDS, HOUR)]
 
     for _ in range(2):
-        assert repair(life.world.gateways, ACME, hours, "r1", life.now) == "r1"
+        assert create_repair(life.world.gateways, ACME, hours, "r1", life.now) == "r1"
     assert life.until_ended("r1") == [BackfillStatus.SUCCEEDED]
 
     assert life.backfill("r1").total == 3
@@ -789,10 +789,10 @@ class Apart:
     exports: int = 0
     seconds: int = 0
 
-    def ask(self, asked: Asked, name: str = "b1") -> None:
+    def ask(self, asked: BackfillRequest, name: str = "b1") -> None:
         """Ask for a backfill."""
-        view = View(self.life.now + self.api, SETTLE)
-        ask(self.life.world.gateways, "acme", asked, view=view, new_id=name)
+        as_of = AsOf(self.life.now + self.api, SETTLE)
+        create(self.life.world.gateways, "acme", asked, as_of=as_of, new_id=name)
 
     def run(self, name: str = "b1", deliver: bool = True) -> Backfill:  # noqa: FBT001, FBT002  reads well
         """Let time pass, with a step and a delivery every two seconds, until the backfill has ended."""
@@ -949,7 +949,7 @@ def test_a_request_that_is_written_down_is_answered_though_its_step_cannot_be_se
             raise Transient("the queue is busy")
 
     busy = replace(life.world.gateways, backfill_steps=Busy())
-    begun = ask(busy, "acme", THREE_HOURS, view=View(life.now, SETTLE), new_id="b1")
+    begun = create(busy, "acme", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b1")
 
     assert begun == life.backfill()
     assert queue.steps == []
@@ -970,7 +970,7 @@ def test_a_person_may_accept_that_hours_hold_less_and_it_reaches_every_attempt()
     attempt(life.world, life.now, "noted", replace(tasks[0], allow_loss=False))
 
     assert the_record(life.world, hour=HOUR.plus(-2)).round == 1
-    repair(life.world.gateways, ONLY_EVENTS, [(DataType.EVENTS, HOUR)], "r1", life.now)
+    create_repair(life.world.gateways, ONLY_EVENTS, [(DataType.EVENTS, HOUR)], "r1", life.now)
     assert not life.backfill("r1").allow_loss
 
 
@@ -1035,8 +1035,10 @@ def set_back(life: Life, hour: Hour, times: int) -> None:
     """Let an hour be broken off in passing so often, as the export records it."""
     fault = keeps_failing("The export of this hour", "503 ServerBusy", "Nothing.")
     found = life.world.ledger.get(EVENTS, hour)
-    record = found.value if found else HourRecord(EVENTS, hour).take("c", "schedule", NOW).released()
-    record = replace(record, setbacks=times, error=fault if setbacks.shown(times) else None)
+    record = found.value if found else HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).released()
+    record = replace(
+        record, transient_failures=times, error=fault if transient_failures.shown(times) else None
+    )
     life.world.ledger.put(record, found.etag if found else None)
 
 
@@ -1065,7 +1067,7 @@ def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for
             break
 
     assert named[:3] == [[], [], [HOUR]]
-    assert life.now - begun_at <= setbacks.FAILED_TIME_MIN + timedelta(minutes=1)
+    assert life.now - begun_at <= transient_failures.FAILED_TIME_MIN + timedelta(minutes=1)
     found = life.backfill()
     assert found.status is BackfillStatus.FAILED
     assert [(each.hour, each.error.code) for each in found.failed] == [(HOUR, "keeps_failing_in_passing")]
@@ -1124,7 +1126,7 @@ def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
 
     assert named[:2] == [[], []]
     assert ["keeps_failing_in_passing"] in named[2:5]
-    assert life.now - begun_at <= setbacks.FAILED_TIME_MIN + timedelta(minutes=5)
+    assert life.now - begun_at <= transient_failures.FAILED_TIME_MIN + timedelta(minutes=5)
     assert life.backfill().status is BackfillStatus.FAILED
     assert [each.error.code for each in life.backfill().failed] == ["keeps_failing_in_passing"]
     assert uuids(life.world) == expected(0, 2)
@@ -1135,7 +1137,7 @@ def test_a_repair_whose_list_is_lost_says_so(damaged: bytes | None) -> None:
     """It can neither go on nor be tried again: what it was about is not known any more."""
     life = a_life()
     hours = [(DataType.EVENTS, HOUR), (DataType.EVENTS, HOUR.plus(-1)), (DataType.MERGED_IDS, HOUR)]
-    repair(life.world.gateways, ACME, hours, "r1", life.now)
+    create_repair(life.world.gateways, ACME, hours, "r1", life.now)
     life.step()
     life.deliver(1)
     life.world.own.committed.clear()
@@ -1157,7 +1159,7 @@ def test_a_backfill_begins_where_its_streams_do() -> None:
     """Each with its own first hour in landing; the answer names the first of all."""
     life = a_life()
     life.world.land(ACME.streams[1].stream, HOUR.plus(-1), [a_merge(1, HOUR.plus(-1))])
-    far = Asked("0001-01-01", HOUR.key, Hour.parse("0001-01-01T00"), HOUR)
+    far = BackfillRequest("0001-01-01", HOUR.key, Hour.parse("0001-01-01T00"), HOUR)
 
     begun = life.ask(far)
     only = life.ask(replace(far, data_types=(DataType.MERGED_IDS,)), "b2")
@@ -1246,9 +1248,12 @@ def test_a_step_that_is_broken_off_in_passing_is_told_and_ends_after_hours() -> 
         shown.append(life.backfill().error)
         life.now += timedelta(minutes=1)
 
-    assert shown[: setbacks.SHOWN_MIN - 1] == [None] * (setbacks.SHOWN_MIN - 1)
-    assert all(each is not None and "503 ServerBusy" in each.message for each in shown[setbacks.SHOWN_MIN :])
-    assert life.now - NOW == setbacks.FAILED_TIME_MIN + timedelta(minutes=1)
+    assert shown[: transient_failures.SHOWN_MIN - 1] == [None] * (transient_failures.SHOWN_MIN - 1)
+    assert all(
+        each is not None and "503 ServerBusy" in each.message
+        for each in shown[transient_failures.SHOWN_MIN :]
+    )
+    assert life.now - NOW == transient_failures.FAILED_TIME_MIN + timedelta(minutes=1)
     assert life.backfill().status is BackfillStatus.FAILED
     assert life.world.notices.published[-1].kind == "backfill_ended"
 

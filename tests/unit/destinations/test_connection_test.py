@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.destinations.connection_test import LEFTOVER_AGE, LEFTOVERS_MAX, ROLE_WAITS, try_upload
-from exporter.domain.connection_test import Report
+from exporter.destinations.connection_test import LEFTOVER_AGE, LEFTOVERS_MAX, ROLE_WAITS, run_connection_test
+from exporter.domain.connection_test import ConnectionReport
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Transient
 from tests.fakes import Crash, World
@@ -20,12 +20,14 @@ ID = "0123456789abcdef0123456789abcdef"
 OTHER_ID = "f" * 32
 
 
-def tried(world: World, *, at: timedelta = timedelta(), test_id: str = ID) -> Report:
+def tried(world: World, *, at: timedelta = timedelta(), test_id: str = ID) -> ConnectionReport:
     """Run a test upload some time after ``NOW``."""
-    return try_upload(DESTINATION, world.containers, test_id=test_id, now=NOW + at, pause=world.pauses.append)
+    return run_connection_test(
+        DESTINATION, world.containers, test_id=test_id, now=NOW + at, pause=world.pauses.append
+    )
 
 
-def outcomes(report: Report) -> dict[str, str]:
+def outcomes(report: ConnectionReport) -> dict[str, str]:
     """Return how each step went: its code, or that it passed or was skipped."""
     return {
         step.name: step.fault.code if step.fault else "skipped" if step.skipped else "passed"
@@ -89,7 +91,7 @@ def test_a_right_to_delete_that_comes_late_leaves_nothing_to_tell() -> None:
     world = a_world()
     world.reader().faults["delete"] = MISSING
 
-    report = try_upload(
+    report = run_connection_test(
         DESTINATION, world.containers, test_id=ID, now=NOW, pause=lambda _: world.reader().faults.clear()
     )
 
@@ -135,7 +137,7 @@ def test_a_role_that_becomes_effective_meanwhile_is_told_apart_from_a_missing_on
         if len(world.pauses) == refusals:
             del blobs.faults[right]
 
-    report = try_upload(DESTINATION, world.containers, test_id=ID, now=NOW, pause=pause)
+    report = run_connection_test(DESTINATION, world.containers, test_id=ID, now=NOW, pause=pause)
 
     assert outcomes(report) == dict.fromkeys(STEPS, "passed") | {right: "role_not_effective_yet"}
     assert not report.ok
@@ -152,7 +154,7 @@ def test_a_right_that_turns_out_to_be_something_else_is_told_as_that() -> None:
     def pause(_: float) -> None:
         blobs.faults["write"] = GONE
 
-    report = try_upload(DESTINATION, world.containers, test_id=ID, now=NOW, pause=pause)
+    report = run_connection_test(DESTINATION, world.containers, test_id=ID, now=NOW, pause=pause)
 
     assert outcomes(report)["write"] == "container_not_found"
 
@@ -186,7 +188,7 @@ def test_it_signs_in_anew() -> None:
     """A token from before the secret expired would say that all is well."""
     containers = Forgetful(a_world())
 
-    report = try_upload(DESTINATION, containers, test_id=ID, now=NOW)  # type: ignore[arg-type]  # a stand-in
+    report = run_connection_test(DESTINATION, containers, test_id=ID, now=NOW)  # type: ignore[arg-type]  # a stand-in
 
     assert report.ok
     assert containers.anew_for == ["once"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.destinations.connection_test import try_upload
+from exporter.destinations.connection_test import run_connection_test
 from exporter.destinations.edit import Draft, find_destination, put_destination
 from exporter.destinations.lifecycle import activate
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
@@ -13,7 +13,7 @@ from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
-from exporter.schedule.ledger_view import View, list_hours, stream_state
+from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
 from tests.fakes import World
 from tests.worlds import (
     ACME,
@@ -28,7 +28,7 @@ from tests.worlds import (
     landing_for_long,
 )
 
-VIEW = View(NOW, timedelta(minutes=10))
+VIEW = AsOf(NOW, timedelta(minutes=10))
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
 DRAFT = Draft(
     id="acme",
@@ -169,7 +169,7 @@ def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
     world = a_world()
     world.reader().set("_export_test/t", b"precious")
 
-    report = try_upload(ACME, world.gateways.containers, test_id="t", now=NOW)
+    report = run_connection_test(ACME, world.gateways.containers, test_id="t", now=NOW)
 
     assert not report.ok
     assert world.reader().committed["_export_test/t"].body == b"precious"
@@ -183,7 +183,7 @@ def test_a_destination_that_is_not_there_is_not_found() -> None:
 
 def listed(world: World, first: Hour, last: Hour, key: StreamKey = EVENTS) -> dict[str, str]:
     """Return hours and their status, as the API lists them."""
-    hours = list_hours(world.gateways, ACME, key, (first, last), view=VIEW)
+    hours = list_hours(world.gateways, ACME, key, (first, last), as_of=VIEW)
     return {record.hour.key: record.status.value for record in hours}
 
 
@@ -203,7 +203,7 @@ def test_an_hour_exported_on_request_is_listed_though_the_schedule_never_owed_it
     """The ledger shows all that was done."""
     world = a_world()
     before = HOUR.first_of_day().plus(-3)
-    world.ledger.put(HourRecord(EVENTS, before).take("c", "backfill:b", NOW).finished(NOW), None)
+    world.ledger.put(HourRecord(EVENTS, before).claimed_by("c", "backfill:b", NOW).finished(NOW), None)
 
     assert listed(world, before.plus(-1), before.plus(2)) == {before.key: "empty"}
 
@@ -213,7 +213,7 @@ def test_a_draft_owes_nothing() -> None:
     world = a_world()
     draft = replace(ACME, status=Status.DRAFT, activated_at=None)
 
-    assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), view=VIEW)) == []
+    assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), as_of=VIEW)) == []
     assert stream_state(world.gateways, EVENTS, None, VIEW).owed == 0
 
 
@@ -224,9 +224,9 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
     activate(world.gateways, "acme", now=NOW, test_id="t")
     midnight = HOUR.first_of_day()
     for number in range(3):
-        record = HourRecord(EVENTS, midnight.plus(number)).take("c", "schedule", NOW).finished(NOW)
+        record = HourRecord(EVENTS, midnight.plus(number)).claimed_by("c", "schedule", NOW).finished(NOW)
         world.ledger.put(record, None)
-    failed = HourRecord(EVENTS, midnight.plus(4)).take("c", "schedule", NOW).failed(REFUSED, NOW)
+    failed = HourRecord(EVENTS, midnight.plus(4)).claimed_by("c", "schedule", NOW).failed(REFUSED, NOW)
     world.ledger.put(failed, None)
 
     state = stream_state(world.gateways, EVENTS, world.schedule.get(EVENTS), VIEW)
@@ -237,7 +237,7 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
 def test_an_hour_whose_worker_died_is_shown_as_owed() -> None:
     """It is: the next tick asks for it again."""
     world = a_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW - LEASE), None)
-    world.ledger.put(HourRecord(EVENTS, HOUR.plus(-1)).take("alive", "schedule", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW - LEASE), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR.plus(-1)).claimed_by("alive", "schedule", NOW), None)
 
     assert listed(world, HOUR.plus(-1), HOUR) == {HOUR.plus(-1).key: "running", HOUR.key: "owed"}

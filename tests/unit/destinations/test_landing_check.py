@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.destinations.landing_check import missing_landing
-from exporter.domain.hour_record import Progress
+from exporter.domain.hour_record import StreamProgress
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR
 
@@ -16,7 +16,7 @@ def test_it_is_told_once_streams_are_known(spoiled: bool) -> None:  # noqa: FBT0
     world.landing.there = False
     assert missing_landing(world.gateways) is None
 
-    world.schedule.put(Progress(EVENTS, HOUR, HOUR))
+    world.schedule.put(StreamProgress(EVENTS, HOUR, HOUR))
     if spoiled:
         world.schedule.spoiled.spoil(EVENTS)
 

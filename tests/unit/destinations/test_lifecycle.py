@@ -16,8 +16,8 @@ from exporter.domain.hour_record import HourStatus, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import plan_owed_hours
-from exporter.schedule.ledger_view import View, list_hours
+from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.ledger_view import AsOf, list_hours
 from tests.fakes import World
 from tests.worlds import (
     EVENTS,
@@ -64,7 +64,7 @@ def an_active(world: World, draft: Draft = DRAFT, now: datetime = NOW) -> Versio
 
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
     """Let the schedule look what is owed, and take out what it queued."""
-    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return world.hours.take()
 
 
@@ -76,14 +76,14 @@ def export_all(world: World, now: datetime = NOW) -> set[Outcome]:
 def seen(world: World, now: datetime = NOW) -> Overview:
     """Return the destination as it is shown."""
     found = find_destination(world.gateways, "acme").value
-    return look_at(world.gateways, found, View(now, SETTLE))
+    return look_at(world.gateways, found, AsOf(now, SETTLE))
 
 
 def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[str, HourStatus]:
     """Return the status of every hour that is listed, from the day before to the day after."""
     found = find_history(world.gateways, "acme").value
     span = (MIDNIGHT.plus(-24), MIDNIGHT.plus(48))
-    records = list_hours(world.gateways, found, key, span, view=View(now, SETTLE))
+    records = list_hours(world.gateways, found, key, span, as_of=AsOf(now, SETTLE))
     return {record.hour.key: record.status for record in records}
 
 
@@ -253,7 +253,7 @@ def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
     assert try_draft(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
     assert world.reader().names() == []
     assert world.destinations.all() == []
-    assert world.destinations.trials() == {}
+    assert world.destinations.last_tests() == {}
 
 
 def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
@@ -269,13 +269,13 @@ def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
 
     later = NOW + DAY
     assert tick(world, later) == []
-    assert list_destinations(world.gateways, View(later, SETTLE)) == []
+    assert list_destinations(world.gateways, AsOf(later, SETTLE)) == []
     with pytest.raises(NotFound) as gone:
         find_destination(world.gateways, "acme")
     assert gone.value.code == "destination_deleted"
     assert find_history(world.gateways, "acme").value.credentials.sealed == ""
     assert listed(world, now=later) == history
-    assert (world.schedule.all(), world.destinations.trials()) == ({}, {})
+    assert (world.schedule.all(), world.destinations.last_tests()) == ({}, {})
 
 
 def test_a_draft_that_is_deleted_has_no_history() -> None:
@@ -375,7 +375,7 @@ def test_all_destinations_at_a_glance() -> None:
         world.gateways, replace(DRAFT, id="a-draft", storage=StorageTarget("other")), if_match=None, now=NOW
     )
 
-    draft, failing = list_destinations(world.gateways, View(NOW, SETTLE))
+    draft, failing = list_destinations(world.gateways, AsOf(NOW, SETTLE))
 
     assert (draft.destination.id, draft.status, draft.failed) == ("a-draft", Status.DRAFT, None)
     assert [(state.owed, state.owed_since) for state in draft.states] == [(0, None)]
@@ -383,5 +383,5 @@ def test_all_destinations_at_a_glance() -> None:
     assert failing.failed is not None
     assert failing.failed.error == REFUSED
     assert (failing.states[0].owed, failing.states[0].owed_since) == (HOUR.start.hour + 1, MIDNIGHT)
-    alone = look_at(world.gateways, failing.destination, View(NOW, SETTLE))
+    alone = look_at(world.gateways, failing.destination, AsOf(NOW, SETTLE))
     assert replace(alone, recent=None) == failing

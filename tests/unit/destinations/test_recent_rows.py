@@ -7,7 +7,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.row_schema import Reason
 from exporter.http.schemas import RecentRowsView, destination_view, hour_view
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from tests.fakes import World
 from tests.worlds import (
     ACME,
@@ -23,7 +23,7 @@ from tests.worlds import (
     the_record,
 )
 
-VIEW = View(NOW, SETTLE)
+VIEW = AsOf(NOW, SETTLE)
 BAD = b'nonsense\n{"uuid":5}\n'
 
 
@@ -91,7 +91,7 @@ def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -
     assert "rejected: all of them (field_missing 1, not_json 1)" in hour["warning"]
     assert warning(world) == f"{HOUR} (events): {hour['warning']}"
 
-    later = View(NOW + timedelta(hours=RECENT_HOURS), SETTLE)
+    later = AsOf(NOW + timedelta(hours=RECENT_HOURS), SETTLE)
     assert destination_view(look_at(world.gateways, ACME, later))["warning"] is None
 
 

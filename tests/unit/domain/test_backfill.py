@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.backfill import Backfill, BackfillStatus, Came
-from exporter.domain.breaker import GOOD, Standing
+from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX, stands_still
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import (
@@ -16,7 +16,7 @@ from exporter.domain.hour_record import (
     HourContent,
     HourRecord,
     HourStatus,
-    Origin,
+    Provenance,
     Refusal,
     RowCounts,
 )
@@ -34,10 +34,10 @@ BACKFILL = Backfill(
     total=6,
     created_at=NOW,
     since=NOW,
-    tried_since=NOW,
+    retry_since=NOW,
     moved_at=NOW,
-    settled=HOUR,
-    planned=HOUR,
+    done_before=HOUR,
+    queued_before=HOUR,
 )
 FAULT = Fault("access_denied", "The container refuses us.", "Let us in.")
 MINE = "backfill:b1"
@@ -48,18 +48,18 @@ A_MOMENT = timedelta(microseconds=1)
 def written(by: str, after: timedelta, record: HourRecord | None = None) -> HourRecord:
     """Return an hour that was exported by an attempt that began so long after the backfill was asked for."""
     began = NOW + after
-    taken = (record or HourRecord(EVENTS, HOUR)).take("c", by, began)
-    return taken.prepared(HourContent(RowCounts(), (), None, None, Origin()), (), ()).finished(began)
+    taken = (record or HourRecord(EVENTS, HOUR)).claimed_by("c", by, began)
+    return taken.prepared(HourContent(RowCounts(), (), None, None, Provenance()), (), ()).finished(began)
 
 
 def failed(by: str, after: timedelta, number: int = 0) -> HourRecord:
     """Return an hour that failed in an attempt that began so long after the backfill was last begun."""
-    return HourRecord(EVENTS, HOUR).take("c", by, NOW + after, round_=number).failed(FAULT, NOW + after)
+    return HourRecord(EVENTS, HOUR).claimed_by("c", by, NOW + after, round_=number).failed(FAULT, NOW + after)
 
 
-def came(record: HourRecord | None, backfill: Backfill = BACKFILL, standing: Standing = GOOD) -> Came:
+def came(record: HourRecord | None, backfill: Backfill = BACKFILL, breaker: Breaker = CLOSED) -> Came:
     """Return what has come of it."""
-    return backfill.came(record, standing, NOW)
+    return backfill.came(record, breaker, NOW)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_only_the_latest_requests_are_kept() -> None:
 
 def test_an_hour_that_is_being_written_again_is_left() -> None:
     """What was written for the backfill may be half replaced by now."""
-    assert came(written(MINE, timedelta()).take("d", SCHEDULE, NOW)) is Came.LEFT
+    assert came(written(MINE, timedelta()).claimed_by("d", SCHEDULE, NOW)) is Came.LEFT
 
 
 def test_a_failure_of_an_earlier_round_says_nothing_about_this_one() -> None:
@@ -122,7 +122,7 @@ def test_a_failure_of_an_earlier_round_says_nothing_about_this_one() -> None:
 
 def test_a_failure_is_forgiven_once_the_storage_has_recovered() -> None:
     """It is tried again without that somebody asks."""
-    assert came(failed(MINE, timedelta()), standing=Standing(healed_at=NOW)) is Came.LEFT
+    assert came(failed(MINE, timedelta()), breaker=Breaker(healed_at=NOW)) is Came.LEFT
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_an_hour_that_was_refused_and_was_then_written_is_done() -> None:
 @pytest.mark.parametrize(
     ("count", "passed", "expected"),
     [
-        (setbacks.FAILED_MIN, setbacks.FAILED_TIME_MIN, Came.FAILED),
-        (setbacks.FAILED_MIN - 1, 10 * setbacks.FAILED_TIME_MIN, Came.LEFT),
-        (10 * setbacks.FAILED_MIN, setbacks.FAILED_TIME_MIN - A_MOMENT, Came.LEFT),
+        (transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN, Came.FAILED),
+        (transient_failures.FAILED_MIN - 1, 10 * transient_failures.FAILED_TIME_MIN, Came.LEFT),
+        (10 * transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN - A_MOMENT, Came.LEFT),
     ],
 )
 def test_an_hour_that_fails_in_passing_counts_as_failed_after_many_times_and_a_long_time(
@@ -162,9 +162,9 @@ def test_an_hour_that_fails_in_passing_counts_as_failed_after_many_times_and_a_l
 ) -> None:
     """Be it owed, or done as before: both are what an attempt gives back."""
     for record in (HourRecord(EVENTS, HOUR), written(SCHEDULE, -APART)):
-        tried = replace(record, setbacks=count, error=FAULT)
+        tried = replace(record, transient_failures=count, error=FAULT)
         begun = replace(BACKFILL, started_at=NOW - passed)
-        assert begun.came(tried, GOOD, NOW) is expected
+        assert begun.came(tried, CLOSED, NOW) is expected
         assert begun.fault_of(tried) == FAULT
 
 
@@ -176,14 +176,16 @@ def test_an_hour_that_failed_without_a_reason_still_says_something() -> None:
 def test_a_step_that_keeps_failing_is_shown_and_ends_the_backfill() -> None:
     """From the third time on with its reason, after many and a long time as the end; success resets it."""
     backfill, shown = BACKFILL, []
-    for _ in range(setbacks.FAILED_MIN):
-        backfill = backfill.set_back("503 ServerBusy", NOW + setbacks.FAILED_TIME_MIN - A_MOMENT)
+    for _ in range(transient_failures.FAILED_MIN):
+        backfill = backfill.set_back("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN - A_MOMENT)
         shown.append(backfill.error is not None)
 
-    assert shown == [False] * (setbacks.SHOWN_MIN - 1) + [True] * (setbacks.FAILED_MIN - 2)
+    assert shown == [False] * (transient_failures.SHOWN_MIN - 1) + [True] * (
+        transient_failures.FAILED_MIN - 2
+    )
     assert (backfill.status, backfill.step) == (BackfillStatus.QUEUED, 0)
     assert backfill.moved(NOW) == replace(BACKFILL, step=1)
-    ended = backfill.set_back("503 ServerBusy", NOW + setbacks.FAILED_TIME_MIN)
+    ended = backfill.set_back("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN)
     assert ended.error is not None
     assert (ended.status, ended.error.code) == (BackfillStatus.FAILED, "keeps_failing_in_passing")
     assert "503 ServerBusy" in ended.error.message

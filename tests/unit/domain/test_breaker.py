@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from exporter.domain.breaker import GOOD, OUTAGE_FAULTS, WAIT_FIRST, WAIT_MAX, Standing
+from exporter.domain.breaker import CLOSED, OUTAGE_FAULTS, WAIT_FIRST, WAIT_MAX, Breaker
 from exporter.domain.errors import Fault, Scope
 from exporter.domain.hour_record import back_off
 from tests.worlds import NOW
@@ -11,12 +11,12 @@ from tests.worlds import NOW
 FAULT = Fault("container_not_found", "There is no container raw.", "Create it.")
 
 
-def refused(times: int) -> Standing:
+def refused(times: int) -> Breaker:
     """Return the standing after so many faults, each at once when the wait was over."""
-    standing = GOOD
+    breaker = CLOSED
     for _ in range(times):
-        standing = standing.refused(FAULT, standing.retry_at or NOW)
-    return standing
+        breaker = breaker.record_failure(FAULT, breaker.retry_at or NOW)
+    return breaker
 
 
 def test_waits_double_up_to_a_bound() -> None:
@@ -43,25 +43,25 @@ def test_faults_that_were_under_way_together_count_as_one() -> None:
     """Eight workers that meet the same closed door knocked once."""
     once = refused(1)
 
-    assert once.refused(FAULT, NOW + timedelta(seconds=1)) == once
-    assert once.waits(NOW + WAIT_FIRST - timedelta(seconds=1))
-    assert not once.waits(NOW + WAIT_FIRST)
+    assert once.record_failure(FAULT, NOW + timedelta(seconds=1)) == once
+    assert once.is_open(NOW + WAIT_FIRST - timedelta(seconds=1))
+    assert not once.is_open(NOW + WAIT_FIRST)
 
 
 def test_what_is_wrong_with_one_blob_says_nothing_of_the_destination() -> None:
     """Its other hours go on."""
-    assert GOOD.refused(replace(FAULT, scope=Scope.BLOB), NOW) == GOOD
-    assert GOOD.refused(replace(FAULT, scope=Scope.DESTINATION), NOW).waits(NOW)
+    assert CLOSED.record_failure(replace(FAULT, scope=Scope.BLOB), NOW) == CLOSED
+    assert CLOSED.record_failure(replace(FAULT, scope=Scope.DESTINATION), NOW).is_open(NOW)
 
 
 def test_after_an_outage_all_is_forgiven_and_after_a_single_fault_nothing() -> None:
     """A single one may have been that hour's own trouble, which would come back at once."""
-    assert refused(OUTAGE_FAULTS - 1).accepted(NOW) == GOOD
-    assert refused(OUTAGE_FAULTS).accepted(NOW) == Standing(healed_at=NOW)
-    assert Standing(healed_at=NOW).accepted(NOW + timedelta(days=1)) == Standing(healed_at=NOW)
+    assert refused(OUTAGE_FAULTS - 1).record_success(NOW) == CLOSED
+    assert refused(OUTAGE_FAULTS).record_success(NOW) == Breaker(healed_at=NOW)
+    assert Breaker(healed_at=NOW).record_success(NOW + timedelta(days=1)) == Breaker(healed_at=NOW)
 
 
 def test_whoever_changed_something_is_trusted() -> None:
     """Everything is tried at once; where nothing was wrong, nothing changes."""
-    assert refused(1).trusted(NOW) == Standing(healed_at=NOW)
-    assert GOOD.trusted(NOW) == GOOD
+    assert refused(1).reset(NOW) == Breaker(healed_at=NOW)
+    assert CLOSED.reset(NOW) == CLOSED

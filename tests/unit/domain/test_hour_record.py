@@ -13,10 +13,10 @@ from exporter.domain.hour_record import (
     HourContent,
     HourRecord,
     HourStatus,
-    Origin,
-    Progress,
+    Provenance,
     Refusal,
     RowCounts,
+    StreamProgress,
     back_off,
 )
 from exporter.domain.marker import Part
@@ -41,7 +41,7 @@ def test_an_hour_that_nobody_touched_is_due() -> None:
 
 def test_an_hour_that_is_taken_is_nobody_elses_until_the_lease_ends() -> None:
     """To the microsecond: at the end of the lease it is free again."""
-    running = OWED.take("a", SCHEDULE, NOW)
+    running = OWED.claimed_by("a", SCHEDULE, NOW)
 
     assert running.status is HourStatus.RUNNING
     assert (running.claim, running.attempts, running.started_at) == (Claim("a", NOW + LEASE), 1, NOW)
@@ -59,7 +59,7 @@ def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:
 def test_a_lease_is_renewed_from_now_on() -> None:
     """The claim stays the same one."""
     later = NOW + RENEW_EVERY
-    renewed = OWED.take("a", SCHEDULE, NOW).renewed(later)
+    renewed = OWED.claimed_by("a", SCHEDULE, NOW).renewed(later)
 
     assert renewed.claim == Claim("a", later + LEASE)
     assert renewed.attempts == 1
@@ -74,7 +74,7 @@ def test_a_lease_that_nobody_holds_cannot_be_renewed() -> None:
 def test_the_next_worker_takes_over_under_its_own_claim() -> None:
     """The attempts go on counting, and what the first one was asked for does not matter any more."""
     after = NOW + LEASE
-    second = OWED.take("a", SCHEDULE, NOW).take("b", "backfill:7", after)
+    second = OWED.claimed_by("a", SCHEDULE, NOW).claimed_by("b", "backfill:7", after)
 
     assert second.claim == Claim("b", after + LEASE)
     assert (second.attempts, second.requested_by, second.started_at) == (2, "backfill:7", after)
@@ -86,8 +86,8 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
 ) -> None:
     """Also years later; and nobody holds it."""
     counts = RowCounts(exported=3 * len(parts), rejected=1)
-    content = HourContent(counts, parts, "e3b0", None, Origin())
-    finished = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW + MICROSECOND)
+    content = HourContent(counts, parts, "e3b0", None, Provenance())
+    finished = OWED.claimed_by("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW + MICROSECOND)
 
     assert finished.status is status
     assert finished.done
@@ -99,7 +99,7 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
 
 def test_a_failed_hour_is_due_when_its_back_off_is_over() -> None:
     """To the microsecond; meanwhile it says what is wrong, and nobody holds it."""
-    failed = OWED.take("a", SCHEDULE, NOW).failed(FAULT, NOW)
+    failed = OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW)
 
     assert (failed.status, failed.error, failed.finished_at) == (HourStatus.FAILED, FAULT, NOW)
     assert not failed.claimed(NOW)
@@ -109,7 +109,9 @@ def test_a_failed_hour_is_due_when_its_back_off_is_over() -> None:
 
 def test_an_hour_that_failed_and_then_succeeds_has_no_error_any_more() -> None:
     """But while it is tried again, the last error can still be seen."""
-    again = OWED.take("a", SCHEDULE, NOW).failed(FAULT, NOW).take("b", SCHEDULE, NOW + BACK_OFF_FIRST)
+    again = (
+        OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW).claimed_by("b", SCHEDULE, NOW + BACK_OFF_FIRST)
+    )
 
     assert (again.error, again.retry_at, again.finished_at) == (FAULT, None, None)
     assert again.finished(NOW).error is None
@@ -117,7 +119,7 @@ def test_an_hour_that_failed_and_then_succeeds_has_no_error_any_more() -> None:
 
 def test_an_attempt_that_was_broken_off_owes_its_hour_at_once() -> None:
     """A passing failure has no back-off of its own: the queue has one."""
-    released = OWED.take("a", SCHEDULE, NOW).released()
+    released = OWED.claimed_by("a", SCHEDULE, NOW).released()
 
     assert (released.status, released.claim) == (HourStatus.OWED, None)
     assert released.due(NOW)
@@ -125,9 +127,9 @@ def test_an_attempt_that_was_broken_off_owes_its_hour_at_once() -> None:
 
 def test_a_backfill_may_take_an_hour_that_is_done() -> None:
     """While it runs, the hour is not done; if its worker dies, the hour is owed like any other."""
-    content = HourContent(RowCounts(3), (PART,), None, None, Origin())
-    done = OWED.take("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW)
-    again = done.take("b", "backfill:7", NOW)
+    content = HourContent(RowCounts(3), (PART,), None, None, Provenance())
+    done = OWED.claimed_by("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW)
+    again = done.claimed_by("b", "backfill:7", NOW)
 
     assert not again.done
     assert again.finished_at is None
@@ -137,7 +139,7 @@ def test_a_backfill_may_take_an_hour_that_is_done() -> None:
 def test_no_step_changes_the_record_it_started_from() -> None:
     """A compare-and-swap that fails must leave the old value to compare with."""
     before = repr(OWED)
-    OWED.take("a", SCHEDULE, NOW).failed(FAULT, NOW)
+    OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW)
 
     assert repr(OWED) == before
 
@@ -200,9 +202,9 @@ def test_an_hour_that_lost_all_of_its_rows_carries_a_warning(rows: RowCounts, *,
 )
 def test_an_hour_is_done_for_the_container_that_its_files_went_to(target: str, *, done: bool) -> None:
     """Whatever the prefix; an account that is not known may be any. For ``third`` it is not owed any more."""
-    origin = Origin("https://ACME.blob.core.windows.net|raw|a")
+    origin = Provenance("https://ACME.blob.core.windows.net|raw|a")
     record = replace(OWED, origin=origin, not_moved_to="acme.blob.core.windows.net|third|")
-    exported = record.take("a", SCHEDULE, NOW).finished(NOW)
+    exported = record.claimed_by("a", SCHEDULE, NOW).finished(NOW)
 
     assert exported.done_for(target) is done
     assert exported.due(NOW, target=target) is not done
@@ -211,21 +213,21 @@ def test_an_hour_is_done_for_the_container_that_its_files_went_to(target: str, *
 
 def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
     """What was said of an earlier target says nothing about it."""
-    record = OWED.take("a", SCHEDULE, NOW).finished(NOW).left_elsewhere("acme|other|", FAULT)
+    record = OWED.claimed_by("a", SCHEDULE, NOW).finished(NOW).left_elsewhere("acme|other|", FAULT)
 
     assert (record.not_moved_to, record.refused) == ("acme|other|", Refusal(SCHEDULE, 0, FAULT))
-    assert record.prepared(HourContent(RowCounts(), (), None, None, Origin()), (), ()).not_moved_to == ""
+    assert record.prepared(HourContent(RowCounts(), (), None, None, Provenance()), (), ()).not_moved_to == ""
 
 
 def test_a_schedule_begins_anew_in_another_container() -> None:
     """And goes on under another address of the one that it is about."""
-    progress = Progress(
+    progress = StreamProgress(
         OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), "ledger", NOW, "acme.blob.core.windows.net|raw"
     )
 
     assert progress.at(progress.place) is progress
     assert progress.at("|raw") == replace(progress, place="|raw")
     assert replace(progress, place="").at("acme|raw") == replace(progress, place="acme|raw")
-    assert progress.at("acme.blob.core.windows.net|other") == Progress(
+    assert progress.at("acme.blob.core.windows.net|other") == StreamProgress(
         OWED.key, HOUR, HOUR, (), "ledger", NOW, "acme.blob.core.windows.net|other"
     )

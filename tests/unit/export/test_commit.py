@@ -210,7 +210,7 @@ def test_an_hour_that_keeps_being_broken_off_says_why() -> None:
     assert "landing says 503" in (the_record(world).error or pytest.fail("no error")).message
     world.gateways = usual
     assert attempt(world, NOW, "at last") is Outcome.EXPORTED
-    assert (the_error(world), the_record(world).setbacks) == (None, 0)
+    assert (the_error(world), the_record(world).transient_failures) == (None, 0)
 
 
 def the_error(world: World) -> str | None:

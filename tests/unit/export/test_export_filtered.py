@@ -13,8 +13,8 @@ from exporter.domain.filter_parser import stored_filter
 from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import plan_owed_hours
-from exporter.schedule.ledger_view import View
+from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.ledger_view import AsOf
 from tests.fakes import World
 from tests.filters import condition, read
 from tests.worlds import (
@@ -88,9 +88,9 @@ def test_a_filter_that_is_refused_by_now_fails_its_own_hours_and_nothing_else(pa
     error = the_record(world).error
     assert error is not None
     assert error.code == "filter_refused"
-    ticked = plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    ticked = queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
     assert ticked.refusing == ("acme",)
-    listed = list_destinations(world.gateways, View(NOW, SETTLE))
+    listed = list_destinations(world.gateways, AsOf(NOW, SETTLE))
     assert [each.destination.id for each in listed] == ["acme", "other"]
     with pytest.raises(DestinationFault, match="filter_refused"):
         preview(acme(event_filter=stored), HOUR, world.gateways.landing, lambda: NOW)

@@ -164,7 +164,7 @@ def test_many_workers_on_one_hour_end_in_one_export() -> None:
 def test_a_live_workers_hour_is_left_alone_and_a_dead_ones_is_taken_over() -> None:
     """The lease decides: until its last moment the hour belongs to its holder."""
     world = a_landed_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW), None)
 
     with pytest.raises(Conflict):
         attempt(world, NOW + LEASE - timedelta(microseconds=1), claim_id="early")
@@ -417,7 +417,7 @@ def test_an_hour_that_is_not_closed_yet_is_not_exported_whoever_asks() -> None:
 def test_a_request_whose_worker_died_is_put_off_until_that_workers_lease_ends() -> None:
     """The host delivers it again at once; the hour is taken over when it is free, not with a later tick."""
     world = a_landed_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW), None)
     later = NOW + timedelta(seconds=30)
     first, again = (
         replace(a_worker(lambda: later, "second"), redelivered=redelivered) for redelivered in (False, True)
@@ -435,7 +435,9 @@ def test_a_request_whose_worker_died_is_put_off_until_that_workers_lease_ends() 
 def test_a_request_is_put_off_for_no_longer_than_a_lease() -> None:
     """The clock of who has the hour may be ahead of that of who is asked."""
     world = a_landed_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).take("ahead", "schedule", NOW + timedelta(minutes=5)), None)
+    world.ledger.put(
+        HourRecord(EVENTS, HOUR).claimed_by("ahead", "schedule", NOW + timedelta(minutes=5)), None
+    )
 
     with pytest.raises(Conflict):
         export_hour(TASK, world.gateways, replace(a_worker(lambda: NOW, "behind"), redelivered=True))

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.hour_record import LEASE, RUN_AGAIN, Claim, HourStatus, HourTask, RowCounts
-from exporter.domain.marker import Part, Sent
+from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import SliceRecord
 from exporter.export.attempt import Outcome
@@ -108,7 +108,7 @@ def test_an_hour_to_which_nothing_was_added_is_looked_at_and_left() -> None:
     assert attempt(world, LATER, claim_id="late", task=LATE) is Outcome.UNCHANGED
 
     assert the_container(world) == before
-    assert the_record(world).looked_at == LATER
+    assert the_record(world).late_checked_at == LATER
 
 
 def test_after_the_last_look_nothing_is_kept_of_the_hour() -> None:
@@ -177,7 +177,7 @@ def test_a_worker_that_sleeps_before_the_marker_finds_it_written() -> None:
     assert world.writes.log[-1] == "commit 187520_2026-01-31_12_complete"
     assert the_container(world).keys() == {"187520_2026-01-31_12#1.json.gz"}
     (part,) = the_record(world).parts
-    marker = Sent(Part("187520_2026-01-31_12_complete", 0, 0, ""), "first", 1)
+    marker = StagedFile(Part("187520_2026-01-31_12_complete", 0, 0, ""), "first", 1)
     world.land(EVENTS.stream, HOUR, [an_event(2)], "a.json")
     true: list[bool] = []
 
@@ -317,8 +317,8 @@ def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_th
 
 
 def _number(task: HourTask) -> int:
-    assert task.share is not None
-    return task.share.number
+    assert task.slice_ref is not None
+    return task.slice_ref.number
 
 
 def _run_of(world: World) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.hour_record import LEASE, RENEW_EVERY, HourContent, HourStatus, Origin, RowCounts
-from exporter.export.lease import Held, claim, in_background
+from exporter.domain.hour_record import LEASE, RENEW_EVERY, HourContent, HourStatus, Provenance, RowCounts
+from exporter.export.lease import HourLease, acquire, background_heartbeat
 from tests.fakes import World
 from tests.worlds import NOW, TASK, a_world, the_record
 
@@ -24,18 +24,18 @@ class Clock:
         return self.now
 
 
-def a_held_hour(world: World, clock: Clock, claim_id: str = "mine") -> Held:
+def a_held_hour(world: World, clock: Clock, claim_id: str = "mine") -> HourLease:
     """Claim the hour as a worker does."""
-    return claim(world.ledger, world.ledger.get(TASK.key, TASK.hour), TASK, claim_id, clock)
+    return acquire(world.ledger, world.ledger.get(TASK.key, TASK.hour), TASK, claim_id, clock)
 
 
 def test_a_renewed_lease_runs_from_the_renewal() -> None:
     """As long as its holder lives, nobody else can take the hour."""
     world, clock = a_world(), Clock()
-    held = a_held_hour(world, clock)
+    lease = a_held_hour(world, clock)
 
     clock.now = NOW + RENEW_EVERY
-    held.renew()
+    lease.renew()
 
     assert the_record(world).claimed(NOW + RENEW_EVERY + LEASE - timedelta(microseconds=1))
     assert not the_record(world).claimed(NOW + RENEW_EVERY + LEASE)
@@ -45,9 +45,9 @@ def test_of_two_who_found_the_same_hour_free_one_gets_it() -> None:
     """What counts is what was there when they looked, not who writes last."""
     world, clock = a_world(), Clock()
     for found in (None, world.ledger.get(TASK.key, TASK.hour)):
-        claim(world.ledger, found, TASK, "first", clock)
+        acquire(world.ledger, found, TASK, "first", clock)
         with pytest.raises(Conflict):
-            claim(world.ledger, found, TASK, "second", clock)
+            acquire(world.ledger, found, TASK, "second", clock)
 
         record = world.ledger.get(TASK.key, TASK.hour)
         assert record is not None
@@ -65,28 +65,28 @@ def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:
 def test_a_holder_whose_lease_ran_out_writes_nothing_any_more() -> None:
     """Even if nobody took the hour yet: somebody may, at any moment."""
     world, clock = a_world(), Clock()
-    held = a_held_hour(world, clock)
-    held.check()
+    lease = a_held_hour(world, clock)
+    lease.ensure_held()
 
     clock.now = NOW + LEASE
 
     with pytest.raises(Conflict):
-        held.check()
+        lease.ensure_held()
 
 
 def test_a_holder_who_was_replaced_neither_renews_nor_finishes_nor_fails_the_hour() -> None:
     """The other one's record stays as it is."""
     world, clock = a_world(), Clock()
-    held = a_held_hour(world, clock)
+    lease = a_held_hour(world, clock)
     clock.now = NOW + LEASE
     a_held_hour(world, clock, "theirs")
     theirs = the_record(world)
 
-    held.renew()
+    lease.renew()
     with pytest.raises(Conflict):
-        held.finish()
-    held.fail(Fault("code", "message", "fix"))
-    held.release()
+        lease.finish()
+    lease.fail(Fault("code", "message", "fix"))
+    lease.release()
 
     assert the_record(world) == theirs
 
@@ -94,13 +94,13 @@ def test_a_holder_who_was_replaced_neither_renews_nor_finishes_nor_fails_the_hou
 def test_a_renewal_that_fails_in_passing_is_made_good_by_the_next_one() -> None:
     """One lost call does not cost the hour."""
     world, clock = a_world(), Clock()
-    held = a_held_hour(world, clock)
+    lease = a_held_hour(world, clock)
     world.writes.crash_at, world.writes._error = 2, Transient("busy")
     clock.now = NOW + RENEW_EVERY
 
-    held.renew()
-    held.check()
-    held.renew()
+    lease.renew()
+    lease.ensure_held()
+    lease.renew()
 
     assert the_record(world).claimed(NOW + LEASE + timedelta(seconds=1))
 
@@ -117,7 +117,7 @@ def test_the_beat_goes_on_beside_the_work_and_ends_with_it() -> None:
         if len(calls) == 3:
             enough.set()
 
-    with in_background(timedelta(milliseconds=5))(call):
+    with background_heartbeat(timedelta(milliseconds=5))(call):
         assert enough.wait(10)
     counted = len(calls)
     time.sleep(0.05)
@@ -129,12 +129,12 @@ def test_the_beat_goes_on_beside_the_work_and_ends_with_it() -> None:
 def test_writing_and_renewing_at_once_never_conflict_with_each_other() -> None:
     """Both go through the one holder, in turn."""
     world, clock = a_world(), Clock()
-    held = a_held_hour(world, clock)
+    lease = a_held_hour(world, clock)
 
-    with in_background(timedelta(microseconds=100))(held.renew):
+    with background_heartbeat(timedelta(microseconds=100))(lease.renew):
         for number in range(300):
-            content = HourContent(RowCounts(), (), str(number), None, Origin())
-            held.write(lambda record, content=content: record.prepared(content, (), ()))  # type: ignore[misc]  # the default binds the loop's content
-    held.finish()
+            content = HourContent(RowCounts(), (), str(number), None, Provenance())
+            lease.write(lambda record, content=content: record.prepared(content, (), ()))  # type: ignore[misc]  # the default binds the loop's content
+    lease.finish()
 
     assert (the_record(world).status, the_record(world).filter_sha256) == (HourStatus.EMPTY, "299")

@@ -12,10 +12,10 @@ from exporter.destinations.lifecycle import activate, delete
 from exporter.destinations.overview import look_at
 from exporter.domain.destination import CredentialsType, Output, StorageTarget
 from exporter.domain.errors import Conflict
-from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Origin
+from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import plan_owed_hours
-from exporter.schedule.ledger_view import View, list_hours
+from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.ledger_view import AsOf, list_hours
 from tests.fakes import Crash, World
 from tests.worlds import (
     EVENTS,
@@ -64,7 +64,7 @@ def exported(world: World, draft: Draft = HERE) -> World:
 
 def tick(world: World) -> list[HourTask]:
     """Let the schedule look what is owed, and take out what it queued."""
-    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
     return world.hours.take()
 
 
@@ -112,10 +112,10 @@ def test_what_is_owed_to_the_new_container_is_told_at_once(moves: Callable[[Worl
     """Before any tick: in the destination's counts and in the list of its hours."""
     world = exported(World())
     moves(world)
-    destination, view = find_destination(world.gateways, "acme").value, View(NOW, SETTLE)
+    destination, as_of = find_destination(world.gateways, "acme").value, AsOf(NOW, SETTLE)
 
-    (state,) = look_at(world.gateways, destination, view).states
-    listed = list_hours(world.gateways, destination, EVENTS, (MIDNIGHT, HOUR), view=view)
+    (state,) = look_at(world.gateways, destination, as_of).states
+    listed = list_hours(world.gateways, destination, EVENTS, (MIDNIGHT, HOUR), as_of=as_of)
 
     assert (state.owed, state.owed_since) == (len(TODAY), MIDNIGHT)
     assert {record.status for record in listed} == {HourStatus.OWED}
@@ -179,7 +179,7 @@ def test_an_hour_that_landing_does_not_hold_any_more_stays_where_it_is() -> None
     assert not [name for name in world.reader("other").names() if HOUR.key[-2:] in name.split("_")]
     assert tick(world) == []
     destination = find_destination(world.gateways, "acme").value
-    (state,) = look_at(world.gateways, destination, View(NOW, SETTLE)).states
+    (state,) = look_at(world.gateways, destination, AsOf(NOW, SETTLE)).states
     assert state.owed == 0
 
 
@@ -218,7 +218,7 @@ def test_an_hour_of_which_it_is_not_known_what_it_was_made_of_stays_where_it_is(
     world = exported(World())
     found = world.ledger.get(EVENTS, HOUR)
     assert found is not None
-    forgotten = replace(found.value, origin=Origin(found.value.origin.target, found.value.origin.marker))
+    forgotten = replace(found.value, origin=Provenance(found.value.origin.target, found.value.origin.marker))
     world.ledger.put(forgotten, found.etag)
     move(world)
 
@@ -238,7 +238,7 @@ def test_an_hour_that_was_being_exported_during_the_move_is_owed_to_the_new_cont
         world.containers.open = find  # type: ignore[method-assign]
         container = find(destination)  # type: ignore[arg-type]
         move(world)
-        plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+        queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
         return container
 
     world.containers.open = open_and_move  # type: ignore[assignment,method-assign]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.backfill.requests import Asked
+from exporter.backfill.requests import BackfillRequest
 from exporter.domain.errors import Invalid
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
@@ -14,7 +14,7 @@ FIRST, LAST = Hour.parse("2020-01-25T00"), Hour.parse("2020-01-25T23")
 
 def test_a_loss_is_accepted_only_by_who_says_so() -> None:
     """Everybody else keeps what the container holds."""
-    assert parse_backfill(DAY) == Asked("2020-01-25", "2020-01-25", FIRST, LAST)
+    assert parse_backfill(DAY) == BackfillRequest("2020-01-25", "2020-01-25", FIRST, LAST)
     asked = parse_backfill(DAY | {"allow_loss": True, "data_types": ["events"]})
     assert (asked.allow_loss, asked.data_types) == (True, (DataType.EVENTS,))
     assert not parse_backfill(DAY | {"allow_loss": False}).allow_loss

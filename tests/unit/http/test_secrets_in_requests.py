@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import function_app
 from exporter import wiring
 from exporter.domain.errors import named
-from exporter.export.turns import Turns
+from exporter.export.work_slots import WorkSlots
 from exporter.http.routing import OPERATIONS
 from exporter.settings import Settings
 from exporter.storage.own.queues import OwnQueues
@@ -99,7 +99,9 @@ class Records(logging.Handler):
 def app(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the triggers work in memory."""
     gateways = a_world().gateways
-    app = wiring.App(Settings.from_environ(SETTINGS), gateways, cast("OwnQueues", None), lambda: 0, Turns())
+    app = wiring.App(
+        Settings.from_environ(SETTINGS), gateways, cast("OwnQueues", None), lambda: 0, WorkSlots()
+    )
     monkeypatch.setattr(wiring, "_built", app)
 
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.errors import Fault
-from exporter.domain.hour_record import HourTask, Progress
+from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
-from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.due_hours import queue_due_hours
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 LATER = NOW + timedelta(hours=1)
@@ -103,11 +103,11 @@ def test_a_refusal_is_told_with_its_code(told: Collector) -> None:
 def test_a_tick_knows_which_streams_are_behind_and_which_destinations_refuse() -> None:
     """Also of those whose turn it is not, because their storage refuses."""
     world = a_world(acme(org_id=None))
-    world.schedule.put(Progress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
+    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
     fault = Fault("container_not_found", "It is gone.", "Make it again.")
-    world.standings.put("acme", Standing().refused(fault, NOW))
+    world.breakers.put("acme", Breaker().record_failure(fault, NOW))
 
-    found = plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    found = queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     (behind,) = found.behind
     assert (behind.key, behind.oldest, behind.hours_max) == (EVENTS, HOUR.plus(-3), 4)

@@ -13,7 +13,7 @@ from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Invalid, Transient
 from exporter.domain.hour_record import HourTask
-from exporter.domain.notifications import Notice, NoticeKind, Webhook, notice
+from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification
 from exporter.domain.signatures import signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
@@ -34,7 +34,7 @@ def told_world(**changes: object) -> World:
     return a_world(acme(webhook=Webhook(URL, sealed), **changes), world)
 
 
-def calls(world: World) -> list[Notice]:
+def calls(world: World) -> list[Notification]:
     """Return the notices whose calls wait."""
     return [each for each, _, _ in world.notices.calls]
 
@@ -78,9 +78,9 @@ def test_failing_and_healed_are_told_once_each() -> None:
 
     kinds = [each.kind for each in calls(world)]
     assert kinds == [
-        NoticeKind.DESTINATION_FAILING,
-        NoticeKind.HOUR_EXPORTED,
-        NoticeKind.DESTINATION_HEALED,
+        NotificationKind.DESTINATION_FAILING,
+        NotificationKind.HOUR_EXPORTED,
+        NotificationKind.DESTINATION_HEALED,
     ]
     assert calls(world)[0].facts == {"code": FAULT.code, "message": FAULT.message, "fix": FAULT.fix}
 
@@ -90,7 +90,7 @@ def test_a_queue_out_of_reach_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> 
     world = told_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)])
 
-    def out_of_reach(_: Notice) -> None:
+    def out_of_reach(_: Notification) -> None:
         raise Transient("no answer")
 
     monkeypatch.setattr(world.notices, "publish", out_of_reach)
@@ -99,7 +99,7 @@ def test_a_queue_out_of_reach_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> 
     assert calls(world) == []
 
 
-A_NOTICE = notice(NoticeKind.DESTINATION_HEALED, "acme", NOW, "1")
+A_NOTICE = notification(NotificationKind.DESTINATION_HEALED, "acme", NOW, "1")
 
 
 def test_a_call_is_signed_as_its_receiver_expects() -> None:
@@ -178,10 +178,10 @@ def test_the_secret_is_kept_for_the_same_url_and_asked_for_with_another_one() ->
 
 def test_the_same_happening_has_the_same_id_and_another_one_has_not() -> None:
     """So that a notice that comes twice is known."""
-    same = notice(NoticeKind.DESTINATION_HEALED, "acme", LATER, "1")
+    same = notification(NotificationKind.DESTINATION_HEALED, "acme", LATER, "1")
     assert same.id == A_NOTICE.id
-    assert notice(NoticeKind.DESTINATION_HEALED, "acme", NOW, "2").id != same.id
-    assert notice(NoticeKind.DESTINATION_FAILING, "acme", NOW, "1").id != same.id
+    assert notification(NotificationKind.DESTINATION_HEALED, "acme", NOW, "2").id != same.id
+    assert notification(NotificationKind.DESTINATION_FAILING, "acme", NOW, "1").id != same.id
     assert body_of(same) != body_of(A_NOTICE)
 
 

@@ -14,7 +14,7 @@ from exporter.domain.streams import LandingBlob
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.gunzip import FEED_BYTES
-from exporter.pipeline.key_set import SeenKeys
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import LINE_BYTES_MAX
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from tests.builders import (
@@ -48,11 +48,11 @@ class Export:
         self,
         landing: dict[str, bytes],
         keep: Callable[[Event], bool] = lambda _: True,
-        seen: SeenKeys | None = None,
+        seen: KeySet | None = None,
     ) -> None:
         self.rejected: list[RejectedRow] = []
         codec = EventCodec(PROJECT, HOUR, Output())
-        chain = RowChain(codec, self.rejected.append, row_by_row(keep), seen or SeenKeys())
+        chain = RowChain(codec, self.rejected.append, row_by_row(keep), seen or KeySet())
         source = Landing(landing)
         self.rows: list[dict[str, Any]] = [json.loads(row) for row in exported_lines(chain, source)]
         self.counts = chain.tally.counts()
@@ -150,7 +150,7 @@ def test_a_filtered_row_does_not_stand_in_the_way_of_one_that_is_kept() -> None:
 
 def test_what_was_exported_before_is_a_duplicate() -> None:
     """Rows of earlier parts, or of an hour to which blobs came late."""
-    seen = SeenKeys()
+    seen = KeySet()
     first = Export({"a": lines_of(event_line(1), event_line(2))}, seen=seen)
     second = Export({"b": lines_of(event_line(2), event_line(3))}, seen=seen)
 
@@ -219,7 +219,7 @@ def test_an_amended_row_that_is_not_exported_is_not_amended(before: list[bytes])
 
     seen: list[RejectedRow] = []
     codec = EventCodec(PROJECT, HOUR, Output())
-    chain = RowChain(codec, seen.append, drops=SeenKeys([bytes.fromhex(uuid(1).replace("-", ""))]))
+    chain = RowChain(codec, seen.append, drops=KeySet([bytes.fromhex(uuid(1).replace("-", ""))]))
     exported_lines(chain, Landing({"a": lines_of(AMENDED, event_line(2, city=[]))}))
     assert chain.tally.counts() == RowCounts(exported=1, duplicate=1, amended=1)
     assert [row.line for row in seen] == [2]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from exporter.domain.destination import MIB, Compression
-from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipBlocks
+from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipWriter
 
 NOISE = random.Random(1)  # noqa: S311  noise that does not compress, the same each time
 
@@ -20,7 +20,7 @@ def noise(size: int) -> bytes:
 
 def packed(lines: Iterable[bytes], compression: Compression = Compression.BALANCED) -> list[bytes]:
     """Return the blocks of a file of these lines."""
-    packer = GzipBlocks(compression)
+    packer = GzipWriter(compression)
     blocks: list[bytes] = []
     for line in lines:
         blocks += packer.add(line)
@@ -81,7 +81,7 @@ def test_blocks_are_full_but_the_last() -> None:
 
 def test_size_rows_and_md5_are_those_of_the_whole_file() -> None:
     """As the storage service will check them."""
-    packer = GzipBlocks()
+    packer = GzipWriter()
     lines = [noise(50_000) for _ in range(200)]
     content = b"".join([block for line in lines for block in packer.add(line)] + list(packer.finish()))
     digest = hashlib.md5(content, usedforsecurity=False).digest()
@@ -95,7 +95,7 @@ def test_size_rows_and_md5_are_those_of_the_whole_file() -> None:
 @pytest.mark.parametrize("mib", [1, 6])
 def test_a_file_is_full_just_before_its_limit(mib: int, line_bytes: int) -> None:
     """Whatever the compressor still holds back fits, and not much room is left over."""
-    packer, size = GzipBlocks(bytes_max=mib * MIB), 0
+    packer, size = GzipWriter(bytes_max=mib * MIB), 0
     while not packer.full:
         size += sum(map(len, packer.add(noise(line_bytes))))
     size += sum(map(len, packer.finish()))
@@ -106,7 +106,7 @@ def test_a_file_is_full_just_before_its_limit(mib: int, line_bytes: int) -> None
 
 def test_a_file_without_a_limit_is_never_full() -> None:
     """Merged ids have one file an hour, however many they are."""
-    packer = GzipBlocks()
+    packer = GzipWriter()
     for _ in range(10):
         list(packer.add(noise(MIB)))
 
@@ -115,12 +115,12 @@ def test_a_file_without_a_limit_is_never_full() -> None:
 
 def test_a_new_file_is_not_full() -> None:
     """Not even the smallest: every file takes at least one line."""
-    assert not GzipBlocks(bytes_max=MIB).full
+    assert not GzipWriter(bytes_max=MIB).full
 
 
 def test_a_block_is_handed_out_as_soon_as_it_is_complete() -> None:
     """So that no more than one stays in memory."""
-    packer, waiting = GzipBlocks(), 0
+    packer, waiting = GzipWriter(), 0
     for _ in range(200):
         line = noise(100_000)
         waiting += len(line)

@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from exporter.pipeline.key_set import BUCKETS_A_PARTITION, FEW, KEY_BYTES, SeenKeys, partition, split
+from exporter.pipeline.key_set import BUCKETS_A_PARTITION, FEW, KEY_BYTES, KeySet, partition, split
 
 ZERO = bytes(KEY_BYTES)
 ONES = b"\xff" * KEY_BYTES
@@ -34,14 +34,14 @@ def int_key(number: int) -> bytes:
 
 def test_a_key_is_new_once(few_max: int) -> None:
     """The first time only."""
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
 
     assert [seen.add(key) for key in (ONES, ONES, b"0123456789abcdef", ONES)] == [True, False, True, False]
 
 
 def test_the_zero_key_is_a_key(few_max: int) -> None:
     """An empty set does not hold it."""
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
 
     assert seen.add(ZERO)
     assert not seen.add(ZERO)
@@ -49,7 +49,7 @@ def test_the_zero_key_is_a_key(few_max: int) -> None:
 
 def test_keys_that_are_alike_are_told_apart(few_max: int) -> None:
     """By any one of their 128 bits."""
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
     keys = [int_key(1 << bit) for bit in range(128)]
 
     assert all(seen.add(key) for key in keys)
@@ -62,7 +62,7 @@ def test_a_key_across_the_border_of_two_others_is_new(shift: int, few_max: int) 
     across = b"0123456789abcdef"
     first = key_in_the_bucket_of(across, tail=across[:-shift])
     second = key_in_the_bucket_of(across, head=across[-shift:])
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
 
     assert (first + second)[shift : shift + KEY_BYTES] == across
     assert [seen.add(key) for key in (first, second, across)] == [True, True, True]
@@ -79,7 +79,7 @@ def test_a_key_one_byte_across_the_border_is_new_too(few_max: int) -> None:
         if _bucket(first) == _bucket(across) and first != across
     )
     second = key_in_the_bucket_of(across, head=across[-1:])
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
 
     assert (first + second)[1 : 1 + KEY_BYTES] == across
     assert [seen.add(key) for key in (first, second, across)] == [True, True, True]
@@ -90,14 +90,14 @@ def test_a_key_is_found_right_behind_a_place_where_it_only_seems_to_be(few_max: 
     """The last byte of one and all but the last of the next look like a key of one byte repeated."""
     repeated = b"x" * KEY_BYTES
     before = key_in_the_bucket_of(repeated, tail=b"x")
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
 
     assert [seen.add(key) for key in (before, repeated, repeated)] == [True, True, False]
 
 
 def test_many_keys_are_each_new_once(few_max: int) -> None:
     """Enough of them that most buckets hold several."""
-    seen = SeenKeys(few_max=few_max)
+    seen = KeySet(few_max=few_max)
     keys = [hashlib.md5(number.to_bytes(4), usedforsecurity=False).digest() for number in range(200_000)]
 
     assert all(map(seen.add, keys))
@@ -109,7 +109,7 @@ def test_many_keys_are_each_new_once(few_max: int) -> None:
 
 def test_keys_added_together_are_new_as_one_after_the_other(few_max: int) -> None:
     """Those that stand twice among them, too."""
-    one, other, seen = int_key(1), int_key(2), SeenKeys(few_max=few_max)
+    one, other, seen = int_key(1), int_key(2), KeySet(few_max=few_max)
 
     assert seen.add_all([one, other]) == [True, True]
     assert seen.add_all([one, one, ZERO, other, ZERO]) == [False, False, True, False, False]
@@ -119,5 +119,5 @@ def test_keys_added_together_are_new_as_one_after_the_other(few_max: int) -> Non
 
 def test_an_empty_set_says_so(few_max: int) -> None:
     """It is not asked for each row, then."""
-    assert SeenKeys(few_max=few_max).empty
-    assert not SeenKeys([ZERO], few_max=few_max).empty
+    assert KeySet(few_max=few_max).empty
+    assert not KeySet([ZERO], few_max=few_max).empty

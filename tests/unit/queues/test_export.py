@@ -9,7 +9,7 @@ import pytest
 
 from exporter import wiring
 from exporter.domain.hour_record import HourStatus
-from exporter.export.turns import LARGE_BYTES, SMALL_BYTES_MAX, Turns
+from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WorkSlots
 from exporter.queues.export import BUSY_DELAY, export_hour
 from exporter.settings import OwnStorage, Settings
 from exporter.storage.own.messages import encode
@@ -21,13 +21,13 @@ MESSAGE = func.QueueMessage(body=encode(TASK).encode())
 
 
 @pytest.fixture
-def turns() -> Turns:
+def turns() -> WorkSlots:
     """Return turns for which nobody waits."""
-    return Turns(wait=timedelta())
+    return WorkSlots(wait=timedelta())
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, turns: Turns) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, turns: WorkSlots) -> World:
     """Return a world that the process's app works in, with an event to export."""
     world = a_world()
     world.land(TASK.key.stream, TASK.hour, [an_event(1)])
@@ -45,7 +45,7 @@ def test_an_hour_is_exported(world: World) -> None:
 
 
 def test_an_hour_that_finds_no_turn_goes_back_into_the_queue_and_is_no_failure(
-    world: World, turns: Turns
+    world: World, turns: WorkSlots
 ) -> None:
     """The host counts tries that fail, and gives up after five; this is none."""
     with ExitStack() as staged:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.domain.breaker import Standing
+from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
@@ -16,7 +16,7 @@ from exporter.schedule.due_hours import (
     HISTORY_WAITING_MAX,
     HOURS_A_STREAM_MAX,
     WAITING_MAX,
-    plan_owed_hours,
+    queue_due_hours,
 )
 from exporter.schedule.priorities import LIVE_HOURS
 from tests.fakes import FakeLanding, World
@@ -41,7 +41,7 @@ FAULT = Fault("container_not_found", "There is no container raw.", "Make it.")
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
     """Let the timer fire, and return what it queued."""
     world.hours.take()
-    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return list(world.hours.tasks)
 
 
@@ -57,7 +57,7 @@ def hours_of_today(last: int) -> list[str]:
 
 def finish(world: World, hour: Hour) -> None:
     """Let the ledger say that an hour is done."""
-    world.ledger.put(HourRecord(EVENTS, hour).take("c", "schedule", NOW).finished(NOW), None)
+    world.ledger.put(HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).finished(NOW), None)
 
 
 def test_events_are_owed_from_the_midnight_before_activation_to_the_last_closed_hour() -> None:
@@ -117,8 +117,8 @@ def test_what_is_done_claimed_or_backing_off_is_not_queued() -> None:
     world = a_world(EVENTS_ONLY)
     midnight = HOUR.first_of_day()
     finish(world, midnight.plus(1))
-    world.ledger.put(HourRecord(EVENTS, midnight.plus(2)).take("c", "schedule", NOW), None)
-    failed = HourRecord(EVENTS, midnight.plus(3)).take("c", "schedule", NOW).failed(FAULT, NOW)
+    world.ledger.put(HourRecord(EVENTS, midnight.plus(2)).claimed_by("c", "schedule", NOW), None)
+    failed = HourRecord(EVENTS, midnight.plus(3)).claimed_by("c", "schedule", NOW).failed(FAULT, NOW)
     world.ledger.put(failed, None)
 
     assert keys(tick(world)) == [key for key in hours_of_today(12) if key[-2:] not in {"01", "02", "03"}]
@@ -135,7 +135,7 @@ def test_a_tick_does_not_read_finished_hours_again() -> None:
 
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    assert (progress.first, progress.next) == (HOUR.first_of_day(), HOUR.first_of_day().plus(5))
+    assert (progress.first, progress.watermark) == (HOUR.first_of_day(), HOUR.first_of_day().plus(5))
 
 
 def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
@@ -150,7 +150,7 @@ def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
 def test_a_stuck_hour_does_not_hold_up_the_later_ones() -> None:
     """One hour that fails for a month is asked for again and again, and so are all new ones."""
     world = a_world(EVENTS_ONLY)
-    failed = HourRecord(EVENTS, HOUR.first_of_day()).take("c", "schedule", NOW).failed(FAULT, NOW)
+    failed = HourRecord(EVENTS, HOUR.first_of_day()).claimed_by("c", "schedule", NOW).failed(FAULT, NOW)
     world.ledger.put(failed, None)
     for hour in range(1, 24 * 30):
         finish(world, HOUR.first_of_day().plus(hour))
@@ -167,7 +167,10 @@ def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
     current = replace(EVENTS, destination_id="current")
     for hour in range(12):
         world.ledger.put(
-            HourRecord(current, HOUR.first_of_day().plus(hour)).take("c", "schedule", NOW).finished(NOW), None
+            HourRecord(current, HOUR.first_of_day().plus(hour))
+            .claimed_by("c", "schedule", NOW)
+            .finished(NOW),
+            None,
         )
 
     queued = tick(world)
@@ -185,7 +188,7 @@ def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
     waiting = [HourTask(EVENTS, HOUR)] * 30
     world.hours.send(waiting)
 
-    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     assert len(world.hours.tasks) == WAITING_MAX
 
@@ -242,7 +245,7 @@ def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
     gateways = replace(world.gateways, landing=Unlistable(world.landed))
 
     with pytest.raises(ExceptionGroup) as raised:
-        plan_owed_hours(gateways, now=NOW, settle=SETTLE)
+        queue_due_hours(gateways, now=NOW, settle=SETTLE)
 
     assert {task.key.destination_id for task in world.hours.tasks} == {"acme", "zeta"}
     assert raised.value.exceptions[0].__notes__ == ["while planning acme:merged_ids:189524"]
@@ -318,7 +321,7 @@ def test_history_leaves_room_for_live_hours() -> None:
     world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=300)))
     world.hours.send([HourTask(EVENTS, HOUR)] * HISTORY_WAITING_MAX)
 
-    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+    queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     assert len(world.hours.tasks) == HISTORY_WAITING_MAX + LIVE_HOURS
 
@@ -326,7 +329,7 @@ def test_history_leaves_room_for_live_hours() -> None:
 def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
     """If it has one: history can wait longer."""
     world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=9)))
-    world.standings.put("acme", Standing(faults=3))
+    world.breakers.put("acme", Breaker(faults=3))
 
     assert keys(tick(world)) == [HOUR.plus(1 - LIVE_HOURS).key]
 
@@ -353,7 +356,7 @@ def test_landing_that_vanished_is_not_taken_for_empty(lost: bool) -> None:  # no
     world.hours.take()
 
     with pytest.raises(ExceptionGroup) as raised:
-        plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+        queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     assert "LANDING_CONTAINER" in str(raised.value.exceptions[0])
     assert (world.hours.tasks, world.landing.there) == ([], False)

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from exporter.destinations.lifecycle import try_saved
-from exporter.domain.breaker import GOOD, OUTAGE_FAULTS
+from exporter.domain.breaker import CLOSED, OUTAGE_FAULTS
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Scope, Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.due_hours import queue_due_hours
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 
@@ -35,7 +35,7 @@ def repair(world: World) -> None:
 
 def run(world: World, now: datetime) -> dict[StreamKey, list[Outcome]]:
     """Let the timer fire, and a worker do all that waits in the queue."""
-    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    queue_due_hours(world.gateways, now=now, settle=SETTLE)
     outcomes: dict[StreamKey, list[Outcome]] = {}
     for number, task in enumerate(world.hours.take()):
         outcome = attempt(world, now, f"c{now.timestamp()}-{number}", task)
@@ -130,7 +130,7 @@ def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
     blobs = world.reader()
 
     for tick in range(36):
-        plan_owed_hours(world.gateways, now=NOW + FIVE_MINUTES * tick, settle=SETTLE)
+        queue_due_hours(world.gateways, now=NOW + FIVE_MINUTES * tick, settle=SETTLE)
         for number, task in enumerate(world.hours.take()):
             blobs.faults = {"list": fault} if task.hour == stuck else {}
             attempt(world, NOW + FIVE_MINUTES * tick, f"c{tick}-{number}", task)
@@ -155,7 +155,7 @@ def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
     assert error.code == "landing_archived"
     assert name in error.message
     assert statuses(world, NOW) == {HourStatus.FAILED, HourStatus.EMPTY, HourStatus.EXPORTED}
-    assert world.standings.get("acme") == GOOD
+    assert world.breakers.get("acme") == CLOSED
 
     world.landed.archived.clear()
     run(world, NOW + timedelta(hours=1))
@@ -194,10 +194,10 @@ def test_a_failing_test_upload_changes_nothing() -> None:
     world = a_world(BROKEN)
     close(world)
     run(world, NOW)
-    before = world.standings.get("acme")
+    before = world.breakers.get("acme")
 
     assert not try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
-    assert world.standings.get("acme") == before != GOOD
+    assert world.breakers.get("acme") == before != CLOSED
 
 
 def test_a_lost_standing_costs_one_attempt() -> None:
@@ -205,12 +205,12 @@ def test_a_lost_standing_costs_one_attempt() -> None:
     world = a_world(BROKEN)
     close(world)
     run(world, NOW)
-    world.standings.rows.clear()
+    world.breakers.rows.clear()
 
     outcomes = run(world, NOW + timedelta(seconds=1))
 
     assert attempts(outcomes) == 1
-    assert world.standings.get("acme").faults < OUTAGE_FAULTS
+    assert world.breakers.get("acme").faults < OUTAGE_FAULTS
 
 
 def test_a_standing_that_cannot_be_written_is_no_failure_of_the_hour() -> None:

@@ -42,7 +42,7 @@ def test_an_hour_whose_request_was_given_up_is_failed_and_owed_again() -> None:
 def test_an_hour_whose_worker_died_is_failed_in_its_place() -> None:
     """Its lease has run out; it has as many attempts as were made, and what it was about to commit."""
     world = a_landed_world()
-    abandoned = HourRecord(EVENTS, HOUR).take("dead", "schedule", NOW - LEASE)
+    abandoned = HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW - LEASE)
     abandoned = replace(abandoned, attempts=5, committing=True)
     world.ledger.put(abandoned, None)
 
@@ -77,7 +77,7 @@ def test_an_hour_that_is_done_is_let_be() -> None:
 def test_an_hour_that_somebody_has_is_left_to_him_but_noted() -> None:
     """If he dies, a tick sees to the hour."""
     world = a_landed_world()
-    record = HourRecord(EVENTS, HOUR).take("alive", "schedule", NOW)
+    record = HourRecord(EVENTS, HOUR).claimed_by("alive", "schedule", NOW)
     world.ledger.put(record, None)
 
     assert poison(world) is Recorded.RUNNING
@@ -89,7 +89,7 @@ def test_a_reason_that_is_better_known_is_kept() -> None:
     """The hour has failed by itself, and waits for its back-off."""
     world = a_landed_world()
     fault = Fault("container_not_found", "gone", "create it")
-    record = HourRecord(EVENTS, HOUR).take("first", "schedule", NOW).failed(fault, NOW)
+    record = HourRecord(EVENTS, HOUR).claimed_by("first", "schedule", NOW).failed(fault, NOW)
     world.ledger.put(record, None)
 
     assert poison(world) is Recorded.KNOWN
@@ -133,7 +133,7 @@ def test_a_backfill_is_told_of_a_failure_that_another_one_had_before() -> None:
     """Else its hour is asked for again and again, and it never ends."""
     world = a_landed_world()
     fault = Fault("container_not_found", "gone", "create it")
-    record = HourRecord(EVENTS, HOUR).take("first", "schedule", NOW).failed(fault, NOW)
+    record = HourRecord(EVENTS, HOUR).claimed_by("first", "schedule", NOW).failed(fault, NOW)
     world.ledger.put(record, None)
 
     assert poison(world, replace(TASK, requested_by="backfill:b1", round=2)) is Recorded.FAILED

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.domain.hour_record import HourTask
 from exporter.domain.streams import StreamKey
-from exporter.schedule.priorities import Owed, history_evenly, live_first, probing
+from exporter.schedule.priorities import Owed, history_evenly, live_first, one_probe_each
 from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW
 
 
@@ -45,10 +45,10 @@ def test_live_hours_come_first_and_history_is_shared_evenly(found: list[Owed], r
         assert [task for task in live if task.key == each.key] == each.live
     shares = Counter(task.key.destination_id for task in history[:room])
     left = Counter(task.key.destination_id for task in history[room:])
-    for name, share in shares.items():
+    for name, slice_ref in shares.items():
         mine = [task.hour for task in history if task.key.destination_id == name]
         assert mine == sorted(mine)
-        assert all(share <= shares[other] + 1 for other in left)
+        assert all(slice_ref <= shares[other] + 1 for other in left)
 
 
 @given(streams, st.sets(st.integers(0, 6).map("d{}".format)))
@@ -56,7 +56,7 @@ def test_a_destination_that_refuses_gets_one_hour_and_the_others_all(
     found: list[Owed], refused: set[str]
 ) -> None:
     """A live one, if it has any."""
-    chosen = probing(found, refused)
+    chosen = one_probe_each(found, refused)
 
     for name in {each.key.destination_id for each in found}:
         before = [each for each in found if each.key.destination_id == name]

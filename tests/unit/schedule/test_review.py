@@ -9,7 +9,7 @@ from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import LEASE, HourRecord, HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
-from exporter.schedule.due_hours import plan_owed_hours
+from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
@@ -22,14 +22,14 @@ MIDNIGHT = HOUR.first_of_day()
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
     """Let the timer fire, and return what it queued."""
     world.hours.take()
-    plan_owed_hours(world.gateways, now=now, settle=SETTLE)
+    queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return world.hours.take()
 
 
 def finish(world: World, hour: Hour, key: StreamKey = EVENTS) -> None:
     """Let the ledger say that an hour is done."""
     found = world.ledger.get(key, hour)
-    record = HourRecord(key, hour).take("c", "schedule", NOW).finished(NOW)
+    record = HourRecord(key, hour).claimed_by("c", "schedule", NOW).finished(NOW)
     world.ledger.put(record, found.etag if found else None)
 
 
@@ -134,7 +134,7 @@ def test_an_hour_that_was_taken_again_is_found_though_its_note_is_lost() -> None
     finish_all(world)
     found = world.ledger.get(EVENTS, MIDNIGHT)
     assert found is not None
-    world.ledger.put(found.value.take("dead", "backfill:b1", NOW), found.etag)
+    world.ledger.put(found.value.claimed_by("dead", "backfill:b1", NOW), found.etag)
 
     assert MIDNIGHT in hours(tick(world, NOW + REVIEW_EVERY))
 
@@ -144,7 +144,7 @@ def test_an_hour_before_the_first_that_was_begun_is_noted_again() -> None:
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     before = MIDNIGHT.plus(-100)
-    world.ledger.put(HourRecord(EVENTS, before).take("dead", "backfill:b1", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, before).claimed_by("dead", "backfill:b1", NOW), None)
 
     tick(world, NOW + REVIEW_EVERY)
 
@@ -157,7 +157,7 @@ def test_an_hour_that_somebody_works_on_before_the_first_is_let_be() -> None:
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     later = NOW + REVIEW_EVERY
-    taken = HourRecord(EVENTS, MIDNIGHT.plus(-100)).take("alive", "backfill:b1", later - LEASE / 2)
+    taken = HourRecord(EVENTS, MIDNIGHT.plus(-100)).claimed_by("alive", "backfill:b1", later - LEASE / 2)
     world.ledger.put(taken, None)
 
     tick(world, later)
@@ -171,28 +171,28 @@ def test_an_hour_that_is_noted_does_not_move_the_watermark() -> None:
     finish_all(world)
     found = world.ledger.get(EVENTS, MIDNIGHT)
     assert found is not None
-    world.reopened.note(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
-    world.ledger.put(found.value.take("dead", "backfill:b1", NOW), found.etag)
+    world.reopened.remember(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
+    world.ledger.put(found.value.claimed_by("dead", "backfill:b1", NOW), found.etag)
 
     tick(world, NOW + REVIEW_EVERY)
 
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    assert progress.next == HOUR.plus(1)
+    assert progress.watermark == HOUR.plus(1)
 
 
 def test_late_blobs_of_hours_that_are_found_are_looked_for_as_well() -> None:
     """What was passed by has not been looked at once."""
     world = a_world(EVENTS_ONLY)
     checks = (timedelta(hours=1),)
-    plan_owed_hours(world.gateways, now=NOW, settle=SETTLE, late_checks=checks)
+    queue_due_hours(world.gateways, now=NOW, settle=SETTLE, late_checks=checks)
     finish_all(world)
     progress = world.schedule.get(EVENTS)
     assert progress is not None
     world.schedule.put(replace(progress, late=(HOUR,)))
     world.ledger.lose(EVENTS, MIDNIGHT)
 
-    plan_owed_hours(world.gateways, now=NOW + REVIEW_EVERY, settle=SETTLE, late_checks=checks)
+    queue_due_hours(world.gateways, now=NOW + REVIEW_EVERY, settle=SETTLE, late_checks=checks)
 
     progress = world.schedule.get(EVENTS)
     assert progress is not None
@@ -241,7 +241,7 @@ def test_trouble_with_a_review_does_not_keep_the_stream_from_its_hours() -> None
     world.landing.earliest_hour = broken  # type: ignore[method-assign]  # fails in the midst
 
     with pytest.raises(ExceptionGroup) as raised:
-        plan_owed_hours(world.gateways, now=NOW, settle=SETTLE)
+        queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     assert raised.value.exceptions[0].__notes__ == [f"while reviewing {EVENTS}"]
     assert len(world.hours.take()) == 13

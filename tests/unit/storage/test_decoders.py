@@ -30,19 +30,19 @@ from exporter.pipeline.events import EventCodec
 from exporter.storage.own import destinations
 from exporter.storage.own import ledger
 from exporter.storage.own import messages
-from exporter.storage.own.entities import Row
+from exporter.storage.own.entities import Entity
 
 now, hour = datetime.now(UTC), Hour.parse("2026-01-31T12")
 key = StreamKey("acme", Stream(DataType.EVENTS, 1))
-record = HourRecord(key, hour, parts=(Part("a", 1, 1, "x"),)).take("c", "schedule", now)
-row = ledger._row(record.failed(Fault("a", "b", "c"), now).take("d", "schedule", now))
+record = HourRecord(key, hour, parts=(Part("a", 1, 1, "x"),)).claimed_by("c", "schedule", now)
+row = ledger._row(record.failed(Fault("a", "b", "c"), now).claimed_by("d", "schedule", now))
 message = messages.encode(HourTask(key, hour))
 started = threading.Barrier(8)
 
 def work():
     codec = EventCodec(1, hour, Output())
     started.wait()
-    ledger._record(key, Row("ledger", row))
+    ledger._record(key, Entity("ledger", row))
     messages.parse(message)
     codec.decode(b'{"uuid": "", "event_type": "", "event_time": "", "server_upload_time": ""}')
 

@@ -10,17 +10,17 @@ from exporter.domain.destination import Destination, Status, StorageTarget
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible, Scope
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import LEASE, HourRecord, HourTask, Progress
+from exporter.domain.hour_record import LEASE, HourRecord, HourTask, StreamProgress
 from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, Span
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from exporter.verify.hour import FINDINGS_MAX
 from exporter.verify.range import (
     AT_ONCE_MAX,
     AT_ONCE_TIME,
     Hours,
-    Verified,
+    VerifyResult,
     check_hours,
     fits_at_once,
     repairing,
@@ -44,7 +44,7 @@ from tests.worlds import (
     the_record,
 )
 
-VIEW = View(NOW, SETTLE)
+VIEW = AsOf(NOW, SETTLE)
 PART, MARKER = "187520_2026-01-31_12#1.json.gz", "187520_2026-01-31_12_complete"
 LATER = NOW + timedelta(hours=2)
 
@@ -69,12 +69,12 @@ def verify(  # noqa: PLR0913  each by its name
     data_types: tuple[DataType, ...] | None = (DataType.EVENTS,),
     now: datetime = NOW,
     repair: Asked | None = None,
-) -> Verified:
+) -> VerifyResult:
     """Verify hours at a time that stands still."""
-    view = View(now, SETTLE)
-    span = span_of(world.gateways, destination, asked, data_types, view)
+    as_of = AsOf(now, SETTLE)
+    span = span_of(world.gateways, destination, asked, data_types, as_of)
     found = verify_at_once(
-        world.gateways, destination, span, clock=lambda: now, view=view, repair=repair, request_id="r1"
+        world.gateways, destination, span, clock=lambda: now, as_of=as_of, repair=repair, request_id="r1"
     )
     assert found is not None
     return found
@@ -105,7 +105,7 @@ def test_an_hour_that_is_as_it_should_be_is_whole() -> None:
     """And so is one without any row, with a marker or without."""
     for world in (an_exported_world(), an_exported_world(completion_marker=False)):
         destination = world.destinations.all()[0].value
-        assert verify(world, destination) == Verified(
+        assert verify(world, destination) == VerifyResult(
             Span(HOUR, HOUR, (DataType.EVENTS,)), Counts(whole=1), ()
         )
     empty = a_world()
@@ -339,7 +339,7 @@ def test_hours_that_are_all_open_or_before_everything_are_none() -> None:
 def test_an_hour_that_is_being_exported_is_running_until_its_lease_ends() -> None:
     """Then it is missing: nobody brings it."""
     world = a_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).take("somebody", "schedule", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("somebody", "schedule", NOW), None)
 
     assert verify(world).counts == Counts(running=1)
     assert [each.findings[0].code for each in verify(world, now=NOW + LEASE).wrong] == [Code.HOUR_MISSING]
@@ -349,7 +349,7 @@ def test_a_failed_hour_is_missing_with_the_reason() -> None:
     """So that nobody has to look it up."""
     world = a_world()
     fault = Fault("container_not_found", "There is no container raw.", "Make it.")
-    record = HourRecord(EVENTS, HOUR).take("somebody", "schedule", NOW).failed(fault, NOW)
+    record = HourRecord(EVENTS, HOUR).claimed_by("somebody", "schedule", NOW).failed(fault, NOW)
     world.ledger.put(record, None)
 
     (wrong,) = verify(world).wrong
@@ -417,7 +417,7 @@ def test_an_hour_that_is_exported_during_the_look_is_looked_at_again() -> None:
 
     gateways = replace(world.gateways, landing=Late())  # type: ignore[arg-type]  # the rest is passed on
     span = span_of(gateways, ACME, (HOUR, HOUR), (DataType.EVENTS,), VIEW)
-    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, view=VIEW, repair=None, request_id="r1")
+    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=VIEW, repair=None, request_id="r1")
 
     assert found is not None
     assert found.counts == Counts(whole=1)
@@ -456,7 +456,7 @@ def test_what_takes_too_long_is_not_answered_at_once() -> None:
     moments = iter(NOW + number * AT_ONCE_TIME / 20 for number in range(1000))
 
     found = verify_at_once(
-        world.gateways, ACME, span, clock=lambda: next(moments), view=VIEW, repair=None, request_id="r1"
+        world.gateways, ACME, span, clock=lambda: next(moments), as_of=VIEW, repair=None, request_id="r1"
     )
 
     assert found is None
@@ -526,7 +526,7 @@ def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(er
     world = an_exported_world()
     for hours in (1, 2):
         attempt(world, task=replace(TASK, hour=HOUR.plus(-hours)))
-    world.schedule.put(Progress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
+    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
     name = f"187520_{HOUR.date}_{HOUR.plus(-1).start.hour}_complete"
     refusing = Refusing(world.containers, name, error)
     asked = Asked()
@@ -536,7 +536,7 @@ def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(er
         ACME,
         Span(HOUR.plus(-2), HOUR, (DataType.EVENTS,)),
         clock=lambda: NOW,
-        view=VIEW,
+        as_of=VIEW,
         repair=asked,
         request_id="r1",
     )
@@ -598,9 +598,9 @@ def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
         ledger=Counted(world.ledger, calls),  # type: ignore[arg-type]  # as above
     )
     span = Span(HOUR.plus(-1), HOUR, (DataType.EVENTS,))
-    world.schedule.put(Progress(EVENTS, span.first, HOUR.plus(1)))
+    world.schedule.put(StreamProgress(EVENTS, span.first, HOUR.plus(1)))
 
-    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, view=VIEW, repair=None, request_id="r1")
+    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=VIEW, repair=None, request_id="r1")
 
     assert found is not None
     assert found.counts == Counts(whole=2)

@@ -6,13 +6,13 @@ from itertools import count
 
 import pytest
 
-from exporter.domain import setbacks
+from exporter.domain import transient_failures
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
 from exporter.domain.streams import DataType
-from exporter.domain.verification import Checked, Code, Counts, Verification, VerificationStatus
+from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
 from exporter.http.schemas import verification_view
-from exporter.schedule.ledger_view import View
+from exporter.schedule.ledger_view import AsOf
 from exporter.verify import runner
 from exporter.verify.findings import decode_findings
 from exporter.verify.range import Repair, span_of
@@ -21,7 +21,7 @@ from exporter.verify.runner import (
     STALLED,
     STEP_HOURS,
     STEP_TIME,
-    Stepper,
+    StepContext,
     find_verification,
     result,
     send_again,
@@ -39,7 +39,7 @@ OWED = 50 * 24 + 13
 def begun(world: World, *, repair: bool = False, hours: int = OWED) -> Verification:
     """Begin the verification of the last hours."""
     found = world.destinations.all()[0].value
-    span = span_of(world.gateways, found, (HOUR.plus(1 - hours), HOUR), None, View(NOW, SETTLE))
+    span = span_of(world.gateways, found, (HOUR.plus(1 - hours), HOUR), None, AsOf(NOW, SETTLE))
     return runner.begin(world.gateways, found, span, repair=repair, now=NOW, new_id="v1")
 
 
@@ -52,9 +52,9 @@ def an_old_world(world: World | None = None) -> World:
     return world
 
 
-def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> Stepper:
+def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> StepContext:
     """Return who takes a step, at a time that stands still."""
-    return Stepper(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
+    return StepContext(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
 
 
 def run(world: World, repair: Repair | None = None) -> int:
@@ -86,7 +86,7 @@ def test_a_long_span_is_verified_step_by_step() -> None:
     assert hours == [HOUR.plus(-number) for number in range(OWED - 1, 0, -1)]
 
 
-def _read(world: World, name: str) -> list[Checked]:
+def _read(world: World, name: str) -> list[HourCheck]:
     pieces = world.gateways.state.read(name)
     assert pieces is not None
     return list(decode_findings(pieces))
@@ -324,7 +324,7 @@ def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -
             raise Transient("the queue is busy")
 
     found = world.destinations.all()[0].value
-    span = span_of(world.gateways, found, (HOUR.plus(-10), HOUR), None, View(NOW, SETTLE))
+    span = span_of(world.gateways, found, (HOUR.plus(-10), HOUR), None, AsOf(NOW, SETTLE))
     busy = replace(world.gateways, verify_steps=Busy())
     runner.begin(busy, found, span, repair=False, now=NOW, new_id="v1")
 
@@ -383,13 +383,13 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
     busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
     shown = []
-    for _ in range(setbacks.SHOWN_MIN):
+    for _ in range(transient_failures.SHOWN_MIN):
         with pytest.raises(Transient):
             take_step(step, busy, stepper())
         shown.append(now_of(world).error)
-    assert [each is not None for each in shown] == [False] * (setbacks.SHOWN_MIN - 1) + [True]
+    assert [each is not None for each in shown] == [False] * (transient_failures.SHOWN_MIN - 1) + [True]
     take_step(step, world.gateways, stepper())
-    assert (now_of(world).error, now_of(world).setbacks) == (None, 0)
+    assert (now_of(world).error, now_of(world).transient_failures) == (None, 0)
 
     moment, times = NOW, 0
     while not now_of(world).ended:
@@ -403,8 +403,8 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
         "keeps_failing_in_passing",
         VerificationStatus.FAILED,
     )
-    assert moment - NOW == setbacks.FAILED_TIME_MIN
-    assert times >= setbacks.FAILED_MIN
+    assert moment - NOW == transient_failures.FAILED_TIME_MIN
+    assert times >= transient_failures.FAILED_MIN
 
 
 def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:

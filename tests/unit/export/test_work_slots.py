@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain.errors import Busy
-from exporter.export.turns import LARGE_BYTES, SMALL_BYTES_MAX, Turns
+from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WorkSlots
 
 SOON = timedelta(milliseconds=50)
 SECONDS_MAX = 10.0
@@ -48,7 +48,7 @@ def all_of(futures: list[Future[None]]) -> None:
 
 def test_of_large_hours_one_is_staged_at_a_time(threads: ThreadPoolExecutor) -> None:
     """Even while it waits for storage: what it holds in memory, it holds all the time."""
-    turns, watch = Turns(), Watch()
+    turns, watch = WorkSlots(), Watch()
 
     def stage() -> None:
         with turns.staging(LARGE_BYTES) as turn, watch, turn.computing(), turn.waiting():
@@ -61,7 +61,7 @@ def test_of_large_hours_one_is_staged_at_a_time(threads: ThreadPoolExecutor) -> 
 
 def test_small_hours_are_staged_together_also_beside_a_large_one(threads: ThreadPoolExecutor) -> None:
     """As many as there is room for: each waits until all of them have begun."""
-    turns = Turns()
+    turns = WorkSlots()
     size = SMALL_BYTES_MAX // 7
     together = threading.Barrier(8)
 
@@ -74,7 +74,7 @@ def test_small_hours_are_staged_together_also_beside_a_large_one(threads: Thread
 
 def test_small_hours_do_not_take_more_room_than_there_is() -> None:
     """The next one waits until another gives its room back, and not for ever."""
-    turns = Turns(wait=SOON)
+    turns = WorkSlots(wait=SOON)
     with ExitStack() as staged:
         staged.enter_context(turns.staging(LARGE_BYTES - 1))
         other = staged.enter_context(ExitStack())
@@ -89,7 +89,7 @@ def test_small_hours_do_not_take_more_room_than_there_is() -> None:
 
 def test_a_large_hour_that_waits_too_long_gives_up_and_the_next_has_its_turn() -> None:
     """So that no message outlasts the time that a function has."""
-    turns = Turns(wait=SOON)
+    turns = WorkSlots(wait=SOON)
     with turns.staging(LARGE_BYTES), pytest.raises(Busy), turns.staging(LARGE_BYTES):
         pass
 
@@ -100,7 +100,7 @@ def test_a_large_hour_that_waits_too_long_gives_up_and_the_next_has_its_turn() -
 @pytest.mark.parametrize("computing_max", [1, 2])
 def test_no_more_compute_at_once_than_may(threads: ThreadPoolExecutor, computing_max: int) -> None:
     """However many are staged; those that wait for storage do not count."""
-    turns, watch = Turns(computing_max), Watch()
+    turns, watch = WorkSlots(computing_max), Watch()
 
     def stage() -> None:
         with turns.staging(1) as turn, turn.computing():
@@ -115,7 +115,7 @@ def test_no_more_compute_at_once_than_may(threads: ThreadPoolExecutor, computing
 
 def test_what_waits_for_storage_lets_others_compute(threads: ThreadPoolExecutor) -> None:
     """A piece that never comes, and a block that is never taken, would hold up nobody else."""
-    turns, come = Turns(), threading.Event()
+    turns, come = WorkSlots(), threading.Event()
 
     def pieces() -> Iterator[int]:
         come.wait(SECONDS_MAX)
@@ -133,7 +133,7 @@ def test_what_waits_for_storage_lets_others_compute(threads: ThreadPoolExecutor)
 
 def test_turns_go_round(threads: ThreadPoolExecutor) -> None:
     """One that computes again and again does not keep another waiting to its end."""
-    turns, begun = Turns(), threading.Event()
+    turns, begun = WorkSlots(), threading.Event()
     ended: list[str] = []
 
     def long() -> None:
@@ -156,7 +156,7 @@ def test_turns_go_round(threads: ThreadPoolExecutor) -> None:
 @pytest.mark.parametrize("where", ["reading", "sending"])
 def test_a_failure_gives_everything_back(where: str) -> None:
     """The next hour has its turn, large or small."""
-    turns = Turns(wait=SOON)
+    turns = WorkSlots(wait=SOON)
 
     def pieces() -> Iterator[int]:
         yield 1

@@ -54,7 +54,7 @@ class Lane:
             self._changed.notify_all()
 
 
-class Turn:
+class WorkSlot:
     """An hour's turn to be staged. It computes within ``computing``, but for what is ``waiting``."""
 
     def __init__(self, computing: Lane) -> None:
@@ -88,7 +88,7 @@ class Turn:
             yield piece
 
 
-class Turns:
+class WorkSlots:
     """The turns of a process: ``computing_max`` hours compute at once."""
 
     def __init__(self, computing_max: int = 1, wait: timedelta = WAIT_MAX) -> None:
@@ -98,11 +98,11 @@ class Turns:
         self._wait = wait
 
     @contextmanager
-    def staging(self, size: int) -> Iterator[Turn]:
+    def staging(self, size: int) -> Iterator[WorkSlot]:
         """Wait until so many landed bytes may be staged; ``Busy`` if that takes too long."""
         lane, room = (self._large, 1) if size >= LARGE_BYTES else (self._small, size)
         lane.take(room, self._wait)
         try:
-            yield Turn(self._computing)
+            yield WorkSlot(self._computing)
         finally:
             lane.give_back(room)

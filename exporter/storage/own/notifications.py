@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from exporter.domain.notifications import Notice, NoticeKind
+from exporter.domain.notifications import Notification, NotificationKind
 
 if TYPE_CHECKING:
     from exporter.storage.clients import Account
@@ -18,7 +18,7 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
 
     v: Literal[1]
     notice: str
-    type: NoticeKind
+    type: NotificationKind
     destination: str
     at: datetime
     facts: dict[str, Any]
@@ -37,26 +37,26 @@ class NoticeQueues:
         self._calls = TextQueue(account, QUEUE)
         self._published = TextQueue(account, published, base64=True) if published else None
 
-    def publish(self, notice: Notice) -> None:
+    def publish(self, notice: Notification) -> None:
         """Queue a notice for those who build on it, if there is a queue for that."""
         if self._published is not None:
             self._published.send([encode_notice(notice)])
 
-    def call(self, notice: Notice, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
+    def call(self, notice: Notification, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
         """Queue a call of the destination's webhook."""
         self._calls.send([encode_notice(notice, tries)], delay)
 
 
-def encode_notice(notice: Notice, tries: int = 0) -> str:
+def encode_notice(notice: Notification, tries: int = 0) -> str:
     """Return the message for a notice."""
     message = _Message(1, notice.id, notice.kind, notice.destination_id, notice.at, notice.facts, tries)
     return msgspec.json.encode(message).decode()
 
 
-def parse_notice(message: str | bytes) -> tuple[Notice, int]:
+def parse_notice(message: str | bytes) -> tuple[Notification, int]:
     """Read a message: the notice, and how often its call was tried; ValueError says what is wrong."""
     try:
         found = _MESSAGE.decode(message)
     except msgspec.MsgspecError as error:
         raise ValueError(f"not a message of the queue of notices: {error}") from error
-    return Notice(found.notice, found.type, found.destination, found.at, found.facts), found.tries
+    return Notification(found.notice, found.type, found.destination, found.at, found.facts), found.tries

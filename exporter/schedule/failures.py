@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 
-class Troubles:
+class Failures:
     """The errors that were met so far, each with a note of what was being done."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Troubles:
 class Guard:
     """Keeps trouble to the part of a tick that it happens in."""
 
-    troubles: Troubles
+    failures: Failures
     what: str
 
     def __enter__(self) -> None:
@@ -37,5 +37,5 @@ class Guard:
         if not isinstance(raised, Exception):
             return False
         raised.add_note(f"while {self.what}")
-        self.troubles.found.append(raised)
+        self.failures.found.append(raised)
         return True

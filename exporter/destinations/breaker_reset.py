@@ -5,8 +5,8 @@ from datetime import datetime
 from exporter.ports import Gateways
 
 
-def trust(gateways: Gateways, destination_id: str, now: datetime) -> None:
+def reset_breaker(gateways: Gateways, destination_id: str, now: datetime) -> None:
     """Let everything that a destination owes be due with the next tick."""
-    standing = gateways.standings.get(destination_id)
-    if standing.trusted(now) != standing:
-        gateways.standings.put(destination_id, standing.trusted(now))
+    breaker = gateways.breakers.get(destination_id)
+    if breaker.reset(now) != breaker:
+        gateways.breakers.put(destination_id, breaker.reset(now))
