@@ -20,11 +20,13 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import SCHEDULE, HourRecord, HourTask, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.landing import Survey
 from exporter.domain.marker import StagedFile
 from exporter.domain.notifications import Notification
 from exporter.domain.slices import SliceRecord
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Versioned

@@ -32,11 +32,13 @@ from exporter.domain.errors import (
     Transient,
 )
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask, Provenance, StreamProgress, unreadable_record
+from exporter.domain.hour_record import HourRecord, unreadable_record
+from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import Entry, Survey
 from exporter.domain.marker import StagedFile
 from exporter.domain.notifications import Notification
 from exporter.domain.slices import SliceRecord
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob, Stream, StreamKey, is_data
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.domain.versioned import (
@@ -509,18 +511,7 @@ class FakeLedger:
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield what ``due`` and ``done`` look at, and nothing else."""
         for full in self.between(key, first, last):
-            yield HourRecord(
-                key,
-                full.hour,
-                full.status,
-                error=full.error if full.unreadable else None,
-                claim=full.claim,
-                retry_at=full.retry_at,
-                finished_at=full.finished_at,
-                late_checked_at=full.late_checked_at,
-                origin=Provenance(full.origin.target),
-                not_moved_to=full.not_moved_to,
-            )
+            yield full if full.unreadable else full.state()
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag."""
@@ -549,7 +540,9 @@ class FakeSlices:
 
     def put(self, record: SliceRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag."""
-        return self._table.put((f"{record.key} {record.hour} {record.run}", record.number), record, etag)
+        return self._table.put(
+            (f"{record.key} {record.hour} {record.sliced_id}", record.number), record, etag
+        )
 
     def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
         """Delete the records of a run that is over."""

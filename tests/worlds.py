@@ -15,7 +15,8 @@ from exporter.domain.destination import (
     StorageTarget,
 )
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
@@ -145,6 +146,16 @@ def the_record(world: World, key: StreamKey = EVENTS, hour: Hour = HOUR) -> Hour
     found = world.ledger.get(key, hour)
     assert found is not None, f"the ledger has no {hour} of {key}"
     return found.value
+
+
+def with_content(record: HourRecord, **changes: object) -> HourRecord:
+    """Return a record with other fields of its content."""
+    return replace(record, content=replace(record.content, **changes))  # type: ignore[arg-type]  # names of fields
+
+
+def with_work(record: HourRecord, **changes: object) -> HourRecord:
+    """Return a record with other fields of its work item."""
+    return replace(record, work=replace(record.work, **changes))  # type: ignore[arg-type]  # names of fields
 
 
 def the_container(world: World) -> dict[str, bytes]:

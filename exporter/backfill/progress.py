@@ -53,8 +53,8 @@ def progress_of(gateways: Gateways, backfill: Backfill, now: datetime) -> Backfi
             tally = tally.plus(record, backfill.started_at or now)
         elif came is Came.FAILED:
             failed.append(FailedHour(stream, hour, backfill.fault_of(record)))
-        elif transient_failures.shown(record.transient_failures) and record.error is not None:
-            struggling.append(FailedHour(stream, hour, record.error))
+        elif transient_failures.shown(record.work.transient_failures) and record.work.error is not None:
+            struggling.append(FailedHour(stream, hour, record.work.error))
     left = backfill.total - tally.hours - len(failed)
     pace = _pace(backfill, tally, now)
     finish = now + timedelta(minutes=left / pace) if pace and not backfill.ended else None

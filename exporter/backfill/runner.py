@@ -32,7 +32,8 @@ from exporter.domain.clocks import stands_still
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.notify.log_events import log_unreadable
 from exporter.notify.notifications import backfill_ended
@@ -231,7 +232,7 @@ class _Step:
                 continue
             failed.append(each)
             # Of an hour that was refused only the latest refusal is kept, which may be that of another one.
-            stands = record is not None and record.done and record.refused is not None
+            stands = record is not None and record.done and record.work.refused is not None
             if came is Came.LEFT and not stands:
                 trying = True
                 self._queue(moved, each.hour, [(each.stream, each.hour, record)])

@@ -40,7 +40,7 @@ class Overview:
         """Why it is not as it should be, if it is not."""
         if self.unreadable:
             return _unreadable_fault(self.unreadable[0])
-        return self.failed.error if self.failed else None
+        return self.failed.work.error if self.failed else None
 
     @property
     def status(self) -> Status:

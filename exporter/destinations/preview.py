@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from exporter.domain.destination import Destination
 from exporter.domain.errors import NotPossible
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob
 from exporter.export.stage import row_chain

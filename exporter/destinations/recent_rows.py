@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import last_closed_hour
-from exporter.domain.hour_record import HourRecord, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
 from exporter.schedule.ledger_view import AsOf
@@ -35,7 +36,7 @@ def recent_rows(gateways: Gateways, destination: Destination, as_of: AsOf) -> li
         total, lost = RowCounts(), None
         for record in gateways.ledger.between(key, last.plus(1 - RECENT_HOURS), last):
             if record.done:
-                total += record.rows
-                lost = record if record.rows.lost else lost
+                total += record.content.rows
+                lost = record if record.content.rows.lost else lost
         found.append(RecentRows(key, total, lost))
     return found

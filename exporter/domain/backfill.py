@@ -19,7 +19,8 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourStatus, HourTask
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import Stream, StreamKey
 
 REQUESTED_BY = "backfill:"
@@ -89,8 +90,8 @@ class Tally:
         return Tally(
             done=self.done + (not empty),
             empty=self.empty + empty,
-            rows=self.rows + record.rows.exported,
-            bytes=self.bytes + sum(part.bytes for part in record.parts),
+            rows=self.rows + record.content.rows.exported,
+            bytes=self.bytes + sum(part.bytes for part in record.content.parts),
             fresh=self.fresh + (record.finished_at is not None and record.finished_at >= begun_at),
         )
 
@@ -185,13 +186,16 @@ class Backfill:
         Either its files were written for this backfill, or for a later request on top of them; or by an
         attempt that began after it was asked for, by more than clocks may be apart.
         """
-        if not (record.done and same_container(record.origin.target, here)):
+        if not (record.done and same_container(record.content.origin.target, here)):
             return False
         return self.requested_by in record.written_for or record.satisfies(self.since + CLOCKS_APART_MAX)
 
     def refused(self, record: HourRecord) -> bool:
         """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
-        return record.refused is not None and (self.requested_by, self.round) in record.refused.requests
+        return (
+            record.work.refused is not None
+            and (self.requested_by, self.round) in record.work.refused.requests
+        )
 
     def came(self, record: HourRecord | None, breaker: Breaker, now: datetime, *, here: str = "") -> Came:
         """Return what has come of an hour, for the container of the target ``here``; empty: any.
@@ -210,19 +214,24 @@ class Backfill:
 
     def _tried(self, record: HourRecord) -> bool:
         """Whether the latest attempt at the hour is one of this round, or began after it for certain."""
-        if (record.requested_by, record.round) == (self.requested_by, self.round):
+        if (record.work.requested_by, record.work.round) == (self.requested_by, self.round):
             return True
-        return record.started_at is not None and record.started_at >= self.retry_since + CLOCKS_APART_MAX
+        return (
+            record.work.started_at is not None
+            and record.work.started_at >= self.retry_since + CLOCKS_APART_MAX
+        )
 
     def _given_up(self, record: HourRecord, now: datetime) -> bool:
         """Whether the hour was broken off in passing so often that it is not waited for any longer."""
-        return transient_failures.failed(record.transient_failures, self.started_at or self.retry_since, now)
+        return transient_failures.failed(
+            record.work.transient_failures, self.started_at or self.retry_since, now
+        )
 
     def fault_of(self, record: HourRecord) -> Fault:
         """Return why an hour has failed, or does not come to its end."""
-        if self.refused(record) and record.refused is not None:
-            return record.refused.fault
-        return record.error or Fault(
+        if self.refused(record) and record.work.refused is not None:
+            return record.work.refused.fault
+        return record.work.error or Fault(
             code="internal_error",
             message="The export of this hour was broken off again and again, and the reason was not kept.",
             fix="Retry the backfill; if that does not help, ask the operator of this exporter.",

@@ -1,29 +1,30 @@
 """Slices: how a large hour is cut, so that several workers can stage it at the same time.
 
-An hour is cut between landing blobs, by their sizes alone, so that everybody who has the same listing cuts it
-the same way. What has landed is about as large as what is exported of it: both are gzip of the same rows.
+An hour is cut between landing blobs, by their sizes alone, so that the same listing always gives the same
+slices. Landing blobs are about as large as the parts that are made of them: both are gzip of the same rows.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from exporter.domain.claims import Claim
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Claim, RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import StagedFile
 from exporter.domain.streams import LandingBlob, StreamKey
 
-# Rows get their missing keys filled in, and may be compressed less well than they came.
+# The missing keys of rows are filled in, and landing may be compressed better than our parts.
 HEADROOM_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some landing blobs in a row, and the part numbers that belong to them: ``numbers`` from ``first`` on.
+    """Consecutive landing blobs, and the part numbers that belong to them: ``numbers`` from ``first`` on.
 
-    A slice is one part as a rule. A blob that is larger than a part has as many numbers as it may take; the
-    last slice of an hour has no bound (None), and no slice that has one goes beyond it: its last part then
-    grows over ``max_part_mib``.
+    A slice is one part as a rule. A blob that is larger than a part has as many numbers as its parts may
+    need. The last slice of an hour has no bound (None). A slice never goes beyond its bound: its last part
+    grows over ``max_part_mib`` instead.
     """
 
     first: int
@@ -32,14 +33,14 @@ class Slice:
 
     @property
     def landed_bytes(self) -> int:
-        """The size of its blobs together."""
+        """The size of all its blobs, in bytes."""
         return sum(blob.size for blob in self.blobs)
 
 
 def cut(blobs: Iterable[LandingBlob], part_bytes_max: int, first: int = 1) -> Iterator[Slice]:
     """Yield the slices of an hour's blobs, which are in landing order; part numbers begin with ``first``.
 
-    An hour that fits into one part is one slice, and so is one without any blob.
+    An hour that fits into one part is one slice; so is an hour without blobs.
     """
     everything = tuple(blobs)
     if sum(blob.size for blob in everything) <= part_bytes_max:
@@ -68,31 +69,61 @@ def _groups(blobs: tuple[LandingBlob, ...], target: int) -> Iterator[tuple[Landi
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """What a worker has staged of a slice. ``digest`` is the blob of our own that holds the keys of its rows.
+    """What a worker has staged of a slice.
 
-    Of these, so many were ``dropped``, because slices before it export them. ``rejected`` are the blobs that
-    keep its rejected rows.
+    ``digest`` is our own blob that holds the keys of its rows; the rows of so many of these keys were
+    ``excluded``, because earlier slices export them. ``rejected`` are the blobs of its rejected rows.
     """
 
     rows: RowCounts
-    sent: tuple[StagedFile, ...]
+    files: tuple[StagedFile, ...]
     digest: str | None = None
-    dropped: int = 0
+    excluded: int = 0
     rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRecord:
-    """How far a slice of a run is. ``drops`` is the blob that holds the keys that it must leave out."""
+    """How far one slice of a sliced export is; ``number`` is its first part number.
+
+    ``excluded_keys`` is our own blob that holds the keys of rows that it must leave out.
+    """
 
     key: StreamKey
     hour: Hour
-    run: str
+    sliced_id: str
     number: int
     claim: Claim | None = None
     result: SliceResult | None = None
-    drops: str | None = None
+    excluded_keys: str | None = None
+
+    @property
+    def holder(self) -> str | None:
+        """The id of the claim on the slice, which may have run out."""
+        return self.claim.id if self.claim else None
 
     def claimed(self, now: datetime) -> bool:
-        """Whether some worker is staging it and its lease has not run out."""
+        """Whether a worker stages the slice and its lease has not run out."""
         return self.claim is not None and now < self.claim.until
+
+    def claimed_by(self, claim_id: str, now: datetime) -> "SliceRecord":
+        """Return the record as claimed for a new attempt."""
+        return replace(self, claim=Claim.begun(claim_id, now))
+
+    def renewed(self, now: datetime) -> "SliceRecord":
+        """Return the record with its lease extended."""
+        if self.claim is None:
+            raise ValueError(f"no worker holds slice {self.number} of {self.key} {self.hour}")
+        return replace(self, claim=self.claim.renewed(now))
+
+    def staged(self, result: SliceResult) -> "SliceRecord":
+        """Return the record of a slice that is staged."""
+        return replace(self, claim=None, result=result)
+
+    def released(self) -> "SliceRecord":
+        """Return the record of a slice that its worker gives back."""
+        return replace(self, claim=None)
+
+    def to_stage_without(self, excluded_keys: str) -> "SliceRecord":
+        """Return the record of a slice that is to be staged again, without the rows of these keys."""
+        return replace(self, result=None, excluded_keys=excluded_keys)

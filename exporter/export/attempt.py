@@ -1,4 +1,4 @@
-"""One worker's attempt at one hour: what it works with, and where it keeps what later attempts need."""
+"""An attempt: one worker at one hour, what it works with, and what it stores for later attempts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,8 @@ from exporter.domain.allowed_hosts import same_container
 from exporter.domain.destination import Destination, Status
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.own_blobs import folder, outdated
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType
@@ -32,7 +33,7 @@ class Outcome(StrEnum):
 
     EXPORTED = "exported"
     ADOPTED = "adopted"
-    SPREAD = "spread"
+    SLICED = "sliced"
     STAGED = "staged"
     UNCHANGED = "unchanged"
     FAILED = "failed"
@@ -43,13 +44,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptContext:
-    """Who works: its clock, what renews its lease, how long after its end an hour is closed.
+    """What a worker brings to an attempt: its clock, its heartbeat, and the settings of its process.
 
-    ``claim_id`` is unique to this attempt. ``redelivered`` says that the request came to some worker before,
-    which did not see it through. For ``late_until`` after an hour is closed it is looked for late blobs.
-    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. ``calls`` counts the
-    calls to storage that its process has made; ``seconds`` are what its steps took. ``turns`` are those of
-    its process: hours that are staged at the same time share them.
+    ``claim_id`` is unique to this attempt. ``settle`` is how long after its end an hour is closed; for
+    ``late_until`` after that, landing is checked for late data. ``redelivered`` says that the request was
+    delivered before, to a worker that did not finish it. Landing blobs of ``whole_bytes_min`` bytes and more
+    may pass through unchanged; None: none may. ``calls`` counts the calls to storage of the process;
+    ``seconds`` adds up what each step takes. ``slots`` limit what the process stages at the same time.
     """
 
     clock: Clock
@@ -61,11 +62,11 @@ class AttemptContext:
     whole_bytes_min: int | None = None
     calls: Callable[[], int] = lambda: 0
     seconds: dict[str, float] = field(default_factory=dict)
-    turns: WorkSlots = field(default_factory=WorkSlots)
+    slots: WorkSlots = field(default_factory=WorkSlots)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Count the time that passes as that of a step."""
+        """Add the time that passes to that of a step."""
         begun = self.clock()
         try:
             yield
@@ -73,13 +74,13 @@ class AttemptContext:
             self.seconds[step] = self.seconds.get(step, 0.0) + (self.clock() - begun).total_seconds()
 
     def late_ends(self, hour: Hour) -> datetime:
-        """Return when an hour is looked at for the last time."""
+        """Return when an hour is checked for late data for the last time."""
         return hour.end + self.settle + self.late_until
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An hour that is being exported: for whom, and by whom."""
+    """An hour that is being exported: for which destination, and by which worker."""
 
     task: HourTask
     destination: Destination
@@ -97,38 +98,41 @@ class Attempt:
         return self.destination.container_id
 
     def holds(self, record: HourRecord) -> bool:
-        """Whether the files of a record are in the destination's container of now, as far as is known."""
-        return same_container(record.origin.target, self.container_id)
+        """Whether the files of a record are in the present container of the destination, if that is known."""
+        return same_container(record.content.origin.target, self.container_id)
 
     def names(self, record: HourRecord | None = None) -> HourNames:
-        """Return every name that the hour's files may have: those of now, of earlier, and of its record."""
+        """Return every name that the hour's files may have: present, earlier, and recorded ones."""
         names = self.destination.hour_names(self.task.key.stream, self.task.hour)
         recorded = self.recorded_naming(record) if record is not None else None
         return names if recorded is None else names.wanting(recorded).wanting(names.wanted)
 
     def recorded_naming(self, record: HourRecord) -> Naming | None:
-        """Return how the files of an hour are called that its record knows in this container."""
-        if not record.origin.target or not self.holds(record):
+        """Return the naming of the files that an hour's record has in this container; None if unknown."""
+        if not record.content.origin.target or not self.holds(record):
             return None
         naming = replace(
-            self.destination.naming(self.task.key.stream), prefix=record.origin.target.rpartition("|")[2]
+            self.destination.naming(self.task.key.stream),
+            prefix=record.content.origin.target.rpartition("|")[2],
         )
-        if record.output is not None:
-            return replace(naming, style=record.output.name_style, layout=record.output.path_layout)
+        if record.content.output is not None:
+            return replace(
+                naming, style=record.content.output.name_style, layout=record.content.output.path_layout
+            )
         known = self.destination.hour_names(self.task.key.stream, self.task.hour).namings
         hour = record.hour
         matching = (
             each
             for each in known
-            if any(each.part_number(hour, part.name) is not None for part in record.parts)
-            or each.marker(hour) == record.origin.marker
+            if any(each.part_number(hour, part.name) is not None for part in record.content.parts)
+            or each.marker(hour) == record.content.origin.marker
         )
         return next(matching, None)
 
     def stage(  # noqa: PLR0913  what a slice is made of, each by its name
         self,
         chosen: Slice,
-        drops: Iterable[bytes],
+        excluded_keys: Iterable[bytes],
         uploads: ExitStack,
         tag: str,
         *,
@@ -136,7 +140,7 @@ class Attempt:
         before: Iterable[Exported] = (),
         known: Counter[bytes] | None = None,
     ) -> tuple[StagedSlice, RejectedWriter]:
-        """Stage a slice, and its rejected rows, which are the caller's to commit.
+        """Stage a slice, without the rows of ``excluded_keys``; the caller commits its rejected rows.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
         rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
@@ -157,20 +161,20 @@ class Attempt:
             spool=spool,
             known=known,
         )
-        with self.worker.turns.staging(chosen.landed_bytes) as turn, self.worker.timed("stage"):
-            return stager.stage(chosen, drops, rejected, turn, before), rejected
+        with self.worker.slots.staging(chosen.landed_bytes) as slot, self.worker.timed("stage"):
+            return stager.stage(chosen, excluded_keys, rejected, slot, before), rejected
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
-        """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
+        """Store the keys of exported rows, for the join and for late data; return the name of the digest."""
         if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
             return None
         blobs = (blob.name for blob in chosen.blobs)
         return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)
 
     def keep_found_digest(self, number: int, keys: KeySet, tag: str) -> str:
-        """Keep which rows the file of that number, which was found, has; return under which name.
+        """Store the keys of the rows of a part that was found; return the name of the digest.
 
-        With which filter it was made is not known: what is added to it goes through the one of now.
+        The filter that the part was made with is not known: late rows pass the destination's present filter.
         """
         return self._keep_keys(f"{tag}-found-{number}", (), keys)
 
@@ -181,11 +185,11 @@ class Attempt:
         return name
 
     def late_blobs_count(self) -> bool:
-        """Whether the hour will be looked at again."""
+        """Whether the hour will be checked for late data again."""
         return self.worker.clock() < self.worker.late_ends(self.task.hour)
 
     def gone(self) -> bool:
-        """Whether it was deleted meanwhile, and perhaps made anew: nothing more goes to that container."""
+        """Whether the destination was deleted meanwhile, and perhaps created again: nothing is committed."""
         found = self.gateways.destinations.get(self.destination.id)
         return (
             found is None
@@ -194,7 +198,7 @@ class Attempt:
         )
 
     def log_outcome(self, lease: HourLease, outcome: Outcome, **more: object) -> None:
-        """Tell what was exported, and operators what it took."""
+        """Notify that the hour is exported, and log what it took."""
         record = lease.record
         if outcome is Outcome.EXPORTED:
             hour_exported(self.gateways, self.destination, record, self.worker.claim_id)
@@ -203,25 +207,25 @@ class Attempt:
             **hour_fields(record.key, record.hour),
             run=self.worker.claim_id,
             outcome=outcome,
-            requested_by=record.requested_by,
-            attempts=record.attempts,
-            rows=row_fields(record.rows),
-            parts=len(record.parts),
-            bytes=bytes_of(record.parts),
+            requested_by=record.work.requested_by,
+            attempts=record.work.attempts,
+            rows=row_fields(record.content.rows),
+            parts=len(record.content.parts),
+            bytes=bytes_of(record.content.parts),
             seconds={step: round(seconds, 3) for step, seconds in self.worker.seconds.items()},
             calls=self.worker.calls(),
             **more,
         )
 
     def tidy(self, lease: HourLease) -> None:
-        """Delete what this attempt and earlier ones kept of the hour, and its record does not name.
+        """Delete our own blobs of this attempt and of earlier ones that the hour's record does not name.
 
-        The record that needs it no more is written by now. What a later attempt keeps has a higher number.
+        The record is closed by now. The blobs of a later attempt have a higher attempt number.
         """
         record, key, hour = lease.record, self.task.key, self.task.hour
         state, rejected = self.gateways.state, self.gateways.rejected
-        digests, kept = frozenset(record.origin.digests), frozenset(record.rejected)
-        for name in outdated(state.names(folder(key, hour)), attempt=record.attempts, kept=digests):
+        digests, kept = frozenset(record.content.origin.digests), frozenset(record.content.rejected)
+        for name in outdated(state.names(folder(key, hour)), attempt=record.work.attempts, kept=digests):
             state.delete(name)
-        for name in outdated(rejected.names(key, hour), attempt=record.attempts, kept=kept):
+        for name in outdated(rejected.names(key, hour), attempt=record.work.attempts, kept=kept):
             rejected.delete(name)

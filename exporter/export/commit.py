@@ -1,31 +1,37 @@
-"""The commit of an hour: what was staged becomes its files, and a reader never sees a row twice.
+"""The commit of an hour, the only way in which an hour ends: staged files become what readers see.
 
-By now every block is staged. Nothing but small requests is left to do:
+By now all content is staged, as blocks that no reader sees. What is left are small requests, in this order:
 
-prepare   record in the ledger what is about to be committed, and where it is prepared
-fence     void each marker that will not stay true, then each other file of the hour that is there, or that an
-          earlier attempt could still commit, and that is not exactly what it is to become
-publish   commit the parts, first the one whose content changes; stage and commit the marker
-close     the ledger's row
+prepare   record the plan in the ledger: what the hour is to be, where each file is staged, and every other
+          file of the hour that is there or that an earlier attempt could still commit
+fence     void the marker unless it stays true, then every file whose content changes: empty it, which
+          discards all blocks staged under its name, and delete it; give files that stay another ETag
+publish   commit the parts, first the one that replaces a file; stage and commit the marker, last of all
+close     the ledger's row; then delete our own blobs that it no longer names
 
-A crash before *prepare* ends leaves nothing behind. After it, ``recovery`` completes this very plan: nothing
-of it depends on landing any more.
+A worker may die, or sleep and wake up as a zombie, at any of these requests. What that leaves behind:
 
-To void a file is to empty it and to delete it: emptying discards the blocks that an attempt thought dead has
-staged for it, ours too. So at most one file whose content changes may be staged
-under its name; of several, all are kept whole in the *spool*, a container of our own, and staged when the
-others are gone (``needs_spool`` tells beforehand).
+before *prepare* has ended   the hour as it was, and staged blocks that storage drops after a week
+during *fence*               some files gone, and no marker; ``recovery`` completes the recorded plan
+during *publish*             some parts there, each row once, and no marker; ``recovery`` completes the plan
+during *close*               the whole hour; ``recovery`` finds nothing left to do but to close it
+
+To complete a plan takes no landing data: everything is staged. A zombie's request fails: its condition is an
+ETag that the fence has changed, or its blocks are discarded.
+
+The fence of a file discards our own blocks under its name, too. So at most one file that replaces another
+may be staged under its own name, and it is not fenced: its commit voids the old content just as well. If
+several files change, all are kept whole in the *spool*, a container of our own, and staged after the fence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from exporter.domain.allowed_hosts import same_container
 from exporter.domain.errors import Conflict, ForeignBlocks
-from exporter.domain.file_names import MARKER_SUFFIX, HourNames
-from exporter.domain.hour_record import Doubt, HourContent, HourRecord
-from exporter.domain.marker import Marker, Part, StagedFile
-from exporter.export.attempt import Attempt
+from exporter.domain.marker import Part, StagedFile
+from exporter.export.attempt import Attempt, Outcome
+from exporter.export.commit_plan import Changes, CommitPlan
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.stage import stage_bytes
@@ -35,251 +41,150 @@ MARKER_TYPE = "application/json"
 
 
 class SpoolNeeded(Exception):
-    """Several files would change that are staged under their own names: they are to be spooled instead."""
+    """Several files that are staged under their own names would change: they have to be spooled instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitPlan:
-    """What an hour is to be. Parts that are not in the ``journal`` are there already and stay.
+def commit(attempt: Attempt, lease: HourLease, plan: CommitPlan, inventory: Inventory) -> Outcome:
+    """Make a staged hour what readers see; return what came of it.
 
-    An ``adopted`` hour was found in the container: no request asked for its files.
+    ``Conflict``: another worker has the hour, or the container has changed since the inventory.
+    ``SpoolNeeded``: nothing has changed; stage the files again, into the spool.
     """
-
-    content: HourContent
-    journal: tuple[StagedFile, ...]
-    adopted: bool = False
-
-
-def needs_spool(record: HourRecord, inventory: Inventory, names: HourNames, container_id: str) -> bool:
-    """Whether more than one file could have to change its content: then all are staged into the spool."""
-    doubtful = {each.name for each in _recorded_doubts(record, container_id)}
-    return len({name for name in (*inventory.parts, *doubtful) if names.number(name)}) > 1
+    committer = Committer(attempt, lease, plan, inventory)
+    with attempt.worker.timed("commit"):
+        committer.prepare()
+        committer.fence()
+        committer.publish()
+    return committer.close()
 
 
-def commit(attempt: Attempt, lease: HourLease, plan: CommitPlan, inventory: Inventory) -> None:
-    """Make a staged hour what readers see; ``Conflict`` if another worker is at it."""
-    committer = Committer(attempt, lease, plan.content, plan.journal, inventory)
-    committer.prepare(adopted=plan.adopted)
+def complete(attempt: Attempt, lease: HourLease, inventory: Inventory) -> None:
+    """Commit what an earlier attempt has recorded and not finished.
+
+    ``Conflict``: staged blocks are gone, or the container has changed since.
+    """
+    record = lease.record
+    committer = Committer(attempt, lease, CommitPlan(record.content, record.journal.files), inventory)
     committer.fence()
     committer.publish()
+
+
+def close(attempt: Attempt, lease: HourLease, outcome: Outcome, **facts: int) -> None:
+    """Close the row of an hour that is whole, tell so, and end the sliced export that it was, if any."""
+    sliced = lease.record.sliced
     lease.finish()
+    attempt.log_outcome(lease, outcome, **facts)
+    if sliced is not None:
+        attempt.gateways.slices.discard(attempt.task.key, attempt.task.hour, sliced.id)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Committer:
     """Takes the steps of a commit, each of which may be the last that this process does."""
 
     attempt: Attempt
     lease: HourLease
-    content: HourContent
-    journal: tuple[StagedFile, ...]
+    plan: CommitPlan
     inventory: Inventory
 
-    def __post_init__(self) -> None:
-        here = self.attempt.container_id
-        self._doubtful = tuple(_recorded_doubts(self.lease.record, here))
+    @cached_property
+    def changes(self) -> Changes:
+        """What has to change, as seen before the plan is recorded."""
+        return Changes(self.lease.record, self.plan, self.inventory, self.attempt.container_id)
 
-    def prepare(self, *, adopted: bool = False) -> None:
+    def prepare(self) -> None:
         """Record the plan in the ledger."""
-        if self._changes_in_place() > 1:
+        if self.changes.in_place_count() > 1:
             raise SpoolNeeded
-        if missing := self.missing():
+        if missing := self.changes.missing():
             raise Conflict(f"{missing} is to stay, and is not there any more")
-        doubts = tuple(self._doubts())
-        self.lease.write(lambda record: record.prepared(self.content, self.journal, doubts, adopted=adopted))
+        plan, doubts = self.plan, tuple(self.changes.doubts())
+        self.lease.write(
+            lambda record: record.prepared(plan.content, plan.files, doubts, adopted=plan.adopted)
+        )
 
     def fence(self) -> None:
-        """Void every file whose content changes, and all blocks that are staged under its name.
-
-        One that is staged in place is not voided: to commit it first comes to the same. Files that stay get
-        another ETag where an earlier attempt could still write over them.
-        """
-        if self._changes_in_place() > 1 or self.missing():
+        """Void everything that does not stay: markers first, then parts."""
+        if self.changes.in_place_count() > 1 or self.changes.missing():
             raise Conflict(f"{self.lease.record.key} {self.lease.record.hour} is not as it was planned for")
-        self._void_markers()
-        in_place = self._staged_in_place()
-        for name in self._stale():
-            if name not in in_place:
-                self._void(name)
-        for name in self._to_refresh():
+        self._retract_marker()
+        for name in self.changes.stale():
+            if name not in self.changes.in_place:
+                self._fence(name, self._part_etag(name))
+        for name in self.changes.to_refresh():
             self.lease.ensure_held()
             self.attempt.container.refresh(name, etag=self.inventory.parts[name].etag)
 
     def publish(self) -> None:
-        """Commit what is not there yet: the one that replaces a file first, the marker last."""
-        stale = set(self._stale())
-        for sent in sorted(self.journal, key=lambda sent: sent.part.name not in stale):
-            if not self.inventory.has(sent.part):
-                there = self.inventory.parts.get(sent.part.name)
-                self._commit(sent, there.etag if there and sent.spool is None else None)
-        marker = self._marker()
-        if marker is None or (self._marker_stays() and self._marker_there() == marker):
-            return
-        name = self.content.origin.marker or ""
-        part = Part(name, 0, len(marker), md5_base64(marker))
-        etag = self.inventory.markers[name].etag if self._marker_stays() else None
-        sent, etag = self._staged(name, etag, lambda: self._stage_marker(part, marker))
-        self.lease.ensure_held()
-        self.attempt.container.commit(sent, etag=etag, content_type=MARKER_TYPE)
+        """Commit what is not there yet: the part that replaces a file first, the marker last."""
+        stale = set(self.changes.stale())
+        for file in sorted(self.plan.files, key=lambda file: file.part.name not in stale):
+            if not self.inventory.has(file.part):
+                self._commit(file, self._part_etag(file.part.name) if file.spool is None else None)
+        marker, stays = self.changes.marker(), self.changes.marker_stays()
+        if marker is not None and not (stays and self.changes.marker_there() == marker):
+            self._commit_marker(self.changes.marker_name or "", marker, stays=stays)
 
-    def _stage_marker(self, part: Part, marker: bytes) -> StagedFile:
-        return stage_bytes(self.attempt.container, part, marker, f"{self.lease.claim_id}-marker")
+    def close(self) -> Outcome:
+        """Close the hour; return what came of it."""
+        outcome = Outcome.ADOPTED if self.plan.adopted else Outcome.EXPORTED
+        close(self.attempt, self.lease, outcome, **self.plan.facts)
+        if self.changes.leftovers():
+            self.attempt.tidy(self.lease)
+        return outcome
+
+    def _retract_marker(self) -> None:
+        """Void every marker that does not stay true until the planned one is committed."""
+        markers = self.inventory.markers
+        for name in self.changes.markers_to_fence():
+            self._fence(name, markers[name].etag if name in markers else None)
+
+    def _fence(self, name: str, etag: str | None) -> None:
+        """Remove a file together with every block that was ever staged for it."""
+        self.lease.ensure_held()
+        self.attempt.container.fence(name, etag=etag)
+
+    def _commit(self, file: StagedFile, etag: str | None) -> None:
+        if file.spool is not None:
+            spooled = file
+            file, etag = self._staged(file.part.name, etag, lambda: self._stage_spooled(spooled))
+        self.lease.ensure_held()
+        self.attempt.container.commit(file, etag=etag)
+
+    def _commit_marker(self, name: str, body: bytes, *, stays: bool) -> None:
+        """Stage and commit the marker: a single request to write it could not be fenced."""
+        part = Part(name, 0, len(body), md5_base64(body))
+        container, tag = self.attempt.container, f"{self.lease.claim_id}-marker"
+        etag = self.inventory.markers[name].etag if stays else None
+        file, etag = self._staged(name, etag, lambda: stage_bytes(container, part, body, tag))
+        self.lease.ensure_held()
+        container.commit(file, etag=etag, content_type=MARKER_TYPE)
 
     def _staged(
         self, name: str, etag: str | None, stage: Callable[[], StagedFile]
     ) -> tuple[StagedFile, str | None]:
-        """Stage a file; if blocks of another program refuse ours, void its name first.
+        """Stage a file; if blocks of another program refuse ours, fence its name first.
 
-        Return it with the ETag that its name has then. Nothing that is to stay is under a name that is staged
-        here.
+        Return it with the ETag that its name has then. No file that is staged here has a name whose content
+        is to stay.
         """
         try:
             return stage(), etag
         except ForeignBlocks:
-            self._void_as_seen(name, etag)
+            self._fence(name, etag)
             return stage(), None
 
-    def _commit(self, sent: StagedFile, etag: str | None) -> None:
-        staged = sent
-        if sent.spool is not None:
-            staged, etag = self._staged(sent.part.name, etag, lambda: self._stage_spooled(sent))
-        self.lease.ensure_held()
-        self.attempt.container.commit(staged, etag=etag)
-
-    def _stage_spooled(self, sent: StagedFile) -> StagedFile:
-        pieces = self.attempt.gateways.state.read(sent.spool or "")
+    def _stage_spooled(self, file: StagedFile) -> StagedFile:
+        """Copy a file from the spool into blocks under its own name."""
+        pieces = self.attempt.gateways.state.read(file.spool or "")
         if pieces is None:
-            raise Conflict(f"the spooled file {sent.spool} is gone")
-        own = f"{self.lease.claim_id}-spool"
-        with self.attempt.container.upload(sent.part.name, attempt=own) as upload:
+            raise Conflict(f"the spooled file {file.spool} is gone")
+        tag = f"{self.lease.claim_id}-spool"
+        with self.attempt.container.upload(file.part.name, attempt=tag) as upload:
             for piece in pieces:
                 upload.stage(piece)
-            return StagedFile(sent.part, own, upload.arrived())
+            return StagedFile(file.part, tag, upload.arrived())
 
-    def missing(self) -> str | None:
-        """Return the name of a part that is to stay as it is and is not there."""
-        staged = {sent.part.name for sent in self.journal}
-        staying = (part for part in self.content.parts if part.name not in staged)
-        return next((part.name for part in staying if not self.inventory.has(part)), None)
-
-    def _changes_in_place(self) -> int:
-        """Return of how many files the content changes that are staged under their own names."""
-        return len(self._staged_in_place().intersection(self._stale()))
-
-    def _staged_in_place(self) -> frozenset[str]:
-        return frozenset(sent.part.name for sent in self.journal if sent.spool is None)
-
-    def _stale(self) -> list[str]:
-        """Return the names of parts whose content is not what it is to be, or may not stay so."""
-        wanted = {part.name: (part.bytes, part.md5) for part in self.content.parts}
-        there = {name: (blob.size, blob.md5) for name, blob in self.inventory.parts.items()}
-        absent = {
-            each.name
-            for each in self._doubtful
-            if each.name not in there and wanted.get(each.name) != (each.bytes, each.md5)
-        }
-        stale = {name for name, content in there.items() if wanted.get(name) != content} | absent
-        return sorted(name for name in stale if not name.endswith(MARKER_SUFFIX))
-
-    def _to_refresh(self) -> list[str]:
-        """Return the parts that are there as planned, and that an earlier attempt could write over."""
-        planned = {part.name: part for part in self.content.parts if self.inventory.has(part)}
-        return sorted(
-            {
-                each.name
-                for each in self._doubtful
-                if (part := planned.get(each.name)) and (part.bytes, part.md5) != (each.bytes, each.md5)
-            }
-        )
-
-    def _doubts(self) -> Iterator[Doubt]:
-        """Yield every file of the hour that is not as planned, and that is there or could be."""
-        record, here = self.lease.record, self.attempt.container_id
-        yield from (each for each in record.in_doubt if not same_container(each.container, here))
-        if not same_container(record.origin.target, here):
-            # Readers of the other container keep what is there; only an unfinished commit is in doubt.
-            yield from _unfinished(record, record.origin.container)
-        wanted = {(part.name, part.bytes, part.md5) for part in self.content.parts}
-        present = (Doubt(here, name, blob.size, blob.md5) for name, blob in self.inventory.parts.items())
-        markers = {name for name in self.inventory.markers if self._is_ours(name)}
-        if record.origin.marker and same_container(record.origin.target, here):
-            markers.add(record.origin.marker)
-        for each in (*self._doubtful, *present, *(Doubt(here, name) for name in sorted(markers))):
-            if (each.name, each.bytes, each.md5) not in wanted and each.name != self.content.origin.marker:
-                yield each
-
-    def _void_markers(self) -> None:
-        """Void every marker that would not stay true until the wanted one is committed.
-
-        An attempt that sleeps before its marker could still commit it: where parts change, its blocks are
-        discarded first.
-        """
-        wanted, there = self.content.origin.marker, self.inventory.markers
-        doubtful = {each.name for each in self._doubtful if each.name.endswith(MARKER_SUFFIX)}
-        for name in sorted({*there, *doubtful} - {wanted}):
-            if name not in there or self._is_ours(name):
-                self._void_as_seen(name, there[name].etag if name in there else None)
-        if wanted is None or self._marker_stays():
-            return
-        if wanted in there or (wanted in doubtful and self._stale()):
-            self._void_as_seen(wanted, there[wanted].etag if wanted in there else None)
-
-    def _marker(self) -> bytes | None:
-        """Return the marker that the hour is to have, if one is wanted."""
-        if self.content.origin.marker is None:
-            return None
-        record = self.lease.record
-        data_type = record.key.stream.data_type
-        return Marker(record.hour, data_type, self.content.parts, self.content.filter_sha256).to_json()
-
-    def _marker_there(self) -> bytes | None:
-        there = self.inventory.markers.get(self.content.origin.marker or "")
-        return there.body if there else None
-
-    def _marker_stays(self) -> bool:
-        """Whether what is under the marker's name can stay until it is written over.
-
-        It can if it is as it is to be and no part changes, or if rows are only added and it names none but
-        parts that are kept.
-        """
-        body = self._marker_there()
-        if body is None:
-            return False
-        if body == self._marker() and not self._stale():
-            return True
-        named = self.inventory.marker(self.content.origin.marker or "")
-        kept = {part.name for part in self.content.parts[: self.content.origin.kept_parts]}
-        only_added = named is not None and {part.name for part in named.parts} <= kept
-        return only_added and kept.isdisjoint(self._stale())
-
-    def _is_ours(self, name: str) -> bool:
-        """Whether what is under the name of a marker is one, or what voiding it has left."""
-        return self.inventory.markers[name].body == b"" or self.inventory.marker(name) is not None
-
-    def _void(self, name: str) -> None:
+    def _part_etag(self, name: str) -> str | None:
         there = self.inventory.parts.get(name)
-        self._void_as_seen(name, there.etag if there else None)
-
-    def _void_as_seen(self, name: str, etag: str | None) -> None:
-        """Remove a file together with every block that was ever staged for it.
-
-        The empty file is ours to delete even if the hour was lost meanwhile.
-        """
-        self.lease.ensure_held()
-        self.attempt.container.fence(name, etag=etag)
-
-
-def _recorded_doubts(record: HourRecord, container_id: str) -> Iterator[Doubt]:
-    """Yield what a record has in doubt in a container, its own unfinished files among them."""
-    yield from (each for each in record.in_doubt if same_container(each.container, container_id))
-    if same_container(record.origin.target, container_id):
-        yield from _unfinished(record, container_id)
-
-
-def _unfinished(record: HourRecord, container_id: str) -> Iterable[Doubt]:
-    """Return the files that a record's own attempt was about to commit, if it has not finished."""
-    if not record.committing:
-        return ()
-    parts = record.parts[record.origin.kept_parts :]
-    marker = [Doubt(container_id, record.origin.marker)] if record.origin.marker else []
-    return (*(Doubt(container_id, part.name, part.bytes, part.md5) for part in parts), *marker)
+        return there.etag if there else None

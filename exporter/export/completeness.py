@@ -27,11 +27,13 @@ def missing_rows(
     attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: tuple[LandingBlob, ...]
 ) -> Fault | None:
     """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
-    exported = record.origin.landing if record.origin.target else None
+    exported = record.content.origin.landing if record.content.origin.target else None
     covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
     here = attempt.holds(record)
-    held = record.rows.exported if record.origin.target and not record.committing else 0
-    if held and not covered and not (here and all(map(inventory.has, record.parts))):
+    held = (
+        record.content.rows.exported if record.content.origin.target and not record.journal.committing else 0
+    )
+    if held and not covered and not (here and all(map(inventory.has, record.content.parts))):
         return _incomplete(attempt, "its landing blobs are not all there any more")
     explained = recorded_names(record, attempt.container_id) if covered and here else frozenset()
     files = [
@@ -86,12 +88,16 @@ def rejected_before(
 
     The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
     """
-    if not record.origin.target:
+    if not record.content.origin.target:
         # A record that tells of no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
-    exported = record.origin.landing
+    exported = record.content.origin.landing
     covered = exported is not None and LandingFingerprint.of(tuple(blobs)).holds(exported)
-    return record.rejected[: record.origin.rejected_before] if covered else record.rejected
+    return (
+        record.content.rejected[: record.content.origin.rejected_before]
+        if covered
+        else record.content.rejected
+    )
 
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:

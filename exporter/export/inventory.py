@@ -76,11 +76,11 @@ def take_inventory(
 
 def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
     """Return every name that an hour's record knows in a container: parts, doubtful files and markers."""
-    names = {doubt.name for doubt in record.in_doubt if same_container(doubt.container, container_id)}
-    if not same_container(record.origin.target, container_id):
+    names = {doubt.name for doubt in record.journal.in_doubt if same_container(doubt.container, container_id)}
+    if not same_container(record.content.origin.target, container_id):
         return frozenset(names)
-    names |= {part.name for part in record.parts}
-    return frozenset(names | ({record.origin.marker} if record.origin.marker else set()))
+    names |= {part.name for part in record.content.parts}
+    return frozenset(names | ({record.content.origin.marker} if record.content.origin.marker else set()))
 
 
 def read_marker(content: SmallBlob, hour: Hour, data_type: DataType) -> Marker | None:

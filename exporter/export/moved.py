@@ -26,8 +26,8 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
 
     An hour of which no row was read needs none.
     """
-    exported = record.origin.landing
-    if record.rows.read == 0:
+    exported = record.content.origin.landing
+    if record.content.rows.read == 0:
         return True
     if exported is None:
         return False

@@ -1,4 +1,4 @@
-"""Staging: landing blobs become gzip files that are sent, but not seen before they are committed."""
+"""Staging: landing blobs become gzip files whose blocks no reader sees before they are committed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ import msgspec
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
@@ -40,7 +40,7 @@ EMPTY_GZIP = b"".join(GzipWriter().finish())
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
+    """Where files are kept whole until their names are fenced; its blobs' names begin with ``prefix``."""
 
     state: State
     prefix: str
@@ -52,26 +52,24 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class StagedSlice:
-    """What was sent of a slice: its parts, what became of its rows, and the keys of all that passed.
+    """A slice that is staged: its files, the counts of its rows, and the keys of all rows that passed.
 
-    Of those keys, so many were ``dropped``: somebody else exports their rows.
+    The rows of so many of these keys were ``excluded``: another slice exports them.
     """
 
     rows: RowCounts
-    sent: tuple[StagedFile, ...]
+    files: tuple[StagedFile, ...]
     keys: KeySet
-    dropped: int = 0
+    excluded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stager:
     """Stages slices of one hour. ``attempt`` keeps our blocks apart from those of a rival.
 
-    Landing blobs of ``whole_bytes_min`` and more may be sent as they came; None: none. With a ``spool`` the
-    files go there, to be copied to the container when their turn comes. Merged ids that are ``known`` are
-    left out, each as often as its key counts there.
-
-    What is rejected is sent, too, and put in place by ``RejectedWriter.commit``.
+    Landing blobs of ``whole_bytes_min`` bytes and more may pass through unchanged; None: none may. With a
+    ``spool`` the files go there, to be copied to the container once their names are fenced. Merged ids that
+    are ``known`` are left out, each as often as its key counts there.
     """
 
     landing: Landing
@@ -87,36 +85,36 @@ class Stager:
     def stage(
         self,
         chosen: Slice,
-        drops: Iterable[bytes],
+        excluded_keys: Iterable[bytes],
         rejected: Reject,
-        turn: WorkSlot,
+        slot: WorkSlot,
         before: Iterable[Exported] = (),
     ) -> StagedSlice:
-        """Send a slice's rows but for those of the keys to drop; no rows, no part.
+        """Stage the rows of a slice without those of the excluded keys; no rows, no part.
 
-        Rows that come ``before`` them are sent as they are, and not counted.
+        Rows that come ``before`` them are staged as they are, and not counted.
         """
         reading = self.landing.reading(chosen.blobs)
 
         def read(blob: LandingBlob) -> Iterator[bytes]:
-            return turn.read(reading(blob))
+            return slot.read(reading(blob))
 
-        # They come from storage, some of them.
-        dropped = KeySet(drops)
+        # Before the slot computes: some of the keys are read from storage.
+        excluded = KeySet(excluded_keys)
         with ExitStack() as uploads:
-            with turn.computing():
-                stream, known = self.naming.stream, None if dropped.empty else dropped
+            with slot.computing():
+                stream, drops = self.naming.stream, None if excluded.empty else excluded
                 chain = row_chain(
-                    self.destination, stream, self.hour, rejected, drops=known, known=self.known
+                    self.destination, stream, self.hour, rejected, excluded=drops, known=self.known
                 )
                 landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
-                found = together(turn.read(iter(before)), landed)
-                parts = list(self._parts(found, chosen, uploads, turn))
-            sent = tuple(arrived() for arrived in parts)
-        return StagedSlice(chain.tally.counts(), sent, chain.seen, chain.tally.dropped)
+                found = together(slot.read(iter(before)), landed)
+                parts = list(self._parts(found, chosen, uploads, slot))
+            files = tuple(arrived() for arrived in parts)
+        return StagedSlice(chain.tally.counts(), files, chain.seen, chain.tally.dropped)
 
     def _whole_sizes(self, chosen: Slice) -> range:
-        """Return how large a blob may be, in bytes, that is sent as it came, as a part of its own."""
+        """Return how large a landing blob may be, in bytes, that passes through unchanged as a part."""
         output = self.destination.output
         # Slices have as many part numbers as they need for full parts, and no more.
         alone = self.naming.stream.data_type is DataType.EVENTS and chosen.numbers is None
@@ -125,9 +123,9 @@ class Stager:
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
 
     def _parts(
-        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, turn: WorkSlot
+        self, found: Iterator[Exported | WholeFile], chosen: Slice, uploads: ExitStack, slot: WorkSlot
     ) -> Iterator[Callable[[], StagedFile]]:
-        """Send part after part, and yield for each what waits until it has arrived."""
+        """Send the parts one after the other; yield for each a function that waits until it has arrived."""
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
         bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
@@ -137,24 +135,24 @@ class Stager:
             name = self.naming.part(self.hour, number)
             upload, arrived = self._begin(name, number, uploads)
             if isinstance(each, WholeFile):
-                _send(each.pieces, upload, turn)
+                _send(each.pieces, upload, slot)
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
                 gzip = GzipWriter(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload, turn)
+                    _send(gzip.add(each.content, each.rows), upload, slot)
                     each = next(found, None)
                     if gzip.full:
                         break
-                _send(gzip.finish(), upload, turn)
+                _send(gzip.finish(), upload, slot)
                 yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
             number += 1
 
     def _begin(
         self, name: str, number: int, uploads: ExitStack
     ) -> tuple[Upload | StateUpload, Callable[[Part], StagedFile]]:
-        """Begin a file, in the container or in the spool; return what waits until it has arrived, too."""
+        """Begin a file in the container or the spool; return its upload, and a function that waits for it."""
         if self.spool is None:
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
             return upload, lambda part: StagedFile(part, self.attempt, upload.arrived())
@@ -174,19 +172,19 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     hour: Hour,
     reject: Reject,
     *,
-    drops: KeySet | None = None,
+    excluded: KeySet | None = None,
     known: Counter[bytes] | None = None,
 ) -> RowChain[Event] | RowChain[MergedId]:
-    """Return what the rows of an hour pass through on their way to a destination."""
+    """Return the chain that turns the rows of an hour into what a destination gets."""
     if stream.data_type is DataType.MERGED_IDS:
         return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
     codec = EventCodec(stream.source_id, hour, destination.output)
     keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-    return RowChain(codec, reject, keep, drops=drops)
+    return RowChain(codec, reject, keep, drops=excluded)
 
 
 def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
-    """Return what keeps merged ids that come more often than they are known; it uses up what is known."""
+    """Return a predicate: merged ids that come more often than they are known. It uses up ``known``."""
 
     def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
         kept = []
@@ -199,25 +197,25 @@ def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], li
 
 
 def stage_bytes(container: Container, part: Part, body: bytes, attempt: str) -> StagedFile:
-    """Send a small file, to be committed later."""
+    """Stage a small file."""
     with container.upload(part.name, attempt=attempt) as upload:
         upload.stage(body)
         return StagedFile(part, attempt, upload.arrived())
 
 
 def _send(
-    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: WorkSlot | None = None
+    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, slot: WorkSlot | None = None
 ) -> None:
     for block in blocks:
-        with turn.waiting() if turn else nullcontext():
+        with slot.waiting() if slot else nullcontext():
             upload.stage(block)
 
 
 @dataclass(slots=True)
 class RejectedWriter:
-    """Keeps the rows of a slice that are not exported as they landed; begins a blob with the first of them.
+    """Stores the rejected and amended rows of a slice as they landed; the first of them begins a blob.
 
-    ``name`` is what the blob is called in the hour's folder. Nothing is kept unless it is committed.
+    ``name`` is the blob's name in the hour's folder. Nothing is stored unless it is committed.
     """
 
     store: RejectedRows
@@ -229,13 +227,13 @@ class RejectedWriter:
     _upload: RejectedUpload | None = None
 
     def __call__(self, row: RejectedRow) -> None:
-        """Keep a row."""
+        """Store a row."""
         if self._upload is None:
             self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
         _send(self._gzip.add(rejected_line(row)), self._upload)
 
     def commit(self) -> tuple[str, ...]:
-        """Make the rows readable, if there are any, and return the name of the blob that keeps them."""
+        """Make the rows readable, and return the name of their blob, if there is one."""
         if self._upload is None:
             return ()
         _send(self._gzip.finish(), self._upload)

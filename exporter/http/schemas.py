@@ -28,7 +28,8 @@ from exporter.domain.destination import (
 from exporter.domain.errors import Fault
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourStatus, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.landing import Survey
 from exporter.domain.streams import DataType
 from exporter.domain.timestamps import TimestampFormat
@@ -549,8 +550,8 @@ def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillVie
 def hour_view(record: HourRecord) -> HourView:
     """Return an hour of the ledger. Rows and parts are told of hours that are done, and of no others."""
     done = record.done
-    rows = record.rows if done else RowCounts()
-    error = record.error if record.status in {HourStatus.FAILED, HourStatus.OWED} else None
+    rows = record.content.rows if done else RowCounts()
+    error = record.work.error if record.status in {HourStatus.FAILED, HourStatus.OWED} else None
     return {
         "hour": record.hour.key,
         "data_type": record.key.stream.data_type,
@@ -560,16 +561,16 @@ def hour_view(record: HourRecord) -> HourView:
         "warning": rows.warning,
         "parts": [
             {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5}
-            for part in (record.parts if done else ())
+            for part in (record.content.parts if done else ())
         ],
-        "filter_sha256": record.filter_sha256 if done else None,
-        "output": output_view(record.output) if done and record.output else None,
-        "attempts": record.attempts,
-        "requested_by": record.requested_by,
-        "started_at": _time_or_null(record.started_at),
+        "filter_sha256": record.content.filter_sha256 if done else None,
+        "output": output_view(record.content.output) if done and record.content.output else None,
+        "attempts": record.work.attempts,
+        "requested_by": record.work.requested_by,
+        "started_at": _time_or_null(record.work.started_at),
         "finished_at": _time_or_null(record.finished_at),
         "error": fault_view(error),
-        "refused": fault_view(record.refused.fault if record.refused else None),
+        "refused": fault_view(record.work.refused.fault if record.work.refused else None),
     }
 
 
@@ -679,5 +680,5 @@ def destination_view(overview: Overview) -> DestinationView:
 def _lost_rows(recent: list[RecentRows]) -> str | None:
     """Name the newest hour of each data type that lost all of its rows."""
     lost = [(each.key.stream.data_type, each.lost) for each in recent if each.lost]
-    sentences = [f"{record.hour} ({data_type}): {record.rows.warning}" for data_type, record in lost]
+    sentences = [f"{record.hour} ({data_type}): {record.content.rows.warning}" for data_type, record in lost]
     return " ".join(sentences) or None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Unreadable

@@ -35,9 +35,9 @@ def hour_exported(gateways: Gateways, destination: Destination, record: HourReco
         data_type=str(stream.data_type),
         source_id=stream.source_id,
         hour=record.hour.key,
-        rows=record.rows.exported,
-        parts=[part.name for part in record.parts],
-        requested_by=record.requested_by,
+        rows=record.content.rows.exported,
+        parts=[part.name for part in record.content.parts],
+        requested_by=record.work.requested_by,
     )
     _send(gateways, destination, told)
 

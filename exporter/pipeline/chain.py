@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec

@@ -48,7 +48,7 @@ def _export(message: func.QueueMessage) -> None:
         whole_bytes_min=app.settings.whole_bytes_min,
         redelivered=(message.dequeue_count or 1) > 1,
         calls=_calls_since(app.calls),
-        turns=app.turns,
+        slots=app.turns,
     )
     try:
         outcome = action.export_hour(task, app.gateways, worker)

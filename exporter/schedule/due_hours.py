@@ -17,8 +17,10 @@ from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour, hours_between, last_closed_hour
-from exporter.domain.hour_record import HourRecord, HourTask, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import EARLIEST
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import RowsByKey, Versioned
 from exporter.notify.log_events import Event, log_event, log_unreadable

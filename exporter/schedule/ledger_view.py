@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import Hour, count_between, last_closed_hour
-from exporter.domain.hour_record import HourRecord, HourStatus, HourTask, StreamProgress
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.ports import Gateways

@@ -8,7 +8,8 @@ from enum import StrEnum
 from exporter.domain.backfill import backfill_id
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.hour_record import HourRecord, HourStatus, HourTask
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.ports import Clock, Gateways
 
 # Each time it is changed by somebody else, somebody is at work on it.
@@ -48,13 +49,13 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     if record.claimed(now):
         return Recorded.RUNNING
     # A backfill is told that its hour has failed, even if no worker lived long enough to take it.
-    untold = backfill_id(task.requested_by) is not None and (record.requested_by, record.round) != (
+    untold = backfill_id(task.requested_by) is not None and (record.work.requested_by, record.work.round) != (
         task.requested_by,
         task.round,
     )
     if record.status is HourStatus.FAILED and not record.due(now) and not untold:
         return Recorded.KNOWN
-    if record.attempts == 0 or untold:
+    if record.work.attempts == 0 or untold:
         record = record.claimed_by(error_id, task.requested_by, now, round_=task.round)
     gateways.ledger.put(record.failed(_fault(error_id), now), found.etag if found else None)
     return Recorded.FAILED

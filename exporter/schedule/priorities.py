@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import StreamKey
 
 LIVE_HOURS = 24

@@ -11,7 +11,8 @@ from datetime import datetime
 from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.versioned import UnreadableRowError, Versioned
 from exporter.notify.log_events import log_unreadable
 from exporter.ports import Gateways

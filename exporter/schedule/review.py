@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour, count_between
-from exporter.domain.hour_record import HourTask, StreamProgress
+from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import EARLIEST
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import DataType, StreamKey
 from exporter.ports import Gateways
 

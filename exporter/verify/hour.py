@@ -65,7 +65,7 @@ class _Hour:
 
     def checked(self) -> HourCheck:
         record = self.record
-        if record.done and not same_container(record.origin.target, self.destination.container_id):
+        if record.done and not same_container(record.content.origin.target, self.destination.container_id):
             return self._checked(Verdict.ELSEWHERE)
         findings = list(self._findings())
         if not findings:
@@ -105,7 +105,7 @@ class _Hour:
             yield from self._markers()
             yield from self._rows()
             yield from self._landed()
-        elif self.record.attempts == 0:
+        elif self.record.work.attempts == 0:
             yield from self._untouched()
         else:
             yield self._missing(_why(self.record))
@@ -142,7 +142,7 @@ class _Hour:
         return self._inventory.parts
 
     def _parts(self) -> Iterator[Finding]:
-        for part in self.record.parts:
+        for part in self.record.content.parts:
             there = self._there.get(part.name)
             if there is None:
                 yield Finding(Code.PART_MISSING, part.name, f"It should have {part.bytes} bytes.")
@@ -153,7 +153,7 @@ class _Hour:
                     f"It has {there.size} bytes with the MD5 {there.md5}, and should have {part.bytes} with"
                     f" {part.md5}.",
                 )
-        known = {part.name for part in self.record.parts}
+        known = {part.name for part in self.record.content.parts}
         if self._marker is not None:
             known |= {part.name for part in self._marker.parts}
         for name in self._there.keys() - known:
@@ -162,7 +162,7 @@ class _Hour:
     @cached_property
     def _marker_name(self) -> str | None:
         """The name of the marker that should be there; None if the hour was written without one."""
-        return self.record.origin.marker if self.record.origin.target else self._names.marker
+        return self.record.content.origin.marker if self.record.content.origin.target else self._names.marker
 
     @cached_property
     def _marker(self) -> Marker | None:
@@ -171,9 +171,11 @@ class _Hour:
 
     def _markers(self) -> Iterator[Finding]:
         record, name = self.record, self._marker_name
-        wanted = Marker(record.hour, record.key.stream.data_type, record.parts, record.filter_sha256)
+        wanted = Marker(
+            record.hour, record.key.stream.data_type, record.content.parts, record.content.filter_sha256
+        )
         if name is not None and name not in self._inventory.markers:
-            yield Finding(Code.MARKER_MISSING, name, f"It should name {len(record.parts)} parts.")
+            yield Finding(Code.MARKER_MISSING, name, f"It should name {len(record.content.parts)} parts.")
         elif name is not None and self._marker is None:
             yield Finding(Code.MARKER_DIFFERENT, name, "It is no completion marker of this hour.")
         elif name is not None and self._marker != wanted:
@@ -184,8 +186,8 @@ class _Hour:
                 yield Finding(Code.MARKER_UNEXPECTED, other, "The hour was exported without it.")
 
     def _rows(self) -> Iterator[Finding]:
-        recorded = self.record.rows.exported
-        told = {"The parts that the ledger lists": sum(part.rows for part in self.record.parts)}
+        recorded = self.record.content.rows.exported
+        told = {"The parts that the ledger lists": sum(part.rows for part in self.record.content.parts)}
         if self._marker is not None:
             told["The marker"] = self._marker.rows
         for who, rows in told.items():
@@ -196,7 +198,7 @@ class _Hour:
     @property
     def _exported(self) -> LandingFingerprint | None:
         """What was exported, if the hour is done and that is known."""
-        return self.record.origin.landing if self.record.done else None
+        return self.record.content.origin.landing if self.record.done else None
 
     @cached_property
     def _blobs(self) -> tuple[LandingBlob, ...]:
@@ -205,7 +207,7 @@ class _Hour:
     @cached_property
     def _landing_lost(self) -> bool:
         """Whether landing has nothing left of an hour that had rows: to export it now would empty it."""
-        had = self._exported.blobs > 0 if self._exported is not None else bool(self.record.parts)
+        had = self._exported.blobs > 0 if self._exported is not None else bool(self.record.content.parts)
         return self.record.done and had and not self._blobs
 
     def _landed(self) -> Iterator[Finding]:
@@ -233,6 +235,6 @@ def _surplus(name: str) -> Finding:
 
 def _why(record: HourRecord) -> str:
     """Return why an hour that was begun is not there."""
-    if record.status is HourStatus.FAILED and record.error is not None:
-        return f"It failed: {record.error.message}"
+    if record.status is HourStatus.FAILED and record.work.error is not None:
+        return f"It failed: {record.work.error.message}"
     return "It was begun, and is not finished."

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exporter.domain.hour_record import HourRecord, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourRecord
 from infra.local.sample import DataType, Fault, LandingHour, Sample
 from infra.local.sample.writers import Container, write
 from tests.bench import lab, readback
@@ -87,9 +88,9 @@ def _measure(shape: Shape, app: Lab, processes: int) -> Measured:
         cpu=cpu,
         memory_before=before,
         memory_peak=peak,
-        rows=record.rows,
-        parts=len(record.parts),
-        part_bytes=sum(part.bytes for part in record.parts),
+        rows=record.content.rows,
+        parts=len(record.content.parts),
+        part_bytes=sum(part.bytes for part in record.content.parts),
         calls=calls,
         whole=_whole(hour, record, app),
     )
@@ -98,7 +99,7 @@ def _measure(shape: Shape, app: Lab, processes: int) -> Measured:
 def _whole(hour: LandingHour, record: HourRecord, app: Lab) -> bool:
     """Whether the customer has each event once, and the ledger counts what the generator made."""
     truth = hour.truth()
-    made, counted = truth.counts(), record.rows
+    made, counted = truth.counts(), record.content.rows
     same_counts = (made.read, made.exported, made.duplicate, made.rejected) == (
         *(counted.read, counted.exported, counted.duplicate, counted.rejected),
     )
@@ -113,6 +114,6 @@ def _cpu(app: Lab) -> float:
 
 def _seconds(record: HourRecord) -> float:
     """Return how long the app worked on the hour, as its ledger says: without waiting in the queue."""
-    if record.started_at is None or record.finished_at is None:
+    if record.work.started_at is None or record.finished_at is None:
         raise LabError(f"the hour has no times: {record}")
-    return (record.finished_at - record.started_at).total_seconds()
+    return (record.finished_at - record.work.started_at).total_seconds()

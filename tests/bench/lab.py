@@ -12,7 +12,8 @@ import psutil
 from azure.storage.blob import BlobServiceClient
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import SCHEDULE, HourRecord, HourStatus, HourTask
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable

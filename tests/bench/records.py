@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.storage.clients import Account
 from exporter.storage.own.queues import ExportQueue
 from infra.local.host.worker_log import RECORDS_SETTING

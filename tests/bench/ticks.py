@@ -8,7 +8,7 @@ from itertools import islice
 from azure.storage.blob import BlobServiceClient
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import StreamProgress
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.storage.clients import Account

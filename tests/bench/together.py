@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.storage.clients import Account
 from exporter.storage.own.queues import ExportQueue
 from infra.local import azurite
@@ -123,7 +123,7 @@ def _exported(installation: Installation, sample: Sample, starts: list[datetime]
         records = list(installation.ledger.states(key, hours[0], hours[-1]))
         if len(records) == len(hours) and all(record.done for record in records):
             found = [each.value for hour in hours if (each := installation.ledger.get(key, hour))]
-            begins = [record.started_at for record in found if record.started_at]
+            begins = [record.work.started_at for record in found if record.work.started_at]
             ends = [record.finished_at for record in found if record.finished_at]
             return (max(ends) - min(begins)).total_seconds()
         time.sleep(0.5)

@@ -20,7 +20,7 @@ from exporter.domain.allowed_hosts import NO_WEBHOOKS, AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.ports import Container, Gateways, Upload

@@ -11,7 +11,8 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from exporter.domain.allowed_hosts import NO_OWN_CONTAINERS, AllowedHosts, OwnContainers
 from exporter.domain.destination import Destination, StorageTarget
 from exporter.domain.errors import Conflict, DestinationFault, Transient
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import LandingBlob
 from exporter.ports import Container
 from exporter.storage.blocks import BlockPool

@@ -10,14 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.domain.claims import Claim
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Claim, HourRecord, HourStatus, Provenance, RowCounts
+from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.work_item import WorkItem
 from tests.contract.backends import HOUR, KEY, NOW, Backend
 from tests.fakes import md5_base64
+from tests.worlds import with_content, with_work
 
 CLAIMANTS = 32
 RECORD = HourRecord(KEY, HOUR)
@@ -34,17 +38,23 @@ records = st.builds(
     ),
     hour=st.datetimes(timezones=st.just(UTC)).map(Hour.containing),
     status=st.sampled_from(HourStatus),
-    rows=st.builds(RowCounts, counts, counts, counts, counts),
-    parts=st.lists(st.builds(Part, texts, counts, counts, texts), max_size=3).map(tuple),
-    filter_sha256=st.none() | texts,
-    output=st.none() | st.builds(Output),
-    attempts=st.integers(0, 2**31),
-    requested_by=texts,
-    started_at=moments,
     finished_at=moments,
-    error=st.none() | st.builds(Fault, texts, texts, texts),
-    claim=st.none() | st.builds(Claim, texts, st.datetimes(timezones=st.just(UTC))),
-    retry_at=moments,
+    work=st.builds(
+        WorkItem,
+        attempts=st.integers(0, 2**31),
+        requested_by=texts,
+        started_at=moments,
+        error=st.none() | st.builds(Fault, texts, texts, texts),
+        claim=st.none() | st.builds(Claim, texts, st.datetimes(timezones=st.just(UTC))),
+        retry_at=moments,
+    ),
+    content=st.builds(
+        HourContent,
+        rows=st.builds(RowCounts, counts, counts, counts, counts),
+        parts=st.lists(st.builds(Part, texts, counts, counts, texts), max_size=3).map(tuple),
+        filter_sha256=st.none() | texts,
+        output=st.none() | st.builds(Output),
+    ),
 )
 
 
@@ -85,7 +95,7 @@ def test_an_hour_of_five_thousand_parts_has_a_record(backend: Backend) -> None:
         for number in range(1, 5001)
         if (md5 := md5_base64(str(number).encode()))
     )
-    record = replace(RECORD, status=HourStatus.EXPORTED, parts=parts)
+    record = replace(RECORD, status=HourStatus.EXPORTED, content=HourContent(parts=parts))
 
     backend.gateways.ledger.put(record, None)
 
@@ -150,7 +160,7 @@ def test_of_many_claimants_one_wins(backend: Backend, *, touched: bool) -> None:
     _all_at_once(claim)
 
     assert (len(winners), len(losers)) == (1, CLAIMANTS - 1)
-    assert stored(backend).claim == Claim(winners[0], NOW + timedelta(seconds=90))
+    assert stored(backend).work.claim == Claim(winners[0], NOW + timedelta(seconds=90))
 
 
 def _all_at_once(call: Callable[[str], None]) -> None:
@@ -184,10 +194,11 @@ def test_a_range_has_both_its_ends_and_nobody_elses_hours(backend: Backend) -> N
 def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     """And leave out the rest, however much it is."""
     ledger = backend.gateways.ledger
-    running = replace(RECORD, attempts=7, parts=(Part("a", 1, 1, "x"),)).claimed_by("ours", "schedule", NOW)
+    touched = with_work(with_content(RECORD, parts=(Part("a", 1, 1, "x"),)), attempts=7)
+    running = touched.claimed_by("ours", "schedule", NOW)
     failed = replace(running, hour=HOUR.plus(1)).failed(Fault("code", "message", "fix"), NOW)
     elsewhere = Provenance("acme.blob.core.windows.net|raw|a", "marker", digests=("acme/keys",))
-    moved = replace(running, hour=HOUR.plus(2), origin=elsewhere, not_moved_to="|other|")
+    moved = replace(running, hour=HOUR.plus(2), content=HourContent(origin=elsewhere), not_moved_to="|other|")
     done = moved.finished(NOW)
     for record in (running, failed, done):
         ledger.put(record, None)
@@ -195,14 +206,14 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     states = list(ledger.states(KEY, HOUR, HOUR.plus(9)))
 
     assert states == [
-        HourRecord(KEY, HOUR, HourStatus.RUNNING, claim=running.claim),
-        HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, retry_at=failed.retry_at, finished_at=NOW),
+        HourRecord(KEY, HOUR, HourStatus.RUNNING, work=WorkItem(claim=running.work.claim)),
+        HourRecord(KEY, HOUR.plus(1), HourStatus.FAILED, NOW, WorkItem(retry_at=failed.work.retry_at)),
         HourRecord(
             KEY,
             HOUR.plus(2),
             HourStatus.EXPORTED,
             finished_at=NOW,
-            origin=Provenance(elsewhere.target),
+            content=HourContent(origin=Provenance(elsewhere.target)),
             not_moved_to="|other|",
         ),
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.storage.own.messages import encode, parse
 from tests.contract.backends import HOUR, KEY

@@ -8,7 +8,7 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.notifications import Notification, NotificationKind
 from exporter.storage.clients import Account
 from exporter.storage.own.messages import encode, parse, poison_queue

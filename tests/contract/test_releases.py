@@ -20,6 +20,8 @@ import pytest
 from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep, FailedHour
 from exporter.domain.breaker import Breaker
+from exporter.domain.claims import Claim
+from exporter.domain.commit_journal import CommitJournal, Doubt
 from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.destination import (
     Compression,
@@ -35,29 +37,19 @@ from exporter.domain.errors import Fault, Scope
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
-from exporter.domain.hour_record import (
-    AppendBase,
-    Claim,
-    Doubt,
-    HourContent,
-    HourRecord,
-    HourStatus,
-    HourTask,
-    Provenance,
-    Refusal,
-    RowCounts,
-    SlicedExport,
-    SliceRef,
-    StreamProgress,
-)
+from exporter.domain.hour_content import AppendBase, HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus, SlicedExport
+from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.notifications import NotificationKind, Webhook, notification
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.domain.timestamps import TimestampFormat
 from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerificationStatus, VerifyStep
-from exporter.export.slice_plan import Plan
+from exporter.domain.work_item import Refusal, WorkItem
+from exporter.export.slice_plan import SlicePlan
 from exporter.export.slice_plan import decode as decode_plan
 from exporter.export.slice_plan import encode as encode_plan
 from exporter.ports import Gateways
@@ -100,38 +92,44 @@ RECORD = HourRecord(
     KEY,
     HOUR,
     HourStatus.RUNNING,
-    rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
-    parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
-    filter_sha256="ab" * 32,
-    output=DESTINATION.output,
-    attempts=3,
-    requested_by="backfill:b1",
-    started_at=NOW,
-    finished_at=NOW,
-    error=FAULT,
-    claim=Claim("claim", NOW + timedelta(seconds=90)),
-    retry_at=NOW,
-    origin=Provenance(
-        "acme.blob.core.windows.net|raw|",
-        "marker",
-        LandingFingerprint(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
-        ("acme/keys",),
-        AppendBase(1, 1, RowCounts(1), 1, LandingFingerprint(1, "ef" * 32)),
-        1,
+    NOW,
+    work=WorkItem(
+        attempts=3,
+        requested_by="backfill:b1",
+        round=2,
+        started_at=NOW,
+        claim=Claim("claim", NOW + timedelta(seconds=90)),
+        retry_at=NOW,
+        error=FAULT,
+        transient_failures=3,
+        refused=Refusal("backfill:b1", 2, FAULT, (("backfill:b0", 0),)),
     ),
-    written_at=NOW,
-    late_checked_at=NOW,
-    committing=True,
-    journal=(StagedFile(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
-    in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
-    rejected=("acme/rejected",),
+    content=HourContent(
+        rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
+        parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
+        filter_sha256="ab" * 32,
+        output=DESTINATION.output,
+        origin=Provenance(
+            "acme.blob.core.windows.net|raw|",
+            "marker",
+            LandingFingerprint(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
+            ("acme/keys",),
+            AppendBase(1, 1, RowCounts(1), 1, LandingFingerprint(1, "ef" * 32)),
+            1,
+        ),
+        rejected=("acme/rejected",),
+    ),
+    journal=CommitJournal(
+        committing=True,
+        files=(StagedFile(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
+        in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
+    ),
+    sliced=SlicedExport("run", "acme/plan", 20),
     previous_status=HourStatus.EXPORTED,
     previous_finished_at=NOW,
-    round=2,
+    written_at=NOW,
     written_for=("schedule", "backfill:b1"),
-    refused=Refusal("backfill:b1", 2, FAULT, (("backfill:b0", 0),)),
-    transient_failures=3,
-    run=SlicedExport("run", "acme/plan", 20),
+    late_checked_at=NOW,
     not_moved_to="acme.blob.core.windows.net|other|",
 )
 SLICE = SliceRecord(
@@ -147,7 +145,7 @@ SLICE = SliceRecord(
         3,
         ("acme/rejected",),
     ),
-    "acme/drops",
+    "acme/excluded",
 )
 PROGRESS = StreamProgress(
     KEY,
@@ -168,7 +166,7 @@ TRIAL = ConnectionTest(
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
 SHARE = HourTask(KEY, HOUR, "backfill:b1", slice_ref=SliceRef("run", 7), round=2, allow_loss=True)
 LANDED = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x8DEADBEEF000000"', 99, "md5==")
-PLAN = Plan(
+PLAN = SlicePlan(
     slices=(Slice(1, 2, (LANDED,)),),
     output=DESTINATION.output,
     event_filter=DESTINATION.event_filter,
@@ -176,9 +174,7 @@ PLAN = Plan(
     prefix="a/b/",
     blobs=(LANDED,),
     spooled=True,
-    base=HourContent(
-        RECORD.rows, RECORD.parts, RECORD.filter_sha256, RECORD.output, RECORD.origin, RECORD.rejected
-    ),
+    base=RECORD.content,
 )
 CHECKED = HourCheck(
     HOUR,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.ports import Reopened
 from exporter.storage.clients import Account
 from exporter.storage.own.reopened import ReopenedTable

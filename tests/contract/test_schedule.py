@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask, StreamProgress
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, Backend
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from exporter.domain.claims import Claim
 from exporter.domain.errors import Conflict
-from exporter.domain.hour_record import Claim, RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.ports import Slices, State
@@ -73,7 +74,7 @@ def test_slices_of_a_run_are_listed_in_order_and_no_others(own: Own) -> None:
 def test_what_was_staged_comes_back_as_it_was(own: Own) -> None:
     """Counts, parts with what was sent of them, digest and drops."""
     etag = own.slices.put(a_slice(1), None)
-    staged = replace(a_slice(1), claim=None, result=RESULT, drops="acme/drops")
+    staged = replace(a_slice(1), claim=None, result=RESULT, excluded_keys="acme/excluded")
     own.slices.put(staged, etag)
 
     found = own.slices.get(EVENTS, HOUR, "run-1", 1)

@@ -10,7 +10,8 @@ import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from exporter.domain.hour import Hour, hours_between
-from exporter.domain.hour_record import HourRecord, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
 from exporter.schedule.due_hours import TickReport, queue_due_hours

@@ -8,7 +8,9 @@ import pytest
 
 from exporter.domain.backfill import Backfill
 from exporter.domain.breaker import Breaker
-from exporter.domain.hour_record import HourRecord, HourTask, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.verification import Verification
 from exporter.domain.versioned import UnreadableRowError
@@ -153,7 +155,7 @@ def test_in_a_range_of_hours_it_is_one_that_failed_and_is_never_due(backend: Bac
         first, bad, last = listing(KEY, HOUR, HOUR.plus(2))
         assert (first, last) == (HourRecord(KEY, HOUR), HourRecord(KEY, HOUR.plus(2)))
         assert (bad.hour, bad.unreadable, bad.done, bad.due(NOW)) == (HOUR.plus(1), True, False, False)
-        assert bad.error is not None
-        assert f"{KEY} / {HOUR.plus(1)}" in bad.error.fix
+        assert bad.work.error is not None
+        assert f"{KEY} / {HOUR.plus(1)}" in bad.work.error.fix
     with pytest.raises(UnreadableRowError):
         ledger.get(KEY, HOUR.plus(1))

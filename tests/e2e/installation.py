@@ -20,7 +20,8 @@ from azure.storage.queue import QueueClient
 from exporter.domain import streams
 from exporter.domain.breaker import CLOSED
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.clients import Account
 from exporter.storage.own.breakers import BreakersTable
@@ -283,11 +284,9 @@ class Installation:
 
 def _aged(record: HourRecord) -> HourRecord:
     past = now() - timedelta(seconds=1)
-    return replace(
-        record,
-        claim=replace(record.claim, until=past) if record.claim else None,
-        retry_at=past if record.retry_at else None,
-    )
+    claim = replace(record.work.claim, until=past) if record.work.claim else None
+    work = replace(record.work, claim=claim, retry_at=past if record.work.retry_at else None)
+    return replace(record, work=work)
 
 
 @contextmanager

@@ -251,7 +251,7 @@ class Storm:
         def exported() -> bool:
             self.killer.tend()
             found = self.installation.ledger.get(key, Hour(start))
-            return found is not None and found.value.done and found.value.rows.exported == rows
+            return found is not None and found.value.done and found.value.content.rows.exported == rows
 
         eventually(exported, "the oldest hour exported", TIDIED_SECONDS_MAX)
         with self.installation.blobs.get_container_client(LANDING) as landing:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import LEASE, HourStatus
+from exporter.domain.hour_record import HourStatus
 from infra.local.sample import DataType, Fault, Sample
 from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
 from tests.e2e.installation import App, Installation, Json, installed, stream_key
@@ -99,7 +100,7 @@ class Place:
         found = self.installation.ledger.get(stream_key(destination_id, SAMPLE), Hour(self.start))
         assert found is not None
         rejected = b""
-        for name in found.value.rejected:
+        for name in found.value.content.rejected:
             with self.installation.blobs.get_blob_client("rejected", name) as blob:
                 rejected += gzip.decompress(blob.download_blob().readall())
         container = contents(self.installation.container(destination_id))

@@ -49,9 +49,9 @@ def test_a_vanished_container_is_shown_and_heals_while_others_go_on(installation
         key = stream_key("vanishing", SAMPLE)
         found = installation.ledger.get(key, Hour(start))
         assert found is not None
-        assert found.value.retry_at is not None
+        assert found.value.work.retry_at is not None
         assert found.value.finished_at is not None
-        assert found.value.retry_at - found.value.finished_at == timedelta(minutes=5)
+        assert found.value.work.retry_at - found.value.finished_at == timedelta(minutes=5)
         installation.let_time_pass(key, start)
         app.tick()
         (healed,) = app.exported("vanishing", [start])

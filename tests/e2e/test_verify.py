@@ -8,7 +8,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourStatus, HourTask
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.storage.own.messages import encode
 from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
@@ -112,7 +113,7 @@ def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: 
 
     def failed() -> str | None:
         found = shared.ledger.get(key, Hour(start))
-        return found.value.error.fix if found and found.value.error else None
+        return found.value.work.error.fix if found and found.value.work.error else None
 
     fix = app.until(failed, "the hour recorded as failed")
     assert fix is not None
@@ -120,7 +121,7 @@ def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: 
     app.until(lambda: left(shared) == 0, "the queues drained")
     found = shared.ledger.get(key, Hour(start))
     assert found is not None
-    assert (found.value.status, found.value.attempts) == (HourStatus.FAILED, 1)
+    assert (found.value.status, found.value.work.attempts) == (HourStatus.FAILED, 1)
 
 
 def send(installation: Installation, queue: str, messages: list[str]) -> None:

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.hour_record import LEASE, HourStatus
+from exporter.domain.hour_record import HourStatus
 from tests.fakes import Crash, World
 from tests.worlds import (
     EVENTS,
@@ -97,10 +98,10 @@ def the_ledger(world: World) -> dict[str, object]:
     record = the_record(world)
     return {
         "status": record.status,
-        "rows": record.rows,
-        "parts": record.parts,
-        "claim": record.claim,
-        "error": record.error,
+        "rows": record.content.rows,
+        "parts": record.content.parts,
+        "claim": record.work.claim,
+        "error": record.work.error,
     }
 
 
@@ -109,8 +110,12 @@ def test_the_undisturbed_hour_is_in_the_ledger_as_it_is_in_the_container() -> No
     record = the_record(UNDISTURBED)
 
     assert record.status is HourStatus.EXPORTED
-    assert (record.rows.exported, record.rows.duplicate, record.rows.rejected) == (ROWS, 1, 2)
-    assert len(record.parts) == 3
+    assert (record.content.rows.exported, record.content.rows.duplicate, record.content.rows.rejected) == (
+        ROWS,
+        1,
+        2,
+    )
+    assert len(record.content.parts) == 3
     assert [row["uuid"] for row in UNDISTURBED.events_a_reader_sees()] == [
         an_event(number)["uuid"] for number in range(ROWS)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.export.attempt import Outcome
 from exporter.queues import tick
 from exporter.schedule.failures import Failures

@@ -20,8 +20,10 @@ from exporter.backfill.runner import send_again, take_step
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import hours_between
-from exporter.domain.hour_record import WRITTEN_FOR_MAX, HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType
+from exporter.domain.work_item import WRITTEN_FOR_MAX
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.domain.destination import ExtraKeys, Output
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, rejected_line

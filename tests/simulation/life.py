@@ -25,7 +25,8 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, ExportError, Fault
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour, last_closed_hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.domain.versioned import UnreadableRowError
@@ -777,7 +778,7 @@ class Life:
                 record = self.record(key, hour)
                 if hour >= first and (record is None or not record.done):
                     status = record.status if record else "without a record"
-                    error = record.error.code if record and record.error else "no error"
+                    error = record.work.error.code if record and record.work.error else "no error"
                     return f"an hour of {kind} is {status}, {error}", f"{key} {hour}"
             progress = self.world.schedule.get(key)
             late = last_closed_hour(self.now, SETTLE + LATE_CHECKS[-1])

@@ -16,15 +16,17 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import StagedFile
 from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.versioned import Versioned
-from exporter.export import export_hour, late_data, sliced, whole_hour
+from exporter.export import export_hour, join_slices, late_data, recovery, whole_hour
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import Committer
-from exporter.export.inventory import Inventory, take_inventory
+from exporter.export.commit_plan import Changes
+from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.stage import RejectedWriter, StagedSlice, Stager
 from exporter.pipeline.key_set import KeySet, split
@@ -38,20 +40,17 @@ type Mutation = Callable[[pytest.MonkeyPatch], None]
 
 
 def commit_before_all_is_recorded(patch: pytest.MonkeyPatch) -> None:
-    """Commit first and write down afterwards what was committed."""
-    record, publish = Committer.prepare, Committer.publish
-    later: list[tuple[Committer, bool]] = []
-
-    def prepare(committer: Committer, *, adopted: bool = False) -> None:
-        later.append((committer, adopted))
+    """Commit first, and record afterwards what was committed."""
+    prepare, publish = Committer.prepare, Committer.publish
+    later: list[Committer] = []
 
     def published(committer: Committer) -> None:
         publish(committer)
-        for each, adopted in [place for place in later if place[0] is committer]:
-            later.remove((each, adopted))
-            record(each, adopted=adopted)
+        if committer in later:
+            later.remove(committer)
+            prepare(committer)
 
-    patch.setattr(Committer, "prepare", prepare)
+    patch.setattr(Committer, "prepare", later.append)
     patch.setattr(Committer, "publish", published)
 
 
@@ -59,13 +58,13 @@ def commit_before_stage(patch: pytest.MonkeyPatch) -> None:
     """Commit a part as soon as it is staged, before it is known whether the rest can be."""
     real = Committer.prepare
 
-    def at_once(committer: Committer, *, adopted: bool = False) -> None:
+    def at_once(committer: Committer) -> None:
         container = committer.attempt.container
-        for sent in committer.journal:
-            if sent.spool is None:
-                there = {blob.name: blob.etag for blob in container.find(sent.part.name)}
-                container.commit(sent, etag=there.get(sent.part.name))
-        real(committer, adopted=adopted)
+        for file in committer.plan.files:
+            if file.spool is None:
+                there = {blob.name: blob.etag for blob in container.find(file.part.name)}
+                container.commit(file, etag=there.get(file.part.name))
+        real(committer)
 
     patch.setattr(Committer, "prepare", at_once)
 
@@ -75,50 +74,48 @@ def commit_before_clear(patch: pytest.MonkeyPatch) -> None:
     real = Committer.publish
 
     def published(committer: Committer) -> None:
-        wanted = {sent.part.name for sent in committer.journal}
-        for sent in committer.journal:
-            if not committer.inventory.has(sent.part):
-                there = committer.inventory.parts.get(sent.part.name)
-                committer._commit(sent, there.etag if there else None)
-        for name in committer._stale():
+        wanted = {file.part.name for file in committer.plan.files}
+        for file in committer.plan.files:
+            if not committer.inventory.has(file.part):
+                committer._commit(file, committer._part_etag(file.part.name))
+        for name in committer.changes.stale():
             if name not in wanted:
-                committer._void(name)
+                committer._fence(name, committer._part_etag(name))
         real(committer)
 
-    patch.setattr(Committer, "fence", Committer._void_markers)
+    patch.setattr(Committer, "fence", Committer._retract_marker)
     patch.setattr(Committer, "publish", published)
 
 
 def delete_before_unmark(patch: pytest.MonkeyPatch) -> None:
     """Leave the marker there while its parts are changed."""
-    patch.setattr(Committer, "_void_markers", lambda _committer: None)
-    patch.setattr(Committer, "_marker_stays", lambda committer: committer._marker_there() is not None)
+    patch.setattr(Changes, "markers_to_fence", lambda _changes: iter(()))
+    patch.setattr(Changes, "marker_stays", lambda changes: changes.marker_there() is not None)
 
 
 def delete_without_writing_over(patch: pytest.MonkeyPatch) -> None:
-    """Delete what is not wanted any more, and leave the blocks that a sleeper has sent for it."""
+    """Delete what is not wanted any more, and leave the blocks that a zombie has sent for it."""
 
-    def void(committer: Committer, name: str, etag: str | None) -> None:
+    def fence(committer: Committer, name: str, etag: str | None) -> None:
         committer.lease.ensure_held()
         if etag is not None:
             committer.attempt.container.delete(name, etag=etag)
 
-    patch.setattr(Committer, "_void_as_seen", void)
+    patch.setattr(Committer, "_fence", fence)
 
 
 def forget_doubts(patch: pytest.MonkeyPatch) -> None:
-    """Take no notice of what earlier attempts may still commit."""
-    patch.setattr(Committer, "_doubts", lambda _committer: iter(()))
+    """Ignore what earlier attempts may still commit."""
+    patch.setattr(Changes, "doubts", lambda _changes: iter(()))
 
 
 def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
-    """Only look; do not complete what an unfinished attempt was about to commit."""
+    """Only take inventory; do not complete what an unfinished attempt was about to commit."""
 
-    def look(attempt: Attempt, lease: HourLease, names: HourNames) -> tuple[Inventory, bool]:
-        return take_inventory(attempt.container, names, lease.record, attempt.container_id), False
+    def incomplete(*_arguments: object) -> None:
+        raise Conflict("not completed")
 
-    for module in (export_hour, sliced):
-        patch.setattr(module, "recover", look)
+    patch.setattr(recovery, "complete", incomplete)
 
 
 def replace_by_less(patch: pytest.MonkeyPatch) -> None:
@@ -141,10 +138,10 @@ def look_under_the_names_of_now(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
-    """Delete markers as they are, and leave the blocks that a sleeper has sent for them."""
-    real = Committer._void_as_seen
+    """Delete markers as they are, and leave the blocks that a zombie has sent for them."""
+    real = Committer._fence
 
-    def void(committer: Committer, name: str, etag: str | None) -> None:
+    def fence(committer: Committer, name: str, etag: str | None) -> None:
         if name.endswith("_complete"):
             committer.lease.ensure_held()
             if etag is not None:
@@ -152,21 +149,21 @@ def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
         else:
             real(committer, name, etag)
 
-    patch.setattr(Committer, "_void_as_seen", void)
+    patch.setattr(Committer, "_fence", fence)
 
 
 def adopt_what_is_not_wanted(patch: pytest.MonkeyPatch) -> None:
-    """Take an hour that is there for one that a backfill has written."""
-    real = whole_hour.write_hour
+    """Adopt an hour that is there where a backfill has requested to replace it."""
+    real = whole_hour.export_whole_hour
 
-    def written(
+    def exported(
         attempt: Attempt, lease: HourLease, inventory: Inventory, names: HourNames, *, replacing: bool
     ) -> Outcome:
         del replacing
         return real(attempt, lease, inventory, names, replacing=False)
 
     for module in (export_hour, late_data):
-        patch.setattr(module, "write_hour", written)
+        patch.setattr(module, "export_whole_hour", exported)
 
 
 def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
@@ -230,7 +227,7 @@ def list_without_the_hash(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_compare_slices(patch: pytest.MonkeyPatch) -> None:
     """Export what several slices have several times."""
-    patch.setattr(sliced, "_reconcile", lambda *_arguments: ())
+    patch.setattr(join_slices, "_reconcile", lambda *_arguments: ())
 
 
 def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -240,15 +237,15 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
     def stage(
         stager: Stager,
         chosen: Slice,
-        drops: Iterable[bytes],
+        excluded_keys: Iterable[bytes],
         rejected: RejectedWriter,
         *before: Any,  # noqa: ANN401
     ) -> StagedSlice:
-        known = list(drops)
+        known = list(excluded_keys)
         staged = real(stager, chosen, known, rejected, *before)
         left_out = KeySet(known)
         mine = (key for piece in staged.keys.pieces() for key in split(piece) if key not in left_out)
-        return replace(staged, keys=KeySet(mine), dropped=0)
+        return replace(staged, keys=KeySet(mine), excluded=0)
 
     patch.setattr(Stager, "stage", stage)
 

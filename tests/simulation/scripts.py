@@ -11,7 +11,7 @@ import pytest
 
 from exporter.backfill.requests import cancel
 from exporter.domain.file_names import NameStyle
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.export import sliced
 from exporter.schedule import due_hours
 from tests.simulation import happenings

@@ -163,9 +163,15 @@ class Truth:
     def observe(self, record: HourRecord, before: HourRecord | None, now: datetime) -> None:
         """Remember when, by the true time, the attempt began that has recorded a whole hour."""
         place = (record.key, record.hour)
-        if record.started_at is not None and record.started_at != (before.started_at if before else None):
+        if record.work.started_at is not None and record.work.started_at != (
+            before.work.started_at if before else None
+        ):
             self._begun[place] = now
-        if record.committing and record.origin.kept is None and record.written_at == record.started_at:
+        if (
+            record.journal.committing
+            and record.content.origin.kept is None
+            and record.written_at == record.work.started_at
+        ):
             self.written[place] = self._begun.get(place, now)
 
     def look(self, what: str) -> None:
@@ -209,13 +215,13 @@ class Truth:
     def _ledger_is_right(self, destination_id: str, what: str) -> None:
         for row in self.world.ledger._table.rows.values():
             record = row.value
-            if record.done and record.claim is None and record.key.destination_id == destination_id:
+            if record.done and record.work.claim is None and record.key.destination_id == destination_id:
                 self._record_is_right(record, what)
 
     def _record_is_right(self, record: HourRecord, what: str) -> None:
         place = f"{record.key} {record.hour} after {what}"
         counted = 0
-        for part in record.parts:
+        for part in record.content.parts:
             there = [
                 blob
                 for container in self.containers[record.key.destination_id]
@@ -224,16 +230,16 @@ class Truth:
             if not there:
                 raise BrokenPromise("the ledger lists a file that is not there", f"{part.name}, {place}")
             counted += len(self.rows_of(there[0])[1])
-        if counted != record.rows.exported:
+        if counted != record.content.rows.exported:
             raise BrokenPromise(
                 "the ledger counts other rows than the files have",
-                f"{record.rows.exported}, files {counted}, {place}",
+                f"{record.content.rows.exported}, files {counted}, {place}",
             )
 
     def remember_rejected(self, record: HourRecord) -> None:
         """Remember which malformed lines a done hour lists, so that their loss is noticed."""
         listed = 0
-        for name in record.rejected:
+        for name in record.content.rejected:
             blob = self.world.rejected.committed.get(name)
             if blob is None:
                 raise BrokenPromise("the ledger lists rejected lines that are not there", name)
@@ -241,10 +247,10 @@ class Truth:
             listed += len(texts)
             self.kept.setdefault(record.key.destination_id, set()).update(texts)
         # Of an hour that was found in the container, how many there were is not known.
-        if listed < record.rows.rejected:
+        if listed < record.content.rows.rejected:
             raise BrokenPromise(
                 "the ledger counts more rejected lines than it lists",
-                f"{record.rows.rejected}, listed {listed}, {record.key} {record.hour}",
+                f"{record.content.rows.rejected}, listed {listed}, {record.key} {record.hour}",
             )
 
     def texts_of(self, blob: FakeBlob) -> tuple[str, ...]:
@@ -333,12 +339,12 @@ class Truth:
         Landing does not hold every blob that it was made of, or nobody knows which these were.
         """
         found = self.world.ledger.get(key, hour)
-        if found is None or same_container(found.value.origin.target, destination.target):
+        if found is None or same_container(found.value.content.origin.target, destination.target):
             return False
-        exported = found.value.origin.landing
+        exported = found.value.content.origin.landing
         blobs = FakeLanding(self.world.landed).blobs(key.stream, hour)
         whole = exported is not None and LandingFingerprint.of(blobs).holds(exported)
-        return found.value.refused is not None and not whole
+        return found.value.work.refused is not None and not whole
 
     def _emptiness_is_true(self, destination: Destination, key: StreamKey) -> None:
         """Look whether hours that have rows are said to be empty, in the container of now.
@@ -367,7 +373,7 @@ class Truth:
         hold all of it. Events become further files, so that nothing keeps them out.
         """
         found = self.world.ledger.get(key, hour)
-        refused = found is not None and found.value.refused is not None
+        refused = found is not None and found.value.work.refused is not None
         return refused and key.stream.data_type is DataType.MERGED_IDS and not self.complete(key, hour)
 
     def files_of(self, container: str, key: StreamKey, hour: Hour) -> dict[str, FakeBlob]:
@@ -405,8 +411,8 @@ class Truth:
 
     def _is_here(self, destination: Destination, record: HourRecord) -> bool:
         here = self.world.reader(destination.storage.container).committed
-        return bool(record.parts) and all(
-            (blob := here.get(part.name)) is not None and _same(blob, part) for part in record.parts
+        return bool(record.content.parts) and all(
+            (blob := here.get(part.name)) is not None and _same(blob, part) for part in record.content.parts
         )
 
     def _landing_is_new(self, key: StreamKey, hour: Hour) -> bool:
@@ -424,10 +430,10 @@ class Truth:
             return ["it is not done"]
         record, container = found.value, destination.storage.container
         moved = len(self.containers[key.destination_id]) > 1
-        if moved and not (record.parts and self._is_here(destination, record)):
+        if moved and not (record.content.parts and self._is_here(destination, record)):
             return None
         files = self.files_of(container, key, hour)
-        listed = {part.name: part for part in record.parts}
+        listed = {part.name: part for part in record.content.parts}
         return [
             *(
                 f"{name} is not as listed"
@@ -460,8 +466,11 @@ class Truth:
             for name, marker in self.markers(destination.storage.container)
             if (marker.hour, marker.data_type) == (hour, stream.data_type)
         }
-        wanted = record.origin.marker
-        if not record.origin.target and (record.output or destination.output).completion_marker:
+        wanted = record.content.origin.marker
+        if (
+            not record.content.origin.target
+            and (record.content.output or destination.output).completion_marker
+        ):
             # Where it went was not recorded: then its marker is where it would be now.
             wanted = destination.naming(stream).marker(hour)
         if wanted is not None and wanted not in there:
@@ -469,7 +478,7 @@ class Truth:
         for name, marker in there.items():
             if name != wanted:
                 yield f"the marker {name} is surplus"
-            elif marker.parts != record.parts:
+            elif marker.parts != record.content.parts:
                 yield f"the marker {name} names others"
 
     def _rejects_are_kept(self, destination: Destination) -> None:
@@ -503,7 +512,7 @@ class Truth:
         """Look whether every done hour has its marker, unless a reader has deleted it."""
         for hour in hours_between(FIRST, LAST):
             found = self.world.ledger.get(key, hour)
-            name = found.value.origin.marker if found and found.value.done else None
+            name = found.value.content.origin.marker if found and found.value.done else None
             if name is None:
                 continue
             places = self.containers[destination.id]

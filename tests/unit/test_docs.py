@@ -12,18 +12,20 @@ import function_app  # noqa: F401  registers the operations
 from exporter.destinations.overview import Overview
 from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.backfill import STALLED
+from exporter.domain.claims import LEASE, RENEW_EVERY
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
-from exporter.domain.hour_record import LEASE, RENEW_EVERY, RUN_AGAIN, WRITTEN_FOR_MAX, HourRecord
+from exporter.domain.hour_record import RUN_AGAIN, HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
 from exporter.domain.streams import IDENTITIES_MAX
 from exporter.domain.transient_failures import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
 from exporter.domain.verification import Code
+from exporter.domain.work_item import WRITTEN_FOR_MAX
 from exporter.export.completeness import ROWS_COMPARED_MAX
-from exporter.export.sliced import KEYS_BEFORE_MAX
-from exporter.export.whole_hour import STAGINGS_MAX
+from exporter.export.foreign_blocks import STAGINGS_MAX
+from exporter.export.stage_slice import KEYS_BEFORE_MAX
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.http.destination_model import DestinationModel, parse_draft
 from exporter.http.openapi import possible_problems

@@ -9,7 +9,7 @@ import pytest
 from exporter.destinations.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, ROWS_MAX, TIME_MAX, Preview
 from exporter.domain import filter_parser, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import EVENT_FIELDS, Kind
 from exporter.http.schemas import preview_view
 from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS

@@ -14,7 +14,9 @@ from exporter.domain.backfill import STALLED
 from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, LandingMissing, Transient
-from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, StreamProgress
+from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.verification import Span
 from exporter.schedule.due_hours import TickReport
 from exporter.schedule.failures import Failures
@@ -137,7 +139,7 @@ def test_an_unreadable_hour_costs_this_hour_alone() -> None:
     assert hour not in {task.hour for task in world.hours.tasks}
     span = (hour, hour)
     (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, as_of=VIEW)
-    assert (listed.status, listed.error and listed.error.code) == (HourStatus.FAILED, UNREADABLE)
+    assert (listed.status, listed.work.error and listed.work.error.code) == (HourStatus.FAILED, UNREADABLE)
     (shown,) = list_destinations(world.gateways, VIEW)
     assert (shown.states[0].owed, shown.error and shown.error.code) == (13, UNREADABLE)
 

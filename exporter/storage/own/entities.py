@@ -6,7 +6,7 @@ What a list makes of a wrong row is stated by ``exporter.domain.versioned.Rows``
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -18,6 +18,14 @@ from exporter.storage.own.documents import from_columns, to_columns
 VERSION = 1
 type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in a document: one without a time zone is refused."""
+
+
+class Decoder[Value](Protocol):
+    """Reads values of one type from JSON: msgspec's decoder, or an ``ExactDecoder``."""
+
+    def decode(self, document: bytes, /) -> Value:
+        """Return the value; ``ValueError`` or ``MsgspecError`` if it is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Entity:
         """Return a column's value as parsed; None for rows that were written before there was this column."""
         return self.read(column, parse) if column in self.columns else None
 
-    def document[Value](self, decoder: msgspec.json.Decoder[Value]) -> Value:
+    def document[Value](self, decoder: Decoder[Value]) -> Value:
         """Return the row's document, decoded and checked.
 
         The decoder is made when its module is imported: to make it now would not be safe with several

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask, SliceRef
+from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.streams import DataType, Stream, StreamKey
 
 QUEUE = "export-hours"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.storage.clients import Account
 from exporter.storage.own import backfill_steps, notifications, verify_steps
 from exporter.storage.own.errors import create_if_missing, own_storage

@@ -1,7 +1,7 @@
 """Hours that were done and were taken again: a row for each, until it is done again."""
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Rows, Versioned
 from exporter.storage.clients import Account

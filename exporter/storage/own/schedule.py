@@ -1,7 +1,7 @@
 """The schedule's table: one small row for each stream."""
 
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import StreamProgress
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import RowsByKey
 from exporter.storage.clients import Account

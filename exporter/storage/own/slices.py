@@ -1,16 +1,17 @@
-"""The slices' table: while a large hour is staged by several workers, a row for each slice that was begun."""
+"""The table of slices: while several workers stage a large hour, a row for each slice that was claimed."""
 
 from typing import Any
 
 import msgspec
 
+from exporter.domain.claims import Claim
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import Claim
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.storage.clients import Account
 from exporter.storage.own.entities import Entity, new_row
+from exporter.storage.own.exact import ExactDecoder
 from exporter.storage.own.tables import Table
 
 _NUMBER_DIGITS = 6
@@ -19,10 +20,10 @@ _NUMBER_DIGITS = 6
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     claim: Claim | None
     result: SliceResult | None
-    drops: str | None
+    excluded_keys: str | None
 
 
-_DOCUMENT = msgspec.json.Decoder(_Document)
+_DOCUMENT = ExactDecoder(_Document)
 
 
 class SlicesTable:
@@ -31,17 +32,17 @@ class SlicesTable:
     def __init__(self, account: Account, table: str = "slices") -> None:
         self._table = Table(account, table)
 
-    def get(self, key: StreamKey, hour: Hour, run: str, number: int) -> Versioned[SliceRecord] | None:
+    def get(self, key: StreamKey, hour: Hour, sliced_id: str, number: int) -> Versioned[SliceRecord] | None:
         """Return the record of one slice."""
-        found = self._table.get(_partition(key, hour), _row_key(run, number))
+        found = self._table.get(_partition(key, hour), _row_key(sliced_id, number))
         return Versioned(_record(key, hour, found[0]), found[1]) if found else None
 
-    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
-        """Return the records of a run's slices, in order."""
+    def all(self, key: StreamKey, hour: Hour, sliced_id: str) -> list[Versioned[SliceRecord]]:
+        """Return the records of a sliced export, in the order of their numbers."""
         found = self._table.find(
             "PartitionKey eq @hour and RowKey ge @first and RowKey lt @end",
-            # The colon is the character after the digits: no number of this run is beyond it.
-            {"hour": _partition(key, hour), "first": f"{run}-", "end": f"{run}-:"},
+            # The colon is the character after the digits: no number of this export comes after it.
+            {"hour": _partition(key, hour), "first": f"{sliced_id}-", "end": f"{sliced_id}-:"},
         )
         return [Versioned(_record(key, hour, row), etag) for row, etag in found]
 
@@ -49,31 +50,31 @@ class SlicesTable:
         """Write a record over the one of that ETag."""
         return self._table.put(_row(record), etag)
 
-    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
-        """Delete the records of a run that is over."""
-        for found in self.all(key, hour, run):
-            self._table.delete(_partition(key, hour), _row_key(run, found.value.number))
+    def discard(self, key: StreamKey, hour: Hour, sliced_id: str) -> None:
+        """Delete the records of a sliced export that has ended."""
+        for found in self.all(key, hour, sliced_id):
+            self._table.delete(_partition(key, hour), _row_key(sliced_id, found.value.number))
 
 
 def _partition(key: StreamKey, hour: Hour) -> str:
     return f"{key}:{hour.key}"
 
 
-def _row_key(run: str, number: int) -> str:
-    return f"{run}-{number:0{_NUMBER_DIGITS}}"
+def _row_key(sliced_id: str, number: int) -> str:
+    return f"{sliced_id}-{number:0{_NUMBER_DIGITS}}"
 
 
 def _row(record: SliceRecord) -> dict[str, Any]:
-    document = _Document(record.claim, record.result, record.drops)
-    return new_row(_partition(record.key, record.hour), _row_key(record.run, record.number), document)
+    document = _Document(record.claim, record.result, record.excluded_keys)
+    return new_row(_partition(record.key, record.hour), _row_key(record.sliced_id, record.number), document)
 
 
 def _record(key: StreamKey, hour: Hour, row: Entity) -> SliceRecord:
     document = row.document(_DOCUMENT)
-    run, number = row.read("RowKey", _parts_of_key)
-    return SliceRecord(key, hour, run, number, document.claim, document.result, document.drops)
+    sliced_id, number = row.read("RowKey", _parts_of_key)
+    return SliceRecord(key, hour, sliced_id, number, document.claim, document.result, document.excluded_keys)
 
 
 def _parts_of_key(text: str) -> tuple[str, int]:
-    run, _, number = text.rpartition("-")
-    return run, int(number)
+    sliced_id, _, number = text.rpartition("-")
+    return sliced_id, int(number)

@@ -6,7 +6,7 @@ from azure.storage.blob import BlobServiceClient
 
 from exporter.domain import streams
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import StreamProgress
+from exporter.domain.stream_progress import StreamProgress
 from exporter.storage.clients import Account
 from exporter.storage.own.schedule import ScheduleTable
 from infra.local.demo.readback import File, read_files

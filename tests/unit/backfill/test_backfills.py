@@ -27,21 +27,16 @@ from exporter.backfill.runner import (
 from exporter.domain import transient_failures
 from exporter.domain.backfill import FAILED_MAX, STALLED, Backfill, BackfillStatus
 from exporter.domain.breaker import WAIT_FIRST, Breaker
+from exporter.domain.claims import LEASE, RENEW_EVERY, Claim
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Transient
 from exporter.domain.hour import Hour, count_between, hours_between
-from exporter.domain.hour_record import (
-    LEASE,
-    RENEW_EVERY,
-    WRITTEN_FOR_MAX,
-    HourRecord,
-    HourStatus,
-    HourTask,
-    Refusal,
-)
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType
 from exporter.domain.transient_failures import keeps_failing
+from exporter.domain.work_item import WRITTEN_FOR_MAX, Refusal
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
@@ -60,6 +55,7 @@ from tests.worlds import (
     attempt,
     the_container,
     the_record,
+    with_work,
 )
 
 DAY = "2026-01-30"
@@ -203,7 +199,7 @@ def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> 
     parts = [blob for name, blob in the_container(life.world).items() if name.endswith(".gz")]
     assert progress.tally.bytes == sum(map(len, parts))
     assert (found.error, found.clamped) == (None, False)
-    assert the_record(life.world).requested_by == "backfill:b1"
+    assert the_record(life.world).work.requested_by == "backfill:b1"
 
 
 def test_both_data_types_are_exported_unless_one_is_named() -> None:
@@ -403,7 +399,9 @@ def test_a_cancelled_one_goes_on_where_it_was() -> None:
     assert again.status is BackfillStatus.QUEUED
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert life.progress().tally.empty == 24
-    assert [the_record(life.world, hour=hour).attempts for hour in hours_between(FIRST, LAST)] == [1] * 24
+    assert [the_record(life.world, hour=hour).work.attempts for hour in hours_between(FIRST, LAST)] == [
+        1
+    ] * 24
 
 
 def fail(life: Life, hour: Hour, name: str = "b1") -> None:
@@ -434,7 +432,7 @@ def test_failed_hours_are_listed_and_tried_again_alone() -> None:
     retry(life.world.gateways, "acme", "b1", now=life.now)
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert life.progress().tally.empty == 24
-    assert max(the_record(life.world, hour=hour).attempts for hour in hours_between(FIRST, LAST)) == 2
+    assert max(the_record(life.world, hour=hour).work.attempts for hour in hours_between(FIRST, LAST)) == 2
 
 
 def test_only_what_has_ended_unfinished_is_tried_again() -> None:
@@ -671,14 +669,14 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
     life.step()
 
     life.deliver()
-    assert the_record(life.world).attempts == 1
+    assert the_record(life.world).work.attempts == 1
     assert [put_off for put_off, _ in life.world.backfill_hours.delayed] == [
         replace(task, requested_by="backfill:b1")
     ]
 
     life.now += LEASE
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
-    assert the_record(life.world).attempts == 2
+    assert the_record(life.world).work.attempts == 2
 
 
 def test_no_hour_is_queued_while_the_destination_waits() -> None:
@@ -719,7 +717,7 @@ def test_an_hour_that_takes_long_does_not_keep_others_waiting() -> None:
     life = a_life(ONLY_EVENTS)
     first = Hour.parse("2025-01-01T00")
     slow = HourRecord(EVENTS, first).claimed_by("slow", "schedule", life.now)
-    slow = replace(slow, claim=replace(slow.claim, until=life.now + timedelta(days=1)))  # type: ignore[type-var]
+    slow = with_work(slow, claim=Claim("slow", life.now + timedelta(days=1)))
     life.world.ledger.put(slow, None)
     life.ask(BackfillRequest("2025-01-01", DAY, first, LAST))
 
@@ -743,7 +741,7 @@ def test_two_backfills_of_the_same_hours_both_end() -> None:
     assert life.until_ended("b1", "b2") == [BackfillStatus.SUCCEEDED] * 2
 
     assert uuids(life.world) == expected(0, 2)
-    assert the_record(life.world).attempts <= 3
+    assert the_record(life.world).work.attempts <= 3
 
 
 def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
@@ -754,7 +752,7 @@ def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
         life.ask(replace(THREE_HOURS, first=HOUR), name)
 
     assert life.until_ended(*names) == [BackfillStatus.SUCCEEDED] * len(names)
-    assert the_record(life.world).attempts <= 2 * len(names)
+    assert the_record(life.world).work.attempts <= 2 * len(names)
     assert uuids(life.world) == expected(0, 2)
 
 
@@ -773,7 +771,7 @@ def test_a_repair_is_a_backfill_of_single_hours() -> None:
         "187520_2026-01-31_12_complete",
         "-189524_2026-01-31_12_complete",
     }
-    assert {record.requested_by for record in life.world.ledger.between(EVENTS, HOUR, HOUR)} == {
+    assert {record.work.requested_by for record in life.world.ledger.between(EVENTS, HOUR, HOUR)} == {
         "backfill:r1"
     }
 
@@ -969,7 +967,7 @@ def test_a_person_may_accept_that_hours_hold_less_and_it_reaches_every_attempt()
 
     attempt(life.world, life.now, "noted", replace(tasks[0], allow_loss=False))
 
-    assert the_record(life.world, hour=HOUR.plus(-2)).round == 1
+    assert the_record(life.world, hour=HOUR.plus(-2)).work.round == 1
     create_repair(life.world.gateways, ONLY_EVENTS, [(DataType.EVENTS, HOUR)], "r1", life.now)
     assert not life.backfill("r1").allow_loss
 
@@ -982,7 +980,7 @@ def refuse(life: Life, hour: Hour, name: str = "b1") -> None:
     found = life.world.ledger.get(EVENTS, hour)
     assert found is not None
     refusal = Refusal(f"backfill:{name}", life.backfill(name).round, INCOMPLETE)
-    life.world.ledger.put(replace(found.value, refused=refusal), found.etag)
+    life.world.ledger.put(with_work(found.value, refused=refusal), found.etag)
 
 
 def an_exported_life() -> Life:
@@ -1036,7 +1034,7 @@ def set_back(life: Life, hour: Hour, times: int) -> None:
     fault = keeps_failing("The export of this hour", "503 ServerBusy", "Nothing.")
     found = life.world.ledger.get(EVENTS, hour)
     record = found.value if found else HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).released()
-    record = replace(
+    record = with_work(
         record, transient_failures=times, error=fault if transient_failures.shown(times) else None
     )
     life.world.ledger.put(record, found.etag if found else None)

@@ -8,10 +8,11 @@ import pytest
 from exporter.destinations.connection_test import run_connection_test
 from exporter.destinations.edit import Draft, find_destination, put_destination
 from exporter.destinations.lifecycle import activate
+from exporter.domain.claims import LEASE
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import LEASE, HourRecord
+from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
 from tests.fakes import World

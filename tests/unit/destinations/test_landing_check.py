@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.destinations.landing_check import missing_landing
-from exporter.domain.hour_record import StreamProgress
+from exporter.domain.stream_progress import StreamProgress
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR
 

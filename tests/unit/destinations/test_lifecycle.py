@@ -12,7 +12,8 @@ from exporter.domain.destination import CredentialsType, Destination, Output, St
 from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourStatus, HourTask
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
@@ -358,7 +359,7 @@ def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger
     put(world, replace(DRAFT, output=Output(name_style=NameStyle.SAFE)), later)
     export_all(world, later)
 
-    before, after = (the_record(world, hour=hour).output for hour in (HOUR, HOUR.plus(1)))
+    before, after = (the_record(world, hour=hour).content.output for hour in (HOUR, HOUR.plus(1)))
     assert (before, after) == (Output(), Output(name_style=NameStyle.SAFE))
     files = [name for name in world.reader().names() if name.endswith(".gz")]
     assert files == ["187520_2026-01-31_13_1.json.gz"]
@@ -381,7 +382,7 @@ def test_all_destinations_at_a_glance() -> None:
     assert [(state.owed, state.owed_since) for state in draft.states] == [(0, None)]
     assert failing.status is Status.FAILING
     assert failing.failed is not None
-    assert failing.failed.error == REFUSED
+    assert failing.failed.work.error == REFUSED
     assert (failing.states[0].owed, failing.states[0].owed_since) == (HOUR.start.hour + 1, MIDNIGHT)
     alone = look_at(world.gateways, failing.destination, AsOf(NOW, SETTLE))
     assert replace(alone, recent=None) == failing

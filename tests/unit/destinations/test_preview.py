@@ -10,7 +10,7 @@ import pytest
 from exporter.destinations.preview import EXAMPLES_BYTES_MAX, EXAMPLES_MAX, TIME_MAX, Preview, preview
 from exporter.domain.destination import Destination
 from exporter.domain.errors import NotPossible
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason
 from tests.fakes import World
 from tests.filters import condition, read
@@ -44,7 +44,7 @@ def test_a_preview_counts_what_the_export_would_and_shows_rows_as_they_would_be_
 
     reasons = ((Reason.NOT_JSON, 1),)
     counts = RowCounts(exported=20, filtered=5, duplicate=1, rejected=1, rejected_by_reason=reasons)
-    assert found.rows == counts == the_record(world).rows
+    assert found.rows == counts == the_record(world).content.rows
     assert [json.loads(line) for line in found.examples] == world.events_a_reader_sees()[:EXAMPLES_MAX]
     assert found.complete
 

@@ -4,7 +4,9 @@ from exporter.destinations.overview import list_destinations, look_at
 from exporter.destinations.recent_rows import RECENT_HOURS, RecentRows, recent_rows
 from exporter.domain.destination import Status
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.row_schema import Reason
 from exporter.http.schemas import RecentRowsView, destination_view, hour_view
 from exporter.schedule.ledger_view import AsOf

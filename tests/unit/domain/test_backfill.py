@@ -10,17 +10,11 @@ from exporter.domain.backfill import Backfill, BackfillStatus, Came
 from exporter.domain.breaker import CLOSED, Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX, stands_still
 from exporter.domain.errors import Fault
-from exporter.domain.hour_record import (
-    SCHEDULE,
-    WRITTEN_FOR_MAX,
-    HourContent,
-    HourRecord,
-    HourStatus,
-    Provenance,
-    Refusal,
-    RowCounts,
-)
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW
+from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import SCHEDULE
+from exporter.domain.work_item import WRITTEN_FOR_MAX, Refusal
+from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW, with_work
 
 STREAMS = (EVENTS.stream, MERGED_IDS.stream)
 BACKFILL = Backfill(
@@ -134,7 +128,7 @@ def test_a_refused_hour_has_failed_for_the_one_who_was_refused(
 ) -> None:
     """It stays exported, and for others it is as it was."""
     refusal = Refusal(requested_by, number, FAULT)
-    record = replace(written(SCHEDULE, -APART), refused=refusal)
+    record = with_work(written(SCHEDULE, -APART), refused=refusal)
 
     assert record.status is HourStatus.EMPTY
     assert came(record) is expected
@@ -144,7 +138,7 @@ def test_a_refused_hour_has_failed_for_the_one_who_was_refused(
 
 def test_an_hour_that_was_refused_and_was_then_written_is_done() -> None:
     """Another one may have accepted the loss, on top of what was written for this one."""
-    record = replace(written(MINE, timedelta()), refused=Refusal(MINE, 0, FAULT))
+    record = with_work(written(MINE, timedelta()), refused=Refusal(MINE, 0, FAULT))
 
     assert came(record) is Came.DONE
 
@@ -162,7 +156,7 @@ def test_an_hour_that_fails_in_passing_counts_as_failed_after_many_times_and_a_l
 ) -> None:
     """Be it owed, or done as before: both are what an attempt gives back."""
     for record in (HourRecord(EVENTS, HOUR), written(SCHEDULE, -APART)):
-        tried = replace(record, transient_failures=count, error=FAULT)
+        tried = with_work(record, transient_failures=count, error=FAULT)
         begun = replace(BACKFILL, started_at=NOW - passed)
         assert begun.came(tried, CLOSED, NOW) is expected
         assert begun.fault_of(tried) == FAULT
@@ -170,7 +164,7 @@ def test_an_hour_that_fails_in_passing_counts_as_failed_after_many_times_and_a_l
 
 def test_an_hour_that_failed_without_a_reason_still_says_something() -> None:
     """It is counted, and shown."""
-    assert BACKFILL.fault_of(replace(failed(MINE, timedelta()), error=None)).code == "internal_error"
+    assert BACKFILL.fault_of(with_work(failed(MINE, timedelta()), error=None)).code == "internal_error"
 
 
 def test_a_step_that_keeps_failing_is_shown_and_ends_the_backfill() -> None:

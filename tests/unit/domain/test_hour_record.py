@@ -3,25 +3,16 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE, RENEW_EVERY, Claim
 from exporter.domain.errors import Fault
-from exporter.domain.hour_record import (
-    BACK_OFF_FIRST,
-    LEASE,
-    RENEW_EVERY,
-    SCHEDULE,
-    Claim,
-    HourContent,
-    HourRecord,
-    HourStatus,
-    Provenance,
-    Refusal,
-    RowCounts,
-    StreamProgress,
-    back_off,
-)
+from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import SCHEDULE
 from exporter.domain.marker import Part
 from exporter.domain.row_schema import Reason
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
+from exporter.domain.work_item import BACK_OFF_FIRST, Refusal, back_off
 from tests.builders import EVENTS, HOUR, utc
 
 NOW = utc("2026-01-31 14:15")
@@ -36,7 +27,7 @@ def test_an_hour_that_nobody_touched_is_due() -> None:
     assert OWED.due(NOW)
     assert not OWED.done
     assert not OWED.claimed(NOW)
-    assert (OWED.attempts, OWED.rows.read, OWED.requested_by) == (0, 0, SCHEDULE)
+    assert (OWED.work.attempts, OWED.content.rows.read, OWED.work.requested_by) == (0, 0, SCHEDULE)
 
 
 def test_an_hour_that_is_taken_is_nobody_elses_until_the_lease_ends() -> None:
@@ -44,7 +35,11 @@ def test_an_hour_that_is_taken_is_nobody_elses_until_the_lease_ends() -> None:
     running = OWED.claimed_by("a", SCHEDULE, NOW)
 
     assert running.status is HourStatus.RUNNING
-    assert (running.claim, running.attempts, running.started_at) == (Claim("a", NOW + LEASE), 1, NOW)
+    assert (running.work.claim, running.work.attempts, running.work.started_at) == (
+        Claim("a", NOW + LEASE),
+        1,
+        NOW,
+    )
     assert running.claimed(NOW + LEASE - MICROSECOND)
     assert not running.due(NOW + LEASE - MICROSECOND)
     assert not running.claimed(NOW + LEASE)
@@ -61,8 +56,8 @@ def test_a_lease_is_renewed_from_now_on() -> None:
     later = NOW + RENEW_EVERY
     renewed = OWED.claimed_by("a", SCHEDULE, NOW).renewed(later)
 
-    assert renewed.claim == Claim("a", later + LEASE)
-    assert renewed.attempts == 1
+    assert renewed.work.claim == Claim("a", later + LEASE)
+    assert renewed.work.attempts == 1
 
 
 def test_a_lease_that_nobody_holds_cannot_be_renewed() -> None:
@@ -76,8 +71,12 @@ def test_the_next_worker_takes_over_under_its_own_claim() -> None:
     after = NOW + LEASE
     second = OWED.claimed_by("a", SCHEDULE, NOW).claimed_by("b", "backfill:7", after)
 
-    assert second.claim == Claim("b", after + LEASE)
-    assert (second.attempts, second.requested_by, second.started_at) == (2, "backfill:7", after)
+    assert second.work.claim == Claim("b", after + LEASE)
+    assert (second.work.attempts, second.work.requested_by, second.work.started_at) == (
+        2,
+        "backfill:7",
+        after,
+    )
 
 
 @pytest.mark.parametrize(("parts", "status"), [((PART,), HourStatus.EXPORTED), ((), HourStatus.EMPTY)])
@@ -93,15 +92,19 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
     assert finished.done
     assert not finished.due(NOW + timedelta(days=10_000))
     assert not finished.claimed(NOW)
-    assert (finished.rows, finished.parts, finished.filter_sha256) == (counts, parts, "e3b0")
-    assert (finished.started_at, finished.finished_at) == (NOW, NOW + MICROSECOND)
+    assert (finished.content.rows, finished.content.parts, finished.content.filter_sha256) == (
+        counts,
+        parts,
+        "e3b0",
+    )
+    assert (finished.work.started_at, finished.finished_at) == (NOW, NOW + MICROSECOND)
 
 
 def test_a_failed_hour_is_due_when_its_back_off_is_over() -> None:
     """To the microsecond; meanwhile it says what is wrong, and nobody holds it."""
     failed = OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW)
 
-    assert (failed.status, failed.error, failed.finished_at) == (HourStatus.FAILED, FAULT, NOW)
+    assert (failed.status, failed.work.error, failed.finished_at) == (HourStatus.FAILED, FAULT, NOW)
     assert not failed.claimed(NOW)
     assert not failed.due(NOW + BACK_OFF_FIRST - MICROSECOND)
     assert failed.due(NOW + BACK_OFF_FIRST)
@@ -113,15 +116,15 @@ def test_an_hour_that_failed_and_then_succeeds_has_no_error_any_more() -> None:
         OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW).claimed_by("b", SCHEDULE, NOW + BACK_OFF_FIRST)
     )
 
-    assert (again.error, again.retry_at, again.finished_at) == (FAULT, None, None)
-    assert again.finished(NOW).error is None
+    assert (again.work.error, again.work.retry_at, again.finished_at) == (FAULT, None, None)
+    assert again.finished(NOW).work.error is None
 
 
 def test_an_attempt_that_was_broken_off_owes_its_hour_at_once() -> None:
     """A passing failure has no back-off of its own: the queue has one."""
     released = OWED.claimed_by("a", SCHEDULE, NOW).released()
 
-    assert (released.status, released.claim) == (HourStatus.OWED, None)
+    assert (released.status, released.work.claim) == (HourStatus.OWED, None)
     assert released.due(NOW)
 
 
@@ -203,7 +206,9 @@ def test_an_hour_that_lost_all_of_its_rows_carries_a_warning(rows: RowCounts, *,
 def test_an_hour_is_done_for_the_container_that_its_files_went_to(target: str, *, done: bool) -> None:
     """Whatever the prefix; an account that is not known may be any. For ``third`` it is not owed any more."""
     origin = Provenance("https://ACME.blob.core.windows.net|raw|a")
-    record = replace(OWED, origin=origin, not_moved_to="acme.blob.core.windows.net|third|")
+    record = replace(
+        OWED, content=HourContent(origin=origin), not_moved_to="acme.blob.core.windows.net|third|"
+    )
     exported = record.claimed_by("a", SCHEDULE, NOW).finished(NOW)
 
     assert exported.done_for(target) is done
@@ -215,7 +220,7 @@ def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
     """What was said of an earlier target says nothing about it."""
     record = OWED.claimed_by("a", SCHEDULE, NOW).finished(NOW).left_elsewhere("acme|other|", FAULT)
 
-    assert (record.not_moved_to, record.refused) == ("acme|other|", Refusal(SCHEDULE, 0, FAULT))
+    assert (record.not_moved_to, record.work.refused) == ("acme|other|", Refusal(SCHEDULE, 0, FAULT))
     assert record.prepared(HourContent(RowCounts(), (), None, None, Provenance()), (), ()).not_moved_to == ""
 
 

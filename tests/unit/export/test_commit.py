@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.filter_parser import read_filter
-from exporter.domain.hour_record import LEASE, HourStatus
+from exporter.domain.hour_record import HourStatus
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.pipeline.filters.patterns import pattern_cost
@@ -81,7 +82,7 @@ def test_several_parts_that_change_are_replaced_by_one_attempt() -> None:
 
     assert numbers(world) == list(range(ROWS))
     assert twice == []
-    assert len(the_record(world).parts) == 3
+    assert len(the_record(world).content.parts) == 3
     assert not [name for name in world.own.names() if "spool" in name]
     assert len(world.writes.log) == WRITES
 
@@ -104,7 +105,7 @@ def test_a_death_and_a_tidied_landing_cost_no_row(write: int, moment: str) -> No
     assert len({"T" in str(row["server_upload_time"]) for row in world.events_a_reader_sees()}) == 1
     record = the_record(world)
     assert record.status is HourStatus.EXPORTED
-    assert record.rows.exported == len(numbers(world))
+    assert record.content.rows.exported == len(numbers(world))
     (marker,) = world.markers_a_reader_sees().values()
     files = {
         name: world.reader().committed[name].md5 for name in world.reader().names() if name[-3:] == ".gz"
@@ -147,7 +148,7 @@ def test_a_death_under_new_names_leaves_each_row_once(
 
     assert numbers(world) == [1, 2]
     assert len(world.markers_a_reader_sees()) == (changes != {"completion_marker": False})
-    assert the_record(world).in_doubt == ()
+    assert the_record(world).journal.in_doubt == ()
 
 
 def test_a_worker_that_sleeps_before_an_overwritten_part_changes_nothing() -> None:
@@ -207,16 +208,16 @@ def test_an_hour_that_keeps_being_broken_off_says_why() -> None:
             attempt(world, NOW, f"claim-{number}")
 
     assert the_error(world) == "keeps_failing_in_passing"
-    assert "landing says 503" in (the_record(world).error or pytest.fail("no error")).message
+    assert "landing says 503" in (the_record(world).work.error or pytest.fail("no error")).message
     world.gateways = usual
     assert attempt(world, NOW, "at last") is Outcome.EXPORTED
-    assert (the_error(world), the_record(world).transient_failures) == (None, 0)
+    assert (the_error(world), the_record(world).work.transient_failures) == (None, 0)
 
 
 def the_error(world: World) -> str | None:
     """Return the code of what the ledger says is wrong with the hour, if anything."""
     found = world.ledger.get(EVENTS, HOUR)
-    return found.value.error.code if found and found.value.error else None
+    return found.value.work.error.code if found and found.value.work.error else None
 
 
 def test_late_merged_ids_keep_those_that_landing_does_not_hold_any_more() -> None:
@@ -232,7 +233,7 @@ def test_late_merged_ids_keep_those_that_landing_does_not_hold_any_more() -> Non
     assert attempt(world, LATER, "late", replace(task, late=True)) is Outcome.EXPORTED
 
     assert [row["amplitude_id"] for row in world.events_a_reader_sees()] == [901, 902, 902, 903]
-    assert the_record(world, MERGED_IDS).rows.exported == 4
+    assert the_record(world, MERGED_IDS).content.rows.exported == 4
 
 
 def test_merged_ids_that_are_put_again_without_an_md5_are_not_doubled() -> None:
@@ -292,4 +293,4 @@ def test_after_a_last_look_that_adds_rows_no_keys_are_kept() -> None:
     assert attempt(world, last, "last", replace(TASK, late=True)) is Outcome.EXPORTED
 
     assert numbers(world) == [1, 2]
-    assert (the_record(world).origin.digests, world.own.names()) == ((), [])
+    assert (the_record(world).content.origin.digests, world.own.names()) == ((), [])

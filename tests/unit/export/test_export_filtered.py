@@ -10,7 +10,9 @@ from exporter.destinations.overview import list_destinations
 from exporter.destinations.preview import preview
 from exporter.domain.errors import DestinationFault
 from exporter.domain.filter_parser import stored_filter
-from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
@@ -56,8 +58,8 @@ def test_only_what_passes_the_filter_is_exported_and_the_rest_is_counted() -> No
     assert {row["event_type"] for row in world.events_a_reader_sees()} == {"purchase"}
     assert world.markers_a_reader_sees()[MARKER]["rows"] == 3
     assert world.markers_a_reader_sees()[MARKER]["filter_sha256"] == PURCHASES.sha256
-    assert the_record(world).rows == RowCounts(exported=3, filtered=2)
-    assert the_record(world).filter_sha256 == PURCHASES.sha256
+    assert the_record(world).content.rows == RowCounts(exported=3, filtered=2)
+    assert the_record(world).content.filter_sha256 == PURCHASES.sha256
     assert world.rejected_rows() == []
 
 
@@ -70,7 +72,7 @@ def test_an_hour_of_which_the_filter_leaves_nothing_is_empty_and_has_a_marker() 
     assert list(the_container(world)) == [MARKER]
     assert world.markers_a_reader_sees()[MARKER]["parts"] == []
     assert the_record(world).status is HourStatus.EMPTY
-    assert the_record(world).rows == RowCounts(filtered=5)
+    assert the_record(world).content.rows == RowCounts(filtered=5)
 
 
 @pytest.mark.parametrize("pattern", ["[a-f]{1000}[a-f]{1000}", "("])
@@ -85,7 +87,7 @@ def test_a_filter_that_is_refused_by_now_fails_its_own_hours_and_nothing_else(pa
     assert attempt(world) is Outcome.FAILED
     assert attempt(world, task=HourTask(other, HOUR)) is Outcome.EXPORTED
 
-    error = the_record(world).error
+    error = the_record(world).work.error
     assert error is not None
     assert error.code == "filter_refused"
     ticked = queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
@@ -108,7 +110,7 @@ def test_parts_are_filled_with_what_passes() -> None:
 
     attempt(world)
 
-    parts = the_record(world).parts
+    parts = the_record(world).content.parts
     assert [part.name.partition("#")[2] for part in parts] == [
         f"{number}.json.gz" for number in range(1, len(parts) + 1)
     ]
@@ -126,7 +128,7 @@ def test_a_row_that_is_filtered_does_not_stand_in_the_way_of_a_later_one() -> No
     attempt(world)
 
     assert [row["event_type"] for row in world.events_a_reader_sees()] == ["purchase"]
-    assert the_record(world).rows == RowCounts(exported=1, filtered=2, duplicate=1)
+    assert the_record(world).content.rows == RowCounts(exported=1, filtered=2, duplicate=1)
 
 
 def test_merged_ids_are_never_filtered() -> None:
@@ -137,7 +139,7 @@ def test_merged_ids_are_never_filtered() -> None:
     attempt(world, task=HourTask(MERGED_IDS, HOUR))
 
     record = the_record(world, MERGED_IDS)
-    assert (record.rows, record.filter_sha256) == (RowCounts(exported=2), None)
+    assert (record.content.rows, record.content.filter_sha256) == (RowCounts(exported=2), None)
     assert world.markers_a_reader_sees(prefix="-")["-189524_2026-01-31_12_complete"]["filter_sha256"] is None
 
 
@@ -150,7 +152,7 @@ def test_a_changed_filter_holds_for_hours_that_are_exported_from_then_on() -> No
     world.destinations.put(replace(found.value, event_filter=None), found.etag)
 
     attempt(world)
-    assert the_record(world).filter_sha256 == PURCHASES.sha256
+    assert the_record(world).content.filter_sha256 == PURCHASES.sha256
     assert len(world.events_a_reader_sees()) == 3
 
     world.ledger.forget()

@@ -10,11 +10,15 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourStatus, HourTask, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.row_schema import Reason
 from exporter.domain.streams import LandingBlob
+from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
 from tests.fakes import Crash, World
@@ -69,8 +73,14 @@ def test_an_exported_hour_is_a_part_and_a_marker_that_names_it() -> None:
         "parts": [part],
         "filter_sha256": None,
     }
-    assert (record.status, record.rows, record.attempts) == (HourStatus.EXPORTED, RowCounts(exported=3), 1)
-    assert [(each.name, each.rows, each.bytes, each.md5) for each in record.parts] == [tuple(part.values())]
+    assert (record.status, record.content.rows, record.work.attempts) == (
+        HourStatus.EXPORTED,
+        RowCounts(exported=3),
+        1,
+    )
+    assert [(each.name, each.rows, each.bytes, each.md5) for each in record.content.parts] == [
+        tuple(part.values())
+    ]
 
 
 def test_an_hour_without_rows_has_a_marker_and_no_part() -> None:
@@ -91,7 +101,7 @@ def test_parts_are_numbered_in_landing_order_and_stay_below_their_limit() -> Non
 
     attempt(world)
 
-    parts = the_record(world).parts
+    parts = the_record(world).content.parts
     assert [part.name[-10:] for part in parts] == [
         f"#{number}.json.gz" for number in range(1, len(parts) + 1)
     ]
@@ -110,7 +120,7 @@ def test_merged_ids_are_one_file_whatever_their_size() -> None:
 
     attempt(world, task=HourTask(MERGED_IDS, HOUR))
 
-    assert the_record(world, MERGED_IDS).parts[0].bytes > 1024 * 1024
+    assert the_record(world, MERGED_IDS).content.parts[0].bytes > 1024 * 1024
 
     assert list(the_container(world)) == ["-189524_2026-01-31_12.json.gz", "-189524_2026-01-31_12_complete"]
     assert world.events_a_reader_sees() == merges
@@ -154,7 +164,7 @@ def test_many_workers_on_one_hour_end_in_one_export() -> None:
         worker.join()
 
     assert outcomes.count("exported") == 1
-    assert the_record(world).attempts == 1
+    assert the_record(world).work.attempts == 1
     assert [write for write in world.writes.log if write.startswith("commit")] == [
         f"commit {PART}",
         f"commit {MARKER}",
@@ -170,7 +180,7 @@ def test_a_live_workers_hour_is_left_alone_and_a_dead_ones_is_taken_over() -> No
         attempt(world, NOW + LEASE - timedelta(microseconds=1), claim_id="early")
     assert attempt(world, NOW + LEASE, claim_id="late") is Outcome.EXPORTED
 
-    assert the_record(world).attempts == 2
+    assert the_record(world).work.attempts == 2
 
 
 def test_an_hour_that_is_there_already_is_adopted_even_if_our_tables_were_lost() -> None:
@@ -184,7 +194,11 @@ def test_an_hour_that_is_there_already_is_adopted_even_if_our_tables_were_lost()
 
     assert world.reader().committed == before
     record = the_record(world)
-    assert (record.status, record.parts, record.rows.exported) == (known.status, known.parts, 3)
+    assert (record.status, record.content.parts, record.content.rows.exported) == (
+        known.status,
+        known.content.parts,
+        3,
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,7 +264,7 @@ def test_what_is_asked_for_by_a_person_is_written_anew() -> None:
     assert attempt(world, claim_id="second", task=backfill(world)) is Outcome.EXPORTED
 
     assert uuids(world) == [an_event(number)["uuid"] for number in (0, 1, 2, 7)]
-    assert the_record(world).requested_by == "backfill:b1"
+    assert the_record(world).work.requested_by == "backfill:b1"
 
 
 def test_a_customers_fault_is_recorded_and_tried_again_after_a_back_off() -> None:
@@ -259,12 +273,12 @@ def test_a_customers_fault_is_recorded_and_tried_again_after_a_back_off() -> Non
     world.reader().faults["write"] = GONE
 
     assert attempt(world) is Outcome.FAILED
-    assert (the_record(world).status, the_record(world).error) == (HourStatus.FAILED, GONE)
+    assert (the_record(world).status, the_record(world).work.error) == (HourStatus.FAILED, GONE)
     assert attempt(world, NOW + BACK_OFF_FIRST - timedelta(seconds=1), "second") is Outcome.NOT_DUE
     world.reader().faults.clear()
     assert attempt(world, NOW + BACK_OFF_FIRST, claim_id="third") is Outcome.EXPORTED
 
-    assert the_record(world).error is None
+    assert the_record(world).work.error is None
     assert uuids(world) == [an_event(number)["uuid"] for number in range(3)]
 
 
@@ -277,10 +291,10 @@ def test_an_unexpected_error_is_raised_recorded_and_does_not_block_the_hour() ->
         attempt(world, claim_id="c1a1")
 
     record = the_record(world)
-    assert record.error is not None
-    assert (record.status, record.error.code) == (HourStatus.FAILED, "internal_error")
-    assert "c1a1" in record.error.fix
-    assert "secret" not in f"{record.error}"
+    assert record.work.error is not None
+    assert (record.status, record.work.error.code) == (HourStatus.FAILED, "internal_error")
+    assert "c1a1" in record.work.error.fix
+    assert "secret" not in f"{record.work.error}"
     assert attempt(world, NOW + BACK_OFF_FIRST, claim_id="second") is Outcome.EXPORTED
 
 
@@ -317,7 +331,7 @@ def test_rejected_rows_of_an_attempt_that_failed_do_not_outlive_it() -> None:
     attempt(world, NOW + LEASE, claim_id="second")
 
     assert world.rejected_rows() == []
-    assert the_record(world).rows == RowCounts(exported=3)
+    assert the_record(world).content.rows == RowCounts(exported=3)
 
 
 def test_rejected_rows_of_an_attempt_that_is_completed_count() -> None:
@@ -333,10 +347,10 @@ def test_rejected_rows_of_an_attempt_that_is_completed_count() -> None:
     attempt(world, NOW + BACK_OFF_FIRST, claim_id="second")
 
     assert len(world.rejected_rows()) == 1
-    assert the_record(world).rows == RowCounts(
+    assert the_record(world).content.rows == RowCounts(
         exported=3, rejected=1, rejected_by_reason=((Reason.NOT_JSON, 1),)
     )
-    assert the_record(world).rejected == tuple(world.rejected.names())
+    assert the_record(world).content.rejected == tuple(world.rejected.names())
 
 
 def test_a_worker_that_was_thought_dead_and_wakes_up_changes_nothing() -> None:
@@ -396,7 +410,7 @@ def test_a_passing_failure_is_raised_and_the_hour_is_free_at_once() -> None:
     assert the_record(world).status is HourStatus.OWED
 
     assert attempt(world, claim_id="second") is Outcome.EXPORTED
-    assert the_record(world).attempts == 2
+    assert the_record(world).work.attempts == 2
 
 
 def test_an_hour_that_is_not_closed_yet_is_not_exported_whoever_asks() -> None:

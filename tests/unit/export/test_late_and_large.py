@@ -8,8 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE, Claim
 from exporter.domain.errors import Conflict, Transient
-from exporter.domain.hour_record import LEASE, RUN_AGAIN, Claim, HourStatus, HourTask, RowCounts
+from exporter.domain.hour_content import RowCounts
+from exporter.domain.hour_record import RUN_AGAIN, HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import SliceRecord
@@ -93,7 +96,11 @@ def test_late_blobs_become_further_parts_without_rows_that_are_there() -> None:
     (marker,) = world.markers_a_reader_sees().values()
     assert [part["name"][-10:] for part in marker["parts"]] == ["#1.json.gz", "#2.json.gz"]
     record = the_record(world)
-    assert (record.rows.exported, record.rows.duplicate, record.rows.rejected) == (3, 1, 1)
+    assert (record.content.rows.exported, record.content.rows.duplicate, record.content.rows.rejected) == (
+        3,
+        1,
+        1,
+    )
     assert record.status is HourStatus.EXPORTED
     assert [row["line"] for row in world.rejected_rows()] == [3]
 
@@ -176,7 +183,7 @@ def test_a_worker_that_sleeps_before_the_marker_finds_it_written() -> None:
         attempt(world)
     assert world.writes.log[-1] == "commit 187520_2026-01-31_12_complete"
     assert the_container(world).keys() == {"187520_2026-01-31_12#1.json.gz"}
-    (part,) = the_record(world).parts
+    (part,) = the_record(world).content.parts
     marker = StagedFile(Part("187520_2026-01-31_12_complete", 0, 0, ""), "first", 1)
     world.land(EVENTS.stream, HOUR, [an_event(2)], "a.json")
     true: list[bool] = []
@@ -192,7 +199,7 @@ def test_a_worker_that_sleeps_before_the_marker_finds_it_written() -> None:
 
     assert len(true) > 1
     assert all(true)
-    assert the_record(world).parts != (part,)
+    assert the_record(world).content.parts != (part,)
     with pytest.raises(Conflict):
         world.containers.open(acme()).commit(marker, etag=None)
     world.reader().committed.pop(marker.part.name)
@@ -268,17 +275,17 @@ def test_a_large_hour_is_staged_in_slices_and_rows_that_two_have_are_exported_on
     """By the first that has them; the marker comes last, and nothing of the run is left."""
     world = a_large_world()
 
-    assert attempt(world) is Outcome.SPREAD
+    assert attempt(world) is Outcome.SLICED
     assert uuids(world) == []
     settled(world)
 
     assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
     record = the_record(world)
     assert record.status is HourStatus.EXPORTED
-    assert (record.rows.exported, record.rows.duplicate) == (48, 4)
-    assert record.run is None
+    assert (record.content.rows.exported, record.content.rows.duplicate) == (48, 4)
+    assert record.sliced is None
     (marker,) = world.markers_a_reader_sees().values()
-    assert [part["name"] for part in marker["parts"]] == [part.name for part in record.parts]
+    assert [part["name"] for part in marker["parts"]] == [part.name for part in record.content.parts]
 
 
 @pytest.mark.parametrize("order", ["forwards", "backwards"])
@@ -297,7 +304,7 @@ def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str)
     assert again == (0 if order == "forwards" else 3)
     assert the_container(world) == the_container(other)
     assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
-    assert the_record(world).rows == the_record(other).rows
+    assert the_record(world).content.rows == the_record(other).content.rows
 
 
 def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_their_turn() -> None:
@@ -307,12 +314,12 @@ def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_th
     tasks = world.hours.take()
     for task, taken_at in ((tasks[0], NOW), (tasks[1], NOW + LEASE)):
         mine = SliceRecord(EVENTS, HOUR, "run", _number(task), claim=Claim("worker", taken_at + LEASE))
-        world.slices.put(replace(mine, run=_run_of(world)), None)
+        world.slices.put(replace(mine, sliced_id=_run_of(world)), None)
 
-    assert attempt(world, NOW + RUN_AGAIN, claim_id="again") is Outcome.SPREAD
+    assert attempt(world, NOW + RUN_AGAIN, claim_id="again") is Outcome.SLICED
     assert world.hours.take() == [tasks[0]]
 
-    assert attempt(world, NOW + RUN_AGAIN + LEASE, claim_id="later") is Outcome.SPREAD
+    assert attempt(world, NOW + RUN_AGAIN + LEASE, claim_id="later") is Outcome.SLICED
     assert world.hours.take() == tasks
 
 
@@ -322,7 +329,7 @@ def _number(task: HourTask) -> int:
 
 
 def _run_of(world: World) -> str:
-    run = the_record(world).run
+    run = the_record(world).sliced
     assert run is not None
     return run.id
 
@@ -333,7 +340,7 @@ def test_a_run_whose_messages_were_lost_is_taken_up_again() -> None:
     attempt(world)
     world.hours.take()
 
-    assert attempt(world, NOW + RUN_AGAIN, claim_id="again") is Outcome.SPREAD
+    assert attempt(world, NOW + RUN_AGAIN, claim_id="again") is Outcome.SLICED
     settled(world)
 
     assert the_record(world).status is HourStatus.EXPORTED
@@ -349,7 +356,7 @@ def test_amended_and_rejected_rows_of_all_slices_and_late_blobs_are_counted_and_
     attempt(world)
     settled(world)
 
-    slices = the_record(world).rows
+    slices = the_record(world).content.rows
     reasons = ((Reason.FIELD_MISSING, 2), (Reason.FOREIGN_APP, 2))
     assert (slices.exported, slices.amended, slices.rejected_by_reason) == (50, 2, reasons)
     kept = [row["reason"] for row in world.rejected_rows()]
@@ -357,7 +364,7 @@ def test_amended_and_rejected_rows_of_all_slices_and_late_blobs_are_counted_and_
 
     world.land(EVENTS.stream, HOUR, [an_event(52, paying="yes"), an_event(50, paying="no")], "e.json")
     assert attempt(world, LATER, claim_id="late", task=LATE) is Outcome.EXPORTED
-    assert the_record(world).rows == slices + RowCounts(exported=1, duplicate=1, amended=1)
+    assert the_record(world).content.rows == slices + RowCounts(exported=1, duplicate=1, amended=1)
 
 
 def test_the_rows_of_the_world_above_really_repeat() -> None:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE, RENEW_EVERY
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.hour_record import LEASE, RENEW_EVERY, HourContent, HourStatus, Provenance, RowCounts
+from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourStatus
 from exporter.export.lease import HourLease, acquire, background_heartbeat
 from tests.fakes import World
 from tests.worlds import NOW, TASK, a_world, the_record
@@ -51,8 +53,8 @@ def test_of_two_who_found_the_same_hour_free_one_gets_it() -> None:
 
         record = world.ledger.get(TASK.key, TASK.hour)
         assert record is not None
-        assert record.value.claim is not None
-        assert record.value.claim.id == "first"
+        assert record.value.work.claim is not None
+        assert record.value.work.claim.id == "first"
         world.ledger.forget()
 
 
@@ -137,4 +139,4 @@ def test_writing_and_renewing_at_once_never_conflict_with_each_other() -> None:
             lease.write(lambda record, content=content: record.prepared(content, (), ()))  # type: ignore[misc]  # the default binds the loop's content
     lease.finish()
 
-    assert (the_record(world).status, the_record(world).filter_sha256) == (HourStatus.EMPTY, "299")
+    assert (the_record(world).status, the_record(world).content.filter_sha256) == (HourStatus.EMPTY, "299")

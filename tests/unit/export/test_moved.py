@@ -10,9 +10,12 @@ import pytest
 from exporter.destinations.edit import Draft, find_destination, put_destination
 from exporter.destinations.lifecycle import activate, delete
 from exporter.destinations.overview import look_at
+from exporter.domain.claims import LEASE
 from exporter.domain.destination import CredentialsType, Output, StorageTarget
 from exporter.domain.errors import Conflict
-from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
+from exporter.domain.hour_content import Provenance
+from exporter.domain.hour_record import HourStatus
+from exporter.domain.hour_task import HourTask
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
@@ -28,6 +31,7 @@ from tests.worlds import (
     attempt,
     backfill,
     the_record,
+    with_content,
 )
 
 URL = "https://acme.blob.core.windows.net"
@@ -173,9 +177,13 @@ def test_an_hour_that_landing_does_not_hold_any_more_stays_where_it_is() -> None
     assert export_all(world).count(Outcome.UNCHANGED) == 1
 
     record = the_record(world)
-    assert record.refused is not None
-    assert record.refused.fault.code == "landing_incomplete"
-    assert (record.status, record.parts, record.origin) == (before.status, before.parts, before.origin)
+    assert record.work.refused is not None
+    assert record.work.refused.fault.code == "landing_incomplete"
+    assert (record.status, record.content.parts, record.content.origin) == (
+        before.status,
+        before.content.parts,
+        before.content.origin,
+    )
     assert not [name for name in world.reader("other").names() if HOUR.key[-2:] in name.split("_")]
     assert tick(world) == []
     destination = find_destination(world.gateways, "acme").value
@@ -218,7 +226,8 @@ def test_an_hour_of_which_it_is_not_known_what_it_was_made_of_stays_where_it_is(
     world = exported(World())
     found = world.ledger.get(EVENTS, HOUR)
     assert found is not None
-    forgotten = replace(found.value, origin=Provenance(found.value.origin.target, found.value.origin.marker))
+    origin = found.value.content.origin
+    forgotten = with_content(found.value, origin=Provenance(origin.target, origin.marker))
     world.ledger.put(forgotten, found.etag)
     move(world)
 

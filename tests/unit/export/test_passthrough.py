@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exporter.domain.destination import Compression, Output
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
@@ -51,16 +51,18 @@ def test_a_blob_that_passes_whole_is_a_part_of_its_own() -> None:
     assert export(world) is Outcome.EXPORTED
 
     record, reader = the_record(world), world.reader()
-    assert [part.name[-10:] for part in record.parts] == [f"#{number}.json.gz" for number in (1, 2, 3, 4)]
-    assert [part.rows for part in record.parts] == [1, 10, 1, 5]
-    body = reader.committed[record.parts[1].name].body
+    assert [part.name[-10:] for part in record.content.parts] == [
+        f"#{number}.json.gz" for number in (1, 2, 3, 4)
+    ]
+    assert [part.rows for part in record.content.parts] == [1, 10, 1, 5]
+    body = reader.committed[record.content.parts[1].name].body
     assert body == whole[:4] + bytes(4) + b"\0\3" + whole[10:]
-    assert record.parts[1].bytes == len(body)
-    assert base64.b64decode(record.parts[1].md5) == hashlib.md5(body, usedforsecurity=False).digest()
-    assert record.rows == RowCounts(exported=17)
+    assert record.content.parts[1].bytes == len(body)
+    assert base64.b64decode(record.content.parts[1].md5) == hashlib.md5(body, usedforsecurity=False).digest()
+    assert record.content.rows == RowCounts(exported=17)
     (marker,) = world.markers_a_reader_sees().values()
     assert marker["rows"] == 17
-    assert [each["name"] for each in marker["parts"]] == [part.name for part in record.parts]
+    assert [each["name"] for each in marker["parts"]] == [part.name for part in record.content.parts]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_elsewhere_all_rows_go_into_as_few_parts_as_ever(
 
     export(world, whole_bytes_min)
 
-    assert [part.rows for part in the_record(world).parts] == [20]
+    assert [part.rows for part in the_record(world).content.parts] == [20]
 
 
 def test_a_row_that_is_there_already_keeps_its_blob_from_passing() -> None:
@@ -90,8 +92,8 @@ def test_a_row_that_is_there_already_keeps_its_blob_from_passing() -> None:
 
     export(world)
 
-    assert [part.rows for part in the_record(world).parts] == [10, 10]
-    assert the_record(world).rows == RowCounts(exported=20, duplicate=1)
+    assert [part.rows for part in the_record(world).content.parts] == [10, 10]
+    assert the_record(world).content.rows == RowCounts(exported=20, duplicate=1)
     assert len({row["uuid"] for row in world.events_a_reader_sees()}) == 20
 
 
@@ -101,7 +103,7 @@ def test_a_blob_that_is_larger_than_a_part_may_be_does_not_pass() -> None:
     world = a_world_with(landed(*rows), max_part_mib=1)
     export(world)
 
-    parts = the_record(world).parts
+    parts = the_record(world).content.parts
     assert max(part.bytes for part in parts) <= 1024 * 1024
     assert sum(part.rows for part in parts) == 60
 
@@ -113,4 +115,4 @@ def test_two_attempts_come_to_the_same_files() -> None:
     export(one)
     export(other)
 
-    assert the_record(one).parts == the_record(other).parts
+    assert the_record(one).content.parts == the_record(other).content.parts

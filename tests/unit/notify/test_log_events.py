@@ -9,7 +9,8 @@ import pytest
 
 from exporter.domain.breaker import Breaker
 from exporter.domain.errors import Fault
-from exporter.domain.hour_record import HourTask, StreamProgress
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
 from exporter.schedule.due_hours import queue_due_hours
@@ -65,7 +66,7 @@ def test_an_exported_hour_is_one_line_with_what_it_was_and_what_it_took(told: Co
     assert facts["rows"] == {"read": 3, "exported": 2, "filtered": 0, "duplicate": 0, "rejected": 1}
     (part,) = [body for name, body in world.reader().committed.items() if name.endswith(".gz")]
     assert (facts["parts"], facts["bytes"]) == (1, len(part.body))
-    assert facts["seconds"] == {"look": 0.0, "stage": 0.0, "place": 0.0}
+    assert facts["seconds"] == {"inventory": 0.0, "stage": 0.0, "commit": 0.0}
     assert not any("somebody" in record.getMessage() for record in told.records)
     assert told.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
 

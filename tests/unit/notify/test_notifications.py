@@ -12,7 +12,7 @@ import pytest
 from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Invalid, Transient
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification
 from exporter.domain.signatures import signature
 from exporter.export.attempt import Outcome

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.domain.destination import Output
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow, Rejection
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.chain import RowChain, rejected_line

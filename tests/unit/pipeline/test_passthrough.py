@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.destination import Output
-from exporter.domain.hour_record import RowCounts
+from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.timestamps import TimestampFormat

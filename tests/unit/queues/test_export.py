@@ -54,6 +54,6 @@ def test_an_hour_that_finds_no_turn_goes_back_into_the_queue_and_is_no_failure(
         export_hour(MESSAGE)
 
     record = the_record(world)
-    assert (record.status, record.claim) == (HourStatus.OWED, None)
+    assert (record.status, record.work.claim) == (HourStatus.OWED, None)
     assert world.hours.delayed == [(TASK, BUSY_DELAY)]
     assert world.writes.log[-1].startswith("send ")

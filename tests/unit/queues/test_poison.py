@@ -91,8 +91,8 @@ def test_an_hour_is_recorded_and_logged_under_the_same_id(caplog: pytest.LogCapt
 
     record = the_record(world)
     assert record.status is HourStatus.FAILED
-    assert record.error is not None
-    error_id = record.error.fix.rstrip(".").rpartition(" ")[2]
+    assert record.work.error is not None
+    error_id = record.work.error.fix.rstrip(".").rpartition(" ")[2]
     assert [error_id in each.message for each in caplog.records] == [True]
     assert HOUR.key in caplog.text
 

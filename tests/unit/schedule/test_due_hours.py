@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from exporter.domain.breaker import Breaker
+from exporter.domain.claims import LEASE
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import (
     HISTORY_WAITING_MAX,

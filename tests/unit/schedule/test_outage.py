@@ -84,7 +84,7 @@ def test_it_heals_by_itself_and_catches_everything_up() -> None:
     close(world)
     for tick in range(12):
         run(world, NOW + FIVE_MINUTES * tick)
-    assert the_record(world, hour=HOUR.first_of_day()).error == GONE
+    assert the_record(world, hour=HOUR.first_of_day()).work.error == GONE
     repair(world)
 
     ticks = 0
@@ -137,7 +137,7 @@ def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
 
     records = list(world.ledger.between(EVENTS, stuck, HOUR.plus(2)))
     assert [record.hour for record in records if not record.done] == [stuck]
-    assert 3 <= records[0].attempts <= 8
+    assert 3 <= records[0].work.attempts <= 8
 
 
 def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
@@ -150,7 +150,7 @@ def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
 
     run(world, NOW)
 
-    error = the_record(world).error
+    error = the_record(world).work.error
     assert error is not None
     assert error.code == "landing_archived"
     assert name in error.message
@@ -170,7 +170,7 @@ def test_a_fault_in_the_middle_of_an_hour_is_told_as_it_is() -> None:
 
     assert attempt(world) is Outcome.FAILED
 
-    assert the_record(world).error == GONE
+    assert the_record(world).work.error == GONE
     assert world.reader().names() == []
 
 
@@ -223,4 +223,4 @@ def test_a_standing_that_cannot_be_written_is_no_failure_of_the_hour() -> None:
     close(world)
 
     assert attempt(world) is Outcome.FAILED
-    assert the_record(world).error == GONE
+    assert the_record(world).work.error == GONE

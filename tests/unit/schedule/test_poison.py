@@ -5,9 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE
+from exporter.domain.commit_journal import CommitJournal
 from exporter.domain.destination import Status
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourStatus, HourTask
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_task import HourTask
+from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
 from exporter.schedule.poison import TRIES_MAX, Recorded, record_poison
 from tests.fakes import World
@@ -32,9 +36,13 @@ def test_an_hour_whose_request_was_given_up_is_failed_and_owed_again() -> None:
 
     assert poison(world) is Recorded.FAILED
     record = the_record(world)
-    assert (record.status, record.attempts, record.requested_by) == (HourStatus.FAILED, 1, "schedule")
-    assert record.error is not None
-    assert (record.error.code, "e1" in record.error.fix) == ("internal_error", True)
+    assert (record.status, record.work.attempts, record.work.requested_by) == (
+        HourStatus.FAILED,
+        1,
+        "schedule",
+    )
+    assert record.work.error is not None
+    assert (record.work.error.code, "e1" in record.work.error.fix) == ("internal_error", True)
     assert not record.due(NOW)
     assert attempt(world, NOW + BACK_OFF_FIRST) is Outcome.EXPORTED
 
@@ -43,13 +51,15 @@ def test_an_hour_whose_worker_died_is_failed_in_its_place() -> None:
     """Its lease has run out; it has as many attempts as were made, and what it was about to commit."""
     world = a_landed_world()
     abandoned = HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW - LEASE)
-    abandoned = replace(abandoned, attempts=5, committing=True)
+    abandoned = replace(
+        abandoned, work=replace(abandoned.work, attempts=5), journal=CommitJournal(committing=True)
+    )
     world.ledger.put(abandoned, None)
 
     assert poison(world) is Recorded.FAILED
     record = the_record(world)
-    assert (record.status, record.attempts, record.committing) == (HourStatus.FAILED, 5, True)
-    assert record.retry_at == NOW + timedelta(hours=1)
+    assert (record.status, record.work.attempts, record.journal.committing) == (HourStatus.FAILED, 5, True)
+    assert record.work.retry_at == NOW + timedelta(hours=1)
 
 
 def test_the_hour_of_a_backfill_is_noted_so_that_a_tick_heals_it() -> None:
@@ -138,4 +148,4 @@ def test_a_backfill_is_told_of_a_failure_that_another_one_had_before() -> None:
 
     assert poison(world, replace(TASK, requested_by="backfill:b1", round=2)) is Recorded.FAILED
     found = the_record(world)
-    assert (found.requested_by, found.round) == ("backfill:b1", 2)
+    assert (found.work.requested_by, found.work.round) == ("backfill:b1", 2)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.domain.hour_record import HourTask
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import StreamKey
 from exporter.schedule.priorities import Owed, history_evenly, live_first, one_probe_each
 from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.hour import Hour, hours_between
-from exporter.domain.hour_record import LEASE, HourRecord, HourTask
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
 from exporter.schedule.due_hours import queue_due_hours

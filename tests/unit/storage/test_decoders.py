@@ -23,7 +23,9 @@ from datetime import UTC, datetime
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import HourRecord, HourTask
+from exporter.domain.hour_content import HourContent
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.pipeline.events import EventCodec
@@ -34,7 +36,8 @@ from exporter.storage.own.entities import Entity
 
 now, hour = datetime.now(UTC), Hour.parse("2026-01-31T12")
 key = StreamKey("acme", Stream(DataType.EVENTS, 1))
-record = HourRecord(key, hour, parts=(Part("a", 1, 1, "x"),)).claimed_by("c", "schedule", now)
+content = HourContent(parts=(Part("a", 1, 1, "x"),))
+record = HourRecord(key, hour, content=content).claimed_by("c", "schedule", now)
 row = ledger._row(record.failed(Fault("a", "b", "c"), now).claimed_by("d", "schedule", now))
 message = messages.encode(HourTask(key, hour))
 started = threading.Barrier(8)

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from exporter.domain.claims import LEASE
 from exporter.domain.destination import Destination, Status, StorageTarget
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible, Scope
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour import Hour
-from exporter.domain.hour_record import LEASE, HourRecord, HourTask, StreamProgress
+from exporter.domain.hour_record import HourRecord
+from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Marker, Part
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, Span
 from exporter.schedule.ledger_view import AsOf
@@ -42,6 +45,7 @@ from tests.worlds import (
     an_event,
     attempt,
     the_record,
+    with_content,
 )
 
 VIEW = AsOf(NOW, SETTLE)
@@ -179,13 +183,13 @@ WRONG: dict[str, tuple[Callable[[World], object], list[tuple[Code, str]], bool]]
         True,
     ),
     "the marker counts other rows": (
-        lambda world: change_marker(world, parts=(replace(the_record(world).parts[0], rows=4),)),
+        lambda world: change_marker(world, parts=(replace(the_record(world).content.parts[0], rows=4),)),
         [(Code.MARKER_DIFFERENT, MARKER), (Code.ROWS_DIFFERENT, HOUR.key)],
         True,
     ),
     "the ledger's parts count other rows": (
         lambda world: change_record(
-            world, lambda record: replace(record, rows=replace(record.rows, exported=2))
+            world, lambda record: with_content(record, rows=replace(record.content.rows, exported=2))
         ),
         [(Code.ROWS_DIFFERENT, HOUR.key), (Code.ROWS_DIFFERENT, HOUR.key)],
         True,
@@ -260,7 +264,7 @@ def test_a_marker_that_was_switched_off_is_not_to_be_there() -> None:
 
     world.reader().set(MARKER, b"mine")
     assert findings(world, destination) == []
-    world.reader().set(MARKER, Marker(HOUR, DataType.EVENTS, record.parts, None).to_json())
+    world.reader().set(MARKER, Marker(HOUR, DataType.EVENTS, record.content.parts, None).to_json())
     assert findings(world, destination) == [(Code.MARKER_UNEXPECTED, MARKER)]
 
 
@@ -298,7 +302,7 @@ def test_an_hour_keeps_the_names_that_it_was_written_with() -> None:
 def test_a_part_that_has_names_nobody_knows_any_more_is_found_as_it_is() -> None:
     """The hour was adopted: the ledger does not know with which settings it was written."""
     world = an_exported_world()
-    change_record(world, lambda record: replace(record, output=None))
+    change_record(world, lambda record: with_content(record, output=None))
 
     assert findings(world, acme(name_style=NameStyle.SAFE)) == []
 
@@ -441,7 +445,7 @@ def test_findings_of_one_hour_are_bounded() -> None:
     """An hour of thousands of parts does not fill the answer."""
     world = an_exported_world()
     parts = tuple(Part(PART.replace("#1", f"#{number}"), 0, 1, "x") for number in range(2, FINDINGS_MAX + 10))
-    change_record(world, lambda record: replace(record, parts=(*record.parts, *parts)))
+    change_record(world, lambda record: with_content(record, parts=(*record.content.parts, *parts)))
 
     (wrong,) = verify(world).wrong
 

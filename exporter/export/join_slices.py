@@ -1,0 +1,144 @@
+"""Joining: once all slices are staged, one worker claims the hour and commits what they have staged.
+
+Rows that several slices have are exported by the first of them: the others are staged again without those.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from exporter.domain.errors import Conflict, DestinationFault, LandingChanged, Transient
+from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_record import HourRecord, SlicedExport
+from exporter.domain.own_blobs import attempt_tag, folder
+from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.domain.streams import LandingFingerprint
+from exporter.domain.versioned import Versioned
+from exporter.export.attempt import Attempt, Outcome
+from exporter.export.commit import SpoolNeeded, commit
+from exporter.export.commit_plan import CommitPlan
+from exporter.export.completeness import rejected_before
+from exporter.export.fan_out import send_slices
+from exporter.export.late_content import appended
+from exporter.export.lease import HourLease, acquire_joined
+from exporter.export.recovery import recover
+from exporter.export.slice_plan import SlicePlan
+from exporter.pipeline.key_index import KeyIndex, repeated
+from exporter.pipeline.key_set import KEY_BYTES
+
+
+def all_staged(records: list[Versioned[SliceRecord]], sliced: SlicedExport) -> bool:
+    """Whether every slice is staged."""
+    return sum(each.value.result is not None for each in records) == sliced.slices
+
+
+def join_slices(
+    attempt: Attempt, found: Versioned[HourRecord], sliced: SlicedExport, plan: SlicePlan
+) -> Outcome:
+    """Commit what all slices have staged, or send those again that repeat rows of earlier slices."""
+    lease = acquire_joined(attempt.gateways.ledger, found, attempt.worker.claim_id, attempt.worker.clock)
+    with attempt.worker.beat(lease.renew):
+        try:
+            return _join(attempt, lease, sliced, plan)
+        except LandingChanged as error:
+            lease.release_after(str(error))
+            raise
+        except Transient:
+            lease.return_to_slices()
+            raise
+        except SpoolNeeded:
+            # Files have appeared under its names since it was cut: it is cut again, and spooled.
+            lease.release_after("files have appeared in the container meanwhile")
+            raise Transient(f"{attempt.task.key} {attempt.task.hour} is cut again") from None
+        except Conflict:
+            # Another worker has written to the hour: staged blocks may be lost, so it is cut again.
+            lease.release()
+            raise
+        except DestinationFault as error:
+            lease.fail(error.fault)
+            raise
+
+
+def _join(attempt: Attempt, lease: HourLease, sliced: SlicedExport, plan: SlicePlan) -> Outcome:
+    records = attempt.gateways.slices.all(attempt.task.key, attempt.task.hour, sliced.id)
+    if not all_staged(records, sliced):
+        lease.return_to_slices()
+        return Outcome.STAGED
+    repeating = _reconcile(attempt, records, plan)
+    if repeating:
+        lease.release_to_slices(sliced)
+        send_slices(attempt.gateways, attempt.task, sliced, repeating)
+        return Outcome.SLICED
+    if attempt.gone():
+        lease.release()
+        return Outcome.NOT_WANTED
+    attempt = plan.applied_to(attempt)
+    inventory, _ = recover(attempt, lease, attempt.names(lease.record))
+    results = [each.value.result for each in records if each.value.result is not None]
+    content = _content(attempt, results, plan)
+    if plan.base is None:
+        kept_rejected = rejected_before(attempt, lease.record, inventory, plan.blobs)
+        origin = replace(content.origin, rejected_before=len(kept_rejected))
+        content = replace(content, origin=origin, rejected=(*kept_rejected, *content.rejected))
+    files = tuple(file for result in results for file in result.files)
+    return commit(attempt, lease, CommitPlan(content, files, facts={"slices": len(records)}), inventory)
+
+
+def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]], plan: SlicePlan) -> tuple[int, ...]:
+    """Have each slice leave out the rows that the hour or an earlier slice has; return the slices concerned.
+
+    A digest also holds the keys that its slice has left out already. So what it shares with those before it
+    is all that the slice must leave out; if it has left out as many, it has left out exactly these.
+    """
+    state, base, digests = attempt.gateways.state, plan.base_digests, []
+    for name in (*base, *(each.value.result.digest if each.value.result else None for each in records)):
+        pieces = state.read(name) if name else None
+        if pieces is None:
+            raise Conflict(f"a digest of {attempt.task.key} {attempt.task.hour} is gone")
+        digests.append(KeyIndex(pieces))
+    repeating = []
+    found = attempt.gateways.ledger.get(attempt.task.key, attempt.task.hour)
+    tag = attempt_tag(found.value.work.attempts if found else 0, attempt.worker.claim_id)
+    for each, keys in zip(records, repeated(digests)[len(base) :], strict=True):
+        if each.value.result is not None and len(keys) // KEY_BYTES > each.value.result.excluded:
+            name = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-{each.value.number}.excluded"
+            state.put(name, [keys])
+            attempt.gateways.slices.put(each.value.to_stage_without(name), each.etag)
+            repeating.append(each.value.number)
+    return tuple(repeating)
+
+
+def _content(attempt: Attempt, results: list[SliceResult], plan: SlicePlan) -> HourContent:
+    """Return what the hour is to be: what its slices have staged, beside what is there already."""
+    keeps = attempt.late_blobs_count()
+    digests = tuple(result.digest for result in results if result.digest and keeps)
+    rows = _sum(result.rows for result in results)
+    parts = tuple(file.part for result in results for file in result.files)
+    rejected = tuple(name for result in results for name in result.rejected)
+    if plan.base is not None:
+        origin = appended(plan.base, plan.blobs)
+        return replace(
+            plan.base,
+            rows=plan.base.rows + rows,
+            parts=(*plan.base.parts, *parts),
+            origin=replace(origin, digests=(*origin.digests, *digests) if keeps else ()),
+            rejected=(*plan.base.rejected, *rejected),
+        )
+    stream = attempt.task.key.stream
+    marker = attempt.destination.naming(stream).marker(attempt.task.hour)
+    return HourContent(
+        rows=rows,
+        parts=parts,
+        filter_sha256=asked.sha256 if (asked := attempt.destination.filter_of(stream)) else None,
+        output=plan.output,
+        origin=Provenance(
+            target=attempt.destination.target,
+            marker=marker if plan.output.completion_marker else None,
+            landing=LandingFingerprint.of(plan.blobs),
+            digests=digests,
+        ),
+        rejected=rejected,
+    )
+
+
+def _sum(counts: Iterable[RowCounts]) -> RowCounts:
+    return sum(counts, start=RowCounts())
