@@ -1,7 +1,7 @@
-"""Names of our own blobs about an hour: what an attempt keeps, and which of it a later attempt may delete.
+"""Names of our own blobs of an hour: what an attempt stores, and which of it a later attempt may delete.
 
-Every attempt at an hour has a number, counted in the ledger, and writes only under names that begin with it.
-So an attempt that comes to tidy up late, because its process slept, never deletes what a later one keeps.
+Every attempt at an hour has a number, counted in the ledger, and writes only names that begin with it. So a
+zombie that tidies up late never deletes the blobs of a later attempt.
 """
 
 from exporter.domain.hour import Hour
@@ -11,24 +11,24 @@ _DIGITS = 6
 
 
 def folder(key: StreamKey, hour: Hour) -> str:
-    """Return where our own blobs about an hour are: ``acme/events/187520/2020-01-25T17/``."""
+    """Return the folder of our own blobs of an hour: ``acme/events/187520/2020-01-25T17/``."""
     return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{hour.key}/"
 
 
 def attempt_tag(number: int, claim_id: str) -> str:
-    """Return what the names of an attempt's blobs begin with: ``000003-5f0c…``."""
+    """Return the prefix of the names of an attempt's blobs: ``000003-5f0c…``."""
     return f"{number:0{_DIGITS}}-{claim_id}"
 
 
 def attempt_number(name: str) -> int:
-    """Return the number of the attempt that a blob belongs to; 0 if its name has none."""
+    """Return the number of a blob's attempt; 0 if its name has none."""
     digits, hyphen, _ = name.rpartition("/")[2].partition("-")
     return int(digits) if hyphen and len(digits) >= _DIGITS and digits.isdecimal() else 0
 
 
 def outdated(names: list[str], *, attempt: int, kept: frozenset[str]) -> list[str]:
-    """Return which of our own blobs nobody needs once an attempt has closed its hour.
+    """Return the blobs that are not needed any more once an attempt has closed its hour.
 
-    They are those of that attempt and of earlier ones, but for those that the hour's record names.
+    These are the blobs of that attempt and of earlier ones, without those that the hour's record names.
     """
     return [name for name in names if name not in kept and attempt_number(name) <= attempt]

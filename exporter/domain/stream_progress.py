@@ -10,34 +10,34 @@ from exporter.domain.streams import StreamKey
 
 @dataclass(frozen=True, slots=True)
 class StreamProgress:
-    """How far a stream's schedule is. Every hour from ``first`` up to before ``next`` is done.
+    """How far a stream's schedule is: every hour from ``first`` up to before ``watermark`` is done.
 
-    ``next`` only spares the tick from reading old rows: it is derived from the ledger, may lag behind it,
-    and is not to be ahead of it. Since a ledger can be lost behind its back, it says what it was derived
-    from: progress that names another ``ledger`` than there is counts for nothing. A single lost row is found
-    by the review of each day, which reads the stream's whole ledger.
+    The watermark spares the tick from reading old rows. It is derived from the ledger, may lag behind it, and
+    must not be ahead of it. A ledger can be lost and made again, so the progress names the ``ledger`` that it
+    was derived from: progress that names another ledger does not count. The daily review, which reads the
+    stream's whole ledger, finds a single lost row.
     """
 
     key: StreamKey
     first: Hour
     watermark: Hour
     late: tuple[Hour, ...] = ()
-    """For each distance at which late blobs are looked for: the first hour not known to be looked at."""
+    """For each distance at which late data is checked: the first hour that is not known to be checked."""
     ledger: str = ""
-    """The ledger that it was derived from, as ``Ledger.identity`` calls it; empty before the first tick."""
+    """The ``Ledger.identity`` that it was derived from; empty before the first tick."""
     reviewed_at: datetime | None = None
-    """When the stream's first hour was last looked for, and its whole ledger read."""
+    """When the stream's first hour was last searched, and its whole ledger read."""
     place: str = ""
-    """The account and container that it is about (``account|container``); empty if that was not kept."""
+    """The account and container that it is about (``account|container``); empty if that is not known."""
 
     def derived_from(self, ledger: str) -> "StreamProgress":
-        """Return the progress as far as it holds for a ledger: from the first hour on, if it is another."""
+        """Return the progress for a ledger: back at the first hour if it was derived from another one."""
         if self.ledger == ledger:
             return self
         return replace(self, watermark=self.first, late=(), ledger=ledger, reviewed_at=None)
 
     def back_to(self, hour: Hour) -> "StreamProgress":
-        """Return the progress with that hour not known to be done, which may be before the first."""
+        """Return the progress with an hour not known to be done; it may be before the first."""
         return replace(
             self,
             first=min(self.first, hour),
@@ -46,7 +46,7 @@ class StreamProgress:
         )
 
     def at(self, place: str) -> "StreamProgress":
-        """Return it as it is for another account and container: there, it is at its beginning."""
+        """Return the progress for an account and container: back at the first hour if it is another one."""
         if self.place == place:
             return self
         known = self if same_container(self.place, place) else replace(self, watermark=self.first, late=())

@@ -1,8 +1,9 @@
-"""Never less: whether an hour that holds rows may be replaced by what landing holds now.
+"""Completeness: an hour is never replaced by less than it holds, as landing may have been tidied up.
 
-It may if landing is known to hold still every blob that its files were made of: the landing fingerprint in
-the hour's record tells. Where that is not known (tables were lost, files of a predecessor) the rows of the
-files are compared with those in landing. Not to know is not to hold: then the hour stays as it is.
+An hour that holds rows may be replaced if landing still has every blob that its files were made of, as the
+landing fingerprint in the hour's record says. Where that is not known (tables were lost, or the files are a
+predecessor's), the rows of the files are compared with those in landing. If that is not possible either, the
+hour stays as it is.
 """
 
 from collections import Counter
@@ -19,14 +20,14 @@ from exporter.export.inventory import Inventory, recorded_names
 from exporter.export.readback import file_keys, row_keys
 from exporter.export.stage import EMPTY_GZIP, row_chain
 
-# Keys of landing rows in memory, 25 bytes each. The rows of a larger hour are not compared.
+# Keys of landing rows held in memory, 25 bytes each. The rows of larger hours are not compared.
 ROWS_COMPARED_MAX = 2_000_000
 
 
 def missing_rows(
     attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: tuple[LandingBlob, ...]
 ) -> Fault | None:
-    """Return what would be lost if these landing blobs replaced the hour; None if nothing."""
+    """Return the fault if the hour would lose rows when replaced by these landing blobs; None if not."""
     exported = record.content.origin.landing if record.content.origin.target else None
     covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
     here = attempt.holds(record)
@@ -59,7 +60,7 @@ def _rows_not_in_landing(
     keys = chain.from_iterable(
         file_keys(attempt.container, inventory.parts[name], stream.data_type) for name in names
     )
-    # Rows that the filter of now leaves out are in landing all the same.
+    # Rows that the present filter leaves out are in landing all the same.
     unfiltered = replace(attempt.destination, event_filter=None)
     rows = row_chain(unfiltered, stream, attempt.task.hour, _ignore)
     landed = rows.exported(blobs, attempt.gateways.landing.read)
@@ -78,18 +79,18 @@ def _rows_not_in_landing(
 
 
 def _ignore(row: RejectedRow) -> None:
-    """Take no notice of a row: only those that can be exported count."""
+    """Ignore a rejected row: only rows that can be exported count."""
 
 
 def rejected_before(
     attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: Iterable[LandingBlob]
 ) -> tuple[str, ...]:
-    """Return the blobs of rejected rows that stay with an hour that is written anew from landing blobs.
+    """Return the blobs of rejected rows that stay with an hour that is exported again from landing blobs.
 
-    The new attempt rejects the same rows again, unless the blobs that they were in are not all there still.
+    The new attempt rejects the same rows again, unless some of the landing blobs that they were in are gone.
     """
     if not record.content.origin.target:
-        # A record that tells of no commit: there was none, or the record of it is lost.
+        # The record names no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
     exported = record.content.origin.landing
     covered = exported is not None and LandingFingerprint.of(tuple(blobs)).holds(exported)
@@ -101,7 +102,7 @@ def rejected_before(
 
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:
-    """Return what earlier attempts kept of an hour whose record is lost: all of it goes on to count."""
+    """Return all blobs of rejected rows of an hour whose record is lost: all of them count."""
     return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
 
 

@@ -1,5 +1,9 @@
-"""The inventory of an hour: what a customer's container holds of it, under every name that it may have."""
+"""The inventory of an hour: what a customer's container holds of it, under every name that it may have.
 
+Export and verification both decide by it.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.domain.allowed_hosts import same_container
@@ -16,7 +20,7 @@ from exporter.ports import Container
 class Inventory:
     """Every file of an hour in one container, by name.
 
-    ``parts`` are its parts, ``markers`` is what stands under the names of its marker, whatever that is.
+    ``parts`` are its parts, ``markers`` the small blobs under the names of its marker, even if they are none.
     """
 
     hour: Hour
@@ -25,16 +29,20 @@ class Inventory:
     markers: dict[str, SmallBlob]
 
     def has(self, part: Part) -> bool:
-        """Whether a part is there, byte for byte."""
+        """Whether a part is there with the recorded size and MD5."""
         there = self.parts.get(part.name)
         return there is not None and (there.size, there.md5) == (part.bytes, part.md5)
 
     def holds_just(self, parts: tuple[Part, ...]) -> bool:
-        """Whether these parts are there, byte for byte, and no other."""
+        """Whether these parts are there with their sizes and MD5s, and no other parts."""
         return self.parts.keys() == {part.name for part in parts} and all(map(self.has, parts))
 
+    def surplus(self, known: Iterable[Part]) -> list[str]:
+        """Return the names of parts that are there and not known, in order."""
+        return sorted(self.parts.keys() - {part.name for part in known})
+
     def marker(self, name: str) -> Marker | None:
-        """Return the marker of this hour under a name; None if there is none, or something else."""
+        """Return the marker of this hour under a name; None if there is none, or another file."""
         content = self.markers.get(name)
         return read_marker(content, self.hour, self.data_type) if content else None
 
@@ -50,10 +58,10 @@ class Inventory:
 def take_inventory(
     container: Container, names: HourNames, record: HourRecord | None = None, container_id: str = ""
 ) -> Inventory:
-    """Return what is there of an hour. Neighbours whose names begin like ours are left out.
+    """Return what is there of an hour, without files of other hours and programs whose names begin alike.
 
-    Ours are the files that the destination's names of now and earlier give, and those that the hour's record
-    names in this container (``container_id``), whatever is in them.
+    The hour's files are those under the destination's present and earlier names, and those that its record
+    names in this container (``container_id``), whatever their content is.
     """
     recorded = recorded_names(record, container_id) if record is not None else frozenset()
     listed: dict[str, BlobInfo] = {}
@@ -75,7 +83,7 @@ def take_inventory(
 
 
 def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
-    """Return every name that an hour's record knows in a container: parts, doubtful files and markers."""
+    """Return every name that an hour's record has in a container: parts, files in doubt, and markers."""
     names = {doubt.name for doubt in record.journal.in_doubt if same_container(doubt.container, container_id)}
     if not same_container(record.content.origin.target, container_id):
         return frozenset(names)
@@ -84,7 +92,7 @@ def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
 
 
 def read_marker(content: SmallBlob, hour: Hour, data_type: DataType) -> Marker | None:
-    """Read the marker of an hour; None if it is none, or another hour's."""
+    """Return the marker that a blob holds; None if it holds none, or the marker of another hour."""
     try:
         marker = Marker.from_json(content.body)
     except ValueError:

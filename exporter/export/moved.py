@@ -1,7 +1,7 @@
-"""Hours that were exported, and whose destination gets its files in another container now.
+"""Moved destinations: hours that were exported to the container that a destination had before.
 
-They are exported again, into the container of now, if landing still has all that they were made of. Otherwise
-they stay where they are: half an hour in the new container would look like a whole one.
+They are exported again, to the present container, if landing still has all that they were made of. Otherwise
+they stay where they are: part of an hour in the new container would look like a whole one.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ STAYS_ELSEWHERE = Fault(
 
 
 def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
-    """Whether landing has every blob that an exported hour was made of; not if that cannot be found out.
+    """Whether landing is known to have every blob that an exported hour was made of.
 
     An hour of which no row was read needs none.
     """
@@ -35,7 +35,7 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
 
 
 def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, target: str) -> bool:
-    """Whether an hour that is done, but not for ``target``, stays where it is; then that is written down."""
+    """Whether an hour that is done, but not for ``target``, stays where it is; if so, record that."""
     if found is None or not found.value.done or landed_whole(gateways, found.value):
         return False
     gateways.ledger.put(found.value.left_elsewhere(target, STAYS_ELSEWHERE), found.etag)
@@ -43,5 +43,5 @@ def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, tar
 
 
 def leave_elsewhere(lease: HourLease, target: str, now: datetime) -> None:
-    """Close the record of an hour that was whole elsewhere before an attempt at it failed: it stays there."""
+    """Close the record of an hour that is whole elsewhere and cannot be exported to a target."""
     lease.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))

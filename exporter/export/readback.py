@@ -1,4 +1,4 @@
-"""Reading rows back from the files of an hour: which rows they hold, to compare them with landing."""
+"""Reading back: the rows that the files of an hour hold, to compare them with landing."""
 
 import hashlib
 import zlib
@@ -20,7 +20,7 @@ from exporter.ports import Container
 
 
 class _Keyed(msgspec.Struct):
-    """The one field of an event's line that tells which row it is."""
+    """The field of an event's line that identifies the row."""
 
     uuid: UUID
 
@@ -29,7 +29,7 @@ _KEYED = msgspec.json.Decoder(_Keyed)
 
 
 def exported_lines(container: Container, blob: BlobInfo) -> Iterator[list[bytes]]:
-    """Yield the lines of a file, some at a time; ``DestinationFault`` if it is no gzip of lines."""
+    """Yield the lines of a file, a list at a time; ``DestinationFault`` if it is no gzip of lines."""
     try:
         for found in lines(container.stream(blob)):
             if not isinstance(found, Lines):
@@ -40,10 +40,10 @@ def exported_lines(container: Container, blob: BlobInfo) -> Iterator[list[bytes]
 
 
 def row_keys(contents: Iterable[bytes], data_type: DataType) -> list[bytes]:
-    """Return 16 bytes for each line that stand for its row: equal rows have equal keys.
+    """Return for each line the 16 bytes that identify its row: equal rows have equal keys.
 
-    An event's are its uuid. Of a merged id, and of an event without a readable uuid, they are a hash of the
-    values, whatever the order of the keys.
+    For an event this is its uuid. For a merged id, and for an event without a readable uuid, it is a hash of
+    the values, which does not depend on the order of the keys.
     """
     if data_type is DataType.MERGED_IDS:
         return [_hash(line) for line in contents]
@@ -70,7 +70,7 @@ def file_keys(container: Container, blob: BlobInfo, data_type: DataType) -> Iter
 
 
 def file_rows(container: Container, blob: BlobInfo) -> Iterator[Exported]:
-    """Yield the rows of a file as they stand there, some at a time."""
+    """Yield the rows of a file as they are in it, a block of rows at a time."""
     for contents in exported_lines(container, blob):
         yield Exported(len(contents), b"".join(line + b"\n" for line in contents))
 
@@ -79,7 +79,7 @@ def _unreadable(name: str) -> DestinationFault:
     return DestinationFault(
         Fault(
             code="file_unreadable",
-            message=f"The file {name} has the name of one of our files, and is no gzip of lines of JSON.",
-            fix="Move it out of the way, or delete it; then the hour is exported.",
+            message=f"The file {name} has the name of an exported file, but is not gzip of JSON lines.",
+            fix="Move or delete this file; then the hour is exported.",
         )
     )

@@ -14,6 +14,7 @@ from exporter.domain.hour_record import SlicedExport
 from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingBlob
 from exporter.export.attempt import Attempt
+from exporter.pipeline.exact_json import ExactDecoder
 from exporter.ports import State
 
 
@@ -64,7 +65,7 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     base: HourContent | None
 
 
-_STORED = msgspec.json.Decoder(_Stored)
+_STORED = ExactDecoder(_Stored)
 
 
 def encode(plan: SlicePlan) -> bytes:
@@ -88,7 +89,7 @@ def decode(pieces: Iterable[bytes]) -> SlicePlan:
     """Return a stored plan; ``ValueError`` if it is none."""
     try:
         stored = _STORED.decode(zlib.decompress(b"".join(pieces)))
-    except (zlib.error, msgspec.MsgspecError) as error:
+    except (zlib.error, ValueError) as error:
         raise ValueError(f"not a plan: {error}") from error
     if stored.v != 1:
         raise ValueError(f"a plan of version {stored.v}; this exporter knows version 1 only")

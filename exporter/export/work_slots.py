@@ -1,8 +1,8 @@
-"""Turns: how many hours a process computes at once, and how much of them it holds in memory.
+"""Work slots: how many hours a process computes at once, and how much of them it holds in memory.
 
-Waiting and computing are limited apart. Many hours may wait for storage at the same time, since that costs
-nothing; but Python's lock lets a process look at the rows of one hour at a time, so more of them at once
-would only take longer, and more memory. An hour that waits for storage lets others compute meanwhile.
+Waiting and computing have limits of their own. Many hours may wait for storage at the same time, since that
+costs nothing. But Python's lock lets a process compute the rows of one hour at a time: several at once would
+only take longer, and more memory. An hour that waits for storage lets others compute meanwhile.
 """
 
 import threading
@@ -14,19 +14,19 @@ from datetime import timedelta
 from exporter.domain.destination import MIB
 from exporter.domain.errors import Busy
 
-# Landed bytes, compressed mostly, from which on an hour, or a slice of one, is large: while it is staged, the
-# process grows by up to 111 MB (docs/performance.md). Of these there is one at a time.
+# Landed bytes, mostly compressed, from which on an hour or a slice is large: while it is staged, the process
+# grows by up to 111 MB (docs/performance.md). Only one of these is staged at a time.
 LARGE_BYTES = 8 * MIB
-# Landed bytes of all smaller ones that are staged at the same time. With a large one, the host's 185 MB and
-# 73 MB of libraries, this fits an instance of 512 MB.
+# Landed bytes of all smaller hours that are staged at the same time. Together with a large one, the host's
+# 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
 SMALL_BYTES_MAX = 16 * MIB
-# How long an hour waits for its turn. Twelve of the largest slices take half an hour of the smallest
-# instance, which is the time-out of a function: the last ones are left to another instance, or to later.
+# How long an hour waits for its slot. Twelve of the largest slices take half an hour on the smallest
+# instance, which is the time-out of a function: the last are left to another instance or a later delivery.
 WAIT_MAX = timedelta(minutes=10)
 
 
 class Lane:
-    """Room for so much at a time, given in the order of asking."""
+    """A limited amount of room, given in the order of the requests."""
 
     def __init__(self, room: int) -> None:
         self._left = room
@@ -34,7 +34,7 @@ class Lane:
         self._changed = threading.Condition()
 
     def take(self, size: int, wait: timedelta | None = None) -> None:
-        """Wait for room; ``Busy`` if there is none within the time."""
+        """Wait for room; ``Busy`` if there is none within ``wait`` (None: wait without an end)."""
         me = object()
         with self._changed:
             self._waiting.append(me)
@@ -45,24 +45,24 @@ class Lane:
                 self._left -= size
             self._changed.notify_all()
         if not got:
-            raise Busy(f"no turn within {wait}: other hours are staged")
+            raise Busy(f"no work slot within {wait}: other hours are being staged")
 
     def give_back(self, size: int) -> None:
-        """Leave the room to others."""
+        """Give the room back."""
         with self._changed:
             self._left += size
             self._changed.notify_all()
 
 
 class WorkSlot:
-    """An hour's turn to be staged. It computes within ``computing``, but for what is ``waiting``."""
+    """The slot in which an hour is staged: ``computing``, except while it is ``waiting``."""
 
     def __init__(self, computing: Lane) -> None:
         self._computing = computing
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Compute: as many hours at once as there are lanes for."""
+        """Compute, as soon as the process has room for it."""
         self._computing.take(1)
         try:
             yield
@@ -71,7 +71,7 @@ class WorkSlot:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Wait for storage, in the middle of computing: others compute meanwhile."""
+        """Wait for storage while computing: other hours compute meanwhile."""
         self._computing.give_back(1)
         try:
             yield
@@ -79,7 +79,7 @@ class WorkSlot:
             self._computing.take(1)
 
     def read[T](self, pieces: Iterator[T]) -> Iterator[T]:
-        """Yield pieces that have to be waited for."""
+        """Yield pieces, and wait for each of them."""
         while True:
             with self.waiting():
                 piece = next(pieces, None)
@@ -89,7 +89,7 @@ class WorkSlot:
 
 
 class WorkSlots:
-    """The turns of a process: ``computing_max`` hours compute at once."""
+    """The work slots of a process: ``computing_max`` hours compute at once."""
 
     def __init__(self, computing_max: int = 1, wait: timedelta = WAIT_MAX) -> None:
         self._computing = Lane(computing_max)
@@ -99,7 +99,7 @@ class WorkSlots:
 
     @contextmanager
     def staging(self, size: int) -> Iterator[WorkSlot]:
-        """Wait until so many landed bytes may be staged; ``Busy`` if that takes too long."""
+        """Wait for the slot of so many landed bytes; ``Busy`` if that takes too long."""
         lane, room = (self._large, 1) if size >= LARGE_BYTES else (self._small, size)
         lane.take(room, self._wait)
         try:

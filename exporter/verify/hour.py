@@ -15,7 +15,6 @@ from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Marker
 from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.domain.verification import Code, Finding, HourCheck, Verdict
-from exporter.domain.versioned import BlobInfo
 from exporter.export.inventory import Inventory, take_inventory
 from exporter.ports import Clock, Container, Gateways
 
@@ -124,7 +123,7 @@ class _Hour:
             )
             return
         yield self._missing("It is owed, and was never exported.")
-        for name in self._there:
+        for name in self._inventory.parts:
             yield _surplus(name)
 
     @cached_property
@@ -136,14 +135,9 @@ class _Hour:
     def _inventory(self) -> Inventory:
         return take_inventory(self.container, self._names, self.record, self.destination.container_id)
 
-    @property
-    def _there(self) -> dict[str, BlobInfo]:
-        """Every part of the hour in the container, ours by whole name."""
-        return self._inventory.parts
-
     def _parts(self) -> Iterator[Finding]:
         for part in self.record.content.parts:
-            there = self._there.get(part.name)
+            there = self._inventory.parts.get(part.name)
             if there is None:
                 yield Finding(Code.PART_MISSING, part.name, f"It should have {part.bytes} bytes.")
             elif (there.size, there.md5) != (part.bytes, part.md5):
@@ -153,10 +147,8 @@ class _Hour:
                     f"It has {there.size} bytes with the MD5 {there.md5}, and should have {part.bytes} with"
                     f" {part.md5}.",
                 )
-        known = {part.name for part in self.record.content.parts}
-        if self._marker is not None:
-            known |= {part.name for part in self._marker.parts}
-        for name in self._there.keys() - known:
+        named = self._marker.parts if self._marker is not None else ()
+        for name in self._inventory.surplus((*self.record.content.parts, *named)):
             yield _surplus(name)
 
     @cached_property

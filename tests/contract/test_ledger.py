@@ -1,5 +1,6 @@
 """The ledger: every record as it was written, changed only by who has seen it."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import UTC, timedelta
 from types import GeneratorType
 
 import pytest
+from azure.data.tables import UpdateMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +20,11 @@ from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.versioned import UnreadableRowError
 from exporter.domain.work_item import WorkItem
-from tests.contract.backends import HOUR, KEY, NOW, Backend
+from exporter.storage.own.documents import from_columns, to_columns
+from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, Backend
+from tests.contract.samples import RECORD as RECORD_OF_ALL
 from tests.fakes import md5_base64
 from tests.worlds import with_content, with_work
 
@@ -240,3 +245,39 @@ def test_a_ledger_is_told_from_one_that_was_made_in_its_place(backend: Backend) 
     assert list(ledger.between(KEY, HOUR, HOUR.plus(1))) == []
     backend.lose_ledger()
     assert ledger.identity(NOW + timedelta(days=2)) not in {first, ""}
+
+
+@pytest.mark.parametrize("path", ["", "work", "work.claim", "content.origin.kept.rows", "journal", "sliced"])
+@pytest.mark.parametrize("change", ["an unknown key", "a missing key"])
+def test_a_stored_record_that_has_other_keys_is_unreadable(
+    azurite: AzuriteBackend, path: str, change: str
+) -> None:
+    """At whatever level: it was written by another version, or by hand."""
+    ledger, table = azurite.gateways.ledger, azurite.own_name("ledger")
+    ledger.put(RECORD_OF_ALL, None)
+    client = azurite.account.tables.get_table_client(table)
+    row = dict(client.get_entity(str(KEY), HOUR.key))
+    document = json.loads(from_columns(row))
+    place = document
+    for key in filter(None, path.split(".")):
+        place = place[key]
+    if change == "an unknown key":
+        place["surprise"] = 1
+    else:
+        place.popitem()
+    client.update_entity(row | to_columns(json.dumps(document).encode()), UpdateMode.REPLACE)
+
+    with pytest.raises(UnreadableRowError, match="column document:"):
+        ledger.get(KEY, HOUR)
+    assert [record.unreadable for record in ledger.between(KEY, HOUR, HOUR)] == [True]
+
+
+def test_a_row_whose_columns_and_document_differ_is_unreadable(azurite: AzuriteBackend) -> None:
+    """A tick reads the columns, an export the document: they have to agree."""
+    ledger = azurite.gateways.ledger
+    ledger.put(RECORD_OF_ALL, None)
+    client = azurite.account.tables.get_table_client(azurite.own_name("ledger"))
+    client.update_entity({"PartitionKey": str(KEY), "RowKey": HOUR.key, "status": "exported"})
+
+    with pytest.raises(UnreadableRowError, match="do not say what its document says"):
+        ledger.get(KEY, HOUR)

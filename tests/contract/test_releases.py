@@ -20,35 +20,23 @@ import pytest
 from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep, FailedHour
 from exporter.domain.breaker import Breaker
-from exporter.domain.claims import Claim
-from exporter.domain.commit_journal import CommitJournal, Doubt
 from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.destination import (
-    Compression,
     Credentials,
     CredentialsType,
     EarlierPlace,
-    ExtraKeys,
-    Output,
     Status,
     StorageTarget,
 )
-from exporter.domain.errors import Fault, Scope
-from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.file_names import PathLayout
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
-from exporter.domain.hour_content import AppendBase, HourContent, Provenance, RowCounts
-from exporter.domain.hour_record import HourRecord, HourStatus, SlicedExport
 from exporter.domain.hour_task import HourTask, SliceRef
-from exporter.domain.marker import Part, StagedFile
 from exporter.domain.notifications import NotificationKind, Webhook, notification
-from exporter.domain.row_schema import Reason
-from exporter.domain.slices import Slice, SliceRecord, SliceResult
+from exporter.domain.slices import Slice
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
-from exporter.domain.timestamps import TimestampFormat
+from exporter.domain.streams import DataType, LandingBlob
 from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerificationStatus, VerifyStep
-from exporter.domain.work_item import Refusal, WorkItem
 from exporter.export.slice_plan import SlicePlan
 from exporter.export.slice_plan import decode as decode_plan
 from exporter.export.slice_plan import encode as encode_plan
@@ -62,11 +50,11 @@ from exporter.storage.own.verify_steps import parse_step as parse_verify_step
 from exporter.verify.findings import decode_findings, encode_findings
 from infra.local import azurite as emulator
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
+from tests.contract.samples import FAULT, OUTPUT, RECORD, SLICE
 from tests.contract.test_backfills import RUNNING
 from tests.contract.test_verifications import ENDED
 
 RELEASED = Path(__file__).with_name("released")
-FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB)
 DESTINATION = replace(
     a_destination("raw", "v1.key.sealed"),
     event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),
@@ -74,78 +62,11 @@ DESTINATION = replace(
     storage=StorageTarget("raw", "https://acme.blob.core.windows.net", "a/b"),
     credentials=Credentials(CredentialsType.SERVICE_PRINCIPAL, "v1.key.sealed", "tenant", "client"),
     org_id=189524,
-    output=Output(
-        NameStyle.SAFE,
-        PathLayout.BY_PROJECT,
-        TimestampFormat.AMPLITUDE,
-        ExtraKeys.KEEP,
-        completion_marker=False,
-        max_part_mib=7,
-        compression=Compression.SMALL,
-    ),
+    output=OUTPUT,
     status=Status.PAUSED,
     activated_at=NOW,
     events_since=NOW,
     earlier=(EarlierPlace("acme.blob.core.windows.net|old", "a", PathLayout.FLAT, NOW),),
-)
-RECORD = HourRecord(
-    KEY,
-    HOUR,
-    HourStatus.RUNNING,
-    NOW,
-    work=WorkItem(
-        attempts=3,
-        requested_by="backfill:b1",
-        round=2,
-        started_at=NOW,
-        claim=Claim("claim", NOW + timedelta(seconds=90)),
-        retry_at=NOW,
-        error=FAULT,
-        transient_failures=3,
-        refused=Refusal("backfill:b1", 2, FAULT, (("backfill:b0", 0),)),
-    ),
-    content=HourContent(
-        rows=RowCounts(9, 8, 7, 6, 5, ((Reason.NOT_JSON, 4), (Reason.NOT_NDJSON, 2))),
-        parts=(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="),),
-        filter_sha256="ab" * 32,
-        output=DESTINATION.output,
-        origin=Provenance(
-            "acme.blob.core.windows.net|raw|",
-            "marker",
-            LandingFingerprint(2, "cd" * 32, "AAECAwQFBgc=", partial=True),
-            ("acme/keys",),
-            AppendBase(1, 1, RowCounts(1), 1, LandingFingerprint(1, "ef" * 32)),
-            1,
-        ),
-        rejected=("acme/rejected",),
-    ),
-    journal=CommitJournal(
-        committing=True,
-        files=(StagedFile(Part("187520_2020-01-25_17#1.json.gz", 9, 99, "md5=="), "claim", 0, "acme/spool"),),
-        in_doubt=(Doubt("acme.blob.core.windows.net|raw", "187520_2020-01-25_17#2.json.gz", 9, "md5=="),),
-    ),
-    sliced=SlicedExport("run", "acme/plan", 20),
-    previous_status=HourStatus.EXPORTED,
-    previous_finished_at=NOW,
-    written_at=NOW,
-    written_for=("schedule", "backfill:b1"),
-    late_checked_at=NOW,
-    not_moved_to="acme.blob.core.windows.net|other|",
-)
-SLICE = SliceRecord(
-    KEY,
-    HOUR,
-    "run",
-    7,
-    Claim("claim", NOW),
-    SliceResult(
-        RowCounts(1, 0, 0, 2, 1, ((Reason.WRONG_TYPE, 2),)),
-        (StagedFile(Part("name", 1, 9, "md5=="), "claim", 2),),
-        "acme/keys",
-        3,
-        ("acme/rejected",),
-    ),
-    "acme/excluded",
 )
 PROGRESS = StreamProgress(
     KEY,

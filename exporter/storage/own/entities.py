@@ -21,7 +21,7 @@ type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Decoder[Value](Protocol):
-    """Reads values of one type from JSON: msgspec's decoder, or an ``ExactDecoder``."""
+    """A decoder of msgspec, or an ``ExactDecoder``."""
 
     def decode(self, document: bytes, /) -> Value:
         """Return the value; ``ValueError`` or ``MsgspecError`` if it is none."""

@@ -19,9 +19,9 @@ from exporter.domain.hour_record import HourRecord, HourStatus, unreadable_recor
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import UnreadableRowError, Versioned
 from exporter.domain.work_item import WorkItem
+from exporter.pipeline.exact_json import ExactDecoder
 from exporter.storage.clients import Account
 from exporter.storage.own.entities import Entity, moment_text, new_row, parse_moment
-from exporter.storage.own.exact import ExactDecoder
 from exporter.storage.own.tables import Table
 
 # The row that tells this table from one that was made in its place; no stream has such a name.

@@ -9,9 +9,9 @@ from exporter.domain.hour import Hour
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
+from exporter.pipeline.exact_json import ExactDecoder
 from exporter.storage.clients import Account
 from exporter.storage.own.entities import Entity, new_row
-from exporter.storage.own.exact import ExactDecoder
 from exporter.storage.own.tables import Table
 
 _NUMBER_DIGITS = 6

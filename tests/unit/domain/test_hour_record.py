@@ -62,7 +62,7 @@ def test_a_lease_is_renewed_from_now_on() -> None:
 
 def test_a_lease_that_nobody_holds_cannot_be_renewed() -> None:
     """It would be a bug to ask."""
-    with pytest.raises(ValueError, match="nobody holds acme:events:187520 2026-01-31T13"):
+    with pytest.raises(ValueError, match="no worker holds acme:events:187520 2026-01-31T13"):
         OWED.renewed(NOW)
 
 

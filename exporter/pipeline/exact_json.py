@@ -1,7 +1,7 @@
-"""Exact decoding: a stored value with an unknown or a missing key is an error, at every level.
+"""Exact decoding of JSON: an unknown or a missing key is an error, at every level.
 
-msgspec ignores unknown keys of dataclasses, and gives fields that are missing their defaults. Here a document
-is read only if it has exactly the keys that its value is written with, and if all of its times have a zone.
+msgspec ignores unknown keys of dataclasses, and gives missing fields their defaults. Here a document is read
+only if it has exactly the keys that its value is written with, and if all of its times have a zone.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ import msgspec
 
 
 class ExactDecoder[Value]:
-    """Reads values of one type from JSON. Made when its module is imported, as any decoder of msgspec."""
+    """Reads values of one type. Make it when its module is imported, like every decoder of msgspec."""
 
     def __init__(self, kind: type[Value]) -> None:
         self._decoder = msgspec.json.Decoder(kind)
 
     def decode(self, document: bytes | str) -> Value:
-        """Return the value; ``ValueError`` if it is none, names the key that is unknown, missing or wrong."""
+        """Return the value; ``ValueError`` says which key is unknown, missing or wrong."""
         value = self._decoder.decode(document)
         again = msgspec.json.encode(value)
         stored = document.encode() if isinstance(document, str) else document
-        # What was written by this form comes out as it was, byte for byte.
+        # A document of this form is encoded again to the same bytes; what differs may still be equal.
         if again != stored:
             _compare(msgspec.json.decode(document), msgspec.json.decode(again), "$")
         for path, moment in _moments(value, "$"):
@@ -44,7 +44,7 @@ def _compare(stored: object, known: object, path: str) -> None:
 
 
 def _moments(value: object, path: str) -> Iterator[tuple[str, datetime]]:
-    """Yield the times of a value and of its parts that are no lists: none of those holds a time."""
+    """Yield the times of a value and of its fields, with their paths; tuples hold no times."""
     if isinstance(value, datetime):
         yield path, value
     elif is_dataclass(value):
