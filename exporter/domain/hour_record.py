@@ -265,9 +265,13 @@ class HourRecord:
         """Return the record of an attempt that an error ended which should have passed."""
         return self._given_back(self.work.broken_off(why))
 
-    def refuse(self, fault: Fault) -> "HourRecord":
-        """Return the record of an hour that its latest request cannot have: the hour stays as it was."""
-        return self._given_back(self.work.refuse(fault))
+    def refuse(self, fault: Fault, *, late_checked_at: datetime | None = None) -> "HourRecord":
+        """Return the record of an hour that its latest request cannot have: the hour stays as it was.
+
+        ``late_checked_at`` is when landing was compared with what was exported, if that was requested.
+        """
+        refused = self._given_back(self.work.refuse(fault))
+        return replace(refused, late_checked_at=late_checked_at or self.late_checked_at)
 
     def _given_back(self, work: WorkItem) -> "HourRecord":
         return replace(

@@ -37,23 +37,17 @@ def adoptable(attempt: Attempt, lease: HourLease, inventory: Inventory) -> HourC
     settled = not (record.journal.committing or record.journal.in_doubt)
     if known and settled and inventory.holds_just(record.content.parts):
         return record.content
-    marked = inventory.true_marker()
-    if marked is None or not _has_wanted_filter(attempt, marked[1]):
+    marked, wanted = inventory.true_marker(), attempt.destination.filter_of(attempt.task.key.stream)
+    if marked is None or marked[1].filter_sha256 != (wanted.sha256 if wanted else None):
         return None
     return _content_of_marker(attempt, *marked)
 
 
 def as_found(attempt: Attempt, lease: HourLease, inventory: Inventory, names: HourNames) -> HourContent:
     """Return the content of an hour that has to stay as it is found: as its marker says, or counted."""
-    marked = inventory.true_marker()
-    if marked is None:
-        return _counted(attempt, lease, inventory, names)
-    return _content_of_marker(attempt, *marked)
-
-
-def _has_wanted_filter(attempt: Attempt, marker: Marker) -> bool:
-    wanted = attempt.destination.filter_of(attempt.task.key.stream)
-    return marker.filter_sha256 == (wanted.sha256 if wanted else None)
+    if marked := inventory.true_marker():
+        return _content_of_marker(attempt, *marked)
+    return _counted(attempt, lease, inventory, names)
 
 
 def _content_of_marker(attempt: Attempt, name: str, marker: Marker) -> HourContent:

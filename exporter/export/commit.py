@@ -51,11 +51,21 @@ def commit(attempt: Attempt, lease: HourLease, plan: CommitPlan, inventory: Inve
     ``SpoolNeeded``: nothing has changed; stage the files again, into the spool.
     """
     committer = Committer(attempt, lease, plan, inventory)
+    outcome = Outcome.ADOPTED if plan.adopted else Outcome.EXPORTED
     with attempt.worker.timed("commit"):
         committer.prepare()
         committer.fence()
         committer.publish()
-    return committer.close()
+    close(attempt, lease, outcome, tidies=committer.changes.leftovers(), **plan.facts)
+    return outcome
+
+
+def commit_if_wanted(attempt: Attempt, lease: HourLease, plan: CommitPlan, inventory: Inventory) -> Outcome:
+    """Commit the hour, unless its destination was deleted while it was staged."""
+    if attempt.gone():
+        lease.release()
+        return Outcome.NOT_WANTED
+    return commit(attempt, lease, plan, inventory)
 
 
 def complete(attempt: Attempt, lease: HourLease, inventory: Inventory) -> None:
@@ -69,13 +79,15 @@ def complete(attempt: Attempt, lease: HourLease, inventory: Inventory) -> None:
     committer.publish()
 
 
-def close(attempt: Attempt, lease: HourLease, outcome: Outcome, **facts: int) -> None:
-    """Close the row of an hour that is whole, tell so, and end the sliced export that it was, if any."""
+def close(attempt: Attempt, lease: HourLease, outcome: Outcome, *, tidies: bool = True, **facts: int) -> None:
+    """Close the row of an hour that is whole, log that, and delete what is not needed any more."""
     sliced = lease.record.sliced
     lease.finish()
     attempt.log_outcome(lease, outcome, **facts)
     if sliced is not None:
         attempt.gateways.slices.discard(attempt.task.key, attempt.task.hour, sliced.id)
+    if tidies:
+        attempt.tidy(lease)
 
 
 @dataclass(frozen=True)
@@ -124,14 +136,6 @@ class Committer:
         marker, stays = self.changes.marker(), self.changes.marker_stays()
         if marker is not None and not (stays and self.changes.marker_there() == marker):
             self._commit_marker(self.changes.marker_name or "", marker, stays=stays)
-
-    def close(self) -> Outcome:
-        """Close the hour; return what came of it."""
-        outcome = Outcome.ADOPTED if self.plan.adopted else Outcome.EXPORTED
-        close(self.attempt, self.lease, outcome, **self.plan.facts)
-        if self.changes.leftovers():
-            self.attempt.tidy(self.lease)
-        return outcome
 
     def _retract_marker(self) -> None:
         """Void every marker that does not stay true until the planned one is committed."""

@@ -13,6 +13,7 @@ from exporter.domain.file_names import MARKER_SUFFIX, HourNames
 from exporter.domain.hour_content import HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, StagedFile
+from exporter.domain.recorded_files import recorded_doubts, unfinished_files
 from exporter.export.inventory import Inventory
 
 
@@ -32,7 +33,7 @@ class CommitPlan:
 
 def needs_spool(record: HourRecord, inventory: Inventory, names: HourNames, container_id: str) -> bool:
     """Whether the content of several files may have to change: then all are staged into the spool."""
-    doubtful = {each.name for each in _recorded_doubts(record, container_id)}
+    doubtful = {each.name for each in recorded_doubts(record, container_id)}
     return len({name for name in (*inventory.parts, *doubtful) if names.number(name)}) > 1
 
 
@@ -47,7 +48,7 @@ class Changes:
 
     @cached_property
     def _doubtful(self) -> tuple[Doubt, ...]:
-        return tuple(_recorded_doubts(self.record, self.container_id))
+        return tuple(recorded_doubts(self.record, self.container_id))
 
     @cached_property
     def in_place(self) -> frozenset[str]:
@@ -79,13 +80,8 @@ class Changes:
     def to_refresh(self) -> list[str]:
         """Return the parts that are there as planned, and that an earlier attempt could write over."""
         planned = {part.name: part for part in self.plan.content.parts if self.inventory.has(part)}
-        return sorted(
-            {
-                each.name
-                for each in self._doubtful
-                if (part := planned.get(each.name)) and (part.bytes, part.md5) != (each.bytes, each.md5)
-            }
-        )
+        doubts = ((each, planned[each.name]) for each in self._doubtful if each.name in planned)
+        return sorted({part.name for it, part in doubts if (part.bytes, part.md5) != (it.bytes, it.md5)})
 
     def doubts(self) -> Iterator[Doubt]:
         """Yield every file of the hour that is not as planned, and that is there or could be."""
@@ -93,7 +89,7 @@ class Changes:
         yield from (each for each in record.journal.in_doubt if not same_container(each.container, here))
         if not same_container(origin.target, here):
             # Readers of the other container keep what is there; only an unfinished commit is in doubt.
-            yield from _unfinished(record, origin.container)
+            yield from unfinished_files(record, origin.container)
         wanted = {(part.name, part.bytes, part.md5) for part in self.plan.content.parts}
         present = (Doubt(here, name, blob.size, blob.md5) for name, blob in self.inventory.parts.items())
         markers = {name for name in self.inventory.markers if self._is_ours(name)}
@@ -159,24 +155,5 @@ class Changes:
 
     def leftovers(self) -> bool:
         """Whether our own storage may hold blobs of the hour that no record names once this is committed."""
-        spooled = any(each.spool for each in self.plan.files)
         begun_before = self.record.work.attempts > 1 or self.plan.adopted or bool(self.inventory.parts)
-        return begun_before or spooled or self.record.sliced is not None
-
-
-def _recorded_doubts(record: HourRecord, container_id: str) -> Iterator[Doubt]:
-    """Yield what a record has in doubt in a container, its own unfinished files among them."""
-    yield from (each for each in record.journal.in_doubt if same_container(each.container, container_id))
-    if same_container(record.content.origin.target, container_id):
-        yield from _unfinished(record, container_id)
-
-
-def _unfinished(record: HourRecord, container_id: str) -> Iterator[Doubt]:
-    """Yield the files that a record's own attempt was about to commit, if it has not finished."""
-    if not record.journal.committing:
-        return
-    content = record.content
-    for part in content.parts[content.origin.kept_parts :]:
-        yield Doubt(container_id, part.name, part.bytes, part.md5)
-    if content.origin.marker:
-        yield Doubt(container_id, content.origin.marker)
+        return begun_before or any(each.spool for each in self.plan.files) or self.record.sliced is not None

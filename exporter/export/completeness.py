@@ -13,10 +13,11 @@ from itertools import chain
 
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
+from exporter.domain.recorded_files import recorded_names
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
-from exporter.export.inventory import Inventory, recorded_names
+from exporter.export.inventory import Inventory
 from exporter.export.readback import file_keys, row_keys
 from exporter.export.stage import EMPTY_GZIP, row_chain
 
@@ -28,13 +29,12 @@ def missing_rows(
     attempt: Attempt, record: HourRecord, inventory: Inventory, blobs: tuple[LandingBlob, ...]
 ) -> Fault | None:
     """Return the fault if the hour would lose rows when replaced by these landing blobs; None if not."""
-    exported = record.content.origin.landing if record.content.origin.target else None
+    content = record.content
+    exported = content.origin.landing if content.origin.target else None
     covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
     here = attempt.holds(record)
-    held = (
-        record.content.rows.exported if record.content.origin.target and not record.journal.committing else 0
-    )
-    if held and not covered and not (here and all(map(inventory.has, record.content.parts))):
+    held = content.rows.exported if content.origin.target and not record.journal.committing else 0
+    if held and not covered and not (here and all(map(inventory.has, content.parts))):
         return _incomplete(attempt, "its landing blobs are not all there any more")
     explained = recorded_names(record, attempt.container_id) if covered and here else frozenset()
     files = [

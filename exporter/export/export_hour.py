@@ -164,7 +164,6 @@ def _export(attempt: Attempt, lease: HourLease, disposition: WriteDisposition) -
     inventory, completed = recover(attempt, lease, names)
     if disposition is WriteDisposition.EXPORT and completed:
         close(attempt, lease, Outcome.EXPORTED)
-        attempt.tidy(lease)
         return Outcome.EXPORTED
     was_appending = not completed and kept is not None and kept.parts > 0
     if disposition is WriteDisposition.APPEND or (disposition is WriteDisposition.EXPORT and was_appending):

@@ -6,11 +6,11 @@ Export and verification both decide by it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.domain.allowed_hosts import same_container
 from exporter.domain.file_names import MARKER_SUFFIX, HourNames
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
+from exporter.domain.recorded_files import recorded_names
 from exporter.domain.streams import DataType
 from exporter.domain.versioned import BlobInfo, SmallBlob
 from exporter.ports import Container
@@ -80,15 +80,6 @@ def take_inventory(
                 markers[name] = content
     parts = {name: blob for name, blob in parts.items() if not name.endswith(MARKER_SUFFIX)}
     return Inventory(names.hour, names.wanted.stream.data_type, parts, markers)
-
-
-def recorded_names(record: HourRecord, container_id: str) -> frozenset[str]:
-    """Return every name that an hour's record has in a container: parts, files in doubt, and markers."""
-    names = {doubt.name for doubt in record.journal.in_doubt if same_container(doubt.container, container_id)}
-    if not same_container(record.content.origin.target, container_id):
-        return frozenset(names)
-    names |= {part.name for part in record.content.parts}
-    return frozenset(names | ({record.content.origin.marker} if record.content.origin.marker else set()))
 
 
 def read_marker(content: SmallBlob, hour: Hour, data_type: DataType) -> Marker | None:

@@ -7,23 +7,22 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from exporter.domain.errors import Conflict, DestinationFault, LandingChanged, Transient
-from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord, SlicedExport
+from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.own_blobs import attempt_tag, folder
-from exporter.domain.slices import SliceRecord, SliceResult
-from exporter.domain.streams import LandingFingerprint
+from exporter.domain.slices import SliceRecord
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import SpoolNeeded, commit
 from exporter.export.commit_plan import CommitPlan
 from exporter.export.completeness import rejected_before
-from exporter.export.fan_out import send_slices
-from exporter.export.late_content import appended
+from exporter.export.contents import appended_content, whole_content
 from exporter.export.lease import HourLease, acquire_joined
 from exporter.export.recovery import recover
 from exporter.export.slice_plan import SlicePlan
 from exporter.pipeline.key_index import KeyIndex, repeated
 from exporter.pipeline.key_set import KEY_BYTES
+from exporter.ports import Gateways
 
 
 def all_staged(records: list[Versioned[SliceRecord]], sliced: SlicedExport) -> bool:
@@ -74,11 +73,12 @@ def _join(attempt: Attempt, lease: HourLease, sliced: SlicedExport, plan: SliceP
     attempt = plan.applied_to(attempt)
     inventory, _ = recover(attempt, lease, attempt.names(lease.record))
     results = [each.value.result for each in records if each.value.result is not None]
-    content = _content(attempt, results, plan)
+    keeps = attempt.late_blobs_count()
     if plan.base is None:
         kept_rejected = rejected_before(attempt, lease.record, inventory, plan.blobs)
-        origin = replace(content.origin, rejected_before=len(kept_rejected))
-        content = replace(content, origin=origin, rejected=(*kept_rejected, *content.rejected))
+        content = whole_content(attempt, plan.blobs, results, kept_rejected, keeps_digests=keeps)
+    else:
+        content = appended_content(plan.base, plan.blobs, results, keeps_digests=keeps)
     files = tuple(file for result in results for file in result.files)
     return commit(attempt, lease, CommitPlan(content, files, facts={"slices": len(records)}), inventory)
 
@@ -107,38 +107,8 @@ def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]], plan: Sl
     return tuple(repeating)
 
 
-def _content(attempt: Attempt, results: list[SliceResult], plan: SlicePlan) -> HourContent:
-    """Return what the hour is to be: what its slices have staged, beside what is there already."""
-    keeps = attempt.late_blobs_count()
-    digests = tuple(result.digest for result in results if result.digest and keeps)
-    rows = _sum(result.rows for result in results)
-    parts = tuple(file.part for result in results for file in result.files)
-    rejected = tuple(name for result in results for name in result.rejected)
-    if plan.base is not None:
-        origin = appended(plan.base, plan.blobs)
-        return replace(
-            plan.base,
-            rows=plan.base.rows + rows,
-            parts=(*plan.base.parts, *parts),
-            origin=replace(origin, digests=(*origin.digests, *digests) if keeps else ()),
-            rejected=(*plan.base.rejected, *rejected),
-        )
-    stream = attempt.task.key.stream
-    marker = attempt.destination.naming(stream).marker(attempt.task.hour)
-    return HourContent(
-        rows=rows,
-        parts=parts,
-        filter_sha256=asked.sha256 if (asked := attempt.destination.filter_of(stream)) else None,
-        output=plan.output,
-        origin=Provenance(
-            target=attempt.destination.target,
-            marker=marker if plan.output.completion_marker else None,
-            landing=LandingFingerprint.of(plan.blobs),
-            digests=digests,
-        ),
-        rejected=rejected,
+def send_slices(gateways: Gateways, task: HourTask, sliced: SlicedExport, numbers: Iterable[int]) -> None:
+    """Send a message for each of these slices."""
+    gateways.queue_of(task).send(
+        replace(task, late=False, slice_ref=SliceRef(sliced.id, number)) for number in numbers
     )
-
-
-def _sum(counts: Iterable[RowCounts]) -> RowCounts:
-    return sum(counts, start=RowCounts())

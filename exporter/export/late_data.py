@@ -3,30 +3,32 @@
 Landing is compared with the fingerprint of what was exported. What is new is staged, without the rows whose
 keys the digests of the hour hold; parts that are there are not touched, and the marker is written over. What
 was exported stays where it is, even if the destination has other names now. Merged ids are one file, which is
-written over (``late_merged_ids``).
+written over, with its own rows and then the new ones.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
-from exporter.domain.hour_content import HourContent
+from exporter.domain.hour_content import AppendBase, HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
-from exporter.domain.slices import Slice, cut
+from exporter.domain.slices import Slice, SliceResult, cut
 from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
-from exporter.export.commit import commit
+from exporter.export.commit import commit_if_wanted
 from exporter.export.commit_plan import CommitPlan
-from exporter.export.fan_out import fan_out
+from exporter.export.contents import appendable_base, appended, appended_content, as_recorded, with_digests
 from exporter.export.foreign_blocks import STAGINGS_MAX, void_foreign_blocks
 from exporter.export.inventory import Inventory
-from exporter.export.late_content import appendable_base, appended, as_recorded, with_digests
-from exporter.export.late_merged_ids import append_merged_ids
 from exporter.export.lease import HourLease
+from exporter.export.readback import file_keys, file_rows
+from exporter.export.sliced import fan_out
 from exporter.export.stage import RejectedWriter, StagedSlice
 from exporter.export.whole_hour import export_whole_hour
 from exporter.pipeline.key_index import KeyIndex, repeated
@@ -80,18 +82,18 @@ def append_late(attempt: Attempt, lease: HourLease, inventory: Inventory, names:
         attempt = as_recorded(attempt, record, naming, None)
         if content.origin.landing and LandingFingerprint.of(blobs).holds(content.origin.landing):
             return export_whole_hour(attempt, lease, inventory, names, replacing=True)
-        return append_merged_ids(attempt, lease, inventory, content, blobs)
-    base = with_digests(attempt, lease, inventory, content)
-    attempt = as_recorded(attempt, record, naming, base.event_filter)
+        return _append_merged_ids(attempt, lease, inventory, content, blobs)
+    content, event_filter = with_digests(attempt, lease, inventory, content)
+    attempt = as_recorded(attempt, record, naming, event_filter)
     late = content.origin.landing.new(blobs) if content.origin.landing else blobs
     first = max((names.number(part.name) for part in content.parts), default=0) + 1
     slices = tuple(cut(late, attempt.destination.output.part_bytes_max, first))
     if len(slices) > 1:
-        fan_out(attempt, lease, slices, blobs, spooled=False, base=base.content)
+        fan_out(attempt, lease, slices, blobs, spooled=False, base=content)
         return Outcome.SLICED
     for _ in range(STAGINGS_MAX):
         try:
-            return _append_slice(attempt, lease, inventory, base.content, chosen=slices[0], blobs=blobs)
+            return _append_slice(attempt, lease, inventory, content, chosen=slices[0], blobs=blobs)
         except ForeignBlocks as blocks:
             if not void_foreign_blocks(attempt.container, blocks):
                 raise
@@ -110,24 +112,15 @@ def _append_slice(  # noqa: PLR0913  what is appended, to what, and by whom
     """Stage the late rows and commit them."""
     with ExitStack() as uploads:
         staged, rejected, digest = _staged(attempt, lease, base, chosen, uploads)
-        origin = appended(base, blobs)
-        if staged.excluded == base.rows.exported and origin.landing is not None:
+        keeps = attempt.late_blobs_count()
+        result = SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected.commit())
+        content = appended_content(base, blobs, [result], keeps_digests=keeps)
+        if staged.excluded == base.rows.exported and content.origin.landing is not None:
             # Every row of the files is in these blobs, too: landing holds all that they were made of.
-            origin = replace(origin, landing=LandingFingerprint.of(blobs))
-        # After the last check, no keys are needed for another one.
-        digests = (*origin.digests, *filter(None, [digest])) if attempt.late_blobs_count() else ()
-        content = replace(
-            base,
-            rows=base.rows + staged.rows,
-            parts=(*base.parts, *(file.part for file in staged.files)),
-            origin=replace(origin, digests=digests),
-            rejected=(*base.rejected, *rejected.commit()),
-        )
-        if attempt.gone():
-            lease.release()
-            return Outcome.NOT_WANTED
+            origin = replace(content.origin, landing=LandingFingerprint.of(blobs))
+            content = replace(content, origin=origin)
         facts = {"late_rows": staged.rows.exported}
-        return commit(attempt, lease, CommitPlan(content, staged.files, facts=facts), inventory)
+        return commit_if_wanted(attempt, lease, CommitPlan(content, staged.files, facts=facts), inventory)
 
 
 def _staged(
@@ -153,3 +146,59 @@ def _repeated(state: State, base: HourContent, digest: str) -> Iterator[bytes]:
             raise Transient(f"the digest {name} is gone")
         indexes.append(KeyIndex(pieces))
     return split(repeated(indexes)[-1])
+
+
+def _append_merged_ids(
+    attempt: Attempt,
+    lease: HourLease,
+    inventory: Inventory,
+    base: HourContent,
+    blobs: tuple[LandingBlob, ...],
+) -> Outcome:
+    """Append what landed late, where landing does not hold all that the file was made of."""
+    before = base.origin.landing
+    new = before.new(blobs) if before is not None and not before.partial else blobs
+    known = None
+    if before is None or before.partial or any(blob.md5 is None for blob in new):
+        # It is not known which blobs the file was made of, or whether some of these were only put again: the
+        # rows of the file are compared with those in landing.
+        file = inventory.parts[base.parts[0].name]
+        known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
+    write_over = partial(
+        _write_over, attempt, lease, inventory, base, blobs=blobs, chosen=Slice(1, None, new), known=known
+    )
+    try:
+        return write_over(spooled=False)
+    except ForeignBlocks:
+        # They are under the name of the file, whose rows are needed: it is staged beside it, in the spool.
+        return write_over(spooled=True)
+
+
+def _write_over(  # noqa: PLR0913  what is appended, to what, and by whom
+    attempt: Attempt,
+    lease: HourLease,
+    inventory: Inventory,
+    base: HourContent,
+    *,
+    blobs: tuple[LandingBlob, ...],
+    chosen: Slice,
+    known: Counter[bytes] | None,
+    spooled: bool,
+) -> Outcome:
+    """Stage the file again, its own rows first and then those that are not known, and commit it."""
+    tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
+    known = None if known is None else known.copy()
+    with ExitStack() as uploads:
+        there = file_rows(attempt.container, inventory.parts[base.parts[0].name])
+        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled, before=there, known=known)
+        part = staged.files[0].part
+        late = part.rows - base.parts[0].rows
+        content = replace(
+            base,
+            rows=base.rows + replace(staged.rows, exported=late, filtered=0),
+            parts=(part,),
+            origin=replace(appended(base, blobs), kept=AppendBase(0, 0, base.rows, 0, base.origin.landing)),
+            rejected=(*base.rejected, *rejected.commit()),
+        )
+        plan = CommitPlan(content, staged.files, facts={"late_rows": late})
+        return commit_if_wanted(attempt, lease, plan, inventory)

@@ -9,15 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar
 
 from exporter.domain.claims import RENEW_EVERY
 from exporter.domain.errors import Conflict, Fault, Transient
-from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, SlicedExport
 from exporter.domain.hour_task import HourTask
 from exporter.domain.slices import SliceRecord, SliceResult
-from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.ports import Clock, Ledger, Slices
 
@@ -27,34 +25,7 @@ type Heartbeat = Callable[[Callable[[], None]], AbstractContextManager[None]]
 _log = logging.getLogger(__name__)
 
 
-class Claimable(Protocol):
-    """A record that holds a claim: of an hour, or of a slice."""
-
-    @property
-    def key(self) -> StreamKey:
-        """The stream."""
-        ...
-
-    @property
-    def hour(self) -> Hour:
-        """The hour."""
-        ...
-
-    @property
-    def holder(self) -> str | None:
-        """The id of the claim."""
-        ...
-
-    def claimed(self, now: datetime) -> bool:
-        """Whether the claim holds."""
-        ...
-
-    def renewed(self, now: datetime) -> Self:
-        """Return the record with the claim extended."""
-        ...
-
-
-class Lease[Record: Claimable]:
+class Lease[Record: (HourRecord, SliceRecord)]:
     """A record that this worker has claimed; all writes of it go through here, one at a time.
 
     The lease is lost once a write finds that another worker has taken over, and once the record is written
@@ -67,8 +38,8 @@ class Lease[Record: Claimable]:
     def __init__(
         self, put: Callable[[Record, str | None], str], record: Record, etag: str | None, clock: Clock
     ) -> None:
-        self._put = put
-        self._record = record
+        self._put: Callable[[Record, str | None], str] = put
+        self._record: Record = record
         self._etag = put(record, etag)
         self._clock = clock
         self._claim_id = record.holder or ""
@@ -144,16 +115,8 @@ class HourLease(Lease[HourRecord]):
         self._release(lambda record: record.broken_off(why))
 
     def refuse(self, fault: Fault, *, late_checked_at: datetime | None = None) -> None:
-        """Release the hour as it was: what was requested would lose rows.
-
-        ``late_checked_at`` is when landing was compared for late data, if that was requested.
-        """
-
-        def refused(record: HourRecord) -> HourRecord:
-            released = record.refuse(fault)
-            return released if late_checked_at is None else released.late_checked(late_checked_at)
-
-        self.write(refused)
+        """Release the hour as it was: what was requested would lose rows."""
+        self.write(lambda record: record.refuse(fault, late_checked_at=late_checked_at))
 
     def release_to_slices(self, sliced: SlicedExport) -> None:
         """Leave the hour to the workers of its slices."""

@@ -26,10 +26,10 @@ def recover(attempt: Attempt, lease: HourLease, names: HourNames) -> tuple[Inven
             return inventory, False
         try:
             complete(attempt, lease, inventory)
-            completed = True
         except Conflict:
             lease.ensure_held()
             completed = False
-        if completed:
+        else:
             lease.write(lambda record: record.completed(attempt.worker.clock()))
+            completed = True
         return take_inventory(attempt.container, names, lease.record, attempt.container_id), completed

@@ -1,7 +1,12 @@
-"""Sliced exports: the way of one hour through fan-out, staging and joining, whatever messages are lost.
+"""Sliced exports: a large hour is cut into slices, for several workers to stage at the same time.
 
-A worker that meets a sliced export without progress sends the messages of its slices again. A plan that does
-not fit landing any more ends: the hour is released, and cut again.
+fan out   store the plan, leave the hour's record to the slices, and send a message for each
+stage     a worker claims a slice, and stages its part without rows of earlier slices (``stage_slice``)
+join      once all slices are staged, one worker claims the hour and commits it (``join_slices``)
+
+Late data of several slices is staged in the same way, beside the parts that are there. Messages may be lost:
+a worker that meets a sliced export without progress sends them again. A plan that does not fit landing any
+more ends: the hour is released, and cut again.
 """
 
 from contextlib import suppress
@@ -9,16 +14,48 @@ from datetime import datetime
 
 from exporter.domain.allowed_hosts import same_container
 from exporter.domain.errors import Conflict, Fault, LandingChanged, Transient
+from exporter.domain.hour_content import HourContent
 from exporter.domain.hour_record import HourRecord, SlicedExport
 from exporter.domain.hour_task import HourTask, SliceRef
-from exporter.domain.slices import SliceRecord
+from exporter.domain.own_blobs import attempt_tag, folder
+from exporter.domain.slices import Slice, SliceRecord
+from exporter.domain.streams import LandingBlob
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
-from exporter.export.fan_out import send_slices
-from exporter.export.join_slices import all_staged, join_slices
-from exporter.export.slice_plan import SlicePlan, read_plan
+from exporter.export.join_slices import all_staged, join_slices, send_slices
+from exporter.export.lease import HourLease
+from exporter.export.slice_plan import SlicePlan, encode, read_plan
 from exporter.export.stage_slice import stage_slice
 from exporter.ports import Ledger
+
+
+def fan_out(  # noqa: PLR0913  what a sliced export is made of, each by its name
+    attempt: Attempt,
+    lease: HourLease,
+    slices: tuple[Slice, ...],
+    blobs: tuple[LandingBlob, ...],
+    *,
+    spooled: bool,
+    base: HourContent | None = None,
+) -> None:
+    """Leave the hour to the workers of its slices."""
+    task, destination = attempt.task, attempt.destination
+    plan = SlicePlan(
+        slices=slices,
+        output=destination.output,
+        event_filter=asked.text if (asked := destination.filter_of(task.key.stream)) else None,
+        container=destination.container_id,
+        prefix=destination.storage.prefix,
+        blobs=blobs,
+        spooled=spooled,
+        base=base,
+    )
+    tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
+    name = f"{folder(task.key, task.hour)}{tag}.plan"
+    attempt.gateways.state.put(name, [encode(plan)])
+    sliced = SlicedExport(lease.claim_id, name, len(slices))
+    lease.release_to_slices(sliced)
+    send_slices(attempt.gateways, task, sliced, (each.first for each in slices))
 
 
 def export_slice(attempt: Attempt, found: Versioned[HourRecord], slice_ref: SliceRef) -> Outcome:

@@ -41,9 +41,8 @@ def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name
         if worker.redelivered:
             gateways.queue_of(task).send([task], delay=record.claim.ends_in(now))
         raise Conflict(f"slice {chosen.first} of {task.key} {task.hour} is being staged by another worker")
-    lease = acquire_slice(
-        gateways.slices, record, found.etag if found else None, worker.claim_id, worker.clock
-    )
+    etag = found.etag if found else None
+    lease = acquire_slice(gateways.slices, record, etag, worker.claim_id, worker.clock)
     with worker.beat(lease.renew):
         try:
             tag = attempt_tag(attempt_number, worker.claim_id)

@@ -4,21 +4,20 @@ from contextlib import ExitStack
 
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
-from exporter.domain.hour_content import HourContent, Provenance
-from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
-from exporter.domain.slices import Slice, cut
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.slices import Slice, SliceResult, cut
+from exporter.domain.streams import DataType, LandingBlob
 from exporter.export.adoption import adopt, adoptable, as_found
 from exporter.export.attempt import Attempt, Outcome
-from exporter.export.commit import SpoolNeeded, commit
+from exporter.export.commit import SpoolNeeded, commit_if_wanted
 from exporter.export.commit_plan import CommitPlan, needs_spool
 from exporter.export.completeness import missing_rows, rejected_before
-from exporter.export.fan_out import fan_out
+from exporter.export.contents import whole_content
 from exporter.export.foreign_blocks import STAGINGS_MAX, void_foreign_blocks
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.moved import leave_elsewhere
+from exporter.export.sliced import fan_out
 
 
 def export_whole_hour(
@@ -39,7 +38,9 @@ def export_whole_hour(
         lease.refuse(loss, late_checked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
-        if _is_whole_elsewhere(attempt, lease.record):
+        record = lease.record
+        elsewhere = bool(record.content.origin.target) and not attempt.holds(record)
+        if elsewhere and not record.journal.committing:
             leave_elsewhere(lease, attempt.destination.target, attempt.worker.clock())
         else:
             lease.fail(loss)
@@ -53,12 +54,6 @@ def export_whole_hour(
         fan_out(attempt, lease, slices, blobs, spooled=spooled)
         return Outcome.SLICED
     return _export_one_slice(attempt, lease, inventory, names, slices[0])
-
-
-def _is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
-    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
-    elsewhere = bool(record.content.origin.target) and not attempt.holds(record)
-    return elsewhere and not record.journal.committing
 
 
 def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:
@@ -85,28 +80,11 @@ def _export_one_slice(
 def _stage_and_commit(
     attempt: Attempt, lease: HourLease, inventory: Inventory, chosen: Slice, *, spooled: bool
 ) -> Outcome:
-    destination, stream = attempt.destination, attempt.task.key.stream
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
     kept_rejected = rejected_before(attempt, lease.record, inventory, chosen.blobs)
     with ExitStack() as uploads:
         staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled)
         digest = attempt.keep_digest(chosen, staged, tag) if attempt.late_blobs_count() else None
-        marker = destination.naming(stream).marker(lease.record.hour)
-        content = HourContent(
-            rows=staged.rows,
-            parts=tuple(file.part for file in staged.files),
-            filter_sha256=asked.sha256 if (asked := destination.filter_of(stream)) else None,
-            output=destination.output,
-            origin=Provenance(
-                target=destination.target,
-                marker=marker if destination.output.completion_marker else None,
-                landing=LandingFingerprint.of(chosen.blobs),
-                digests=(digest,) if digest else (),
-                rejected_before=len(kept_rejected),
-            ),
-            rejected=(*kept_rejected, *rejected.commit()),
-        )
-        if attempt.gone():
-            lease.release()
-            return Outcome.NOT_WANTED
-        return commit(attempt, lease, CommitPlan(content, staged.files), inventory)
+        result = SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected.commit())
+        content = whole_content(attempt, chosen.blobs, [result], kept_rejected, keeps_digests=True)
+        return commit_if_wanted(attempt, lease, CommitPlan(content, staged.files), inventory)

@@ -203,7 +203,7 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     running = touched.claimed_by("ours", "schedule", NOW)
     failed = replace(running, hour=HOUR.plus(1)).failed(Fault("code", "message", "fix"), NOW)
     elsewhere = Provenance("acme.blob.core.windows.net|raw|a", "marker", digests=("acme/keys",))
-    moved = replace(running, hour=HOUR.plus(2), content=HourContent(origin=elsewhere), not_moved_to="|other|")
+    moved = replace(with_content(running, origin=elsewhere), hour=HOUR.plus(2), not_moved_to="|other|")
     done = moved.finished(NOW)
     for record in (running, failed, done):
         ledger.put(record, None)

@@ -80,7 +80,7 @@ def test_small_hours_do_not_take_more_room_than_there_is() -> None:
         other = staged.enter_context(ExitStack())
         other.enter_context(turns.staging(LARGE_BYTES - 1))
         left = SMALL_BYTES_MAX - 2 * (LARGE_BYTES - 1)
-        with pytest.raises(Busy, match="no turn"), turns.staging(left + 1):
+        with pytest.raises(Busy, match="no work slot"), turns.staging(left + 1):
             pass
         other.close()
         with turns.staging(left + 1):

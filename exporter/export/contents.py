@@ -1,13 +1,13 @@
-"""What late data is appended to, and what the hour is made of afterwards."""
+"""The content of an hour: as it is exported whole, and as it is after late data was appended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from exporter.domain.destination import Destination
 from exporter.domain.file_names import Naming
 from exporter.domain.filter_parser import stored_filter
-from exporter.domain.hour_content import AppendBase, HourContent, Provenance
+from exporter.domain.hour_content import AppendBase, HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
+from exporter.domain.slices import SliceResult
 from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
@@ -34,6 +34,50 @@ def appendable_base(record: HourRecord) -> HourContent:
     )
 
 
+def whole_content(
+    attempt: Attempt,
+    blobs: tuple[LandingBlob, ...],
+    results: list[SliceResult],
+    kept_rejected: tuple[str, ...],
+    *,
+    keeps_digests: bool,
+) -> HourContent:
+    """Return the content of an hour that is exported whole from these landing blobs.
+
+    After the last check for late data, no digests are needed for another one.
+    """
+    destination, stream = attempt.destination, attempt.task.key.stream
+    asked = destination.filter_of(stream)
+    marker = destination.naming(stream).marker(attempt.task.hour)
+    origin = Provenance(
+        target=destination.target,
+        marker=marker if destination.output.completion_marker else None,
+        landing=LandingFingerprint.of(blobs),
+        rejected_before=len(kept_rejected),
+    )
+    sha256 = asked.sha256 if asked else None
+    nothing = HourContent(RowCounts(), (), sha256, destination.output, origin, kept_rejected)
+    return _with_results(nothing, results, keeps_digests=keeps_digests)
+
+
+def appended_content(
+    base: HourContent, blobs: tuple[LandingBlob, ...], results: list[SliceResult], *, keeps_digests: bool
+) -> HourContent:
+    """Return the content of an hour to which all that is new in these landing blobs was appended."""
+    return _with_results(replace(base, origin=appended(base, blobs)), results, keeps_digests=keeps_digests)
+
+
+def _with_results(content: HourContent, results: list[SliceResult], *, keeps_digests: bool) -> HourContent:
+    digests = (*content.origin.digests, *(each.digest for each in results if each.digest))
+    return replace(
+        content,
+        rows=sum((each.rows for each in results), start=content.rows),
+        parts=(*content.parts, *(file.part for each in results for file in each.files)),
+        origin=replace(content.origin, digests=digests if keeps_digests else ()),
+        rejected=(*content.rejected, *(name for each in results for name in each.rejected)),
+    )
+
+
 def appended(base: HourContent, blobs: tuple[LandingBlob, ...]) -> Provenance:
     """Return the provenance of an hour to which all that is new in these landing blobs was appended."""
     before = base.origin.landing
@@ -44,7 +88,7 @@ def appended(base: HourContent, blobs: tuple[LandingBlob, ...]) -> Provenance:
 
 def as_recorded(attempt: Attempt, record: HourRecord, naming: Naming, event_filter: str | None) -> Attempt:
     """Return the attempt with the names and settings that the hour was exported with."""
-    destination: Destination = attempt.destination
+    destination = attempt.destination
     output = record.content.output or destination.output
     recorded = replace(
         destination,
@@ -55,19 +99,16 @@ def as_recorded(attempt: Attempt, record: HourRecord, naming: Naming, event_filt
     return replace(attempt, destination=recorded)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedBase:
-    """What rows are appended to: the hour's content, with a digest for all of its rows, and its filter."""
+def with_digests(
+    attempt: Attempt, lease: HourLease, inventory: Inventory, content: HourContent
+) -> tuple[HourContent, str | None]:
+    """Return the content with digests for all of its rows, and the filter that it was exported with.
 
-    content: HourContent
-    event_filter: str | None
-
-
-def with_digests(attempt: Attempt, lease: HourLease, inventory: Inventory, content: HourContent) -> KeyedBase:
-    """Return the content with digests that are there; if one is gone, all are made again from the files."""
+    If a digest is gone, all are made again from the files; then the present filter is assumed.
+    """
     headers = _headers(attempt.gateways.state, content.origin.digests)
     if headers:
-        return KeyedBase(content, headers[0].event_filter)
+        return content, headers[0].event_filter
     asked = attempt.destination.filter_of(lease.record.key.stream)
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
     names = []
@@ -75,7 +116,7 @@ def with_digests(attempt: Attempt, lease: HourLease, inventory: Inventory, conte
         keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
         names.append(attempt.keep_found_digest(number, keys, tag))
     found = replace(content, origin=replace(content.origin, digests=tuple(names)))
-    return KeyedBase(found, asked.text if asked else None)
+    return found, asked.text if asked else None
 
 
 def _headers(state: State, digests: tuple[str, ...]) -> tuple[Header, ...] | None:
