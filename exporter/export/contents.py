@@ -13,9 +13,8 @@ from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.readback import file_keys
-from exporter.pipeline.key_index import Header, KeyIndex
+from exporter.pipeline.key_index import KeyIndex
 from exporter.pipeline.key_set import KeySet
-from exporter.ports import State
 
 
 def appendable_base(record: HourRecord) -> HourContent:
@@ -55,8 +54,9 @@ def whole_content(
         landing=LandingFingerprint.of(blobs),
         rejected_before=len(kept_rejected),
     )
-    sha256 = asked.sha256 if asked else None
-    nothing = HourContent(RowCounts(), (), sha256, destination.output, origin, kept_rejected)
+    nothing = HourContent(
+        RowCounts(), (), asked.sha256 if asked else None, destination.output, origin, kept_rejected
+    )
     return _with_results(nothing, results, keeps_digests=keeps_digests)
 
 
@@ -106,9 +106,14 @@ def with_digests(
 
     If a digest is gone, all are made again from the files; then the present filter is assumed.
     """
-    headers = _headers(attempt.gateways.state, content.origin.digests)
-    if headers:
-        return content, headers[0].event_filter
+    headers = []
+    for name in content.origin.digests:
+        if (pieces := attempt.gateways.state.read(name)) is None:
+            break
+        headers.append(KeyIndex(pieces).header)
+    else:
+        if headers:
+            return content, headers[0].event_filter
     asked = attempt.destination.filter_of(lease.record.key.stream)
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
     names = []
@@ -117,13 +122,3 @@ def with_digests(
         names.append(attempt.keep_found_digest(number, keys, tag))
     found = replace(content, origin=replace(content.origin, digests=tuple(names)))
     return found, asked.text if asked else None
-
-
-def _headers(state: State, digests: tuple[str, ...]) -> tuple[Header, ...] | None:
-    headers = []
-    for name in digests:
-        pieces = state.read(name)
-        if pieces is None:
-            return None
-        headers.append(KeyIndex(pieces).header)
-    return tuple(headers)

@@ -46,15 +46,12 @@ def is_up_to_date(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
     if _has_new(record.content, blobs):
         return False
     now, origin = attempt.worker.clock(), record.content.origin
-    checked = record.late_checked(now)
-    last = now >= attempt.worker.late_ends(record.hour)
-    if last:
-        without_digests = replace(record.content, origin=replace(origin, digests=()))
-        checked = replace(checked, content=without_digests)
-    attempt.gateways.ledger.put(checked, found.etag)
-    if last:
-        for name in origin.digests:
-            attempt.gateways.state.delete(name)
+    # After the last check, no keys are needed for another one.
+    unneeded = origin.digests if now >= attempt.worker.late_ends(record.hour) else ()
+    content = replace(record.content, origin=replace(origin, digests=() if unneeded else origin.digests))
+    attempt.gateways.ledger.put(replace(record.late_checked(now), content=content), found.etag)
+    for name in unneeded:
+        attempt.gateways.state.delete(name)
     return True
 
 

@@ -60,7 +60,7 @@ class Lease[Record: (HourRecord, SliceRecord)]:
     def ensure_held(self) -> None:
         """Raise ``Conflict`` unless the lease holds; asked before each change of the customer's container."""
         if self._lost or not self._record.claimed(self._clock()):
-            raise self._lost_to_another()
+            raise Conflict(f"{self._label} was lost to another worker")
 
     def write(self, change: Callable[[Record], Record], *, hands_over: bool = False) -> None:
         """Write the record as changed; ``Conflict`` if the lease is lost.
@@ -69,7 +69,7 @@ class Lease[Record: (HourRecord, SliceRecord)]:
         """
         with self._turn:
             if self._lost:
-                raise self._lost_to_another()
+                raise Conflict(f"{self._label} was lost to another worker")
             changed = change(self._record)
             try:
                 self._etag = self._put(changed, self._etag)
@@ -90,9 +90,6 @@ class Lease[Record: (HourRecord, SliceRecord)]:
         """Write the change if that is possible now; if not, the lease runs out."""
         with suppress(Conflict, Transient):
             self.write(change)
-
-    def _lost_to_another(self) -> Conflict:
-        return Conflict(f"{self._label} was lost to another worker")
 
 
 class HourLease(Lease[HourRecord]):

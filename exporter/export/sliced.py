@@ -139,8 +139,6 @@ def fail_sliced(ledger: Ledger, task: HourTask, fault: Fault, now: datetime) -> 
     """Fail the hour of a slice that the customer's storage refuses."""
     found = ledger.get(task.key, task.hour)
     sliced = found.value.sliced if found else None
-    if found is None or sliced is None or task.slice_ref is None:
-        return
-    if sliced.id == task.slice_ref.sliced_id:
+    if found and sliced and task.slice_ref and sliced.id == task.slice_ref.sliced_id:
         with suppress(Conflict):
             ledger.put(found.value.failed(fault, now), found.etag)

@@ -1,4 +1,4 @@
-"""The ledger: every record as it was written, changed only by who has seen it."""
+"""The ledger: every record as it was written, changed only over the version that was seen."""
 
 import json
 import threading
@@ -137,7 +137,7 @@ def test_writing_what_is_there_already_is_no_conflict(backend: Backend) -> None:
 
 
 def test_a_record_that_was_seen_and_is_gone_is_a_conflict(backend: Backend) -> None:
-    """Even if the whole table is: it is not written anew as if nothing had been there."""
+    """Even if the whole table is: it is not written as if nothing had been there."""
     with pytest.raises(Conflict):
         backend.gateways.ledger.put(RECORD, "W/\"datetime'2026-01-31T13%3A15%3A00.0000000Z'\"")
 
@@ -176,7 +176,7 @@ def _all_at_once(call: Callable[[str], None]) -> None:
         thread.join()
 
 
-def test_a_range_has_both_its_ends_and_nobody_elses_hours(backend: Backend) -> None:
+def test_a_range_has_both_its_ends_and_no_other_hours(backend: Backend) -> None:
     """Oldest first, across days; other streams and other destinations are not in it."""
     ledger = backend.gateways.ledger
     hours = [HOUR.plus(number) for number in range(-2, 12)]
@@ -228,7 +228,7 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
 
 
 def test_ranges_are_read_lazily(backend: Backend) -> None:
-    """Who looks at the first hours of years does not read the years."""
+    """To look at the first hours of years does not read the years."""
     ledger = backend.gateways.ledger
     ledger.put(RECORD, None)
 

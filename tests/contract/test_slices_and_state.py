@@ -47,7 +47,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[Own]:
 
 
 def a_slice(number: int, run: str = "run-1") -> SliceRecord:
-    """Return a slice that somebody is staging."""
+    """Return a slice that a worker is staging."""
     return SliceRecord(EVENTS, HOUR, run, number, claim=Claim("worker", NOW))
 
 
@@ -72,7 +72,7 @@ def test_slices_of_a_run_are_listed_in_order_and_no_others(own: Own) -> None:
 
 
 def test_what_was_staged_comes_back_as_it_was(own: Own) -> None:
-    """Counts, parts with what was sent of them, digest and drops."""
+    """Counts, parts with what was sent of them, digest and excluded keys."""
     etag = own.slices.put(a_slice(1), None)
     staged = replace(a_slice(1), claim=None, result=RESULT, excluded_keys="acme/excluded")
     own.slices.put(staged, etag)

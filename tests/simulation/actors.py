@@ -1,6 +1,6 @@
-"""Actors that take turns at every call to storage, as somebody else decides.
+"""Actors that take turns at every call to storage, in an order that the world decides.
 
-Each actor is a greenlet: it runs until it wants something of storage, and then waits for its turn. Whoever
+Each actor is a greenlet: it runs until it calls storage, and then waits for its turn. The world that
 gives it the turn decides what becomes of the call: it works, fails before or after it took effect, takes
 effect twice, or is the last thing that its process does.
 """
@@ -75,7 +75,7 @@ class Actor:
             self.body()
         except Death:
             self.trouble = Death()
-        except BaseException as trouble:  # noqa: BLE001  whoever gives the turns looks at it
+        except BaseException as trouble:  # noqa: BLE001  the world that gives the turns looks at it
             self.trouble = trouble
         self.over = True
         del self.turns.actors[self._greenlet]

@@ -368,7 +368,7 @@ def lose(life: Life, table: str) -> None:
 
 
 def _rest(life: Life) -> None:
-    """Let all workers come to their end, those that sleep, too."""
+    """Let all workers finish, sleeping ones too."""
     while life.frozen:
         life.wake()
     life.finish_workers()

@@ -65,7 +65,7 @@ POISON_COUNT = 5
 WORKERS_MAX = 4
 FROZEN_MAX = 4
 ROUNDS_MAX = 4000
-# Backfills that are asked for while workers sleep: more make a world long, and no other.
+# Backfills that are requested while workers sleep: more would make a world longer, and no different.
 ASKED_MAX = 8
 # Of all workers together, between two deliveries.
 TURNS_MAX = 2000
@@ -476,7 +476,7 @@ class Life:
     def _freeze(self, actor: Actor) -> None:
         """Let a worker that is about to change something sleep, far beyond its lease.
 
-        Meanwhile the hour may become another one: only then can the sleeper do any harm.
+        Meanwhile the hour may be exported by another worker: only then can this zombie do any harm.
         """
         changes = actor.wants in CONTAINER_WRITES or (self.sleeps_anywhere and self._writes(actor))
         if actor.over or not changes or len(self.frozen) == FROZEN_MAX or self.random.random() >= self.sleepy:

@@ -1,6 +1,6 @@
 """The implementation, broken on purpose: what a simulated world has to notice.
 
-Each mutation is a mistake that somebody once made, or that is easily made, in a line or two.
+Each mutation is a mistake that was once made, or that is easily made, in a line or two.
 """
 
 from collections.abc import Callable, Iterable
@@ -69,7 +69,7 @@ def commit_before_stage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Committer, "prepare", at_once)
 
 
-def commit_before_clear(patch: pytest.MonkeyPatch) -> None:
+def commit_before_fence(patch: pytest.MonkeyPatch) -> None:
     """Put the new files beside the old ones, and delete those afterwards."""
     real = Committer.publish
 
@@ -87,13 +87,13 @@ def commit_before_clear(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Committer, "publish", published)
 
 
-def delete_before_unmark(patch: pytest.MonkeyPatch) -> None:
+def change_parts_under_the_marker(patch: pytest.MonkeyPatch) -> None:
     """Leave the marker there while its parts are changed."""
     patch.setattr(Changes, "markers_to_fence", lambda _changes: iter(()))
     patch.setattr(Changes, "marker_stays", lambda changes: changes.marker_there() is not None)
 
 
-def delete_without_writing_over(patch: pytest.MonkeyPatch) -> None:
+def delete_without_fencing(patch: pytest.MonkeyPatch) -> None:
     """Delete what is not wanted any more, and leave the blocks that a zombie has sent for it."""
 
     def fence(committer: Committer, name: str, etag: str | None) -> None:
@@ -109,7 +109,7 @@ def forget_doubts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Changes, "doubts", lambda _changes: iter(()))
 
 
-def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
+def leave_an_unfinished_commit(patch: pytest.MonkeyPatch) -> None:
     """Only take inventory; do not complete what an unfinished attempt was about to commit."""
 
     def incomplete(*_arguments: object) -> None:
@@ -119,7 +119,7 @@ def leave_the_marker_of_a_sleeper(patch: pytest.MonkeyPatch) -> None:
 
 
 def replace_by_less(patch: pytest.MonkeyPatch) -> None:
-    """Write an hour anew from what landing holds, whatever that is."""
+    """Replace an hour by what landing holds, even if that is less."""
     patch.setattr(whole_hour, "missing_rows", lambda *_arguments: None)
 
 
@@ -128,8 +128,8 @@ def count_landing_blobs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LandingFingerprint, "holds", lambda listing, exported: listing.blobs >= exported.blobs)
 
 
-def look_under_the_names_of_now(patch: pytest.MonkeyPatch) -> None:
-    """Forget how the destination's files were called before."""
+def look_under_present_names_only(patch: pytest.MonkeyPatch) -> None:
+    """Ignore the earlier names of the destination's files."""
 
     def names(destination: Destination, stream: Stream, hour: Hour) -> HourNames:
         return HourNames(hour, destination.naming(stream))
@@ -137,7 +137,7 @@ def look_under_the_names_of_now(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Destination, "hour_names", names)
 
 
-def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
+def delete_markers_without_fencing(patch: pytest.MonkeyPatch) -> None:
     """Delete markers as they are, and leave the blocks that a zombie has sent for them."""
     real = Committer._fence
 
@@ -152,7 +152,7 @@ def leave_markers_to_sleepers(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Committer, "_fence", fence)
 
 
-def adopt_what_is_not_wanted(patch: pytest.MonkeyPatch) -> None:
+def adopt_instead_of_replacing(patch: pytest.MonkeyPatch) -> None:
     """Adopt an hour that is there where a backfill has requested to replace it."""
     real = whole_hour.export_whole_hour
 
@@ -178,7 +178,7 @@ def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
 
 
 def swallow_refused_commits(patch: pytest.MonkeyPatch) -> None:
-    """Take a refused commit for one whose answer was lost, without a look at what is there."""
+    """Treat a refused commit as one whose answer was lost, without a look at what is there."""
     real = FakeContainer.commit
 
     def commit(container: FakeContainer, sent: StagedFile, **conditions: Any) -> None:  # noqa: ANN401  passed on
@@ -189,9 +189,9 @@ def swallow_refused_commits(patch: pytest.MonkeyPatch) -> None:
 
 
 def believe_every_refusal(patch: pytest.MonkeyPatch) -> None:
-    """Take a write that was refused for a lost race, even if its own first try has landed.
+    """Treat a refused write as a lost race, even if its own first try has landed.
 
-    This alone breaks no promise: the hour waits for a lease to end. So it is none of ``MUTATIONS``.
+    This alone breaks no promise: the hour waits for a lease to end. So it is not among ``MUTATIONS``.
     """
 
     def put[Key, Value](table: FakeTable[Key, Value], key: Key, value: Value, etag: str | None) -> str:
@@ -214,7 +214,7 @@ def believe_every_refusal(patch: pytest.MonkeyPatch) -> None:
 
 
 def list_without_the_hash(patch: pytest.MonkeyPatch) -> None:
-    """Take all for the hour's files that begins like them."""
+    """Take every file for the hour's whose name begins alike."""
     prefix = Naming.parts_prefix
 
     def number(naming: Naming, hour: Hour, name: str) -> int | None:
@@ -226,12 +226,12 @@ def list_without_the_hash(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_compare_slices(patch: pytest.MonkeyPatch) -> None:
-    """Export what several slices have several times."""
+    """Export rows that several slices have once for each of them."""
     patch.setattr(join_slices, "_reconcile", lambda *_arguments: ())
 
 
 def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
-    """Compare slices by what they export: what one has left out at once, it takes up when staged again."""
+    """Compare slices by what they export: what one has left out comes back when it is staged again."""
     real = Stager.stage
 
     def stage(
@@ -251,17 +251,17 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_compare_late_rows(patch: pytest.MonkeyPatch) -> None:
-    """Add late rows that are there already."""
+    """Append late rows that are there already."""
     patch.setattr(late_data, "_repeated", lambda *_arguments: ())
 
 
-def never_look_again(patch: pytest.MonkeyPatch) -> None:
-    """Take an hour that was exported for one that nothing can land in."""
+def never_check_for_late_data(patch: pytest.MonkeyPatch) -> None:
+    """Assume that nothing lands in an hour after it was exported."""
     patch.setattr(export_hour, "is_up_to_date", lambda *_arguments: True)
 
 
 def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
-    """Count a look for late blobs as done for an hour that is not done itself."""
+    """Count a check for late data as done for an hour that is not done itself."""
 
     def unseen(moment: Any, hour: Hour, record: HourRecord | None, distance: timedelta) -> bool:  # noqa: ANN401
         if record is None or not record.done:
@@ -271,14 +271,14 @@ def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(due_hours._DueRules, "unseen", unseen)
 
 
-def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:
-    """Take a done hour again without telling the schedule, which is past it."""
+def do_not_remember_reopened_hours(patch: pytest.MonkeyPatch) -> None:
+    """Claim a done hour again without a note for the schedule, which is past it."""
     patch.setattr(FakeReopened, "remember", lambda _reopened, _task: '"none"')
     patch.setattr(FakeReopened, "forget", lambda *_arguments: None)
 
 
-def forget_a_note_whoever_took_the_hour(patch: pytest.MonkeyPatch) -> None:
-    """Forget the note of an hour that is done, though somebody is about to take it again."""
+def forget_a_note_without_its_etag(patch: pytest.MonkeyPatch) -> None:
+    """Forget the note of an hour that is done, though a worker is about to claim it again."""
 
     def forget(gateways: Gateways, note: Versioned[HourTask], _: Versioned[HourRecord]) -> None:
         now = {each.value: each.etag for each in gateways.reopened.all()}
@@ -288,12 +288,12 @@ def forget_a_note_whoever_took_the_hour(patch: pytest.MonkeyPatch) -> None:
 
 
 def count_what_others_wrote(patch: pytest.MonkeyPatch) -> None:
-    """Take an hour that is done for one that this backfill has done."""
+    """Count an hour that is done as one that this backfill has done."""
     patch.setattr(Backfill, "fulfilled", lambda _backfill, record, _here: record.done)
 
 
 def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
-    """Wait for a dead worker."""
+    """Wait for a dead worker for a year."""
     real = HourRecord.claimed_by
 
     def take(
@@ -309,26 +309,26 @@ MUTATIONS: dict[str, Mutation] = {
     for each in (
         commit_before_all_is_recorded,
         commit_before_stage,
-        commit_before_clear,
-        delete_before_unmark,
-        delete_without_writing_over,
+        commit_before_fence,
+        change_parts_under_the_marker,
+        delete_without_fencing,
         forget_doubts,
-        leave_the_marker_of_a_sleeper,
+        leave_an_unfinished_commit,
         no_etag_on_the_claim,
         swallow_refused_commits,
         list_without_the_hash,
-        adopt_what_is_not_wanted,
+        adopt_instead_of_replacing,
         replace_by_less,
         count_landing_blobs,
-        look_under_the_names_of_now,
-        leave_markers_to_sleepers,
+        look_under_present_names_only,
+        delete_markers_without_fencing,
         do_not_compare_slices,
         forget_what_was_left_out_at_once,
         do_not_compare_late_rows,
-        never_look_again,
+        never_check_for_late_data,
         pass_over_hours_under_way,
-        do_not_note_what_is_taken_again,
-        forget_a_note_whoever_took_the_hour,
+        do_not_remember_reopened_hours,
+        forget_a_note_without_its_etag,
         count_what_others_wrote,
         a_lease_for_ever,
     )

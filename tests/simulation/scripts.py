@@ -128,14 +128,14 @@ def each_strike(begin: Callable[[], Script], verdict: Verdict, go_on: Callable[[
 def there_and_back() -> None:
     """Let an attempt sleep before its commit, while the hour goes to another container and comes back.
 
-    When it comes back its files have other names: what the sleeper may still commit has to be known by then.
+    It comes back with other names: by then it has to be known what the zombie may still commit.
     """
     life = Script()
     life.landed(101, 102)
     life.tick()
     life.finish_workers()
-    sleeper = life.next_worker("container.commit", life.naming(EVENTS).part(FIRST, 1))
-    life.freeze(sleeper)
+    zombie = life.next_worker("container.commit", life.naming(EVENTS).part(FIRST, 1))
+    life.freeze(zombie)
     life.edit(container="raw2")
     life.pass_busily(0.2)
     life.edit(container="raw", name_style=NameStyle.SAFE)
@@ -146,7 +146,7 @@ def there_and_back() -> None:
     life.end()
 
 
-def a_note_for_whoever_comes_next() -> None:
+def a_note_for_the_next_worker() -> None:
     """Let a tick see to the note of a done hour that a backfill is about to take again.
 
     The backfill's worker dies halfway, and the backfill is cancelled: only the note brings the hour back at
@@ -188,7 +188,7 @@ def more_keys_than_one_may_hold() -> None:
 
 MISTAKES: dict[str, Callable[[], None]] = {
     "forget_doubts": there_and_back,
-    "do_not_note_what_is_taken_again": a_note_for_whoever_comes_next,
-    "forget_a_note_whoever_took_the_hour": a_note_for_whoever_comes_next,
+    "do_not_remember_reopened_hours": a_note_for_the_next_worker,
+    "forget_a_note_without_its_etag": a_note_for_the_next_worker,
     "forget_what_was_left_out_at_once": more_keys_than_one_may_hold,
 }

@@ -93,7 +93,7 @@ def test_a_late_blob_after_a_changed_prefix_leaves_the_files_that_are_there() ->
 
 
 def test_a_late_look_after_a_changed_prefix_leaves_an_hour_that_landing_lost() -> None:
-    """There is nothing to write it anew from."""
+    """Landing holds nothing to export it again from."""
     life = Script()
     name = life.landed(101, 102)
     life.pass_busily(0.1)
@@ -121,7 +121,7 @@ def test_a_look_that_dies_before_it_is_recorded_leaves_the_hour_when_landing_is_
 
 
 def test_a_sleeper_that_tidies_up_leaves_the_keys_of_later_attempts() -> None:
-    """It was to delete what earlier attempts had kept; meanwhile a backfill has written the hour anew."""
+    """It was to delete what earlier attempts had kept; meanwhile a backfill has replaced the hour."""
     life = Script()
     names = [life.landed(201)]
     life.pass_busily(0.02)
@@ -129,8 +129,8 @@ def test_a_sleeper_that_tidies_up_leaves_the_keys_of_later_attempts() -> None:
     life.pass_time(600)
     life.tick()
     life.finish_workers()
-    sleeper = life.next_worker("state.names")
-    life.freeze(sleeper)
+    zombie = life.next_worker("state.names")
+    life.freeze(zombie)
     life.ask((LAST, LAST))
     life.pass_busily(0.1)
     life.wake()
@@ -295,7 +295,7 @@ def test_a_large_hour_ends_whose_landing_changed_after_it_was_cut(what: str) -> 
 
 @pytest.mark.parametrize("look", [0, -1])
 def test_what_lands_late_in_a_large_hour_is_added_wherever_its_worker_dies(look: int) -> None:
-    """Within half an hour: whoever takes the hour after it adds the rows, and does not just find it whole."""
+    """Within half an hour: the next worker to claim the hour appends the rows, and does not only adopt it."""
 
     def begin() -> Script:
         life = Script()
@@ -355,7 +355,7 @@ def test_a_ledger_that_is_lost_alone_is_found_again() -> None:
 
 
 def test_a_backfill_names_an_hour_that_fails_in_passing_again_and_again() -> None:
-    """Nothing is wrong but that our storage of landing never answers: whoever asked is told."""
+    """Nothing is wrong except that landing never answers: the person who requested it is told."""
     life = Script()
     life.landed(101)
     life.pass_busily(0.1)

@@ -61,14 +61,14 @@ class Worlds(RuleBasedStateMachine):
         self.life.tick()
 
     @rule(seed=chance)
-    def somebody_asks_for_a_backfill(self, seed: int) -> None:
+    def a_person_requests_a_backfill(self, seed: int) -> None:
         """Of both hours, or of one."""
         self.life.random.seed(seed)
         self.life.ask()
 
     @precondition(lambda self: self.life.asked)
     @rule(seed=chance)
-    def somebody_changes_a_backfill(self, seed: int) -> None:
+    def a_person_changes_a_backfill(self, seed: int) -> None:
         """Cancel one, or have it tried again."""
         self.life.random.seed(seed)
         self.life.change()

@@ -106,7 +106,7 @@ class Truth:
     # What readers see.
 
     def files(self, container: str) -> Iterator[tuple[str, FakeBlob]]:
-        """Yield the data files of a container that are ours by name, whoever wrote them."""
+        """Yield the data files of a container that have our names, no matter which program wrote them."""
         for name, blob in self.world.reader(container).committed.items():
             if name.endswith(".gz") and name not in NEIGHBOURS and _FILE.fullmatch(name):
                 yield name, blob
@@ -336,7 +336,7 @@ class Truth:
     def stays_elsewhere(self, destination: Destination, key: StreamKey, hour: Hour) -> bool:
         """Whether an hour stays in a former container, and its record says why.
 
-        Landing does not hold every blob that it was made of, or nobody knows which these were.
+        Landing does not hold every blob that it was made of, or it is not known which these were.
         """
         found = self.world.ledger.get(key, hour)
         if found is None or same_container(found.value.content.origin.target, destination.target):
@@ -369,8 +369,8 @@ class Truth:
     def _may_be_refused(self, key: StreamKey, hour: Hour) -> bool:
         """Whether rows that landed late may stay out, because the hour says why it stays as it is.
 
-        Merged ids are one file: to add to it is to write it anew, which is not possible once landing does not
-        hold all of it. Events become further files, so that nothing keeps them out.
+        Merged ids are one file: to append to it is to write it again, which is not possible once landing does
+        not hold all of it. Events become further files, so that nothing keeps them out.
         """
         found = self.world.ledger.get(key, hour)
         refused = found is not None and found.value.work.refused is not None

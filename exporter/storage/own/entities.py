@@ -14,7 +14,7 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Rows, Unreadable, UnreadableRowError, Versioned
 from exporter.storage.own.documents import from_columns, to_columns
 
-# The form of the rows. A row of another version was written by a newer exporter, or by somebody else.
+# The form of the rows. A row of another version was written by a newer exporter, or by another program.
 VERSION = 1
 type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in a document: one without a time zone is refused."""

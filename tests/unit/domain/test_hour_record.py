@@ -22,15 +22,15 @@ FAULT = Fault("container_not_found", "There is no container raw.", "Create it.")
 PART = Part("187520_2026-01-31_13#1.json.gz", 3, 99, "md5")
 
 
-def test_an_hour_that_nobody_touched_is_due() -> None:
-    """Nothing was read, nobody holds it, nothing went wrong."""
+def test_an_hour_that_was_never_claimed_is_due() -> None:
+    """Nothing was read, no worker holds it, nothing went wrong."""
     assert OWED.due(NOW)
     assert not OWED.done
     assert not OWED.claimed(NOW)
     assert (OWED.work.attempts, OWED.content.rows.read, OWED.work.requested_by) == (0, 0, SCHEDULE)
 
 
-def test_an_hour_that_is_taken_is_nobody_elses_until_the_lease_ends() -> None:
+def test_a_claimed_hour_is_no_other_workers_until_the_lease_ends() -> None:
     """To the microsecond: at the end of the lease it is free again."""
     running = OWED.claimed_by("a", SCHEDULE, NOW)
 
@@ -60,7 +60,7 @@ def test_a_lease_is_renewed_from_now_on() -> None:
     assert renewed.work.attempts == 1
 
 
-def test_a_lease_that_nobody_holds_cannot_be_renewed() -> None:
+def test_a_lease_without_a_holder_cannot_be_renewed() -> None:
     """It would be a bug to ask."""
     with pytest.raises(ValueError, match="no worker holds acme:events:187520 2026-01-31T13"):
         OWED.renewed(NOW)
@@ -83,7 +83,7 @@ def test_the_next_worker_takes_over_under_its_own_claim() -> None:
 def test_a_finished_hour_is_exported_or_empty_and_never_due(
     parts: tuple[Part, ...], status: HourStatus
 ) -> None:
-    """Also years later; and nobody holds it."""
+    """Also years later; and no worker holds it."""
     counts = RowCounts(exported=3 * len(parts), rejected=1)
     content = HourContent(counts, parts, "e3b0", None, Provenance())
     finished = OWED.claimed_by("a", SCHEDULE, NOW).prepared(content, (), ()).finished(NOW + MICROSECOND)
@@ -101,7 +101,7 @@ def test_a_finished_hour_is_exported_or_empty_and_never_due(
 
 
 def test_a_failed_hour_is_due_when_its_back_off_is_over() -> None:
-    """To the microsecond; meanwhile it says what is wrong, and nobody holds it."""
+    """To the microsecond; meanwhile it says what is wrong, and no worker holds it."""
     failed = OWED.claimed_by("a", SCHEDULE, NOW).failed(FAULT, NOW)
 
     assert (failed.status, failed.work.error, failed.finished_at) == (HourStatus.FAILED, FAULT, NOW)
@@ -216,7 +216,7 @@ def test_an_hour_is_done_for_the_container_that_its_files_went_to(target: str, *
     assert not OWED.done_for(target)
 
 
-def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
+def test_an_hour_that_is_exported_again_has_not_stayed_elsewhere() -> None:
     """What was said of an earlier target says nothing about it."""
     record = OWED.claimed_by("a", SCHEDULE, NOW).finished(NOW).left_elsewhere("acme|other|", FAULT)
 
@@ -224,7 +224,7 @@ def test_an_hour_that_is_written_anew_has_not_stayed_elsewhere() -> None:
     assert record.prepared(HourContent(RowCounts(), (), None, None, Provenance()), (), ()).not_moved_to == ""
 
 
-def test_a_schedule_begins_anew_in_another_container() -> None:
+def test_a_schedule_begins_again_in_another_container() -> None:
     """And goes on under another address of the one that it is about."""
     progress = StreamProgress(
         OWED.key, HOUR, HOUR.plus(9), (HOUR.plus(5),), "ledger", NOW, "acme.blob.core.windows.net|raw"

@@ -158,7 +158,7 @@ def test_a_worker_that_sleeps_before_an_overwritten_part_changes_nothing() -> No
     attempt(world)
     container = world.containers.open(acme())
     (part,) = container.find("187520_2026-01-31_12#")
-    with container.upload(part.name, attempt="sleeper") as upload:
+    with container.upload(part.name, attempt="zombie") as upload:
         upload.stage(b"other rows")
 
     container.refresh(part.name, etag=part.etag)
@@ -283,7 +283,7 @@ def test_late_rows_of_an_hour_whose_filter_is_not_known_go_through_the_filter_of
 
 
 def test_after_a_last_look_that_adds_rows_no_keys_are_kept() -> None:
-    """Nobody compares with them any more."""
+    """No later check compares with them."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
     attempt(world)

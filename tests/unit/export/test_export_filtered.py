@@ -144,7 +144,7 @@ def test_merged_ids_are_never_filtered() -> None:
 
 
 def test_a_changed_filter_holds_for_hours_that_are_exported_from_then_on() -> None:
-    """What was exported stays as it is, and says so; what is exported anew goes through the new one."""
+    """What was exported stays as it is, and says so; what is exported again passes the new one."""
     world = a_filtered_world()
     attempt(world)
     found = world.destinations.get("acme")

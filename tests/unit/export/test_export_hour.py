@@ -254,7 +254,7 @@ def test_nothing_of_a_neighbour_is_read_as_ours_or_touched() -> None:
     assert sorted(container) == sorted([PART, MARKER])
 
 
-def test_what_is_asked_for_by_a_person_is_written_anew() -> None:
+def test_what_a_person_requests_is_exported_again() -> None:
     """A backfill replaces a whole hour instead of adopting it: more landed meanwhile."""
     world = a_landed_world()
     attempt(world)
@@ -360,7 +360,7 @@ def test_a_worker_that_was_thought_dead_and_wakes_up_changes_nothing() -> None:
     now = [NOW]
 
     class SleepsInTheMiddle:
-        """A landing whose reader falls asleep, until somebody else has done the work."""
+        """A landing whose reader falls asleep, until another worker has done the work."""
 
         def blobs(self, *arguments: object) -> Iterator[LandingBlob]:
             yield from landing.blobs(*arguments)  # type: ignore[arg-type]  # passed on as they came
@@ -413,7 +413,7 @@ def test_a_passing_failure_is_raised_and_the_hour_is_free_at_once() -> None:
     assert the_record(world).work.attempts == 2
 
 
-def test_an_hour_that_is_not_closed_yet_is_not_exported_whoever_asks() -> None:
+def test_an_hour_that_is_not_closed_yet_is_not_exported_for_any_request() -> None:
     """Some of it has still to land."""
     world = a_landed_world()
     early = HOUR.end + SETTLE - timedelta(microseconds=1)

@@ -210,7 +210,7 @@ def test_a_worker_that_sleeps_before_the_marker_finds_it_written() -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, 14))
 def test_a_death_while_late_rows_are_added_is_healed(write: int, moment: str) -> None:
-    """Whoever comes next ends it; no row is there twice, and none is missing."""
+    """The next worker finishes it; no row is there twice, and none is missing."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1), an_event(2)], "b.json")
     attempt(world)
@@ -308,7 +308,7 @@ def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str)
 
 
 def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_their_turn() -> None:
-    """Its lease is over; of those that nobody has begun with, the messages are taken to be in the queue."""
+    """Its lease is over; the messages of slices that were never claimed are assumed to be in the queue."""
     world = a_large_world()
     attempt(world)
     tasks = world.hours.take()
@@ -335,7 +335,7 @@ def _run_of(world: World) -> str:
 
 
 def test_a_run_whose_messages_were_lost_is_taken_up_again() -> None:
-    """Whoever meets it later sends them once more."""
+    """A worker that meets it later sends them once more."""
     world = a_large_world()
     attempt(world)
     world.hours.take()

@@ -32,7 +32,7 @@ def a_held_hour(world: World, clock: Clock, claim_id: str = "mine") -> HourLease
 
 
 def test_a_renewed_lease_runs_from_the_renewal() -> None:
-    """As long as its holder lives, nobody else can take the hour."""
+    """As long as its holder works, no other worker can claim the hour."""
     world, clock = a_world(), Clock()
     lease = a_held_hour(world, clock)
 
@@ -65,7 +65,7 @@ def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:
 
 
 def test_a_holder_whose_lease_ran_out_writes_nothing_any_more() -> None:
-    """Even if nobody took the hour yet: somebody may, at any moment."""
+    """Even if no worker has claimed the hour yet: one may, at any moment."""
     world, clock = a_world(), Clock()
     lease = a_held_hour(world, clock)
     lease.ensure_held()

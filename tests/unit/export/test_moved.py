@@ -82,14 +82,14 @@ def move(world: World) -> None:
     put(world, THERE)
 
 
-def make_anew(world: World) -> None:
+def create_again(world: World) -> None:
     """Delete the destination, and make it again under its id for another container."""
     delete(world.gateways, "acme")
     put(world, THERE)
     activate(world.gateways, "acme", now=NOW, test_id="t")
 
 
-MOVES = pytest.mark.parametrize("moves", [move, make_anew])
+MOVES = pytest.mark.parametrize("moves", [move, create_again])
 
 
 @MOVES
@@ -144,7 +144,7 @@ def test_the_same_container_under_another_address_is_owed_nothing_again(storage:
     assert tick(world) == []
 
 
-def test_made_anew_for_the_same_container_it_is_owed_nothing_again() -> None:
+def test_created_again_for_the_same_container_it_is_owed_nothing_again() -> None:
     """Its files are there."""
     world = exported(World())
     delete(world.gateways, "acme")
@@ -168,7 +168,7 @@ def test_back_in_its_first_container_an_hour_is_adopted() -> None:
 
 
 def test_an_hour_that_landing_does_not_hold_any_more_stays_where_it_is() -> None:
-    """Less than what was exported is not an hour; it says so, and nobody asks again."""
+    """Less than what was exported is not an hour; it says so, and is not requested again."""
     world = exported(World())
     before = the_record(world)
     world.landed.committed.clear()

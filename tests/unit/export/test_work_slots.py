@@ -114,7 +114,7 @@ def test_no_more_compute_at_once_than_may(threads: ThreadPoolExecutor, computing
 
 
 def test_what_waits_for_storage_lets_others_compute(threads: ThreadPoolExecutor) -> None:
-    """A piece that never comes, and a block that is never taken, would hold up nobody else."""
+    """A piece that never comes, and a block that is never taken, would hold up no other hour."""
     turns, come = WorkSlots(), threading.Event()
 
     def pieces() -> Iterator[int]:
