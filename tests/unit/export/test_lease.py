@@ -1,4 +1,4 @@
-"""Holding an hour: renewal in the background, and what a holder does who lost it."""
+"""Leases: renewal in the background, and what a worker may still do after it has lost one."""
 
 import threading
 import time
@@ -10,7 +10,8 @@ from exporter.domain.claims import LEASE, RENEW_EVERY
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourStatus
-from exporter.export.lease import HourLease, acquire, background_heartbeat
+from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.export.lease import HourLease, SliceLease, acquire, acquire_slice, background_heartbeat
 from tests.fakes import World
 from tests.worlds import NOW, TASK, a_world, the_record
 
@@ -140,3 +141,32 @@ def test_writing_and_renewing_at_once_never_conflict_with_each_other() -> None:
     lease.finish()
 
     assert (the_record(world).status, the_record(world).content.filter_sha256) == (HourStatus.EMPTY, "299")
+
+
+def a_held_slice(world: World, clock: Clock, claim_id: str) -> SliceLease:
+    """Claim a slice as a worker does."""
+    found = world.slices.get(TASK.key, TASK.hour, "sliced", 1)
+    record = found.value if found else SliceRecord(TASK.key, TASK.hour, "sliced", 1)
+    return acquire_slice(world.slices, record, found.etag if found else None, claim_id, clock)
+
+
+def test_a_slice_is_leased_as_an_hour_is() -> None:
+    """It is renewed, finished or released; after that, no write of its former holder changes it."""
+    world, clock = a_world(), Clock()
+    lease = a_held_slice(world, clock, "mine")
+    clock.now = NOW + RENEW_EVERY
+    lease.renew()
+    assert lease.record.claimed(NOW + LEASE)
+
+    lease.release()
+    with pytest.raises(Conflict):
+        lease.ensure_held()
+    result = SliceResult(RowCounts(exported=1), ())
+    theirs = a_held_slice(world, clock, "theirs")
+    with pytest.raises(Conflict):
+        lease.finish(SliceResult(RowCounts(), ()))
+    theirs.finish(result)
+
+    found = world.slices.get(TASK.key, TASK.hour, "sliced", 1)
+    assert found is not None
+    assert (found.value.result, found.value.claim) == (result, None)
