@@ -1,0 +1,94 @@
+"""The files around the code: requests, editors, hooks and containers for development say what the project says."""
+
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import function_app  # noqa: F401  registers the operations
+from exporter.http.routing import OPERATIONS
+
+PROJECT = Path(__file__).resolve().parents[2]
+REQUEST = re.compile(r"^(GET|PUT|POST|DELETE) \{\{base\}\}/(\S+)$", re.MULTILINE)
+
+
+def text(name: str) -> str:
+    """Return a file of the project."""
+    return (PROJECT / name).read_text()
+
+
+def requests() -> list[tuple[str, str, str]]:
+    """Return method, path with query, and body of each request of docs/requests.http."""
+    found = []
+    for section in text("docs/requests.http").split("###")[1:]:
+        match = REQUEST.search(section)
+        assert match, section
+        _, _, body = section.partition("\n\n")
+        found.append((match[1], match[2], body.strip()))
+    return found
+
+
+def test_every_route_has_a_request_and_every_request_a_route() -> None:
+    """Method and path, once each."""
+    asked = []
+    for method, target, _ in requests():
+        path, _, query = target.partition("?")
+        matching = [
+            declared for declared, _ in OPERATIONS.values() if declared.method == method and declared.matches(path)
+        ]
+        assert len(matching) == 1, target
+        assert {each.partition("=")[0] for each in query.split("&") if each} <= {
+            parameter.name for parameter in matching[0].query
+        }
+        asked.append((method, matching[0].route))
+
+    assert sorted(asked) == sorted((declared.method, declared.route) for declared, _ in OPERATIONS.values())
+
+
+def test_the_bodies_of_requests_are_what_the_api_takes() -> None:
+    """An example that is refused would be worse than none."""
+    for method, target, body in requests():
+        operations = (declared for declared, _ in OPERATIONS.values() if declared.method == method)
+        declared = next(each for each in operations if each.matches(target.partition("?")[0]))
+        assert bool(body) is (declared.body is not None), target
+        if declared.body is not None:
+            module, _, name = declared.body.partition(":")
+            getattr(importlib.import_module(module), name).model_validate_json(body)
+
+
+def test_one_python_and_one_node_version_everywhere() -> None:
+    """In the files of version managers, which the workflows read, and wherever people are told."""
+    python, node = text(".python-version").strip(), text(".nvmrc").strip()
+    container = text(".devcontainer/devcontainer.json")
+    workflows = "".join(path.read_text() for path in sorted((PROJECT / ".github/workflows").glob("*.yml")))
+
+    assert f"devcontainers/python:{python}" in container
+    assert f'"ghcr.io/devcontainers/features/node:1": {{"version": "{node}"}}' in container
+    assert not re.search(r"(python|node)-version:", workflows)
+    assert tomllib.loads(text("pyproject.toml"))["project"]["requires-python"].startswith(f">={python},")
+    for name in ("README.md", "CONTRIBUTING.md", "Makefile"):
+        assert set(re.findall(r"Node\.js (\d+)", text(name))) == {node}, name
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert set(re.findall(r"Python (3\.\d+)", text(name))) == {python}, name
+
+
+def test_the_hooks_format_and_lint_with_the_versions_of_make_check() -> None:
+    """A commit that the hook accepts must not fail in make check."""
+    pinned = tomllib.loads(text("pyproject.toml"))["dependency-groups"]["dev"]
+    ruff = next(each for each in pinned if each.startswith("ruff=="))
+    installed = re.findall(r'additional_dependencies: \["(.+)"\]', text(".pre-commit-config.yaml"))
+
+    assert {each for each in installed if each.startswith("ruff")} == {ruff}
+    assert all(re.fullmatch(r"[a-z]+==[\d.]+", each) for each in installed)
+
+
+def test_the_changelog_has_the_sections_that_readers_look_for() -> None:
+    """The form of keepachangelog.com: a version, then what was added, changed and fixed."""
+    changelog = text("CHANGELOG.md")
+    versions = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
+
+    assert versions[0].startswith("[Unreleased]")
+    for version in versions:
+        sections = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert sections == [each for each in order if each in sections], version.splitlines()[0]
