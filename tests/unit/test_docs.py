@@ -43,7 +43,7 @@ from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
 # What blobs that are no rows are said to look like.
 LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
 # Between two ticks, by default.
@@ -262,12 +262,12 @@ def test_healing_takes_no_longer_than_the_documents_say() -> None:
     queues = json.loads(text("host.json"))["extensions"]["queues"]
     poll = parse_timespan(queues["maxPollingInterval"])
     again = parse_timespan(queues["visibilityTimeout"])
-    header = "| What happens in the midst of an hour | Who takes the hour over | At the longest | Measured |"
+    header = "| Event during an hour | Who takes the hour over | At most | Measured |"
     limits = [cells[2] for cells in table(text("docs/delivery.md"), header)]
     minutes = [timedelta(minutes=int(limit.partition(" ")[0])) for limit in limits if limit[0].isdigit()]
-    dead_worker, dead_host, alone, put_off_, a_slice, backfill, verification = minutes
+    dead_worker, dead_host, alone, delayed, a_slice, backfill, verification = minutes
 
-    assert max(LEASE, again) + poll <= dead_worker == put_off_
+    assert max(LEASE, again) + poll <= dead_worker == delayed
     assert max(LEASE, RUN_AGAIN) + TICK + poll <= dead_host == alone == a_slice
     assert backfill >= STALLED + TICK
     assert verification >= runner.STALLED + TICK
@@ -277,7 +277,7 @@ def test_healing_takes_no_longer_than_the_documents_say() -> None:
 def test_every_promise_names_tests_that_are_there() -> None:
     """By file and function."""
     document = text("docs/delivery.md")
-    promised = document.partition("## What is promised\n")[2].partition("## What is not\n")[0]
+    promised = document.partition("## What is promised\n")[2].partition("## What is not promised\n")[0]
     promises = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", promised, re.DOTALL | re.MULTILINE)
 
     assert [int(number) for number, _ in promises] == list(range(1, PROMISES + 1))
@@ -309,14 +309,14 @@ def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
         "WRITTEN_FOR_MAX": f"{WRITTEN_FOR_MAX} requests",
         "CLOCKS_APART_MAX": f"{CLOCKS_APART_MAX // minutes} minutes",
         "STAGINGS_MAX": f"{STAGINGS_MAX} times",
-        "SHOWN_MIN": f"{SHOWN_MIN} attempts broken off in a row",
-        "FAILED_MIN": f"{FAILED_MIN} attempts broken off in a row, over {FAILED_TIME_MIN // hours} hours",
+        "SHOWN_MIN": f"{SHOWN_MIN} broken attempts in a row",
+        "FAILED_MIN": f"{FAILED_MIN} broken attempts in a row, over {FAILED_TIME_MIN // hours} hours",
     }
 
 
 def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:
     """So that people read them."""
-    records = sorted((PROJECT / "docs/decisions").glob("*.md"))
+    records = sorted((PROJECT / "docs/decisions").glob("[0-9]*.md"))
 
     assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
     assert all(len(path.read_text().splitlines()) <= PAGE for path in records)
@@ -327,3 +327,22 @@ def test_no_document_speaks_of_what_is_not_there(document: Path) -> None:
     """Files that are named in code style exist."""
     for name in re.findall(r"`((?:exporter|infra|tests|docs)/[\w./-]+)`", document.read_text()):
         assert (PROJECT / name).exists(), name
+
+
+def test_every_decision_record_is_in_the_list() -> None:
+    """Once, by its number."""
+    listed = re.findall(r"^\| \[(\d+)\]\((\S+)\) \|", text("docs/decisions/README.md"), re.MULTILINE)
+    records = sorted(path.name for path in (PROJECT / "docs/decisions").glob("[0-9]*.md"))
+
+    assert [name for _, name in listed] == records
+    assert [int(number) for number, _ in listed] == list(range(1, len(records) + 1))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
+    """As GitHub makes anchors: lower case, hyphens for spaces, no other signs."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text()):
+        page = (document.parent / target) if target else document
+        headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert anchor in anchors, f"{target}#{anchor}"

@@ -1,14 +1,17 @@
-"""The files around the code: requests, editors, hooks and containers for development say what the project says."""
+"""The files around the code (requests, hooks, versions, guides for contributors) say what the project says."""
 
 import importlib
+import itertools
 import re
 import tomllib
 from pathlib import Path
 
 import function_app  # noqa: F401  registers the operations
+from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.http.routing import OPERATIONS
 
 PROJECT = Path(__file__).resolve().parents[2]
+CODE = re.compile(r"`([^`]+)`")
 REQUEST = re.compile(r"^(GET|PUT|POST|DELETE) \{\{base\}\}/(\S+)$", re.MULTILINE)
 
 
@@ -34,7 +37,9 @@ def test_every_route_has_a_request_and_every_request_a_route() -> None:
     for method, target, _ in requests():
         path, _, query = target.partition("?")
         matching = [
-            declared for declared, _ in OPERATIONS.values() if declared.method == method and declared.matches(path)
+            declared
+            for declared, _ in OPERATIONS.values()
+            if declared.method == method and declared.matches(path)
         ]
         assert len(matching) == 1, target
         assert {each.partition("=")[0] for each in query.split("&") if each} <= {
@@ -53,7 +58,8 @@ def test_the_bodies_of_requests_are_what_the_api_takes() -> None:
         assert bool(body) is (declared.body is not None), target
         if declared.body is not None:
             module, _, name = declared.body.partition(":")
-            getattr(importlib.import_module(module), name).model_validate_json(body)
+            filled = body.replace("{{$dotenv CONNECTION_STRING}}", "AccountName=acme;AccountKey=a2V5")
+            getattr(importlib.import_module(module), name).model_validate_json(filled, context=AllowedHosts())
 
 
 def test_one_python_and_one_node_version_everywhere() -> None:
@@ -92,3 +98,27 @@ def test_the_changelog_has_the_sections_that_readers_look_for() -> None:
         sections = re.findall(r"^### (.+)$", version, re.MULTILINE)
         order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
         assert sections == [each for each in order if each in sections], version.splitlines()[0]
+
+
+def test_every_module_has_a_test_or_a_line_that_says_where_it_is_tested() -> None:
+    """In CONTRIBUTING.md, by a pattern that fits the module, with tests that are there."""
+    lines = (
+        text("CONTRIBUTING.md")
+        .partition("| Modules of `exporter` | Tested in |\n|---|---|\n")[2]
+        .splitlines()
+    )
+    rows = [
+        line.strip("|").split(" | ") for line in itertools.takewhile(lambda line: line.startswith("|"), lines)
+    ]
+    patterns = {pattern for patterns, _ in rows for pattern in CODE.findall(patterns)}
+    modules = {
+        path.relative_to(PROJECT / "exporter")
+        for path in (PROJECT / "exporter").rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    own = {path for path in modules if (PROJECT / "tests/unit" / path.parent / f"test_{path.name}").exists()}
+
+    assert patterns
+    assert [name for _, tests in rows for name in CODE.findall(tests) if not (PROJECT / name).exists()] == []
+    assert [each for each in patterns if not any(path.full_match(each) for path in modules)] == []
+    assert [path for path in modules - own if not any(path.full_match(each) for each in patterns)] == []
