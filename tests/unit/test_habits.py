@@ -1,4 +1,4 @@
-"""The files around the code (requests, hooks, versions, guides for contributors) say what the project says."""
+"""The files around the code (requests, hooks, versions, CONTRIBUTING.md) say what the project says."""
 
 import importlib
 import itertools
