@@ -1,4 +1,4 @@
-"""docs/architecture.md is the house as it is: its picture, its path, its places and its words."""
+"""docs/architecture.md agrees with the code: picture, path of an hour, places, glossary."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ NOT_USED = [word.strip() for _, _, words, _ in GLOSSARY for word in words.split(
 
 
 def test_the_picture_shows_every_folder_of_the_exporter_and_none_that_is_not_there() -> None:
-    """A folder that the picture leaves out is one that newcomers do not find."""
+    """All folders, at every level."""
     picture = section("The house in one picture").partition("```mermaid\n")[2].partition("```")[0]
     named = set(re.findall(r"exporter/[\w/]+\w(?:\.py)?", picture))
     folders = {path.parent for path in EXPORTER.rglob("*.py")} - {EXPORTER}
@@ -43,27 +43,27 @@ def test_the_picture_shows_every_folder_of_the_exporter_and_none_that_is_not_the
 
 @pytest.mark.parametrize("hop", PATH, ids=lambda hop: f"{hop[0]} {hop[1]}".replace("`", ""))
 def test_every_hop_of_an_hour_leads_to_a_function(hop: list[str]) -> None:
-    """By file and name, in the order of the path."""
+    """Each hop is a function in its file."""
     name, file = hop[1].strip("`"), hop[2].strip("`")
 
     assert re.search(rf"^ *def {name}\(", (PROJECT / file).read_text(), re.MULTILINE)
 
 
 def test_the_path_of_an_hour_is_short() -> None:
-    """From the timer to the ledger, without a gap in the numbers."""
+    """At most twelve hops from the timer to the ledger."""
     assert [hop[0] for hop in PATH] == [str(number) for number in range(1, len(PATH) + 1)]
     assert len(PATH) <= HOPS_MAX
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[0])
 def test_the_places_for_new_code_are_there(place: list[str]) -> None:
-    """Files and folders of the exporter, or of the project."""
+    """As files or folders of the exporter, or of the project."""
     for name in re.findall(r"`([\w./-]+)`", " ".join(place[1:])):
         assert (EXPORTER / name).exists() or (PROJECT / name).exists(), name
 
 
 def test_the_glossary_is_short_and_complete() -> None:
-    """Each word with what the field calls it, once."""
+    """Each term once, with a synonym of the field and a meaning."""
     terms = [term for term, _, _, _ in GLOSSARY]
 
     assert len(terms) == len(set(terms)) <= WORDS_MAX
@@ -72,7 +72,7 @@ def test_the_glossary_is_short_and_complete() -> None:
 
 
 def test_the_terms_of_the_promises_are_those_of_the_glossary() -> None:
-    """One vocabulary: with the same synonyms on both pages."""
+    """Both pages have the same terms and synonyms."""
     glossary = {term: called for term, called, _, _ in GLOSSARY}
     delivery = (PROJECT / "docs/delivery.md").read_text().partition("\n## ")[0]
 
@@ -82,10 +82,9 @@ def test_the_terms_of_the_promises_are_those_of_the_glossary() -> None:
 
 @pytest.mark.parametrize("word", NOT_USED)
 def test_no_word_that_is_not_used_stands_in_code_or_docs(word: str) -> None:
-    """As a whole word, in any case, identifiers included.
+    """As a whole word, in upper or lower case; identifiers count.
 
-    Left out are the glossary, which names these words; the targets of links; and CHANGELOG.md, which tells
-    history.
+    Not searched: the glossary, which names these words; targets of links; CHANGELOG.md, which is history.
     """
     unwanted = re.compile(rf"\b{word.replace(' ', r'[\s#]+')}\b", re.IGNORECASE)
     found = []

@@ -51,7 +51,7 @@ def test_every_route_has_a_request_and_every_request_a_route() -> None:
 
 
 def test_the_bodies_of_requests_are_what_the_api_takes() -> None:
-    """An example that is refused would be worse than none."""
+    """The models of the API accept each example."""
     for method, target, body in requests():
         operations = (declared for declared, _ in OPERATIONS.values() if declared.method == method)
         declared = next(each for each in operations if each.matches(target.partition("?")[0]))
@@ -63,7 +63,7 @@ def test_the_bodies_of_requests_are_what_the_api_takes() -> None:
 
 
 def test_one_python_and_one_node_version_everywhere() -> None:
-    """In the files of version managers, which the workflows read, and wherever people are told."""
+    """In the files of version managers, which the workflows read, and in all instructions."""
     python, node = text(".python-version").strip(), text(".nvmrc").strip()
     container = text(".devcontainer/devcontainer.json")
     workflows = "".join(path.read_text() for path in sorted((PROJECT / ".github/workflows").glob("*.yml")))
@@ -79,7 +79,7 @@ def test_one_python_and_one_node_version_everywhere() -> None:
 
 
 def test_the_hooks_format_and_lint_with_the_versions_of_make_check() -> None:
-    """A commit that the hook accepts must not fail in make check."""
+    """So make check accepts what the hooks accept."""
     pinned = tomllib.loads(text("pyproject.toml"))["dependency-groups"]["dev"]
     ruff = next(each for each in pinned if each.startswith("ruff=="))
     installed = re.findall(r'additional_dependencies: \["(.+)"\]', text(".pre-commit-config.yaml"))
@@ -89,7 +89,7 @@ def test_the_hooks_format_and_lint_with_the_versions_of_make_check() -> None:
 
 
 def test_the_changelog_has_the_sections_that_readers_look_for() -> None:
-    """The form of keepachangelog.com: a version, then what was added, changed and fixed."""
+    """In the form of keepachangelog.com: versions, and in each the kinds of change in a fixed order."""
     changelog = text("CHANGELOG.md")
     versions = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
 
@@ -101,7 +101,7 @@ def test_the_changelog_has_the_sections_that_readers_look_for() -> None:
 
 
 def test_every_module_has_a_test_or_a_line_that_says_where_it_is_tested() -> None:
-    """In CONTRIBUTING.md, by a pattern that fits the module, with tests that are there."""
+    """The table of CONTRIBUTING.md has patterns of modules, and tests that exist."""
     lines = (
         text("CONTRIBUTING.md")
         .partition("| Modules of `exporter` | Tested in |\n|---|---|\n")[2]
