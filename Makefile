@@ -39,7 +39,7 @@ $(PY_READY): requirements.txt pyproject.toml infra/local/find-python.sh
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || { echo "npm not found: install Node.js 20 or later (it runs Azurite, the storage emulator)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm not found: install Node.js 22 (it runs Azurite, the storage emulator)" >&2; exit 1; }
 	@echo "Storage emulator: Azurite, in node_modules"
 	@npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
