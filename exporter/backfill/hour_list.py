@@ -1,4 +1,4 @@
-"""Lists of single hours, as a blob of our own: a line for each, ``events:187520:2026-01-31T13``."""
+"""Lists of single hours, as a blob of our own storage: one line each, ``events:187520:2026-01-31T13``."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,8 +13,8 @@ def encode_hours(hours: Iterable[tuple[Stream, Hour]]) -> Iterator[bytes]:
 
 
 def decode_hours(pieces: Iterable[bytes]) -> Iterator[tuple[Stream, Hour]]:
-    """Yield what was encoded; ValueError if it is something else."""
-    # Thirty bytes an hour, and no more hours than a verification found wrong.
+    """Yield the hours that a blob's content lists; ValueError if it is not such a list."""
+    # Thirty bytes an hour, and at most as many hours as a verification found wrong.
     for line in b"".join(pieces).decode().splitlines():
         data_type, source_id, hour = line.split(":")
         yield Stream(DataType(data_type), int(source_id)), Hour.parse(hour)

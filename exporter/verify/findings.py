@@ -1,4 +1,4 @@
-"""What a step of a verification found, as a blob of our own: a line of JSON for each hour that is wrong."""
+"""Findings of one step of a verification: a blob of our own storage, one line of JSON for each wrong hour."""
 
 from collections.abc import Iterable, Iterator
 
@@ -29,8 +29,8 @@ def encode_findings(checks: Iterable[HourCheck]) -> Iterator[bytes]:
 
 
 def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
-    """Yield what was encoded, hour by hour; ValueError if it is something else."""
-    # As large as one step can make it: a few MiB.
+    """Yield the wrong hours that a blob's content lists; ValueError if it is not such a list."""
+    # One step writes a few MiB at most.
     for line in b"".join(pieces).splitlines():
         try:
             found = _LINE.decode(line)

@@ -14,16 +14,17 @@ from hypothesis.stateful import (
     rule,
 )
 
+from exporter.backfill.changes import cancel, retry
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import BackfillRequest, cancel, create, create_repair, retry
-from exporter.backfill.runner import send_again, take_step
+from exporter.backfill.requests import BackfillRequest, create, create_repair
+from exporter.backfill.runner import resend_stalled, take_step
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import hours_between
 from exporter.domain.hour_record import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.poison import record_poison
 from tests.fakes import Crash
 from tests.machines import worlds
@@ -156,7 +157,7 @@ class Backfills(RuleBasedStateMachine):
     def the_timer_comes(self, clock: timedelta) -> None:
         """Let the schedule export hours beside the backfills."""
         queue_due_hours(self.world.gateways, now=self.now + clock, settle=SETTLE)
-        send_again(self.world.gateways, self.now + clock)
+        resend_stalled(self.world.gateways, self.now + clock)
         for task in self.world.hours.take():
             self._export(task, clock)
 

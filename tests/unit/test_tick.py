@@ -16,9 +16,9 @@ from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, LandingMissing, Transient
 from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.verification import Span
-from exporter.schedule.due_hours import TickReport
 from exporter.schedule.failures import Failures
 from exporter.schedule.ledger_view import NOTES_READ_MAX, AsOf, list_hours
+from exporter.schedule.planner import TickReport
 from exporter.tick import run_tick
 from exporter.verify import runner
 from tests.fakes import World

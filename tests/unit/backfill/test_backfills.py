@@ -7,23 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from exporter.backfill.changes import cancel, retry
+from exporter.backfill.find import find_backfill, list_backfills
 from exporter.backfill.progress import WINDOW_HOURS, BackfillProgress, progress_of
-from exporter.backfill.requests import (
-    BackfillRequest,
-    cancel,
-    create,
-    create_repair,
-    find_backfill,
-    list_backfills,
-    retry,
-)
-from exporter.backfill.runner import (
-    RESEND_STEPS,
-    STEP_HOURS_MAX,
-    WAITING_MAX,
-    send_again,
-    take_step,
-)
+from exporter.backfill.requests import BackfillRequest, create, create_repair
+from exporter.backfill.runner import resend_stalled, take_step
+from exporter.backfill.step import RESEND_STEPS, STEP_HOURS_MAX, WAITING_MAX
 from exporter.domain import transient_failures
 from exporter.domain.backfill import FAILED_MAX, STALLED, Backfill, BackfillStatus
 from exporter.domain.breaker import WAIT_FIRST, Breaker
@@ -43,8 +32,8 @@ from exporter.domain.hour_record import (
 from exporter.domain.streams import DataType
 from exporter.domain.transient_failures import keeps_failing
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.poison import record_poison
 from tests.fakes import Crash, World
 from tests.worlds import (
@@ -113,7 +102,7 @@ class Life:
     def tick(self) -> None:
         """Let the timer come."""
         queue_due_hours(self.world.gateways, now=self.now, settle=SETTLE)
-        send_again(self.world.gateways, self.now)
+        resend_stalled(self.world.gateways, self.now)
 
     def pass_time(self) -> None:
         """Let a minute pass, with all that comes with it."""
@@ -592,15 +581,15 @@ def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
     life.ask()
     (step,) = life.world.backfill_steps.take()
     life.now += STALLED - timedelta(seconds=1)
-    assert send_again(life.world.gateways, life.now) == 0
+    assert resend_stalled(life.world.gateways, life.now) == 0
 
     life.now += timedelta(seconds=1)
 
-    assert send_again(life.world.gateways, life.now) == 1
+    assert resend_stalled(life.world.gateways, life.now) == 1
     assert life.world.backfill_steps.steps == [step]
     life.until_ended()
     life.now += STALLED
-    assert send_again(life.world.gateways, life.now) == 0
+    assert resend_stalled(life.world.gateways, life.now) == 0
 
 
 def test_a_step_that_comes_twice_is_taken_once() -> None:
@@ -805,7 +794,7 @@ class Apart:
             for step in world.backfill_steps.take():
                 take_step(step, gateways, self.life.now + self.steps)
             if self.seconds % 300 == 0:
-                send_again(gateways, self.life.now + self.steps)
+                resend_stalled(gateways, self.life.now + self.steps)
             for task in world.backfill_hours.take() if deliver else []:
                 with suppress(Conflict, Transient):
                     outcome = attempt(world, self.life.now + self.workers, f"c{self.seconds}", task)

@@ -12,9 +12,9 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import (
+from exporter.schedule.due_hours import HOURS_A_STREAM_MAX
+from exporter.schedule.planner import (
     HISTORY_WAITING_MAX,
-    HOURS_A_STREAM_MAX,
     WAITING_MAX,
     queue_due_hours,
 )

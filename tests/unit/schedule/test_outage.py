@@ -13,7 +13,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 

@@ -9,7 +9,7 @@ from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import LEASE, HourRecord, HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event

@@ -355,7 +355,7 @@ def test_a_failed_hour_is_missing_with_the_reason() -> None:
     (wrong,) = verify(world).wrong
 
     assert [(each.code, each.detail) for each in wrong.findings] == [
-        (Code.HOUR_MISSING, "It failed: There is no container raw.")
+        (Code.HOUR_MISSING, "Its export failed: There is no container raw.")
     ]
 
 

@@ -23,8 +23,8 @@ from exporter.verify.runner import (
     STEP_TIME,
     StepContext,
     find_verification,
+    resend_stalled,
     result,
-    send_again,
     take_step,
 )
 from tests.fakes import Crash, World
@@ -68,7 +68,7 @@ def run(world: World, repair: Repair | None = None) -> int:
 
 def now_of(world: World) -> Verification:
     """Return the verification as it is now."""
-    return find_verification(world.gateways, "acme", "v1")
+    return find_verification(world.gateways.verifications, "acme", "v1")
 
 
 def test_a_long_span_is_verified_step_by_step() -> None:
@@ -97,9 +97,9 @@ def test_an_answer_shows_the_first_hours_that_are_wrong_and_counts_all() -> None
     world = an_old_world()
     begun(world)
 
-    assert result(world.gateways, now_of(world)).wrong == ()
+    assert result(world.gateways.state, now_of(world)).wrong == ()
     run(world)
-    found = result(world.gateways, now_of(world))
+    found = result(world.gateways.state, now_of(world))
 
     assert (len(found.wrong), found.counts.wrong) == (SHOWN_MAX, OWED - 1)
     assert found.wrong[0].hour == HOUR.plus(1 - OWED)
@@ -115,7 +115,7 @@ def test_a_repair_asks_for_all_that_is_wrong_in_one_backfill() -> None:
 
     ((_, hours),) = asked.hours
     assert hours == [(DataType.EVENTS, HOUR.plus(-number)) for number in range(OWED - 1, 0, -1)]
-    assert result(world.gateways, now_of(world)).backfill_id == "b-v1"
+    assert result(world.gateways.state, now_of(world)).backfill_id == "b-v1"
 
 
 def test_a_repair_with_nothing_to_repair_asks_for_nothing() -> None:
@@ -146,20 +146,20 @@ def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> Non
 def test_a_step_that_comes_twice_is_taken_once() -> None:
     """Also at the same time: the one who comes second changes nothing and sends nothing."""
     world = an_old_world()
-    first = begun(world).step
+    first = begun(world).next_step
     take_step(first, world.gateways, stepper("s1"))
     after = now_of(world)
 
     take_step(first, world.gateways, stepper("s2"))
 
     assert now_of(world) == after
-    assert world.verify_steps.steps == [first, after.step]
+    assert world.verify_steps.steps == [first, after.next_step]
 
 
 def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
     """The other one finds the row changed: hours are counted once, and one next step is sent."""
     world = an_old_world()
-    first = begun(world).step
+    first = begun(world).next_step
     world.verify_steps.steps.clear()
     puts = world.gateways.state.put
 
@@ -183,7 +183,7 @@ def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
 
     found = now_of(world)
     assert found.counts.checked == STEP_HOURS
-    assert world.verify_steps.steps == [found.step]
+    assert world.verify_steps.steps == [found.next_step]
     assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
     run(world)
     assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
@@ -208,14 +208,14 @@ def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> No
 def test_a_verification_that_stands_still_is_sent_again() -> None:
     """Its message was lost, or its worker died; one that moves, or has ended, is let alone."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     world.verify_steps.steps.clear()
 
-    assert send_again(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
-    assert send_again(world.gateways, NOW + STALLED) == 1
+    assert resend_stalled(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
+    assert resend_stalled(world.gateways, NOW + STALLED) == 1
     assert world.verify_steps.steps == [step]
     run(world)
-    assert send_again(world.gateways, NOW + 2 * STALLED) == 0
+    assert resend_stalled(world.gateways, NOW + 2 * STALLED) == 0
 
 
 # Begun with two, two steps of three each, and the end.
@@ -234,14 +234,14 @@ def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, mo
         try:
             if world.verifications.get("acme", "v1") is None:
                 begun(world, hours=hours)
-            send_again(world.gateways, NOW + STALLED)
+            resend_stalled(world.gateways, NOW + STALLED)
             run(world)
         except Crash:
             continue
 
     found = now_of(world)
     assert (found.status, found.counts) == (VerificationStatus.SUCCEEDED, Counts(whole=1, wrong=hours - 1))
-    assert len(result(world.gateways, found).wrong) == hours - 1
+    assert len(result(world.gateways.state, found).wrong) == hours - 1
 
 
 def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
@@ -259,7 +259,7 @@ def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
 def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
     """A step that can never be taken is not tried for ever."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
 
     class Broken:
         """Raises when it is listed."""
@@ -278,16 +278,16 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
         take_step(step, passing, stepper())
     assert not now_of(world).ended
 
-    take_step(step, replace(world.gateways, ledger=Broken(ValueError("corrupt"))), stepper("s7"))  # type: ignore[arg-type]  # as above
+    take_step(step, replace(world.gateways, ledger=Broken(ValueError("corrupt"))), stepper())  # type: ignore[arg-type]  # as above
     error = now_of(world).error
     assert error is not None
-    assert (error.code, "s7" in error.fix) == ("internal_error", True)
+    assert (error.code, "v1" in error.fix) == ("internal_error", True)
 
 
 def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
     """Nobody has to wait for a tick."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     take_step(step, world.gateways, stepper())
     world.verify_steps.steps.clear()
 
@@ -295,7 +295,7 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
     assert world.verify_steps.steps == []
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
 
-    assert world.verify_steps.steps == [now_of(world).step]
+    assert world.verify_steps.steps == [now_of(world).next_step]
     run(world)
     assert now_of(world).status is VerificationStatus.SUCCEEDED
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
@@ -305,10 +305,10 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
 def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
     """How long ago it was that it moved, nobody can tell then."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     world.verify_steps.steps.clear()
 
-    assert send_again(world.gateways, NOW - timedelta(seconds=1)) == 1
+    assert resend_stalled(world.gateways, NOW - timedelta(seconds=1)) == 1
     assert world.verify_steps.steps == [step]
 
 
@@ -328,7 +328,7 @@ def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -
     busy = replace(world.gateways, verify_steps=Busy())
     runner.begin(busy, found, span, repair=False, now=NOW, new_id="v1")
 
-    assert send_again(world.gateways, NOW + STALLED) == 1
+    assert resend_stalled(world.gateways, NOW + STALLED) == 1
 
 
 @pytest.mark.parametrize("damaged", [None, b"{}"])
@@ -357,7 +357,7 @@ def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
     found = now_of(world)
     del world.own.committed[found.found[1]]
 
-    shown = result(world.gateways, found)
+    shown = result(world.gateways.state, found)
 
     assert (shown.lost, len(shown.wrong)) == (True, STEP_HOURS)
     error = verification_view(found, shown)["error"]
@@ -370,7 +370,7 @@ def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
 def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verification() -> None:
     """From the third time on with its reason; a step that is done in between resets that."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
 
     class Busy:
         """Fails in passing, whatever is asked."""
@@ -396,7 +396,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
         moment += timedelta(minutes=1)
         times += 1
         with pytest.raises(Transient):
-            take_step(now_of(world).step, busy, stepper(now=moment))
+            take_step(now_of(world).next_step, busy, stepper(now=moment))
 
     error = now_of(world).error
     assert (error and error.code, now_of(world).status) == (
@@ -427,5 +427,5 @@ def test_there_is_no_verification_that_was_not_begun() -> None:
     world = an_old_world()
 
     with pytest.raises(NotFound, match="no such verification"):
-        find_verification(world.gateways, "acme", "v1")
-    take_step(replace(begun(world).step, verification_id="v2"), world.gateways, stepper())
+        find_verification(world.gateways.verifications, "acme", "v1")
+    take_step(replace(begun(world).next_step, verification_id="v2"), world.gateways, stepper())
