@@ -93,6 +93,11 @@ class JobSteps[J: Job[Any]]:
         self._follow(moved, delay)
         return moved
 
+    def start(self, job: J) -> None:
+        """Send the first step of a job that was stored; if that fails in passing, a tick sends it."""
+        with suppress(Transient):
+            self.send(job, AT_ONCE)
+
     def _break_off(self, found: Versioned[J], reason: str, now: datetime) -> None:
         broken_off = found.value.broken_off(reason, now)
         self.table.put(broken_off, found.etag)

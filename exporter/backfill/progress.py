@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exporter.backfill.hours import ListLostError, StreamHour, hours_of, read_hour_list
+from exporter.backfill.hour_list import ListLostError, StreamHour, hours_of, read_hour_list
 from exporter.domain import transient_failures
 from exporter.domain.backfill import Backfill, FailedHour, HourOutcome, Tally
 from exporter.domain.breaker import CLOSED

@@ -4,19 +4,18 @@ A request costs the same however long its range is: it is checked and stored. ``
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from exporter.backfill.hour_list import encode_hours
+from exporter.backfill.runner import steps_of
 from exporter.destinations.edit import find_destination
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Invalid, NotPossible, Problem, Transient
+from exporter.domain.errors import Invalid, NotPossible, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.streams import DataType, Stream, StreamKey
-from exporter.notify.notifications import backfill_ended
-from exporter.ports import BackfillSteps, Gateways, Landing, Ledger
+from exporter.ports import Gateways, Landing, Ledger
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify.range import Repair
 
@@ -66,10 +65,8 @@ def create(
     if backfill.total == 0:
         backfill = backfill.moved(as_of.now).end_as(BackfillStatus.SUCCEEDED, as_of.now)
     gateways.backfills.put(backfill, None)
-    if backfill.ended:
-        backfill_ended(gateways, backfill, as_of.now)
-    else:
-        send_next_step(gateways.backfill_steps, backfill)
+    steps = steps_of(gateways, as_of.now)
+    (steps.finish if backfill.ended else steps.start)(backfill)
     return backfill
 
 
@@ -133,7 +130,7 @@ def create_repair(
     if gateways.backfills.get(destination.id, request_id) is None:
         gateways.state.put(name, encode_hours((stream, hour) for hour, stream in listed))
         gateways.backfills.put(backfill, None)
-    send_next_step(gateways.backfill_steps, backfill)
+    steps_of(gateways, now).start(backfill)
     return request_id
 
 
@@ -161,9 +158,3 @@ def _new(
         done_before=first,
         queued_before=first,
     )
-
-
-def send_next_step(steps: BackfillSteps, backfill: Backfill) -> None:
-    """Send the next step of a stored backfill; if that fails in passing, a tick sends it."""
-    with suppress(Transient):
-        steps.send(backfill.next_step)

@@ -26,7 +26,7 @@ def take_step(
     ``redelivered`` says that the message was delivered before. ``Transient`` if our own storage could not be
     reached: the step is to be tried again.
     """
-    return _steps(gateways, now).take(
+    return steps_of(gateways, now).take(
         step,
         gateways.backfills.get(step.destination_id, step.backfill_id),
         lambda backfill: _advance(backfill, gateways, now),
@@ -37,10 +37,11 @@ def take_step(
 
 def resend_stalled(gateways: Gateways, now: datetime) -> int:
     """Send the next step of every backfill that has stalled; return how many."""
-    return _steps(gateways, now).resend_stalled(now, STALLED)
+    return steps_of(gateways, now).resend_stalled(now, STALLED)
 
 
-def _steps(gateways: Gateways, now: datetime) -> JobSteps[Backfill]:
+def steps_of(gateways: Gateways, now: datetime) -> JobSteps[Backfill]:
+    """Return how backfills are stored, continued and ended."""
     return JobSteps(
         gateways.backfills,
         send=lambda backfill, delay: gateways.backfill_steps.send(backfill.next_step, delay=delay),

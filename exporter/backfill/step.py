@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from exporter.backfill import faults
-from exporter.backfill.hours import ListLostError, StreamHour, hours_of, read_hour_list
+from exporter.backfill.hour_list import ListLostError, StreamHour, hours_of, read_hour_list
 from exporter.backfill.progress import WINDOW_HOURS
 from exporter.domain.backfill import (
     FAILED_MAX,

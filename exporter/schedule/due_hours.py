@@ -4,7 +4,7 @@ Two kinds of hours are due here: hours that are owed, and hours that are done an
 landing once more (late checks). Interrupted hours behind the watermark are the third kind (``reopened``).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exporter.domain.hour import Hour, count_between, last_closed_hour
@@ -60,22 +60,18 @@ class DueRules:
         """The first of the live hours."""
         return self.last.plus(1 - LIVE_HOURS)
 
-    def last_at(self, late_check: timedelta) -> Hour:
-        """Return the newest hour with this late check due."""
-        return last_closed_hour(self.now, self.settle + late_check)
+    def cursors(self, known: StreamProgress) -> list[tuple[Hour, Hour]]:
+        """Return for each late check the first hour that may lack it, and the last hour that it is due for.
 
-    def cursors(self, known: StreamProgress) -> tuple[Hour, ...]:
-        """Return for each late check the first hour that may not have had it.
-
-        For a new stream, that is its first hour. If the setting was changed, it is the oldest hour that may
-        still be late: landing need not hold the hours before it any more.
+        The first hour of a new stream is the stream's own. After a change of the setting it is the oldest
+        hour that may still be late: landing need not hold the hours before it any more.
         """
-        if len(known.late) == len(self.late_checks):
-            return known.late
-        if known.watermark == known.first:
-            return (known.first,) * len(self.late_checks)
-        oldest = max(known.first, self.last_at(max(self.late_checks, default=timedelta())))
-        return (oldest,) * len(self.late_checks)
+        cursors = known.late
+        ends = tuple(last_closed_hour(self.now, self.settle + each) for each in self.late_checks)
+        if len(cursors) != len(ends):
+            new = known.watermark == known.first
+            cursors = (known.first if new else max(known.first, min(ends, default=self.last)),) * len(ends)
+        return list(zip(cursors, ends, strict=True))
 
     def behind(self, known: StreamProgress | None) -> list[Behind]:
         """Return the stream, if it owes the hour at its watermark."""
@@ -88,10 +84,15 @@ class DueRules:
         """Whether no hour was closed, and no late check became due, since the progress was written."""
         if known.watermark <= self.last or len(known.late) != len(self.late_checks):
             return False
-        return all(
-            cursor > self.last_at(late_check)
-            for cursor, late_check in zip(known.late, self.late_checks, strict=True)
-        )
+        return all(cursor > end for cursor, end in self.cursors(known))
+
+    def pending(self, cursors: list[tuple[Hour, Hour]], hour: Hour, record: HourRecord | None) -> list[int]:
+        """Return the numbers of the late checks that an hour lacks though they are due."""
+        return [
+            number
+            for number, (cursor, end) in enumerate(cursors)
+            if cursor <= hour <= end and self.unchecked(hour, record, self.late_checks[number])
+        ]
 
     def unchecked(self, hour: Hour, record: HourRecord | None, late_check: timedelta) -> bool:
         """Whether an hour has not had a late check.
@@ -114,66 +115,32 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     This is one query, unless a stream has more history than one tick queues: then its live hours are a
     second.
     """
-    scan = _Scan(known, rules)
-    for hour, record in with_gaps(ledger.states(known.key, scan.first, rules.last), scan.first, rules.last):
-        scan.see(hour, record)
-        if len(scan.history) == HOURS_A_STREAM_MAX and hour < rules.live:
-            live = with_gaps(ledger.states(known.key, rules.live, rules.last), rules.live, rules.last)
-            scan.live = [hour for hour, record in live if rules.due(record, known.place)]
-            break
-    return scan.result()
-
-
-@dataclass
-class _Scan:
-    """One reading of a stream's ledger, hour by hour."""
-
-    known: StreamProgress
-    rules: DueRules
-    frontier: Hour | None = None
-    """The first hour that is not done."""
-    live: list[Hour] = field(default_factory=list)
-    history: list[Hour] = field(default_factory=list)
-    late: list[Hour] = field(default_factory=list)
-    unchecked: dict[int, Hour] = field(default_factory=dict)
-    """The first hour without a late check, by the number of the check."""
-
-    def __post_init__(self) -> None:
-        self.cursors = self.rules.cursors(self.known)
-        self.ends = [self.rules.last_at(late_check) for late_check in self.rules.late_checks]
-        pending = (cursor for cursor, end in zip(self.cursors, self.ends, strict=True) if cursor <= end)
-        self.first = min([self.known.watermark, *pending])
-        self.reached = self.first.plus(-1)
-
-    def see(self, hour: Hour, record: HourRecord | None) -> None:
-        """Take note of the next hour."""
-        self.reached = hour
-        done = record is not None and record.done_for(self.known.place)
-        if self._late_check_due(hour, record) and done:
-            self.late.append(hour)
-        if hour < self.known.watermark:
-            return
+    key, place, last, live_from = known.key, known.place, rules.last, rules.live
+    cursors = rules.cursors(known)
+    first = min([known.watermark, *(cursor for cursor, end in cursors if cursor <= end)])
+    reached, frontier = first.plus(-1), None
+    live, history, late, unchecked = list[HourTask](), list[HourTask](), list[Hour](), dict[int, Hour]()
+    for hour, record in with_gaps(ledger.states(key, first, last), first, last):
+        reached, done = hour, record is not None and record.done_for(place)
+        pending = rules.pending(cursors, hour, record)
+        for number in pending:
+            unchecked.setdefault(number, hour)
+        if pending and done:
+            late.append(hour)
+        if hour < known.watermark:
+            continue
         if not done:
-            self.frontier = self.frontier or hour
-        if self.rules.due(record, self.known.place):
-            (self.live if hour >= self.rules.live else self.history).append(hour)
-
-    def _late_check_due(self, hour: Hour, record: HourRecord | None) -> bool:
-        due = False
-        for number, late_check in enumerate(self.rules.late_checks):
-            if self.cursors[number] <= hour <= self.ends[number] and self.rules.unchecked(
-                hour, record, late_check
-            ):
-                self.unchecked.setdefault(number, hour)
-                due = True
-        return due
-
-    def result(self) -> DueHours:
-        key, watermark = self.known.key, max(self.known.watermark, self.rules.last.plus(1))
-        late = tuple(
-            self.unchecked.get(number) or max(cursor, min(self.ends[number], self.reached).plus(1))
-            for number, cursor in enumerate(self.cursors)
-        )
-        progress = replace(self.known, watermark=self.frontier or watermark, late=late)
-        live, history = ([HourTask(key, hour) for hour in hours] for hours in (self.live, self.history))
-        return DueHours(progress, Owed(key, live, history), self.late[:HOURS_A_STREAM_MAX])
+            frontier = frontier or hour
+        if rules.due(record, place):
+            (live if hour >= live_from else history).append(HourTask(key, hour))
+        if len(history) == HOURS_A_STREAM_MAX and hour < live_from:
+            newest = with_gaps(ledger.states(key, live_from, last), live_from, last)
+            live = [HourTask(key, each) for each, record in newest if rules.due(record, place)]
+            break
+    late_cursors = (
+        unchecked.get(number) or max(cursor, min(end, reached).plus(1))
+        for number, (cursor, end) in enumerate(cursors)
+    )
+    watermark = max(known.watermark, last.plus(1))
+    progress = replace(known, watermark=frontier or watermark, late=tuple(late_cursors))
+    return DueHours(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX])

@@ -1,13 +1,12 @@
 """Verifying a long range in the background: each step checks some hours and keeps its findings in a blob."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import DestinationFault, Fault, NotFound, Rejected, Transient
+from exporter.domain.errors import DestinationFault, Fault, NotFound, Rejected
 from exporter.domain.hour import Hour
 from exporter.domain.verification import HourCheck, Span, Verification, VerificationStatus, VerifyStep
 from exporter.job_steps import AT_ONCE, JobSteps
@@ -58,9 +57,7 @@ def begin(  # noqa: PLR0913  what a verification is made of
         next=span.first,
     )
     gateways.verifications.put(verification, None)
-    with suppress(Transient):
-        # The row is stored: if sending fails, a tick sends the step.
-        gateways.verify_steps.send(verification.next_step)
+    _steps(gateways).start(verification)
     return verification
 
 

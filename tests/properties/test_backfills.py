@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from exporter.backfill.changes import cancel, retry
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import BackfillRequest, create, create_repair
 from exporter.backfill.runner import resend_stalled, take_step

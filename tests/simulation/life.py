@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from exporter.backfill import requests
-from exporter.backfill.changes import cancel, retry
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import BackfillRequest, create
 from exporter.backfill.runner import take_step

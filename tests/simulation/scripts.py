@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from exporter.backfill.changes import cancel
+from exporter.backfill.lifecycle import cancel
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour_record import HourTask
 from exporter.export import sliced

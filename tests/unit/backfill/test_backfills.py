@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.backfill.changes import cancel, retry
-from exporter.backfill.find import find_backfill, list_backfills
+from exporter.backfill.lifecycle import cancel, find_backfill, list_backfills, retry
 from exporter.backfill.progress import WINDOW_HOURS, BackfillProgress, progress_of
 from exporter.backfill.requests import BackfillRequest, create, create_repair
 from exporter.backfill.runner import resend_stalled, take_step

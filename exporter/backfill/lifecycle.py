@@ -1,14 +1,14 @@
-"""Cancelling and retrying a backfill."""
+"""Backfills that were created: finding, cancelling and retrying them."""
 
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.backfill.find import find_versioned
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import send_next_step
-from exporter.destinations.edit import find_destination
+from exporter.backfill.runner import steps_of
+from exporter.destinations.edit import find_destination, find_history
 from exporter.domain.backfill import HOURS_LOST, Backfill, BackfillStatus
-from exporter.domain.errors import Conflict, NotPossible, Transient
+from exporter.domain.errors import Conflict, NotFound, NotPossible, Transient
+from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import backfill_ended
 from exporter.ports import Backfills, Gateways
 
@@ -17,13 +17,34 @@ CHANGES_MAX = 20
 _BUSY = "the backfill's row is being changed too often"
 
 
+def find_backfill(gateways: Gateways, destination_id: str, backfill_id: str) -> Backfill:
+    """Return a backfill, also of a deleted destination, or raise ``NotFound``."""
+    find_history(gateways, destination_id)
+    return _find(gateways.backfills, destination_id, backfill_id).value
+
+
+def _find(backfills: Backfills, destination_id: str, backfill_id: str) -> Versioned[Backfill]:
+    """Return a backfill with its ETag, or raise ``NotFound``."""
+    found = backfills.get(destination_id, backfill_id)
+    if found is None:
+        raise NotFound("backfill_not_found", "This destination has no such backfill.")
+    return found
+
+
+def list_backfills(gateways: Gateways, destination_id: str) -> list[Backfill]:
+    """Return the backfills of a destination, also of a deleted one, the newest first."""
+    find_history(gateways, destination_id)
+    found = gateways.backfills.of(destination_id)
+    return sorted(found, key=lambda backfill: (backfill.created_at, backfill.id), reverse=True)
+
+
 def cancel(gateways: Gateways, destination_id: str, backfill_id: str, *, now: datetime) -> Backfill:
     """Cancel a backfill: no further hour is queued or begun; hours that are being exported are finished.
 
     Cancelling twice is the same as once. ``NotPossible`` if the backfill has ended otherwise.
     """
     for _ in range(CHANGES_MAX):
-        found = find_versioned(gateways.backfills, destination_id, backfill_id)
+        found = _find(gateways.backfills, destination_id, backfill_id)
         if found.value.status is BackfillStatus.CANCELLED:
             return found.value
         if found.value.ended:
@@ -46,7 +67,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
     """
     for _ in range(CHANGES_MAX):
         find_destination(gateways, destination_id)
-        found = find_versioned(gateways.backfills, destination_id, backfill_id)
+        found = _find(gateways.backfills, destination_id, backfill_id)
         if not found.value.ended:
             raise NotPossible(
                 "backfill_not_ended",
@@ -58,7 +79,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
             raise NotPossible(HOURS_LOST.code, f"{HOURS_LOST.message} {HOURS_LOST.fix}")
         retried = found.value.retried(now)
         if _put(gateways.backfills, retried, found.etag):
-            send_next_step(gateways.backfill_steps, retried)
+            steps_of(gateways, now).start(retried)
             return retried
     raise Transient(_BUSY)
 
