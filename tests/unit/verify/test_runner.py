@@ -28,7 +28,7 @@ from exporter.verify.runner import (
     take_step,
 )
 from tests.fakes import Crash, World
-from tests.unit.verify.test_range import Asked
+from tests.support.verifying import Asked
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 # Owed for 50 days, and none of it exported but the last hour.
@@ -186,6 +186,18 @@ def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
     assert world.verify_steps.steps == [found.next_step]
     assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
     run(world)
+    assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
+
+
+def test_findings_of_a_slower_attempt_are_deleted_even_if_the_worker_that_ended_it_died() -> None:
+    """The second delivery of its last step deletes them."""
+    world = an_old_world()
+    begun(world)
+    run(world)
+    world.own.set("acme/verifications/v1/slower.json", b"{}")
+
+    take_step(now_of(world).next_step, world.gateways, replace(stepper(), redelivered=True))
+
     assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
 
 
