@@ -49,27 +49,27 @@ class Life:
     now: datetime = NOW
     rounds: int = 0
 
-    def ask(self, asked: BackfillRequest = THREE_HOURS, name: str = "b1") -> Backfill:
-        """Ask for a backfill."""
-        return create(self.world.gateways, "acme", asked, as_of=AsOf(self.now, SETTLE), new_id=name)
+    def request(self, request: BackfillRequest = THREE_HOURS, name: str = "b1") -> Backfill:
+        """Request a backfill."""
+        return create(self.world.gateways, "acme", request, as_of=AsOf(self.now, SETTLE), new_id=name)
 
     def backfill(self, name: str = "b1") -> Backfill:
         """Return the backfill as it is now."""
         return find_backfill(self.world.gateways, "acme", name)
 
     def progress(self, name: str = "b1") -> BackfillProgress:
-        """Return how far it is."""
+        """Return its progress now."""
         return progress_of(self.world.gateways, self.backfill(name), self.now)
 
     def step(self) -> int:
-        """Deliver the steps that wait; return how many."""
+        """Deliver the waiting steps; return how many."""
         steps = self.world.backfill_steps.take()
         for each in steps:
             take_step(each, self.world.gateways, self.now)
         return len(steps)
 
     def deliver(self, hours_max: int = 1000) -> list[HourTask]:
-        """Deliver messages of hours, those that were put off too; return what was asked for."""
+        """Deliver messages of hours, delayed ones too; return their tasks."""
         queues = (self.world.hours, self.world.backfill_hours)
         tasks = [task for queue in queues for task in (*queue.take(), *(task for task, _ in queue.delayed))]
         for queue in queues:
@@ -82,12 +82,12 @@ class Life:
         return tasks[:hours_max]
 
     def tick(self) -> None:
-        """Let the timer come."""
+        """Run a tick."""
         queue_due_hours(self.world.gateways, now=self.now, settle=SETTLE)
         resend_stalled(self.world.gateways, self.now)
 
     def pass_time(self) -> None:
-        """Let a minute pass, with all that comes with it."""
+        """Let a minute pass: deliver messages, and run a tick if it is time."""
         self.rounds += 1
         self.now += timedelta(minutes=1)
         self.step()
@@ -129,7 +129,7 @@ ONLY_EVENTS = acme(org_id=None)
 
 
 def uuids(world: World) -> list[object]:
-    """Return what a reader finds."""
+    """Return the uuids that a reader finds."""
     return [row["uuid"] for row in world.events_a_reader_sees()]
 
 
@@ -145,13 +145,13 @@ def export(life: Life, hours: Iterable[Hour]) -> None:
 
 
 def fail(life: Life, hour: Hour, name: str = "b1") -> None:
-    """Let an hour of a backfill fail, as one does whose message was given up."""
+    """Let an hour of a backfill fail, as a poison message does."""
     task = HourTask(EVENTS, hour, f"backfill:{name}")
     record_poison(task, life.world.gateways, error_id="e1", clock=lambda: life.now)
 
 
 @dataclass
-class Apart:
+class ClocksApart:
     """Three hosts whose clocks are apart: of the API, of the steps and the timer, of the workers."""
 
     life: Life
@@ -161,10 +161,10 @@ class Apart:
     exports: int = 0
     seconds: int = 0
 
-    def ask(self, asked: BackfillRequest, name: str = "b1") -> None:
-        """Ask for a backfill."""
+    def request(self, request: BackfillRequest, name: str = "b1") -> None:
+        """Request a backfill."""
         as_of = AsOf(self.life.now + self.api, SETTLE)
-        create(self.life.world.gateways, "acme", asked, as_of=as_of, new_id=name)
+        create(self.life.world.gateways, "acme", request, as_of=as_of, new_id=name)
 
     def run(self, name: str = "b1", deliver: bool = True) -> Backfill:  # noqa: FBT001, FBT002  reads well
         """Let time pass, with a step and a delivery every two seconds, until the backfill has ended."""

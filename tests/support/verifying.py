@@ -1,4 +1,4 @@
-"""Worlds with exported hours, and their verification at a time that stands still."""
+"""Worlds with exported hours, and their verification at a fixed time."""
 
 from datetime import datetime
 
@@ -29,12 +29,12 @@ from tests.worlds import (
     attempt,
 )
 
-VIEW = AsOf(NOW, SETTLE)
+AS_OF = AsOf(NOW, SETTLE)
 PART, MARKER = "187520_2026-01-31_12#1.json.gz", "187520_2026-01-31_12_complete"
 
 
-class Asked:
-    """Keeps what it was asked to repair."""
+class Repairs:
+    """Creates no backfill, and keeps the hours that it was to repair."""
 
     def __init__(self) -> None:
         self.hours: list[tuple[str, Hours]] = []
@@ -48,15 +48,15 @@ class Asked:
 def verify(  # noqa: PLR0913  each by its name
     world: World,
     destination: Destination = ACME,
-    asked: tuple[Hour, Hour] = (HOUR, HOUR),
+    requested: tuple[Hour, Hour] = (HOUR, HOUR),
     *,
     data_types: tuple[DataType, ...] | None = (DataType.EVENTS,),
     now: datetime = NOW,
-    repair: Asked | None = None,
+    repair: Repairs | None = None,
 ) -> VerifyResult:
-    """Verify hours at a time that stands still."""
+    """Verify hours at a fixed time."""
     as_of = AsOf(now, SETTLE)
-    span = span_of(world.gateways, destination, asked, data_types, as_of)
+    span = span_of(world.gateways, destination, requested, data_types, as_of)
     found = verify_at_once(
         world.gateways, destination, span, clock=lambda: now, as_of=as_of, repair=repair, request_id="r1"
     )
@@ -65,7 +65,7 @@ def verify(  # noqa: PLR0913  each by its name
 
 
 def findings(world: World, destination: Destination = ACME) -> list[tuple[Code, str]]:
-    """Return what is found wrong with the hour's events: codes and names."""
+    """Return the findings of the hour's events: codes and names."""
     return [(each.code, each.name) for wrong in verify(world, destination).wrong for each in wrong.findings]
 
 

@@ -26,7 +26,7 @@ from tests.support.backfill_life import (
     ROUNDS_MAX,
     SKEWS,
     THREE_HOURS,
-    Apart,
+    ClocksApart,
     a_life,
     an_exported_life,
     expected,
@@ -44,13 +44,13 @@ from tests.worlds import (
 
 
 def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> None:
-    """Files that are no longer needed go, rows that have changed change, and nothing is there twice."""
+    """Files that are not needed any more are deleted, and no row is there twice."""
     life = a_life(ONLY_EVENTS)
     export(life, hours_between(HOUR.plus(-2), HOUR))
     life.world.land(EVENTS.stream, HOUR, [an_event(7)])
     life.now += timedelta(minutes=1)
 
-    life.ask(replace(THREE_HOURS, allow_loss=True))
+    life.request(replace(THREE_HOURS, allow_loss=True))
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
     assert uuids(life.world) == expected(0, 7)
@@ -64,11 +64,11 @@ def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> 
 
 
 def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
-    """It is exported after him, not beside him."""
+    """The backfill exports it afterwards."""
     life = a_life(ONLY_EVENTS)
     task = HourTask(EVENTS, HOUR)
     life.world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("other", "schedule", life.now), None)
-    life.ask()
+    life.request()
     life.step()
 
     life.deliver()
@@ -83,9 +83,9 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
 
 
 def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
-    """Its message is not lost: the hour is exported after the one that was faster."""
+    """Its message is delayed: the hour is exported after the faster worker has finished."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     task = life.world.backfill_hours.take()[-1]
 
@@ -102,13 +102,13 @@ def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
 
 
 def test_two_backfills_of_the_same_hours_both_end() -> None:
-    """An hour that is written for the later one is done for the earlier one too."""
+    """An hour that is exported for the later backfill is done for the earlier one, too."""
     life = a_life(ONLY_EVENTS)
     export(life, hours_between(HOUR.plus(-2), HOUR))
     life.now += timedelta(minutes=1)
-    life.ask()
+    life.request()
     life.now += timedelta(minutes=1)
-    life.ask(name="b2")
+    life.request(name="b2")
 
     assert life.until_ended("b1", "b2") == [BackfillStatus.SUCCEEDED] * 2
 
@@ -117,11 +117,11 @@ def test_two_backfills_of_the_same_hours_both_end() -> None:
 
 
 def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
-    """Those that fall out of the list have the hour exported once more, and then are settled."""
+    """A backfill that falls out of the list has the hour exported once more, and then ends."""
     life = a_life(ONLY_EVENTS)
     names = [f"b{number}" for number in range(WRITTEN_FOR_MAX + 10)]
     for name in names:
-        life.ask(replace(THREE_HOURS, first=HOUR), name)
+        life.request(replace(THREE_HOURS, first=HOUR), name)
 
     assert life.until_ended(*names) == [BackfillStatus.SUCCEEDED] * len(names)
     assert the_record(life.world).attempts <= 2 * len(names)
@@ -134,18 +134,18 @@ def test_more_backfills_of_an_hour_than_its_record_names_all_end() -> None:
 def test_clocks_that_are_apart_cost_no_second_export(
     api: timedelta, steps: timedelta, workers: timedelta
 ) -> None:
-    """An hour is done because it was written for the backfill, whatever the time was where it was written."""
+    """An hour is done because it was exported for the backfill, whatever the worker's clock said."""
     life = a_life(ONLY_EVENTS)
     export(life, hours_between(HOUR.plus(-2), HOUR))
     life.now += timedelta(hours=1)
-    hosts = Apart(life, api, steps, workers)
+    hosts = ClocksApart(life, api, steps, workers)
 
-    hosts.ask(THREE_HOURS)
+    hosts.request(THREE_HOURS)
     assert hosts.run().status is BackfillStatus.SUCCEEDED
     assert (hosts.exports, hosts.seconds) == (3, 4)
 
     life.now += timedelta(seconds=10)
-    hosts.ask(THREE_HOURS, "b2")
+    hosts.request(THREE_HOURS, "b2")
     assert hosts.run("b2").status is BackfillStatus.SUCCEEDED
     assert hosts.exports == 6
     assert life.progress("b2").left == 0
@@ -156,12 +156,12 @@ def test_clocks_that_are_apart_cost_no_second_export(
 def test_clocks_that_are_apart_tell_no_failure_of_before_from_one_of_now(
     api: timedelta, workers: timedelta
 ) -> None:
-    """A retry tries what failed just before it; what fails then has failed."""
+    """A retry repeats hours that failed just before it; an hour that fails afterwards has failed."""
     life = a_life(ONLY_EVENTS)
-    hosts = Apart(life, api, timedelta(), workers)
+    hosts = ClocksApart(life, api, timedelta(), workers)
     refusal = Fault("blob_leased", "A blob is leased.", "End the lease.")
     life.world.reader().faults["write"] = refusal
-    hosts.ask(replace(THREE_HOURS, first=HOUR))
+    hosts.request(replace(THREE_HOURS, first=HOUR))
     assert hosts.run().status is BackfillStatus.FAILED
     assert [each.error for each in life.backfill().failed] == [refusal]
 
@@ -175,13 +175,13 @@ def test_clocks_that_are_apart_tell_no_failure_of_before_from_one_of_now(
 
 
 def test_hours_whose_messages_a_dead_host_hides_do_not_keep_two_backfills_waiting() -> None:
-    """The queue counts them for ten minutes, in which it is not empty; all hours are exported already."""
+    """The queue counts hidden messages for ten minutes; the hours are queued again sooner."""
     life = a_life(ONLY_EVENTS)
     export(life, hours_between(HOUR.plus(-2), HOUR))
     life.now += timedelta(hours=1)
-    hosts = Apart(life, timedelta(seconds=170), timedelta(), timedelta())
-    hosts.ask(THREE_HOURS)
-    hosts.ask(THREE_HOURS, "b2")
+    hosts = ClocksApart(life, timedelta(seconds=170), timedelta(), timedelta())
+    hosts.request(THREE_HOURS)
+    hosts.request(THREE_HOURS, "b2")
     for step in life.world.backfill_steps.take():
         take_step(step, life.world.gateways, life.now)
     hidden = life.world.backfill_hours.take()
@@ -193,13 +193,13 @@ def test_hours_whose_messages_a_dead_host_hides_do_not_keep_two_backfills_waitin
 
 
 def test_an_hour_that_would_lose_rows_stays_as_it_is_until_they_are_back_or_the_loss_is_accepted() -> None:
-    """The export refuses it, the backfill says so; nothing of it is in the container for a moment less."""
+    """The export refuses it, the backfill names it, and its files stay in the container all the time."""
     life = an_exported_life()
     (name,) = life.world.landed.names(EVENTS.stream.landing_folder(HOUR))
     landed = life.world.landed.committed.pop(name)
     before = the_container(life.world)
 
-    life.ask()
+    life.request()
     assert life.until_ended() == [BackfillStatus.FAILED]
     assert [(each.hour, each.error.code) for each in life.backfill().failed] == [(HOUR, "landing_incomplete")]
     assert (life.progress().left, the_container(life.world)) == (0, before)
@@ -210,13 +210,13 @@ def test_an_hour_that_would_lose_rows_stays_as_it_is_until_they_are_back_or_the_
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
     del life.world.landed.committed[name]
-    life.ask(replace(THREE_HOURS, allow_loss=True), "b2")
+    life.request(replace(THREE_HOURS, allow_loss=True), "b2")
     assert life.until_ended("b2") == [BackfillStatus.SUCCEEDED]
     assert uuids(life.world) == expected(0)
 
 
 def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
-    """Each attempt at its hour is broken off in passing; the hour stays as it was, and is named meanwhile."""
+    """Each attempt at its hour fails in passing; the hour stays as it was, and is named meanwhile."""
     life = an_exported_life()
     real = life.world.gateways.landing
 
@@ -235,7 +235,7 @@ def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
             return self.read
 
     object.__setattr__(life.world.gateways, "landing", Broken())
-    life.ask(replace(THREE_HOURS, first=HOUR))
+    life.request(replace(THREE_HOURS, first=HOUR))
     named: list[list[str]] = []
     begun_at = life.now
     while not life.backfill().ended and len(named) < ROUNDS_MAX:
@@ -251,7 +251,7 @@ def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
 
 
 def test_whoever_dies_whenever_the_backfill_comes_to_its_end() -> None:
-    """At every write in turn, before it took effect and after; nobody ever sees a row twice."""
+    """The worker dies at every write in turn, before and after it; no reader sees a row twice."""
     undisturbed = a_backfill(None, "before")
     assert undisturbed > 30
     for write in range(1, undisturbed + 1):
@@ -280,7 +280,7 @@ def a_backfill(write: int | None, moment: str) -> int:
     world.writes.after = look
     for _ in range(3):
         try:
-            life.ask(replace(THREE_HOURS, allow_loss=True))
+            life.request(replace(THREE_HOURS, allow_loss=True))
             break
         except Conflict:
             # The request came through before its worker died.

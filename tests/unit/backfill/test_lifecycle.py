@@ -40,11 +40,11 @@ from tests.worlds import (
 
 
 def test_a_draft_has_no_backfills() -> None:
-    """It was never tested; and there is no backfill of a destination or an id that nobody knows."""
+    """A draft was never tested. Unknown destinations and ids are not found."""
     life = a_life(acme(status=Status.DRAFT))
 
     with pytest.raises(NotPossible, match="draft"):
-        life.ask()
+        life.request()
     with pytest.raises(NotFound, match="no such backfill"):
         life.backfill("none")
     with pytest.raises(NotFound, match="no destination"):
@@ -52,21 +52,21 @@ def test_a_draft_has_no_backfills() -> None:
 
 
 def test_the_newest_backfill_is_listed_first() -> None:
-    """Those of other destinations are not."""
+    """Backfills of other destinations are not listed."""
     life = a_life()
     life.world.destinations.put(acme(id="other"), None)
-    life.ask()
+    life.request()
     life.now += timedelta(seconds=1)
-    life.ask(name="b2")
+    life.request(name="b2")
     create(life.world.gateways, "other", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b3")
 
     assert [each.id for each in list_backfills(life.world.gateways, "acme")] == ["b2", "b1"]
 
 
 def test_a_cancelled_backfill_begins_no_further_hour() -> None:
-    """What is queued is let go; what is done stays, and what is counted too."""
+    """Queued hours are dropped; hours that are done stay, and so do their counts."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
+    life.request(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(5)
 
@@ -84,14 +84,14 @@ def test_a_cancelled_backfill_begins_no_further_hour() -> None:
 
 
 def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
-    """By whoever comes next: the container is never left between two exports."""
+    """The next attempt finishes it: the container is not left between two exports."""
     life = a_life(ONLY_EVENTS, World())
     export(life, [HOUR])
     life.tick()
     life.deliver()
     life.now += timedelta(minutes=1)
     life.world.land(EVENTS.stream, HOUR, [an_event(7)])
-    life.ask(replace(THREE_HOURS, first=HOUR, allow_loss=True))
+    life.request(replace(THREE_HOURS, first=HOUR, allow_loss=True))
     life.step()
     (task,) = life.world.backfill_hours.take()
 
@@ -117,7 +117,7 @@ def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
 def test_a_cancelled_one_goes_on_where_it_was() -> None:
     """Hours that were done are not exported again."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
+    life.request(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(5)
     cancel(life.world.gateways, "acme", "b1", now=life.now)
@@ -131,9 +131,9 @@ def test_a_cancelled_one_goes_on_where_it_was() -> None:
 
 
 def test_failed_hours_are_listed_and_tried_again_alone() -> None:
-    """The backfill ends when there is nothing else to do; to retry it costs the failed hour."""
+    """The backfill ends when nothing else is left; a retry exports the failed hour only."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
+    life.request(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.world.backfill_hours.tasks = [
         task for task in life.world.backfill_hours.tasks if task.hour != FIRST.plus(3)
@@ -156,9 +156,9 @@ def test_failed_hours_are_listed_and_tried_again_alone() -> None:
 
 
 def test_only_what_has_ended_unfinished_is_tried_again() -> None:
-    """And only what has not ended is cancelled."""
+    """Only a backfill that has not ended can be cancelled."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     with pytest.raises(NotPossible, match="has not ended"):
         retry(life.world.gateways, "acme", "b1", now=life.now)
     life.until_ended()

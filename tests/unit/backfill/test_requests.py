@@ -39,12 +39,12 @@ from tests.worlds import (
 )
 
 
-def test_a_request_is_written_down_and_answered_however_long_it_is() -> None:
+def test_a_request_is_stored_and_answered_however_long_it_is() -> None:
     """Two writes for ten years: a row and a message. Of landing and ledger only the first hours are read."""
     life = a_life()
     life.world.land(ACME.streams[1].stream, TEN_YEARS.first.plus(-1), b"")
 
-    begun = life.ask(TEN_YEARS)
+    begun = life.request(TEN_YEARS)
 
     assert life.world.writes.log == [life.world.writes.log[0], "send b1 0 in 0:00:00"]
     assert begun.total == 2 * 24 * 3653
@@ -53,13 +53,13 @@ def test_a_request_is_written_down_and_answered_however_long_it_is() -> None:
 
 
 def test_both_data_types_are_exported_unless_one_is_named() -> None:
-    """Each hour of each counts."""
+    """Each hour of each data type counts."""
     life = a_life()
     life.world.land(ACME.streams[1].stream, HOUR.plus(-2), b"")
     life.world.land(ACME.streams[1].stream, HOUR, [a_merge(1)])
 
-    life.ask()
-    life.ask(replace(THREE_HOURS, data_types=(DataType.MERGED_IDS,)), "b2")
+    life.request()
+    life.request(replace(THREE_HOURS, data_types=(DataType.MERGED_IDS,)), "b2")
     life.until_ended("b1", "b2")
 
     assert (life.backfill("b1").total, life.progress("b1").tally.done) == (6, 3)
@@ -67,7 +67,7 @@ def test_both_data_types_are_exported_unless_one_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "destination", "fields"),
+    ("request_", "destination", "fields"),
     [
         (BackfillRequest("2026-01-31T13", "2026-02-01", HOUR.plus(1), LAST.plus(48)), ONLY_EVENTS, ["start"]),
         (
@@ -77,31 +77,33 @@ def test_both_data_types_are_exported_unless_one_is_named() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_a_request_is_told_at_once(
-    asked: BackfillRequest, destination: Destination, fields: list[str]
+def test_all_problems_of_a_request_are_named(
+    request_: BackfillRequest, destination: Destination, fields: list[str]
 ) -> None:
-    """And nothing is begun."""
+    """All problems are named, and nothing is stored."""
     life = a_life(destination)
 
     with pytest.raises(Invalid) as caught:
-        life.ask(asked)
+        life.request(request_)
 
     assert [problem.field for problem in caught.value.problems] == fields
     assert life.world.writes.log == []
 
 
 def test_hours_that_are_not_closed_yet_are_left_out() -> None:
-    """The answer says up to where."""
+    """The answer names the last hour."""
     life = a_life(ONLY_EVENTS)
 
-    begun = life.ask(BackfillRequest("2026-01-31", "2026-01-31", Hour.parse("2026-01-31T00"), HOUR.plus(11)))
+    begun = life.request(
+        BackfillRequest("2026-01-31", "2026-01-31", Hour.parse("2026-01-31T00"), HOUR.plus(11))
+    )
 
     assert (begun.last, begun.total, begun.clamped) == (HOUR, 13, True)
     assert (begun.start, begun.end) == ("2026-01-31", "2026-01-31")
 
 
 def test_a_repair_is_a_backfill_of_single_hours() -> None:
-    """The hours between them are let be; the same request is the same backfill."""
+    """Hours between them are not touched; the same request is the same backfill."""
     life = a_life()
     hours = [(DataType.EVENTS, HOUR), (DataType.EVENTS, HOUR.plus(-1500)), (DataType.MERGED_IDS, HOUR)]
 
@@ -120,8 +122,8 @@ def test_a_repair_is_a_backfill_of_single_hours() -> None:
     }
 
 
-def test_a_request_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -> None:
-    """To answer that it failed would have people ask twice; a tick sends the step."""
+def test_a_request_that_is_stored_is_answered_though_its_step_cannot_be_sent() -> None:
+    """An error would make people request it twice; a tick sends the step."""
     life = a_life(ONLY_EVENTS)
     queue = life.world.backfill_steps
 
@@ -141,9 +143,9 @@ def test_a_request_that_is_written_down_is_answered_though_its_step_cannot_be_se
 
 
 def test_a_person_may_accept_that_hours_hold_less_and_it_reaches_every_attempt() -> None:
-    """It is in every request for an hour, and in one that lost it: the backfill's own row is right."""
+    """Every message of an hour has it; if a message lacks it, the backfill's row counts."""
     life = a_life(ONLY_EVENTS)
-    begun = life.ask(replace(THREE_HOURS, allow_loss=True))
+    begun = life.request(replace(THREE_HOURS, allow_loss=True))
     life.step()
     tasks = life.world.backfill_hours.take()
     assert begun.allow_loss
@@ -160,7 +162,7 @@ def test_a_person_may_accept_that_hours_hold_less_and_it_reaches_every_attempt()
 
 @pytest.mark.parametrize("damaged", [None, b"no list", b"events:187520:2026-01-31T12\n"])
 def test_a_repair_whose_list_is_lost_says_so(damaged: bytes | None) -> None:
-    """It can neither go on nor be tried again: what it was about is not known any more."""
+    """It can neither continue nor be retried: its hours are not known any more."""
     life = a_life()
     hours = [(DataType.EVENTS, HOUR), (DataType.EVENTS, HOUR.plus(-1)), (DataType.MERGED_IDS, HOUR)]
     create_repair(life.world.gateways, ACME, hours, "r1", life.now)
@@ -182,18 +184,18 @@ def test_a_repair_whose_list_is_lost_says_so(damaged: bytes | None) -> None:
 
 
 def test_a_backfill_begins_where_its_streams_do() -> None:
-    """Each with its own first hour in landing; the answer names the first of all."""
+    """Each stream has its own first hour; the answer names the earliest."""
     life = a_life()
     life.world.land(ACME.streams[1].stream, HOUR.plus(-1), [a_merge(1, HOUR.plus(-1))])
     far = BackfillRequest("0001-01-01", HOUR.key, Hour.parse("0001-01-01T00"), HOUR)
 
-    begun = life.ask(far)
-    only = life.ask(replace(far, data_types=(DataType.MERGED_IDS,)), "b2")
+    begun = life.request(far)
+    only = life.request(replace(far, data_types=(DataType.MERGED_IDS,)), "b2")
 
     assert (begun.first, begun.clamped_start, begun.start) == (TEN_YEARS.first, True, "0001-01-01")
     assert begun.total == count_between(TEN_YEARS.first, HOUR) + 2
     assert (only.first, only.clamped_start, only.total) == (HOUR.plus(-1), True, 2)
-    assert not life.ask(THREE_HOURS, "b3").clamped_start
+    assert not life.request(THREE_HOURS, "b3").clamped_start
     assert life.until_ended("b2") == [BackfillStatus.SUCCEEDED]
     merged = life.world.markers_a_reader_sees(prefix="-189524")
     assert sorted(merged) == [f"-189524_{HOUR.date}_{number}_complete" for number in (11, 12)]
@@ -203,11 +205,11 @@ def test_a_backfill_begins_where_its_streams_do() -> None:
 def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
     landed: Hour | None, first: Hour | None
 ) -> None:
-    """No marker of hours in which nothing can have happened; also of a paused destination."""
+    """No marker is written for such hours; this holds for a paused destination, too."""
     life = Life(a_world(acme(org_id=None, status=Status.PAUSED)))
     begins_with(life.world, landed)
 
-    begun = life.ask(TEN_YEARS)
+    begun = life.request(TEN_YEARS)
 
     assert (begun.status, begun.total, begun.finished_at) == (BackfillStatus.SUCCEEDED, 0, NOW)
     assert (begun.first if begun.clamped_start else None) == first
@@ -220,11 +222,11 @@ def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
 
 
 def test_what_was_exported_from_blobs_that_are_gone_is_not_passed_over() -> None:
-    """It is asked for as all others are, so that it is told what becomes of it."""
+    """Such an hour is requested like all others, so that its failure is shown."""
     life = a_life(ONLY_EVENTS)
     export(life, [FIRST])
     begins_with(life.world, HOUR)
 
-    begun = life.ask(TEN_YEARS)
+    begun = life.request(TEN_YEARS)
 
     assert (begun.first, begun.total) == (FIRST, 24)

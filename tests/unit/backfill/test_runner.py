@@ -18,7 +18,7 @@ from tests.support.backfill_life import (
     ONLY_EVENTS,
     SKEWS,
     THREE_HOURS,
-    Apart,
+    ClocksApart,
     a_life,
     expected,
     uuids,
@@ -30,9 +30,9 @@ from tests.worlds import (
 
 
 def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
-    """It says why, and goes on when the destination is resumed, or when its storage takes files again."""
+    """It shows why, and continues when the destination is resumed and its storage accepts files."""
     life = a_life(acme(org_id=None, status=Status.PAUSED))
-    life.ask()
+    life.request()
     for _ in range(10):
         life.pass_time()
     waiting = life.backfill()
@@ -64,12 +64,12 @@ def test_a_paused_destination_keeps_its_backfill_waiting() -> None:
         ({"project_id": 1}, BackfillStatus.FAILED, "source_changed"),
     ],
 )
-def test_a_backfill_ends_with_what_it_was_asked_of(
+def test_a_backfill_ends_when_its_destination_is_deleted_or_redirected(
     changed: dict[str, object], status: BackfillStatus, code: str
 ) -> None:
-    """And says why."""
+    """Its error says why."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     found = life.world.destinations.get("acme")
     assert found is not None
     life.world.destinations.put(replace(ONLY_EVENTS, **changed), found.etag)  # type: ignore[arg-type]  # names of fields
@@ -81,9 +81,9 @@ def test_a_backfill_ends_with_what_it_was_asked_of(
 
 
 def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
-    """But not one that may be under way."""
+    """A step that may be in progress is not sent again."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
     life.now += STALLED - timedelta(seconds=1)
     assert resend_stalled(life.world.gateways, life.now) == 0
@@ -100,7 +100,7 @@ def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
 def test_a_step_that_comes_twice_is_taken_once() -> None:
     """There is one chain of steps, however many messages are doubled."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
 
     taken = [take_step(step, life.world.gateways, life.now) for _ in range(3)]
@@ -110,10 +110,10 @@ def test_a_step_that_comes_twice_is_taken_once() -> None:
     assert life.world.backfill_hours.waiting() == 3
 
 
-def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
-    """Hours are queued twice then, which does no harm."""
+def test_of_two_workers_that_take_a_step_at_the_same_time_one_sends_the_next() -> None:
+    """Hours are queued twice, which does no harm."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
     rivals = [step]
 
@@ -132,20 +132,20 @@ def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
 
 @pytest.mark.parametrize("steps", SKEWS)
 def test_a_step_that_was_never_sent_is_sent_by_a_tick_whatever_its_clock_says(steps: timedelta) -> None:
-    """At the latest when it stands still for as long as clocks may be apart, and a tick more."""
+    """At the latest after the time that clocks may be apart, and one more tick."""
     life = a_life(ONLY_EVENTS)
-    hosts = Apart(life, timedelta(seconds=300), steps, timedelta())
-    hosts.ask(THREE_HOURS)
+    hosts = ClocksApart(life, timedelta(seconds=300), steps, timedelta())
+    hosts.request(THREE_HOURS)
     life.world.backfill_steps.take()
 
     assert hosts.run().status is BackfillStatus.SUCCEEDED
     assert hosts.seconds <= (STALLED + CLOCKS_APART_MAX + timedelta(minutes=5)).total_seconds()
 
 
-def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
-    """What was done is not done again, and nobody waits for a tick: the queue delivers it again."""
+def test_the_second_delivery_of_a_step_sends_the_next_one() -> None:
+    """The second delivery sends the next step, without waiting for a tick."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
     life.world.writes.crash_at = len(life.world.writes.log) + 5
     life.world.writes._error = Transient("the queue is busy")
@@ -162,10 +162,10 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
-def test_the_end_is_told_although_the_one_who_found_it_died() -> None:
-    """By the second delivery of the last step; a notice may come twice, but it comes."""
+def test_the_end_is_notified_although_the_worker_that_found_it_died() -> None:
+    """The second delivery of the last step sends the notification, which may be sent twice."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     life.deliver()
     (step,) = life.world.backfill_steps.take()
@@ -187,9 +187,9 @@ def test_the_end_is_told_although_the_one_who_found_it_died() -> None:
 
 
 def test_a_step_that_cannot_be_taken_ends_the_backfill_with_an_error() -> None:
-    """A row that cannot be read raises each time: a backfill that goes on without end says nothing."""
+    """A row that cannot be read raises each time; the backfill ends instead of trying for ever."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
 
     class Unreadable:
@@ -199,7 +199,7 @@ def test_a_step_that_cannot_be_taken_ends_the_backfill_with_an_error() -> None:
             """Raise."""
             raise ValueError("table ledger, row acme, column status: unknown")
 
-    broken = replace(life.world.gateways, ledger=Unreadable())  # type: ignore[arg-type]  # no more is asked
+    broken = replace(life.world.gateways, ledger=Unreadable())  # type: ignore[arg-type]  # no other call is made
     take_step(step, broken, life.now)
 
     found = life.backfill()
@@ -209,14 +209,14 @@ def test_a_step_that_cannot_be_taken_ends_the_backfill_with_an_error() -> None:
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
-def test_a_step_that_is_broken_off_in_passing_is_told_and_ends_after_hours() -> None:
-    """Its own storage may answer everything but one call."""
+def test_a_step_that_fails_in_passing_is_shown_and_ends_the_backfill_after_hours() -> None:
+    """Other calls to our own storage may succeed all the time."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     (step,) = life.world.backfill_steps.take()
 
     class Busy:
-        """Fails in passing, for ever."""
+        """Fails in passing each time."""
 
         def between(self, *_: object) -> object:
             """Raise."""

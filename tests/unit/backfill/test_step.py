@@ -41,9 +41,9 @@ from tests.worlds import (
 
 
 def test_a_step_is_bounded_and_so_is_the_queue() -> None:
-    """Ten years wait in a row of a table, not in the queue."""
+    """Ten years of hours wait in one table row, not in the queue."""
     life = a_life(ONLY_EVENTS)
-    life.ask(TEN_YEARS)
+    life.request(TEN_YEARS)
     waiting = []
 
     for _ in range(4):
@@ -56,9 +56,9 @@ def test_a_step_is_bounded_and_so_is_the_queue() -> None:
 
 
 def test_the_next_hours_are_queued_as_the_first_are_done() -> None:
-    """Oldest first; what is done is counted, and not read again by the next steps."""
+    """They are queued oldest first; hours that are done are counted, and not read again."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest("2025-12-01", "2026-01-30", Hour.parse("2025-12-01T00"), LAST))
+    life.request(BackfillRequest("2025-12-01", "2026-01-30", Hour.parse("2025-12-01T00"), LAST))
     life.step()
     first = [task.hour for task in life.deliver(60)]
 
@@ -73,9 +73,9 @@ def test_the_next_hours_are_queued_as_the_first_are_done() -> None:
 
 
 def test_its_pace_and_its_end_are_estimated() -> None:
-    """From the hours that were finished since it was begun."""
+    """Both are computed from the hours finished since it started."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
+    life.request(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
     life.deliver(8)
     assert life.progress().hours_per_minute == 8 * 60
@@ -88,9 +88,9 @@ def test_its_pace_and_its_end_are_estimated() -> None:
 
 
 def test_live_hours_do_not_wait_behind_it() -> None:
-    """They are in another queue, of which there is another function."""
+    """They have another queue and another function."""
     life = a_life(ONLY_EVENTS)
-    life.ask(TEN_YEARS)
+    life.request(TEN_YEARS)
     life.step()
 
     life.tick()
@@ -102,9 +102,9 @@ def test_live_hours_do_not_wait_behind_it() -> None:
 
 
 def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported() -> None:
-    """If it is done before the others are, nobody need retry it."""
+    """If it is done before the others, no retry is needed."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    life.request(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     life.step()
     first = life.world.backfill_hours.tasks.pop(0)
     life.world.reopened.remember(first)
@@ -117,9 +117,9 @@ def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported
 
 
 def test_what_failed_while_the_storage_was_out_is_done_when_it_is_back() -> None:
-    """A failure is forgiven once the storage has recovered."""
+    """A failure does not count once the storage has recovered."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     life.world.backfill_hours.take()
     fail(life, HOUR)
@@ -130,9 +130,9 @@ def test_what_failed_while_the_storage_was_out_is_done_when_it_is_back() -> None
 
 
 def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_again() -> None:
-    """Each costs writes, and nothing new can be seen at once."""
+    """A step costs writes, and finds nothing new at once."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     fail(life, life.world.backfill_hours.tasks.pop(0).hour)
     life.step()
@@ -148,9 +148,9 @@ def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_a
 
 
 def test_a_backfill_of_which_too_much_fails_stops() -> None:
-    """It says so, and goes on when it is retried."""
+    """Its error says so, and a retry continues it."""
     life = a_life(ONLY_EVENTS)
-    life.ask(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
+    life.request(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     for _ in range(2):
         life.step()
         for task in life.world.backfill_hours.take():
@@ -169,9 +169,9 @@ def test_a_backfill_of_which_too_much_fails_stops() -> None:
 
 
 def test_hours_whose_messages_are_lost_are_queued_again() -> None:
-    """When the queue is empty, or after some steps if it is not: others may keep it full."""
+    """At once when the queue is empty; after some steps when other backfills keep it full."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     lost = life.world.backfill_hours.take()
 
@@ -186,9 +186,9 @@ def test_hours_whose_messages_are_lost_are_queued_again() -> None:
 
 
 def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -> None:
-    """The newest fault may be that of another hour. Nothing more is queued for a storage that refuses."""
+    """The latest failure may be another hour's. No further hour is queued while the breaker is open."""
     life = a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     life.deliver(2)
     life.world.backfill_hours.take()
@@ -212,9 +212,9 @@ def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -
 
 
 def test_no_hour_is_queued_while_the_destination_waits() -> None:
-    """However many there are still to be queued."""
+    """Hours that are left stay unqueued."""
     life = a_life(ONLY_EVENTS)
-    life.ask(TEN_YEARS)
+    life.request(TEN_YEARS)
     life.step()
     life.world.backfill_hours.take()
     life.world.breakers.put("acme", Breaker().record_failure(Fault("container_not_found", "", ""), life.now))
@@ -226,13 +226,13 @@ def test_no_hour_is_queued_while_the_destination_waits() -> None:
 
 
 def test_an_hour_that_takes_long_does_not_keep_others_waiting() -> None:
-    """Only so many hours behind it that a step stays small."""
+    """A bounded window of later hours is exported meanwhile."""
     life = a_life(ONLY_EVENTS)
     first = Hour.parse("2025-01-01T00")
     slow = HourRecord(EVENTS, first).claimed_by("slow", "schedule", life.now)
     slow = replace(slow, claim=replace(slow.claim, until=life.now + timedelta(days=1)))  # type: ignore[type-var]
     life.world.ledger.put(slow, None)
-    life.ask(BackfillRequest("2025-01-01", DAY, first, LAST))
+    life.request(BackfillRequest("2025-01-01", DAY, first, LAST))
 
     for _ in range(25):
         life.pass_time()
@@ -246,7 +246,7 @@ INCOMPLETE = Fault("landing_incomplete", "Landing holds 1 of 2 blobs.", "Ask wit
 
 
 def refuse(life: Life, hour: Hour, name: str = "b1") -> None:
-    """Let an hour be refused to a backfill, as the export does: it stays as it is, and says so."""
+    """Record that an hour was refused to a backfill, as the export does."""
     found = life.world.ledger.get(EVENTS, hour)
     assert found is not None
     refusal = Refusal(f"backfill:{name}", life.backfill(name).round, INCOMPLETE)
@@ -256,7 +256,7 @@ def refuse(life: Life, hour: Hour, name: str = "b1") -> None:
 def test_an_hour_that_is_refused_has_failed_and_stays_as_it_is() -> None:
     """The others are exported; a retry tries it again."""
     life = an_exported_life()
-    life.ask()
+    life.request()
     life.step()
     life.world.backfill_hours.tasks = [task for task in life.world.backfill_hours.tasks if task.hour != HOUR]
     refuse(life, HOUR)
@@ -271,10 +271,10 @@ def test_an_hour_that_is_refused_has_failed_and_stays_as_it_is() -> None:
 
 
 def test_an_hour_that_is_refused_to_two_backfills_has_failed_for_both() -> None:
-    """Its record keeps one refusal; the one whose refusal was written over does not wait for another."""
+    """Its record keeps the latest refusal; the other backfill does not wait for its own."""
     life = an_exported_life()
-    life.ask()
-    life.ask(name="b2")
+    life.request()
+    life.request(name="b2")
     life.step()
     tasks = life.world.backfill_hours.take()
     refuse(life, HOUR.plus(-2))
@@ -292,7 +292,7 @@ def test_an_hour_that_is_refused_to_two_backfills_has_failed_for_both() -> None:
 
 
 def set_back(life: Life, hour: Hour, times: int) -> None:
-    """Let an hour be broken off in passing so often, as the export records it."""
+    """Record that an hour failed in passing so often, as the export does."""
     fault = keeps_failing("The export of this hour", "503 ServerBusy", "Nothing.")
     found = life.world.ledger.get(EVENTS, hour)
     record = found.value if found else HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).released()
@@ -306,9 +306,9 @@ def set_back(life: Life, hour: Hour, times: int) -> None:
 def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for_ever(
     exported: bool,  # noqa: FBT001  a case
 ) -> None:
-    """It is named from the third time on, with its reason; after many and two hours it has failed."""
+    """It is named from the third failure on, with its reason; after many, over two hours, it has failed."""
     life = an_exported_life() if exported else a_life(ONLY_EVENTS)
-    life.ask()
+    life.request()
     life.step()
     tasks = life.world.backfill_hours.take()
     life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR]

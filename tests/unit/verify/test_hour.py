@@ -20,10 +20,10 @@ from exporter.verify.range import (
 )
 from tests.fakes import World
 from tests.support.verifying import (
+    AS_OF,
     MARKER,
     PART,
-    VIEW,
-    Asked,
+    Repairs,
     a_merged_world,
     an_exported_world,
     findings,
@@ -43,7 +43,7 @@ from tests.worlds import (
 
 
 def test_an_hour_that_is_as_it_should_be_is_whole() -> None:
-    """And so is one without any row, with a marker or without."""
+    """So is an hour without rows; the marker may be switched off."""
     for world in (an_exported_world(), an_exported_world(completion_marker=False)):
         destination = world.destinations.all()[0].value
         assert verify(world, destination) == VerifyResult(
@@ -55,7 +55,7 @@ def test_an_hour_that_is_as_it_should_be_is_whole() -> None:
 
 
 def test_verifying_writes_nothing_at_all() -> None:
-    """Neither at the customer's nor in our tables."""
+    """Neither the customer's storage nor our own changes."""
     world = an_exported_world()
     world.writes.log.clear()
 
@@ -81,7 +81,7 @@ def lose_marker(world: World) -> None:
 
 
 def change_record(world: World, change: Callable[[HourRecord], HourRecord]) -> None:
-    """Change what the ledger says of the hour."""
+    """Change the hour's record in the ledger."""
     found = world.ledger.get(EVENTS, HOUR)
     assert found is not None
     world.ledger.put(change(found.value), found.etag)
@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[Callable[[World], object], list[tuple[Code, str]], bool]]
 def test_what_is_wrong_with_an_hour_is_named(
     do: Callable[[World], object], expected: list[tuple[Code, str]], *, repairable: bool
 ) -> None:
-    """By a code and a name, and nothing else is named."""
+    """Each difference has a code and a name, and nothing else is named."""
     world = an_exported_world()
     do(world)
 
@@ -170,8 +170,8 @@ def test_what_is_wrong_with_an_hour_is_named(
 
 
 def test_with_fewer_blobs_in_landing_than_were_exported_nothing_is_repaired() -> None:
-    """To export the hour again would take rows away from its readers."""
-    world, asked = a_world(), Asked()
+    """Exporting the hour again would remove rows."""
+    world, repairs = a_world(), Repairs()
     for name in ("a.json", "b.json"):
         world.land(EVENTS.stream, HOUR, [an_event(ord(name[0]))], name)
     attempt(world)
@@ -179,10 +179,10 @@ def test_with_fewer_blobs_in_landing_than_were_exported_nothing_is_repaired() ->
     assert verify(world).counts == Counts(whole=1)
     lose_part(world)
 
-    found = verify(world, repair=asked)
+    found = verify(world, repair=repairs)
 
     assert [(each.findings[0].code, each.repairable) for each in found.wrong] == [(Code.PART_MISSING, False)]
-    assert (asked.hours, found.backfill_id) == ([], None)
+    assert (repairs.hours, found.backfill_id) == ([], None)
 
 
 def test_an_hour_that_is_there_is_whole_though_landing_keeps_it_no_longer() -> None:
@@ -193,8 +193,8 @@ def test_an_hour_that_is_there_is_whole_though_landing_keeps_it_no_longer() -> N
     assert verify(world).counts == Counts(whole=1)
 
 
-def test_a_marker_that_was_switched_off_is_not_to_be_there() -> None:
-    """Of this hour, that is: whatever else has the name is the customer's."""
+def test_a_marker_that_was_switched_off_is_unexpected() -> None:
+    """Only a marker of this hour is unexpected: other content of that name is the customer's."""
     world = an_exported_world(completion_marker=False)
     record = the_record(world)
     destination = world.destinations.all()[0].value
@@ -205,8 +205,8 @@ def test_a_marker_that_was_switched_off_is_not_to_be_there() -> None:
     assert findings(world, destination) == [(Code.MARKER_UNEXPECTED, MARKER)]
 
 
-def test_neighbours_are_not_spoken_of() -> None:
-    """Files whose names begin like ours: of other hours, of projects, of prefixes, and the customer's own."""
+def test_files_with_similar_names_are_not_findings() -> None:
+    """Files with similar names belong to other hours, projects or prefixes, or to the customer."""
     world = an_exported_world()
     for name in (
         "187520_2026-01-31_12#1.json.gz.bak",
@@ -225,7 +225,7 @@ def test_neighbours_are_not_spoken_of() -> None:
 
 
 def test_an_hour_keeps_the_names_that_it_was_written_with() -> None:
-    """The destination's were changed since; what is there with the new ones is surplus."""
+    """The destination's names were changed since; files with the new names are surplus."""
     world = an_exported_world()
     renamed = acme(name_style=NameStyle.SAFE)
 
@@ -236,7 +236,7 @@ def test_an_hour_keeps_the_names_that_it_was_written_with() -> None:
     assert (Code.PART_MISSING, PART) in findings(world, renamed)
 
 
-def test_a_part_that_has_names_nobody_knows_any_more_is_found_as_it_is() -> None:
+def test_a_part_with_names_of_unknown_settings_is_found_as_it_is() -> None:
     """The hour was adopted: the ledger does not know with which settings it was written."""
     world = an_exported_world()
     change_record(world, lambda record: replace(record, output=None))
@@ -244,8 +244,8 @@ def test_a_part_that_has_names_nobody_knows_any_more_is_found_as_it_is() -> None
     assert findings(world, acme(name_style=NameStyle.SAFE)) == []
 
 
-def test_an_hour_that_went_elsewhere_is_said_to_be_there() -> None:
-    """The destination has another container now, and what was exported stays where it is."""
+def test_an_hour_that_went_to_another_container_is_elsewhere() -> None:
+    """The destination has another container now; exported files stay in the earlier one."""
     world = an_exported_world()
 
     found = verify(world, acme(storage=StorageTarget("other")))
@@ -254,19 +254,19 @@ def test_an_hour_that_went_elsewhere_is_said_to_be_there() -> None:
 
 
 def test_an_hour_that_is_being_exported_is_running_until_its_lease_ends() -> None:
-    """Then it is missing: nobody brings it."""
+    """Afterwards it is missing."""
     world = a_world()
-    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("somebody", "schedule", NOW), None)
+    world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("other", "schedule", NOW), None)
 
     assert verify(world).counts == Counts(running=1)
     assert [each.findings[0].code for each in verify(world, now=NOW + LEASE).wrong] == [Code.HOUR_MISSING]
 
 
 def test_a_failed_hour_is_missing_with_the_reason() -> None:
-    """So that nobody has to look it up."""
+    """The finding repeats the hour's error."""
     world = a_world()
     fault = Fault("container_not_found", "There is no container raw.", "Make it.")
-    record = HourRecord(EVENTS, HOUR).claimed_by("somebody", "schedule", NOW).failed(fault, NOW)
+    record = HourRecord(EVENTS, HOUR).claimed_by("other", "schedule", NOW).failed(fault, NOW)
     world.ledger.put(record, None)
 
     (wrong,) = verify(world).wrong
@@ -277,20 +277,20 @@ def test_a_failed_hour_is_missing_with_the_reason() -> None:
 
 
 def test_without_our_tables_an_hour_that_is_whole_is_only_unrecorded() -> None:
-    """The schedule takes it as it is, so it is not exported again; what is not whole is."""
-    world, asked = an_exported_world(), Asked()
+    """The schedule adopts it, so it is not repaired; an incomplete hour is missing."""
+    world, repairs = an_exported_world(), Repairs()
     world.ledger.forget()
 
-    (whole,) = verify(world, repair=asked).wrong
+    (whole,) = verify(world, repair=repairs).wrong
     assert [(each.code, each.name) for each in whole.findings] == [(Code.HOUR_UNRECORDED, MARKER)]
-    assert asked.hours == []
+    assert repairs.hours == []
 
     lose_marker(world)
     assert findings(world) == [(Code.HOUR_MISSING, HOUR.key), (Code.PART_SURPLUS, PART)]
 
 
 def test_with_the_container_made_anew_every_hour_is_missing() -> None:
-    """The ledger does not make it whole: not of one data type, and not of the other."""
+    """The ledger alone does not make an hour whole, of either data type."""
     world = a_merged_world()
     world.reader().committed.clear()
 
@@ -303,8 +303,8 @@ def test_with_the_container_made_anew_every_hour_is_missing() -> None:
     ]
 
 
-def test_an_hour_that_is_exported_during_the_look_is_looked_at_again() -> None:
-    """What seemed wrong was a moment of the export."""
+def test_an_hour_that_is_exported_during_the_check_is_checked_again() -> None:
+    """The difference was an export in progress."""
     world = an_exported_world()
     lose_part(world)
     read = world.gateways.landing.blobs
@@ -315,17 +315,17 @@ def test_an_hour_that_is_exported_during_the_look_is_looked_at_again() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(world.gateways.landing, name)
 
-        def blobs(self, *asked: object) -> object:
-            """List, after somebody has come."""
+        def blobs(self, *place: object) -> object:
+            """List the hour's blobs after another worker exported it."""
             if PART not in world.reader().committed:
                 world.ledger.forget()
                 world.reader().committed.clear()
                 attempt(world, claim_id="second")
-            return read(*asked)  # type: ignore[arg-type]  # passed on
+            return read(*place)  # type: ignore[arg-type]  # passed on
 
     gateways = replace(world.gateways, landing=Late())  # type: ignore[arg-type]  # the rest is passed on
-    span = span_of(gateways, ACME, (HOUR, HOUR), (DataType.EVENTS,), VIEW)
-    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=VIEW, repair=None, request_id="r1")
+    span = span_of(gateways, ACME, (HOUR, HOUR), (DataType.EVENTS,), AS_OF)
+    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=AS_OF, repair=None, request_id="r1")
 
     assert found is not None
     assert found.counts == Counts(whole=1)

@@ -20,9 +20,9 @@ from exporter.verify.range import (
     verify_at_once,
 )
 from tests.support.verifying import (
+    AS_OF,
     MARKER,
-    VIEW,
-    Asked,
+    Repairs,
     a_merged_world,
     an_exported_world,
     verify,
@@ -39,12 +39,12 @@ from tests.worlds import (
 )
 
 
-def test_what_is_owed_is_missing_and_what_is_open_is_not_looked_at() -> None:
-    """From the first hour that is owed to the last that is closed."""
+def test_owed_hours_are_missing_and_open_hours_are_left_out() -> None:
+    """The range goes from the first owed hour to the last closed one."""
     world = an_exported_world()
     day = (HOUR.first_of_day().plus(-48), HOUR.plus(3))
 
-    found = verify(world, asked=day)
+    found = verify(world, requested=day)
 
     assert found.span == Span(HOUR.first_of_day(), HOUR, (DataType.EVENTS,), open=3)
     assert found.counts == Counts(whole=1, wrong=12)
@@ -53,18 +53,18 @@ def test_what_is_owed_is_missing_and_what_is_open_is_not_looked_at() -> None:
 
 
 def test_hours_that_are_all_open_or_before_everything_are_none() -> None:
-    """Nothing to look at is no fault."""
+    """An empty range is not an error."""
     world = an_exported_world()
 
-    later = verify(world, asked=(HOUR.plus(1), HOUR.plus(2)))
-    before = verify(world, asked=(Hour.parse("0001-01-01T00"), HOUR.plus(-100)))
+    later = verify(world, requested=(HOUR.plus(1), HOUR.plus(2)))
+    before = verify(world, requested=(Hour.parse("0001-01-01T00"), HOUR.plus(-100)))
 
     assert (later.counts.checked, later.span.open) == (0, 2)
     assert (before.counts.checked, before.span.open) == (0, 0)
 
 
 def test_a_container_that_is_gone_is_the_customers_to_repair() -> None:
-    """The answer is what is wrong and how to repair it, not a list of hours."""
+    """The answer is the storage's error with its fix, not a list of hours."""
     world = an_exported_world()
     world.reader().faults["list"] = Fault("container_not_found", "gone", "create it")
 
@@ -72,35 +72,35 @@ def test_a_container_that_is_gone_is_the_customers_to_repair() -> None:
         verify(world)
 
 
-def test_a_repair_asks_for_exactly_the_hours_that_are_wrong() -> None:
-    """Each once, with its data type; and for nothing if nothing is wrong."""
-    world, asked = a_merged_world(), Asked()
+def test_a_repair_has_exactly_the_hours_that_are_wrong() -> None:
+    """Each hour once, with its data type; without wrong hours there is no repair."""
+    world, repairs = a_merged_world(), Repairs()
 
-    assert verify(world, data_types=None, repair=asked).backfill_id is None
+    assert verify(world, data_types=None, repair=repairs).backfill_id is None
     del world.reader().committed["-189524_2026-01-31_12.json.gz"]
-    found = verify(world, data_types=None, asked=(HOUR.plus(-1), HOUR), repair=asked)
+    found = verify(world, data_types=None, requested=(HOUR.plus(-1), HOUR), repair=repairs)
 
     assert found.backfill_id == "b-r1"
-    assert asked.hours == [
+    assert repairs.hours == [
         ("acme", [(DataType.EVENTS, HOUR.plus(-1)), (DataType.MERGED_IDS, HOUR)]),
     ]
 
 
 def test_what_takes_too_long_is_not_answered_at_once() -> None:
-    """The host's front would give up on the answer."""
+    """The host's load balancer would close the request."""
     world = an_exported_world()
     span = Span(HOUR.plus(-11), HOUR, (DataType.EVENTS,))
     moments = iter(NOW + number * AT_ONCE_TIME / 20 for number in range(1000))
 
     found = verify_at_once(
-        world.gateways, ACME, span, clock=lambda: next(moments), as_of=VIEW, repair=None, request_id="r1"
+        world.gateways, ACME, span, clock=lambda: next(moments), as_of=AS_OF, repair=None, request_id="r1"
     )
 
     assert found is None
 
 
 def test_only_a_short_span_is_answered_at_once() -> None:
-    """A week of one data type, half of it of two."""
+    """The limit is a week of one data type, or half a week of two."""
     week = Span(HOUR, HOUR.plus(AT_ONCE_MAX - 1), (DataType.EVENTS,))
 
     assert fits_at_once(week)
@@ -109,20 +109,20 @@ def test_only_a_short_span_is_answered_at_once() -> None:
 
 
 def test_a_data_type_that_the_destination_does_not_get_is_refused() -> None:
-    """Rather than found to be whole."""
+    """It is not reported as whole."""
     with pytest.raises(Invalid) as caught:
-        span_of(a_world().gateways, acme(org_id=None), (HOUR, HOUR), (DataType.MERGED_IDS,), VIEW)
+        span_of(a_world().gateways, acme(org_id=None), (HOUR, HOUR), (DataType.MERGED_IDS,), AS_OF)
 
     assert [problem.field for problem in caught.value.problems] == ["data_types"]
 
 
 def test_only_an_active_destination_is_repaired() -> None:
     """Its hours would not be exported."""
-    asked = Asked()
+    repairs = Repairs()
 
-    assert repairing(ACME, asked) is asked
+    assert repairing(ACME, repairs) is repairs
     with pytest.raises(NotPossible, match="not active"):
-        repairing(acme(status=Status.PAUSED), asked)
+        repairing(acme(status=Status.PAUSED), repairs)
 
 
 class Refusing:
@@ -158,7 +158,7 @@ class Refusing:
     ],
     ids=lambda error: error.fault.code if isinstance(error, DestinationFault) else "changed",
 )
-def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(error: Exception) -> None:
+def test_a_file_that_cannot_be_read_is_a_finding_of_its_hour_alone(error: Exception) -> None:
     """A marker that is archived, leased or gone meanwhile says nothing about other hours."""
     world = an_exported_world()
     for hours in (1, 2):
@@ -166,15 +166,15 @@ def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(er
     world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
     name = f"187520_{HOUR.date}_{HOUR.plus(-1).start.hour}_complete"
     refusing = Refusing(world.containers, name, error)
-    asked = Asked()
+    repairs = Repairs()
 
     found = verify_at_once(
         replace(world.gateways, containers=refusing),  # type: ignore[arg-type]  # all else is passed on
         ACME,
         Span(HOUR.plus(-2), HOUR, (DataType.EVENTS,)),
         clock=lambda: NOW,
-        as_of=VIEW,
-        repair=asked,
+        as_of=AS_OF,
+        repair=repairs,
         request_id="r1",
     )
 
@@ -184,11 +184,11 @@ def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(er
     assert (wrong.hour, finding.code, finding.name) == (HOUR.plus(-1), Code.UNREADABLE, HOUR.plus(-1).key)
     if isinstance(error, DestinationFault):
         assert finding.detail == error.fault.message
-    assert (wrong.repairable, asked.hours) == (False, [])
+    assert (wrong.repairable, repairs.hours) == (False, [])
 
 
-def test_what_is_wrong_with_a_whole_destination_is_not_told_hour_by_hour() -> None:
-    """It is one thing to repair, and nothing can be said of any hour before."""
+def test_an_error_of_the_whole_destination_is_not_repeated_hour_by_hour() -> None:
+    """There is one error to repair, and no hour can be checked before."""
     world = an_exported_world()
     refused = DestinationFault(Fault("secret_expired", "It has expired.", "Make a new one."))
     refusing = Refusing(world.containers, MARKER, refused)
@@ -201,13 +201,13 @@ def test_what_is_wrong_with_a_whole_destination_is_not_told_hour_by_hour() -> No
                 ACME,
                 span,
                 lambda: NOW,
-                VIEW,
+                AS_OF,
             )
         )
 
 
 class Counted:
-    """Passes everything on, and writes down what was called."""
+    """Passes all calls on, and lists their names."""
 
     def __init__(self, inner: object, calls: list[str]) -> None:
         self._inner = inner
@@ -223,8 +223,8 @@ class Counted:
         return called
 
 
-def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
-    """Its files of either style, its marker, and landing; the ledger is read for all hours together."""
+def test_verifying_a_whole_hour_takes_four_calls_to_storage() -> None:
+    """Two listings for its name styles, its marker, and landing; one query reads the ledger for all hours."""
     world = an_exported_world()
     attempt(world, task=replace(TASK, hour=HOUR.plus(-1)))
     calls: list[str] = []
@@ -237,7 +237,7 @@ def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
     span = Span(HOUR.plus(-1), HOUR, (DataType.EVENTS,))
     world.schedule.put(StreamProgress(EVENTS, span.first, HOUR.plus(1)))
 
-    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=VIEW, repair=None, request_id="r1")
+    found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=AS_OF, repair=None, request_id="r1")
 
     assert found is not None
     assert found.counts == Counts(whole=2)

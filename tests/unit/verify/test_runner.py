@@ -1,4 +1,4 @@
-"""Verifying in the background: step by step, whatever becomes of a step."""
+"""Verifying in the background: steps that are lost, doubled or broken off, and lost findings."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from exporter.verify.runner import (
     take_step,
 )
 from tests.fakes import Crash, World
-from tests.support.verifying import Asked
+from tests.support.verifying import Repairs
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 # Owed for 50 days, and none of it exported but the last hour.
@@ -53,8 +53,8 @@ def an_old_world(world: World | None = None) -> World:
 
 
 def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> StepContext:
-    """Return who takes a step, at a time that stands still."""
-    return StepContext(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
+    """Return a worker's context at a fixed time."""
+    return StepContext(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Repairs())
 
 
 def run(world: World, repair: Repair | None = None) -> int:
@@ -93,7 +93,7 @@ def _read(world: World, name: str) -> list[HourCheck]:
 
 
 def test_an_answer_shows_the_first_hours_that_are_wrong_and_counts_all() -> None:
-    """However many they are."""
+    """The answer is bounded, the counts are not."""
     world = an_old_world()
     begun(world)
 
@@ -106,26 +106,26 @@ def test_an_answer_shows_the_first_hours_that_are_wrong_and_counts_all() -> None
     assert {finding.code for each in found.wrong for finding in each.findings} == {Code.HOUR_MISSING}
 
 
-def test_a_repair_asks_for_all_that_is_wrong_in_one_backfill() -> None:
-    """Not only for what is shown; and the answer names it."""
-    world, asked = an_old_world(), Asked()
+def test_a_repair_has_all_wrong_hours_in_one_backfill() -> None:
+    """The backfill has all wrong hours, not only those shown; the answer names it."""
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True)
 
-    run(world, asked)
+    run(world, repairs)
 
-    ((_, hours),) = asked.hours
+    ((_, hours),) = repairs.hours
     assert hours == [(DataType.EVENTS, HOUR.plus(-number)) for number in range(OWED - 1, 0, -1)]
     assert result(world.gateways.state, now_of(world)).backfill_id == "b-v1"
 
 
-def test_a_repair_with_nothing_to_repair_asks_for_nothing() -> None:
+def test_a_repair_without_wrong_hours_creates_no_backfill() -> None:
     """There is no backfill without hours."""
-    world, asked = an_old_world(), Asked()
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True, hours=1)
 
-    run(world, asked)
+    run(world, repairs)
 
-    assert (now_of(world).status, asked.hours) == (VerificationStatus.SUCCEEDED, [])
+    assert (now_of(world).status, repairs.hours) == (VerificationStatus.SUCCEEDED, [])
 
 
 def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> None:
@@ -144,7 +144,7 @@ def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> Non
 
 
 def test_a_step_that_comes_twice_is_taken_once() -> None:
-    """Also at the same time: the one who comes second changes nothing and sends nothing."""
+    """The second delivery changes nothing and sends nothing."""
     world = an_old_world()
     first = begun(world).next_step
     take_step(first, world.gateways, stepper("s1"))
@@ -156,8 +156,8 @@ def test_a_step_that_comes_twice_is_taken_once() -> None:
     assert world.verify_steps.steps == [first, after.next_step]
 
 
-def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
-    """The other one finds the row changed: hours are counted once, and one next step is sent."""
+def test_of_two_workers_that_take_a_step_at_the_same_time_one_wins() -> None:
+    """The other worker meets a conflict: hours are counted once, and one next step is sent."""
     world = an_old_world()
     first = begun(world).next_step
     world.verify_steps.steps.clear()
@@ -202,7 +202,7 @@ def test_findings_of_a_slower_attempt_are_deleted_even_if_the_worker_that_ended_
 
 
 def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> None:
-    """So a step that has not ended after some minutes is lost, and need not be waited for any longer."""
+    """A step that has not ended after some minutes is therefore lost."""
     world = an_old_world()
     begun(world)
     seconds = count()
@@ -217,8 +217,8 @@ def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> No
     assert now_of(world).counts.checked == OWED
 
 
-def test_a_verification_that_stands_still_is_sent_again() -> None:
-    """Its message was lost, or its worker died; one that moves, or has ended, is let alone."""
+def test_a_verification_that_has_stalled_is_sent_again() -> None:
+    """Its message was lost or its worker died; a verification that moves or has ended is not sent."""
     world = an_old_world()
     step = begun(world).next_step
     world.verify_steps.steps.clear()
@@ -236,8 +236,8 @@ WRITES = 9
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, WRITES + 1))
-def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, moment: str) -> None:
-    """Before or after any write: a tick sends the step again, and every hour is counted once."""
+def test_a_verification_ends_whenever_its_worker_dies(write: int, moment: str) -> None:
+    """Its worker dies before or after any write; a tick sends the step again, and every hour counts once."""
     world = an_old_world()
     hours = 2 * STEP_HOURS - 10
     world.writes.crash_at = write
@@ -257,7 +257,7 @@ def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, mo
 
 
 def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
-    """It is the customer's to repair; what was found before is kept."""
+    """The customer has to repair it; earlier findings are kept."""
     world = an_old_world()
     begun(world)
     world.reader().faults["list"] = Fault("container_not_found", "gone", "create it")
@@ -268,7 +268,7 @@ def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
     assert (found.status, found.error) == (VerificationStatus.FAILED, world.reader().faults["list"])
 
 
-def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
+def test_a_transient_failure_is_tried_again_and_a_bug_ends_the_verification() -> None:
     """A step that can never be taken is not tried for ever."""
     world = an_old_world()
     step = begun(world).next_step
@@ -285,7 +285,7 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
 
         states = between
 
-    passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no more is asked
+    passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no other call is made
     with pytest.raises(Transient):
         take_step(step, passing, stepper())
     assert not now_of(world).ended
@@ -296,8 +296,8 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
     assert (error.code, "v1" in error.fix) == ("internal_error", True)
 
 
-def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
-    """Nobody has to wait for a tick."""
+def test_the_second_delivery_of_a_step_sends_the_next_one() -> None:
+    """The second delivery sends the next step, without waiting for a tick."""
     world = an_old_world()
     step = begun(world).next_step
     take_step(step, world.gateways, stepper())
@@ -315,7 +315,7 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
 
 
 def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
-    """How long ago it was that it moved, nobody can tell then."""
+    """The age of a time in the future is unknown."""
     world = an_old_world()
     step = begun(world).next_step
     world.verify_steps.steps.clear()
@@ -324,7 +324,7 @@ def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
     assert world.verify_steps.steps == [step]
 
 
-def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -> None:
+def test_a_stored_verification_is_answered_though_its_step_cannot_be_sent() -> None:
     """A tick sends it."""
     world = an_old_world()
 
@@ -345,8 +345,8 @@ def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -
 
 @pytest.mark.parametrize("damaged", [None, b"{}"])
 def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None) -> None:
-    """Else only some of what is wrong would be repaired, and nothing would say so."""
-    world, asked = an_old_world(), Asked()
+    """A partial repair without an error would look complete."""
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True)
     take_step(world.verify_steps.steps.pop(0), world.gateways, stepper())
     (name,) = now_of(world).found
@@ -354,15 +354,15 @@ def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None
     if damaged is not None:
         world.own.set(name, damaged)
 
-    run(world, asked)
+    run(world, repairs)
 
     found = now_of(world)
     assert (found.status, found.error and found.error.code) == (VerificationStatus.FAILED, "findings_lost")
-    assert asked.hours == []
+    assert repairs.hours == []
 
 
-def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
-    """Counts without their hours would look as if nothing more was found."""
+def test_findings_that_are_lost_later_are_shown_in_the_result() -> None:
+    """Counts with fewer wrong hours than they say would look complete."""
     world = an_old_world()
     begun(world)
     run(world)
@@ -380,12 +380,12 @@ def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
 
 
 def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verification() -> None:
-    """From the third time on with its reason; a step that is done in between resets that."""
+    """Its reason is shown from the third failure on; a step that succeeds resets the count."""
     world = an_old_world()
     step = begun(world).next_step
 
     class Busy:
-        """Fails in passing, whatever is asked."""
+        """Fails in passing at every call."""
 
         def __getattr__(self, name: str) -> object:
             def fail(*_: object) -> object:
@@ -393,7 +393,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
             return fail
 
-    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
+    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no other call is made
     shown = []
     for _ in range(transient_failures.SHOWN_MIN):
         with pytest.raises(Transient):
@@ -420,7 +420,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
 
 def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:
-    """Nobody asks any more."""
+    """Its error says that the destination was deleted."""
     world = an_old_world()
     begun(world)
     found = world.destinations.get("acme")
@@ -435,7 +435,7 @@ def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:
 
 
 def test_there_is_no_verification_that_was_not_begun() -> None:
-    """And a step of one is void."""
+    """A step of an unknown verification is void."""
     world = an_old_world()
 
     with pytest.raises(NotFound, match="no such verification"):
