@@ -126,7 +126,7 @@ def _advance(verification: Verification, gateways: Gateways, context: StepContex
     except DestinationFault as error:
         fault = error.fault
     except Rejected as error:
-        fault = Fault(error.code, str(error), "Then verify the same range again.")
+        fault = Fault(error.code, str(error), "Correct this, then verify the same range again.")
     except FindingsLostError:
         fault = findings_lost()
     return verification.fail_with(fault, context.clock())
