@@ -10,7 +10,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import DataType, Stream
 from exporter.ports import Ledger, State
-from exporter.schedule.gaps import with_gaps
+from exporter.schedule.ledger_view import with_gaps
 
 type HourList = frozenset[tuple[Stream, Hour]] | None
 type StreamHour = tuple[Stream, Hour, HourRecord | None]

@@ -11,7 +11,7 @@ from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord, HourTask, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.ports import Ledger
-from exporter.schedule.gaps import with_gaps
+from exporter.schedule.ledger_view import with_gaps
 from exporter.schedule.priorities import LIVE_HOURS, Owed
 
 # A long backlog of one stream neither fills the queue nor makes a tick long: the next tick continues.
@@ -86,14 +86,6 @@ class DueRules:
             return False
         return all(cursor > end for cursor, end in self.cursors(known))
 
-    def pending(self, cursors: list[tuple[Hour, Hour]], hour: Hour, record: HourRecord | None) -> list[int]:
-        """Return the numbers of the late checks that an hour lacks though they are due."""
-        return [
-            number
-            for number, (cursor, end) in enumerate(cursors)
-            if cursor <= hour <= end and self.unchecked(hour, record, self.late_checks[number])
-        ]
-
     def unchecked(self, hour: Hour, record: HourRecord | None, late_check: timedelta) -> bool:
         """Whether an hour has not had a late check.
 
@@ -122,7 +114,11 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     live, history, late, unchecked = list[HourTask](), list[HourTask](), list[Hour](), dict[int, Hour]()
     for hour, record in with_gaps(ledger.states(key, first, last), first, last):
         reached, done = hour, record is not None and record.done_for(place)
-        pending = rules.pending(cursors, hour, record)
+        pending = [
+            number
+            for number, (cursor, end) in enumerate(cursors)
+            if cursor <= hour <= end and rules.unchecked(hour, record, rules.late_checks[number])
+        ]
         for number in pending:
             unchecked.setdefault(number, hour)
         if pending and done:

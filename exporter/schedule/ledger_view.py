@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exporter.domain.destination import Destination, Status
-from exporter.domain.hour import Hour, count_between, last_closed_hour
+from exporter.domain.hour import Hour, count_between, hours_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.ports import Gateways, Ledger
-from exporter.schedule.gaps import with_gaps
 from exporter.schedule.review import first_progress
 
 # Of a stream's reopened hours the records of the newest are read. The others count as not done: a tick
@@ -39,6 +38,22 @@ class StreamState:
     failed: HourRecord | None
     """The newest hour that failed, or fails in passing again and again, and is not done yet."""
     owed_since: Hour | None = None
+
+
+def with_gaps(
+    records: Iterator[HourRecord], first: Hour, last: Hour
+) -> Iterator[tuple[Hour, HourRecord | None]]:
+    """Yield every hour from ``first`` to ``last`` with its record, or None if the ledger has none.
+
+    ``records`` are those of this range, oldest first.
+    """
+    record = next(records, None)
+    for hour in hours_between(first, last):
+        if record is not None and record.hour == hour:
+            yield hour, record
+            record = next(records, None)
+        else:
+            yield hour, None
 
 
 def list_hours(
