@@ -7,6 +7,11 @@ import msgspec
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Finding, HourCheck, Verdict
+from exporter.ports import State
+
+
+class FindingsLostError(Exception):
+    """A blob with the findings of a step is gone, or has other content than was written."""
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,3 +49,15 @@ def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
             repairable=found.repairable,
             more=found.more,
         )
+
+
+def read_findings(state: State, names: Iterable[str]) -> Iterator[HourCheck]:
+    """Yield the wrong hours in these blobs, in their order; ``FindingsLostError`` at the first lost blob."""
+    for name in names:
+        pieces = state.read(name)
+        if pieces is None:
+            raise FindingsLostError(name)
+        try:
+            yield from decode_findings(pieces)
+        except ValueError as error:
+            raise FindingsLostError(name) from error

@@ -12,7 +12,7 @@ from exporter.domain.verification import HourCheck, Span, Verification, Verifica
 from exporter.job_steps import AT_ONCE, JobSteps
 from exporter.ports import Clock, Gateways, State, Verifications
 from exporter.schedule.ledger_view import AsOf
-from exporter.verify.findings import decode_findings, encode_findings
+from exporter.verify.findings import FindingsLostError, encode_findings, read_findings
 from exporter.verify.range import Repair, VerifyResult, check_hours, repairable_hours, repairing
 
 # Hours of one step, of all data types together. If its worker dies, the step is done again.
@@ -37,10 +37,6 @@ class StepContext:
     settle: timedelta
     repair: Repair
     redelivered: bool = False
-
-
-class FindingsLostError(Exception):
-    """A blob with the findings of a step is gone, or has other content than was written."""
 
 
 def begin(  # noqa: PLR0913  what a verification is made of
@@ -76,7 +72,7 @@ def result(state: State, verification: Verification) -> VerifyResult:
     wrong: list[HourCheck] = []
     lost = False
     try:
-        for each in islice(_wrong(state, verification), SHOWN_MAX):
+        for each in islice(read_findings(state, verification.found), SHOWN_MAX):
             wrong.append(each)  # noqa: PERF402  what comes before the loss is kept
     except FindingsLostError:
         lost = True
@@ -172,7 +168,7 @@ def _finished(
     """Return the verification as succeeded, after its repair was requested."""
     backfill_id = None
     if verification.repair:
-        hours = repairable_hours(_wrong(gateways.state, verification))
+        hours = repairable_hours(read_findings(gateways.state, verification.found))
         repair = repairing(destination, context.repair)
         backfill_id = repair(destination, hours, verification.id) if hours else None
     now = context.clock()
@@ -187,18 +183,6 @@ def findings_lost() -> Fault:
         message="Some or all findings of this verification are lost.",
         fix="Verify the same range again.",
     )
-
-
-def _wrong(state: State, verification: Verification) -> Iterator[HourCheck]:
-    """Yield the wrong hours, oldest first; ``FindingsLostError`` at the first blob that is lost."""
-    for name in verification.found:
-        pieces = state.read(name)
-        if pieces is None:
-            raise FindingsLostError(name)
-        try:
-            yield from decode_findings(pieces)
-        except ValueError as error:
-            raise FindingsLostError(name) from error
 
 
 def _folder(verification: Verification) -> str:
