@@ -66,7 +66,7 @@ def activate(
     active = replace(found.value, status=Status.ACTIVE, activated_at=found.value.activated_at or now)
     for key in active.streams:
         # Before the status: a tick that sees the destination active finds where its streams begin.
-        first = first_progress(active, key, gateways, now)
+        first = first_progress(gateways.ledger, gateways.landing, active, key, now)
         if first is not None and gateways.schedule.get(key) is None:
             gateways.schedule.put(first)
     return save(gateways, active, found, if_match=if_match), report

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from exporter.domain.backfill import Backfill, Came, backfill_id
+from exporter.domain.backfill import Backfill, HourOutcome, backfill_id
 from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
@@ -161,9 +161,9 @@ def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
 
     One that failed is tried again once its back-off is over.
     """
-    came = backfill.came(record, breaker, now, here=here)
-    failed = came is Came.FAILED and record is not None and not record.done and due
-    wanted = came is Came.LEFT or failed
+    outcome = backfill.outcome(record, breaker, now, target=here)
+    failed = outcome is HourOutcome.FAILED and record is not None and not record.done and due
+    wanted = outcome is HourOutcome.LEFT or failed
     return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP
 
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from exporter import wiring
-from exporter.backfill import requests
+from exporter.backfill import lifecycle, requests
 from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import BackfillRequest
 from exporter.domain.backfill import Backfill
@@ -69,7 +69,7 @@ def ask(req: func.HttpRequest, asked: BackfillRequest) -> func.HttpResponse:
 )
 def show_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """List the backfills of a destination, even of a deleted one, the newest first."""
-    found = requests.list_backfills(wiring.app().gateways, req.route_params["id"])
+    found = lifecycle.list_backfills(wiring.app().gateways, req.route_params["id"])
     return answer({"backfills": [_shown(each) for each in found]})
 
 
@@ -85,7 +85,7 @@ def show_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Tell how far a backfill is, how fast it goes, and which of its hours failed and why."""
-    return answer(_shown(requests.find_backfill(wiring.app().gateways, *_ids(req))))
+    return answer(_shown(lifecycle.find_backfill(wiring.app().gateways, *_ids(req))))
 
 
 @operation(
@@ -101,7 +101,7 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Begin no further hour of a backfill; hours that are being exported are finished, and stay."""
-    return answer(_shown(requests.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
+    return answer(_shown(lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
 
 
 @operation(
@@ -118,6 +118,6 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Try the failed hours of a backfill again, and those it had not come to; none that is done."""
     destination_id, backfill_id = _ids(req)
-    again = requests.retry(wiring.app().gateways, destination_id, backfill_id, now=wiring.now())
+    again = lifecycle.retry(wiring.app().gateways, destination_id, backfill_id, now=wiring.now())
     location = f"/api/destinations/{destination_id}/backfills/{backfill_id}"
     return answer(_shown(again), HTTPStatus.ACCEPTED, {"Location": location})

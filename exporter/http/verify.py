@@ -61,7 +61,7 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
             return answer(verified_view(verified))
     begun = runner.begin(app.gateways, destination, span, repair=asked.repair, now=as_of.now, new_id=new_id)
     location = f"/api/destinations/{destination.id}/verifications/{begun.id}"
-    shown = verification_view(begun, runner.result(app.gateways, begun))
+    shown = verification_view(begun, runner.result(app.gateways.state, begun))
     return answer(shown, HTTPStatus.ACCEPTED, {"Location": location})
 
 
@@ -79,5 +79,7 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Tell how far a verification in the background is, and what it has found so far."""
     gateways = wiring.app().gateways
     destination = find_history(gateways, req.route_params["id"]).value
-    found = runner.find_verification(gateways, destination.id, req.route_params["verification_id"])
-    return answer(verification_view(found, runner.result(gateways, found)))
+    found = runner.find_verification(
+        gateways.verifications, destination.id, req.route_params["verification_id"]
+    )
+    return answer(verification_view(found, runner.result(gateways.state, found)))

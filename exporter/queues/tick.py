@@ -6,8 +6,8 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.notify.log_events import Event, hour_fields, log_event
-from exporter.schedule.due_hours import TickReport
 from exporter.schedule.failures import Failures
+from exporter.schedule.planner import TickReport
 from exporter.settings import schedule_of_timer
 from exporter.tick import run_tick
 

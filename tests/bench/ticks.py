@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import StreamProgress
 from exporter.domain.streams import StreamKey
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.transport import calls_made
 from infra.local import azurite

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.backfill.runner import WAITING_MAX
+from exporter.backfill.step import WAITING_MAX
 from infra.local.sample import DataType, Fault, Sample
 from tests.e2e.installation import LANDING, App, Installation, Json, key_of, ok
 from tests.e2e.reading import EVENT_COLUMNS, Files, contents

@@ -15,8 +15,9 @@ from random import Random
 from typing import Any
 
 from exporter.backfill import requests
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import BackfillRequest, cancel, create, retry
+from exporter.backfill.requests import BackfillRequest, create
 from exporter.backfill.runner import take_step
 from exporter.destinations.edit import Draft, find_destination, put_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume

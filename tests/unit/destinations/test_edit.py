@@ -214,7 +214,7 @@ def test_a_draft_owes_nothing() -> None:
     draft = replace(ACME, status=Status.DRAFT, activated_at=None)
 
     assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), as_of=VIEW)) == []
-    assert stream_state(world.gateways, EVENTS, None, VIEW).owed == 0
+    assert stream_state(world.gateways.ledger, EVENTS, None, VIEW).owed == 0
 
 
 def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
@@ -229,7 +229,7 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
     failed = HourRecord(EVENTS, midnight.plus(4)).claimed_by("c", "schedule", NOW).failed(REFUSED, NOW)
     world.ledger.put(failed, None)
 
-    state = stream_state(world.gateways, EVENTS, world.schedule.get(EVENTS), VIEW)
+    state = stream_state(world.gateways.ledger, EVENTS, world.schedule.get(EVENTS), VIEW)
 
     assert (state.last_exported, state.owed, state.failed) == (midnight.plus(2), 10, failed)
 

@@ -16,8 +16,8 @@ from exporter.domain.hour_record import HourStatus, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import World
 from tests.worlds import (
     EVENTS,

@@ -14,8 +14,8 @@ from exporter.domain.destination import CredentialsType, Output, StorageTarget
 from exporter.domain.errors import Conflict
 from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import Crash, World
 from tests.worlds import (
     EVENTS,

@@ -12,7 +12,7 @@ from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 LATER = NOW + timedelta(hours=1)
