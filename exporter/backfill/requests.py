@@ -10,7 +10,7 @@ from datetime import datetime
 
 from exporter.backfill.hour_list import encode_hours
 from exporter.backfill.progress import progress_of
-from exporter.destinations.edit import find_destination, find_history
+from exporter.destinations.find import find_destination, find_history
 from exporter.domain.backfill import HOURS_LOST, Backfill, BackfillStatus
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, Invalid, NotFound, NotPossible, Problem, Transient
@@ -50,7 +50,7 @@ def create(
     landing or in the ledger; of a range without any other hour there is nothing to do. A backfill of a paused
     destination waits until that is resumed.
     """
-    destination = find_destination(gateways, destination_id).value
+    destination = find_destination(gateways.destinations, destination_id).value
     closed = last_closed_hour(as_of.now, as_of.settle)
     streams, problems = _streams(destination, asked.data_types)
     if asked.first > closed:
@@ -188,13 +188,13 @@ def _begun(  # noqa: PLR0913  what a backfill is made of, each by its name
 
 def find_backfill(gateways: Gateways, destination_id: str, backfill_id: str) -> Backfill:
     """Return a backfill, even of a deleted destination, or raise ``NotFound``."""
-    find_history(gateways, destination_id)
+    find_history(gateways.destinations, destination_id)
     return _found(gateways, destination_id, backfill_id).value
 
 
 def list_backfills(gateways: Gateways, destination_id: str) -> list[Backfill]:
     """Return the backfills of a destination, even of a deleted one, the newest first."""
-    find_history(gateways, destination_id)
+    find_history(gateways.destinations, destination_id)
     found = gateways.backfills.of(destination_id)
     return sorted(found, key=lambda backfill: (backfill.created_at, backfill.id), reverse=True)
 
@@ -227,7 +227,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
     any more.
     """
     for _ in range(CHANGES_MAX):
-        find_destination(gateways, destination_id)
+        find_destination(gateways.destinations, destination_id)
         found = _found(gateways, destination_id, backfill_id)
         if not found.value.ended:
             raise NotPossible(

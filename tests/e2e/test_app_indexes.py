@@ -28,7 +28,7 @@ HTTP = {
     "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
     "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
     "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
-    "ask_for_backfill": ("POST", "destinations/{id}/backfills", "FUNCTION"),
+    "create_backfill": ("POST", "destinations/{id}/backfills", "FUNCTION"),
     "list_backfills": ("GET", "destinations/{id}/backfills", "FUNCTION"),
     "get_backfill": ("GET", "destinations/{id}/backfills/{backfill_id}", "FUNCTION"),
     "cancel_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/cancel", "FUNCTION"),

@@ -25,10 +25,13 @@ from exporter.export.completeness import ROWS_COMPARED_MAX
 from exporter.export.sliced import KEYS_BEFORE_MAX
 from exporter.export.whole_hour import STAGINGS_MAX
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.http.backfills import BackfillView
 from exporter.http.destination_model import DestinationModel, parse_draft
+from exporter.http.destination_view import DestinationView, destination_view
+from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
 from exporter.http.routing import OPERATIONS
-from exporter.http.schemas import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX

@@ -83,7 +83,7 @@ def test_a_test_that_may_not_delete_says_what_it_has_left(trouble: Fault | Trans
     (left,) = world.reader().names()
     told = {step.name: step.fault.message for step in report.steps if step.fault}
     assert told.keys() == {"delete"}
-    assert told["delete"].endswith(f" The test has left the blob {left} behind.")
+    assert told["delete"].endswith(f" The test could not delete its blob {left}.")
 
 
 def test_a_right_to_delete_that_comes_late_leaves_nothing_to_tell() -> None:

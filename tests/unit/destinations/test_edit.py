@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from exporter.destinations.connection_test import run_connection_test
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
@@ -44,7 +45,7 @@ DRAFT = Draft(
 
 def stored(world: World) -> Destination:
     """Return the destination as it is stored."""
-    return find_destination(world.gateways, "acme").value
+    return find_destination(world.gateways.destinations, "acme").value
 
 
 def test_a_new_destination_is_a_draft_whose_secret_is_sealed() -> None:
@@ -178,7 +179,7 @@ def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
 def test_a_destination_that_is_not_there_is_not_found() -> None:
     """And the error says which."""
     with pytest.raises(NotFound, match="no destination acme"):
-        find_destination(World().gateways, "acme")
+        find_destination(World().gateways.destinations, "acme")
 
 
 def listed(world: World, first: Hour, last: Hour, key: StreamKey = EVENTS) -> dict[str, str]:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, find_history, put_destination
-from exporter.destinations.lifecycle import activate, delete, pause, resume, try_draft, try_saved
-from exporter.destinations.overview import Overview, list_destinations, look_at
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination, find_history
+from exporter.destinations.lifecycle import activate, delete, pause, resume, run_draft_test, run_saved_test
+from exporter.destinations.overview import Overview, list_destinations, overview_of
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
 from exporter.domain.file_names import NameStyle
@@ -75,13 +76,13 @@ def export_all(world: World, now: datetime = NOW) -> set[Outcome]:
 
 def seen(world: World, now: datetime = NOW) -> Overview:
     """Return the destination as it is shown."""
-    found = find_destination(world.gateways, "acme").value
-    return look_at(world.gateways, found, AsOf(now, SETTLE))
+    found = find_destination(world.gateways.destinations, "acme").value
+    return overview_of(world.gateways, found, AsOf(now, SETTLE))
 
 
 def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[str, HourStatus]:
     """Return the status of every hour that is listed, from the day before to the day after."""
-    found = find_history(world.gateways, "acme").value
+    found = find_history(world.gateways.destinations, "acme").value
     span = (MIDNIGHT.plus(-24), MIDNIGHT.plus(48))
     records = list_hours(world.gateways, found, key, span, as_of=AsOf(now, SETTLE))
     return {record.hour.key: record.status for record in records}
@@ -233,15 +234,15 @@ def test_a_test_upload_is_kept_with_the_destination_and_does_not_change_it() -> 
     saved = put(world)
     world.reader().faults["write"] = REFUSED
 
-    failed = try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32)
+    failed = run_saved_test(world.gateways, "acme", now=NOW, test_id="0" * 32)
 
-    trial = seen(world).trial
+    trial = seen(world).last_test
     assert trial is not None
     assert (trial.at, trial.report, trial.report.ok) == (NOW, failed, False)
-    assert find_destination(world.gateways, "acme") == saved
+    assert find_destination(world.gateways.destinations, "acme") == saved
     world.reader().faults.clear()
     activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
-    trial = seen(world).trial
+    trial = seen(world).last_test
     assert trial is not None
     assert (trial.at, trial.report.ok) == (NOW + DAY, True)
 
@@ -250,7 +251,7 @@ def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
     """Neither in the container nor in our own storage."""
     world = landing_for_long(World())
 
-    assert try_draft(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
+    assert run_draft_test(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
     assert world.reader().names() == []
     assert world.destinations.all() == []
     assert world.destinations.last_tests() == {}
@@ -271,9 +272,9 @@ def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
     assert tick(world, later) == []
     assert list_destinations(world.gateways, AsOf(later, SETTLE)) == []
     with pytest.raises(NotFound) as gone:
-        find_destination(world.gateways, "acme")
+        find_destination(world.gateways.destinations, "acme")
     assert gone.value.code == "destination_deleted"
-    assert find_history(world.gateways, "acme").value.credentials.sealed == ""
+    assert find_history(world.gateways.destinations, "acme").value.credentials.sealed == ""
     assert listed(world, now=later) == history
     assert (world.schedule.all(), world.destinations.last_tests()) == ({}, {})
 
@@ -305,7 +306,7 @@ def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_co
 
     made, new = put_destination(world.gateways, DRAFT, if_match=None, now=later)
     assert (new, made.value.status, made.value.created_at) == (True, Status.DRAFT, later)
-    assert seen(world, later).trial is None
+    assert seen(world, later).last_test is None
     activate(world.gateways, "acme", now=later, test_id="1" * 32)
 
     owed = {task.hour for task in tick(world, later)}
@@ -383,5 +384,5 @@ def test_all_destinations_at_a_glance() -> None:
     assert failing.failed is not None
     assert failing.failed.error == REFUSED
     assert (failing.states[0].owed, failing.states[0].owed_since) == (HOUR.start.hour + 1, MIDNIGHT)
-    alone = look_at(world.gateways, failing.destination, AsOf(NOW, SETTLE))
+    alone = overview_of(world.gateways, failing.destination, AsOf(NOW, SETTLE))
     assert replace(alone, recent=None) == failing

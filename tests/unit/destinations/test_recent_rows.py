@@ -1,12 +1,13 @@
 from datetime import timedelta
 
-from exporter.destinations.overview import list_destinations, look_at
+from exporter.destinations.overview import list_destinations, overview_of
 from exporter.destinations.recent_rows import RECENT_HOURS, RecentRows, recent_rows
 from exporter.domain.destination import Status
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.row_schema import Reason
-from exporter.http.schemas import RecentRowsView, destination_view, hour_view
+from exporter.http.destination_view import RecentRowsView, destination_view
+from exporter.http.hours import hour_view
 from exporter.schedule.ledger_view import AsOf
 from tests.fakes import World
 from tests.worlds import (
@@ -35,12 +36,12 @@ def exported(world: World, hour: Hour, content: bytes | list[dict[str, object]])
 
 def shown(world: World) -> dict[str, RecentRowsView]:
     """Return what the destination shows of its last hours."""
-    return destination_view(look_at(world.gateways, ACME, VIEW))["last_24_hours"]
+    return destination_view(overview_of(world.gateways, ACME, VIEW))["last_24_hours"]
 
 
 def warning(world: World) -> str | None:
     """Return the warning that the destination shows."""
-    return destination_view(look_at(world.gateways, ACME, VIEW))["warning"]
+    return destination_view(overview_of(world.gateways, ACME, VIEW))["warning"]
 
 
 def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
@@ -51,7 +52,7 @@ def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
     exported(world, first, BAD)
     exported(world, first.plus(-1), BAD)
 
-    assert recent_rows(world.gateways, ACME, VIEW) == [
+    assert recent_rows(world.gateways.ledger, ACME, VIEW) == [
         RecentRows(
             EVENTS,
             RowCounts(2, 0, 0, 3, 1, ((Reason.FIELD_MISSING, 2), (Reason.NOT_JSON, 1))),
@@ -92,7 +93,7 @@ def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -
     assert warning(world) == f"{HOUR} (events): {hour['warning']}"
 
     later = AsOf(NOW + timedelta(hours=RECENT_HOURS), SETTLE)
-    assert destination_view(look_at(world.gateways, ACME, later))["warning"] is None
+    assert destination_view(overview_of(world.gateways, ACME, later))["warning"] is None
 
 
 def test_a_draft_and_a_list_of_destinations_cost_no_look_at_the_ledger() -> None:
@@ -101,7 +102,7 @@ def test_a_draft_and_a_list_of_destinations_cost_no_look_at_the_ledger() -> None
     exported(world, HOUR, BAD)
     draft = acme(status=Status.DRAFT)
 
-    assert recent_rows(world.gateways, draft, VIEW) == [
+    assert recent_rows(world.gateways.ledger, draft, VIEW) == [
         RecentRows(EVENTS, RowCounts()),
         RecentRows(MERGED_IDS, RowCounts()),
     ]

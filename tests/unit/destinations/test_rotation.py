@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate
-from exporter.destinations.proof import NotProvenError, prover
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
@@ -36,13 +37,13 @@ STRING = replace(
 
 def put(world: World, draft: Draft, *, proven: bool = True) -> None:
     """Put a destination; with ``proven``, a new secret is tried first."""
-    prove = prover(world.gateways, now=NOW, test_id="0" * 32) if proven else None
-    put_destination(world.gateways, draft, if_match=None, now=NOW, prove=prove)
+    prove = connection_tester(world.gateways, now=NOW, test_id="0" * 32) if proven else None
+    put_destination(world.gateways, draft, if_match=None, now=NOW, test=prove)
 
 
 def credentials(world: World) -> Credentials:
     """Return the stored credentials."""
-    return find_destination(world.gateways, "acme").value.credentials
+    return find_destination(world.gateways.destinations, "acme").value.credentials
 
 
 def working() -> World:
@@ -56,14 +57,14 @@ def working() -> World:
 def test_a_new_secret_that_does_not_work_leaves_the_old_one_in_place() -> None:
     """The report says why; exports go on as if nothing had been sent."""
     world = working()
-    before = find_destination(world.gateways, "acme")
+    before = find_destination(world.gateways.destinations, "acme")
     world.reader().faults["sign_in"] = REFUSED
 
-    with pytest.raises(NotProvenError) as refused:
+    with pytest.raises(ConnectionTestFailed) as refused:
         put(world, replace(DRAFT, secret="new", name="New"))  # noqa: S106  a made-up one
 
     assert refused.value.report.first_fault == REFUSED
-    assert find_destination(world.gateways, "acme") == before
+    assert find_destination(world.gateways.destinations, "acme") == before
 
 
 def test_a_new_secret_that_works_replaces_the_old_one() -> None:
@@ -85,7 +86,7 @@ def test_who_insists_or_brings_no_secret_is_not_tested(secret: str | None) -> No
 
     put(world, replace(DRAFT, secret=secret, name="New"), proven=secret is None)
 
-    assert find_destination(world.gateways, "acme").value.name == "New"
+    assert find_destination(world.gateways.destinations, "acme").value.name == "New"
 
 
 def test_a_draft_is_saved_untested() -> None:
@@ -145,7 +146,7 @@ def test_a_kept_connection_string_shows_its_account(url: str | None, *, known: b
 
     put(world, replace(STRING, secret=None, storage=StorageTarget("raw", url)))
 
-    assert find_destination(world.gateways, "acme").value.storage.account_url == (url or URL)
+    assert find_destination(world.gateways.destinations, "acme").value.storage.account_url == (url or URL)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType
 from exporter.domain.errors import Invalid
 from exporter.http.destination_model import parse_draft
-from exporter.http.schemas import credentials_view
+from exporter.http.destination_view import credentials_view
 
 HOSTS = AllowedHosts()
 GUID = "3f0c1e6a-0000-4000-8000-00000000000A"

@@ -205,8 +205,8 @@ def test_what_only_answers_say_is_not_put_back() -> None:
     found = problems(BODY | {"status": "paused", "owed_hours": {}, "stauts": "active"})
 
     assert found == {
-        "status": "is read only: leave it out",
-        "owed_hours": "is read only: leave it out",
+        "status": "is read-only: leave it out",
+        "owed_hours": "is read-only: leave it out",
         "stauts": "is not known here: check its spelling",
     }
 

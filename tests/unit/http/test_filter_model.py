@@ -96,9 +96,9 @@ def test_a_preview_is_asked_for_an_hour_and_perhaps_with_another_filter() -> Non
         parse_preview({"hour": hour.key} | more) for more in ({}, {"filter": PURCHASE}, {"filter": None})
     )
 
-    assert (plain.hour, plain.tries) == (hour, False)
-    assert (other.tries, other.tried) == (True, read(PURCHASE))
-    assert (none.tries, none.tried) == (True, None)
+    assert (plain.hour, plain.overrides_filter) == (hour, False)
+    assert (other.overrides_filter, other.event_filter) == (True, read(PURCHASE))
+    assert (none.overrides_filter, none.event_filter) == (True, None)
 
 
 @pytest.mark.parametrize(

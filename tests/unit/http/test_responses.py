@@ -25,7 +25,7 @@ from exporter.domain.errors import (
     Transient,
     WrongMediaType,
 )
-from exporter.http.responses import BODY_BYTES_MAX, answer, answering, json_body
+from exporter.http.responses import BODY_BYTES_MAX, answer, json_body, problem_answers
 from exporter.http.routing import OPERATIONS, Operation, Parameter, operation
 
 WRONG = Problem("name", "is missing")
@@ -57,7 +57,7 @@ def failing(error: Exception) -> func.HttpResponse:
     def handler(_: func.HttpRequest) -> func.HttpResponse:
         raise error
 
-    return answering(handler)(request())
+    return problem_answers(handler)(request())
 
 
 @pytest.mark.parametrize(("error", "status", "code"), ERRORS, ids=lambda part: str(part)[:20])
@@ -172,7 +172,7 @@ def test_what_nobody_knows_is_told_together_with_what_is_wrong() -> None:
         return answer({"got": parsed})
 
     try:
-        bound = answering(operation(func.Blueprint(), declared, parse)(handler))
+        bound = problem_answers(operation(func.Blueprint(), declared, parse)(handler))
     finally:
         del OPERATIONS[declared.name]
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
-from exporter.destinations.names_taken import ROUNDS_MAX
+from exporter.destinations.name_claims import ROUNDS_MAX
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Conflict, NotPossible
 from exporter.domain.file_names import NameStyle, PathLayout
@@ -46,7 +47,7 @@ def stored(world: World) -> dict[str, Status]:
 
 def refused(world: World, draft: Draft, by: str = "first") -> None:
     """Expect that a destination is refused, and that the one in its way is named."""
-    with pytest.raises(NotPossible, match=f"The destination {by} writes the same names") as error:
+    with pytest.raises(NotPossible, match=f"The destination {by} owns the same file names") as error:
         put(world, draft)
     assert error.value.code == "names_taken"
 
@@ -217,9 +218,9 @@ def test_one_that_shares_names_from_before_is_neither_activated_nor_resumed() ->
         made = acme(id=f"d{number}", status=status, storage=FIRST.storage, created_at=NOW + timedelta(number))
         world.destinations.put(made, None)
 
-    with pytest.raises(NotPossible, match="destination d0 writes the same names"):
+    with pytest.raises(NotPossible, match="destination d0 owns the same file names"):
         resume(world.gateways, "d1")
-    with pytest.raises(NotPossible, match="destination d1 writes the same names"):
+    with pytest.raises(NotPossible, match="destination d1 owns the same file names"):
         activate(world.gateways, "d0", now=NOW, test_id="t")
     refused(world, replace(FIRST, id="d1"), by="d0")
     assert world.reader().names() == []
@@ -290,13 +291,13 @@ def test_a_refused_change_of_an_active_destination_changes_nothing() -> None:
     put(world, FIRST)
     put(world, replace(SECOND, storage=StorageTarget("raw", URL, "b")))
     activate(world.gateways, "second", now=NOW, test_id="t")
-    before = find_destination(world.gateways, "second"), world.schedule.all()
+    before = find_destination(world.gateways.destinations, "second"), world.schedule.all()
     tried: list[str] = []
 
     with pytest.raises(NotPossible):
         put_destination(
-            world.gateways, SECOND, if_match=None, now=NOW, prove=lambda each: tried.append(each.id)
+            world.gateways, SECOND, if_match=None, now=NOW, test=lambda each: tried.append(each.id)
         )
 
-    assert (find_destination(world.gateways, "second"), world.schedule.all()) == before
+    assert (find_destination(world.gateways.destinations, "second"), world.schedule.all()) == before
     assert tried == []
