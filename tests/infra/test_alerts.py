@@ -92,7 +92,7 @@ def test_a_storage_that_refuses_fires_at_the_second_tick_that_says_so() -> None:
         life.world.reader().faults.clear()
         life.on(60)
 
-    assert lived(closed) == {"refuses"}
+    assert lived(closed) == {"failing"}
     assert lived(closed_and_repaired) == set()
 
 
@@ -142,7 +142,7 @@ def test_an_exporter_that_stands_still_fires_after_a_quarter_of_an_hour() -> Non
     def stopped_for_a_moment(life: Life) -> None:
         life.telemetry.now += timedelta(minutes=14)
 
-    assert lived(stopped) == {"still"}
+    assert lived(stopped) == {"stopped"}
     assert lived(stopped_for_a_moment) == set()
 
 
@@ -161,7 +161,7 @@ def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
         )
     ]
 
-    assert firing(telemetry, NOW + TICKS_EVERY) == {"still"}
+    assert firing(telemetry, NOW + TICKS_EVERY) == {"stopped"}
 
 
 def test_charts_show_what_happened() -> None:
@@ -186,9 +186,9 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["sum_facts_bytes"] for row in shown["Bytes exported"]) == sizes
     assert {row["code"] for row in shown["Failures by code"]} == {"container_not_found"}
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
-    assert {row["row_key"] for row in shown["Stored rows that cannot be read"]} == {f"stream / {EVENTS}"}
-    assert [row["times"] for row in shown["Landing containers that were made"]] == [1]
-    taken = shown["How long an hour takes, in seconds, and its calls to storage"]
+    assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
+    assert [row["times"] for row in shown["Created landing containers"]] == [1]
+    taken = shown["Duration of an hour by step, in seconds, and storage calls"]
     assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 
 
@@ -207,12 +207,12 @@ def test_the_example_of_the_guide_shows_hours() -> None:
 def test_the_guide_says_what_each_alert_fires_on() -> None:
     """With the numbers of the templates."""
     told = {
-        "A destination is behind": "more than two hours ago",
-        "A customer's storage refuses the exporter": "at two ticks or more within 30 minutes",
-        "A request was given up": "a line that begins with `poison`, within 15 minutes",
-        "Many rows are rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
-        "A stored row cannot be read": "a line `row unreadable`, within 15 minutes",
-        "The exporter stands still": "no line `tick` for 15 minutes",
+        "Destination behind": "more than two hours ago",
+        "Destination failing": "at two ticks or more within 30 minutes",
+        "Queue message given up": "a line that begins with `poison`, within 15 minutes",
+        "Many rows rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
+        "Stored row unreadable": "a line `row unreadable`, within 15 minutes",
+        "Exporter stopped: no tick for 15 minutes": "no line `tick` for 15 minutes",
     }
     guide = (PROJECT / "docs" / "monitoring.md").read_text()
 

@@ -262,7 +262,7 @@ def test_one_that_is_always_overtaken_is_told_to_try_again() -> None:
 
     world.destinations.names_version = other  # type: ignore[method-assign]
 
-    with pytest.raises(Conflict, match="taken by others"):
+    with pytest.raises(Conflict, match="keep claiming names"):
         put(world, FIRST)
     assert len(counted) == 2 * ROUNDS_MAX
     assert stored(world) == {}

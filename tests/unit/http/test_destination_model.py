@@ -207,7 +207,7 @@ def test_what_only_answers_say_is_not_put_back() -> None:
     assert found == {
         "status": "is read-only: leave it out",
         "owed_hours": "is read-only: leave it out",
-        "stauts": "is not known here: check its spelling",
+        "stauts": "is not a known field: check its spelling",
     }
 
 

@@ -61,11 +61,11 @@ def test_an_exported_hour_is_one_line_with_what_it_was_and_what_it_took(told: Co
     (facts,) = told.facts(Event.HOUR_EXPORTED)
     assert facts["destination"] == "acme"
     assert (facts["data_type"], facts["source_id"], facts["hour"]) == ("events", 187520, HOUR.key)
-    assert (facts["run"], facts["outcome"], facts["attempts"]) == ("first", Outcome.EXPORTED, 1)
+    assert (facts["attempt_id"], facts["outcome"], facts["attempts"]) == ("first", Outcome.EXPORTED, 1)
     assert facts["rows"] == {"read": 3, "exported": 2, "filtered": 0, "duplicate": 0, "rejected": 1}
     (part,) = [body for name, body in world.reader().committed.items() if name.endswith(".gz")]
     assert (facts["parts"], facts["bytes"]) == (1, len(part.body))
-    assert facts["seconds"] == {"look": 0.0, "stage": 0.0, "place": 0.0}
+    assert facts["seconds"] == {"inventory": 0.0, "stage": 0.0, "commit": 0.0}
     assert not any("somebody" in record.getMessage() for record in told.records)
     assert told.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
 
@@ -97,7 +97,11 @@ def test_a_refusal_is_told_with_its_code(told: Collector) -> None:
     assert attempt(world) is Outcome.FAILED
 
     (facts,) = told.facts(Event.HOUR_FAILED)
-    assert (facts["destination"], facts["code"], facts["run"]) == ("acme", "container_not_found", "first")
+    assert (facts["destination"], facts["code"], facts["attempt_id"]) == (
+        "acme",
+        "container_not_found",
+        "first",
+    )
 
 
 def test_a_tick_knows_which_streams_are_behind_and_which_destinations_refuse() -> None:

@@ -13,8 +13,7 @@ from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Invalid, Transient
 from exporter.domain.hour_record import HourTask
-from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification
-from exporter.domain.signatures import signature
+from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification, signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
 from tests.fakes import World
