@@ -11,33 +11,9 @@ from exporter.storage.own.messages import poison_queue
 from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
+from tests.support.api_routes import ROUTES
 
 PROJECT = Path(__file__).resolve().parents[2]
-HTTP = {
-    # name: (method, route, who may call)
-    "health": ("GET", "health", "ANONYMOUS"),
-    "openapi": ("GET", "openapi.json", "ANONYMOUS"),
-    "schemas": ("GET", "schemas", "FUNCTION"),
-    "test_upload": ("POST", "test-upload", "FUNCTION"),
-    "list_destinations": ("GET", "destinations", "FUNCTION"),
-    "get_destination": ("GET", "destinations/{id}", "FUNCTION"),
-    "put_destination": ("PUT", "destinations/{id}", "FUNCTION"),
-    "delete_destination": ("DELETE", "destinations/{id}", "FUNCTION"),
-    "test_upload_of_destination": ("POST", "destinations/{id}/test-upload", "FUNCTION"),
-    "pause_destination": ("POST", "destinations/{id}/pause", "FUNCTION"),
-    "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
-    "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
-    "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
-    "create_backfill": ("POST", "destinations/{id}/backfills", "FUNCTION"),
-    "list_backfills": ("GET", "destinations/{id}/backfills", "FUNCTION"),
-    "get_backfill": ("GET", "destinations/{id}/backfills/{backfill_id}", "FUNCTION"),
-    "cancel_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/cancel", "FUNCTION"),
-    "retry_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/retry", "FUNCTION"),
-    "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
-    "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
-    "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
-    "landing": ("GET", "landing", "FUNCTION"),
-}
 # What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
 UNKNOWN = "zz_unknown"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -105,7 +81,7 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
             {"type": "http", "direction": "OUT", "name": "$return"},
         ]
         for name, (methods, route, level) in (
-            {name: ([method], route, level) for name, (method, route, level) in HTTP.items()}
+            {name: ([method], route, level) for name, (method, route, level) in ROUTES.items()}
             | {UNKNOWN: (METHODS, "{*path}", "FUNCTION")}
         ).items()
     }

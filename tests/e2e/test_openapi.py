@@ -15,7 +15,7 @@ from schemathesis.specs.openapi import checks
 
 from infra.local.sample import Sample
 from tests.e2e.installation import App, Installation, Json, ok
-from tests.e2e.test_app_indexes import HTTP
+from tests.support.api_routes import ROUTES
 
 EXAMPLES_PER_OPERATION = 12
 KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTION_KEY": "the-function-key"}
@@ -30,7 +30,7 @@ CHECKS: list[CheckFunction] = [
     checks.negative_data_rejection,
     checks.missing_required_header,
 ]
-OPERATIONS = sorted((route, method) for method, route, _ in HTTP.values())
+OPERATIONS = sorted((route, method) for method, route, _ in ROUTES.values())
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_document_names_exactly_the_routes_that_are_registered(document: Jso
         for method, each in methods.items()
     }
 
-    assert named == HTTP
+    assert named == ROUTES
 
 
 def test_the_document_is_one_of_openapi_3_1(document: Json) -> None:

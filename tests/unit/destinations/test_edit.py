@@ -6,16 +6,17 @@ from datetime import timedelta
 import pytest
 
 from exporter.destinations.connection_test import run_connection_test
-from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.edit import put_destination
 from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate
-from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
+from exporter.domain.destination import Destination, Status, StorageTarget
 from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
 from tests.fakes import World
+from tests.support.destinations import DRAFT
 from tests.worlds import (
     ACME,
     EVENTS,
@@ -31,16 +32,6 @@ from tests.worlds import (
 
 VIEW = AsOf(NOW, timedelta(minutes=10))
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
-DRAFT = Draft(
-    id="acme",
-    name="Acme",
-    storage=StorageTarget("raw"),
-    credentials_type=CredentialsType.CONNECTION_STRING,
-    secret="hunter2",  # noqa: S106  a made-up one
-    project_id=187520,
-    org_id=189524,
-    output=Output(),
-)
 
 
 def stored(world: World) -> Destination:

@@ -12,7 +12,7 @@ from exporter.domain.destination import Credentials, CredentialsType, StorageTar
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
 from tests.fakes import World
-from tests.unit.destinations.test_edit import DRAFT
+from tests.support.destinations import DRAFT
 from tests.worlds import NOW
 
 REFUSED = Fault("secret_wrong", "It is not accepted.", "Make a new one.")

@@ -15,7 +15,7 @@ from exporter.http.destination_model import parse_draft
 from exporter.http.filter_model import FilterNode
 from exporter.http.preview_model import parse_preview
 from tests.filters import condition, read
-from tests.properties.test_filters import filters
+from tests.properties.filter_documents import filters
 from tests.properties.values import json_values
 
 DESCRIBED: TypeAdapter[Any] = TypeAdapter(FilterNode)

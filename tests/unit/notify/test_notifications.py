@@ -17,7 +17,7 @@ from exporter.domain.notifications import Notification, NotificationKind, Webhoo
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
 from tests.fakes import World
-from tests.unit.destinations.test_edit import DRAFT
+from tests.support.destinations import DRAFT
 from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
 URL = "https://hooks.example.com/exports"
