@@ -29,23 +29,23 @@ BAD = b'nonsense\n{"uuid":5}\n'
 
 
 def exported(world: World, hour: Hour, content: bytes | list[dict[str, object]]) -> None:
-    """Land something in an hour, and export it."""
+    """Land rows of an hour, and export it."""
     world.land(EVENTS.stream, hour, content)
     attempt(world, task=HourTask(EVENTS, hour), claim_id=hour.key)
 
 
 def shown(world: World) -> dict[str, RecentRowsView]:
-    """Return what the destination shows of its last hours."""
+    """Return the shown counts of the last 24 hours."""
     return destination_view(overview_of(world.gateways, ACME, VIEW))["last_24_hours"]
 
 
 def warning(world: World) -> str | None:
-    """Return the warning that the destination shows."""
+    """Return the shown warning."""
     return destination_view(overview_of(world.gateways, ACME, VIEW))["warning"]
 
 
 def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
-    """Those of each data type, amended and rejected ones by reason, and none of an older hour."""
+    """For each data type, with amended and rejected rows, without older hours."""
     world = a_world()
     exported(world, HOUR, [an_event(1), an_event(2, paying="yes"), an_event(3, event_type=None)])
     first = HOUR.plus(1 - RECENT_HOURS)
@@ -79,7 +79,7 @@ def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
 
 
 def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -> None:
-    """With its reasons, as long as it is one of the last hours."""
+    """With the reasons, while the hour is one of the last 24."""
     world = a_world()
     exported(world, HOUR.plus(-1), [an_event(1, HOUR.plus(-1))])
     assert warning(world) is None
@@ -96,8 +96,8 @@ def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -
     assert destination_view(overview_of(world.gateways, ACME, later))["warning"] is None
 
 
-def test_a_draft_and_a_list_of_destinations_cost_no_look_at_the_ledger() -> None:
-    """A draft has exported nothing; a list says nothing of this, and so what it reads does not grow."""
+def test_a_draft_and_a_list_of_destinations_need_no_ledger_query() -> None:
+    """A draft has no exported hours; a list would need a query for each stream."""
     world = a_world()
     exported(world, HOUR, BAD)
     draft = acme(status=Status.DRAFT)
