@@ -43,6 +43,7 @@ from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
+from tests.support.documents import table
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -62,15 +63,6 @@ TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def text(name: str) -> str:
     """Return a document."""
     return (PROJECT / name).read_text()
-
-
-def table(document: str, header: str) -> list[list[str]]:
-    """Return the cells of the table that has this header."""
-    _, _, rest = document.partition(f"{header}\n")
-    assert rest, f"no table {header}"
-    lines = rest.splitlines()[1:]
-    rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), None)]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
 def examples(document: str) -> list[dict[str, object]]:
