@@ -5,7 +5,7 @@ from datetime import datetime
 
 from exporter.backfill.progress import progress_of
 from exporter.backfill.runner import steps_of
-from exporter.destinations.edit import find_destination, find_history
+from exporter.destinations.find import find_destination, find_history
 from exporter.domain.backfill import HOURS_LOST, Backfill, BackfillStatus
 from exporter.domain.errors import Conflict, NotFound, NotPossible, Transient
 from exporter.domain.versioned import Versioned
@@ -19,7 +19,7 @@ _BUSY = "the backfill's row is being changed too often"
 
 def find_backfill(gateways: Gateways, destination_id: str, backfill_id: str) -> Backfill:
     """Return a backfill, also of a deleted destination, or raise ``NotFound``."""
-    find_history(gateways, destination_id)
+    find_history(gateways.destinations, destination_id)
     return _find(gateways.backfills, destination_id, backfill_id).value
 
 
@@ -33,7 +33,7 @@ def _find(backfills: Backfills, destination_id: str, backfill_id: str) -> Versio
 
 def list_backfills(gateways: Gateways, destination_id: str) -> list[Backfill]:
     """Return the backfills of a destination, also of a deleted one, the newest first."""
-    find_history(gateways, destination_id)
+    find_history(gateways.destinations, destination_id)
     found = gateways.backfills.of(destination_id)
     return sorted(found, key=lambda backfill: (backfill.created_at, backfill.id), reverse=True)
 
@@ -66,7 +66,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
     lost.
     """
     for _ in range(CHANGES_MAX):
-        find_destination(gateways, destination_id)
+        find_destination(gateways.destinations, destination_id)
         found = _find(gateways.backfills, destination_id, backfill_id)
         if not found.value.ended:
             raise NotPossible(

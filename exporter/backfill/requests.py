@@ -9,7 +9,7 @@ from datetime import datetime
 
 from exporter.backfill.hour_list import encode_hours
 from exporter.backfill.runner import steps_of
-from exporter.destinations.edit import find_destination
+from exporter.destinations.find import find_destination
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Invalid, NotPossible, Problem
@@ -45,7 +45,7 @@ def create(
     or in the ledger; a backfill without any hour has ended at once. The backfill of a paused destination
     waits until the destination is resumed.
     """
-    destination = find_destination(gateways, destination_id).value
+    destination = find_destination(gateways.destinations, destination_id).value
     closed = last_closed_hour(as_of.now, as_of.settle)
     streams = _checked_streams(destination, request, closed)
     last = min(request.last, closed)

@@ -223,7 +223,7 @@ def _carry_out(attempt: Attempt, lease: HourLease, disposition: WriteDisposition
     """Complete what an earlier attempt has left unfinished, then do what is asked for."""
     names = attempt.names(lease.record)
     kept = lease.record.origin.kept if lease.record.committing else None
-    with attempt.worker.timed("look"):
+    with attempt.worker.timed("inventory"):
         inventory, completed = recover(attempt, lease, names)
     if disposition is WriteDisposition.EXPORT and completed:
         lease.finish()
@@ -259,7 +259,7 @@ def _refused(
 
 def _tell_failed(task: HourTask, worker: AttemptContext, code: str, attempts: int | None = None) -> None:
     facts = hour_fields(task.key, task.hour)
-    log_event(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
+    log_event(Event.HOUR_FAILED, **facts, attempt_id=worker.claim_id, code=code, attempts=attempts)
 
 
 def _note(gateways: Gateways, destination: Destination, was: Breaker, now: Breaker) -> None:

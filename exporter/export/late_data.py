@@ -190,7 +190,7 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=staged.rows.exported)
     attempt.tidy(lease)
@@ -283,7 +283,7 @@ def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=late)
     attempt.tidy(lease)

@@ -120,7 +120,7 @@ def _write(
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(content, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED)
     if before or spooled:

@@ -25,10 +25,13 @@ from exporter.export.completeness import ROWS_COMPARED_MAX
 from exporter.export.sliced import KEYS_BEFORE_MAX
 from exporter.export.whole_hour import STAGINGS_MAX
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.http.backfills import BackfillView
 from exporter.http.destination_model import DestinationModel, parse_draft
+from exporter.http.destination_view import DestinationView, destination_view
+from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
 from exporter.http.routing import OPERATIONS
-from exporter.http.schemas import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
@@ -40,6 +43,7 @@ from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
+from tests.support.documents import table
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -59,15 +63,6 @@ TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def text(name: str) -> str:
     """Return a document."""
     return (PROJECT / name).read_text()
-
-
-def table(document: str, header: str) -> list[list[str]]:
-    """Return the cells of the table that has this header."""
-    _, _, rest = document.partition(f"{header}\n")
-    assert rest, f"no table {header}"
-    lines = rest.splitlines()[1:]
-    rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), None)]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
 def examples(document: str) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from exporter.domain import filter_parser, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
 from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import EVENT_FIELDS, Kind
-from exporter.http.schemas import preview_view
+from exporter.http.preview import preview_view
 from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS
 from exporter.pipeline.filters.patterns import (
     MATCHED_CHARACTERS_MAX,

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.backfill.requests import BackfillRequest, create
-from exporter.destinations.overview import list_destinations, look_at
+from exporter.destinations.overview import list_destinations, overview_of
 from exporter.domain.backfill import STALLED
 from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Status
@@ -119,7 +119,7 @@ def test_a_single_destination_shows_its_unreadable_row() -> None:
     world = two()
     spoil_schedule(world)
 
-    shown = look_at(world.gateways, EVENTS_ONLY, AS_OF)
+    shown = overview_of(world.gateways, EVENTS_ONLY, AS_OF)
 
     assert (shown.status, [row.key for row in shown.unreadable]) == (Status.FAILING, [f"stream / {EVENTS}"])
 
@@ -242,7 +242,10 @@ def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
     )
     attempt(world, later, claim_id="again", task=HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
 
-    for shown in (list_destinations(world.gateways, AS_OF)[0], look_at(world.gateways, EVENTS_ONLY, AS_OF)):
+    for shown in (
+        list_destinations(world.gateways, AS_OF)[0],
+        overview_of(world.gateways, EVENTS_ONLY, AS_OF),
+    ):
         state = shown.states[0]
         assert (state.owed, state.owed_since, shown.error) == (1, MIDNIGHT, REFUSED)
         assert shown.status is Status.FAILING

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.destinations.lifecycle import try_saved
+from exporter.destinations.lifecycle import run_saved_test
 from exporter.domain.breaker import CLOSED, OUTAGE_FAULTS
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Scope, Transient
@@ -183,7 +183,7 @@ def test_a_passing_test_upload_lets_everything_be_tried_at_once() -> None:
     repair(world)
     later = NOW + FIVE_MINUTES * 11 + timedelta(seconds=1)
 
-    assert try_saved(world.gateways, "acme", now=later, test_id="0" * 32).ok
+    assert run_saved_test(world.gateways, "acme", now=later, test_id="0" * 32).ok
     run(world, later)
 
     assert statuses(world, later) == {HourStatus.EMPTY}
@@ -196,7 +196,7 @@ def test_a_failing_test_upload_changes_nothing() -> None:
     run(world, NOW)
     before = world.breakers.get("acme")
 
-    assert not try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
+    assert not run_saved_test(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
     assert world.breakers.get("acme") == before != CLOSED
 
 

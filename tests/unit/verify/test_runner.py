@@ -11,7 +11,7 @@ from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
-from exporter.http.schemas import verification_view
+from exporter.http.verify import verification_view
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify import runner
 from exporter.verify.findings import decode_findings

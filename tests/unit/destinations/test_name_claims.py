@@ -1,13 +1,14 @@
-"""Names in customers' containers have one owner."""
+"""File names in customers' containers have one owner."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
-from exporter.destinations.names_taken import ROUNDS_MAX
+from exporter.destinations.name_claims import ROUNDS_MAX
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Conflict, NotPossible
 from exporter.domain.file_names import NameStyle, PathLayout
@@ -34,7 +35,7 @@ BY_PROJECT = Output(path_layout=PathLayout.BY_PROJECT)
 
 
 def put(world: World, draft: Draft, minutes: int = 0) -> Destination:
-    """Make or replace a destination."""
+    """Create or replace a destination."""
     now = NOW + timedelta(minutes=minutes)
     return put_destination(world.gateways, draft, if_match=None, now=now)[0].value
 
@@ -45,8 +46,8 @@ def stored(world: World) -> dict[str, Status]:
 
 
 def refused(world: World, draft: Draft, by: str = "first") -> None:
-    """Expect that a destination is refused, and that the one in its way is named."""
-    with pytest.raises(NotPossible, match=f"The destination {by} writes the same names") as error:
+    """Expect that a destination is refused, and that the message names the owner."""
+    with pytest.raises(NotPossible, match=f"The destination {by} owns the same file names") as error:
         put(world, draft)
     assert error.value.code == "names_taken"
 
@@ -77,7 +78,7 @@ def refused(world: World, draft: Draft, by: str = "first") -> None:
     ],
 )
 def test_the_second_destination_that_would_write_a_name_is_refused(second: Draft) -> None:
-    """As storage sees names: what makes no other name there makes none here."""
+    """Differences that do not change a blob name do not count."""
     world = World()
     put(world, FIRST)
 
@@ -102,7 +103,7 @@ def test_the_second_destination_that_would_write_a_name_is_refused(second: Draft
     ids=["container", "root", "case", "folder", "account", "layout", "sources", "swapped", "shorter"],
 )
 def test_destinations_without_a_common_name_may_share_a_container(second: Draft) -> None:
-    """Names differ in case, too; a project and an organization of one number have other names."""
+    """Names are case-sensitive; a project and an organization of one number have different names."""
     world = World()
     put(world, FIRST)
 
@@ -112,7 +113,7 @@ def test_destinations_without_a_common_name_may_share_a_container(second: Draft)
 
 
 def test_a_prefix_that_makes_the_folder_of_a_layout_makes_the_same_names() -> None:
-    """``a/187520`` and flat, ``a`` and by project."""
+    """``a/187520`` with flat, ``a`` with by_project."""
     world = World()
     put(world, replace(FIRST, org_id=None, output=BY_PROJECT))
 
@@ -120,8 +121,8 @@ def test_a_prefix_that_makes_the_folder_of_a_layout_makes_the_same_names() -> No
     put(world, replace(SECOND, storage=replace(FIRST.storage, prefix="a/187521")))
 
 
-def test_an_account_that_stands_in_the_connection_string_alone_is_known() -> None:
-    """As in rows from before the address was kept with them."""
+def test_the_account_may_be_only_in_the_connection_string() -> None:
+    """As in stored rows without an account URL."""
     world = World()
     sealed = world.cipher.seal(FIRST.secret or "", destination_id="acme", field="connection_string")
     old = acme(storage=NAMELESS)
@@ -130,8 +131,8 @@ def test_an_account_that_stands_in_the_connection_string_alone_is_known() -> Non
     refused(world, SECOND, by="acme")
 
 
-def test_a_destination_does_not_stand_in_its_own_way() -> None:
-    """It may be put, activated, paused, resumed and moved back and forth."""
+def test_a_destination_does_not_conflict_with_itself() -> None:
+    """It can be replaced, activated, paused, resumed and moved back and forth."""
     world = World()
     for draft in (
         FIRST,
@@ -148,7 +149,7 @@ def test_a_destination_does_not_stand_in_its_own_way() -> None:
 
 
 def test_names_are_free_again_when_their_owner_is_deleted_or_moves() -> None:
-    """And taken by who comes then: made anew, the first is refused."""
+    """Then another destination can claim them, and the first is refused."""
     world = World()
     put(world, FIRST)
     put(world, replace(FIRST, storage=StorageTarget("raw", URL, "b")))
@@ -163,8 +164,8 @@ def test_names_are_free_again_when_their_owner_is_deleted_or_moves() -> None:
     refused(world, FIRST, by="second")
 
 
-def test_names_of_before_belong_to_an_active_destination_that_was_changed() -> None:
-    """It clears its files there when it writes their hours anew: another one's would be among them."""
+def test_an_active_destination_keeps_the_names_from_before_a_change() -> None:
+    """An export of an old hour deletes its files there, and would delete those of another owner."""
     world = World()
     put(world, FIRST)
     activate(world.gateways, "first", now=NOW, test_id="t")
@@ -178,8 +179,8 @@ def test_names_of_before_belong_to_an_active_destination_that_was_changed() -> N
     put(world, SECOND)
 
 
-def test_one_made_anew_does_not_get_back_names_that_are_anothers_by_now() -> None:
-    """Not even as those of before: under another id it has no history."""
+def test_a_destination_created_again_does_not_get_names_of_another_one() -> None:
+    """Also not as its earlier names; under another id it has none."""
     world = World()
     put(world, FIRST)
     activate(world.gateways, "first", now=NOW, test_id="t")
@@ -190,8 +191,8 @@ def test_one_made_anew_does_not_get_back_names_that_are_anothers_by_now() -> Non
     put(world, replace(FIRST, id="third", storage=StorageTarget("raw", URL, "b")))
 
 
-def test_of_one_made_anew_and_one_that_takes_its_names_at_once_one_is_refused() -> None:
-    """Though the first goes to another container: the versions of all of its containers count."""
+def test_of_one_created_again_and_one_claiming_its_names_one_is_refused() -> None:
+    """Even if the first moves to another container: the versions of all its containers count."""
     world = World()
     put(world, FIRST)
     activate(world.gateways, "first", now=NOW, test_id="t")
@@ -210,16 +211,16 @@ def test_of_one_made_anew_and_one_that_takes_its_names_at_once_one_is_refused() 
     refused(world, replace(FIRST, storage=StorageTarget("other", URL)), by="second")
 
 
-def test_one_that_shares_names_from_before_is_neither_activated_nor_resumed() -> None:
-    """Nor put, unless with other names; deleting the other one settles it."""
+def test_a_destination_with_shared_names_is_neither_activated_nor_resumed() -> None:
+    """It cannot be replaced with the same names either; after a deletion of the other one it can."""
     world = World()
     for number, status in enumerate((Status.DRAFT, Status.PAUSED)):
         made = acme(id=f"d{number}", status=status, storage=FIRST.storage, created_at=NOW + timedelta(number))
         world.destinations.put(made, None)
 
-    with pytest.raises(NotPossible, match="destination d0 writes the same names"):
+    with pytest.raises(NotPossible, match="destination d0 owns the same file names"):
         resume(world.gateways, "d1")
-    with pytest.raises(NotPossible, match="destination d1 writes the same names"):
+    with pytest.raises(NotPossible, match="destination d1 owns the same file names"):
         activate(world.gateways, "d0", now=NOW, test_id="t")
     refused(world, replace(FIRST, id="d1"), by="d0")
     assert world.reader().names() == []
@@ -229,14 +230,14 @@ def test_one_that_shares_names_from_before_is_neither_activated_nor_resumed() ->
     assert stored(world)["d1"] is Status.ACTIVE
 
 
-def test_of_two_that_take_names_at_once_one_is_refused() -> None:
-    """The other one is written between the look and the write."""
+def test_of_two_concurrent_claims_one_is_refused() -> None:
+    """The other one is written between check and write."""
     world = World()
     look, rivals = world.destinations.all, [SECOND]
 
     def look_and_be_overtaken() -> Rows[Versioned[Destination]]:
         found = look()
-        # The first look is the one before anything is tried; the second decides.
+        # The first check is before the test upload; the second decides.
         if world.destinations.get("waiting") is None:
             world.destinations.put(acme(id="waiting", storage=StorageTarget("waiting")), None)
         elif rivals:
@@ -250,8 +251,8 @@ def test_of_two_that_take_names_at_once_one_is_refused() -> None:
     assert set(stored(world)) == {"second", "waiting"}
 
 
-def test_one_that_is_always_overtaken_is_told_to_try_again() -> None:
-    """It does not look for ever."""
+def test_a_request_that_loses_every_round_is_a_conflict() -> None:
+    """The number of rounds is bounded."""
     world = World()
     counted: list[int] = []
 
@@ -261,7 +262,7 @@ def test_one_that_is_always_overtaken_is_told_to_try_again() -> None:
 
     world.destinations.names_version = other  # type: ignore[method-assign]
 
-    with pytest.raises(Conflict, match="taken by others"):
+    with pytest.raises(Conflict, match="keep claiming names"):
         put(world, FIRST)
     assert len(counted) == 2 * ROUNDS_MAX
     assert stored(world) == {}
@@ -269,8 +270,8 @@ def test_one_that_is_always_overtaken_is_told_to_try_again() -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, 3))
-def test_whoever_dies_taking_names_leaves_nothing_in_the_way(write: int, moment: str) -> None:
-    """The request is simply sent again; and a second destination is refused or made, never both."""
+def test_a_crash_while_claiming_blocks_nothing(write: int, moment: str) -> None:
+    """The request can be sent again; a second destination is either refused or created."""
     world = World(crash_at=write, moment=moment)
     for draft in (FIRST, FIRST):
         try:
@@ -285,18 +286,18 @@ def test_whoever_dies_taking_names_leaves_nothing_in_the_way(write: int, moment:
 
 
 def test_a_refused_change_of_an_active_destination_changes_nothing() -> None:
-    """Not even its schedule; and no upload is tried where another one writes."""
+    """Also not its schedule, and no test upload runs."""
     world = World()
     put(world, FIRST)
     put(world, replace(SECOND, storage=StorageTarget("raw", URL, "b")))
     activate(world.gateways, "second", now=NOW, test_id="t")
-    before = find_destination(world.gateways, "second"), world.schedule.all()
+    before = find_destination(world.gateways.destinations, "second"), world.schedule.all()
     tried: list[str] = []
 
     with pytest.raises(NotPossible):
         put_destination(
-            world.gateways, SECOND, if_match=None, now=NOW, prove=lambda each: tried.append(each.id)
+            world.gateways, SECOND, if_match=None, now=NOW, test=lambda each: tried.append(each.id)
         )
 
-    assert (find_destination(world.gateways, "second"), world.schedule.all()) == before
+    assert (find_destination(world.gateways.destinations, "second"), world.schedule.all()) == before
     assert tried == []
