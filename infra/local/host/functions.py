@@ -143,7 +143,7 @@ def _timer_trigger(binding: Mapping[str, Any], settings: AppSettings, now: datet
         binding["name"],
         schedule,
         # As in the host: nobody wants to hear that a run was missed a few seconds ago.
-        monitored=binding.get("useMonitor", True) and not schedule.is_dense(now),
+        monitored=binding.get("useMonitor", True) and not schedule.is_dense,
         at_start=binding.get("runOnStartup", False),
     )
 
