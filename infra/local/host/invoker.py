@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -40,7 +41,7 @@ class Invoker:
     def run(
         self, function: Function, payload: Payload, metadata: Mapping[str, str | int] | None = None
     ) -> Outcome:
-        """Run a function to its end, whatever that is; never raises for what the function does."""
+        """Run a function to its end. Whatever goes wrong is the outcome's error: nothing is raised."""
         with self._changed:
             self._running += 1
         started = time.monotonic()
@@ -78,6 +79,8 @@ class Invoker:
             return Outcome(error=str(error))
         except AzureError as error:
             return Outcome(error=f"its messages could not be sent: {reason(error)}")
+        except Exception as error:  # noqa: BLE001  one invocation must not end the thread that made it
+            return Outcome(error=f"the host could not run it: {error!r}", trace=traceback.format_exc())
         return outcome
 
     def _report(self, function: Function, outcome: Outcome, seconds: float) -> None:

@@ -5,7 +5,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import HttpResponseError
 from azure.storage.queue import QueueClient, QueueMessage
 
 # Somebody else has received, deleted or cleared the message: there is nothing left to renew.
@@ -44,7 +44,7 @@ class MessageLease:
                 renewed = self._client.update_message(
                     self._message.id, self._message.pop_receipt, visibility_timeout=self._seconds
                 )
-            except AzureError as error:
+            except Exception as error:  # noqa: BLE001  the lease is to be renewed whatever one try raises
                 if isinstance(error, HttpResponseError) and error.status_code in _LOST:
                     _log.warning("a message of %s is no longer ours", self._client.queue_name)
                     return

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from azure.core.exceptions import (
-    AzureError,
     ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
@@ -148,7 +147,7 @@ class QueueListener:
         except ResourceNotFoundError:
             self._complain()
             batch = []
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  nothing that one poll raises may end the polling
             self._trouble.report(error)
             return None if isinstance(error, ServiceRequestError | ServiceResponseError) else False
         self._trouble.over()
@@ -169,7 +168,7 @@ class QueueListener:
         """Deal with one message. If storage fails, it comes back when its lease is over."""
         try:
             self._deliver(message)
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  as above
             self._trouble.report(error)
         finally:
             with self._changed:

@@ -91,9 +91,9 @@ def _client_options() -> dict[str, Any]:
     }
 
 
-def reason(error: AzureError) -> str:
+def reason(error: Exception) -> str:
     """Return the first line of what an SDK says; the others are XML and ids."""
-    return error.message.partition("\n")[0]
+    return error.message.partition("\n")[0] if isinstance(error, AzureError) else repr(error)
 
 
 class Trouble:
@@ -104,7 +104,7 @@ class Trouble:
         self._lock = threading.Lock()
         self._last: float | None = None
 
-    def report(self, error: AzureError) -> None:
+    def report(self, error: Exception) -> None:
         """Take note of a failure."""
         with self._lock:
             if self._last is None or time.monotonic() - self._last > REPEAT_SECONDS:

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Self
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 from infra.local.host.storage import Trouble
@@ -63,7 +63,11 @@ class Turn(Enum):
 
 
 class TimerStorage:
-    """The blobs of one timer. Storage that fails is logged, never raised: the timer runs without it."""
+    """The blobs of one timer.
+
+    An error of storage, of the SDK or in a stored status is logged and not raised: the timer runs without
+    them. An SDK may raise more than its own errors, and the threads that call it have to live on.
+    """
 
     def __init__(self, container: ContainerClient, host_id: str, function: str, trouble: Trouble) -> None:
         self._container = container
@@ -78,7 +82,7 @@ class TimerStorage:
             return Status.from_document(json.loads(self._status.download_blob().readall()))
         except ResourceNotFoundError:
             return None
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
             return None
 
@@ -86,7 +90,7 @@ class TimerStorage:
         """Store the status, if storage answers."""
         try:
             self._upload(self._status, json.dumps(status.document).encode(), overwrite=True)
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
 
     def take(self) -> Turn:
@@ -97,7 +101,7 @@ class TimerStorage:
             else:
                 self._lease = self._acquired()
                 turn = Turn.OURS if self._lease else Turn.THEIRS
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
             return Turn.UNKNOWN
         self._trouble.over()
@@ -123,7 +127,7 @@ class TimerStorage:
     def release(self) -> None:
         """Let another host have the lock at once."""
         if self._lease is not None:
-            with contextlib.suppress(AzureError):
+            with contextlib.suppress(Exception):
                 self._lease.release()
             self._lease = None
 

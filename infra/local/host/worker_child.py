@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from concurrent.futures import Future
 from functools import partial
 from multiprocessing.connection import Connection
@@ -46,13 +47,15 @@ class _Pipe:
             os._exit(0)
 
     def _answer(self, call: Invocation, done: Future[Outcome]) -> None:
-        if done.exception() is None:
+        error = done.exception()
+        if error is None:
             self.send((call.id, done.result()))
+        elif isinstance(error, Exception):
+            trace = "".join(traceback.format_exception(error))
+            self.send((call.id, Outcome(error=f"the worker could not run it: {error!r}", trace=trace)))
         else:
             # SystemExit and its like pass through the worker library; in Azure they end the process, too.
-            logging.getLogger("host").critical(
-                "%s ended the worker", call.function, exc_info=done.exception()
-            )
+            logging.getLogger("host").critical("%s ended the worker", call.function, exc_info=error)
             os._exit(1)
 
 

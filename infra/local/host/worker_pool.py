@@ -86,7 +86,7 @@ class WorkerPool:
             _log.warning("a worker process ended: starting another")
             try:
                 self._add()
-            except HostError as error:
+            except (HostError, OSError) as error:
                 _log.error("%s", error)
                 self._stopping.wait(delay)
                 delay = min(2 * delay, _RESTART_SECONDS_MAX)

@@ -116,7 +116,9 @@ class WorkerProcess:
                 call_id, outcome = self._connection.recv()
                 if future := self._pending.pop(call_id, None):
                     future.set_result(outcome)
-        except (EOFError, OSError):
+        except Exception as error:  # noqa: BLE001  the invocations that wait for an answer must end, whatever it is
+            if not isinstance(error, EOFError | OSError):
+                _log.exception("an answer of a worker process cannot be read")
             self._fail_pending(WorkerDiedError(f"the worker process {self._end()}"))
         on_death(self)
 
