@@ -6,7 +6,6 @@ with ``--oauth basic`` over https.
 
 import contextlib
 import json
-import ssl
 import threading
 import time
 import uuid
@@ -60,10 +59,10 @@ class EntraStandIn(ThreadingHTTPServer):
         self.failures: list[int] = []
         self.token_delay_seconds = 0.0
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
-        # The handshake is made in the request's own thread: a client that stalls keeps nobody waiting.
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        # The handshake is made in the request's own thread: a client that stalls delays no other.
+        self.socket = certificate.server_context().wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     @property
     def url(self) -> str:

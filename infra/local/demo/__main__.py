@@ -19,7 +19,8 @@ from azure.storage.blob import BlobServiceClient
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.certificates import make_certificate
-from infra.local.demo import customers, report
+from infra.local.demo import customers
+from infra.local.demo.report import Ledger, Report
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
 
@@ -50,11 +51,12 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run: our own storage account, which plays a customer's, too; another customer's; what landed."""
+    """One run. The account with a key is a customer's and our own, too."""
 
     accounts: customers.Accounts
     api: Api
     hours: tuple[LandingHour, ...]
+    report: Report
 
     def land(self) -> None:
         """Fill the landing container, as the sources do."""
@@ -74,27 +76,28 @@ class Demo:
             _expect(self.api.put(f"/destinations/{customer.id}", body), 201)
             kind = self.accounts.credentials(customer)["type"].replace("_", " ")
             print(f"Test upload of {customer.id}, by {kind}:")
-            report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
+            self.report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
             answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
             print(f"Made and activated the destination {customer.id} ({answer['status']})", flush=True)
 
-    def export(self) -> dict[str, list[dict[str, Any]]]:
-        """Fire the tick and wait until nothing is owed; return the ledger of each destination."""
-        print("Firing the timer: it plans what is owed, and the queue's function exports hour by hour")
+    def export(self) -> Ledger:
+        """Run the tick and wait until no hour is owed; return the ledger of each destination."""
+        print("Running the timer: it finds the owed hours, and the queue function exports each", flush=True)
         fired = self.api.fire("tick")
         if fired.status != 202:  # noqa: PLR2004  accepted
-            raise DemoError(f"the tick could not be fired: {fired}")
+            raise DemoError(f"the tick could not be run: {fired}")
         deadline = time.monotonic() + EXPORT_SECONDS_MAX
-        while time.monotonic() < deadline:
-            ledger = {customer.id: self.ledger(customer.id) for customer in customers.ALL}
-            rows = [row for rows in ledger.values() for row in rows]
-            done = sum(row["status"] in {"exported", "empty"} for row in rows)
-            report.progress(done, len(rows))
-            if rows and done == len(rows):
-                return ledger
-            if failed := [row for row in rows if row["status"] == "failed"]:
-                raise DemoError(f"an hour failed: {failed[0]}")
-            time.sleep(0.5)
+        with self.report.progress() as show:
+            while time.monotonic() < deadline:
+                ledger = {customer.id: self.ledger(customer.id) for customer in customers.ALL}
+                rows = [row for rows in ledger.values() for row in rows]
+                done = sum(row["status"] in {"exported", "empty"} for row in rows)
+                show(done, len(rows))
+                if rows and done == len(rows):
+                    return ledger
+                if failed := [row for row in rows if row["status"] == "failed"]:
+                    raise DemoError(f"an hour failed: {failed[0]}")
+                time.sleep(0.5)
         raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
 
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
@@ -148,13 +151,13 @@ def run(options: argparse.Namespace, folder: Path) -> int:
             account_url=secured.account_url,
             principal={"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": secret},
         )
-        demo = Demo(accounts, app.api, hours)
+        demo = Demo(accounts, app.api, hours, Report())
         demo.land()
         # Before there are any destinations: a tick of the real timer may come at any moment from then on.
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
         demo.make_destinations()
         ledger = demo.export()
-        problems = report.show(hours, ledger, accounts)
+        problems = demo.report.show(hours, ledger, accounts)
         if options.once:
             return 1 if problems else 0
         _serve(app)
