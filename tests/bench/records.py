@@ -18,7 +18,7 @@ from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import DataType, Sample
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.e2e.installation import App, Installation, installed, stream_key
+from tests.support.installation import App, Installation, installed, stream_key
 
 HOURS = 4
 # What an item of telemetry adds to its message: seen under the Functions host, on its way to Azure.

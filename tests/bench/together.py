@@ -19,7 +19,7 @@ from infra.local.sample import DataType, Sample
 from tests.bench.lab import LabError
 from tests.bench.memory import PeakWatch
 from tests.bench.tables import megabytes, show
-from tests.e2e.installation import Installation, installed, stream_key
+from tests.support.installation import Installation, installed, stream_key
 
 # How far a customer's storage in another region is, there and back.
 AWAY_SECONDS = 0.020

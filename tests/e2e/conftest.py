@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.installation import Installation, installed
+from tests.support.installation import Installation, installed
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from exporter.backfill.runner import WAITING_MAX
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import LANDING, App, Installation, Json, key_of, ok
-from tests.e2e.reading import EVENT_COLUMNS, Files, contents
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import asked_for, ended, the_problem
+from tests.support.customer_files import contents, event_ids
+from tests.support.installation import LANDING, App, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=60, merges_per_hour=5, blobs_per_hour=2, faults=frozenset({Fault.LATE_BLOB}))
 NO_ROWS = Sample(project_id=1)
@@ -21,7 +21,6 @@ FEW_LANDED = replace(SAMPLE, project_id=4)
 SINCE_TEN_YEARS = replace(SAMPLE, project_id=3)
 EVENTS = (DataType.EVENTS,)
 TEN_YEARS = {"start": "2012-01-01", "end": "2021-12-31"}
-ENDED = {"succeeded", "failed", "cancelled"}
 
 
 @pytest.fixture(scope="module")
@@ -31,37 +30,11 @@ def app(shared: Installation) -> Iterator[App]:
         yield running
 
 
-def asked_for(app: App, destination_id: str, body: Json) -> str:
-    """Ask for a backfill, and return its path."""
-    answer = app.api.post(f"/destinations/{destination_id}/backfills", body)
-    assert answer.status == 202, answer
-    where = answer.headers["location"].removeprefix("/api")
-    assert where == f"/destinations/{destination_id}/backfills/{answer.body['id']}"
-    return where
-
-
-def ended(app: App, where: str) -> Json:
-    """Wait until a backfill has ended."""
-
-    def found() -> Json:
-        backfill: Json = ok(app.api.get(where))
-        return backfill if backfill["status"] in ENDED else {}
-
-    return app.until(found, f"the end of {where}")
-
-
 def land_nothing(shared: Installation, sample: Sample, start: datetime) -> None:
     """Let an empty blob of events land: from then on there are hours to export, if without rows."""
     name = f"events/{sample.project_id}/{start:%Y/%m/%d/%H}/none.json"
     with shared.blobs.get_container_client(LANDING) as landing:
         landing.upload_blob(name, b"", overwrite=True)
-
-
-def event_ids(container: dict[str, bytes], folder: Path) -> list[str]:
-    """Return the uuids that DuckDB finds in all files of events."""
-    parts = [(name, body) for name, body in sorted(container.items()) if name.endswith(".json.gz")]
-    events = [(name.replace("/", "_"), body) for name, body in parts if "-189524_" not in name]
-    return [str(row["uuid"]) for row in Files.saved(folder, events).table(EVENT_COLUMNS)]
 
 
 def exported(shared: Installation, app: App, name: str, starts: list[datetime]) -> None:

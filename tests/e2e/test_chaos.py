@@ -30,8 +30,10 @@ from infra.local.api import Answer
 from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Fault, Sample
 from infra.local.stack import NotStartedError
-from tests.e2e.gate import MOMENTS, gate_before
-from tests.e2e.installation import (
+from tests.support.api_calls import ENDED, ended
+from tests.support.customer_files import contents, event_ids
+from tests.support.gate import MOMENTS, gate_before
+from tests.support.installation import (
     DONE,
     LANDING,
     App,
@@ -44,9 +46,7 @@ from tests.e2e.installation import (
     ok,
     stream_key,
 )
-from tests.e2e.reading import contents
-from tests.e2e.test_backfills import ENDED, ended, event_ids
-from tests.e2e.weather import Weather, kept_ports, weather_before
+from tests.support.weather import Weather, kept_ports, weather_before
 
 SAMPLE = Sample(
     events_per_hour=6_000,

@@ -19,9 +19,9 @@ import pytest
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourStatus
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
-from tests.e2e.installation import App, Installation, Json, installed, stream_key
-from tests.e2e.reading import EVENT_COLUMNS, Files, contents
+from tests.support.customer_files import EVENT_COLUMNS, Files, contents
+from tests.support.gate import MOMENTS, Gate, Hold, Moment, gate_before
+from tests.support.installation import App, Installation, Json, installed, stream_key
 
 # Big enough for several parts of a mebibyte, and with rows that are rejected or left out. In one blob, so
 # that one worker stages them all: hours that several workers stage have tests of their own.

@@ -14,7 +14,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, key_of
+from tests.support.installation import App, Installation, key_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)

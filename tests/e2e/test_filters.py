@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, ok
-from tests.e2e.reading import Files, contents
 from tests.filters import condition, read
 from tests.properties.naive_filter import keeps
+from tests.support.customer_files import Files, contents
+from tests.support.installation import App, Installation, Json, key_of, ok
 
 SAMPLE = Sample(events_per_hour=300)
 WANTED: Json = {

@@ -19,9 +19,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from infra.local.sample import DataType, Fault, LandingHour, Sample, TimeFormat, Truth
-from tests.e2e.installation import Installation, Json, installed, key_of
-from tests.e2e.reading import EVENT_COLUMNS, MERGED_ID_COLUMNS, Files, contents
-from tests.sample import naive
+from tests.support import landing_reader as reader
+from tests.support.customer_files import EVENT_COLUMNS, MERGED_ID_COLUMNS, Files, contents
+from tests.support.installation import Installation, Json, installed, key_of
 
 SAMPLE = Sample(
     events_per_hour=300,
@@ -106,7 +106,7 @@ def name_of(hour: LandingHour | datetime, data_type: DataType) -> str:
 
 def times_apart(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return records with their times as moments in UTC, whatever they looked like."""
-    times = frozenset(naive.TIMES.split())
+    times = frozenset(reader.TIMES.split())
     return [
         {key: moment(value) if key in times and value else value for key, value in record.items()}
         for record in records
@@ -115,7 +115,7 @@ def times_apart(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def moment(text: str) -> datetime:
     """Return the moment as DuckDB has it: in UTC, and without saying so."""
-    return naive.moment(text).astimezone(UTC).replace(tzinfo=None)
+    return reader.moment(text).astimezone(UTC).replace(tzinfo=None)
 
 
 def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Export, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Expor
 
         for row in rows:
             row["uuid"] = str(row["uuid"])
-            for key in naive.DICTS.split():
+            for key in reader.DICTS.split():
                 row[key] = json.loads(row[key])
             ids = row["amplitude_attribution_ids"]
             row["amplitude_attribution_ids"] = None if ids is None else json.loads(ids)
@@ -151,7 +151,7 @@ def test_an_event_has_the_49_keys_and_no_other(export: Export, tmp_path: Path) -
 
     lines = Files.saved(tmp_path, [(name, export.seen[EVENTS][name])]).lines()
 
-    assert {tuple(sorted(line)) for line in lines} == {tuple(naive.KEYS)}
+    assert {tuple(sorted(line)) for line in lines} == {tuple(reader.KEYS)}
     for line, truth in zip(lines, export.hours[0].truth().records(), strict=True):
         expected = moment(truth["server_upload_time"]).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert line["server_upload_time"] == expected

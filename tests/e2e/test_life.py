@@ -9,9 +9,9 @@ import pytest
 
 from infra.local.api import Answer
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, key_of, ok
-from tests.e2e.reading import contents
-from tests.e2e.test_http import draft, fields, the_problem
+from tests.support.api_calls import draft, fields, the_problem
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 STEPS = ["sign_in", "write", "read", "list", "delete"]

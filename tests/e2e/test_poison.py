@@ -13,7 +13,7 @@ from azure.storage.queue import QueueClient, generate_queue_sas
 
 from exporter.storage.own.messages import poison_queue
 from exporter.storage.own.queues import WORK_QUEUES
-from tests.e2e.installation import App, Installation, now
+from tests.support.installation import App, Installation, now
 
 LINE = re.compile(r"ERROR .*: poison [0-9a-f]{32}: a message of (\S+) cannot be read")
 UNREADABLE = {

@@ -10,7 +10,7 @@ from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import Sample
 from tests.bench.records import Handed, handed
-from tests.e2e.installation import Installation, installed
+from tests.support.installation import Installation, installed
 
 IDLE_SECONDS = 3.0
 

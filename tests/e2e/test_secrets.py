@@ -12,8 +12,8 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, g
 from infra.local.api import Answer, Api
 from infra.local.azurite import ACCOUNT, ACCOUNT_KEY
 from infra.local.sample import Fault, Sample
-from tests.e2e.installation import App, Installation, Json, now
-from tests.e2e.searching import disguises, stored
+from tests.support.installation import App, Installation, Json, now
+from tests.support.stored_content import disguises, stored
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5, faults=frozenset({Fault.NOT_JSON}))
 # Of the kind that Azure gives out, with every character that encodings change.

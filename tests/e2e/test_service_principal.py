@@ -14,9 +14,9 @@ from infra.local.api import Answer
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, Json, ok
-from tests.e2e.reading import contents
-from tests.e2e.searching import disguises, stored
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json, ok
+from tests.support.stored_content import disguises, stored
 
 SAMPLE = Sample(events_per_hour=200, merges_per_hour=20)
 TENANT = "11111111-1111-4111-8111-111111111111"

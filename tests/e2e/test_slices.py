@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import App, Installation, Json
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json
 
 SLICES = 20
 HOSTS = 4

@@ -10,8 +10,8 @@ import pytest
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import Installation, Json, key_of
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import Installation, Json, key_of
 
 SAMPLE = Sample(
     events_per_hour=60, merges_per_hour=6, faults=frozenset({Fault.DUPLICATES_IN_BLOB, Fault.NOT_JSON})

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from exporter.domain.hour import Hour
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, stream_key
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json, key_of, stream_key
 
 SAMPLE = Sample(events_per_hour=40, merges_per_hour=0)
 EVENTS = (DataType.EVENTS,)

@@ -12,8 +12,8 @@ from exporter.domain.hour_record import HourStatus, HourTask
 from exporter.storage.own.messages import encode
 from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, ok, stream_key
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import the_problem
+from tests.support.installation import App, Installation, Json, key_of, ok, stream_key
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 EVENTS = (DataType.EVENTS,)

@@ -22,8 +22,8 @@ from pathlib import Path
 import psutil
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.gate import MOMENTS, Hold, gate_before
-from tests.e2e.installation import App, Installation, eventually, installed, key_of, now, ok
+from tests.support.gate import MOMENTS, Hold, gate_before
+from tests.support.installation import App, Installation, eventually, installed, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=12_000, merges_per_hour=0, blobs_per_hour=1)
 TICK = timedelta(minutes=5)

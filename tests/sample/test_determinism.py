@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.sample import DataType, Fault, LandingHour, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,7 +25,7 @@ def fingerprint(hour: LandingHour) -> dict[str, str]:
 def rows(sample: Sample) -> bytes:
     """Return an hour's events, whatever blobs they are in."""
     files = sample.hour(NOON).files(DataType.EVENTS)
-    return b"".join(naive.unpacked(file.content())[0] for file in files)
+    return b"".join(reader.unpacked(file.content())[0] for file in files)
 
 
 def test_an_hour_has_the_same_bytes_every_time() -> None:

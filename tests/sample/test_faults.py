@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.local.sample import DataType, Fault, LandingFile, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 GZIP = b"\x1f\x8b"
@@ -24,12 +24,12 @@ def contents(fault: Fault) -> list[bytes]:
 
 def rows(fault: Fault) -> list[bytes]:
     """Return these files' lines, blank ones left out."""
-    return [line for content in contents(fault) for _, line, _ in naive.lines(content)]
+    return [line for content in contents(fault) for _, line, _ in reader.lines(content)]
 
 
 def texts(fault: Fault) -> list[bytes]:
     """Return these files' text."""
-    return [naive.unpacked(content)[0] for content in contents(fault)]
+    return [reader.unpacked(content)[0] for content in contents(fault)]
 
 
 def parsed(fault: Fault) -> list[object]:
@@ -55,7 +55,7 @@ def upload_times(fault: Fault) -> set[object]:
 
 def uuids_of(content: bytes) -> list[str]:
     """Return a blob's uuids."""
-    return [json.loads(line)["uuid"] for _, line, _ in naive.lines(content)]
+    return [json.loads(line)["uuid"] for _, line, _ in reader.lines(content)]
 
 
 def test_without_faults_nothing_goes_wrong() -> None:
@@ -91,17 +91,17 @@ def test_lines_that_are_no_utf8() -> None:
 
 def test_required_fields_that_are_missing_or_null() -> None:
     """Each of the four, both ways."""
-    for key in naive.REQUIRED.split():
+    for key in reader.REQUIRED.split():
         found = [row for row in events(Fault.MISSING_FIELD) if row.get(key) is None]
         assert {key in row for row in found} == {True, False}
 
 
 def test_optional_fields_that_are_missing() -> None:
     """As few as the four required ones; ``app`` and the dicts alone, too."""
-    missing = {frozenset(naive.KEYS) - frozenset(row) for row in events(Fault.MISSING_OPTIONAL)}
+    missing = {frozenset(reader.KEYS) - frozenset(row) for row in events(Fault.MISSING_OPTIONAL)}
 
-    assert {frozenset({"app"}), frozenset(naive.DICTS.split())} <= missing
-    assert frozenset(naive.KEYS) - frozenset(naive.REQUIRED.split()) in missing
+    assert {frozenset({"app"}), frozenset(reader.DICTS.split())} <= missing
+    assert frozenset(reader.KEYS) - frozenset(reader.REQUIRED.split()) in missing
 
 
 def test_required_fields_with_a_value_that_means_nothing() -> None:
@@ -143,7 +143,7 @@ def test_real_shaped_rows() -> None:
     landed = [
         json.loads(line)
         for file in sample.hour(NOON).files(DataType.EVENTS)
-        for _, line, _ in naive.lines(file.content())
+        for _, line, _ in reader.lines(file.content())
     ]
 
     assert {len(row) for row in landed} == {55}
@@ -187,7 +187,7 @@ def test_half_surrogate_pairs() -> None:
 
 def test_nesting_that_is_deep_and_nesting_that_is_too_deep() -> None:
     """200 levels are legal, 100,000 are an attack."""
-    assert max(map(naive.levels, events(Fault.DEEP_NESTING))) == 200
+    assert max(map(reader.levels, events(Fault.DEEP_NESTING))) == 200
     assert any(b"[" * 99_998 in row for row in rows(Fault.TOO_DEEP))
 
 
@@ -206,7 +206,7 @@ def test_one_line_of_ten_megabytes() -> None:
 def test_blobs_without_a_row() -> None:
     """One of no bytes, one that unpacks to none."""
     assert {b"", gzip.compress(b"", mtime=0)[:3]} <= {content[:3] for content in contents(Fault.EMPTY_BLOB)}
-    assert [naive.unpacked(content)[0] for content in contents(Fault.EMPTY_BLOB)].count(b"") == 2
+    assert [reader.unpacked(content)[0] for content in contents(Fault.EMPTY_BLOB)].count(b"") == 2
 
 
 def test_plain_blobs_among_gzip() -> None:
@@ -233,7 +233,7 @@ def test_gzip_of_several_members() -> None:
 
 def test_a_truncated_gzip() -> None:
     """It ends early, in the middle of a line."""
-    torn = [text for text, early in map(naive.unpacked, contents(Fault.TRUNCATED_GZIP)) if early]
+    torn = [text for text, early in map(reader.unpacked, contents(Fault.TRUNCATED_GZIP)) if early]
 
     assert [text.count(b"\n") for text in torn] == [12]
     assert not torn[0].endswith(b"\n")

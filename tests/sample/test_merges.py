@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.local.sample import DataType, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOURS = [NOON + timedelta(hours=hour) for hour in range(6)]
@@ -37,7 +37,7 @@ def users(events: list[Row]) -> dict[int, set[str | None]]:
 
 def ms(event: Row) -> float:
     """Return when an event happened, in epoch milliseconds."""
-    return naive.moment(event["event_time"]).timestamp() * 1000
+    return reader.moment(event["event_time"]).timestamp() * 1000
 
 
 def test_there_are_as_many_merges_as_asked_for() -> None:
@@ -52,7 +52,7 @@ def test_there_are_as_many_merges_as_asked_for() -> None:
     assert times == sorted(times)
     assert all(0 < merge["merge_server_time"] - merge["merge_time"] < 400 for merge in merges)
     assert {merge["scope"] for merge in merges} == {189524}
-    assert all(tuple(merge) == naive.MERGE_KEYS for merge in merges)
+    assert all(tuple(merge) == reader.MERGE_KEYS for merge in merges)
 
 
 def test_an_amplitude_id_is_merged_away_once(merges: list[Row]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.sample import DataType, Sample, TimeFormat
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SAMPLE = Sample(events_per_hour=6000)
@@ -29,7 +29,7 @@ def events(text: bytes) -> list[dict[str, Any]]:
 
 def at(event: dict[str, Any], key: str) -> datetime:
     """Return one of an event's times."""
-    return naive.moment(event[key])
+    return reader.moment(event[key])
 
 
 def test_an_event_takes_up_about_two_kilobytes(text: bytes) -> None:
@@ -52,8 +52,8 @@ def test_the_files_themselves_are_packed_at_least_six_times(text: bytes) -> None
 
 def test_every_event_has_all_49_keys_in_order(events: list[dict[str, Any]]) -> None:
     """Null where there is nothing, dicts never null."""
-    assert len(naive.KEYS) == 49
-    assert all(list(event) == naive.KEYS for event in events)
+    assert len(reader.KEYS) == 49
+    assert all(list(event) == reader.KEYS for event in events)
 
 
 def test_rows_are_compact_json_with_characters_as_they_are(text: bytes) -> None:
@@ -186,7 +186,7 @@ def test_times_are_written_as_asked_and_mean_the_same(time_format: TimeFormat) -
     other = list(Sample(events_per_hour=500, time_format=time_format).hour(NOON).truth().records())
 
     for one, two in zip(plain, other, strict=True):
-        assert all(naive.moment(one[key]) == naive.moment(two[key]) for key in naive.TIMES.split())
+        assert all(reader.moment(one[key]) == reader.moment(two[key]) for key in reader.TIMES.split())
     times = [str(record["server_upload_time"]) for record in other]
     assert len({len(time) for time in times}) in (range(5, 12) if time_format is TimeFormat.MIXED else {1})
 
@@ -199,4 +199,4 @@ def test_the_six_keys_beyond_the_49_come_on_request() -> None:
 
     with_them = [record for record in records if "plan" in record]
     assert 150 < len(with_them) < 350
-    assert all(sorted(record) == sorted([*naive.KEYS, *extra]) for record in with_them)
+    assert all(sorted(record) == sorted([*reader.KEYS, *extra]) for record in with_them)

@@ -12,22 +12,22 @@ from typing import Any
 import duckdb
 from azure.storage.blob import ContainerClient
 
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 type Row = dict[str, Any]
 
 # The longest line that DuckDB takes, in bytes: the sample has one of 10 MB.
 _LINE_BYTES_MAX = 32 * 2**20
 EVENT_COLUMNS = (
-    dict.fromkeys(naive.TEXTS.split(), "VARCHAR")
-    | dict.fromkeys(naive.INTEGERS.split(), "HUGEINT")
-    | dict.fromkeys(naive.FLOATS.split(), "DOUBLE")
-    | dict.fromkeys(naive.BOOLEANS.split(), "BOOLEAN")
-    | dict.fromkeys(naive.DICTS.split(), "JSON")
-    | dict.fromkeys(naive.TIMES.split(), "TIMESTAMP")
+    dict.fromkeys(reader.TEXTS.split(), "VARCHAR")
+    | dict.fromkeys(reader.INTEGERS.split(), "HUGEINT")
+    | dict.fromkeys(reader.FLOATS.split(), "DOUBLE")
+    | dict.fromkeys(reader.BOOLEANS.split(), "BOOLEAN")
+    | dict.fromkeys(reader.DICTS.split(), "JSON")
+    | dict.fromkeys(reader.TIMES.split(), "TIMESTAMP")
     | {"amplitude_attribution_ids": "JSON", "uuid": "UUID"}
 )
-MERGED_ID_COLUMNS = dict.fromkeys(naive.MERGE_KEYS, "HUGEINT")
+MERGED_ID_COLUMNS = dict.fromkeys(reader.MERGE_KEYS, "HUGEINT")
 
 
 def contents(container: ContainerClient, prefix: str = "") -> dict[str, bytes]:
@@ -69,3 +69,10 @@ class Files:
             # Rows in the order of the files, and of the lines in them.
             database.execute("SET preserve_insertion_order = true")
             return database.execute(query, values).fetchall()
+
+
+def event_ids(container: dict[str, bytes], folder: Path) -> list[str]:
+    """Return the uuids that DuckDB finds in all files of events."""
+    parts = [(name, body) for name, body in sorted(container.items()) if name.endswith(".json.gz")]
+    events = [(name.replace("/", "_"), body) for name, body in parts if "-189524_" not in name]
+    return [str(row["uuid"]) for row in Files.saved(folder, events).table(EVENT_COLUMNS)]

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from tests.e2e.installation import Installation
+from tests.support.installation import Installation
 
 
 def disguises(secret: str) -> set[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from random import Random, sample
 
-from tests.e2e.gate import Gate, Passing
+from tests.support.gate import Gate, Passing
 
 # Below those that systems give to outgoing connections, and above those of well-known services.
 KEPT_PORTS = range(20_000, 32_000)
