@@ -123,4 +123,4 @@ def test_the_last_hour_may_not_be_before_the_first(
 
     said = capsys.readouterr().err
     assert "--to is before --from" in said
-    assert "is no folder" in said
+    assert "is not a folder" in said

@@ -1,4 +1,4 @@
-"""Lands a day of sample data, has it exported by the running app, and prints what a customer then finds."""
+"""Land a day of sample data, let the running app export it, and print what a customer then finds."""
 
 import argparse
 import contextlib
@@ -25,14 +25,14 @@ from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
 
 HOURS = 24
-# The directory and the application of the demo's customer; the secret is made anew for each run.
+# The tenant and the application of the demo's customer. Each run generates another secret.
 TENANT_ID = "5c0f7a3e-1111-4000-8000-000000000001"
 CLIENT_ID = "5c0f7a3e-2222-4000-8000-000000000002"
 EVENTS_PER_HOUR_DEFAULT = 500
 SETTLE = timedelta(minutes=10)
-# Two workers export such hours at about ten a second; a machine that is busy may take its time.
+# Two workers export about ten such hours a second. A busy machine needs longer.
 EXPORT_SECONDS_MAX = 600
-# What every real source does now and then; the table shows that nothing of it gets lost or doubled.
+# Faults that every real source has now and then. The table shows that no row is lost or doubled.
 FAULTS = frozenset(
     {
         Fault.DUPLICATES_ACROSS_BLOBS,
@@ -46,7 +46,7 @@ FAULTS = frozenset(
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why, for the person at the terminal."""
+    """The demo cannot go on. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Demo:
     report: Report
 
     def land(self) -> None:
-        """Fill the landing container, as the sources do."""
+        """Write the sample into the landing container, as sources do."""
         landing = self.accounts.by_key.create_container("landing")
         written = [each for hour in self.hours for each in to_container(landing, hour)]
         size = sum(each.size for each in written)
@@ -69,7 +69,7 @@ class Demo:
         )
 
     def make_destinations(self) -> None:
-        """Make one destination for events and one for merged ids, through the API."""
+        """Create one destination for events and one for merged ids, through the API."""
         for customer in customers.ALL:
             self.accounts.of(customer).create_container(customer.container)
             body = customer.request(self.hours[0], self.accounts)
@@ -78,7 +78,7 @@ class Demo:
             print(f"Test upload of {customer.id}, by {kind}:")
             self.report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
             answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
-            print(f"Made and activated the destination {customer.id} ({answer['status']})", flush=True)
+            print(f"Created and activated the destination {customer.id} ({answer['status']})", flush=True)
 
     def export(self) -> Ledger:
         """Run the tick and wait until no hour is owed; return the ledger of each destination."""
@@ -101,7 +101,7 @@ class Demo:
         raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
 
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
-        """Return the hours of the demo as the API tells them."""
+        """Return the hours of the demo from the API's ledger."""
         first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
         answer = self.api.get(f"/destinations/{destination_id}/hours?from={first}&to={last}")
         return list(_expect(answer, 200)["hours"])
@@ -114,14 +114,14 @@ def _expect(answer: Answer, status: int) -> Any:  # noqa: ANN401  JSON
 
 
 def last_closed_hours(now: datetime, count: int) -> list[datetime]:
-    """Return the starts of the newest hours that are closed, oldest first."""
+    """Return the starts of the newest closed hours, oldest first."""
     newest = (now - SETTLE).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     return [newest - timedelta(hours=count - 1 - number) for number in range(count)]
 
 
 def run(options: argparse.Namespace, folder: Path) -> int:
-    """Run the demo; return the exit status: 0 if every row was found where it belongs, once."""
-    # An hour must not close halfway through, or more would be owed than was landed.
+    """Run the demo and return the exit code: 0 if every row was found where it belongs, once."""
+    # Fixed at the start: an hour that closes during the demo is not part of it.
     sample = Sample(
         events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS, real_shaped=True
     )
@@ -153,7 +153,7 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         )
         demo = Demo(accounts, app.api, hours, Report())
         demo.land()
-        # Before there are any destinations: a tick of the real timer may come at any moment from then on.
+        # Before the destinations exist: from then on the real timer may run at any moment.
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
         demo.make_destinations()
         ledger = demo.export()
@@ -165,12 +165,12 @@ def run(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _serve(app: stack.RunningApp) -> None:
-    print(f"\nThe app goes on serving at {app.api.url}/api until Ctrl-C, for example:")
+    print(f"\nThe app serves {app.api.url}/api until Ctrl-C. Try:")
     print(f"  curl {app.api.url}/api/health")
     for customer in customers.ALL:
         print(f"  curl {app.api.url}/api/destinations/{customer.id}")
     print(f"  curl '{app.api.url}/api/destinations/{customers.ALL[0].id}/hours'")
-    print(f"What it says goes to {app.log}", flush=True)
+    print(f"Its log: {app.log}", flush=True)
     app.process.wait()
 
 
@@ -180,12 +180,14 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise DemoError(f"port {port} is taken; choose another one: make run PORT=7072") from None
+            raise DemoError(
+                f"port {port} is in use: choose another one, such as make run PORT=7072"
+            ) from None
 
 
 def main() -> int:
-    """Return 0 if all is there, 1 if not, or if the demo could not run."""
-    parser = argparse.ArgumentParser(description="Export a day of sample data, and show what came of it.")
+    """Return the exit code: 0 if every row was found, 1 if not or if the demo could not run."""
+    parser = argparse.ArgumentParser(description="Export a day of sample data and show the exported files.")
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--once", action="store_true", help="stop after printing")
     parser.add_argument("--events-per-hour", type=int, default=EVENTS_PER_HOUR_DEFAULT)
@@ -203,7 +205,7 @@ def main() -> int:
             print(f"\nerror: {error}", file=sys.stderr)
             log = Path(folder, "app.log")
             if log.exists():
-                print(f"The app said last:\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+                print(f"The app's log ends with:\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\nStopped.")

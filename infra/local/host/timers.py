@@ -1,4 +1,4 @@
-"""When a timer function runs: on schedule, never twice at a time, and once for all missed runs."""
+"""Run a timer function: on schedule, never twice at a time, and once for all missed runs."""
 
 import logging
 import threading
@@ -14,7 +14,7 @@ _log = logging.getLogger("host")
 
 
 class TimerListener:
-    """Fires one function, as long as it is this host's turn to do so."""
+    """Runs one function on schedule, as long as this host has its lock."""
 
     def __init__(
         self, function: Function, trigger: TimerTrigger, storage: TimerStorage | None, invoker: Invoker
@@ -24,18 +24,18 @@ class TimerListener:
         self._storage = storage
         self._invoker = invoker
         self._stopping = threading.Event()
-        # None while another host has its turn.
+        # None while another host has the lock.
         self._status: Status | None = None
         self._at_start = trigger.at_start
 
     def stop(self) -> None:
-        """Fire no more."""
+        """Start no more runs."""
         self._stopping.set()
 
     def listen(self) -> None:
-        """Wait and fire until stopped; at the end, let another host have its turn at once.
+        """Wait for each occurrence and run the function, until stopped; release the lock at the end.
 
-        An unexpected error costs one step: it is logged, and the next step follows. Only ``stop`` ends this.
+        An unexpected error is logged, and the timer goes on with the next step. Only ``stop`` ends the loop.
         """
         while not self._stopping.is_set():
             try:
@@ -47,7 +47,7 @@ class TimerListener:
             self._storage.release()
 
     def _step(self) -> None:
-        """Fire if it is time and this host's turn; else wait for a moment."""
+        """Run the function if it is due and this host has the lock; otherwise wait for some seconds."""
         turn = self._storage.take() if self._storage else Turn.OURS
         if turn is Turn.THEIRS:
             self._status = None
@@ -66,9 +66,9 @@ class TimerListener:
             self._stopping.wait(min(RENEW_SECONDS, (self._status.due - now).total_seconds()))
 
     def _picked_up(self, turn: Turn) -> Status:
-        """Return where another host, or this one before a restart, left off.
+        """Return the status that another host, or this one before a restart, has stored.
 
-        The due time is worked out anew, because the schedule may have changed meanwhile.
+        The next occurrence is calculated again, because the schedule may have changed since.
         """
         now = clock.now()
         if self._trigger.monitored and self._storage and turn is Turn.OURS:
@@ -81,14 +81,14 @@ class TimerListener:
         return Status(None, self._due_after(now), now)
 
     def _fire(self, status: Status, *, past_due: bool) -> None:
-        """Run the function, and note that it has run.
+        """Run the function and store that it has run.
 
-        A run that took longer than the schedule's interval is followed by one more at once.
+        If a run takes longer than the schedule's interval, one more run follows at once.
         """
         started = clock.now() if past_due else max(clock.now(), status.due)
         monitored = self._trigger.monitored and self._storage is not None
         payload = TimerDue(past_due, status.document if monitored else None)
-        # Before the run: an error in it must not make the timer due again at once.
+        # Set before the run, so that an error in it does not make the timer due again at once.
         self._status = Status(started, self._due_after(started), started)
         if self._storage is None:
             self._invoker.run(self._function, payload)
@@ -99,5 +99,5 @@ class TimerListener:
             self._storage.save(self._status)
 
     def _due_after(self, moment: datetime) -> datetime:
-        """Return the next occurrence; for a schedule that has none left, the end of time."""
+        """Return the next occurrence, or the last possible moment if there is none."""
         return self._trigger.schedule.after(moment) or datetime.max.replace(tzinfo=moment.tzinfo)
