@@ -1,4 +1,4 @@
-"""Our own storage without a key: host and app sign in with an identity, and an hour travels as always."""
+"""Our own storage without a key: host and app sign in with an identity, and hours are exported."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SAMPLE = Sample(events_per_hour=100, merges_per_hour=0, blobs_per_hour=1)
 
 
 def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installation: Installation) -> None:
-    """Queues, tables and blobs of our own take tokens, those of the host as well as those of the app."""
+    """Our own queues, tables and blobs accept tokens, of the host and of the app."""
     certificate = make_certificate(tmp_path / "tls")
     with (
         entra_running(certificate, Directory(TENANT, {CLIENT: SECRET})) as entra,

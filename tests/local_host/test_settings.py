@@ -71,7 +71,12 @@ def test_a_wrong_queue_setting_is_named(tmp_path: Path, queues: object, complain
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [(None, "missing"), ("{", "not valid JSON"), ("[]", "a JSON object"), ('{"version": "1.0"}', '"version"')],
+    [
+        (None, "missing"),
+        ("{", "not valid JSON"),
+        ("[]", "a JSON object"),
+        ('{"version": "1.0"}', '"version"'),
+    ],
 )
 def test_an_unusable_host_json_is_an_error_for_a_person(
     tmp_path: Path, text: str | None, complaint: str

@@ -1,4 +1,4 @@
-"""Calls of the app's API that several tests make, and what they must be answered."""
+"""Calls of the app's API that several tests make, with checks of the answers."""
 
 from infra.local.api import Answer
 from infra.local.sample import Sample
@@ -23,7 +23,7 @@ def draft(installation: Installation, destination_id: str, **changes: object) ->
 
 
 def the_problem(answer: Answer, status: int, code: str) -> Json:
-    """Return a problem document, which must be of that status and code, and a proper one."""
+    """Return a problem document; fail unless it is valid and has this status and code."""
     assert (answer.status, answer.body.get("code")) == (status, code), answer
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.body.keys() >= PROBLEM
@@ -32,7 +32,7 @@ def the_problem(answer: Answer, status: int, code: str) -> Json:
 
 
 def fields(answer: Answer, status: int = 422, code: str = "invalid_request") -> set[str]:
-    """Return which fields are wrong; each has a message."""
+    """Return the wrong fields of a problem; fail unless each has one message."""
     errors = the_problem(answer, status, code)["errors"]
     assert all(error["message"] for error in errors)
     assert len({error["field"] for error in errors}) == len(errors)
@@ -40,7 +40,7 @@ def fields(answer: Answer, status: int = 422, code: str = "invalid_request") -> 
 
 
 def asked_for(app: App, destination_id: str, body: Json) -> str:
-    """Ask for a backfill, and return its path."""
+    """Create a backfill and return its path."""
     answer = app.api.post(f"/destinations/{destination_id}/backfills", body)
     assert answer.status == 202, answer
     where = answer.headers["location"].removeprefix("/api")
@@ -49,7 +49,7 @@ def asked_for(app: App, destination_id: str, body: Json) -> str:
 
 
 def ended(app: App, where: str) -> Json:
-    """Wait until a backfill has ended."""
+    """Wait until a backfill has ended and return it."""
 
     def found() -> Json:
         backfill: Json = ok(app.api.get(where))
