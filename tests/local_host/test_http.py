@@ -85,6 +85,17 @@ def test_a_chunked_body_arrives_empty_and_the_connection_lives_on(host: HostProc
     assert (first["body"], second["body"]) == ("", "something")
 
 
+def test_an_answer_that_cannot_be_read_fails_its_invocation_only(host: HostProcess) -> None:
+    """The worker process lives on, with every other invocation in it."""
+    workers = [worker.pid for worker in host.workers()]
+
+    answer = host.ask("GET", "/api/malformed")
+
+    assert (answer.status, answer.body) == (500, b"")
+    assert "malformed: failed" in host.output
+    assert [worker.pid for worker in host.workers()] == workers
+
+
 def test_a_client_that_closes_the_connection_is_no_error(host: HostProcess) -> None:
     """The function runs to its end, and no traceback is logged."""
     said_before = len(host.output)

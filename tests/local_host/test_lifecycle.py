@@ -258,4 +258,4 @@ def test_the_status_answers_only_once_the_host_runs(start_host: StartHost) -> No
     host: HostProcess = start_host()
 
     assert b'"state": "Running"' in host.ask("GET", "/admin/host/status").body
-    assert f"Host ready: {host.url} (11 functions)" in host.output
+    assert f"Host ready: {host.url} (12 functions)" in host.output

@@ -16,7 +16,7 @@ SAMPLE = Sample(events_per_hour=6000)
 
 @pytest.fixture(scope="module")
 def text() -> bytes:
-    """Return all events of an hour, as they land."""
+    """Return the lines of all events of an hour."""
     files = SAMPLE.hour(NOON).files(DataType.EVENTS)
     return b"".join(gzip.decompress(file.content()) for file in files)
 
@@ -33,13 +33,13 @@ def at(event: dict[str, Any], key: str) -> datetime:
 
 
 def test_an_event_takes_up_about_two_kilobytes(text: bytes) -> None:
-    """1.5 to 2.5 KB on average, as real ones do."""
+    """1.5 to 2.5 KB on average, like real ones."""
     assert 1500 < len(text) / 6000 < 2500
 
 
 @pytest.mark.parametrize("level", [1, 6, 9])
 def test_gzip_makes_events_six_to_ten_times_smaller(text: bytes, level: int) -> None:
-    """With zlib; a sample that packs too well would flatter every benchmark."""
+    """With zlib. Data that compresses too well would make every benchmark look too good."""
     assert 6 < len(text) / len(zlib.compress(text, level)) < 10
 
 
@@ -65,7 +65,7 @@ def test_rows_are_compact_json_with_characters_as_they_are(text: bytes) -> None:
 
 
 def test_every_event_was_uploaded_in_its_hour(events: list[dict[str, Any]]) -> None:
-    """To the microsecond: the hour's first and its last moment are taken."""
+    """To the microsecond: the first and the last one have an event."""
     times = [at(event, "server_upload_time") for event in events]
 
     assert min(times) == NOON
@@ -138,7 +138,7 @@ def test_users_have_several_devices_and_sessions(events: list[dict[str, Any]]) -
 
 
 def test_some_thirty_event_types_of_which_few_are_most(events: list[dict[str, Any]]) -> None:
-    """The most frequent one has its quarter, the rarest is there."""
+    """The most frequent one has a quarter; the rarest occurs."""
     types = Counter(event["event_type"] for event in events)
 
     assert len(types) == 30
@@ -192,7 +192,7 @@ def test_times_are_written_as_asked_and_mean_the_same(time_format: TimeFormat) -
 
 
 def test_the_six_keys_beyond_the_49_come_on_request() -> None:
-    """In half of the events, in the place that the order of keys gives them."""
+    """In half of the events, in the sorted place among the keys."""
     extra = "$insert_key data_type global_user_properties partner_id plan source_id".split()  # noqa: SIM905 (a list)
 
     records = list(Sample(events_per_hour=500, extra_keys=True).hour(NOON).truth().records(extra_keys=True))

@@ -30,7 +30,7 @@ each_type = pytest.mark.parametrize("data_type", DataType)
 
 
 def agree(truth: Truth, reading: reader.Reading) -> None:
-    """Fail unless the truth and the reading say the same about every row."""
+    """Fail unless the expected export and the slow reader agree on every row."""
     assert truth.counts() == reading.counts()
     assert list(truth.event_ids()) == reading.ids
     assert [(line.blob, line.line_number, line.line) for line in truth.rejected()] == reading.rejected
@@ -44,7 +44,7 @@ def agree(truth: Truth, reading: reader.Reading) -> None:
 
 
 def timed(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with its times as datetimes, as the reading has them."""
+    """Return the record with datetimes as times, as the slow reader has them."""
     return {
         key: reader.moment(value) if key in reader.TIMES.split() and value is not None else value
         for key, value in record.items()
@@ -54,7 +54,7 @@ def timed(record: dict[str, Any]) -> dict[str, Any]:
 @each_type
 @each_sample
 def test_the_truth_agrees_with_a_naive_reading_of_the_files(sample: Sample, data_type: DataType) -> None:
-    """Counts, ids in landing order, whole records and rejected lines: all that an export is held to."""
+    """Counts, ids in landing order, records and rejected lines: everything that tests expect of an export."""
     hour = sample.hour(NOON)
 
     reading = reader.read(hour.files(data_type), NOON, sample.project_id)
@@ -64,7 +64,7 @@ def test_the_truth_agrees_with_a_naive_reading_of_the_files(sample: Sample, data
 
 @each_type
 def test_the_truth_of_late_files_is_what_they_add(data_type: DataType) -> None:
-    """Rows that the hour already had are duplicates, wherever the late file's name sorts."""
+    """Rows that the hour already has are duplicates, wherever the late file sorts."""
     hour = SAMPLES["faulty"].hour(NOON)
     reading = reader.read(hour.files(data_type), NOON, SAMPLES["faulty"].project_id)
 
@@ -80,7 +80,7 @@ def test_the_truth_of_late_files_is_what_they_add(data_type: DataType) -> None:
 
 @each_type
 def test_read_together_the_late_files_change_no_total(data_type: DataType) -> None:
-    """An hour that is exported anew with its late files holds the rows of both, once."""
+    """An hour that is exported again with its late files has the rows of both, once."""
     hour = SAMPLES["faulty"].hour(NOON)
     both = [*hour.files(data_type), *hour.late_files(data_type)]
 
@@ -96,7 +96,7 @@ def test_read_together_the_late_files_change_no_total(data_type: DataType) -> No
 
 
 def test_rejected_rows_share_uuids_with_rows_that_are_exported() -> None:
-    """A rejected line is never the first occurrence; the sample would show an exporter that thinks so."""
+    """A rejected line does not count as the first occurrence. The data would reveal such an exporter."""
     hour = SAMPLES["faulty"].hour(NOON)
     exported = set(hour.truth().event_ids())
 
@@ -106,7 +106,7 @@ def test_rejected_rows_share_uuids_with_rows_that_are_exported() -> None:
 
 
 def test_duplicates_differ_from_the_row_that_counts() -> None:
-    """Some have other content, so that an export which keeps the wrong one is found out."""
+    """Some have other content, so that an export with the wrong one is detected."""
     hour = SAMPLES["faulty"].hour(NOON)
 
     again = [

@@ -53,6 +53,12 @@ def broken(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the bin
     raise RuntimeError("out of order")
 
 
+@app.route("malformed", auth_level=func.AuthLevel.ANONYMOUS)
+def malformed(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
+    """Return an answer that the host cannot read."""
+    return func.HttpResponse("no", status_code="none at all")  # type: ignore[arg-type]  # the mistake
+
+
 @app.route("slow", auth_level=func.AuthLevel.ANONYMOUS)
 def slow(req: func.HttpRequest) -> func.HttpResponse:
     """Run as many seconds as the request says."""
