@@ -7,12 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from infra.local.api import Answer
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now, ok
+from tests.support.api_calls import draft, fields, the_problem
+from tests.support.installation import LANDING, App, Installation, Json, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
-PROBLEM = {"type", "title", "status", "detail", "code"}
 COUNTS = ("read", "exported", "filtered", "duplicate", "rejected", "amended")
 NO_ROWS: Json = dict.fromkeys(COUNTS, 0) | {"rejected_by_reason": {}}
 
@@ -22,37 +21,6 @@ def app(shared: Installation) -> Iterator[App]:
     """Return an app without ticks; each test has its own destinations."""
     with shared.app() as running:
         yield running
-
-
-def draft(installation: Installation, destination_id: str, **changes: object) -> Json:
-    """Return a destination whose container does not exist."""
-    return {
-        "name": "Acme raw events",
-        "events": {"project_id": SAMPLE.project_id},
-        "storage": {"container": destination_id},
-        "credentials": {
-            "type": "connection_string",
-            "connection_string": installation.connection_string,
-        },
-        **changes,
-    }
-
-
-def the_problem(answer: Answer, status: int, code: str) -> Json:
-    """Return a problem document, which must be of that status and code, and a proper one."""
-    assert (answer.status, answer.body.get("code")) == (status, code), answer
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.body.keys() >= PROBLEM
-    assert answer.body["status"] == status
-    return dict(answer.body)
-
-
-def fields(answer: Answer, status: int = 422, code: str = "invalid_request") -> set[str]:
-    """Return which fields are wrong; each has a message."""
-    errors = the_problem(answer, status, code)["errors"]
-    assert all(error["message"] for error in errors)
-    assert len({error["field"] for error in errors}) == len(errors)
-    return {error["field"] for error in errors}
 
 
 def test_the_app_is_healthy(app: App) -> None:

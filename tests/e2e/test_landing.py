@@ -1,8 +1,8 @@
 """``GET /landing``, and a missing landing container."""
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import LANDING, Installation, key_of, ok
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import LANDING, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)
 EVENTS = (DataType.EVENTS,)

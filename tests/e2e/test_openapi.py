@@ -14,8 +14,8 @@ from schemathesis.checks import not_a_server_error as no_server_error
 from schemathesis.specs.openapi import checks
 
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, Json, ok
 from tests.support.api_routes import ROUTES
+from tests.support.installation import App, Installation, Json, ok
 
 EXAMPLES_PER_OPERATION = 12
 KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTION_KEY": "the-function-key"}

@@ -7,7 +7,7 @@ import pytest
 
 from infra.local import azurite, stack
 from infra.local.api import Api
-from tests.e2e.installation import App, Installation, ok
+from tests.support.installation import App, Installation, ok
 
 WRONG = {
     "AzureWebJobsStorage": "nonsense",

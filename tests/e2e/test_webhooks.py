@@ -12,9 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import Installation, key_of, ok
-from tests.e2e.test_backfills import asked_for, ended
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import asked_for, ended, the_problem
+from tests.support.installation import Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=50, merges_per_hour=0, blobs_per_hour=1)
 SECRET = "known to both, and to nobody else"  # noqa: S105  of a test

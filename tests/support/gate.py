@@ -1,7 +1,7 @@
-"""A gate in front of a customer's storage: it lets requests through, until one comes at which it is to close.
+"""A proxy in front of a customer's storage that can hold one request.
 
-So a worker can be held between any two of its writes, to be killed there: before a request went on, or after
-it was carried out and before its answer came back.
+A test can hold a worker between any two of its writes and kill it there: before the request reaches storage,
+or after storage has carried it out and before the answer returns.
 """
 
 import threading
@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 ANSWER_SECONDS_MAX = 30
-# The gate writes these itself.
+# The gate sets these itself.
 _OWN_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a blob or its container; ``part`` is what it is about, such as ``blocklist``."""
+    """A request for a blob or a container. ``part`` is the parameter ``comp``, such as ``blocklist``."""
 
     method: str
     name: str
@@ -27,17 +27,17 @@ class Request:
 
     @property
     def stages(self) -> bool:
-        """Whether it sends a block of a part, which no reader sees."""
+        """Whether it stages a block of a part, which no reader sees."""
         return (self.method, self.part) == ("PUT", "block") and not self._of_marker
 
     @property
     def commits(self) -> bool:
-        """Whether it makes blocks a part."""
+        """Whether it commits the blocks of a part."""
         return (self.method, self.part) == ("PUT", "blocklist") and not self._of_marker
 
     @property
     def marks(self) -> bool:
-        """Whether it makes the completion marker visible."""
+        """Whether it commits the completion marker."""
         return (self.method, self.part) == ("PUT", "blocklist") and self._of_marker
 
     @property
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When to close: at the so-manyth request of a kind, before it goes on or once it has landed."""
+    """When to hold: at request number ``count`` of a kind, before storage has it or after (``landed``)."""
 
     kind: Callable[[Request], bool]
     count: int = 1
@@ -66,7 +66,7 @@ MOMENTS = {
 
 @dataclass(slots=True)
 class Hold:
-    """One closing of the gate: ``reached`` once a request is held, which goes on if it is not dropped."""
+    """One request to hold. ``reached`` is set once it is held; it goes on unless it is dropped."""
 
     moment: Moment
     reached: threading.Event = field(default_factory=threading.Event)
@@ -76,18 +76,18 @@ class Hold:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def is_for(self, request: Request) -> bool:
-        """Count a request, and tell whether it is the one."""
+        """Count a request and return whether it is the one to hold."""
         with self._counting:
             self._seen += self.moment.kind(request)
             return self.moment.kind(request) and self._seen == self.moment.count
 
     def wait(self) -> None:
-        """Hold the request that is asking."""
+        """Block the calling request until ``release``."""
         self.reached.set()
         self._over.wait()
 
     def release(self, *, drop: bool = False) -> None:
-        """Open the gate again; a request whose sender is dead is dropped, so that it does nothing late."""
+        """Let the request go on, or drop it if its sender is dead, so that it changes nothing later."""
         self.dropped = drop
         self._over.set()
 
@@ -103,23 +103,23 @@ class Gate(ThreadingHTTPServer):
         self.hold: Hold | None = None
 
     def close_at(self, moment: Moment) -> Hold:
-        """Let everything through until that moment."""
+        """Pass requests on until that moment, and hold the request there."""
         self.hold = Hold(moment)
         return self.hold
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: senders that are killed are what the gate is for."""
+        """Log nothing: tests kill the senders of requests."""
 
 
 class Passing(BaseHTTPRequestHandler):
-    """One connection: its requests are passed on, one after the other."""
+    """One connection, whose requests are passed on one after the other."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Gate
 
     def pass_on(self) -> None:
-        """Pass a request on, and its answer back, unless the gate closes."""
+        """Pass a request on and its answer back, unless it is held and dropped."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         target = urlsplit(self.path)
         part = parse_qs(target.query).get("comp", [""])[0]
@@ -140,7 +140,7 @@ class Passing(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_DELETE = pass_on  # noqa: N815  http.server's names
 
     def carried_out(self) -> None:
-        """Have a request carried out, and keep the answer."""
+        """Pass a request on and drop its answer."""
         self._carried_out(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
     def _carried_out(self, body: bytes) -> tuple[HTTPResponse, bytes]:
@@ -163,12 +163,12 @@ class Passing(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Say nothing of requests."""
+        """Log no requests."""
 
 
 @contextmanager
 def gate_before(storage_port: int) -> Iterator[Gate]:
-    """Put a gate before a storage emulator."""
+    """Run a gate in front of a storage emulator."""
     with Gate(storage_port) as gate:
         serving = threading.Thread(target=gate.serve_forever, args=(0.05,), name="gate")
         serving.start()

@@ -1,7 +1,7 @@
-"""What the uuids of an hour, by which duplicates are known, take in memory.
+"""The memory of the key set: the uuids of an hour, to find duplicates.
 
-``python -m tests.bench.seen_keys N`` is a process of its own for each number of them, because memory that was
-given back once would be used again.
+``python -m tests.bench.key_sets N`` measures N keys in a process of its own, because memory that was freed
+once would be used again.
 """
 
 import os
@@ -15,13 +15,13 @@ from tests.bench.memory import PeakWatch
 
 
 def bytes_taken(count: int) -> int:
-    """Return by how much a process grows that adds so many different keys."""
-    command = [sys.executable, "-m", "tests.bench.seen_keys", str(count)]
+    """Return the growth in bytes of a process that adds so many different keys."""
+    command = [sys.executable, "-m", "tests.bench.key_sets", str(count)]
     return int(subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def main() -> None:
-    """Add the keys, and print the growth in bytes."""
+    """Add the keys and print the growth in bytes."""
     watch, seen, dice = PeakWatch(os.getpid()), KeySet(), random.Random(1)  # noqa: S311  no secrets
     before = watch.now()
     for _ in range(int(sys.argv[1])):

@@ -1,6 +1,6 @@
-"""Bad weather between the app and its storage: busy answers, broken connections, answers that get lost.
+"""A proxy that disturbs storage: busy answers, broken connections, lost answers, outages.
 
-A service may also be away altogether: nobody listens at its port.
+During an outage, no program listens on the service's port.
 """
 
 import json
@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from random import Random, sample
 
-from tests.e2e.gate import Gate, Passing
+from tests.support.gate import Gate, Passing
 
-# Below those that systems give to outgoing connections, and above those of well-known services.
+# Below the ports of outgoing connections and above those of well-known services.
 KEPT_PORTS = range(20_000, 32_000)
-# Of a thousand requests, how many meet what.
+# How many of a thousand requests meet which trouble.
 TROUBLES = {"busy": 20, "throttled": 20, "broken": 15, "swallowed": 15}
 
 
 def kept_ports(count: int) -> list[int]:
-    """Return ports that nobody gets while nobody listens at them: no outgoing connection is given them."""
+    """Return free ports that no outgoing connection gets, so that they stay free during an outage."""
     found: list[int] = []
     with ExitStack() as held:
         for port in sample(KEPT_PORTS, len(KEPT_PORTS)):
@@ -35,7 +35,7 @@ def kept_ports(count: int) -> list[int]:
 
 
 class Weather(Gate):
-    """Passes requests on to a storage emulator, most of them; ``met`` counts the others."""
+    """Passes most requests on to a storage emulator. ``met`` counts the others."""
 
     def __init__(self, storage_port: int, seed: int) -> None:
         (port,) = kept_ports(1)
@@ -48,7 +48,7 @@ class Weather(Gate):
         self._serving: threading.Thread | None = None
 
     def draw(self) -> str | None:
-        """Return what the next request meets; None if it passes."""
+        """Return the trouble of the next request; None if it passes."""
         with self._turn:
             lot = 1000 if self.fine else self._random.randrange(1000)
             for trouble, slice_ref in TROUBLES.items():
@@ -59,18 +59,18 @@ class Weather(Gate):
             return None
 
     def serve(self) -> None:
-        """Begin to pass requests on."""
+        """Start to pass requests on."""
         self._serving = threading.Thread(target=self.serve_forever, args=(0.05,), name="weather")
         self._serving.start()
 
     def go_away(self) -> None:
-        """Refuse connections, and break those that there are at their next request."""
+        """Begin an outage: refuse connections, and break existing ones at their next request."""
         self.away = True
         self._rest()
         self.socket.close()
 
     def come_back(self) -> None:
-        """Listen again, at the same port."""
+        """End the outage: listen on the same port again."""
         self.socket = socket.socket(self.address_family, self.socket_type)
         self.server_bind()
         self.server_activate()
@@ -78,7 +78,7 @@ class Weather(Gate):
         self.serve()
 
     def leave(self) -> None:
-        """Serve no longer."""
+        """Stop the proxy."""
         self._rest()
         self.server_close()
 
@@ -113,7 +113,7 @@ class _Storm(Passing):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_MERGE = do_PATCH = _go  # noqa: N815
 
     def _refuse(self, status: int, code: str) -> None:
-        """Answer with an error in the form of the service: of tables JSON, else XML."""
+        """Answer with an error in the service's form: JSON for tables, otherwise XML."""
         words = "Come back later."
         if "json" in self.headers.get("Accept", ""):
             message = {"lang": "en-US", "value": words}
@@ -137,7 +137,7 @@ class _Storm(Passing):
 
 @contextmanager
 def weather_before(storage_port: int, seed: int) -> Iterator[Weather]:
-    """Let there be weather before a storage emulator; it is fine at first."""
+    """Run a proxy in front of a storage emulator. It begins without trouble."""
     weather = Weather(storage_port, seed)
     weather.serve()
     try:

@@ -1,4 +1,4 @@
-"""Searching everything that the app has stored, for what must not be there."""
+"""Read everything that the app has stored, to search it for secrets."""
 
 import base64
 import gzip
@@ -10,11 +10,11 @@ from urllib.parse import quote, quote_plus
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from tests.e2e.installation import Installation
+from tests.support.installation import Installation
 
 
 def disguises(secret: str) -> set[bytes]:
-    """Return the secret as it is, and as it looks after what programs do to texts."""
+    """Return the secret in every form that programs give to texts: plain, URL-encoded, base64, JSON."""
     encoded = base64.b64encode(secret.encode()).decode()
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")}
     forms |= {base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")}
@@ -22,7 +22,7 @@ def disguises(secret: str) -> set[bytes]:
 
 
 def stored(installation: Installation) -> Iterator[tuple[str, bytes]]:
-    """Yield all that is in the storage account: rows, blobs and messages, unpacked where they are packed."""
+    """Yield place and content of every row, blob and message, uncompressed and decoded."""
     text = installation.connection_string
     with TableServiceClient.from_connection_string(text) as tables:
         for table in tables.list_tables():
@@ -47,7 +47,7 @@ def stored(installation: Installation) -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(text: str) -> bytes:
-    """Return what is in a text if it is base64, as in queues that others read."""
+    """Return the decoded content of a text; empty if it is not base64."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:

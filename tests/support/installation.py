@@ -1,6 +1,6 @@
-"""An installation of the app: a storage account, settings, and the real app as a process, started at will.
+"""An installation of the app: a storage account, settings, and the real app as a process.
 
-The account plays our own and the customers' at once. Nothing here reads what was exported: see ``reading``.
+The account is our own and the customers', too. ``customer_files`` reads what was exported.
 """
 
 import time
@@ -35,7 +35,7 @@ from infra.local.sample import DataType, LandingFile, Sample, to_container
 WAIT_SECONDS_MAX = 60.0
 PAUSE_SECONDS_MAX = 0.25
 LANDING = "landing-zone"
-# The schedule of a test that fires the tick by hand: on a day that comes every four years.
+# The schedule of a test that runs the tick itself: 29 February.
 BY_HAND = "0 0 0 29 2 *"
 DONE = frozenset({"exported", "empty"})
 BOTH = (DataType.EVENTS, DataType.MERGED_IDS)
@@ -44,12 +44,12 @@ type Json = dict[str, Any]
 
 
 def now() -> datetime:
-    """Return the time: the app under test has a real clock, too."""
+    """Return the real time, which the app under test uses, too."""
     return datetime.now(UTC)  # noqa: TID251  what the app finds owed depends on the real time
 
 
 def eventually[T](look: Callable[[], T], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
-    """Look again and again until there is something, and return it."""
+    """Call ``look`` until its result is true, and return the result."""
     deadline = time.monotonic() + seconds
     pause = 0.02
     while not (seen := look()):
@@ -62,23 +62,23 @@ def eventually[T](look: Callable[[], T], what: str, seconds: float = WAIT_SECOND
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The running app, as its callers and its operator see it."""
+    """The running app with its API, its log and its process."""
 
     running: stack.RunningApp
 
     @property
     def api(self) -> Api:
-        """The way in."""
+        """The client of the API."""
         return self.running.api
 
     @property
     def log(self) -> str:
-        """All that the host and its workers said so far."""
+        """The log of the host and its workers so far."""
         return self.running.log.read_text(errors="replace")
 
     @property
     def worker(self) -> psutil.Process:
-        """The process that runs the functions: the host's only child, once it is there."""
+        """The worker process: the host's only child. Waits until it is started."""
 
         def one() -> psutil.Process | None:
             children = psutil.Process(self.running.process.pid).children()
@@ -89,7 +89,7 @@ class App:
         return found
 
     def until[T](self, look: Callable[[], T], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
-        """Look until there is something; if there never is, fail with what the app said last."""
+        """Call ``look`` until its result is true; if it never is, fail with the end of the app's log."""
 
         def alive() -> T:
             assert self.running.process.poll() is None, "the host has ended"
@@ -98,15 +98,15 @@ class App:
         try:
             return eventually(alive, what, seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}. The app said last:\n{self.log[-4000:]}") from error
+            raise AssertionError(f"{error}. The app's log ends with:\n{self.log[-4000:]}") from error
 
     def tick(self) -> None:
-        """Fire the timer by hand."""
+        """Run the timer function."""
         answer = self.api.fire("tick")
         assert answer.status == 202, answer
 
     def activate(self, destination: Json) -> Json:
-        """Make a destination and activate it; return what the API says of it."""
+        """Create and activate a destination; return the API's answer."""
         path = f"/destinations/{destination['id']}"
         made = self.api.put(path, destination)
         assert made.status in {200, 201}, made
@@ -119,7 +119,7 @@ class App:
         return dict(ok(self.api.get(f"/destinations/{destination_id}")))
 
     def hours(self, destination_id: str, starts: Iterable[datetime]) -> list[Json]:
-        """Return what the ledger says of these hours, of both data types, oldest first."""
+        """Return the ledger's rows of these hours, of both data types, oldest first."""
         keys = [key_of(start) for start in starts]
         path = f"/destinations/{destination_id}/hours?from={min(keys)}&to={max(keys)}"
         return [hour for hour in ok(self.api.get(path))["hours"] if hour["hour"] in keys]
@@ -127,7 +127,7 @@ class App:
     def exported(
         self, destination_id: str, starts: Iterable[datetime], seconds: float = WAIT_SECONDS_MAX
     ) -> list[Json]:
-        """Wait until the ledger says that these hours are done, and return what it says."""
+        """Wait until the ledger has these hours as done, and return its rows."""
         wanted = list(starts)
 
         def done() -> list[Json]:
@@ -138,18 +138,18 @@ class App:
 
 
 def ok(answer: Answer) -> Any:  # noqa: ANN401  JSON
-    """Return the body of an answer that is as it should be."""
+    """Return the body of an answer; fail unless the answer is a success."""
     assert answer.status == 200, answer
     return answer.body
 
 
 def key_of(start: datetime) -> str:
-    """Return how API, ledger and markers write an hour."""
+    """Return the form in which API, ledger and markers write an hour."""
     return f"{start:%Y-%m-%dT%H}"
 
 
 class Installation:
-    """A storage account with landing data and customers' containers, on which the app is started."""
+    """A storage account with landing data and customers' containers, and settings for the app."""
 
     def __init__(self, endpoints: Endpoints, folder: Path, at: datetime) -> None:
         self.endpoints = endpoints
@@ -159,21 +159,21 @@ class Installation:
         self.ledger = LedgerTable(self._own)
         self._folder = folder
         self._starts = count(1)
-        # No hour closes within the half hour after ``at``, so that none does in the middle of a test.
+        # No hour closes in the half hour after ``at``, so none closes during a test.
         self.at = at
         self.settle_minutes = (at.minute - 30) % 60
         self._newest = Hour.containing(at - timedelta(minutes=self.settle_minutes)).plus(-1)
         self.settings = stack.settings_for(endpoints) | {
             "LANDING_CONTAINER": LANDING,
-            # Any port: a test may put something between the app and the storage.
+            # Any port: a test may put a proxy between the app and the storage.
             "DESTINATION_HOSTS": "127.0.0.1,localhost",
             "EXPORT_SCHEDULE": BY_HAND,
             "SETTLE_MINUTES": str(self.settle_minutes),
-            # The host looks for messages often, and the message of one that was killed comes back soon.
+            # The host polls often, and the message of a killed worker is visible again soon.
             "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.1",
             "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
             "FUNCTIONS_LOCAL_LEASE_SECONDS": "5",
-            # Tests count what the host says of these.
+            # Tests count the host's records of these functions.
             "AzureFunctionsJobHost__logging__logLevel__Function.export_hour": "Information",
             "AzureFunctionsJobHost__logging__logLevel__Function.tick": "Information",
         }
@@ -185,12 +185,12 @@ class Installation:
         self._own.close()
 
     def newest_hours(self, number: int) -> list[datetime]:
-        """Return the newest hours that are closed, oldest first."""
+        """Return the newest closed hours, oldest first."""
         return [self._newest.plus(back).start for back in range(1 - number, 1)]
 
     @contextmanager
     def app(self, *arguments: str, **settings: str | None) -> Iterator[App]:
-        """Run the app, with other settings than the usual ones if any are given; None leaves one out."""
+        """Run the app with these settings besides the usual ones; None removes a setting."""
         port = azurite.free_ports(1)[0]
         log = self._folder / f"app-{next(self._starts)}.log"
         changed = {**self.settings, **settings}
@@ -199,12 +199,12 @@ class Installation:
             yield App(running)
 
     def land(self, files: Iterable[LandingFile]) -> None:
-        """Put files into the landing container, as sources do."""
+        """Write files into the landing container, as sources do."""
         with self.blobs.get_container_client(LANDING) as landing:
             to_container(landing, files)
 
     def container(self, name: str) -> ContainerClient:
-        """Return a customer's container, made if it is not there."""
+        """Return a customer's container, which is created if it does not exist."""
         with suppress(ResourceExistsError):
             self.blobs.create_container(name)
         return self.blobs.get_container_client(name)
@@ -217,11 +217,11 @@ class Installation:
         data_types: tuple[DataType, ...] = BOTH,
         **output: Any,  # noqa: ANN401  options of all types
     ) -> Json:
-        """Return a destination to be put: its container is there, its schedule begins with the first hour.
+        """Return the body of a new destination. Its container exists; its schedule begins with ``first``.
 
-        A destination that is activated today owes today's events and those to come; tests want hours that
-        are over, whatever the time is. What other tests have landed before these is none of its business:
-        its schedule counts as reviewed.
+        A destination that is activated today owes the events of today and later, but tests need hours that
+        are over, whatever the time is. Its schedule counts as reviewed: it does not owe what other tests have
+        landed earlier.
         """
         prefix = output.pop("prefix", "")
         self.container(destination_id)
@@ -242,10 +242,10 @@ class Installation:
         }
 
     def activated_at(self, destination_id: str, start: datetime) -> None:
-        """Make the app believe that a destination was activated then, and so owes the events of that day.
+        """Change when a destination was activated: it owes the events from that day on.
 
-        Where its schedule is forgotten or lost, it owes today's otherwise: shortly after midnight, the hours
-        of a test are yesterday's.
+        A destination without a schedule owes today's otherwise. Shortly after midnight, the hours of a test
+        are yesterday's.
         """
         destinations = DestinationsTable(self._own)
         found = destinations.get(destination_id)
@@ -253,24 +253,24 @@ class Installation:
         destinations.put(replace(found.value, activated_at=start), found.etag)
 
     def forget_schedule(self) -> None:
-        """Let streams begin where the app says, and not where tests want them to."""
+        """Delete the stored schedules, so that streams begin where the app calculates."""
         schedule = ScheduleTable(self._own)
         for key in schedule.all():
             schedule.forget(key)
 
     def breakers_are_there(self) -> None:
-        """Make the table of breakers, which is made with the first fault, if it is not there."""
-        BreakersTable(self._own).put("nobody", CLOSED)
+        """Create the table of breakers, which the app creates with the first fault."""
+        BreakersTable(self._own).put("no-destination", CLOSED)
 
     def waiting(self, name: str = "export-hours") -> int:
-        """Return how many messages are in a queue, those included that are being worked on."""
+        """Return the number of messages in a queue, including hidden ones."""
         with QueueClient.from_connection_string(self.connection_string, name) as queue:
             return queue.get_queue_properties().approximate_message_count or 0
 
     def let_time_pass(self, key: StreamKey, start: datetime) -> None:
-        """Make the ledger believe that it is later: a claim is over, and so is a back-off.
+        """End the claim and the back-off of an hour in the ledger, as if time had passed.
 
-        The destination's own back-off is over, too.
+        End the destination's back-off, too.
         """
         found = self.ledger.get(key, Hour(start))
         assert found is not None, f"the ledger has no {start} of {key}"
@@ -292,7 +292,7 @@ def _aged(record: HourRecord) -> HourRecord:
 
 @contextmanager
 def installed(folder: Path, at: datetime | None = None) -> Iterator[Installation]:
-    """Start a storage account of our own; it is gone at the end, with all that it held."""
+    """Start a storage emulator and yield an installation on it. Everything is deleted at the end."""
     with azurite.running() as endpoints:
         installation = Installation(endpoints, folder, at or now())
         try:
@@ -302,6 +302,6 @@ def installed(folder: Path, at: datetime | None = None) -> Iterator[Installation
 
 
 def stream_key(destination_id: str, sample: Sample, data_type: DataType = DataType.EVENTS) -> StreamKey:
-    """Return how the ledger calls what a destination gets of a sample."""
+    """Return the ledger's key of the stream that a destination gets of a sample."""
     source = sample.project_id if data_type is DataType.EVENTS else sample.org_id
     return StreamKey(destination_id, Stream(streams.DataType(data_type), source))

@@ -1,4 +1,4 @@
-"""A slow reading of landing files by the contract's words alone; it knows nothing of how they were made."""
+"""A slow, simple reader of landing files. It shares no code with the generator and the pipeline."""
 
 import json
 import zlib
@@ -33,12 +33,12 @@ MERGE_KEYS = tuple(each.name for each in MERGED_ID_FIELDS)
 
 
 class BadRowError(Exception):
-    """The row is to be rejected."""
+    """The row must be rejected."""
 
 
 @dataclass
 class Reading:
-    """What an export of the files must come to."""
+    """The expected export of the files."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
     duplicates: int = 0
@@ -47,7 +47,7 @@ class Reading:
     seen: set[str] = field(default_factory=set)
 
     def counts(self) -> Counts:
-        """Return how many rows are exported, duplicate, rejected and amended."""
+        """Return the numbers of exported, duplicate, rejected and amended rows."""
         return Counts(len(self.records), self.duplicates, len(self.rejected), len(self.amended))
 
     @property
@@ -57,7 +57,7 @@ class Reading:
 
 
 def merge_id(row: dict[str, Any]) -> str:
-    """Return what the truth calls a merge."""
+    """Return a merge's id in the generator's ``Truth``."""
     return f"{row['amplitude_id']}:{row['merged_amplitude_id']}"
 
 
@@ -85,9 +85,9 @@ def read(files: Iterable[LandingFile], hour: datetime, app: int, reading: Readin
 
 
 def lines(blob: bytes) -> list[tuple[int, bytes, bool]]:
-    """Return the numbered lines that are not blank; the last flag says whether it cannot be a row.
+    """Return number, content and a flag of each line that is not blank.
 
-    It is torn off, or it is no line but a whole blob of another kind.
+    The flag says that the line cannot be a row: it is truncated, or it is a whole blob of another format.
     """
     data, torn = unpacked(blob)
     if of_another_kind(data):
@@ -119,7 +119,7 @@ def unpacked(blob: bytes) -> tuple[bytes, bool]:
 
 
 def event(line: bytes, hour: datetime, app: int) -> tuple[dict[str, Any], bool]:
-    """Return the event as it must be exported, its times as datetimes; and whether a value was left out."""
+    """Return the expected event, with datetimes as times, and whether it lacks a mistyped value."""
     landed = loaded(line)
     found = expected(line, EVENT_FIELDS)
     expect(not found.rejected(EVENT_FIELDS))
@@ -133,7 +133,7 @@ def event(line: bytes, hour: datetime, app: int) -> tuple[dict[str, Any], bool]:
 
 
 def merge(line: bytes, hour: datetime) -> dict[str, Any]:
-    """Return the merge as it must be exported."""
+    """Return the expected merge."""
     loaded(line)
     found = expected(line, MERGED_ID_FIELDS)
     expect(not found.rejected(MERGED_ID_FIELDS))
@@ -142,8 +142,8 @@ def merge(line: bytes, hour: datetime) -> dict[str, Any]:
     return found.values
 
 
-def expect(fine: bool) -> None:  # noqa: FBT001 (it reads like an assertion)
-    """Reject the row unless this holds."""
+def expect(fine: bool) -> None:  # noqa: FBT001  it reads like an assertion
+    """Raise ``BadRowError`` unless this is true."""
     if not fine:
         raise BadRowError
 
@@ -159,7 +159,7 @@ def loaded(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise BadRowError from None
     expect(isinstance(value, dict))
-    # Half a surrogate pair cannot be encoded; in UTF-16 it is the one thing that does not survive.
+    # A lone surrogate is the only thing that UTF-16 does not preserve.
     found: dict[str, Any] = json.loads(
         json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
@@ -167,13 +167,13 @@ def loaded(line: bytes) -> dict[str, Any]:
 
 
 def levels(value: object) -> int:
-    """Return how deep arrays and objects are nested."""
+    """Return the nesting depth of arrays and objects."""
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(levels, inner), default=0)
 
 
 def moment(text: object) -> datetime:
-    """Return the moment, whatever its offset and its digits; UTC if it has no offset."""
+    """Return the time, with any offset and number of digits; UTC if it has no offset."""
     try:
         found = datetime.fromisoformat(text)  # type: ignore[arg-type]
     except (TypeError, ValueError):

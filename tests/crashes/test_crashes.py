@@ -1,4 +1,4 @@
-"""Death before and after every single write of an hour, and another attempt afterwards."""
+"""A crash before and after every write of an hour, and another attempt afterwards."""
 
 import json
 from contextlib import suppress
@@ -31,7 +31,7 @@ def a_full_world(world: World | None = None) -> World:
     world = a_world(world=world)
     rows = [*(a_bulky_event(number) for number in range(ROWS)), an_event(3), {"uuid": "none"}]
     lines = [json.dumps(row).encode() for row in rows]
-    # In one blob, so that it is one slice: what several workers do is in test_late_and_large.
+    # In one blob, so that it is one slice. test_late_and_large tests hours of several workers.
     world.land(EVENTS.stream, HOUR, b"\n".join([*lines, b"no json"]))
     return world
 
@@ -41,14 +41,14 @@ attempt(UNDISTURBED)
 
 
 def test_the_undisturbed_hour_has_as_many_writes_as_the_tests_below_die_at() -> None:
-    """If a write is added to an export, these tests have to die there too."""
+    """If a write is added to an export, the tests below must crash there, too."""
     assert len(UNDISTURBED.writes.log) == WRITES_PER_HOUR
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, WRITES_PER_HOUR + 1))
 def test_a_crash_at_any_write_is_healed_by_the_next_attempt(write: int, moment: str) -> None:
-    """Whatever was half done, the container ends up as after an undisturbed run, and so does the ledger."""
+    """Container and ledger end up as after an undisturbed run."""
     world = a_full_world(World(write, moment))
 
     with suppress(Crash):
@@ -62,7 +62,7 @@ def test_a_crash_at_any_write_is_healed_by_the_next_attempt(write: int, moment: 
 
 @pytest.mark.parametrize("write", range(1, WRITES_PER_HOUR + 1))
 def test_a_reader_never_sees_a_marker_without_its_parts(write: int) -> None:
-    """Whenever the worker dies: if the marker is there, so is every part that it names, whole."""
+    """Whenever the worker dies: if the marker exists, every part that it names exists, too, whole."""
     world = a_full_world(World(write, "after"))
 
     with suppress(Crash):
@@ -78,14 +78,14 @@ def test_a_reader_never_sees_a_marker_without_its_parts(write: int) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, WRITES_PER_HOUR + 1))
 def test_a_write_that_fails_in_passing_leaves_the_hour_free_at_once(write: int, moment: str) -> None:
-    """The claim of a broken-off attempt is given back, so that the next one need not wait for the lease."""
+    """An interrupted attempt releases its claim, so that the next one does not wait for the lease."""
     world = a_full_world(World(write, moment, Transient("the answer got lost")))
 
     with suppress(Transient):
         attempt(world)
     with suppress(Conflict):
         attempt(world, claim_id="second")
-    # Where even giving back failed, the lease runs out by itself.
+    # If the release failed, too, the lease ends by itself.
     attempt(world, NOW + LEASE, claim_id="third")
 
     assert the_container(world) == the_container(UNDISTURBED)
@@ -93,7 +93,7 @@ def test_a_write_that_fails_in_passing_leaves_the_hour_free_at_once(write: int, 
 
 
 def the_ledger(world: World) -> dict[str, object]:
-    """Return what the ledger says of the hour, but for who exported it and when."""
+    """Return the ledger's row of the hour, without the worker and the times."""
     record = the_record(world)
     return {
         "status": record.status,
@@ -105,7 +105,7 @@ def the_ledger(world: World) -> dict[str, object]:
 
 
 def test_the_undisturbed_hour_is_in_the_ledger_as_it_is_in_the_container() -> None:
-    """What the tests above compare with is what should be there."""
+    """The undisturbed run, with which the tests above compare, is right."""
     record = the_record(UNDISTURBED)
 
     assert record.status is HourStatus.EXPORTED
