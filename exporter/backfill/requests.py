@@ -110,7 +110,7 @@ def _begin(gateways: Gateways, key: StreamKey, span: tuple[Hour, Hour]) -> Hour 
 def _send(gateways: Gateways, backfill: Backfill) -> None:
     """Send a backfill's next step. It is written down already: if that fails in passing, a tick does it."""
     with suppress(Transient):
-        gateways.backfill_steps.send(backfill.next_step)
+        gateways.backfill_steps.send([backfill.next_step])
 
 
 def repairer(gateways: Gateways, clock: Callable[[], datetime]) -> Repair:

@@ -99,7 +99,7 @@ def _follow(moved: Backfill, gateways: Gateways, now: datetime, delay: timedelta
     if moved.ended:
         backfill_ended(gateways, moved, now)
     else:
-        gateways.backfill_steps.send(moved.next_step, delay=delay)
+        gateways.backfill_steps.send([moved.next_step], delay=delay)
 
 
 def send_again(gateways: Gateways, now: datetime) -> int:
@@ -108,7 +108,7 @@ def send_again(gateways: Gateways, now: datetime) -> int:
     log_unreadable(unfinished.unreadable)
     stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
-        gateways.backfill_steps.send(each.next_step)
+        gateways.backfill_steps.send([each.next_step])
     return len(stalled)
 
 

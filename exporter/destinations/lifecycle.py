@@ -68,7 +68,7 @@ def activate(
         # Before the status: a tick that sees the destination active finds where its streams begin.
         first = first_progress(active, key, gateways, now)
         if first is not None and gateways.schedule.get(key) is None:
-            gateways.schedule.put(first)
+            gateways.schedule.put(key, first)
     return save(gateways, active, found, if_match=if_match), report
 
 

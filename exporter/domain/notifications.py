@@ -40,3 +40,11 @@ def notification(
     """Return a notice; ``which`` tells apart what may happen to the same destination more than once."""
     text = "|".join((kind, destination_id, *which))
     return Notification(hashlib.sha256(text.encode()).hexdigest()[:32], kind, destination_id, at, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification on its way to a receiver; ``tries`` counts the calls that failed."""
+
+    notification: Notification
+    tries: int = 0

@@ -13,7 +13,7 @@ from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Transient
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.notifications import Notification, NotificationKind, notification
+from exporter.domain.notifications import Delivery, Notification, NotificationKind, notification
 from exporter.domain.signatures import signature
 from exporter.ports import Gateways
 
@@ -81,9 +81,9 @@ def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> Non
 
 def _send(gateways: Gateways, destination: Destination, told: Notification) -> None:
     with suppress(Transient):
-        gateways.notices.publish(told)
+        gateways.notifications.send([Delivery(told)])
         if destination.webhook is not None:
-            gateways.notices.call(told)
+            gateways.webhook_calls.send([Delivery(told)])
 
 
 def call_webhook(told: Notification, tries: int, gateways: Gateways, now: datetime) -> bool:
@@ -114,7 +114,7 @@ def call_webhook(told: Notification, tries: int, gateways: Gateways, now: dateti
         "webhook of %s: %s, try %d%s", told.destination_id, wrong, tries + 1, ", given up" if over else ""
     )
     if not over:
-        gateways.notices.call(told, tries=tries + 1, delay=WAITS[tries])
+        gateways.webhook_calls.send([Delivery(told, tries + 1)], delay=WAITS[tries])
     return over
 
 

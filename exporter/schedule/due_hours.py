@@ -174,7 +174,7 @@ class _Planner:
                     late.append([HourTask(key, hour, late=True) for hour in due.late])
                 behind += moment.behind(found)
                 if found is not None and found != progress.get(key):
-                    self.gateways.schedule.put(found)
+                    self.gateways.schedule.put(found.key, found)
         return owed, late, behind
 
     def _landed(

@@ -85,7 +85,7 @@ def begin(  # noqa: PLR0913  what a verification is made of, each by its name
     gateways.verifications.put(begun, None)
     with suppress(Transient):
         # It is written down already: if that fails, a tick sends the step.
-        gateways.verify_steps.send(begun.step)
+        gateways.verify_steps.send([begun.step])
     return begun
 
 
@@ -119,7 +119,7 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: StepContext) -> Non
     if found is None or found.value.ended or found.value.step != step:
         if found is not None and stepper.redelivered and not found.value.ended:
             # Who took this step may not have come to sending the next one.
-            gateways.verify_steps.send(found.value.step)
+            gateways.verify_steps.send([found.value.step])
         return
     try:
         moved = _moved_or_failed(found.value, gateways, stepper)
@@ -137,7 +137,7 @@ def take_step(step: VerifyStep, gateways: Gateways, stepper: StepContext) -> Non
             if name not in moved.found:
                 gateways.state.delete(name)
     else:
-        gateways.verify_steps.send(moved.step)
+        gateways.verify_steps.send([moved.step])
 
 
 def send_again(gateways: Gateways, now: datetime) -> int:
@@ -146,7 +146,7 @@ def send_again(gateways: Gateways, now: datetime) -> int:
     log_unreadable(unfinished.unreadable)
     stalled = [each for each in unfinished if stands_still(each.moved_at, now, STALLED)]
     for each in stalled:
-        gateways.verify_steps.send(each.step)
+        gateways.verify_steps.send([each.step])
     return len(stalled)
 
 

@@ -56,12 +56,12 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
             return StreamProgress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
 
         for key in keys:
-            gateways.schedule.put(up_to(key, HOUR.plus(1)))
+            gateways.schedule.put(up_to(key, HOUR.plus(1)).key, up_to(key, HOUR.plus(1)))
         found = {}
         for owed in _OWED:
             if owed <= destinations:
                 for key in islice(keys, owed):
-                    gateways.schedule.put(up_to(key, HOUR))
+                    gateways.schedule.put(up_to(key, HOUR).key, up_to(key, HOUR))
                 before = calls_made()
                 queue_due_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.storage.own.messages import poison_queue
-from exporter.storage.own.queues import WORK_QUEUES
+from exporter.messages import WORK_QUEUES
 from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
 
@@ -133,7 +132,7 @@ def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:
 
 def test_every_queue_that_is_listened_to_is_made_at_a_tick() -> None:
     """With its poison queue: the host would poll it in vain otherwise."""
-    made = {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))}
+    made = {name for queue in WORK_QUEUES for name in (queue.name, queue.poison)}
 
     assert made == set(QUEUES.values())
 

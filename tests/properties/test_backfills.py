@@ -25,8 +25,8 @@ from exporter.domain.streams import DataType
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
-from tests.fakes import Crash
 from tests.machines import worlds
+from tests.support.fakes.writes import Crash
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt
 
 WORLDS = 60
@@ -111,14 +111,14 @@ class Backfills(RuleBasedStateMachine):
     def a_step_is_delivered(self, clock: timedelta, fate: str, writes: int) -> None:
         """Deliver one; a second time if its first delivery was broken off."""
         again = bool(self.redelivered)
-        steps = self.redelivered or self.world.backfill_steps.steps
+        steps = self.redelivered or self.world.backfill_steps.messages
         if not steps:
             return
         step = steps.pop(0)
         if fate == "is lost":
             return
         if fate == "is doubled":
-            self.world.backfill_steps.steps.append(step)
+            self.world.backfill_steps.messages.append(step)
         try:
             with self._trouble(fate, writes):
                 take_step(step, self.world.gateways, self.now + clock, redelivered=again)
@@ -129,25 +129,25 @@ class Backfills(RuleBasedStateMachine):
     def an_hour_is_delivered(self, clock: timedelta, fate: str, writes: int, which: int) -> None:
         """Those that were put off, too."""
         queue = self.world.backfill_hours
-        queue.tasks += [task for task, _ in queue.delayed]
+        queue.messages += [task for task, _ in queue.delayed]
         queue.delayed.clear()
-        if not queue.tasks:
+        if not queue.messages:
             return
-        task = queue.tasks.pop(which % len(queue.tasks))
+        task = queue.messages.pop(which % len(queue.messages))
         if fate == "is lost":
             return
         if fate == "is doubled":
-            queue.tasks.append(task)
+            queue.messages.append(task)
         try:
             with self._trouble(fate, writes):
                 self._export(task, clock)
         except (Crash, Transient):
-            queue.tasks.append(task)
+            queue.messages.append(task)
 
     @rule(clock=skew, which=place)
     def an_hour_is_poison(self, clock: timedelta, which: int) -> None:
         """Its message was delivered five times."""
-        tasks = self.world.backfill_hours.tasks
+        tasks = self.world.backfill_hours.messages
         if tasks:
             task = tasks.pop(which % len(tasks))
             record_poison(task, self.world.gateways, error_id="e", clock=lambda: self.now + clock)

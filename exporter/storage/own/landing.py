@@ -19,11 +19,10 @@ from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissi
 from exporter.domain.hour import Hour
 from exporter.domain.landing import Entry, Survey
 from exporter.domain.streams import LandingBlob, Stream, is_data
-from exporter.pipeline.chain import Read
 from exporter.storage.blocks import md5_text, quoted
 from exporter.storage.clients import Account
 from exporter.storage.own.errors import ARCHIVED, own_storage
-from exporter.storage.own.prefetch import ReadAhead
+from exporter.storage.own.prefetch import Read, ReadAhead
 from exporter.storage.sdk_errors import error_code, is_missing
 
 if TYPE_CHECKING:

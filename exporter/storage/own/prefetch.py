@@ -1,17 +1,18 @@
 """Reading ahead: what is worked on next comes over the network meanwhile."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from exporter.domain.streams import LandingBlob
-from exporter.pipeline.chain import Read
 from exporter.storage.clients import READ_BYTES
 
 # Small blobs take the network's answer time each: so many are asked for at once.
 THREADS = 4
 # What has come and waits, of small blobs; of a large one it is one piece.
 WAITING_BYTES_MAX = 2 * READ_BYTES
+
+type Read = Callable[[LandingBlob], Iterator[bytes]]
 
 
 class ReadAhead:

@@ -40,13 +40,16 @@ from exporter.domain.hour_record import (
     HourTask,
     Refusal,
 )
+from exporter.domain.notifications import Notification
 from exporter.domain.streams import DataType
 from exporter.domain.transient_failures import keeps_failing
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
-from tests.fakes import Crash, World
+from exporter.storage.own.queues import NoQueue
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
 from tests.worlds import (
     ACME,
     EVENTS,
@@ -132,6 +135,11 @@ class Life:
                 return [each.status for each in found]
             self.pass_time()
         raise AssertionError("a backfill without end")
+
+
+def published(world: World) -> list[Notification]:
+    """Return the notifications that other programs may read."""
+    return [each.notification for each in world.notifications.messages]
 
 
 def a_life(destination: Destination = ACME, world: World | None = None) -> Life:
@@ -352,11 +360,11 @@ def test_a_cancelled_backfill_begins_no_further_hour() -> None:
 
     assert life.backfill() == cancelled == cancel(life.world.gateways, "acme", "b1", now=life.now)
     assert (cancelled.status, life.progress().tally.empty) == (BackfillStatus.CANCELLED, 5)
-    notices = [each for each in life.world.notices.published if each.kind == "backfill_ended"]
+    notices = [each for each in published(life.world) if each.kind == "backfill_ended"]
     assert [each.facts["status"] for each in notices] == ["cancelled"]
     assert (life.progress().left, life.progress().estimated_finish_at) == (19, None)
     assert len(life.world.markers_a_reader_sees(prefix=f"187520_{DAY}")) == 5
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
 
 
 def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
@@ -417,8 +425,8 @@ def test_failed_hours_are_listed_and_tried_again_alone() -> None:
     life = a_life(ONLY_EVENTS)
     life.ask(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
-    life.world.backfill_hours.tasks = [
-        task for task in life.world.backfill_hours.tasks if task.hour != FIRST.plus(3)
+    life.world.backfill_hours.messages = [
+        task for task in life.world.backfill_hours.messages if task.hour != FIRST.plus(3)
     ]
     fail(life, FIRST.plus(3))
     life.deliver()
@@ -456,7 +464,7 @@ def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported
     life = a_life(ONLY_EVENTS)
     life.ask(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     life.step()
-    first = life.world.backfill_hours.tasks.pop(0)
+    first = life.world.backfill_hours.messages.pop(0)
     life.world.reopened.remember(first)
     fail(life, first.hour)
     life.step()
@@ -484,7 +492,7 @@ def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_a
     life = a_life(ONLY_EVENTS)
     life.ask()
     life.step()
-    fail(life, life.world.backfill_hours.tasks.pop(0).hour)
+    fail(life, life.world.backfill_hours.messages.pop(0).hour)
     life.step()
     life.deliver()
     life.now += timedelta(minutes=1)
@@ -577,13 +585,13 @@ def test_hours_whose_messages_are_lost_are_queued_again() -> None:
     lost = life.world.backfill_hours.take()
 
     life.step()
-    assert life.world.backfill_hours.tasks == lost
-    life.world.backfill_hours.tasks = [HourTask(EVENTS, LAST, "backfill:other")]
+    assert life.world.backfill_hours.messages == lost
+    life.world.backfill_hours.messages = [HourTask(EVENTS, LAST, "backfill:other")]
     for _ in range(RESEND_STEPS - 1):
         life.step()
     assert life.world.backfill_hours.waiting() == 1
     life.step()
-    assert life.world.backfill_hours.tasks[1:] == lost
+    assert life.world.backfill_hours.messages[1:] == lost
 
 
 def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
@@ -597,7 +605,7 @@ def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
     life.now += timedelta(seconds=1)
 
     assert send_again(life.world.gateways, life.now) == 1
-    assert life.world.backfill_steps.steps == [step]
+    assert life.world.backfill_steps.messages == [step]
     life.until_ended()
     life.now += STALLED
     assert send_again(life.world.gateways, life.now) == 0
@@ -612,7 +620,7 @@ def test_a_step_that_comes_twice_is_taken_once() -> None:
     taken = [take_step(step, life.world.gateways, life.now) for _ in range(3)]
 
     assert [each is not None for each in taken] == [True, False, False]
-    assert len(life.world.backfill_steps.steps) == 1
+    assert len(life.world.backfill_steps.messages) == 1
     assert life.world.backfill_hours.waiting() == 3
 
 
@@ -630,7 +638,7 @@ def test_of_two_who_take_a_step_at_the_same_time_one_sends_the_next() -> None:
     life.world.writes.after = meanwhile
     assert take_step(step, life.world.gateways, life.now) is None
 
-    assert len(life.world.backfill_steps.steps) == 1
+    assert len(life.world.backfill_steps.messages) == 1
     life.world.writes.after = None
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert uuids(life.world) == expected(0, 2)
@@ -691,7 +699,7 @@ def test_no_hour_is_queued_while_the_destination_waits() -> None:
 
     life.step()
 
-    assert life.world.backfill_hours.tasks == []
+    assert life.world.backfill_hours.messages == []
     assert life.backfill().queued_before == TEN_YEARS.first.plus(STEP_HOURS_MAX)
 
 
@@ -885,12 +893,12 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
     with pytest.raises(Transient):
         take_step(step, life.world.gateways, life.now)
     assert life.backfill().step == 1
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
     assert take_step(step, life.world.gateways, life.now) is None
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
 
     assert take_step(step, life.world.gateways, life.now, redelivered=True) is None
-    assert life.world.backfill_steps.steps == [life.backfill().next_step]
+    assert life.world.backfill_steps.messages == [life.backfill().next_step]
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
@@ -911,11 +919,11 @@ def test_the_end_is_told_although_the_one_who_found_it_died() -> None:
     with pytest.raises(Crash):
         take_step(step, world.gateways, life.now)
     world.writes.after = None
-    assert world.notices.published == [] or world.notices.published[-1].kind != "backfill_ended"
+    assert published(world) == [] or published(world)[-1].kind != "backfill_ended"
 
     take_step(step, world.gateways, life.now, redelivered=True)
 
-    assert world.notices.published[-1].kind == "backfill_ended"
+    assert published(world)[-1].kind == "backfill_ended"
 
 
 def test_hours_whose_messages_a_dead_host_hides_do_not_keep_two_backfills_waiting() -> None:
@@ -941,7 +949,7 @@ def test_a_request_that_is_written_down_is_answered_though_its_step_cannot_be_se
     life = a_life(ONLY_EVENTS)
     queue = life.world.backfill_steps
 
-    class Busy:
+    class Busy(NoQueue):
         """Takes no message."""
 
         def send(self, *_: object, **__: object) -> None:
@@ -952,7 +960,7 @@ def test_a_request_that_is_written_down_is_answered_though_its_step_cannot_be_se
     begun = create(busy, "acme", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b1")
 
     assert begun == life.backfill()
-    assert queue.steps == []
+    assert queue.messages == []
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
@@ -998,7 +1006,9 @@ def test_an_hour_that_is_refused_has_failed_and_stays_as_it_is() -> None:
     life = an_exported_life()
     life.ask()
     life.step()
-    life.world.backfill_hours.tasks = [task for task in life.world.backfill_hours.tasks if task.hour != HOUR]
+    life.world.backfill_hours.messages = [
+        task for task in life.world.backfill_hours.messages if task.hour != HOUR
+    ]
     refuse(life, HOUR)
     before = the_record(life.world)
 
@@ -1020,7 +1030,7 @@ def test_an_hour_that_is_refused_to_two_backfills_has_failed_for_both() -> None:
     refuse(life, HOUR.plus(-2))
     life.step()
     refuse(life, HOUR.plus(-2), "b2")
-    life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR.plus(-2)]
+    life.world.backfill_hours.messages = [task for task in tasks if task.hour != HOUR.plus(-2)]
     life.deliver()
 
     life.step()
@@ -1051,7 +1061,7 @@ def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for
     life.ask()
     life.step()
     tasks = life.world.backfill_hours.take()
-    life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR]
+    life.world.backfill_hours.messages = [task for task in tasks if task.hour != HOUR]
     life.deliver()
     named, begun_at = [], life.now
 
@@ -1186,8 +1196,8 @@ def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
     assert (begun.status, begun.total, begun.finished_at) == (BackfillStatus.SUCCEEDED, 0, NOW)
     assert (begun.first if begun.clamped_start else None) == first
     assert life.progress() == BackfillProgress(begun.tally, (), 0)
-    assert life.world.backfill_steps.steps == []
-    assert life.world.notices.published[-1].kind == "backfill_ended"
+    assert life.world.backfill_steps.messages == []
+    assert published(life.world)[-1].kind == "backfill_ended"
     for _ in range(10):
         life.pass_time()
     assert life.world.markers_a_reader_sees(prefix=f"187520_{DAY}") == {}
@@ -1255,7 +1265,7 @@ def test_a_step_that_is_broken_off_in_passing_is_told_and_ends_after_hours() -> 
     )
     assert life.now - NOW == transient_failures.FAILED_TIME_MIN + timedelta(minutes=1)
     assert life.backfill().status is BackfillStatus.FAILED
-    assert life.world.notices.published[-1].kind == "backfill_ended"
+    assert published(life.world)[-1].kind == "backfill_ended"
 
 
 def test_whoever_dies_whenever_the_backfill_comes_to_its_end() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from exporter.destinations.landing_check import missing_landing
 from exporter.domain.hour_record import StreamProgress
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.worlds import EVENTS, HOUR
 
 
@@ -16,9 +16,9 @@ def test_it_is_told_once_streams_are_known(spoiled: bool) -> None:  # noqa: FBT0
     world.landing.there = False
     assert missing_landing(world.gateways) is None
 
-    world.schedule.put(StreamProgress(EVENTS, HOUR, HOUR))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR, HOUR))
     if spoiled:
-        world.schedule.spoiled.spoil(EVENTS)
+        world.schedule.spoil(EVENTS)
 
     missing = missing_landing(world.gateways)
     assert missing is not None

@@ -18,7 +18,7 @@ from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.worlds import (
     EVENTS,
     HOUR,

@@ -8,7 +8,7 @@ from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.row_schema import Reason
 from exporter.http.schemas import RecentRowsView, destination_view, hour_view
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.worlds import (
     ACME,
     EVENTS,

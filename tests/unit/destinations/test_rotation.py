@@ -10,7 +10,7 @@ from exporter.destinations.proof import NotProvenError, prover
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.unit.destinations.test_edit import DRAFT
 from tests.worlds import NOW
 

@@ -13,7 +13,9 @@ from exporter.domain.hour_record import LEASE, HourStatus
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.pipeline.filters.patterns import pattern_cost
-from tests.fakes import FOREIGN_BLOCK, Crash, World
+from tests.support.fakes.blobs import FOREIGN_BLOCK
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
 from tests.worlds import (
     EVENTS,
     HOUR,
@@ -270,7 +272,7 @@ def test_late_rows_of_an_hour_whose_filter_is_not_known_go_through_the_filter_of
     attempt(world)
     world.own.committed.clear()
     if lost == "all":
-        world.ledger.forget()
+        world.ledger.clear()
         world.reader().committed.pop("187520_2026-01-31_12_complete")
         world.landed.committed.clear()
         assert attempt(world, NOW, "adopts") is Outcome.ADOPTED

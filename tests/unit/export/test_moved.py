@@ -16,7 +16,8 @@ from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
-from tests.fakes import Crash, World
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
 from tests.worlds import (
     EVENTS,
     HOUR,

@@ -77,7 +77,7 @@ def test_late_rows_and_adopted_hours_are_told_apart(told: Collector) -> None:
     attempt(world)
     world.land(EVENTS.stream, HOUR, [an_event(2), an_event(3)], "b.json")
     attempt(world, LATER, claim_id="late", task=HourTask(EVENTS, HOUR, late=True))
-    world.ledger.forget()
+    world.ledger.clear()
     attempt(world, LATER, claim_id="adopts")
 
     late, adopted = told.facts(Event.HOUR_EXPORTED)[1:]
@@ -103,7 +103,7 @@ def test_a_refusal_is_told_with_its_code(told: Collector) -> None:
 def test_a_tick_knows_which_streams_are_behind_and_which_destinations_refuse() -> None:
     """Also of those whose turn it is not, because their storage refuses."""
     world = a_world(acme(org_id=None))
-    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
     fault = Fault("container_not_found", "It is gone.", "Make it again.")
     world.breakers.put("acme", Breaker().record_failure(fault, NOW))
 

@@ -17,7 +17,7 @@ from exporter.domain.notifications import Notification, NotificationKind, Webhoo
 from exporter.domain.signatures import signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.unit.destinations.test_edit import DRAFT
 from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
@@ -36,7 +36,12 @@ def told_world(**changes: object) -> World:
 
 def calls(world: World) -> list[Notification]:
     """Return the notices whose calls wait."""
-    return [each for each, _, _ in world.notices.calls]
+    return [each.notification for each in world.webhook_calls.messages]
+
+
+def published(world: World) -> list[Notification]:
+    """Return the notices that other programs may read."""
+    return [each.notification for each in world.notifications.messages]
 
 
 def test_an_exported_hour_is_told_with_its_files() -> None:
@@ -49,7 +54,7 @@ def test_an_exported_hour_is_told_with_its_files() -> None:
     attempt(world, LATER, claim_id="adds", task=HourTask(EVENTS, HOUR, late=True))
 
     first, second = calls(world)
-    assert world.notices.published == [first, second]
+    assert published(world) == [first, second]
     assert (first.kind, first.facts["hour"], first.facts["rows"]) == ("hour_exported", HOUR.key, 1)
     assert second.facts["parts"] == ["187520_2026-01-31_12#1.json.gz", "187520_2026-01-31_12#2.json.gz"]
     assert first.id != second.id
@@ -61,8 +66,8 @@ def test_a_destination_without_a_webhook_is_told_in_the_queue_alone() -> None:
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     attempt(world)
 
-    assert len(world.notices.published) == 1
-    assert world.notices.calls == []
+    assert len(published(world)) == 1
+    assert calls(world) == []
 
 
 def test_failing_and_healed_are_told_once_each() -> None:
@@ -93,7 +98,7 @@ def test_a_queue_out_of_reach_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> 
     def out_of_reach(_: Notification) -> None:
         raise Transient("no answer")
 
-    monkeypatch.setattr(world.notices, "publish", out_of_reach)
+    monkeypatch.setattr(world.notifications, "send", out_of_reach)
 
     assert attempt(world) is Outcome.EXPORTED
     assert calls(world) == []
@@ -132,7 +137,9 @@ def test_a_call_without_success_is_made_again_later_and_ever_more_rarely(status:
     outcomes = [call_webhook(A_NOTICE, tries, world.gateways, NOW) for tries in range(len(WAITS) + 1)]
 
     assert outcomes == [False] * len(WAITS) + [True]
-    assert [(tries, delay) for _, tries, delay in world.notices.calls] == list(enumerate(WAITS, start=1))
+    assert [(each.tries, delay) for each, delay in world.webhook_calls.delayed] == list(
+        enumerate(WAITS, start=1)
+    )
     assert list(WAITS) == sorted(WAITS)
 
 

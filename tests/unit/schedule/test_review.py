@@ -11,7 +11,7 @@ from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
 
 EVENTS_ONLY = acme(org_id=None)
@@ -103,7 +103,7 @@ def test_a_lost_ledger_is_noticed_by_the_next_tick() -> None:
     """Though the schedule is there, and says that all of it is done."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
-    world.ledger.forget()
+    world.ledger.clear()
 
     assert hours(tick(world, NOW + timedelta(minutes=5))) == list(hours_between(MIDNIGHT, HOUR))
 
@@ -112,7 +112,7 @@ def test_a_lost_schedule_and_ledger_are_noticed_by_the_next_tick() -> None:
     """Nothing says any more what was exported but the containers."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
-    world.ledger.forget()
+    world.ledger.clear()
     world.schedule.rows.clear()
 
     assert hours(tick(world, NOW + timedelta(minutes=5))) == list(hours_between(MIDNIGHT, HOUR))
@@ -189,7 +189,7 @@ def test_late_blobs_of_hours_that_are_found_are_looked_for_as_well() -> None:
     finish_all(world)
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    world.schedule.put(replace(progress, late=(HOUR,)))
+    world.schedule.put(progress.key, replace(progress, late=(HOUR,)))
     world.ledger.lose(EVENTS, MIDNIGHT)
 
     queue_due_hours(world.gateways, now=NOW + REVIEW_EVERY, settle=SETTLE, late_checks=checks)
@@ -224,7 +224,7 @@ def test_a_review_by_a_clock_that_was_ahead_does_not_count() -> None:
     finish_all(world)
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    world.schedule.put(replace(progress, reviewed_at=NOW + timedelta(days=365)))
+    world.schedule.put(progress.key, replace(progress, reviewed_at=NOW + timedelta(days=365)))
     world.ledger.lose(EVENTS, MIDNIGHT)
 
     assert hours(tick(world)) == [MIDNIGHT]

@@ -27,7 +27,7 @@ from exporter.verify.range import (
     span_of,
     verify_at_once,
 )
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.worlds import (
     ACME,
     EVENTS,
@@ -362,7 +362,7 @@ def test_a_failed_hour_is_missing_with_the_reason() -> None:
 def test_without_our_tables_an_hour_that_is_whole_is_only_unrecorded() -> None:
     """The schedule takes it as it is, so it is not exported again; what is not whole is."""
     world, asked = an_exported_world(), Asked()
-    world.ledger.forget()
+    world.ledger.clear()
 
     (whole,) = verify(world, repair=asked).wrong
     assert [(each.code, each.name) for each in whole.findings] == [(Code.HOUR_UNRECORDED, MARKER)]
@@ -410,7 +410,7 @@ def test_an_hour_that_is_exported_during_the_look_is_looked_at_again() -> None:
         def blobs(self, *asked: object) -> object:
             """List, after somebody has come."""
             if PART not in world.reader().committed:
-                world.ledger.forget()
+                world.ledger.clear()
                 world.reader().committed.clear()
                 attempt(world, claim_id="second")
             return read(*asked)  # type: ignore[arg-type]  # passed on
@@ -526,7 +526,7 @@ def test_what_cannot_be_read_is_told_of_its_hour_and_the_others_are_looked_at(er
     world = an_exported_world()
     for hours in (1, 2):
         attempt(world, task=replace(TASK, hour=HOUR.plus(-hours)))
-    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
     name = f"187520_{HOUR.date}_{HOUR.plus(-1).start.hour}_complete"
     refusing = Refusing(world.containers, name, error)
     asked = Asked()
@@ -598,7 +598,7 @@ def test_a_look_at_a_whole_hour_takes_four_calls_to_storage() -> None:
         ledger=Counted(world.ledger, calls),  # type: ignore[arg-type]  # as above
     )
     span = Span(HOUR.plus(-1), HOUR, (DataType.EVENTS,))
-    world.schedule.put(StreamProgress(EVENTS, span.first, HOUR.plus(1)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, span.first, HOUR.plus(1)))
 
     found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=VIEW, repair=None, request_id="r1")
 
