@@ -22,7 +22,8 @@ from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile, size_and_md5
+from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile
+from exporter.pipeline.hashes import size_and_md5
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.ports import BlobStore, BlobUpload, Container, Landing, Upload

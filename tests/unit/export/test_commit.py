@@ -38,7 +38,7 @@ LATER = NOW + timedelta(hours=1)
 ROWS = 40
 # A backfill that changes three parts: note, claim, three spooled files, keys, record; marker and three parts
 # are voided, with two writes each; three parts and the marker are staged and committed; record; deletions.
-WRITES = 29
+WRITES = 32
 TASK_OF_BACKFILL = replace(TASK, requested_by="backfill:b1")
 
 
