@@ -279,14 +279,15 @@ class FakeDestinations(FakeTable[str, Destination]):
         """Write a destination, and new versions of the names."""
         key, current = (destination.id,), {place: self._versions.get(place) for place in versions}
         with self._writes.write(f"{self._naming.written(key)} with its names"):
-            if current != versions and (key not in self.rows or self.rows[key].value != destination):
-                raise Conflict(f"the names of {destination.id} were changed by another writer")
-            if current == versions:
-                before = self.rows.get(key)
-                written = self.swap(key, destination, etag)
-                if before is None or before.etag != written:
-                    self._versions |= {place: self._writes.new_etag() for place in versions}
-            return self.rows[key].etag
+            found = self.rows.get(key)
+            if (found.etag if found else None, current) == (etag, versions):
+                found = self.rows[key] = Versioned(destination, self._writes.new_etag())
+                self._versions |= {place: self._writes.new_etag() for place in versions}
+            elif found is None or found.value != destination:
+                raise Conflict(
+                    f"the destination {destination.id} or the names were changed by another writer"
+                )
+            return found.etag
 
     def last_test(self, destination_id: str) -> ConnectionTest | None:
         """Return a destination's last connection test."""
