@@ -6,7 +6,10 @@ from typing import Any
 LAST_REFUSAL: ContextVar[Any] = ContextVar(
     "the SDK's response to the last call that did not succeed", default=None
 )
-"""Where the SDK trips over the body of an answer, its status and headers are still known from here."""
+"""If the SDK raises over the body of an answer, the status and headers are still known from here."""
+
+CALLED: ContextVar[bool] = ContextVar("whether any call was sent", default=False)
+"""Tells an error over an answer from an error before any call, such as a malformed connection string."""
 
 
 class SilenceError(Exception):

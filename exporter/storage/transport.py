@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from exporter.storage.network import LAST_REFUSAL, SilenceError, timed_out
+from exporter.storage.network import CALLED, LAST_REFUSAL, SilenceError, timed_out
 
 # What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
 # machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
@@ -45,7 +45,11 @@ class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK lea
         global _calls  # noqa: PLW0603  one count for the process, whoever makes connections
         with _counting:
             _calls += 1
-        return super().send(request, **options)
+        CALLED.set(True)
+        answer = super().send(request, **options)
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            LAST_REFUSAL.set(answer)
+        return answer
 
 
 def calls_made() -> int:
@@ -90,8 +94,6 @@ class AttentiveTransport(HttpTransport[Any, Any]):
             if known:
                 raise
             raise SilenceError(host) from None
-        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            LAST_REFUSAL.set(answer)
         with self._turn:
             self._silent_until.pop(host, None)
             if options.get("stream"):
