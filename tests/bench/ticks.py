@@ -16,8 +16,8 @@ from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.ticking import gateways_for_ticks
-from tests.worlds import ACME, HOUR, NOW
+from tests.support.ticking import gateways_for_ticks
+from tests.support.worlds import ACME, HOUR, NOW
 
 _SETTLE = timedelta(minutes=10)
 _SINCE = HOUR.plus(-24)

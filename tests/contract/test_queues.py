@@ -17,7 +17,7 @@ from exporter.storage.own.queues import OwnQueues, Queue
 from infra.local import azurite
 from tests.contract.backends import HOUR, KEY
 from tests.contract.transports import CountsCalls
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
 NAMES = sorted(name for queue in WORK_QUEUES for name in (queue.name, queue.poison))
 

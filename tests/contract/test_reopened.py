@@ -11,7 +11,7 @@ from exporter.storage.own.reopened import ReopenedTable
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR
+from tests.support.worlds import EVENTS, HOUR
 
 
 @pytest.fixture(params=["twin", "azurite"])

@@ -19,7 +19,7 @@ from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
 from tests.support.fakes.blobs import md5_base64
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR, NOW
+from tests.support.worlds import EVENTS, HOUR, NOW
 
 _numbers = itertools.count(1)
 

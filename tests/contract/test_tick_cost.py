@@ -19,8 +19,8 @@ from exporter.storage.own.ledger import LedgerTable, _row
 from infra.local import azurite
 from tests.support.fakes.tables import FakeLedger
 from tests.support.fakes.world import World
-from tests.ticking import gateways_for_ticks
-from tests.worlds import ACME, HOUR, NOW
+from tests.support.ticking import gateways_for_ticks
+from tests.support.worlds import ACME, HOUR, NOW
 
 SETTLE = timedelta(minutes=10)
 DESTINATIONS = 200

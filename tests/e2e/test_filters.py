@@ -10,8 +10,8 @@ import pytest
 from infra.local.sample import DataType, Sample
 from tests.e2e.installation import App, Installation, Json, key_of, ok
 from tests.e2e.reading import Files, contents
-from tests.filters import condition, read
 from tests.properties.naive_filter import keeps
+from tests.support.filters import condition, read
 
 SAMPLE = Sample(events_per_hour=300)
 WANTED: Json = {

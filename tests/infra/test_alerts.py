@@ -21,7 +21,7 @@ from tests.infra.telemetry import (
     live,
 )
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, NOW
+from tests.support.worlds import EVENTS, NOW
 
 ALERTS = {each.name: each for each in alerts()}
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")

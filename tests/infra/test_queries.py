@@ -23,7 +23,7 @@ from tests.infra.telemetry import (
     collected,
     live,
 )
-from tests.worlds import EVENTS, NOW
+from tests.support.worlds import EVENTS, NOW
 
 SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
 SCRIPT = Path(__file__).with_name("language_service.js")

@@ -25,9 +25,20 @@ from exporter.domain.streams import DataType
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.poison import record_poison
-from tests.machines import worlds
 from tests.support.fakes.writes import Crash
-from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt
+from tests.support.machines import worlds
+from tests.support.worlds import (
+    ACME,
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    an_event,
+    attempt,
+)
 
 WORLDS = 60
 STEPS = 40

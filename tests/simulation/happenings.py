@@ -30,7 +30,7 @@ from tests.simulation.life import (
 )
 from tests.simulation.truth import BrokenPromise
 from tests.support.fakes.blobs import FOREIGN_BLOCK
-from tests.worlds import EVENTS, MERGED_IDS, acme
+from tests.support.worlds import EVENTS, MERGED_IDS, acme
 
 type Happening = Callable[[Life], bool]
 

@@ -38,7 +38,6 @@ from exporter.schedule.poison import record_poison
 from exporter.tick import run_tick
 from exporter.verify import runner
 from exporter.verify.range import repairing, span_of, verify_at_once
-from tests.filters import condition, read
 from tests.simulation.actors import LOCKED, Actor, Death, Turns, Verdict
 from tests.simulation.truth import (
     FIRST,
@@ -53,7 +52,8 @@ from tests.simulation.truth import (
 )
 from tests.support.fakes.blobs import FakeLanding
 from tests.support.fakes.world import World
-from tests.worlds import SETTLE, a_merge, a_world, acme, an_event
+from tests.support.filters import condition, read
+from tests.support.worlds import SETTLE, a_merge, a_world, acme, an_event
 
 __all__ = ["FIRST", "HOURS", "LAST", "BrokenPromise", "Life"]
 

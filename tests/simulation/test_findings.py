@@ -25,7 +25,7 @@ from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life, line_o
 from tests.simulation.scripts import Script, each_strike
 from tests.simulation.truth import BrokenPromise
 from tests.support.fakes.blobs import FOREIGN_BLOCK
-from tests.worlds import EVENTS, SETTLE
+from tests.support.worlds import EVENTS, SETTLE
 
 CHANGES: dict[str, Callable[[Life], bool]] = {
     "name_style": lambda life: life.edit(name_style=NameStyle.SAFE),

@@ -23,7 +23,7 @@ from exporter.messages import (
     WORK_QUEUES,
     QueueSpec,
 )
-from tests.worlds import EVENTS, HOUR, NOW
+from tests.support.worlds import EVENTS, HOUR, NOW
 
 # By these the Functions host would override what it says about a message.
 TAKEN = {

@@ -22,7 +22,7 @@ from exporter.schedule.ledger_view import NOTES_READ_MAX, AsOf, list_hours
 from exporter.tick import run_tick
 from exporter.verify import runner
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 EVENTS_ONLY = acme(org_id=None)
 OTHER = replace(EVENTS, destination_id="other")

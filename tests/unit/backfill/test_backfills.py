@@ -50,7 +50,7 @@ from exporter.schedule.poison import record_poison
 from exporter.storage.own.queues import NoQueue
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

@@ -11,7 +11,7 @@ from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Transient
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import ACME, NOW, a_world
+from tests.support.worlds import ACME, NOW, a_world
 
 STEPS = ["sign_in", "write", "read", "list", "delete"]
 MISSING = Fault("missing_action", "The credentials lack it.", "Grant it.")

@@ -15,7 +15,7 @@ from exporter.domain.hour_record import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

@@ -5,7 +5,7 @@ import pytest
 from exporter.destinations.landing_check import missing_landing
 from exporter.domain.hour_record import StreamProgress
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR
+from tests.support.worlds import EVENTS, HOUR
 
 
 @pytest.mark.parametrize("spoiled", [False, True])

@@ -19,7 +19,7 @@ from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -14,7 +14,7 @@ from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.versioned import Rows, Versioned
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import NOW, acme
+from tests.support.worlds import NOW, acme
 
 URL = "https://acme.blob.core.windows.net"
 KEY = "AccountKey=aHVudGVyMg=="

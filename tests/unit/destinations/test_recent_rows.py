@@ -9,7 +9,7 @@ from exporter.domain.row_schema import Reason
 from exporter.http.schemas import RecentRowsView, destination_view, hour_view
 from exporter.schedule.ledger_view import AsOf
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

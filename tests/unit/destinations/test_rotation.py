@@ -11,8 +11,8 @@ from exporter.domain.destination import Credentials, CredentialsType, StorageTar
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
 from tests.support.fakes.world import World
+from tests.support.worlds import NOW
 from tests.unit.destinations.test_edit import DRAFT
-from tests.worlds import NOW
 
 REFUSED = Fault("secret_wrong", "It is not accepted.", "Make a new one.")
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES

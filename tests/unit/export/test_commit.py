@@ -16,7 +16,7 @@ from exporter.pipeline.filters.patterns import pattern_cost
 from tests.support.fakes.blobs import FOREIGN_BLOCK
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     LATE_UNTIL,

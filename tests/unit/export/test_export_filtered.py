@@ -15,9 +15,9 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
-from tests.filters import condition, read
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.filters import condition, read
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -19,7 +19,7 @@ from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -17,7 +17,7 @@ from exporter.export.attempt import Outcome
 from tests.support.fakes.blobs import md5_base64
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -10,7 +10,7 @@ from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.hour_record import LEASE, RENEW_EVERY, HourContent, HourStatus, Provenance, RowCounts
 from exporter.export.lease import HourLease, acquire, background_heartbeat
 from tests.support.fakes.world import World
-from tests.worlds import NOW, TASK, a_world, the_record
+from tests.support.worlds import NOW, TASK, a_world, the_record
 
 
 class Clock:

@@ -18,7 +18,7 @@ from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import count
 
 from exporter.http.cached import KEPT, Kept
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
 MOMENT = timedelta(milliseconds=1)
 

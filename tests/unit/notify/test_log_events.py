@@ -13,7 +13,7 @@ from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
 from exporter.schedule.due_hours import queue_due_hours
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 LATER = NOW + timedelta(hours=1)
 

@@ -18,8 +18,8 @@ from exporter.domain.signatures import signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
 from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 from tests.unit.destinations.test_edit import DRAFT
-from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
 URL = "https://hooks.example.com/exports"
 SECRET = "sixteen letters, at least"  # noqa: S105  of a test

@@ -15,7 +15,7 @@ from exporter.queues.export import BUSY_DELAY, export_hour
 from exporter.settings import OwnStorage, Settings
 from exporter.storage.own.queues import OwnQueues
 from tests.support.fakes.world import World
-from tests.worlds import NOW, TASK, a_world, an_event, the_record
+from tests.support.worlds import NOW, TASK, a_world, an_event, the_record
 
 MESSAGE = func.QueueMessage(body=EXPORT_HOURS.encode(TASK).encode())
 

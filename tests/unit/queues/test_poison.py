@@ -19,7 +19,7 @@ from exporter.ports import Gateways
 from exporter.queues.bindings import body_of
 from exporter.queues.poison import backfill_step_poison, record_hour, verify_step_poison
 from tests.support.fakes.world import World
-from tests.worlds import HOUR, TASK, a_world, the_record
+from tests.support.worlds import HOUR, TASK, a_world, the_record
 
 MESSAGE = json.loads(EXPORT_HOURS.encode(TASK))
 # Whatever there is, and what is nearly a message.

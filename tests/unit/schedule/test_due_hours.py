@@ -21,7 +21,7 @@ from exporter.schedule.due_hours import (
 from exporter.schedule.priorities import LIVE_HOURS
 from tests.support.fakes.blobs import FakeLanding
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

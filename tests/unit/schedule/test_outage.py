@@ -15,7 +15,7 @@ from exporter.domain.streams import StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import queue_due_hours
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
 LEASED = Fault("blob_leased", "A lease holds a blob.", "End it.", Scope.BLOB)

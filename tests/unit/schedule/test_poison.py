@@ -11,7 +11,7 @@ from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourS
 from exporter.export.attempt import Outcome
 from exporter.schedule.poison import TRIES_MAX, Recorded, record_poison
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR, NOW, TASK, a_world, acme, an_event, attempt, the_record
+from tests.support.worlds import EVENTS, HOUR, NOW, TASK, a_world, acme, an_event, attempt, the_record
 
 
 def poison(world: World, task: HourTask = TASK) -> Recorded:

@@ -12,7 +12,18 @@ from exporter.schedule import review
 from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
 from tests.support.fakes.world import World
-from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
+from tests.support.worlds import (
+    EVENTS,
+    HOUR,
+    LONG_AGO,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    acme,
+    an_event,
+)
 
 EVENTS_ONLY = acme(org_id=None)
 MERGES_ONLY = acme(project_id=None)

@@ -28,7 +28,7 @@ from exporter.verify.range import (
     verify_at_once,
 )
 from tests.support.fakes.world import World
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

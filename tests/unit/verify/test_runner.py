@@ -30,8 +30,8 @@ from exporter.verify.runner import (
 )
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 from tests.unit.verify.test_range import Asked
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 # Owed for 50 days, and none of it exported but the last hour.
 OLD = acme(activated_at=NOW - timedelta(days=50), org_id=None)
