@@ -1,7 +1,7 @@
-"""Settings become gateways, and gateways what the actions work with: once a process, when first needed.
+"""Builds the app of this process from its settings, when it is first needed.
 
-Nothing is built at import: an exception there would leave the host without any function, and without a word.
-Here, too, are the only clock and the only source of random ids.
+Nothing is built at import: after an exception there, the host finds no function and reports no reason. This
+module also contains the only clock and the only source of random ids.
 """
 
 import ctypes
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from exporter.storage.clients import Account
     from exporter.storage.own.queues import OwnQueues
 
-# What speaks at INFO of each of its calls: the SDKs (below "azure", the worker's own library, too), what
-# signs in, and what connects. The host would keep every such record, and pass it on to telemetry.
+# The loggers that log each call at INFO: the SDKs ("azure" includes the worker's own library), the sign-in
+# library and the HTTP library. The host would send every such record to telemetry.
 _SDK_LOGGERS = ("azure", "msal", "urllib3")
-# GNU's allocator gives each thread an arena of its own, and keeps what was freed there. Six hours of 16 MB
-# landed, staged one after the other by as many threads, made a process of 186 MB, with two arenas of 164 MB.
+# The GNU C library gives each thread a memory arena of its own, and keeps memory that was freed there. Six
+# hours of 16 MB each, staged in turn by six threads, take 186 MB, and with two arenas 164 MB.
 ARENAS_MAX = 2
 _M_ARENA_MAX = -8
 
-# Hours whose rows a process looks at at once. Python's lock lets it look at those of one; beside it, threads
-# without the lock compress, read and send.
+# Hours whose rows a process parses at the same time. Python's lock allows one; beside it, threads that do not
+# hold the lock compress, read and send.
 COMPUTING_MAX = 1
 
 _building = threading.Lock()
@@ -41,15 +41,15 @@ _built: "App | None" = None
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What the triggers work with."""
+    """Everything that the functions use."""
 
     settings: Settings
     gateways: Gateways
     queues: "OwnQueues"
     calls: Callable[[], int]
-    """How many calls to storage this process has made."""
+    """Returns the number of calls to storage that this process has made."""
     turns: WorkSlots
-    """What all its hours share."""
+    """The slots for computing that all hours of the process share."""
 
 
 def now() -> datetime:
@@ -58,12 +58,12 @@ def now() -> datetime:
 
 
 def new_id() -> str:
-    """Return an id that nobody else has, of 32 hexadecimal digits."""
+    """Return a random id of 32 hexadecimal digits."""
     return uuid.uuid4().hex  # noqa: TID251  the one source of ids
 
 
 def prepare_process() -> None:
-    """Set what is the process's own, once, whichever host runs it: levels of loggers, and its memory."""
+    """Set the log levels and the memory arenas of this process."""
     level = sdk_log_level()
     for name in _SDK_LOGGERS:
         logging.getLogger(name).setLevel(level)
@@ -71,23 +71,23 @@ def prepare_process() -> None:
 
 
 def _share_memory() -> None:
-    """Have threads share what they allocate from; where the C library is another than GNU's, they do.
+    """Make threads share memory arenas; other C libraries than GNU's need no such setting.
 
-    As an environment variable (MALLOC_ARENA_MAX) it would come too late: Azure starts workers before it knows
-    whose they are to be.
+    The environment variable MALLOC_ARENA_MAX has no effect: Azure starts a worker before it sets the
+    variables of the app that the worker is for.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
 
 
 def settings() -> Settings:
-    """Return the settings, or raise ``NotConfigured`` with all that is wrong."""
+    """Return the settings; ``NotConfigured`` lists every missing or invalid one."""
     return Settings.from_environ()
 
 
 def app() -> App:
-    """Return this process's app, or raise ``NotConfigured``; after a failure the next call tries anew."""
-    global _built  # noqa: PLW0603  one app a process is what this module is for
+    """Return this process's app; ``NotConfigured`` if a setting is bad. The next call tries again."""
+    global _built  # noqa: PLW0603  one app a process
     with _building:
         if _built is None:
             _built = _build(settings())
@@ -129,7 +129,7 @@ def _build(settings: Settings) -> App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """The gateways to what belongs to customers."""
+    """The gateways to customers' storage and webhooks, and the cipher of their secrets."""
 
     containers: Containers
     webhooks: Webhooks

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 class Crash(BaseException):
-    """The process died here. Nothing catches it but the test."""
+    """The process died here. Only the test catches it."""
 
 
 class Writes:
-    """Every write that reaches storage, in order, one at a time; dies before or after the chosen one."""
+    """All writes to storage, in order, one at a time; the process dies before or after the chosen one."""
 
     def __init__(
         self, crash_at: int | None = None, moment: str = "before", error: BaseException | None = None
