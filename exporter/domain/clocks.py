@@ -1,16 +1,15 @@
-"""Clocks: how far those of different hosts may be apart, and how to compare times that they wrote."""
+"""Times written by different hosts: how far their clocks may be apart, and what follows from that."""
 
 from datetime import datetime, timedelta
 
-# Two hosts whose clocks are wrong by five minutes, one ahead and one behind. If they are further apart, an
-# hour may be exported once more than needed.
+# Two hosts whose clocks are off by five minutes, one ahead and one behind. If they are further apart, an hour
+# may be exported once more than needed.
 CLOCKS_APART_MAX = timedelta(minutes=10)
 
 
-def stands_still(moved_at: datetime, now: datetime, after: timedelta) -> bool:
-    """Whether something last moved at least ``after`` ago, by the clock of this host.
+def stalled(moved_at: datetime, now: datetime, after: timedelta) -> bool:
+    """Whether something has not moved for that long, as far as another host's clock can tell.
 
-    A time in the future is from a clock that is ahead. How long ago it was is not known: it counts as long
-    ago.
+    A time in the future was written by a clock that is ahead. Its age is unknown, so it counts as old.
     """
     return not timedelta() <= now - moved_at < after

@@ -1,7 +1,7 @@
-"""Transient failures: attempts in a row at the same work that errors ended which should have passed.
+"""Transient failures: attempts in a row at the same thing that failed for a reason that should pass.
 
-A single one is not shown. After a few, the reason is shown. After many, and after a long time, the work needs
-a person and counts as failed.
+One failure is not shown. From the third on the reason is shown. After many failures and a long time the thing
+counts as failed: a person has to act.
 """
 
 from datetime import datetime, timedelta
@@ -10,25 +10,25 @@ from exporter.domain.errors import Fault
 
 SHOWN_MIN = 3
 # Both limits apply: a queue delivers a message five times within a minute, and an outage of our own storage
-# or of a network may last an hour.
+# or of a network may take an hour to pass.
 FAILED_MIN = 20
 FAILED_TIME_MIN = timedelta(hours=2)
 
 
-def shown(count: int) -> bool:
-    """Whether after so many failures in a row the reason is shown."""
-    return count >= SHOWN_MIN
+def shown(failures: int) -> bool:
+    """Whether there are enough failures in a row to show the reason."""
+    return failures >= SHOWN_MIN
 
 
-def failed(count: int, since: datetime, now: datetime) -> bool:
-    """Whether so many failures since a time mean that the work needs a person."""
-    return count >= FAILED_MIN and now - since >= FAILED_TIME_MIN
+def failed(failures: int, since: datetime, now: datetime) -> bool:
+    """Whether there are so many failures, over so long a time, that the cause does not pass by itself."""
+    return failures >= FAILED_MIN and now - since >= FAILED_TIME_MIN
 
 
 def keeps_failing(what: str, reason: str, then: str) -> Fault:
-    """Return the fault to show: ``what`` keeps failing, for which ``reason``, and what to do ``then``."""
+    """Return the fault to show: ``what`` keeps failing for a ``reason``; ``then`` ends the advice."""
     return Fault(
         code="keeps_failing_in_passing",
-        message=f"{what} keeps failing: {reason}.",
-        fix=f"Ask the operator of this exporter to check its storage and its log. {then}",
+        message=f"{what} was interrupted several times in a row: {reason}.",
+        fix=f"Ask the operator of this exporter to check its storage and its logs. {then}",
     )

@@ -14,7 +14,7 @@ from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
-from exporter.domain.own_blobs import folder, outdated
+from exporter.domain.own_blobs import folder, outdated, rejected_folder
 from exporter.domain.slices import Slice
 from exporter.domain.streams import DataType
 from exporter.export.lease import Heartbeat, HourLease
@@ -55,7 +55,7 @@ class AttemptContext:
 
     clock: Clock
     claim_id: str
-    beat: Heartbeat
+    heartbeat: Heartbeat
     settle: timedelta
     late_until: timedelta = timedelta()
     redelivered: bool = False
@@ -148,7 +148,7 @@ class Attempt:
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
         name = f"{tag}-{chosen.first}.ndjson.gz"
-        rejected = RejectedWriter(self.gateways.rejected, key, hour, name, uploads)
+        rejected = RejectedWriter(self.gateways.rejected, f"{rejected_folder(key, hour)}{name}", uploads)
         spool = Spool(self.gateways.state, f"{folder(key, hour)}{tag}-spool-") if spooled else None
         stager = Stager(
             landing=self.gateways.landing,
@@ -205,7 +205,7 @@ class Attempt:
         log_event(
             Event.HOUR_EXPORTED,
             **hour_fields(record.key, record.hour),
-            run=self.worker.claim_id,
+            attempt_id=self.worker.claim_id,
             outcome=outcome,
             requested_by=record.work.requested_by,
             attempts=record.work.attempts,
@@ -227,5 +227,7 @@ class Attempt:
         digests, kept = frozenset(record.content.origin.digests), frozenset(record.content.rejected)
         for name in outdated(state.names(folder(key, hour)), attempt=record.work.attempts, kept=digests):
             state.delete(name)
-        for name in outdated(rejected.names(key, hour), attempt=record.work.attempts, kept=kept):
+        for name in outdated(
+            rejected.names(rejected_folder(key, hour)), attempt=record.work.attempts, kept=kept
+        ):
             rejected.delete(name)

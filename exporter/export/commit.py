@@ -35,7 +35,7 @@ from exporter.export.commit_plan import Changes, CommitPlan
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.stage import stage_bytes
-from exporter.pipeline.gzip_writer import md5_base64
+from exporter.pipeline.hashes import md5_base64
 
 MARKER_TYPE = "application/json"
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from exporter.domain.backfill import Backfill, Came, backfill_id
+from exporter.domain.backfill import Backfill, HourOutcome, backfill_id
 from exporter.domain.breaker import Breaker
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
@@ -57,7 +57,7 @@ def _for_backfill(  # noqa: PLR0913  what the tables say, each by its name
 
     An hour that failed is tried again once its back-off is over.
     """
-    came = backfill.came(record, breaker, now, here=here)
-    failed = came is Came.FAILED and record is not None and not record.done and due
-    requested = came is Came.LEFT or failed
+    outcome = backfill.outcome(record, breaker, now, target=here)
+    failed = outcome is HourOutcome.FAILED and record is not None and not record.done and due
+    requested = outcome is HourOutcome.LEFT or failed
     return WriteDisposition.REPLACE if requested else WriteDisposition.SKIP

@@ -133,7 +133,7 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
     # Before the claim: from now on the tick sees to it that the hour is done again.
     note = gateways.reopened.remember(task) if again else None
     lease = acquire(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
-    with attempt.worker.beat(lease.renew):
+    with attempt.worker.heartbeat(lease.renew):
         try:
             outcome = _export(attempt, lease, disposition)
         except DestinationFault as error:
@@ -197,7 +197,7 @@ def _save(gateways: Gateways, destination: Destination, before: Breaker, now: Br
 
 def _log_failed(task: HourTask, worker: AttemptContext, code: str, attempts: int | None = None) -> None:
     facts = hour_fields(task.key, task.hour)
-    log_event(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
+    log_event(Event.HOUR_FAILED, **facts, attempt_id=worker.claim_id, code=code, attempts=attempts)
 
 
 def _unexpected(claim_id: str) -> Fault:

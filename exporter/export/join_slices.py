@@ -35,7 +35,7 @@ def join_slices(
 ) -> Outcome:
     """Commit what all slices have staged, or send those again that repeat rows of earlier slices."""
     lease = acquire_joined(attempt.gateways.ledger, found, attempt.worker.claim_id, attempt.worker.clock)
-    with attempt.worker.beat(lease.renew):
+    with attempt.worker.heartbeat(lease.renew):
         try:
             return _join(attempt, lease, sliced, plan)
         except LandingChanged as error:

@@ -33,7 +33,7 @@ from exporter.export.stage import RejectedWriter, StagedSlice
 from exporter.export.whole_hour import export_whole_hour
 from exporter.pipeline.key_index import KeyIndex, repeated
 from exporter.pipeline.key_set import split
-from exporter.ports import State
+from exporter.ports import BlobStore
 
 
 def is_up_to_date(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
@@ -113,8 +113,12 @@ def _append_slice(  # noqa: PLR0913  what is appended, to what, and by whom
         result = SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected.commit())
         content = appended_content(base, blobs, [result], keeps_digests=keeps)
         if staged.excluded == base.rows.exported and content.origin.landing is not None:
-            # Every row of the files is in these blobs, too: landing holds all that they were made of.
-            origin = replace(content.origin, landing=LandingFingerprint.of(blobs))
+            # Every row of the files is in these blobs, too: landing holds all that they were made of. That is
+            # not so for rejected rows, if a blob is gone: those that are stored already stay.
+            now, before = LandingFingerprint.of(blobs), base.origin.landing
+            covered = before is not None and now.holds(before)
+            rejected_before = base.origin.rejected_before if covered else len(base.rejected)
+            origin = replace(content.origin, landing=now, rejected_before=rejected_before)
             content = replace(content, origin=origin)
         facts = {"late_rows": staged.rows.exported}
         return commit_if_wanted(attempt, lease, CommitPlan(content, staged.files, facts=facts), inventory)
@@ -134,7 +138,7 @@ def _staged(
     return staged, rejected, digest
 
 
-def _repeated(state: State, base: HourContent, digest: str) -> Iterator[bytes]:
+def _repeated(state: BlobStore, base: HourContent, digest: str) -> Iterator[bytes]:
     """Yield the keys of a digest that the hour has already."""
     indexes = []
     for name in (*base.origin.digests, digest):

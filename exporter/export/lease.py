@@ -163,7 +163,7 @@ def background_heartbeat(every: timedelta = RENEW_EVERY) -> Heartbeat:
     """Return a heartbeat that runs in a thread of its own, beside the work."""
 
     @contextmanager
-    def beat(call: Callable[[], None]) -> Iterator[None]:
+    def heartbeat(call: Callable[[], None]) -> Iterator[None]:
         stop = threading.Event()
 
         def run() -> None:
@@ -182,4 +182,4 @@ def background_heartbeat(every: timedelta = RENEW_EVERY) -> Heartbeat:
             stop.set()
             thread.join()
 
-    return beat
+    return heartbeat

@@ -14,7 +14,7 @@ from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingBlob
 from exporter.export.attempt import Attempt
 from exporter.pipeline.exact_json import ExactDecoder
-from exporter.ports import State
+from exporter.ports import BlobStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def decode(pieces: Iterable[bytes]) -> SlicePlan:
         raise ValueError(f"not a plan: {error}") from error
 
 
-def read_plan(state: State, sliced: SlicedExport) -> SlicePlan | None:
+def read_plan(state: BlobStore, sliced: SlicedExport) -> SlicePlan | None:
     """Return the plan of a sliced export; None if it is gone."""
     pieces = state.read(sliced.plan)
     return None if pieces is None else decode(pieces)

@@ -16,24 +16,17 @@ from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
+from exporter.domain.streams import DataType, LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile, size_and_md5
+from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile
+from exporter.pipeline.hashes import size_and_md5
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
-from exporter.ports import (
-    Container,
-    Landing,
-    RejectedRows,
-    RejectedUpload,
-    State,
-    StateUpload,
-    Upload,
-)
+from exporter.ports import BlobStore, BlobUpload, Container, Landing, Upload
 
 EMPTY_GZIP = b"".join(GzipWriter().finish())
 
@@ -42,7 +35,7 @@ EMPTY_GZIP = b"".join(GzipWriter().finish())
 class Spool:
     """Where files are kept whole until their names are fenced; its blobs' names begin with ``prefix``."""
 
-    state: State
+    state: BlobStore
     prefix: str
 
     def name(self, number: int) -> str:
@@ -151,7 +144,7 @@ class Stager:
 
     def _begin(
         self, name: str, number: int, uploads: ExitStack
-    ) -> tuple[Upload | StateUpload, Callable[[Part], StagedFile]]:
+    ) -> tuple[Upload | BlobUpload, Callable[[Part], StagedFile]]:
         """Begin a file in the container or the spool; return its upload, and a function that waits for it."""
         if self.spool is None:
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
@@ -160,7 +153,7 @@ class Stager:
         kept = uploads.enter_context(self.spool.state.upload(spooled))
 
         def arrived(part: Part) -> StagedFile:
-            kept.commit()
+            kept.commit(md5=part.md5)
             return StagedFile(part, self.attempt, 0, spooled)
 
         return kept, arrived
@@ -203,9 +196,7 @@ def stage_bytes(container: Container, part: Part, body: bytes, attempt: str) -> 
         return StagedFile(part, attempt, upload.arrived())
 
 
-def _send(
-    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, slot: WorkSlot | None = None
-) -> None:
+def _send(blocks: Iterable[bytes], upload: Upload | BlobUpload, slot: WorkSlot | None = None) -> None:
     for block in blocks:
         with slot.waiting() if slot else nullcontext():
             upload.stage(block)
@@ -215,21 +206,19 @@ def _send(
 class RejectedWriter:
     """Stores the rejected and amended rows of a slice as they landed; the first of them begins a blob.
 
-    ``name`` is the blob's name in the hour's folder. Nothing is stored unless it is committed.
+    ``name`` is the blob's name. Nothing is stored unless it is committed.
     """
 
-    store: RejectedRows
-    key: StreamKey
-    hour: Hour
+    store: BlobStore
     name: str
     uploads: ExitStack
     _gzip: GzipWriter = field(default_factory=GzipWriter)
-    _upload: RejectedUpload | None = None
+    _upload: BlobUpload | None = None
 
     def __call__(self, row: RejectedRow) -> None:
         """Store a row."""
         if self._upload is None:
-            self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
+            self._upload = self.uploads.enter_context(self.store.upload(self.name))
         _send(self._gzip.add(rejected_line(row)), self._upload)
 
     def commit(self) -> tuple[str, ...]:
@@ -237,4 +226,5 @@ class RejectedWriter:
         if self._upload is None:
             return ()
         _send(self._gzip.finish(), self._upload)
-        return (self._upload.commit(md5=self._gzip.md5),)
+        self._upload.commit(md5=self._gzip.md5)
+        return (self.name,)

@@ -43,7 +43,7 @@ def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name
         raise Conflict(f"slice {chosen.first} of {task.key} {task.hour} is being staged by another worker")
     etag = found.etag if found else None
     lease = acquire_slice(gateways.slices, record, etag, worker.claim_id, worker.clock)
-    with worker.beat(lease.renew):
+    with worker.heartbeat(lease.renew):
         try:
             tag = attempt_tag(attempt_number, worker.claim_id)
             lease.finish(_staged(plan.applied_to(attempt), lease.record, chosen, plan, tag))

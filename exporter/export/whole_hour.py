@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
+from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, SliceResult, cut
 from exporter.domain.streams import DataType, LandingBlob
@@ -25,10 +26,13 @@ def export_whole_hour(
 ) -> Outcome:
     """Export the hour. Unless it is to be replaced, an hour that is there already is adopted as it is.
 
+    An hour that went to another container since is not: what it has left here is older than its record.
+
     An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
     some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
     """
-    there = None if replacing else adoptable(attempt, lease, inventory)
+    returns = _is_whole_elsewhere(attempt, lease.record)
+    there = None if replacing or returns else adoptable(attempt, lease, inventory)
     if there is not None:
         return adopt(attempt, lease, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
@@ -38,9 +42,7 @@ def export_whole_hour(
         lease.refuse(loss, late_checked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
-        record = lease.record
-        elsewhere = bool(record.content.origin.target) and not attempt.holds(record)
-        if elsewhere and not record.journal.committing:
+        if returns:
             leave_elsewhere(lease, attempt.destination.target, attempt.worker.clock())
         else:
             lease.fail(loss)
@@ -54,6 +56,12 @@ def export_whole_hour(
         fan_out(attempt, lease, slices, blobs, spooled=spooled)
         return Outcome.SLICED
     return _export_one_slice(attempt, lease, inventory, names, slices[0])
+
+
+def _is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
+    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
+    origin, journal = record.content.origin, record.journal
+    return bool(origin.target) and not attempt.holds(record) and not journal.committing
 
 
 def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:

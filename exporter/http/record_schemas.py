@@ -1,4 +1,4 @@
-"""What a row of an exported file looks like, as JSON Schema: for review before a destination is made."""
+"""JSON Schema of the rows of exported files."""
 
 from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Kind
 from exporter.domain.streams import DataType
@@ -17,11 +17,11 @@ _KINDS: dict[Kind, Json] = {
     Kind.DICT: {"type": "object"},
     Kind.TEXTS: {"type": ["string", "array"], "items": {"type": "string"}},
 }
-# Never null, though an event may lack them: the project is filled in, and so are empty objects.
+# Optional in landing, but never null in a file: the exporter fills it in.
 _FILLED_IN = frozenset({"app"})
 _EVENT = (
-    "An event: exactly these keys, all of them always there. With `output.extra_keys: keep` others may stand"
-    " beside them. Times are as `output.timestamp_format` says."
+    "An event: exactly these keys, all always present. With `output.extra_keys: keep` it may have others."
+    " `output.timestamp_format` decides the format of times."
 )
 _MERGED_ID = "A merged id: exactly these keys. Times are milliseconds since 1970-01-01 UTC."
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -129,17 +129,3 @@ class GzipWriter:
     def _take(self, compressed: bytes) -> None:
         self.size += len(compressed)
         self._block += compressed
-
-
-def size_and_md5(pieces: Iterable[bytes]) -> tuple[int, str]:
-    """Return how many bytes a file has, and their MD5 in base64, as the storage service wants it."""
-    size, md5 = 0, hashlib.md5(usedforsecurity=False)
-    for piece in pieces:
-        size += len(piece)
-        md5.update(piece)
-    return size, base64.b64encode(md5.digest()).decode()
-
-
-def md5_base64(body: bytes) -> str:
-    """Return the MD5 of some bytes, in base64, as the storage service wants it."""
-    return size_and_md5([body])[1]

@@ -1,4 +1,4 @@
-"""The queue of steps of backfills."""
+"""The queue of backfill steps."""
 
 import logging
 
@@ -6,24 +6,24 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.backfill import runner
+from exporter.messages import BACKFILL_STEPS
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.backfill_steps import QUEUE, parse_step
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@on_message(blueprint, "backfill_step", QUEUE)
+@on_message(blueprint, "backfill_step", BACKFILL_STEPS.name)
 def backfill_step(message: func.QueueMessage) -> None:
-    """Take a step of a backfill. What is raised makes the host deliver the message again."""
+    """Take a step of a backfill. After an exception the host delivers the message again."""
     moved = runner.take_step(
-        parse_step(body_of(message)),
+        BACKFILL_STEPS.parse(body_of(message)),
         wiring.app().gateways,
         wiring.now(),
         redelivered=(message.dequeue_count or 1) > 1,
     )
     if moved is not None:
         _log.info(
-            "backfill %s: step %d, %s, settled up to %s, queued up to %s",
+            "backfill %s: step %d, %s, done before %s, queued before %s",
             *(moved.id, moved.step, moved.status, moved.done_before, moved.queued_before),
         )

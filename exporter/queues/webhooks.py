@@ -1,21 +1,22 @@
-"""The queue of webhooks to call: a function of its own, so that no export waits for somebody's server."""
+"""The queue of webhook calls: exports do not wait for other people's servers."""
 
 import logging
 
 import azure.functions as func
 
 from exporter import wiring
+from exporter.messages import WEBHOOK_CALLS
 from exporter.notify.notifications import call_webhook
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.notifications import QUEUE, parse_notice
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@on_message(blueprint, "webhook_call", QUEUE)
+@on_message(blueprint, "webhook_call", WEBHOOK_CALLS.name)
 def webhook_call(message: func.QueueMessage) -> None:
-    """Call a destination's webhook. What is raised makes the host deliver the message again."""
-    notice, tries = parse_notice(body_of(message))
-    if call_webhook(notice, tries, wiring.app().gateways, wiring.now()):
-        _log.debug("webhook of %s: notice %s is done", notice.destination_id, notice.id)
+    """Call a destination's webhook. After an exception the host delivers the message again."""
+    call = WEBHOOK_CALLS.parse(body_of(message))
+    sent = call.notification
+    if call_webhook(sent, call.tries, wiring.app().gateways, wiring.now()):
+        _log.debug("webhook of %s: notification %s is finished", sent.destination_id, sent.id)

@@ -1,4 +1,4 @@
-"""What a tick costs: its calls to storage, for more destinations, and for more that is owed."""
+"""The cost of a tick: its calls to storage, by the number of destinations and of owed hours."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -10,14 +10,14 @@ from azure.storage.blob import BlobServiceClient
 from exporter.domain.hour import Hour
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.ticking import gateways_for_ticks
-from tests.worlds import ACME, HOUR, NOW
+from tests.support.ticking import gateways_for_ticks
+from tests.support.worlds import ACME, HOUR, NOW
 
 _SETTLE = timedelta(minutes=10)
 _SINCE = HOUR.plus(-24)
@@ -40,7 +40,7 @@ def run(*, quick: bool) -> list[Goal]:
 
 
 def calls_of_ticks(destinations: int) -> dict[int, int]:
-    """Return the calls of a tick by how many destinations owe an hour; the others are up to date."""
+    """Return the calls of a tick, by the number of destinations that owe an hour."""
     with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
         with BlobServiceClient.from_connection_string(endpoints.connection_string) as blobs:
             blobs.create_container("landing")
@@ -56,12 +56,12 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
             return StreamProgress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
 
         for key in keys:
-            gateways.schedule.put(up_to(key, HOUR.plus(1)))
+            gateways.schedule.put(up_to(key, HOUR.plus(1)).key, up_to(key, HOUR.plus(1)))
         found = {}
         for owed in _OWED:
             if owed <= destinations:
                 for key in islice(keys, owed):
-                    gateways.schedule.put(up_to(key, HOUR))
+                    gateways.schedule.put(up_to(key, HOUR).key, up_to(key, HOUR))
                 before = calls_made()
                 queue_due_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before

@@ -25,8 +25,8 @@ from exporter.domain.work_item import WorkItem
 from exporter.storage.own.documents import from_columns, to_columns
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, Backend
 from tests.contract.samples import RECORD as RECORD_OF_ALL
-from tests.fakes import md5_base64
-from tests.worlds import with_content, with_work
+from tests.support.fakes.blobs import md5_base64
+from tests.support.worlds import with_content, with_work
 
 CLAIMANTS = 32
 RECORD = HourRecord(KEY, HOUR)

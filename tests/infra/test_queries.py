@@ -18,12 +18,12 @@ from tests.infra.queries import PROJECT, alerts, charts, examples
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
-    a_good_world,
+    a_healthy_world,
     an_installation_without_landing,
     collected,
     live,
 )
-from tests.worlds import EVENTS, NOW
+from tests.support.worlds import EVENTS, NOW
 
 SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
 SCRIPT = Path(__file__).with_name("language_service.js")
@@ -94,13 +94,13 @@ def test_the_language_service_would_find_a_mistake(query: str) -> None:
 def a_bad_day() -> dict[str, list[dict[str, Any]]]:
     """Return the tables after an hour in which much is exported, and something of everything fails."""
     with collected() as telemetry:
-        world = a_good_world(rejected_of_a_hundred=5)
+        world = a_healthy_world(rejected_of_a_hundred=5)
         live(world, telemetry, NOW + timedelta(minutes=10))
         world.reader().faults = {
             "list": Fault("container_not_found", "There is no container raw.", "Create it.")
         }
         live(world, telemetry, NOW + timedelta(minutes=80))
-        world.schedule.spoiled.spoil(EVENTS)
+        world.schedule.spoil(EVENTS)
         live(world, telemetry, telemetry.now + TICKS_EVERY)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
         record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)

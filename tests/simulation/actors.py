@@ -19,10 +19,12 @@ from exporter.domain.marker import StagedFile
 # What changes something; every other call reads.
 WRITES = frozenset(
     {
-        *("put", "commit", "stage", "delete", "empty", "refresh"),
+        *("put", "put_with_names", "commit", "stage", "delete", "fence", "refresh"),
         *("remember", "forget", "discard", "send", "record_test"),
     }
 )
+# A fence is two calls to storage: the twin's ``empty``, which no port has, and ``delete``.
+CHANGES = WRITES | {"empty"}
 # While one of these is under way its lock is held, and a renewal would wait for it.
 LOCKED = frozenset({"ledger.put", "slices.put"})
 
@@ -106,7 +108,7 @@ class Turns:
         me.wants, me.asks = what, arguments
         verdict = self._driver.switch()
         self.calls += 1
-        writes = what.rpartition(".")[2] in WRITES
+        writes = what.rpartition(".")[2] in CHANGES
         if verdict in {Verdict.DIES, Verdict.LAST}:
             self._dead.add(getcurrent())
         if verdict is Verdict.DIES:
@@ -129,7 +131,7 @@ class Turns:
         """Return something that makes the calls of another thing when it is their turn."""
         return _Gated(self, name, inner)
 
-    def beat(self, renew: Callable[[], None]) -> AbstractContextManager[None]:
+    def heartbeat(self, renew: Callable[[], None]) -> AbstractContextManager[None]:
         """Remember how the acting one renews its lease, for as long as it works."""
 
         @contextmanager

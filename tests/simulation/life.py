@@ -15,10 +15,12 @@ from random import Random
 from typing import Any
 
 from exporter.backfill import requests
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import BackfillRequest, cancel, create, retry
+from exporter.backfill.requests import BackfillRequest, create
 from exporter.backfill.runner import take_step
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.destination import Destination, Status
@@ -39,8 +41,6 @@ from exporter.schedule.poison import record_poison
 from exporter.tick import run_tick
 from exporter.verify import runner
 from exporter.verify.range import repairing, span_of, verify_at_once
-from tests.fakes import FakeLanding, World
-from tests.filters import condition, read
 from tests.simulation.actors import LOCKED, Actor, Death, Turns, Verdict
 from tests.simulation.truth import (
     FIRST,
@@ -53,7 +53,10 @@ from tests.simulation.truth import (
     hour_of,
     is_view,
 )
-from tests.worlds import SETTLE, a_merge, a_world, acme, an_event
+from tests.support.fakes.blobs import FakeLanding
+from tests.support.fakes.world import World
+from tests.support.filters import condition, read
+from tests.support.worlds import SETTLE, a_merge, a_world, acme, an_event
 
 __all__ = ["FIRST", "HOURS", "LAST", "BrokenPromise", "Life"]
 
@@ -128,11 +131,9 @@ class Queue:
     life: "Life"
     messages: list[Message] = field(default_factory=list)
 
-    def send(
-        self, tasks: Iterable[HourTask] | BackfillStep | VerifyStep, *, delay: timedelta = timedelta()
-    ) -> None:
+    def send(self, messages: Iterable[What], *, delay: timedelta = timedelta()) -> None:
         """Queue messages."""
-        for each in [tasks] if isinstance(tasks, (BackfillStep, VerifyStep)) else list(tasks):
+        for each in messages:
             message = Message(each, self.life.now + delay)
             self.life.turns.call(f"{self.name}.send", partial(self.messages.append, message))
 
@@ -446,7 +447,7 @@ class Life:
 
         def body() -> None:
             now = self.now + offset
-            destination = find_destination(self.gateways, "acme").value
+            destination = find_destination(self.gateways.destinations, "acme").value
             as_of = AsOf(now, SETTLE)
             span = span_of(self.gateways, destination, (FIRST, LAST), None, as_of)
             if at_once:
@@ -578,7 +579,7 @@ class Life:
         worker = AttemptContext(
             clock=lambda: self.now + offset,
             claim_id=f"claim-{self.attempts}",
-            beat=self.turns.beat,
+            heartbeat=self.turns.heartbeat,
             settle=SETTLE,
             late_until=LATE_CHECKS[-1],
             redelivered=message.deliveries > 1,
@@ -685,8 +686,8 @@ class Life:
         """Let the other destination's trouble be over, too."""
         world = self.world
         world.reader(THEIRS).faults.clear()
-        world.schedule.spoiled.mend()
-        world.breakers.spoiled.mend()
+        world.schedule.mend()
+        world.breakers.mend()
         world.destinations.mend()
         world.ledger.mend()
         self.troubled.clear()
@@ -846,7 +847,7 @@ class Life:
                     )
 
     def _verifications_have_ended(self) -> None:
-        for row in self.world.verifications._table.rows.values():
+        for row in self.world.verifications.rows.values():
             verification = row.value
             if not verification.ended or (verification.status == "failed" and verification.error is None):
                 raise BrokenPromise("a verification has not ended", verification)

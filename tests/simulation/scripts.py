@@ -9,16 +9,16 @@ from random import Random
 
 import pytest
 
-from exporter.backfill.requests import cancel
+from exporter.backfill.lifecycle import cancel
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour_task import HourTask
 from exporter.export import sliced
-from exporter.schedule import due_hours
+from exporter.schedule import planner
 from tests.simulation import happenings
-from tests.simulation.actors import WRITES, Actor, Verdict
+from tests.simulation.actors import CHANGES, Actor, Verdict
 from tests.simulation.life import FIRST, LAST, Life, Message, Queue
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, MERGED_IDS
+from tests.support.worlds import EVENTS, MERGED_IDS
 
 # More writes than any attempt of these scripts makes.
 WRITES_MAX = 80
@@ -39,7 +39,7 @@ class Script(Life):
         self.strike, self.writes = (number, verdict), 0
 
     def _turn(self, actor: Actor) -> None:
-        if actor.wants.rpartition(".")[2] in WRITES and self.strike is not None:
+        if actor.wants.rpartition(".")[2] in CHANGES and self.strike is not None:
             self.writes += 1
             if self.writes == self.strike[0]:
                 self.let(actor, self.strike[1])
@@ -153,7 +153,7 @@ def a_note_for_the_next_worker() -> None:
     once. The daily review would, too, but later; so that it hides no mistake, there is none here.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(due_hours, "chosen_for_review", lambda *_arguments: ())
+        patch.setattr(planner, "chosen_for_review", lambda *_arguments: ())
         life = Script()
         life.landed(101, 102)
         life.pass_busily(4)

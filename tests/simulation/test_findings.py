@@ -12,20 +12,20 @@ import pytest
 
 from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import create_repair
-from exporter.destinations.overview import look_at
+from exporter.destinations.overview import overview_of
 from exporter.domain.backfill import BackfillStatus
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import Verdict
 from tests.simulation.happenings import lose, put_again, unland
 from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life, line_of
 from tests.simulation.scripts import Script, each_strike
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, SETTLE
+from tests.support.fakes.blobs import FOREIGN_BLOCK
+from tests.support.worlds import EVENTS, SETTLE
 
 CHANGES: dict[str, Callable[[Life], bool]] = {
     "name_style": lambda life: life.edit(name_style=NameStyle.SAFE),
@@ -403,7 +403,7 @@ def test_an_hour_behind_the_schedule_that_fails_is_shown_with_its_destination() 
     faults = life.world.reader().faults
     faults["delete"] = OUTAGE
     life.pass_busily(0.5)
-    shown = look_at(life.world.gateways, life.destination, AsOf(life.now, SETTLE))
+    shown = overview_of(life.world.gateways, life.destination, AsOf(life.now, SETTLE))
     assert shown.status is Status.FAILING
     assert shown.failed is not None
     assert shown.failed.hour == FIRST

@@ -12,7 +12,7 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from exporter.domain.errors import Conflict
 from exporter.domain.marker import StagedFile
 from exporter.domain.versioned import BlobInfo, SmallBlob
-from exporter.pipeline.gzip_writer import md5_base64
+from exporter.pipeline.hashes import md5_base64
 from exporter.storage.blocks import (
     CONTENT_TYPE,
     BlockPool,

@@ -9,8 +9,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from exporter.domain.claims import Claim
 from exporter.domain.errors import Conflict
 from exporter.domain.hour import Hour
@@ -19,10 +17,10 @@ from exporter.domain.hour_record import HourRecord, HourStatus, unreadable_recor
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import UnreadableRowError, Versioned
 from exporter.domain.work_item import WorkItem
-from exporter.pipeline.exact_json import ExactDecoder
 from exporter.storage.clients import Account
+from exporter.storage.own.documents import Document, to_columns
 from exporter.storage.own.entities import Entity, moment_text, new_row, parse_moment
-from exporter.storage.own.tables import Table
+from exporter.storage.own.entity_table import EntityTable
 
 # The row that tells this table from one that was made in its place; no stream has such a name.
 _SELF = "ledger"
@@ -32,15 +30,15 @@ _STATE = [
     *("target", "not_moved_to"),
 ]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
-_RECORD = ExactDecoder(HourRecord)
-_CLAIM = ExactDecoder(Claim)
+_RECORD = Document(HourRecord, without=("key", "hour"))
+_CLAIM = Document(Claim)
 
 
 class LedgerTable:
     """Hour by hour, what was exported."""
 
     def __init__(self, account: Account, table: str = "ledger") -> None:
-        self._table = Table(account, table)
+        self._table = EntityTable(account, table)
 
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""
@@ -94,23 +92,24 @@ def _bounds(key: StreamKey, first: Hour, last: Hour) -> dict[str, str]:
 
 
 def _row(record: HourRecord) -> dict[str, Any]:
-    return new_row(
+    columns = new_row(
         str(record.key),
         record.hour.key,
-        record,
         status=record.status.value,
-        claim=msgspec.json.encode(record.work.claim).decode() if record.work.claim else "",
+        claim=_CLAIM.encode(record.work.claim).decode() if record.work.claim else "",
         retry_at=moment_text(record.work.retry_at),
         finished_at=moment_text(record.finished_at),
         late_checked_at=moment_text(record.late_checked_at),
         target=record.content.origin.target,
         not_moved_to=record.not_moved_to,
     )
+    return columns | to_columns(_RECORD.encode(record))
 
 
 def _record(key: StreamKey, row: Entity) -> HourRecord:
     """Read a row; its columns have to say the same as its document."""
-    state, record = _state(key, row), row.document(_RECORD)
+    state = _state(key, row)
+    record = row.document(_RECORD, key=key, hour=state.hour)
     if record.state() != state:
         raise ValueError("the columns of the row do not say what its document says")
     return record
@@ -131,4 +130,4 @@ def _state(key: StreamKey, row: Entity) -> HourRecord:
 
 
 def _claim(text: str) -> Claim | None:
-    return _CLAIM.decode(text) if text else None
+    return _CLAIM.decode(text.encode()) if text else None

@@ -2,35 +2,26 @@
 
 from typing import Any
 
-import msgspec
-
-from exporter.domain.claims import Claim
 from exporter.domain.hour import Hour
-from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.domain.slices import SliceRecord
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
-from exporter.pipeline.exact_json import ExactDecoder
 from exporter.storage.clients import Account
+from exporter.storage.own.documents import Document, to_columns
 from exporter.storage.own.entities import Entity, new_row
-from exporter.storage.own.tables import Table
+from exporter.storage.own.entity_table import EntityTable
 
 _NUMBER_DIGITS = 6
 
 
-class _Document(msgspec.Struct, forbid_unknown_fields=True):
-    claim: Claim | None
-    result: SliceResult | None
-    excluded_keys: str | None
-
-
-_DOCUMENT = ExactDecoder(_Document)
+_RECORD = Document(SliceRecord, without=("key", "hour", "sliced_id", "number"))
 
 
 class SlicesTable:
     """How far the slices of large hours are."""
 
     def __init__(self, account: Account, table: str = "slices") -> None:
-        self._table = Table(account, table)
+        self._table = EntityTable(account, table)
 
     def get(self, key: StreamKey, hour: Hour, sliced_id: str, number: int) -> Versioned[SliceRecord] | None:
         """Return the record of one slice."""
@@ -65,14 +56,13 @@ def _row_key(sliced_id: str, number: int) -> str:
 
 
 def _row(record: SliceRecord) -> dict[str, Any]:
-    document = _Document(record.claim, record.result, record.excluded_keys)
-    return new_row(_partition(record.key, record.hour), _row_key(record.sliced_id, record.number), document)
+    keys = _partition(record.key, record.hour), _row_key(record.sliced_id, record.number)
+    return new_row(*keys) | to_columns(_RECORD.encode(record))
 
 
 def _record(key: StreamKey, hour: Hour, row: Entity) -> SliceRecord:
-    document = row.document(_DOCUMENT)
     sliced_id, number = row.read("RowKey", _parts_of_key)
-    return SliceRecord(key, hour, sliced_id, number, document.claim, document.result, document.excluded_keys)
+    return row.document(_RECORD, key=key, hour=hour, sliced_id=sliced_id, number=number)
 
 
 def _parts_of_key(text: str) -> tuple[str, int]:

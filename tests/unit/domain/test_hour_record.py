@@ -13,7 +13,7 @@ from exporter.domain.row_schema import Reason
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.work_item import BACK_OFF_FIRST, Refusal, back_off
-from tests.builders import EVENTS, HOUR, utc
+from tests.support.builders import EVENTS, HOUR, utc
 
 NOW = utc("2026-01-31 14:15")
 MICROSECOND = timedelta(microseconds=1)

@@ -15,11 +15,11 @@ from exporter.domain.hour_record import HourStatus
 from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import World
-from tests.filters import condition, read
-from tests.worlds import (
+from exporter.schedule.planner import queue_due_hours
+from tests.support.fakes.world import World
+from tests.support.filters import condition, read
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
@@ -155,7 +155,7 @@ def test_a_changed_filter_holds_for_hours_that_are_exported_from_then_on() -> No
     assert the_record(world).content.filter_sha256 == PURCHASES.sha256
     assert len(world.events_a_reader_sees()) == 3
 
-    world.ledger.forget()
+    world.ledger.clear()
     attempt(world, task=backfill(world), claim_id="second")
     assert len(world.events_a_reader_sees()) == 5
     assert world.markers_a_reader_sees()[MARKER]["filter_sha256"] is None

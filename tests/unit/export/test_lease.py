@@ -12,8 +12,8 @@ from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.slices import SliceRecord, SliceResult
 from exporter.export.lease import HourLease, SliceLease, acquire, acquire_slice, background_heartbeat
-from tests.fakes import World
-from tests.worlds import NOW, TASK, a_world, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import NOW, TASK, a_world, the_record
 
 
 class Clock:
@@ -56,7 +56,7 @@ def test_of_two_who_found_the_same_hour_free_one_gets_it() -> None:
         assert record is not None
         assert record.value.work.claim is not None
         assert record.value.work.claim.id == "first"
-        world.ledger.forget()
+        world.ledger.clear()
 
 
 def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:
