@@ -22,12 +22,10 @@ from exporter.domain.marker import StagedFile
 from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.versioned import Versioned
-from exporter.export import export_hour, join_slices, late_data, recovery, whole_hour
-from exporter.export.attempt import Attempt, Outcome
+from exporter.export import disposition, export_hour, join_slices, late_data, recovery, whole_hour
 from exporter.export.commit import Committer
 from exporter.export.commit_plan import Changes
-from exporter.export.inventory import Inventory
-from exporter.export.lease import HourLease
+from exporter.export.disposition import WriteDisposition
 from exporter.export.stage import RejectedWriter, StagedSlice, Stager
 from exporter.pipeline.key_set import KeySet, split
 from exporter.ports import Gateways
@@ -43,15 +41,15 @@ type Mutation = Callable[[pytest.MonkeyPatch], None]
 def commit_before_all_is_recorded(patch: pytest.MonkeyPatch) -> None:
     """Commit first, and record afterwards what was committed."""
     prepare, publish = Committer.prepare, Committer.publish
-    later: list[Committer] = []
+    later: set[int] = set()
 
     def published(committer: Committer) -> None:
         publish(committer)
-        if committer in later:
-            later.remove(committer)
+        if id(committer) in later:
+            later.remove(id(committer))
             prepare(committer)
 
-    patch.setattr(Committer, "prepare", later.append)
+    patch.setattr(Committer, "prepare", lambda committer: later.add(id(committer)))
     patch.setattr(Committer, "publish", published)
 
 
@@ -155,16 +153,13 @@ def delete_markers_without_fencing(patch: pytest.MonkeyPatch) -> None:
 
 def adopt_instead_of_replacing(patch: pytest.MonkeyPatch) -> None:
     """Adopt an hour that is there where a backfill has requested to replace it."""
-    real = whole_hour.export_whole_hour
+    real = disposition._for_backfill
 
-    def exported(
-        attempt: Attempt, lease: HourLease, inventory: Inventory, names: HourNames, *, replacing: bool
-    ) -> Outcome:
-        del replacing
-        return real(attempt, lease, inventory, names, replacing=False)
+    def exporting(*arguments: Any, **named: Any) -> WriteDisposition:  # noqa: ANN401  passed on
+        found = real(*arguments, **named)
+        return WriteDisposition.EXPORT if found is WriteDisposition.REPLACE else found
 
-    for module in (export_hour, late_data):
-        patch.setattr(module, "export_whole_hour", exported)
+    patch.setattr(disposition, "_for_backfill", exporting)
 
 
 def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
