@@ -12,7 +12,7 @@ import pytest
 from exporter.backfill.lifecycle import cancel
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour_task import HourTask
-from exporter.export import sliced
+from exporter.export import stage_slice
 from exporter.schedule import planner
 from tests.simulation import happenings
 from tests.simulation.actors import CHANGES, Actor, Verdict
@@ -176,7 +176,7 @@ def a_note_for_the_next_worker() -> None:
 def more_keys_than_one_may_hold() -> None:
     """Let a slice know fewer keys of those before it when it is staged again, as there are more by then."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sliced, "KEYS_BEFORE_MAX", 3)
+        patch.setattr(stage_slice, "KEYS_BEFORE_MAX", 3)
         life = Script()
         life.landed_in_order((101, 102, 103, 105, 106), (104,), (101, 104))
         life.tick()
