@@ -72,6 +72,8 @@ def _counted(attempt: Attempt, lease: HourLease, inventory: Inventory, names: Ho
     parts: list[Part] = []
     digests: list[str] = []
     before = KeySet()
+    # Asked once: digests of some of the parts would be taken for digests of all.
+    keeps_digests = stream.data_type is DataType.EVENTS and attempt.late_blobs_count()
     for name in sorted(inventory.parts, key=lambda name: (names.number(name), name)):
         blob = inventory.parts[name]
         own = KeySet()
@@ -83,7 +85,7 @@ def _counted(attempt: Attempt, lease: HourLease, inventory: Inventory, names: Ho
         if rows == 0 or (new == 0 and stream.data_type is DataType.EVENTS):
             continue
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
-        if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
+        if keeps_digests:
             digests.append(attempt.keep_found_digest(len(parts), own, tag))
     wants_marker = attempt.destination.output.completion_marker
     return HourContent(

@@ -504,17 +504,18 @@ def other_is_unreadable(life: Life) -> bool:
 
 
 def damage_other(life: Life, table: str) -> bool:
-    """Make the other destination's row in a table unreadable; False if it has none there yet."""
+    """Make the other destination's row in a table unreadable; False if it has none, or if it is already."""
     world = life.world
+    place = (OTHER_EVENTS, HOURS[0])
     if table == "schedule" and (OTHER_EVENTS,) in world.schedule.rows:
         world.schedule.spoil(OTHER_EVENTS)
-    elif table == "breakers":
+    elif table == "breakers" and world.breakers.unreadable(OTHER) is None:
         world.breakers.put(OTHER, world.breakers.get(OTHER))
         world.breakers.spoil(OTHER)
     elif table == "destinations":
         world.destinations.spoil(OTHER)
-    elif table == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:
-        world.ledger.spoil(OTHER_EVENTS, HOURS[0])
+    elif table == "ledger" and place in world.ledger.rows and world.ledger.unreadable(*place) is None:
+        world.ledger.spoil(*place)
     else:
         return False
     life.troubled.add(OTHER)

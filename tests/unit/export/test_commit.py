@@ -1,5 +1,7 @@
 """The commit of an hour: whatever dies, and whatever becomes of landing, no row is lost or doubled."""
 
+import gzip
+import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +15,7 @@ from exporter.domain.filter_parser import read_filter
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
+from exporter.export.export_hour import export_hour
 from exporter.pipeline.filters.patterns import pattern_cost
 from tests.support.fakes.blobs import FOREIGN_BLOCK
 from tests.support.fakes.world import World
@@ -27,6 +30,7 @@ from tests.support.worlds import (
     TASK,
     a_bulky_event,
     a_merge,
+    a_worker,
     a_world,
     acme,
     an_event,
@@ -296,3 +300,20 @@ def test_after_a_last_look_that_adds_rows_no_keys_are_kept() -> None:
 
     assert numbers(world) == [1, 2]
     assert (the_record(world).content.origin.digests, world.own.names()) == ((), [])
+
+
+def test_an_hour_that_is_adopted_as_its_last_check_comes_due_is_not_doubled() -> None:
+    """The keys of all of its parts are kept, or of none: those of some are not all that readers have."""
+    world = a_world()
+    for number in (1, 2):
+        line = json.dumps(an_event(number)).encode() + b"\n"
+        world.reader().set(f"187520_2026-01-31_12#{number}.json.gz", gzip.compress(line))
+    last = HOUR.end + SETTLE + LATE_UNTIL
+    # The last check comes due while the parts are read, once the keys of the first are kept.
+    worker = a_worker(lambda: last if world.own.names() else last - timedelta(seconds=1), "adopts")
+    assert export_hour(TASK, world.gateways, worker) is Outcome.ADOPTED
+    world.land(EVENTS.stream, HOUR, [an_event(2)], "a.json")
+
+    assert attempt(world, last, "late", replace(TASK, late=True)) is Outcome.EXPORTED
+
+    assert numbers(world) == [1, 2]
