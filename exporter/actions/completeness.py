@@ -15,7 +15,7 @@ from exporter.actions.inventory import Inventory, recorded_names
 from exporter.actions.readback import file_keys, row_keys
 from exporter.actions.stage import EMPTY_GZIP, row_chain
 from exporter.domain.errors import Fault
-from exporter.domain.ledger import HourRecord
+from exporter.domain.ledger import HourContent, HourRecord
 from exporter.domain.records import RejectedRow
 from exporter.domain.streams import DataType, LandingBlob, Listing
 
@@ -89,9 +89,17 @@ def rejected_before(
     if not record.origin.target:
         # A record that tells of no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
-    exported = record.origin.landing
-    covered = exported is not None and Listing.of(tuple(blobs)).holds(exported)
-    return record.rejected[: record.origin.rejected_before] if covered else record.rejected
+    return rejected_of_gone_blobs(record, blobs)
+
+
+def rejected_of_gone_blobs(hour: HourRecord | HourContent, blobs: Iterable[LandingBlob]) -> tuple[str, ...]:
+    """Return the blobs of rejected rows that these landing blobs may not hold any more.
+
+    To tell them apart one by one is not possible: all of them, unless every blob is there that was exported.
+    """
+    exported = hour.origin.landing
+    covered = exported is not None and Listing.of(blobs).holds(exported)
+    return hour.rejected[: hour.origin.rejected_before] if covered else hour.rejected
 
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:

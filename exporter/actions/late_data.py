@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from exporter.actions.attempt import Attempt, Outcome
 from exporter.actions.commit import CommitPlan, commit
+from exporter.actions.completeness import rejected_of_gone_blobs
 from exporter.actions.foreign_blocks import void_foreign_blocks
 from exporter.actions.hold import Held
 from exporter.actions.inventory import Inventory
@@ -172,10 +173,8 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
         if staged.dropped == content.rows.exported and origin.landing is not None:
             # Every row of the files is in these blobs, too: whatever they were made of, landing holds it.
             # That is not so for rejected rows, if a blob is gone: those that are kept already stay.
-            now, before = Listing.of(blobs), content.origin.landing
-            whole = before is not None and now.holds(before)
-            rejected_then = origin.rejected_before if whole else len(content.rejected)
-            origin = replace(origin, landing=now, rejected_before=rejected_then)
+            kept = len(rejected_of_gone_blobs(content, blobs))
+            origin = replace(origin, landing=Listing.of(blobs), rejected_before=kept)
         # The last look needs no keys for another one.
         looks_again = attempt.late_blobs_count()
         digests = (*origin.digests, *filter(None, [name])) if looks_again else ()

@@ -31,13 +31,10 @@ def write_hour(
 ) -> Outcome:
     """Export the hour. Unless it is to be replaced, one that is there already is adopted as it is.
 
-    An hour that went to another container since is not: what it has left here is older than its record.
-
     An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
     some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
     """
-    returns = _is_whole_elsewhere(attempt, held.record)
-    there = None if replacing or returns else _what_is_there(attempt, held, inventory)
+    there = None if replacing else _what_is_there(attempt, held, inventory)
     if there is not None:
         return _adopt(attempt, held, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
@@ -130,7 +127,8 @@ def _what_is_there(attempt: Attempt, held: Held, inventory: Inventory) -> HourCo
     """Return the content of an hour that is whole in the container, and as it is wanted; None if it is not.
 
     Either its record says so, because it was done before; or its marker is true, and names the filter that
-    the destination has.
+    the destination has. Of an hour that went to another container since, the marker here may be older than
+    the record: it counts only if it names the same files.
     """
     record = held.record
     known = bool(record.origin.target) and attempt.holds(record)
@@ -138,6 +136,8 @@ def _what_is_there(attempt: Attempt, held: Held, inventory: Inventory) -> HourCo
         return content_of(record)
     marked = inventory.true_marker()
     if marked is None or not _as_wanted(attempt, marked[1]):
+        return None
+    if _is_whole_elsewhere(attempt, record) and marked[1].parts != record.parts:
         return None
     return _content_of_marker(attempt, *marked)
 
