@@ -13,6 +13,7 @@ from exporter.export.commit_plan import CommitPlan
 from exporter.export.completeness import rejected_ever
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
+from exporter.export.moved import is_whole_elsewhere
 from exporter.export.readback import file_keys
 from exporter.pipeline.key_set import KeySet
 
@@ -30,7 +31,8 @@ def adoptable(attempt: Attempt, lease: HourLease, inventory: Inventory) -> HourC
     """Return the content of an hour that is whole in the container, and as it is wanted; None if it is not.
 
     Either its record says so, because it was done before; or its marker is true, and names the filter that
-    the destination has.
+    the destination has. If the hour went to another container since, a marker here may be older than the
+    record: it counts only if it names the same files.
     """
     record = lease.record
     known = bool(record.content.origin.target) and attempt.holds(record)
@@ -39,6 +41,8 @@ def adoptable(attempt: Attempt, lease: HourLease, inventory: Inventory) -> HourC
         return record.content
     marked, wanted = inventory.true_marker(), attempt.destination.filter_of(attempt.task.key.stream)
     if marked is None or marked[1].filter_sha256 != (wanted.sha256 if wanted else None):
+        return None
+    if is_whole_elsewhere(attempt, record) and marked[1].parts != record.content.parts:
         return None
     return _content_of_marker(attempt, *marked)
 

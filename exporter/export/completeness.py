@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain
 
 from exporter.domain.errors import Fault
+from exporter.domain.hour_content import HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import rejected_folder
 from exporter.domain.recorded_files import recorded_names
@@ -93,13 +94,18 @@ def rejected_before(
     if not record.content.origin.target:
         # The record names no commit: there was none, or the record of it is lost.
         return rejected_ever(attempt) if inventory.parts else ()
-    exported = record.content.origin.landing
-    covered = exported is not None and LandingFingerprint.of(tuple(blobs)).holds(exported)
-    return (
-        record.content.rejected[: record.content.origin.rejected_before]
-        if covered
-        else record.content.rejected
-    )
+    return rejected_of_gone_blobs(record.content, blobs)
+
+
+def rejected_of_gone_blobs(content: HourContent, blobs: Iterable[LandingBlob]) -> tuple[str, ...]:
+    """Return the blobs of rejected rows that these landing blobs may not hold any more.
+
+    The rejected rows of single landing blobs cannot be told apart: all of them, unless every landing blob
+    that was exported is still there.
+    """
+    exported = content.origin.landing
+    covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
+    return content.rejected[: content.origin.rejected_before] if covered else content.rejected
 
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import commit_if_wanted
 from exporter.export.commit_plan import CommitPlan
+from exporter.export.completeness import rejected_of_gone_blobs
 from exporter.export.contents import appendable_base, appended, appended_content, as_recorded, with_digests
 from exporter.export.foreign_blocks import STAGINGS_MAX, void_foreign_blocks
 from exporter.export.inventory import Inventory
@@ -115,10 +116,8 @@ def _append_slice(  # noqa: PLR0913  what is appended, to what, and by whom
         if staged.excluded == base.rows.exported and content.origin.landing is not None:
             # Every row of the files is in these blobs, too: landing holds all that they were made of. That is
             # not so for rejected rows, if a blob is gone: those that are stored already stay.
-            now, before = LandingFingerprint.of(blobs), base.origin.landing
-            covered = before is not None and now.holds(before)
-            rejected_before = base.origin.rejected_before if covered else len(base.rejected)
-            origin = replace(content.origin, landing=now, rejected_before=rejected_before)
+            kept = len(rejected_of_gone_blobs(base, blobs))
+            origin = replace(content.origin, landing=LandingFingerprint.of(blobs), rejected_before=kept)
             content = replace(content, origin=origin)
         facts = {"late_rows": staged.rows.exported}
         return commit_if_wanted(attempt, lease, CommitPlan(content, staged.files, facts=facts), inventory)

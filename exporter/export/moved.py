@@ -10,6 +10,7 @@ from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import LandingFingerprint
 from exporter.domain.versioned import Versioned
+from exporter.export.attempt import Attempt
 from exporter.export.lease import HourLease
 from exporter.ports import Gateways
 
@@ -45,3 +46,9 @@ def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, tar
 def leave_elsewhere(lease: HourLease, target: str, now: datetime) -> None:
     """Close the record of an hour that is whole elsewhere and cannot be exported to a target."""
     lease.write(lambda record: record.finished(now).left_elsewhere(target, STAYS_ELSEWHERE))
+
+
+def is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
+    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
+    origin, journal = record.content.origin, record.journal
+    return bool(origin.target) and not attempt.holds(record) and not journal.committing

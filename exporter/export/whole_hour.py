@@ -4,7 +4,6 @@ from contextlib import ExitStack
 
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
-from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, SliceResult, cut
 from exporter.domain.streams import DataType, LandingBlob
@@ -17,7 +16,7 @@ from exporter.export.contents import whole_content
 from exporter.export.foreign_blocks import STAGINGS_MAX, void_foreign_blocks
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
-from exporter.export.moved import leave_elsewhere
+from exporter.export.moved import is_whole_elsewhere, leave_elsewhere
 from exporter.export.sliced import fan_out
 
 
@@ -26,13 +25,10 @@ def export_whole_hour(
 ) -> Outcome:
     """Export the hour. Unless it is to be replaced, an hour that is there already is adopted as it is.
 
-    An hour that went to another container since is not: what it has left here is older than its record.
-
     An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
     some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
     """
-    returns = _is_whole_elsewhere(attempt, lease.record)
-    there = None if replacing or returns else adoptable(attempt, lease, inventory)
+    there = None if replacing else adoptable(attempt, lease, inventory)
     if there is not None:
         return adopt(attempt, lease, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
@@ -42,7 +38,7 @@ def export_whole_hour(
         lease.refuse(loss, late_checked_at=attempt.worker.clock() if attempt.task.late else None)
         return Outcome.REFUSED
     if loss is not None and not inventory.parts:
-        if returns:
+        if is_whole_elsewhere(attempt, lease.record):
             leave_elsewhere(lease, attempt.destination.target, attempt.worker.clock())
         else:
             lease.fail(loss)
@@ -56,12 +52,6 @@ def export_whole_hour(
         fan_out(attempt, lease, slices, blobs, spooled=spooled)
         return Outcome.SLICED
     return _export_one_slice(attempt, lease, inventory, names, slices[0])
-
-
-def _is_whole_elsewhere(attempt: Attempt, record: HourRecord) -> bool:
-    """Whether the hour's files went to another container, and nothing of their commit is left to do."""
-    origin, journal = record.content.origin, record.journal
-    return bool(origin.target) and not attempt.holds(record) and not journal.committing
 
 
 def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:
