@@ -9,7 +9,7 @@ from exporter.domain.errors import NotPossible
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import DataType, LandingBlob
+from exporter.domain.streams import LandingBlob
 from exporter.export.stage import row_chain
 from exporter.pipeline.chain import Tally
 from exporter.pipeline.gzip_writer import Exported
@@ -38,9 +38,7 @@ class Preview:
 
 def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock) -> Preview:
     """Return what would be exported of an hour's events, from what has landed of it until now."""
-    stream = next(
-        (key.stream for key in destination.streams if key.stream.data_type is DataType.EVENTS), None
-    )
+    stream = next((key.stream for key in destination.streams if key.stream.spec.filterable), None)
     if stream is None:
         raise NotPossible("no_events", "This destination gets no events, and merged ids are never filtered.")
     limits = _Limits(clock, clock() + TIME_MAX)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.domain.allowed_hosts import account_of, same_container
+from exporter.domain.data_types import DATA_TYPES, Source
 from exporter.domain.file_names import HourNames, NameStyle, Naming, PathLayout
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour import Hour
 from exporter.domain.notifications import Webhook
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.timestamps import TimestampFormat
 
 ID_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -171,16 +172,16 @@ class Destination:
     @property
     def streams(self) -> tuple[StreamKey, ...]:
         """What it receives: events, merged ids, or both."""
-        sources = ((DataType.EVENTS, self.project_id), (DataType.MERGED_IDS, self.org_id))
+        numbers = {Source.PROJECT: self.project_id, Source.ORGANIZATION: self.org_id}
         return tuple(
-            StreamKey(self.id, Stream(data_type, source))
-            for data_type, source in sources
-            if source is not None
+            StreamKey(self.id, Stream(data_type, number))
+            for data_type, spec in DATA_TYPES.items()
+            if (number := numbers[spec.source]) is not None
         )
 
     def filter_of(self, stream: Stream) -> EventFilter | None:
         """Return the filter that a stream goes through; merged ids go through none."""
-        return self.event_filter if stream.data_type is DataType.EVENTS else None
+        return self.event_filter if stream.spec.filterable else None
 
     def naming(self, stream: Stream) -> Naming:
         """Return how its files of a stream are called."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 
 _SUFFIX = ".json.gz"
 MARKER_SUFFIX = "_complete"
@@ -40,19 +40,19 @@ class Naming:
 
     def part(self, hour: Hour, number: int) -> str:
         """Return the name of part ``number`` (from 1); merged ids have one file an hour, without a number."""
-        if self.stream.data_type is DataType.MERGED_IDS:
+        if not self.stream.spec.numbered_parts:
             return self.parts_prefix(hour)
         return f"{self.parts_prefix(hour)}{number}{_SUFFIX}"
 
     def parts_prefix(self, hour: Hour) -> str:
         """Return the longest beginning that all parts of the hour share: what to list them by."""
-        if self.stream.data_type is DataType.MERGED_IDS:
+        if not self.stream.spec.numbered_parts:
             return f"{self._hour(hour)}{_SUFFIX}"
         return f"{self._hour(hour)}{'#' if self.style is NameStyle.AMPLITUDE else '_'}"
 
     def part_number(self, hour: Hour, name: str) -> int | None:
         """Return which part of the hour a blob of that name is, or None if it is none of ours."""
-        if self.stream.data_type is DataType.MERGED_IDS:
+        if not self.stream.spec.numbered_parts:
             return 1 if name == self.part(hour, 1) else None
         match = re.fullmatch(
             f"{re.escape(self.parts_prefix(hour))}([1-9][0-9]*){re.escape(_SUFFIX)}", name, re.ASCII

@@ -4,16 +4,11 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from exporter.domain.data_types import DATA_TYPES, DataType, DataTypeSpec
 from exporter.domain.hour import Hour
 
-
-class DataType(StrEnum):
-    """The two kinds of rows."""
-
-    EVENTS = "events"
-    MERGED_IDS = "merged_ids"
+__all__ = ["DataType", "LandingBlob", "LandingFingerprint", "Stream", "StreamKey", "is_data"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,9 +19,14 @@ class Stream:
     source_id: int
 
     @property
+    def spec(self) -> DataTypeSpec:
+        """What is true of its rows because of their data type."""
+        return DATA_TYPES[self.data_type]
+
+    @property
     def owner(self) -> str:
-        """How file names call the source: ``187520`` for a project, ``-189524`` for an organization."""
-        return str(self.source_id) if self.data_type is DataType.EVENTS else f"-{self.source_id}"
+        """The source in file names: ``187520`` for a project, ``-189524`` for an organization."""
+        return f"{self.spec.owner_sign}{self.source_id}"
 
     @property
     def landing_prefix(self) -> str:

@@ -15,7 +15,6 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.own_blobs import folder, outdated
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
@@ -162,7 +161,7 @@ class Attempt:
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
         """Keep which rows are exported, for as long as late blobs are looked for; return under which name."""
-        if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
+        if not self.task.key.stream.spec.row_keys or not chosen.blobs:
             return None
         blobs = (blob.name for blob in chosen.blobs)
         return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)

@@ -13,7 +13,7 @@ from itertools import chain
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory, recorded_names
 from exporter.export.readback import file_keys, row_keys
@@ -61,7 +61,7 @@ def _rows_not_in_landing(
     unfiltered = replace(attempt.destination, event_filter=None)
     rows = row_chain(unfiltered, stream, attempt.task.hour, _ignore)
     landed = rows.exported(blobs, attempt.gateways.landing.read)
-    if stream.data_type is DataType.EVENTS:
+    if stream.spec.row_keys:
         for _ in landed:
             if rows.tally.exported > ROWS_COMPARED_MAX:
                 return None

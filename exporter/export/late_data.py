@@ -19,7 +19,7 @@ from exporter.domain.filter_parser import stored_filter
 from exporter.domain.hour_record import AppendBase, HourContent, HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, cut
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import CommitPlan, commit
@@ -75,7 +75,7 @@ def append_late(attempt: Attempt, lease: HourLease, inventory: Inventory, names:
         # A part was deleted or changed by others: only a whole export can repair that.
         return write_hour(attempt, lease, inventory, names, replacing=True)
     names = names.wanting(naming)
-    if naming.stream.data_type is DataType.MERGED_IDS:
+    if not naming.stream.spec.numbered_parts:
         as_recorded = replace(attempt, destination=_as_recorded(attempt.destination, record, naming, None))
         return _append_merged(as_recorded, lease, inventory, names, content=content, blobs=blobs)
     base = _with_digests(attempt, lease, inventory, content)
@@ -126,7 +126,7 @@ def _with_digests(attempt: Attempt, lease: HourLease, inventory: Inventory, cont
     tag = attempt_tag(lease.record.attempts, lease.claim_id)
     names = []
     for number, part in enumerate(content.parts, start=1):
-        keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
+        keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], inventory.data_type))
         names.append(attempt.keep_found_digest(number, keys, tag))
     found = replace(content, origin=replace(content.origin, digests=tuple(names)))
     return Base(found, asked.text if asked else None)
@@ -237,7 +237,7 @@ def _append_merged(  # noqa: PLR0913  what is added, to what, and by whom
     if before is None or before.partial or any(blob.md5 is None for blob in new):
         # Which blobs the file was made of is not known, or whether these are some of them that were put
         # again: the rows of the file are compared with those in landing.
-        known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
+        known = Counter(file_keys(attempt.container, file, inventory.data_type))
     try:
         return _write_over(attempt, lease, inventory, content, chosen=chosen, blobs=blobs, known=known)
     except ForeignBlocks:

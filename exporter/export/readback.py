@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from exporter.domain.data_types import DATA_TYPES, DataType
 from exporter.domain.errors import DestinationFault, Fault
-from exporter.domain.streams import DataType
 from exporter.domain.versioned import BlobInfo
 from exporter.pipeline.gunzip import BrokenContentError
 from exporter.pipeline.gzip_writer import Exported
@@ -45,7 +45,7 @@ def row_keys(contents: Iterable[bytes], data_type: DataType) -> list[bytes]:
     An event's are its uuid. Of a merged id, and of an event without a readable uuid, they are a hash of the
     values, whatever the order of the keys.
     """
-    if data_type is DataType.MERGED_IDS:
+    if not DATA_TYPES[data_type].row_keys:
         return [_hash(line) for line in contents]
     return [_uuid(line) or _hash(line) for line in contents]
 

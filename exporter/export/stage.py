@@ -6,9 +6,11 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as together
+from typing import Any
 
 import msgspec
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour
@@ -16,15 +18,14 @@ from exporter.domain.hour_record import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
+from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
-from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.codecs import CODECS
 from exporter.pipeline.filters.compile import filtering
 from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile, size_and_md5
 from exporter.pipeline.key_set import KeySet
-from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.ports import (
     Container,
     Landing,
@@ -119,7 +120,7 @@ class Stager:
         """Return how large a blob may be, in bytes, that is sent as it came, as a part of its own."""
         output = self.destination.output
         # Slices have as many part numbers as they need for full parts, and no more.
-        alone = self.naming.stream.data_type is DataType.EVENTS and chosen.numbers is None
+        alone = self.naming.stream.spec.numbered_parts and chosen.numbers is None
         if self.whole_bytes_min is None or not alone or output.compression is Compression.SMALL:
             return range(0)
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
@@ -130,7 +131,7 @@ class Stager:
         """Send part after part, and yield for each what waits until it has arrived."""
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
-        bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
+        bytes_max = output.part_bytes_max if self.naming.stream.spec.numbered_parts else None
         last = None if chosen.numbers is None else chosen.first + chosen.numbers - 1
         number, each = chosen.first, next(found, None)
         while each is not None:
@@ -176,21 +177,20 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     *,
     drops: KeySet | None = None,
     known: Counter[bytes] | None = None,
-) -> RowChain[Event] | RowChain[MergedId]:
+) -> RowChain[Any]:
     """Return what the rows of an hour pass through on their way to a destination."""
-    if stream.data_type is DataType.MERGED_IDS:
-        return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
-    codec = EventCodec(stream.source_id, hour, destination.output)
-    keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-    return RowChain(codec, reject, keep, drops=drops)
+    codec = CODECS[stream.data_type](stream, hour, destination.output)
+    event_filter = destination.filter_of(stream)
+    predicate = keep_all if known is None else _beyond(known, stream.data_type)
+    return RowChain(codec, reject, filtering(event_filter) if event_filter else predicate, drops=drops)
 
 
-def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
-    """Return what keeps merged ids that come more often than they are known; it uses up what is known."""
+def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[list[Any], list[bytes]], list[bool]]:
+    """Return what keeps rows that come more often than they are known; it uses up what is known."""
 
-    def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
+    def keep(rows: list[Any], _lines: list[bytes]) -> list[bool]:
         kept = []
-        for key in row_keys(map(msgspec.json.encode, rows), DataType.MERGED_IDS):
+        for key in row_keys(map(msgspec.json.encode, rows), data_type):
             kept.append(known[key] == 0)
             known[key] -= known[key] > 0
         return kept

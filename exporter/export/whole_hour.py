@@ -9,7 +9,7 @@ from exporter.domain.hour_record import HourContent, HourRecord, Provenance, Row
 from exporter.domain.marker import Marker, Part
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, cut
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import CommitPlan, SpoolNeeded, commit, needs_spool
 from exporter.export.completeness import missing_rows, rejected_before, rejected_ever
@@ -80,7 +80,7 @@ def _write_one_slice(
 
 
 def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:
-    if attempt.task.key.stream.data_type is DataType.MERGED_IDS:
+    if not attempt.task.key.stream.spec.numbered_parts:
         return (Slice(1, None, blobs),)
     return tuple(cut(blobs, attempt.destination.output.part_bytes_max))
 
@@ -186,10 +186,10 @@ def _counted(attempt: Attempt, lease: HourLease, inventory: Inventory, names: Ho
             rows += 1
             mine.add(key)
             new += before.add(key)
-        if rows == 0 or (new == 0 and stream.data_type is DataType.EVENTS):
+        if rows == 0 or (new == 0 and stream.spec.row_keys):
             continue
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
-        if stream.data_type is DataType.EVENTS and attempt.late_blobs_count():
+        if stream.spec.row_keys and attempt.late_blobs_count():
             digests.append(attempt.keep_found_digest(len(parts), mine, tag))
     wants_marker = attempt.destination.output.completion_marker
     return HourContent(

@@ -18,7 +18,7 @@ from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour, count_between
 from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.domain.landing import EARLIEST
-from exporter.domain.streams import DataType, StreamKey
+from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
 
 REVIEW_EVERY = timedelta(days=1)
@@ -54,7 +54,7 @@ def first_progress(
 
 def _floor(destination: Destination, key: StreamKey) -> Hour:
     """Return before which hour nothing is owed, whatever has landed."""
-    return destination.first_hour_of_events() if key.stream.data_type is DataType.EVENTS else EARLIEST
+    return destination.first_hour_of_events() if key.stream.spec.from_activation else EARLIEST
 
 
 def chosen_for_review(known: Mapping[StreamKey, StreamProgress], now: datetime) -> Iterator[StreamKey]:
