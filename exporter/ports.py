@@ -29,9 +29,6 @@ from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Versioned
 
-GZIP = "application/gzip"
-"""The content type of every part, and of no encoding: nothing decompresses by itself."""
-
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
 type Pause = Callable[[float], None]
@@ -127,7 +124,7 @@ class Container(Protocol):
         """
         ...
 
-    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = GZIP) -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str) -> None:
         """Make the blocks that an attempt has sent the blob's content, in their order.
 
         ``etag`` is the blob as it was seen before. If the condition fails but the blob already has exactly

@@ -12,7 +12,7 @@ from exporter.domain.row_schema import RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.export.stage import row_chain
 from exporter.pipeline.chain import Tally
-from exporter.pipeline.gzip_writer import Exported
+from exporter.pipeline.exported import Exported
 from exporter.ports import Clock, Landing
 
 EXAMPLES_MAX = 10

@@ -11,7 +11,7 @@ from enum import StrEnum
 from exporter.domain.hour import Hour
 from exporter.domain.streams import Stream
 
-_SUFFIX = ".json.gz"
+NDJSON_GZIP_SUFFIX = ".json.gz"
 MARKER_SUFFIX = "_complete"
 
 
@@ -31,23 +31,27 @@ class PathLayout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How one destination's files of one stream are called. ``prefix`` has no slash at either end."""
+    """How one destination names its files of one stream. ``prefix`` has no slash at either end.
+
+    ``suffix`` ends the names of parts, and tells their format.
+    """
 
     stream: Stream
     prefix: str = ""
     style: NameStyle = NameStyle.AMPLITUDE
     layout: PathLayout = PathLayout.FLAT
+    suffix: str = NDJSON_GZIP_SUFFIX
 
     def part(self, hour: Hour, number: int) -> str:
         """Return the name of part ``number`` (from 1); merged ids have one file an hour, without a number."""
         if not self.stream.spec.numbered_parts:
             return self.parts_prefix(hour)
-        return f"{self.parts_prefix(hour)}{number}{_SUFFIX}"
+        return f"{self.parts_prefix(hour)}{number}{self.suffix}"
 
     def parts_prefix(self, hour: Hour) -> str:
         """Return the longest beginning that all parts of the hour share: what to list them by."""
         if not self.stream.spec.numbered_parts:
-            return f"{self._hour(hour)}{_SUFFIX}"
+            return f"{self._hour(hour)}{self.suffix}"
         return f"{self._hour(hour)}{'#' if self.style is NameStyle.AMPLITUDE else '_'}"
 
     def part_number(self, hour: Hour, name: str) -> int | None:
@@ -55,7 +59,7 @@ class Naming:
         if not self.stream.spec.numbered_parts:
             return 1 if name == self.part(hour, 1) else None
         match = re.fullmatch(
-            f"{re.escape(self.parts_prefix(hour))}([1-9][0-9]*){re.escape(_SUFFIX)}", name, re.ASCII
+            f"{re.escape(self.parts_prefix(hour))}([1-9][0-9]*){re.escape(self.suffix)}", name, re.ASCII
         )
         return int(match[1]) if match else None
 

@@ -20,7 +20,7 @@ from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
-from exporter.pipeline.gzip_writer import Exported
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.key_index import digest
 from exporter.pipeline.key_set import KeySet
 from exporter.ports import Clock, Container, Gateways

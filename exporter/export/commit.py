@@ -29,7 +29,8 @@ from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.stage import stage_bytes
-from exporter.pipeline.gzip_writer import md5_base64
+from exporter.pipeline.formats import format_of
+from exporter.pipeline.hashes import md5_base64
 
 MARKER_TYPE = "application/json"
 
@@ -144,7 +145,8 @@ class Committer:
         if sent.spool is not None:
             staged, etag = self._staged(sent.part.name, etag, lambda: self._stage_spooled(sent))
         self.lease.ensure_held()
-        self.attempt.container.commit(staged, etag=etag)
+        content_type = format_of(staged.part.name).content_type
+        self.attempt.container.commit(staged, etag=etag, content_type=content_type)
 
     def _stage_spooled(self, sent: StagedFile) -> StagedFile:
         pieces = self.attempt.gateways.state.read(sent.spool or "")

@@ -17,7 +17,8 @@ from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory, recorded_names
 from exporter.export.readback import file_keys, row_keys
-from exporter.export.stage import EMPTY_GZIP, row_chain
+from exporter.export.stage import row_chain
+from exporter.pipeline.formats import format_of
 
 # Keys of landing rows in memory, 25 bytes each. The rows of a larger hour are not compared.
 ROWS_COMPARED_MAX = 2_000_000
@@ -37,7 +38,7 @@ def missing_rows(
     files = [
         blob
         for name, blob in sorted(inventory.parts.items())
-        if name not in explained and blob.size > len(EMPTY_GZIP)
+        if name not in explained and blob.size > len(format_of(name).empty)
     ]
     if not files:
         return None

@@ -12,8 +12,8 @@ import msgspec
 from exporter.domain.data_types import DATA_TYPES, DataType
 from exporter.domain.errors import DestinationFault, Fault
 from exporter.domain.versioned import BlobInfo
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import BrokenContentError
-from exporter.pipeline.gzip_writer import Exported
 from exporter.pipeline.key_set import KEY_BYTES
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container

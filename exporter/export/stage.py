@@ -23,8 +23,11 @@ from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
 from exporter.pipeline.codecs import CODECS
+from exporter.pipeline.exported import Exported, WholeFile
 from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile, size_and_md5
+from exporter.pipeline.formats import format_of
+from exporter.pipeline.gzip_writer import GzipWriter
+from exporter.pipeline.hashes import size_and_md5
 from exporter.pipeline.key_set import KeySet
 from exporter.ports import (
     Container,
@@ -35,8 +38,6 @@ from exporter.ports import (
     StateUpload,
     Upload,
 )
-
-EMPTY_GZIP = b"".join(GzipWriter().finish())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Stager:
         output = self.destination.output
         # Slices have as many part numbers as they need for full parts, and no more.
         alone = self.naming.stream.spec.numbered_parts and chosen.numbers is None
+        alone = alone and format_of(self.naming.suffix).passthrough
         if self.whole_bytes_min is None or not alone or output.compression is Compression.SMALL:
             return range(0)
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
@@ -142,14 +144,14 @@ class Stager:
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
-                gzip = GzipWriter(output.compression, None if number == last else bytes_max)
+                writer = format_of(name).writer(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload, turn)
+                    _send(writer.add(each), upload, turn)
                     each = next(found, None)
-                    if gzip.full:
+                    if writer.full:
                         break
-                _send(gzip.finish(), upload, turn)
-                yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
+                _send(writer.finish(), upload, turn)
+                yield partial(arrived, Part(name, writer.rows, writer.size, writer.md5))
             number += 1
 
     def _begin(
@@ -232,7 +234,7 @@ class RejectedWriter:
         """Keep a row."""
         if self._upload is None:
             self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
-        _send(self._gzip.add(rejected_line(row)), self._upload)
+        _send(self._gzip.add(Exported(1, rejected_line(row))), self._upload)
 
     def commit(self) -> tuple[str, ...]:
         """Make the rows readable, if there are any, and return the name of the blob that keeps them."""

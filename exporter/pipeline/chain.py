@@ -15,8 +15,8 @@ from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
+from exporter.pipeline.exported import NOTHING, Exported, WholeFile
 from exporter.pipeline.gunzip import Members
-from exporter.pipeline.gzip_writer import NOTHING, Exported, WholeFile
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, Unfit, lines
 from exporter.pipeline.passthrough import Look, exported, whole_or_lines

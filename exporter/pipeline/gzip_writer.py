@@ -3,13 +3,13 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
 
 from zlib_ng import zlib_ng
 
 from exporter.domain.destination import MIB, Compression
+from exporter.pipeline.exported import Exported
 
 # Blocks of a blob are staged one by one; 50,000 of them make 195 GiB, far above the largest part.
 BLOCK_BYTES = 4 * MIB
@@ -25,23 +25,6 @@ _GZIP_WRAPPED = 31
 # Measured on 2.2 KB events, against zlib's level 6: 5 gives its size at three times its speed; 2 is twice as
 # fast as 5 for a fifth more bytes; 9 saves 4 % for a third of the speed.
 LEVELS = {Compression.BALANCED: 5, Compression.FAST: 2, Compression.SMALL: 9}
-
-
-class Exported(NamedTuple):
-    """Lines to export, end to end with their newlines, and how many they are."""
-
-    rows: int
-    content: bytes
-
-
-class WholeFile(NamedTuple):
-    """A finished gzip file of so many lines: its bytes, in pieces."""
-
-    rows: int
-    pieces: list[bytes]
-
-
-NOTHING = Exported(0, b"")
 
 
 class GzipWriter:
@@ -83,11 +66,11 @@ class GzipWriter:
         """The base64 of the MD5 of all bytes, as the storage service wants it."""
         return base64.b64encode(self._md5.digest()).decode()
 
-    def add(self, lines: bytes, rows: int = 1) -> Iterator[bytes]:
-        """Take so many lines, end to end, and yield the blocks that became complete: mostly none."""
-        self.rows += rows
-        self._batch.append(lines)
-        self._batch_bytes += len(lines)
+    def add(self, rows: Exported) -> Iterator[bytes]:
+        """Add rows; yield the blocks that became complete, which are mostly none."""
+        self.rows += rows.rows
+        self._batch.append(rows.content)
+        self._batch_bytes += len(rows.content)
         if self._batch_bytes >= _BATCH_BYTES:
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="gzip")
             size, batch = self._batch_bytes, self._release()
@@ -129,17 +112,3 @@ class GzipWriter:
     def _take(self, compressed: bytes) -> None:
         self.size += len(compressed)
         self._block += compressed
-
-
-def size_and_md5(pieces: Iterable[bytes]) -> tuple[int, str]:
-    """Return how many bytes a file has, and their MD5 in base64, as the storage service wants it."""
-    size, md5 = 0, hashlib.md5(usedforsecurity=False)
-    for piece in pieces:
-        size += len(piece)
-        md5.update(piece)
-    return size, base64.b64encode(md5.digest()).decode()
-
-
-def md5_base64(body: bytes) -> str:
-    """Return the MD5 of some bytes, in base64, as the storage service wants it."""
-    return size_and_md5([body])[1]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
+from exporter.pipeline.exported import Exported, WholeFile
 from exporter.pipeline.gunzip import GZIP_MAGIC, Members
-from exporter.pipeline.gzip_writer import Exported, WholeFile
 from exporter.pipeline.lines import Lines, lines
 
 _DEFLATE, _NAMED = 8, 8

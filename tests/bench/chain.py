@@ -27,8 +27,9 @@ from exporter.export.stage import Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import plain
-from exporter.pipeline.gzip_writer import Exported, GzipWriter
+from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container, Upload
@@ -98,7 +99,7 @@ def recompress(blobs: list[Path], target: Path) -> int:
     gzip = GzipWriter(Compression.BALANCED)
     with target.open("wb") as output:
         for piece in _gunzipped(blobs):
-            output.writelines(gzip.add(piece))
+            output.writelines(gzip.add(Exported(1, piece)))
         output.writelines(gzip.finish())
     return gzip.rows
 
@@ -200,7 +201,7 @@ class _KeptAside:
         self._gzip = GzipWriter()
 
     def __call__(self, row: RejectedRow) -> None:
-        deque(self._gzip.add(rejected_line(row)), maxlen=0)
+        deque(self._gzip.add(Exported(1, rejected_line(row))), maxlen=0)
 
 
 STEPS: dict[str, Step] = {

@@ -390,4 +390,4 @@ def commit(  # noqa: PLR0913  what a commit says, each by its name
 ) -> None:
     """Commit what was staged of a blob, as an export does at its end."""
     part = Part(name, 0, len(content), md5_base64(content))
-    container.commit(StagedFile(part, attempt, blob.arrived()), etag=etag)
+    container.commit(StagedFile(part, attempt, blob.arrived()), etag=etag, content_type="application/gzip")

@@ -64,7 +64,7 @@ def commit_before_stage(patch: pytest.MonkeyPatch) -> None:
         for sent in committer.journal:
             if sent.spool is None:
                 there = {blob.name: blob.etag for blob in container.find(sent.part.name)}
-                container.commit(sent, etag=there.get(sent.part.name))
+                container.commit(sent, etag=there.get(sent.part.name), content_type="application/gzip")
         real(committer, adopted=adopted)
 
     patch.setattr(Committer, "prepare", at_once)

@@ -15,7 +15,7 @@ from exporter.domain.streams import LandingBlob
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, keep_all
 from exporter.pipeline.events import EventCodec
-from exporter.pipeline.gzip_writer import WholeFile
+from exporter.pipeline.exported import WholeFile
 from tests.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
 from tests.filters import Keep, row_by_row
 
