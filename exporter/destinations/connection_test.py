@@ -14,7 +14,6 @@ from exporter.domain.versioned import BlobInfo
 from exporter.ports import Container, Containers, Pause
 
 FOLDER = "_export_test"
-MISSING = "missing_action"
 # Azure takes minutes to tell all its servers of a new role. A right that comes within this time was granted;
 # longer than that nobody wants to wait for an answer. Seconds before each further try.
 ROLE_WAITS = (2, 4, 8)
@@ -40,7 +39,7 @@ class _Steps:
     def take[Result](self, name: str, do: Callable[[], Result]) -> Result | None:
         """Do a step and write down how it went; None if it did not succeed in the end."""
         result, fault = self._attempt(do)
-        if fault is not None and fault.code == MISSING:
+        if fault is not None and fault.may_pass:
             result, fault = self._again(do, fault)
         self.done.append(ConnectionStep(name, fault))
         return result
@@ -65,7 +64,7 @@ class _Steps:
     def missing_right(self) -> bool:
         """Whether the last step failed for want of a right, and not because nothing would work."""
         fault = self.done[-1].fault
-        return fault is not None and fault.code == MISSING
+        return fault is not None and fault.may_pass
 
     def _again[Result](self, do: Callable[[], Result], missing: Fault) -> tuple[Result | None, Fault | None]:
         """Try for a while whether a right that is missing is only on its way."""
@@ -77,7 +76,7 @@ class _Steps:
             result, fault = self._attempt(do)
             if fault is None:
                 return result, _not_effective_yet(waited)
-            if fault.code != MISSING:
+            if not fault.may_pass:
                 return None, fault
         return None, missing
 

@@ -113,25 +113,27 @@ class LandingMissing(NotConfigured):
 
 
 class Scope(StrEnum):
-    """What a fault is about, which decides what else has to wait for its repair."""
+    """What a fault affects: it decides which hours wait for the repair."""
 
     DESTINATION = "destination"
-    """The account, the container or the credentials: every hour would meet it."""
+    """The account, the container or the credentials: every hour fails."""
     BLOB = "blob"
-    """One blob: the destination's other hours go on."""
+    """One blob: other hours of the destination continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an hour or a test upload failed, for the one who can repair it.
+    """Why an hour or a test upload failed, written for the person who can repair it.
 
-    ``code`` is stable, ``message`` says what happened, ``fix`` what to do, in a sentence.
+    ``code`` is stable. ``message`` says what happened and ``fix`` what to do, one sentence each. ``may_pass``
+    marks a right that was perhaps just granted: Azure takes minutes to spread it, so a repeat may succeed.
     """
 
     code: str
     message: str
     fix: str
     scope: Scope = Scope.DESTINATION
+    may_pass: bool = False
 
 
 class DestinationFault(ExportError):

@@ -1,7 +1,7 @@
 """File formats of exported parts. Gzip of newline-delimited JSON is the only one.
 
-A further format is a ``Format`` in ``FORMATS``: ``Naming.suffix`` chooses it, and a file's name shows it. A file
-is read back by its content, not by its name: the reader takes gzip and plain lines.
+A further format is a ``Format`` in ``FORMATS``: ``Naming.suffix`` chooses it, and a file's name shows it.
+A file is read back by its content, not by its name: the reader takes gzip and plain lines.
 """
 
 from collections.abc import Callable, Iterator

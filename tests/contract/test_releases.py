@@ -74,7 +74,7 @@ from tests.contract.test_backfills import RUNNING
 from tests.contract.test_verifications import ENDED
 
 RELEASED = Path(__file__).with_name("released")
-FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB)
+FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB, may_pass=True)
 DESTINATION = replace(
     a_destination("raw", "v1.key.sealed"),
     event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from exporter.domain.errors import DestinationFault, ExportError, Fault, Transient
+from exporter.domain.errors import DestinationFault, ExportError, Fault, Scope, Transient
 from exporter.storage.network import root_cause, words_of
 
 _NUMBER = re.compile(r"AADSTS(\d+)")
@@ -50,7 +50,7 @@ class RefusalRow:
             "authority": who.authority,
             "answer": answer,
         }
-        return Fault(self.code, self.message.format(**words), self.fix.format(**words))
+        return Fault(self.code, self.message.format(**words), self.fix.format(**words), Scope.DESTINATION)
 
 
 TENANT_NOT_FOUND = RefusalRow(

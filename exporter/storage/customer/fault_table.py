@@ -64,6 +64,7 @@ class FaultRow:
     statuses: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
     scope: Scope = Scope.DESTINATION
+    may_pass: bool = False
 
     def fits(self, status: int | None, answer: str | None, text: str) -> bool:
         """Whether an error answer is this case."""
@@ -82,7 +83,8 @@ class FaultRow:
             "action": action.value,
             "answer": answer,
         }
-        return Fault(self.code, self.message.format(**words), self.fix.format(**words), self.scope)
+        message, fix = self.message.format(**words), self.fix.format(**words)
+        return Fault(self.code, message, fix, self.scope, self.may_pass)
 
 
 ACCOUNT_NOT_FOUND = FaultRow(
@@ -200,6 +202,7 @@ FAULTS = (
         ),
         message="The credentials lack the data action {action} on the container {container}.",
         fix="Grant it in the portal (container {container} > Access control) or: az role assignment create.",
+        may_pass=True,
     ),
     FaultRow(
         code="access_refused",
