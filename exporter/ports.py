@@ -89,7 +89,7 @@ class Upload(Protocol):
         """Send a block; returns before it arrived, and waits while too many are under way.
 
         A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted
-        blocks of another program refuse ours, until they are thrown away by ``Container.empty``.
+        blocks of another program refuse ours, until ``Container.fence`` discards them.
         """
         ...
 
@@ -133,10 +133,11 @@ class Container(Protocol):
         """
         ...
 
-    def empty(self, name: str, *, etag: str | None) -> str:
-        """Write a blob of 0 bytes, and return its ETag; no conflict if it already is empty.
+    def fence(self, name: str, *, etag: str | None) -> None:
+        """Make sure that no file has this name, and that no upload begun so far can give it one.
 
-        It throws away every uncommitted block of that name, whoever sent it.
+        ``etag`` is the file as it was seen, None if there was none. Every uncommitted block of the name is
+        discarded, no matter which program sent it. A crash in the middle may leave a file of 0 bytes.
         """
         ...
 

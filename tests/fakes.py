@@ -312,8 +312,12 @@ class FakeContainer:
             allowed = self._blobs.etag(name) == etag
             self._blobs.commit(name, ids, sent.part.md5, allowed=allowed, content_type=content_type)
 
+    def fence(self, name: str, *, etag: str | None) -> None:
+        """Empty the blob, then delete it: two writes, between which a worker may die."""
+        self.delete(name, etag=self.empty(name, etag=etag))
+
     def empty(self, name: str, *, etag: str | None) -> str:
-        """Write a blob of 0 bytes."""
+        """Write a blob of 0 bytes; the port has no such method, ``fence`` uses it."""
         return self.put(name, b"", content_type="application/gzip", etag=etag)
 
     def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:

@@ -268,8 +268,7 @@ class Committer:
         The empty file is ours to delete even if the hour was lost meanwhile.
         """
         self.lease.ensure_held()
-        container = self.attempt.container
-        container.delete(name, etag=container.empty(name, etag=etag))
+        self.attempt.container.fence(name, etag=etag)
 
 
 def _recorded_doubts(record: HourRecord, container_id: str) -> Iterator[Doubt]:

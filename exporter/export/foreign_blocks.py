@@ -12,5 +12,5 @@ def void_foreign_blocks(container: Container, blocks: ForeignBlocks) -> bool:
     """
     if any(blob.name == blocks.name for blob in container.find(blocks.name)):
         return False
-    container.delete(blocks.name, etag=container.empty(blocks.name, etag=None))
+    container.fence(blocks.name, etag=None)
     return True

@@ -380,28 +380,28 @@ def test_blocks_of_another_program_are_named_and_can_be_discarded(backend: Backe
     assert NAME in raised.value.fault.message
     assert raised.value.fault.scope is Scope.BLOB
 
-    etag = backend.container.empty(NAME, etag=None)
-    backend.container.delete(NAME, etag=etag)
+    backend.container.fence(NAME, etag=None)
     upload(backend, [b"ours"])
     assert backend.see(NAME).body == b"ours"
 
 
-def test_emptying_discards_all_blocks_and_replaces_only_what_was_seen(backend: Backend) -> None:
-    """Our own blocks, too, so that nobody can commit them later."""
+def test_a_fence_discards_all_blocks_and_removes_only_what_was_seen(backend: Backend) -> None:
+    """Our own blocks, too, so that no worker can commit them later."""
     with backend.container.upload(NAME, attempt="ours") as ours:
         ours.stage(b"ours")
         wait_for_blocks(backend, "raw", NAME, 1)
-        etag = backend.container.empty(NAME, etag=None)
-        assert backend.see(NAME) == Seen(b"", "application/gzip", md5_base64(b""))
-        assert backend.container.empty(NAME, etag=etag)
+        backend.container.fence(NAME, etag=None)
+        assert backend.names() == []
         with pytest.raises(Conflict):
-            commit(backend.container, ours, b"ours", name=NAME, attempt="ours", etag=etag_of(backend))
+            commit(backend.container, ours, b"ours", name=NAME, attempt="ours", etag=None)
 
     backend.container.put("other", b"1", content_type="application/json", etag=None)
     for wrong in (None, ANOTHER_ETAG):
         with pytest.raises(Conflict):
-            backend.container.empty("other", etag=wrong)
+            backend.container.fence("other", etag=wrong)
     assert backend.see("other").body == b"1"
+    backend.container.fence("other", etag=etag_of(backend, "other"))
+    assert backend.names() == []
 
 
 def test_a_blob_in_the_archive_tier_is_named(backend: Backend) -> None:

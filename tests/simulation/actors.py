@@ -158,6 +158,9 @@ class _Gated:
             return lambda *arguments: self._turns.gated("container", found(*arguments))
         if name == "upload":
             return lambda *arguments, **named: self._upload(found(*arguments, **named))
+        if name == "fence":
+            # Two calls to storage: a worker may sleep or die between them.
+            return lambda blob, *, etag: self.delete(blob, etag=self.empty(blob, etag=etag))
         if name == "reading":
             return lambda blobs: self._read_by(found(blobs))
 

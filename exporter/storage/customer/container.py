@@ -141,7 +141,12 @@ class CustomerContainer:
         with blocks_of_customer(self._at(part.name), part.name):
             commit(self._client.get_blob_client(part.name), wanted, only_if(etag))
 
-    def empty(self, name: str, *, etag: str | None) -> str:
+    def fence(self, name: str, *, etag: str | None) -> None:
+        """Remove a file together with all uncommitted blocks of its name: empty it, then delete it."""
+        # The empty file is ours to delete, even if another worker has taken the hour meanwhile.
+        self.delete(name, etag=self._empty(name, etag=etag))
+
+    def _empty(self, name: str, *, etag: str | None) -> str:
         """Write a blob of 0 bytes, which discards every uncommitted block of that name; return its ETag."""
         # By a list of no blocks: the emulator keeps blocks, and refuses to put a blob, where there are some.
         wanted = Commit(ids=[], size=0, md5=md5_base64(b""))
