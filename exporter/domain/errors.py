@@ -27,8 +27,8 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
-# An answer repeats an unknown key of a request only if it looks like this. Secrets have digits or capitals, or
-# are longer: a secret that was sent as a key by mistake is not repeated.
+# An answer repeats an unknown key of a request only if it looks like this. Secrets have digits or capitals,
+# or are longer: a secret that was sent as a key by mistake is not repeated.
 _FIELD_NAME = re.compile(r"[a-z]+(_[a-z]+){0,4}", re.ASCII)
 _FIELD_CHARACTERS_MAX = 30
 
@@ -147,8 +147,8 @@ class DestinationFault(ExportError):
 class ForeignBlocks(DestinationFault):
     """Blocks cannot be staged for the blob ``name``: it has uncommitted blocks of another program.
 
-    Azure requires all uncommitted block ids of a blob to have one length. Writing the blob whole discards them;
-    otherwise Azure discards them a week after the last one arrived.
+    Azure requires all uncommitted block ids of a blob to have one length. Writing the blob whole discards
+    them; otherwise Azure discards them a week after the last one arrived.
     """
 
     def __init__(self, name: str) -> None:

@@ -66,7 +66,7 @@ def read_filter(document: object, pattern_cost: PatternCost, place: str = "event
             Problem(
                 place,
                 f"has patterns with {reader.instructions} or more instructions in total, and"
-                f" {INSTRUCTIONS_MAX} are allowed, because each takes time for every character of every event:"
+                f" {INSTRUCTIONS_MAX} are allowed, because each takes time for every character of each event:"
                 " shorten the patterns, or lower their repetition counts, such as {900}",
             )
         )

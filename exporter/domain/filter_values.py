@@ -33,7 +33,7 @@ _OPERATORS = {
 
 
 type Comparable = str | bool | int | Decimal
-"""A value to compare with. Two are equal if their JSON has the same meaning; the type separates true from 1."""
+"""A value to compare with. Values are equal if their JSON means the same; the type separates true from 1."""
 
 
 def exact(text: str) -> Decimal:
@@ -52,12 +52,12 @@ def exact(text: str) -> Decimal:
 
 
 def comparable(value: Value) -> Comparable:
-    """Return the value that rows' values are compared with: a float becomes the decimal that it is written as."""
+    """Return the value to compare rows' values with: a float becomes the decimal that it is written as."""
     return exact(repr(value)) if isinstance(value, float) else value
 
 
 def as_written(text: str) -> float | Decimal:
-    """Return a JSON number with a fraction or exponent as a float, or as a ``Decimal`` if a float would round it.
+    """Return a JSON number with a fraction or exponent as a float; a ``Decimal`` if a float would round it.
 
     For parsing requests: ``normal_value`` refuses a number that cannot be kept.
     """

@@ -21,7 +21,7 @@ from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
 from exporter.pipeline.exported import Exported
-from exporter.pipeline.key_index import digest
+from exporter.pipeline.key_index import encode_key_index
 from exporter.pipeline.key_set import KeySet
 from exporter.ports import Clock, Container, Gateways
 
@@ -176,7 +176,7 @@ class Attempt:
     def _keep_keys(self, stem: str, blobs: Iterable[str], keys: KeySet) -> str:
         asked = self.destination.filter_of(self.task.key.stream)
         name = f"{folder(self.task.key, self.task.hour)}{stem}.keys"
-        self.gateways.state.put(name, digest(blobs, asked.text if asked else None, keys))
+        self.gateways.state.put(name, encode_key_index(blobs, asked.text if asked else None, keys))
         return name
 
     def late_blobs_count(self) -> bool:

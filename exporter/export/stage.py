@@ -21,10 +21,10 @@ from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
-from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
+from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
 from exporter.pipeline.codecs import CODECS
 from exporter.pipeline.exported import Exported, WholeFile
-from exporter.pipeline.filters.compile import filtering
+from exporter.pipeline.filters.compile import compile_filter
 from exporter.pipeline.formats import format_of
 from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.hashes import size_and_md5
@@ -183,8 +183,8 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     """Return what the rows of an hour pass through on their way to a destination."""
     codec = CODECS[stream.data_type](stream, hour, destination.output)
     event_filter = destination.filter_of(stream)
-    predicate = keep_all if known is None else _beyond(known, stream.data_type)
-    return RowChain(codec, reject, filtering(event_filter) if event_filter else predicate, drops=drops)
+    predicate = accept_all if known is None else _beyond(known, stream.data_type)
+    return RowChain(codec, reject, compile_filter(event_filter) if event_filter else predicate, drops=drops)
 
 
 def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[list[Any], list[bytes]], list[bool]]:

@@ -583,7 +583,7 @@ def test_a_line_nested_without_end_is_rejected() -> None:
 )
 def test_json_that_is_no_object_is_rejected(row: bytes) -> None:
     """And it is told that it is JSON."""
-    assert rejection(row) == Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but no object.")
+    assert rejection(row) == Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but not an object.")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.timestamps import TimestampFormat
-from exporter.pipeline.chain import RowChain, keep_all
+from exporter.pipeline.chain import RowChain, accept_all
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.exported import WholeFile
 from tests.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
@@ -39,7 +39,9 @@ def packed(content: bytes, level: int = 6) -> bytes:
 class Sent:
     """What becomes of blobs that may pass whole: files, lines, counts and rejected rows."""
 
-    def __init__(self, landing: dict[str, bytes], keep: Keep = keep_all, chunk_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self, landing: dict[str, bytes], keep: Keep = accept_all, chunk_bytes: int = 1 << 20
+    ) -> None:
         self.rejected: list[RejectedRow] = []
         self.read: list[str] = []
         source = Landing(landing, chunk_bytes)

@@ -83,9 +83,7 @@ class PlainDestination(Destination):
         return replace(super().naming(stream), suffix=PLAIN.suffix)
 
 
-PLAIN_ACME = PlainDestination(
-    **{name: getattr(ACME, name) for name in Destination.__dataclass_fields__}  # type: ignore[arg-type]  # its own
-)
+PLAIN_ACME = PlainDestination(**{name: getattr(ACME, name) for name in Destination.__dataclass_fields__})
 
 
 @pytest.fixture(autouse=True)
