@@ -1,10 +1,10 @@
-# make run      from nothing to exported files in a table; then serves on port 7071 (ONCE=1: stops instead)
-# make test     from nothing to all tests but the slow ones (make test-all: those too)
-# make check    format, lint, types, import rules; Bicep parsed and scanned
-# make start    the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
-# make azurite  the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
-# make lock     requirements.txt anew from requirements.in (UPGRADE=1: with newer versions of what that needs)
-# make bench    what it costs: time, memory, storage calls (QUICK=1)
+# make run      set up, export a day of sample data, print it, then serve on port 7071 (ONCE=1: do not serve)
+# make test     set up and run all tests but the slow ones (make test-all: those too)
+# make check    check format, lint, types, import rules; parse and scan the Bicep files
+# make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
+# make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
+# make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
+# make bench    measure time, memory and storage calls (QUICK=1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -13,7 +13,7 @@ SHELL := /bin/sh
 
 VENV    := .venv
 PYTHON3 := $(VENV)/bin/python
-# Both stamps live inside the folder they vouch for: delete the folder, and it is made again.
+# Each stamp is inside the folder that it stands for: if the folder is deleted, make creates it again.
 PY_READY   := $(VENV)/.ready
 NODE_READY := node_modules/.ready
 
@@ -39,7 +39,7 @@ $(PY_READY): requirements.txt pyproject.toml infra/local/find-python.sh
 	@touch $@
 
 $(NODE_READY): package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || { echo "npm not found: install Node.js 20 or later (it runs Azurite, the storage emulator)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm not found: install Node.js 22 (it runs Azurite, the storage emulator)" >&2; exit 1; }
 	@echo "Storage emulator: Azurite, in node_modules"
 	@npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
@@ -68,7 +68,7 @@ azurite: setup
 	@exec $(PYTHON3) -m infra.local.azurite --data .azurite \
 	    --blob-port $(BLOB_PORT) --queue-port $(QUEUE_PORT) --table-port $(TABLE_PORT)
 
-# In the order of their names, so that the long ones (contract, e2e) come before the many short ones (unit).
+# By name: the long tests (contract, e2e) start before the many short ones (unit).
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
@@ -83,8 +83,8 @@ test-all: setup
 coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
-# Apart from all else: the scanner of infra/azure, what make bench compares with, which takes a gigabyte, and
-# what writes requirements.txt.
+# Separate environments: the scanner of infra/azure, the peers that make bench compares with (a gigabyte), and the
+# tool that writes requirements.txt.
 SCAN_READY  := .scan/.ready
 PEERS_READY := .peers/.ready
 LOCK_READY  := .lock/.ready
@@ -92,7 +92,7 @@ PURPOSE_scan  := make check
 PURPOSE_peers := make bench
 PURPOSE_lock  := make lock
 $(SCAN_READY) $(PEERS_READY) $(LOCK_READY): .%/.ready: pyproject.toml $(PY_READY)
-	@echo "Python environment, for $(PURPOSE_$*) alone: .$*"
+	@echo "Python environment for $(PURPOSE_$*): .$*"
 	@$(PYTHON3) -m venv .$*
 	@.$*/bin/python -m pip install -qq --upgrade "pip>=25.1"
 	@.$*/bin/python -m pip install -qq --group $*
@@ -112,7 +112,7 @@ format: $(PY_READY)
 	@$(PYTHON3) -m ruff format .
 	@$(PYTHON3) -m ruff check --fix .
 
-# For every system and CPU that has wheels, with the hash of each: pip then installs nothing else.
+# With the hashes of the wheels of every system and CPU, so that pip installs nothing else.
 .PHONY: lock
 lock: $(LOCK_READY)
 	@.lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate \

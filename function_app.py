@@ -1,4 +1,4 @@
-"""The Azure Functions app: every function is in a blueprint of its own concern."""
+"""The Azure Functions app. Each blueprint has the functions of one resource or queue."""
 
 import azure.functions as func
 

@@ -1,15 +1,15 @@
-"""All that a tick does. It heals first and raises last.
+"""Everything that a tick does: first it heals, then it plans, and errors are raised last.
 
-What stands still is sent on its way before anything is planned. Then each destination, stream and stored row
-is a part of its own: what goes wrong with one is kept until all the others are done.
+Stalled backfills and verifications are moved on before anything is planned. Each part keeps its errors until
+all other parts are done.
 """
 
 from datetime import datetime, timedelta
 
 from exporter.backfill import runner as backfills
 from exporter.ports import Gateways
-from exporter.schedule.due_hours import TickReport, queue_due_hours
 from exporter.schedule.failures import Failures
+from exporter.schedule.planner import TickReport, queue_due_hours
 from exporter.verify import runner as verifications
 
 
@@ -21,14 +21,14 @@ def run_tick(
     late_checks: tuple[timedelta, ...],
     failures: Failures,
 ) -> TickReport | None:
-    """See that nothing stands still, then queue what is owed; None if nothing could be planned at all.
+    """Resend the steps of stalled jobs, then queue the hours that are due; None if planning failed.
 
-    What goes wrong is added to ``failures``, for the caller to raise when the rest is told.
+    Errors are added to ``failures``; the caller raises them after it has logged the report.
     """
-    with failures.guard("sending steps of backfills again"):
-        backfills.send_again(gateways, now)
-    with failures.guard("sending steps of verifications again"):
-        verifications.send_again(gateways, now)
+    with failures.guard("resending steps of backfills"):
+        backfills.resend_stalled(gateways, now)
+    with failures.guard("resending steps of verifications"):
+        verifications.resend_stalled(gateways, now)
     with failures.guard("planning"):
         return queue_due_hours(gateways, now=now, settle=settle, late_checks=late_checks, failures=failures)
     return None

@@ -1,1 +1,1 @@
-"""Backfills: hours that a person wants again."""
+"""Backfills: exporting past hours again on request."""

@@ -1,1 +1,1 @@
-"""Destinations: made, changed, tested, activated, shown."""
+"""Destinations: find, edit, test, activate, pause, delete and show them."""

@@ -1,4 +1,4 @@
-"""Previewing an hour: what a destination's filter leaves of it, and how that looks. Nothing is written."""
+"""The preview of an hour: what the filter keeps of it, with examples. Nothing is written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ from exporter.pipeline.exported import Exported
 from exporter.ports import Clock, Landing
 
 EXAMPLES_MAX = 10
-# Rows are 2 KB as a rule and 16 MiB at most: an answer is for people, in a browser, too.
+# A row has 2 KB as a rule, 16 MiB at most; people read the answer, some in a browser.
 EXAMPLES_BYTES_MAX = 1024 * 1024
-# An answer over HTTP must come within 230 s; people wait for less.
+# Azure ends a request after 230 s; people wait less.
 TIME_MAX = timedelta(seconds=45)
-# To tell duplicates, the keys of so many rows take 50 MB.
+# The keys of so many rows, needed to find duplicates, take 50 MB.
 ROWS_MAX = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What becomes of the rows, and the first lines that would be exported, without their newlines.
+    """Row counts, and the first lines that would be exported, without newlines.
 
-    Unless it is ``complete``, that is what was read of the hour before it became too much.
+    ``complete`` is false if a limit ended the preview before the whole hour was read.
     """
 
     rows: RowCounts
@@ -37,10 +37,13 @@ class Preview:
 
 
 def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock) -> Preview:
-    """Return what would be exported of an hour's events, from what has landed of it until now."""
+    """Preview the export of an hour of events, from what has landed until now.
+
+    Raise ``NotPossible`` (``no_events``) if the destination gets no events.
+    """
     stream = next((key.stream for key in destination.streams if key.stream.spec.filterable), None)
     if stream is None:
-        raise NotPossible("no_events", "This destination gets no events, and merged ids are never filtered.")
+        raise NotPossible("no_events", "This destination exports no events; merged ids are never filtered.")
     limits = _Limits(clock, clock() + TIME_MAX)
 
     def read(blob: LandingBlob) -> Iterator[bytes]:
@@ -55,17 +58,17 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
         for found in chain.exported(landing.blobs(stream, hour), read):
             examples.add(found)
             limits.check()
-    except _EnoughError:
+    except _LimitReachedError:
         complete = False
     return Preview(limits.tally.counts(), tuple(examples.lines), complete)
 
 
-class _EnoughError(Exception):
-    """So much was read that the answer is due."""
+class _LimitReachedError(Exception):
+    """The preview ends here, incomplete."""
 
 
 class _Limits:
-    """Bounds what one preview takes; asked wherever much may pass."""
+    """Bounds the time and the rows of one preview."""
 
     def __init__(self, clock: Clock, until: datetime) -> None:
         self.tally = Tally()
@@ -73,24 +76,24 @@ class _Limits:
         self._until = until
 
     def check(self) -> None:
-        """Break off if it is enough."""
+        """Raise if a limit is reached."""
         if self._clock() >= self._until or self.tally.counts().read >= ROWS_MAX:
-            raise _EnoughError
+            raise _LimitReachedError
 
     def reject(self, _row: RejectedRow) -> None:
-        """Take notice of a row that would be kept aside; it is counted, and that is all."""
+        """Drop a rejected row; the tally has counted it."""
         self.check()
 
 
 class _Examples:
-    """The first lines, as long as they are few and small."""
+    """The first lines, up to ``EXAMPLES_MAX`` and ``EXAMPLES_BYTES_MAX``."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
         self._bytes_left = EXAMPLES_BYTES_MAX
 
     def add(self, found: Exported) -> None:
-        """Keep as many of the lines as still fit."""
+        """Add the lines that still fit."""
         if len(self.lines) == EXAMPLES_MAX:
             return
         for line in found.content.splitlines():

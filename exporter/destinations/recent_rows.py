@@ -1,4 +1,4 @@
-"""What became of a destination's rows lately: there a change of what a source sends is seen first."""
+"""Row counts of the last day: they show first that a source sends other data."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,26 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import last_closed_hour
 from exporter.domain.hour_record import HourRecord, RowCounts
 from exporter.domain.streams import StreamKey
-from exporter.ports import Gateways
+from exporter.ports import Ledger
 from exporter.schedule.ledger_view import AsOf
 
-# A day shows what a source does at any time of it; it is one page of a stream's ledger.
+# A day covers every time of day, and is one page of a stream's ledger.
 RECENT_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class RecentRows:
-    """The counts of a stream's last closed hours together, and the newest one that lost all of its rows."""
+    """The summed row counts of recent hours; ``lost`` is the newest hour of which all rows were rejected."""
 
     key: StreamKey
     rows: RowCounts
     lost: HourRecord | None = None
 
 
-def recent_rows(gateways: Gateways, destination: Destination, as_of: AsOf) -> list[RecentRows]:
-    """Return what became of the rows of the last ``RECENT_HOURS`` closed hours, stream by stream.
+def recent_rows(ledger: Ledger, destination: Destination, as_of: AsOf) -> list[RecentRows]:
+    """Return the row counts of the last ``RECENT_HOURS`` closed hours, for each stream.
 
-    Hours that are not done count nothing: what became of their rows is not known yet.
+    Hours that are not done do not count.
     """
     if destination.status is Status.DRAFT:
         return [RecentRows(key, RowCounts()) for key in destination.streams]
@@ -33,7 +33,7 @@ def recent_rows(gateways: Gateways, destination: Destination, as_of: AsOf) -> li
     found = []
     for key in destination.streams:
         total, lost = RowCounts(), None
-        for record in gateways.ledger.between(key, last.plus(1 - RECENT_HOURS), last):
+        for record in ledger.between(key, last.plus(1 - RECENT_HOURS), last):
             if record.done:
                 total += record.rows
                 lost = record if record.rows.lost else lost

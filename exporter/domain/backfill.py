@@ -1,17 +1,21 @@
-"""Backfills: a past range of hours that a person asks to have exported again.
+"""Backfills: past hours of a destination that a person asks to have exported again.
 
-How far one is, is derived from the ledger. An hour is *done* for a backfill if its record names the backfill
-among those that its files fulfil, or if it was written whole by an attempt that certainly began after the
-backfill was asked for, whoever asked for that attempt. It *failed* if its record shows a failure of the
-backfill's own round, or one that certainly happened since. Everything else is *left*. "Certainly" means by
-more than clocks may be apart: times in the ledger are those of other hosts.
+Progress is derived from the ledger. For a backfill an hour is
 
-What is kept with a backfill only spares reading the ledger from its first hour on every time.
+* *done* if its record names the backfill among the requests that its files fulfil, or if an attempt exported
+  the whole hour that certainly began after the backfill was requested, whoever requested that attempt;
+* *failed* if its record shows a failure of the backfill's own round, or one that certainly happened since;
+* *left* otherwise.
+
+"Certainly" means by more than ``CLOCKS_APART_MAX``: times in the ledger were written by other hosts.
+
+What the backfill's own row keeps saves each step from reading the ledger from the first hour on.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import ClassVar
 
 from exporter.domain import transient_failures
 from exporter.domain.allowed_hosts import same_container
@@ -20,23 +24,24 @@ from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourStatus, HourTask
+from exporter.domain.job import Job
 from exporter.domain.streams import Stream, StreamKey
 
 REQUESTED_BY = "backfill:"
-# A backfill that has so many failed hours stops: it is not about single hours any more.
+# A backfill stops when so many of its hours have failed: the cause is not in single hours.
 FAILED_MAX = 100
 HOURS_LOST = Fault(
     code="hours_lost",
-    message="The list of the hours that this backfill is about is lost.",
-    fix="Verify the same range again with repair: that asks for a backfill of what is wrong now.",
+    message="The list of the hours of this backfill is lost.",
+    fix="Verify the same range again with repair: this starts a backfill of the hours that are wrong now.",
 )
-# A step comes every few seconds, or every minute where there is nothing to do yet. A step that is sent again
-# although it is under way changes nothing.
+# A step follows after seconds, or after a minute if there is nothing to do yet. A step that is sent again
+# while it runs changes nothing.
 STALLED = timedelta(minutes=3)
 
 
 class BackfillStatus(StrEnum):
-    """Where a backfill is."""
+    """The state of a backfill."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -48,8 +53,8 @@ class BackfillStatus(StrEnum):
 ENDED = frozenset({BackfillStatus.SUCCEEDED, BackfillStatus.FAILED, BackfillStatus.CANCELLED})
 
 
-class Came(StrEnum):
-    """What has come of an hour for a backfill."""
+class HourOutcome(StrEnum):
+    """The result of an hour for a backfill."""
 
     DONE = "done"
     FAILED = "failed"
@@ -67,9 +72,10 @@ class FailedHour:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Hours that are done: ``done`` with rows, ``empty`` without; their rows, and bytes as they were sent.
+    """Counts of hours that are done: ``done`` with rows, ``empty`` without rows.
 
-    ``fresh`` of them were finished since the backfill was last begun: its pace is measured by those.
+    ``rows`` and ``bytes`` (compressed) are their totals. ``fresh`` hours were finished since the backfill
+    last started: its pace is measured by them.
     """
 
     done: int = 0
@@ -80,10 +86,10 @@ class Tally:
 
     @property
     def hours(self) -> int:
-        """How many hours are done, rows or not."""
+        """All hours that are done, with rows or without."""
         return self.done + self.empty
 
-    def plus(self, record: HourRecord, begun_at: datetime) -> "Tally":
+    def plus(self, record: HourRecord, started_at: datetime) -> "Tally":
         """Return the tally with one more hour that is done."""
         empty = record.status is HourStatus.EMPTY
         return Tally(
@@ -91,41 +97,50 @@ class Tally:
             empty=self.empty + empty,
             rows=self.rows + record.rows.exported,
             bytes=self.bytes + sum(part.bytes for part in record.parts),
-            fresh=self.fresh + (record.finished_at is not None and record.finished_at >= begun_at),
+            fresh=self.fresh + (record.finished_at is not None and record.finished_at >= started_at),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Backfill:
-    """Hours of some streams of a destination; the hours of different streams count one by one.
+class BackfillStep:
+    """One step of a backfill, as a queue message names it; void unless it is the backfill's next step."""
 
-    They are all from ``first`` to ``last``, both included, or those that a blob of our own lists
-    (``chosen``). ``begins`` are the first hours of its streams, one for each; empty if all begin with
-    ``first``. ``start`` and ``end`` are the range as it was asked for; ``clamped`` if its end was not closed
-    yet, ``clamped_start`` if nothing of these streams is known before ``first``.
+    destination_id: str
+    backfill_id: str
+    number: int
 
-    ``since`` is when it was asked for, ``tried_since`` when it was last begun, or begun again; ``round``
-    counts how often it was begun again. An hour that failed in an earlier round is tried once more.
-    With ``allow_loss`` a person accepts that hours are replaced by less than they hold.
 
-    ``settled`` and ``planned`` are how far it is: every hour before ``settled`` is in ``tally`` or in
-    ``failed``, every hour before ``planned`` has been queued. ``resent_step`` is the step that last queued
-    hours again whose messages may be lost. ``setbacks`` is how many attempts at its next step in a row were
-    broken off by something that should have passed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill(Job[BackfillStep]):
+    """Hours of some streams of a destination; each hour of each stream counts as one.
+
+    The hours are all from ``first`` to ``last``, both included, or those in the blob ``hour_list`` of our own
+    storage. ``begins`` holds the first hour of each stream; it is empty if all streams begin with ``first``.
+    ``start`` and ``end`` are the range as requested. ``clamped`` says that its end was not closed yet,
+    ``clamped_start`` that nothing of these streams is known before ``first``. With ``allow_loss`` a person
+    accepts that an hour is replaced by fewer rows than it holds.
+
+    ``since`` is when the backfill was requested, ``retry_since`` when it was requested or last retried;
+    ``round`` counts the retries. An hour that failed in an earlier round is tried once more.
+
+    Progress: every hour before ``done_before`` is in ``tally`` or in ``failed``, every hour before
+    ``queued_before`` has been queued. ``step`` counts the steps, and ``resent_step`` is the step that last
+    queued hours again whose messages may be lost.
     """
 
-    id: str
-    destination_id: str
+    NOUN: ClassVar[str] = "backfill"
+    AGAIN: ClassVar[str] = "retry the backfill"
+    FAILED: ClassVar[StrEnum] = BackfillStatus.FAILED
+    ENDED: ClassVar[frozenset[StrEnum]] = ENDED
+
     start: str
     end: str
     first: Hour
     last: Hour
     streams: tuple[Stream, ...]
     total: int
-    created_at: datetime
     since: datetime
     retry_since: datetime
-    moved_at: datetime
     done_before: Hour
     queued_before: Hour
     begins: tuple[Hour, ...] = ()
@@ -137,35 +152,31 @@ class Backfill:
     status: BackfillStatus = BackfillStatus.QUEUED
     step: int = 0
     resent_step: int = 0
-    transient_failures: int = 0
     tally: Tally = field(default_factory=Tally)
     failed: tuple[FailedHour, ...] = ()
     started_at: datetime | None = None
-    finished_at: datetime | None = None
-    error: Fault | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more is done for it."""
-        return self.status in ENDED
 
     @property
     def requested_by(self) -> str:
-        """How the ledger names it."""
+        """The name of the backfill in the ledger."""
         return f"{REQUESTED_BY}{self.id}"
 
     @property
-    def next_step(self) -> "BackfillStep":
+    def next_step(self) -> BackfillStep:
         """The step that is to be taken next."""
         return BackfillStep(self.destination_id, self.id, self.step)
 
+    def follows(self, step: BackfillStep) -> bool:
+        """Whether that step was the latest one taken."""
+        return self.step == step.number + 1
+
     @property
     def keys(self) -> tuple[StreamKey, ...]:
-        """The ledger's streams that it is about."""
+        """The ledger's keys of its streams."""
         return tuple(StreamKey(self.destination_id, stream) for stream in self.streams)
 
     def covers(self, stream: Stream, hour: Hour) -> bool:
-        """Whether an hour of one of its streams, up to its last, is not before the stream's first."""
+        """Whether an hour up to ``last`` is not before the first one of its stream."""
         begins = dict(zip(self.streams, self.begins, strict=True)) if self.begins else {}
         return hour >= begins.get(stream, self.first)
 
@@ -179,78 +190,63 @@ class Backfill:
             allow_loss=self.allow_loss,
         )
 
-    def fulfilled(self, record: HourRecord, here: str = "") -> bool:
-        """Whether the hour is in the container of the target ``here`` as the backfill wants it.
+    def fulfilled(self, record: HourRecord, target: str = "") -> bool:
+        """Whether the container of a target holds the hour as the backfill requests it; empty: any container.
 
-        Either its files were written for this backfill, or for a later request on top of them; or by an
-        attempt that began after it was asked for, by more than clocks may be apart.
+        Its files were written for this backfill, or for a later request on top of them, or by an attempt that
+        certainly began after the backfill was requested.
         """
-        if not (record.done and same_container(record.origin.target, here)):
+        if not (record.done and same_container(record.origin.target, target)):
             return False
         return self.requested_by in record.written_for or record.satisfies(self.since + CLOCKS_APART_MAX)
 
     def refused(self, record: HourRecord) -> bool:
-        """Whether the hour was refused to this backfill, as it is now, and stands as it was."""
+        """Whether the hour was refused to this round of the backfill, and has not changed since."""
         return record.refused is not None and (self.requested_by, self.round) in record.refused.requests
 
-    def came(self, record: HourRecord | None, breaker: Breaker, now: datetime, *, here: str = "") -> Came:
-        """Return what has come of an hour, for the container of the target ``here``; empty: any.
+    def outcome(
+        self, record: HourRecord | None, breaker: Breaker, now: datetime, *, target: str = ""
+    ) -> HourOutcome:
+        """Return the result of an hour in the container of a target; empty: any container.
 
-        A failure does not count that is forgiven: the storage it was about has recovered since.
+        A failure from before the destination's storage recovered does not count.
         """
         if record is None:
-            return Came.LEFT
-        if self.fulfilled(record, here):
-            return Came.DONE
+            return HourOutcome.LEFT
+        if self.fulfilled(record, target):
+            return HourOutcome.DONE
         if self.refused(record):
-            return Came.FAILED
-        if record.status is HourStatus.FAILED and self._tried(record):
-            return Came.LEFT if record.forgiven(breaker.healed_at) else Came.FAILED
-        return Came.FAILED if self._given_up(record, now) else Came.LEFT
+            return HourOutcome.FAILED
+        if record.status is HourStatus.FAILED and self._attempted(record):
+            return HourOutcome.LEFT if record.forgiven(breaker.healed_at) else HourOutcome.FAILED
+        return HourOutcome.FAILED if self._given_up(record, now) else HourOutcome.LEFT
 
-    def _tried(self, record: HourRecord) -> bool:
-        """Whether the latest attempt at the hour is one of this round, or began after it for certain."""
+    def _attempted(self, record: HourRecord) -> bool:
+        """Whether the latest attempt at the hour is one of this round, or certainly began after it did."""
         if (record.requested_by, record.round) == (self.requested_by, self.round):
             return True
         return record.started_at is not None and record.started_at >= self.retry_since + CLOCKS_APART_MAX
 
     def _given_up(self, record: HourRecord, now: datetime) -> bool:
-        """Whether the hour was broken off in passing so often that it is not waited for any longer."""
+        """Whether attempts at the hour failed in passing so often that it is not waited for any longer."""
         return transient_failures.failed(record.transient_failures, self.started_at or self.retry_since, now)
 
     def fault_of(self, record: HourRecord) -> Fault:
-        """Return why an hour has failed, or does not come to its end."""
+        """Return why an hour has failed, or is not finished."""
         if self.refused(record) and record.refused is not None:
             return record.refused.fault
         return record.error or Fault(
             code="internal_error",
-            message="The export of this hour was broken off again and again, and the reason was not kept.",
-            fix="Retry the backfill; if that does not help, ask the operator of this exporter.",
+            message="The export of this hour was interrupted several times; the reason is not known.",
+            fix="Retry the backfill. If the hour fails again, ask the operator of this exporter.",
         )
 
     def moved(self, now: datetime) -> "Backfill":
         """Return the backfill with one more step taken."""
-        return replace(self, step=self.step + 1, moved_at=now, transient_failures=0, error=None)
+        return replace(Job.moved(self, now), step=self.step + 1)
 
-    def end_as(self, status: BackfillStatus, now: datetime, error: Fault | None = None) -> "Backfill":
-        """Return the backfill as ended."""
-        return replace(self, status=status, finished_at=now, error=error)
-
-    def set_back(self, reason: str, now: datetime) -> "Backfill":
-        """Return the backfill after its next step was broken off by something that should have passed.
-
-        From a few times on the reason is shown; after many, and a long time, that is the end.
-        """
-        count = self.transient_failures + 1
-        fault = transient_failures.keeps_failing("The backfill", reason, "Then retry the backfill.")
-        if transient_failures.failed(count, self.moved_at, now):
-            return self.moved(now).end_as(BackfillStatus.FAILED, now, fault)
-        return replace(
-            self, transient_failures=count, error=fault if transient_failures.shown(count) else None
-        )
-
-    def begun_again(self, now: datetime) -> "Backfill":
-        """Return the backfill with everything that is not done to be tried again; what is done stays done."""
+    def retried(self, now: datetime) -> "Backfill":
+        """Return the backfill at the beginning of a new round; hours that are done stay done."""
         return replace(
             self.moved(now),
             status=BackfillStatus.QUEUED,
@@ -265,15 +261,6 @@ class Backfill:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillStep:
-    """A step of a backfill, as its message names it; one of another number was taken already."""
-
-    destination_id: str
-    backfill_id: str
-    number: int
-
-
 def backfill_id(requested_by: str) -> str | None:
-    """Return the backfill that asked for an hour, or None if it was the schedule."""
+    """Return the id of the backfill that requested an hour; None if the schedule did."""
     return requested_by.removeprefix(REQUESTED_BY) if requested_by.startswith(REQUESTED_BY) else None

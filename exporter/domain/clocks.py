@@ -1,16 +1,15 @@
-"""Times that different hosts have written: how far their clocks may be apart, and what follows from that."""
+"""Times written by different hosts: how far their clocks may be apart, and what follows from that."""
 
 from datetime import datetime, timedelta
 
-# Two hosts whose clocks are off by five minutes, one ahead and one behind. Where they are further apart, an
-# hour may be exported once more than needed.
+# Two hosts whose clocks are off by five minutes, one ahead and one behind. If they are further apart, an hour
+# may be exported once more than needed.
 CLOCKS_APART_MAX = timedelta(minutes=10)
 
 
-def stands_still(moved_at: datetime, now: datetime, after: timedelta) -> bool:
-    """Whether something has not moved for a while, as far as that can be told by another host's clock.
+def stalled(moved_at: datetime, now: datetime, after: timedelta) -> bool:
+    """Whether something has not moved for that long, as far as another host's clock can tell.
 
-    A time in the future is that of a clock that is ahead: how long ago it was is not known, so it counts as
-    long ago.
+    A time in the future was written by a clock that is ahead. Its age is unknown, so it counts as old.
     """
     return not timedelta() <= now - moved_at < after

@@ -1,4 +1,4 @@
-"""The outcome of a test upload, as it is answered and as it is kept with the destination."""
+"""The result of a test upload, as it is answered and stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from exporter.domain.errors import Fault
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStep:
-    """One step and how it went: without a fault and not skipped, it passed."""
+    """A step and its result: passed if it has no fault and is not skipped."""
 
     name: str
     fault: Fault | None = None
@@ -17,24 +17,24 @@ class ConnectionStep:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """All steps, in their order."""
+    """All steps, in order."""
 
     steps: tuple[ConnectionStep, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether an export would find everything it needs."""
+        """Whether every step passed."""
         return all(step.fault is None and not step.skipped for step in self.steps)
 
     @property
     def first_fault(self) -> Fault | None:
-        """What to repair first."""
+        """The fault of the first failed step."""
         return next((step.fault for step in self.steps if step.fault), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTest:
-    """A test upload of a saved destination: when it was, and what came of it."""
+    """A test upload of a saved destination: its time and its report."""
 
     at: datetime
     report: ConnectionReport

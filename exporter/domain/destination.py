@@ -216,7 +216,8 @@ class Destination:
         places = {(each.container, each.prefix, each.layout): each for each in before.earlier}
         if before.activated_at is not None:
             places[was.container, was.prefix, was.layout] = was
-        places.pop((self.container_id, self.storage.prefix, self.output.path_layout), None)
+        if self.activated_at is not None:
+            places.pop((self.container_id, self.storage.prefix, self.output.path_layout), None)
         return replace(self, earlier=tuple(places.values()))
 
     @property

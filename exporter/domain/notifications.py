@@ -1,13 +1,17 @@
-"""Notices: what is told to the people concerned, as it happens. They are hints; the API tells what is so."""
+"""Notifications about a destination, and the signature of webhook calls.
+
+A notification may be lost or come twice; the API has the facts.
+"""
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 
 class NotificationKind(StrEnum):
-    """What a notice is about."""
+    """The subject of a notification."""
 
     HOUR_EXPORTED = "hour_exported"
     DESTINATION_FAILING = "destination_failing"
@@ -17,7 +21,7 @@ class NotificationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where a destination's notices go. The secret that they are signed with is here in encrypted form."""
+    """The URL for a destination's notifications, and the encrypted secret that signs them."""
 
     url: str
     sealed: str
@@ -25,7 +29,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notice. The same happening has the same ``id``, so that one that comes twice is known."""
+    """One notification. The same event has the same ``id``, so that receivers can drop repeats."""
 
     id: str
     kind: NotificationKind
@@ -35,8 +39,17 @@ class Notification:
 
 
 def notification(
-    kind: NotificationKind, destination_id: str, at: datetime, *which: str, **facts: object
+    kind: NotificationKind, destination_id: str, at: datetime, *discriminators: str, **facts: object
 ) -> Notification:
-    """Return a notice; ``which`` tells apart what may happen to the same destination more than once."""
-    text = "|".join((kind, destination_id, *which))
+    """Return a notification; the ``discriminators`` distinguish events of the same kind and destination."""
+    text = "|".join((kind, destination_id, *discriminators))
     return Notification(hashlib.sha256(text.encode()).hexdigest()[:32], kind, destination_id, at, facts)
+
+
+def signature(body: bytes, secret: str, at_seconds: int) -> str:
+    """Return ``t=1580000000,v1=…``: the hexadecimal HMAC-SHA256 of time, full stop and body.
+
+    The receiver checks the sender with it, and by the time detects a replay.
+    """
+    signed = f"{at_seconds}.".encode() + body
+    return f"t={at_seconds},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"

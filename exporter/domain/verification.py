@@ -1,18 +1,17 @@
-"""Verifying: what is in a customer's container, against what the ledger, the marker and landing say."""
+"""Verifying: the customer's container is compared with the ledger, the marker and landing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
-from exporter.domain import transient_failures
-from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
+from exporter.domain.job import Job
 from exporter.domain.streams import DataType
 
 
 class Code(StrEnum):
-    """What is not as it should be; the values are stable."""
+    """Kinds of findings; the values are stable."""
 
     HOUR_MISSING = "hour_missing"
     HOUR_UNRECORDED = "hour_unrecorded"
@@ -30,7 +29,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be: ``name`` is the file or the hour, ``detail`` for a person."""
+    """One difference: ``name`` is the file or the hour, ``detail`` is a sentence for a person."""
 
     code: Code
     name: str
@@ -38,7 +37,7 @@ class Finding:
 
 
 class Verdict(StrEnum):
-    """What an hour is found to be."""
+    """The result of checking an hour."""
 
     WHOLE = "whole"
     WRONG = "wrong"
@@ -48,10 +47,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HourCheck:
-    """What came of looking at one hour of one data type.
+    """The result of checking one hour of one data type.
 
-    ``repairable`` says that exporting it again can only make it better; ``more`` counts the findings that
-    are left out.
+    ``repairable`` says that exporting the hour again loses nothing. ``more`` counts findings that are left
+    out.
     """
 
     hour: Hour
@@ -64,7 +63,7 @@ class HourCheck:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many hours were looked at, each data type counted for itself, and what they were found to be."""
+    """Checked hours by verdict; the hours of different data types count separately."""
 
     whole: int = 0
     wrong: int = 0
@@ -73,12 +72,12 @@ class Counts:
 
     @property
     def checked(self) -> int:
-        """All of them."""
+        """All checked hours."""
         return self.whole + self.wrong + self.running + self.elsewhere
 
-    def plus(self, checked: Iterable[HourCheck]) -> "Counts":
+    def plus(self, checks: Iterable[HourCheck]) -> "Counts":
         """Return the counts with further hours."""
-        verdicts = [each.verdict for each in checked]
+        verdicts = [each.verdict for each in checks]
         return Counts(
             self.whole + verdicts.count(Verdict.WHOLE),
             self.wrong + verdicts.count(Verdict.WRONG),
@@ -88,7 +87,7 @@ class Counts:
 
 
 class VerificationStatus(StrEnum):
-    """Where a verification in the background is."""
+    """The state of a verification in the background."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -97,7 +96,7 @@ class VerificationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What to verify: closed hours, both ends included, of some data types; ``open`` hours were left out."""
+    """Hours to verify: closed ones, both ends included, of some data types; ``open`` hours were left out."""
 
     first: Hour
     last: Hour
@@ -106,67 +105,40 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """A verification that runs in the background, step by step.
-
-    Every hour before ``next`` has been looked at. What was found is in blobs of our own, one for each step
-    that found anything; ``found`` names them, in the order of their hours.
-    """
-
-    id: str
-    destination_id: str
-    span: Span
-    repair: bool
-    created_at: datetime
-    moved_at: datetime
-    """When it was begun, or its last step was done."""
-    next: Hour
-    transient_failures: int = 0
-    """How many attempts at the next step in a row were broken off by something that should have passed."""
-    status: VerificationStatus = VerificationStatus.RUNNING
-    counts: Counts = field(default_factory=Counts)
-    found: tuple[str, ...] = ()
-    backfill_id: str | None = None
-    finished_at: datetime | None = None
-    error: Fault | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more is done about it."""
-        return self.status is not VerificationStatus.RUNNING
-
-    def moved(self, now: datetime) -> "Verification":
-        """Return the verification with one more step done."""
-        return replace(self, moved_at=now, transient_failures=0, error=None)
-
-    def failed(self, fault: Fault, now: datetime) -> "Verification":
-        """Return the verification as ended before its time; what was found is kept."""
-        ended = self.moved(now)
-        return replace(ended, status=VerificationStatus.FAILED, error=fault, finished_at=now)
-
-    def set_back(self, reason: str, now: datetime) -> "Verification":
-        """Return the verification after its next step was broken off by something that should have passed.
-
-        From a few times on the reason is shown; after many, and a long time, that is the end.
-        """
-        count = self.transient_failures + 1
-        fault = transient_failures.keeps_failing("The verification", reason, "Then verify again.")
-        if transient_failures.failed(count, self.moved_at, now):
-            return self.failed(fault, now)
-        return replace(
-            self, transient_failures=count, error=fault if transient_failures.shown(count) else None
-        )
-
-    @property
-    def step(self) -> "VerifyStep":
-        """The step that comes next."""
-        return VerifyStep(self.destination_id, self.id, self.next)
-
-
-@dataclass(frozen=True, slots=True)
 class VerifyStep:
-    """A request to go on with a verification from an hour; void if it has got beyond it."""
+    """A request to continue a verification from an hour; void if the verification is past it."""
 
     destination_id: str
     verification_id: str
     next: Hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification(Job[VerifyStep]):
+    """A verification in the background.
+
+    Every hour before ``next`` was checked. Findings are in blobs of our own storage, one for each step that
+    found anything; ``found`` names them, in the order of their hours.
+    """
+
+    NOUN: ClassVar[str] = "verification"
+    AGAIN: ClassVar[str] = "verify the same range again"
+    FAILED: ClassVar[StrEnum] = VerificationStatus.FAILED
+    ENDED: ClassVar[frozenset[StrEnum]] = frozenset({VerificationStatus.SUCCEEDED, VerificationStatus.FAILED})
+
+    span: Span
+    repair: bool
+    next: Hour
+    status: VerificationStatus = VerificationStatus.RUNNING
+    counts: Counts = field(default_factory=Counts)
+    found: tuple[str, ...] = ()
+    backfill_id: str | None = None
+
+    @property
+    def next_step(self) -> VerifyStep:
+        """The step that is to be taken next."""
+        return VerifyStep(self.destination_id, self.id, self.next)
+
+    def follows(self, step: VerifyStep) -> bool:
+        """Whether that step was taken."""
+        return step.next <= self.next

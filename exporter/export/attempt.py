@@ -200,7 +200,7 @@ class Attempt:
         log_event(
             Event.HOUR_EXPORTED,
             **hour_fields(record.key, record.hour),
-            run=self.worker.claim_id,
+            attempt_id=self.worker.claim_id,
             outcome=outcome,
             requested_by=record.requested_by,
             attempts=record.attempts,

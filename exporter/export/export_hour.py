@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from exporter.domain.backfill import Backfill, Came, backfill_id
+from exporter.domain.backfill import Backfill, HourOutcome, backfill_id
 from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
@@ -161,9 +161,9 @@ def _disposition_of(  # noqa: PLR0913  what the tables say, each by its name
 
     One that failed is tried again once its back-off is over.
     """
-    came = backfill.came(record, breaker, now, here=here)
-    failed = came is Came.FAILED and record is not None and not record.done and due
-    wanted = came is Came.LEFT or failed
+    outcome = backfill.outcome(record, breaker, now, target=here)
+    failed = outcome is HourOutcome.FAILED and record is not None and not record.done and due
+    wanted = outcome is HourOutcome.LEFT or failed
     return WriteDisposition.REPLACE if wanted else WriteDisposition.SKIP
 
 
@@ -223,7 +223,7 @@ def _carry_out(attempt: Attempt, lease: HourLease, disposition: WriteDisposition
     """Complete what an earlier attempt has left unfinished, then do what is asked for."""
     names = attempt.names(lease.record)
     kept = lease.record.origin.kept if lease.record.committing else None
-    with attempt.worker.timed("look"):
+    with attempt.worker.timed("inventory"):
         inventory, completed = recover(attempt, lease, names)
     if disposition is WriteDisposition.EXPORT and completed:
         lease.finish()
@@ -259,7 +259,7 @@ def _refused(
 
 def _tell_failed(task: HourTask, worker: AttemptContext, code: str, attempts: int | None = None) -> None:
     facts = hour_fields(task.key, task.hour)
-    log_event(Event.HOUR_FAILED, **facts, run=worker.claim_id, code=code, attempts=attempts)
+    log_event(Event.HOUR_FAILED, **facts, attempt_id=worker.claim_id, code=code, attempts=attempts)
 
 
 def _note(gateways: Gateways, destination: Destination, was: Breaker, now: Breaker) -> None:

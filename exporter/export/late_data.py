@@ -171,7 +171,11 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
         origin = added_to(content, blobs)
         if staged.dropped == content.rows.exported and origin.landing is not None:
             # Every row of the files is in these blobs, too: whatever they were made of, landing holds it.
-            origin = replace(origin, landing=LandingFingerprint.of(blobs))
+            # That is not so for rejected rows, if a blob is gone: those that are kept already stay.
+            now, before = LandingFingerprint.of(blobs), content.origin.landing
+            whole = before is not None and now.holds(before)
+            rejected_then = origin.rejected_before if whole else len(content.rejected)
+            origin = replace(origin, landing=now, rejected_before=rejected_then)
         # The last look needs no keys for another one.
         looks_again = attempt.late_blobs_count()
         digests = (*origin.digests, *filter(None, [name])) if looks_again else ()
@@ -186,7 +190,7 @@ def _append(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=staged.rows.exported)
     attempt.tidy(lease)
@@ -279,7 +283,7 @@ def _write_over(  # noqa: PLR0913  what is added, to what, and by whom
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(added, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED, late_rows=late)
     attempt.tidy(lease)

@@ -341,7 +341,7 @@ def _finish(attempt: Attempt, lease: HourLease, records: list[SliceRecord], plan
     if attempt.gone():
         lease.release()
         return Outcome.NOT_WANTED
-    with attempt.worker.timed("look"):
+    with attempt.worker.timed("inventory"):
         inventory, _ = recover(same, lease, names)
     content = _content(same, results, plan)
     if plan.base is None:
@@ -349,7 +349,7 @@ def _finish(attempt: Attempt, lease: HourLease, records: list[SliceRecord], plan
         origin = replace(content.origin, rejected_before=len(rejected_then))
         content = replace(content, origin=origin, rejected=(*rejected_then, *content.rejected))
     sent = tuple(each for result in results for each in result.sent)
-    with attempt.worker.timed("place"):
+    with attempt.worker.timed("commit"):
         commit(same, lease, CommitPlan(content, sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED, slices=len(records))
     if run is not None:

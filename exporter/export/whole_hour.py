@@ -31,10 +31,13 @@ def write_hour(
 ) -> Outcome:
     """Export the hour. Unless it is to be replaced, one that is there already is adopted as it is.
 
+    An hour that went to another container since is not: what it has left here is older than its record.
+
     An hour that holds rows is replaced only if landing holds all of them still; a request that would lose
     some is refused, and the hour stays as it is. ``allow_loss`` accepts the loss.
     """
-    there = None if replacing else _what_is_there(attempt, lease, inventory)
+    returns = _is_whole_elsewhere(attempt, lease.record)
+    there = None if replacing or returns else _what_is_there(attempt, lease, inventory)
     if there is not None:
         return _adopt(attempt, lease, inventory, there)
     blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
@@ -117,7 +120,7 @@ def _write(
         if attempt.gone():
             lease.release()
             return Outcome.NOT_WANTED
-        with attempt.worker.timed("place"):
+        with attempt.worker.timed("commit"):
             commit(attempt, lease, CommitPlan(content, staged.sent), inventory)
     attempt.log_outcome(lease, Outcome.EXPORTED)
     if before or spooled:

@@ -1,21 +1,18 @@
-"""What may be asked of a backfill, checked whole."""
+"""The request body of a backfill."""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from exporter.backfill.requests import BackfillRequest
 from exporter.domain.errors import Invalid
-from exporter.http.destination_model import wrong_fields
-from exporter.http.hour_ranges import DataTypes, DayOrHour, each_once, hours_of_range
+from exporter.http.hour_ranges import DataTypes, DayOrHour, hours_of_range, without_repeats
+from exporter.http.request_model import StrictModel, wrong_fields
 
 
-class BackfillModel(BaseModel):
-    """UTC days or hours, both included; all data types, unless some are named.
+class BackfillModel(StrictModel):
+    """A range of UTC days or hours, both ends inclusive; ``data_types`` defaults to all.
 
-    With ``allow_loss`` an hour may be replaced by less than it holds, where landing does not hold all of it
-    any more.
+    ``allow_loss`` permits to replace an hour by fewer rows than it holds, where landing is incomplete.
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     start: DayOrHour
     end: DayOrHour
@@ -24,12 +21,11 @@ class BackfillModel(BaseModel):
 
 
 def parse_backfill(body: object) -> BackfillRequest:
-    """Return what a request asks for, or raise ``Invalid`` with all that is wrong."""
+    """Return the request, or raise ``Invalid`` with every problem."""
     try:
         model = BackfillModel.model_validate(body)
     except ValidationError as error:
         raise Invalid(*wrong_fields(error)) from error
     first, last = hours_of_range(model.start, model.end, ("start", "end"))
-    return BackfillRequest(
-        model.start, model.end, first, last, each_once(model.data_types), allow_loss=model.allow_loss
-    )
+    data_types = without_repeats(model.data_types)
+    return BackfillRequest(model.start, model.end, first, last, data_types, allow_loss=model.allow_loss)

@@ -1,20 +1,83 @@
-"""Backfills over HTTP."""
+"""``/destinations/{id}/backfills``."""
 
 from http import HTTPStatus
+from typing import TypedDict
 
 import azure.functions as func
 
 from exporter import wiring
-from exporter.backfill import requests
-from exporter.backfill.progress import progress_of
+from exporter.backfill import lifecycle, requests
+from exporter.backfill.progress import BackfillProgress, progress_of
 from exporter.backfill.requests import BackfillRequest
-from exporter.domain.backfill import Backfill
+from exporter.domain.backfill import Backfill, BackfillStatus
+from exporter.domain.streams import DataType
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
-from exporter.http.schemas import BackfillView, backfill_view
+from exporter.http.schemas import (
+    FaultView,
+    HourKey,
+    Moment,
+    fault_or_null,
+    fault_view,
+    time_or_null,
+    time_text,
+)
 from exporter.schedule.ledger_view import AsOf
 
 blueprint = func.Blueprint()
+
+
+class BackfillHoursView(TypedDict):
+    """The number of hours, each data type counted separately; ``total`` is the sum of the others."""
+
+    total: int
+    done: int
+    empty: int
+    failed: int
+    left: int
+
+
+class FailedHourView(TypedDict):
+    """An hour that failed, or that keeps failing with transient errors, and why."""
+
+    hour: HourKey
+    data_type: DataType
+    error: FaultView
+
+
+class BackfillView(TypedDict):
+    """A backfill and its progress; after its end, the progress that it had then.
+
+    ``clamped_from`` is the first hour if the range began before the first landed hour, ``clamped_to`` the
+    last hour if the range ended after the last closed hour; otherwise they are null. ``failed_hours`` lists
+    the failed hours and the ones left that keep failing with transient errors. ``error`` says why the
+    backfill waits or does not proceed, or why it ended, unless ``failed_hours`` say so.
+    """
+
+    id: str
+    start: str
+    end: str
+    data_types: list[DataType]
+    status: BackfillStatus
+    hours: BackfillHoursView
+    failed_hours: list[FailedHourView]
+    rows_exported: int
+    bytes_exported: int
+    hours_per_minute: float | None
+    estimated_finish_at: Moment | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    clamped_from: HourKey | None
+    clamped_to: HourKey | None
+    allow_loss: bool
+    error: FaultView | None
+
+
+class BackfillsView(TypedDict):
+    """Backfills, newest first."""
+
+    backfills: list[BackfillView]
 
 
 def _parse(req: func.HttpRequest) -> BackfillRequest:
@@ -27,34 +90,34 @@ def _ids(req: func.HttpRequest) -> tuple[str, str]:
     return req.route_params["id"], req.route_params["backfill_id"]
 
 
-def _shown(backfill: Backfill) -> BackfillView:
+def _with_progress(backfill: Backfill) -> BackfillView:
     return backfill_view(backfill, progress_of(wiring.app().gateways, backfill, wiring.now()))
+
+
+def _accepted(backfill: Backfill) -> func.HttpResponse:
+    location = f"/api/destinations/{backfill.destination_id}/backfills/{backfill.id}"
+    return answer(_with_progress(backfill), HTTPStatus.ACCEPTED, {"Location": location})
 
 
 @operation(
     blueprint,
     Operation(
-        name="ask_for_backfill",
+        name="create_backfill",
         method="POST",
         route="destinations/{id}/backfills",
-        answers={HTTPStatus.ACCEPTED: "BackfillView"},
+        answers={HTTPStatus.ACCEPTED: BackfillView},
         problems=(HTTPStatus.CONFLICT,),
         body="exporter.http.backfill_model:BackfillModel",
     ),
     parse=_parse,
 )
-def ask(req: func.HttpRequest, asked: BackfillRequest) -> func.HttpResponse:
-    """Export the hours of a range again, however long it is; each replaces what is there of it."""
+def create(req: func.HttpRequest, request: BackfillRequest) -> func.HttpResponse:
+    """Export a range of hours again, of any length; each hour replaces its files in the container."""
     app = wiring.app()
-    begun = requests.create(
-        app.gateways,
-        req.route_params["id"],
-        asked,
-        as_of=AsOf(wiring.now(), app.settings.settle),
-        new_id=wiring.new_id(),
+    as_of = AsOf(wiring.now(), app.settings.settle)
+    return _accepted(
+        requests.create(app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id())
     )
-    location = f"/api/destinations/{begun.destination_id}/backfills/{begun.id}"
-    return answer(_shown(begun), HTTPStatus.ACCEPTED, {"Location": location})
 
 
 @operation(
@@ -63,14 +126,14 @@ def ask(req: func.HttpRequest, asked: BackfillRequest) -> func.HttpResponse:
         name="list_backfills",
         method="GET",
         route="destinations/{id}/backfills",
-        answers={HTTPStatus.OK: "BackfillsView"},
+        answers={HTTPStatus.OK: BackfillsView},
     ),
     parse=nothing,
 )
-def show_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """List the backfills of a destination, even of a deleted one, the newest first."""
-    found = requests.list_backfills(wiring.app().gateways, req.route_params["id"])
-    return answer({"backfills": [_shown(each) for each in found]})
+def list_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
+    """List the backfills of a destination, also of a deleted one, newest first."""
+    found = lifecycle.list_backfills(wiring.app().gateways, req.route_params["id"])
+    return answer({"backfills": [_with_progress(each) for each in found]})
 
 
 @operation(
@@ -79,13 +142,13 @@ def show_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
         name="get_backfill",
         method="GET",
         route="destinations/{id}/backfills/{backfill_id}",
-        answers={HTTPStatus.OK: "BackfillView"},
+        answers={HTTPStatus.OK: BackfillView},
     ),
     parse=nothing,
 )
 def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Tell how far a backfill is, how fast it goes, and which of its hours failed and why."""
-    return answer(_shown(requests.find_backfill(wiring.app().gateways, *_ids(req))))
+    """Return a backfill with its progress, its speed, and its failed hours with their errors."""
+    return answer(_with_progress(lifecycle.find_backfill(wiring.app().gateways, *_ids(req))))
 
 
 @operation(
@@ -94,14 +157,14 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
         name="cancel_backfill",
         method="POST",
         route="destinations/{id}/backfills/{backfill_id}/cancel",
-        answers={HTTPStatus.OK: "BackfillView"},
+        answers={HTTPStatus.OK: BackfillView},
         problems=(HTTPStatus.CONFLICT,),
     ),
     parse=nothing,
 )
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Begin no further hour of a backfill; hours that are being exported are finished, and stay."""
-    return answer(_shown(requests.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
+    """Start no further hour of a backfill; running hours finish and keep their files."""
+    return answer(_with_progress(lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
 
 
 @operation(
@@ -110,14 +173,45 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
         name="retry_backfill",
         method="POST",
         route="destinations/{id}/backfills/{backfill_id}/retry",
-        answers={HTTPStatus.ACCEPTED: "BackfillView"},
+        answers={HTTPStatus.ACCEPTED: BackfillView},
         problems=(HTTPStatus.CONFLICT,),
     ),
     parse=nothing,
 )
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Try the failed hours of a backfill again, and those it had not come to; none that is done."""
-    destination_id, backfill_id = _ids(req)
-    again = requests.retry(wiring.app().gateways, destination_id, backfill_id, now=wiring.now())
-    location = f"/api/destinations/{destination_id}/backfills/{backfill_id}"
-    return answer(_shown(again), HTTPStatus.ACCEPTED, {"Location": location})
+    """Export the failed hours of a backfill again, and the ones not started; no hour that is done."""
+    return _accepted(lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
+
+
+def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillView:
+    """Return a backfill with its progress."""
+    tally, pace = progress.tally, progress.hours_per_minute
+    return {
+        "id": backfill.id,
+        "start": backfill.start,
+        "end": backfill.end,
+        "data_types": [stream.data_type for stream in backfill.streams],
+        "status": backfill.status,
+        "hours": {
+            "total": backfill.total,
+            "done": tally.done,
+            "empty": tally.empty,
+            "failed": len(progress.failed),
+            "left": progress.left,
+        },
+        "failed_hours": [
+            {"hour": each.hour.key, "data_type": each.stream.data_type, "error": fault_view(each.error)}
+            for each in (*progress.failed, *progress.struggling)
+        ],
+        "rows_exported": tally.rows,
+        "bytes_exported": tally.bytes,
+        "hours_per_minute": None if pace is None else round(pace, 1),
+        "estimated_finish_at": time_or_null(progress.estimated_finish_at),
+        "created_at": time_text(backfill.created_at),
+        "started_at": time_or_null(backfill.started_at),
+        "finished_at": time_or_null(backfill.finished_at),
+        "clamped_from": backfill.first.key if backfill.clamped_start else None,
+        "clamped_to": backfill.last.key if backfill.clamped else None,
+        "allow_loss": backfill.allow_loss,
+        "error": fault_or_null(backfill.error),
+    }

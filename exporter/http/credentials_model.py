@@ -1,18 +1,19 @@
-"""What a request may say of credentials: one model for each type, told apart by ``type``.
+"""The credentials in a request: one model for each type, chosen by ``type``.
 
-A secret may be left out of a replacement, which then keeps the stored one. No message repeats a secret.
+A replacement may leave out the secret, to keep the stored one. No message repeats a secret.
 """
 
 import re
 from typing import Annotated, Literal
 from urllib.parse import parse_qs
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo
 
 from exporter.domain.allowed_hosts import AllowedHosts, account_objection, account_of, blob_endpoints
 from exporter.domain.destination import CredentialsType
+from exporter.http.request_model import StrictModel
 
-# Entra's own secrets have 40 characters; a connection string with a signature has a few hundred.
+# An Entra ID secret has 40 characters, a connection string with a signature a few hundred.
 SECRET_CHARACTERS_MAX = 4096
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _DOMAIN = re.compile(
@@ -20,46 +21,38 @@ _DOMAIN = re.compile(
 )
 
 
-class _Credentials(BaseModel):
-    """Unknown fields are errors; what was sent is in no error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-
 def allowed_hosts(info: ValidationInfo) -> AllowedHosts:
-    """Return the hosts that destinations may name: they are the context of every validation."""
+    """Return the allowed hosts from the validation context."""
     if not isinstance(info.context, AllowedHosts):
-        raise TypeError("the hosts that destinations may name are the context of validation")
+        raise TypeError("the validation context must be the allowed hosts")
     return info.context
 
 
 def _tenant(text: str) -> str:
     if not (_GUID.fullmatch(text) or _DOMAIN.fullmatch(text)):
-        raise ValueError("must be the directory's (tenant's) ID or domain: see Microsoft Entra ID > Overview")
+        raise ValueError("must be a directory (tenant) ID or domain: see Microsoft Entra ID > Overview")
     return text.lower()
 
 
 def _client(text: str) -> str:
     if not _GUID.fullmatch(text):
-        raise ValueError(
-            "must be an application's (client's) ID, such as 3f0c1e6a-0000-4000-8000-000000000000"
-        )
+        raise ValueError("must be an application (client) ID, such as 3f0c1e6a-0000-4000-8000-000000000000")
     return text.lower()
 
 
 def _secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text or text != text.strip() or not text.isprintable() or not text.isascii():
-        raise ValueError("must be the secret as Azure shows it: no spaces around it, no line breaks")
+        raise ValueError("must be the secret as Azure shows it, without surrounding spaces or line breaks")
     return secret
 
 
 def _sas_token(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().removeprefix("?")
     if "://" in text.partition("?")[0]:
-        raise ValueError("must be the token alone, without the address: what follows the ? of the URL")
+        raise ValueError("must be the token only: the part of the URL after the question mark")
     if "sig" not in parse_qs(text) or any(mark in text for mark in "?#/\\ "):
-        raise ValueError("must be a shared access signature: it begins with sv= and holds sig=")
+        raise ValueError("must be a shared access signature, which begins with sv= and contains sig=")
     return SecretStr(text)
 
 
@@ -69,7 +62,7 @@ def _connection_string(secret: SecretStr, info: ValidationInfo) -> SecretStr:
         if wrong := hosts.objection(endpoint) or account_objection(endpoint):
             raise ValueError(f"its blob endpoint {wrong}")
     if len(set(map(account_of, endpoints))) > 1:
-        raise ValueError("its blob endpoints are those of two accounts")
+        raise ValueError("its blob endpoints belong to two accounts")
     return secret
 
 
@@ -78,8 +71,8 @@ type _Client = Annotated[str, AfterValidator(_client)]
 type _Secret = Annotated[SecretStr, Field(max_length=SECRET_CHARACTERS_MAX)]
 
 
-class ServicePrincipalModel(_Credentials):
-    """An application of Microsoft Entra ID, with a secret: what is recommended."""
+class ServicePrincipalModel(StrictModel):
+    """An application in Microsoft Entra ID with a client secret. Recommended."""
 
     type: Literal["service_principal"]
     tenant_id: _Tenant
@@ -87,22 +80,22 @@ class ServicePrincipalModel(_Credentials):
     client_secret: Annotated[_Secret, AfterValidator(_secret)] | None = None
 
 
-class ManagedIdentityModel(_Credentials):
-    """The exporter's own identity in Azure; with ``client_id`` one that was assigned to it by a user."""
+class ManagedIdentityModel(StrictModel):
+    """The managed identity of the exporter; with ``client_id`` a user-assigned one."""
 
     type: Literal["managed_identity"]
     client_id: _Client | None = None
 
 
-class SasModel(_Credentials):
+class SasModel(StrictModel):
     """A shared access signature of the account or the container."""
 
     type: Literal["sas"]
     sas_token: Annotated[_Secret, AfterValidator(_secret), AfterValidator(_sas_token)] | None = None
 
 
-class ConnectionStringModel(_Credentials):
-    """A connection string, which names the account, too."""
+class ConnectionStringModel(StrictModel):
+    """A connection string, which also names the account."""
 
     type: Literal["connection_string"]
     connection_string: Annotated[_Secret, AfterValidator(_connection_string)] | None = None
@@ -115,12 +108,12 @@ type CredentialsModel = Annotated[
 
 
 def type_of(model: BaseModel) -> CredentialsType:
-    """Return the type of checked credentials."""
+    """Return the type of validated credentials."""
     return CredentialsType(model.model_dump(include={"type"})["type"])
 
 
 def secret_of(model: BaseModel) -> str | None:
-    """Return the secret that the request brings, or None."""
+    """Return the secret of the request, or None."""
     field = type_of(model).secret_field
     secret = getattr(model, field) if field else None
     return secret.get_secret_value() if isinstance(secret, SecretStr) else None

@@ -1,4 +1,4 @@
-"""What a request for a destination may look like, checked whole: every wrong field is told at once."""
+"""The request body of a destination, validated as a whole: all problems are reported at once."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -26,7 +26,7 @@ from exporter.domain.destination import (
     Output,
     StorageTarget,
 )
-from exporter.domain.errors import Invalid, Problem, named
+from exporter.domain.errors import Invalid, Problem
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.timestamps import TimestampFormat
 from exporter.http.credentials_model import (
@@ -36,42 +36,36 @@ from exporter.http.credentials_model import (
     secret_of,
     type_of,
 )
+from exporter.http.destination_view import READ_ONLY
 from exporter.http.filter_model import FilterField, event_filter
-from exporter.http.schemas import DestinationView
+from exporter.http.request_model import StrictModel, wrong_fields
 
 NAME_CHARACTERS_MAX = 200
-# Storage takes names of 1,024 UTF-16 units; folder and name of the longest file of ours have 90 of them.
+# Azure allows blob names of 1,024 UTF-16 units; folder and name of the longest file need 90 of them.
 PREFIX_CHARACTERS_MAX = 512
-# Storage with a hierarchical namespace takes names of 63 segments (others 254); ours are two more.
+# With a hierarchical namespace Azure allows 63 path segments (else 254); layout and name need two.
 PREFIX_FOLDERS_MAX = 60
-# What answers say of a destination besides what was put: whoever sends it back hears what is wrong with that.
-READ_ONLY = frozenset(DestinationView.__annotations__) - {
-    *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
-}
-
-
-class _Strict(BaseModel):
-    """Unknown fields are errors: a mistyped option must not be taken for its default."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 def _prefix(text: str) -> str:
-    for wrong, message in _wrong_prefixes(text) if text else ():
+    for wrong, message in _prefix_rules(text) if text else ():
         if wrong:
             raise ValueError(message)
     return text
 
 
-def _wrong_prefixes(text: str) -> Iterator[tuple[bool, str]]:
-    """Yield, for each way in which storage or a tool would make another prefix of it, whether this is one."""
+def _prefix_rules(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield whether the prefix breaks a rule, and the message of the rule.
+
+    Azure or a common tool changes such a prefix to another one.
+    """
     folders = text.split("/")
-    yield not all(folders), "must not begin or end with a slash, nor hold a double slash"
-    yield "\\" in text or not text.isprintable(), "must not hold backslashes or control characters"
+    yield not all(folders), "must not begin or end with a slash, or contain a double slash"
+    yield "\\" in text or not text.isprintable(), "must not contain backslashes or control characters"
     padded = any(folder != folder.strip() for folder in folders)
-    yield padded, "must not hold a folder that begins or ends with a space"
+    yield padded, "must not contain a folder that begins or ends with a space"
     dotted = any(folder.endswith(".") for folder in folders)
-    yield dotted, "must not hold a folder that ends with a dot; . and .. are among them"
+    yield dotted, "must not contain a folder that ends with a dot, such as . or .."
     units = len(text.encode("utf-16-le")) // 2
     yield (
         units > PREFIX_CHARACTERS_MAX,
@@ -82,22 +76,22 @@ def _wrong_prefixes(text: str) -> Iterator[tuple[bool, str]]:
 
 def _container(text: str) -> str:
     if not CONTAINER_NAME.fullmatch(text):
-        raise ValueError("must be the name of a container: 3 to 63 of a-z, 0-9 and single hyphens")
+        raise ValueError("must be a container name: 3 to 63 characters of a-z, 0-9 and single hyphens")
     return text
 
 
 type _SourceId = Annotated[int, Field(gt=0, lt=2**63)]
 
 
-class EventsModel(_Strict):
-    """Send the events of a project."""
+class EventsModel(StrictModel):
+    """Export the events of a project."""
 
     project_id: _SourceId
     filter: FilterField = None
 
 
-class MergedIdsModel(_Strict):
-    """Send the merged user ids of an organization."""
+class MergedIdsModel(StrictModel):
+    """Export the merged user ids of an organization."""
 
     org_id: _SourceId
 
@@ -108,8 +102,8 @@ def _account_url(url: str, info: ValidationInfo) -> str:
     return url.rstrip("/")
 
 
-class StorageModel(_Strict):
-    """Where the files go."""
+class StorageModel(StrictModel):
+    """The target of the files."""
 
     account_url: Annotated[str, AfterValidator(_account_url)] | None = None
     container: Annotated[
@@ -121,8 +115,9 @@ class StorageModel(_Strict):
 
 
 class OutputModel(BaseModel):
-    """How the files look. Not strict: the options are named by strings."""
+    """The format and the names of the files."""
 
+    # Not strict: a strict enum accepts no JSON string.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name_style: NameStyle = NameStyle.AMPLITUDE
@@ -134,15 +129,15 @@ class OutputModel(BaseModel):
     compression: Compression = Compression.BALANCED
 
 
-class NotifyModel(_Strict):
-    """Who is told what happens: calls are signed with the secret, which is kept if it is left out."""
+class NotifyModel(StrictModel):
+    """The webhook for notifications. The secret signs the calls; without it the stored one is kept."""
 
     url: Annotated[str, Field(max_length=2048)]
     secret: Annotated[SecretStr, Field(min_length=16, max_length=SECRET_CHARACTERS_MAX)] | None = None
 
 
-class DestinationModel(_Strict):
-    """A destination, as it is put."""
+class DestinationModel(StrictModel):
+    """A destination without its read-only fields."""
 
     id: str | None = None
     name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
@@ -161,30 +156,30 @@ def parse_draft(
     notify_hosts: AllowedHosts = NO_WEBHOOKS,
     own: OwnContainers = NO_OWN_CONTAINERS,
 ) -> Draft:
-    """Return the destination that a request describes, or raise ``Invalid`` with all that is wrong.
+    """Return the destination of a request, or raise ``Invalid`` with every problem.
 
-    Where a connection string comes without ``account_url``, its account is the destination's from then on.
+    Without ``account_url``, a connection string decides the account.
     """
-    problems, asked = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
+    problems, chosen_filter = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
-        problems += _problems_of_the_whole(destination_id, body)
-        problems += _problems_of_notify(body.get("notify"), notify_hosts)
-        asked = event_filter(_filter_of(body), "events.filter", problems)
+        problems += _cross_field_problems(destination_id, body)
+        problems += _webhook_problems(body.get("notify"), notify_hosts)
+        chosen_filter = event_filter(_filter_of(body), "events.filter", problems)
     try:
         model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
-        raise Invalid(*problems, *wrong_fields(error)) from error
+        raise Invalid(*problems, *wrong_fields(error, READ_ONLY)) from error
     credentials, url = model.credentials, model.storage.account_url
     kind, secret = type_of(credentials), secret_of(credentials)
     if kind is CredentialsType.CONNECTION_STRING and secret:
         endpoint = blob_endpoint(secret)
         url = url or endpoint
         if account_of(url) != account_of(endpoint):
-            wrong = "is not the account that the connection string names"
+            wrong = "is not the account of the connection string"
             problems.append(Problem("storage.account_url", wrong))
     if url and own.hold(url, model.storage.container):
         problems.append(
-            Problem("storage.container", "is one of the exporter's own: choose another container")
+            Problem("storage.container", "belongs to the exporter itself: choose another container")
         )
     if problems:
         raise Invalid(*problems)
@@ -199,83 +194,42 @@ def parse_draft(
         project_id=model.events.project_id if model.events else None,
         org_id=model.merged_ids.org_id if model.merged_ids else None,
         output=Output(**dict(model.output)),
-        event_filter=asked,
+        event_filter=chosen_filter,
         webhook_url=model.notify.url if model.notify else None,
-        webhook_secret=_secret_of_notify(model.notify),
+        webhook_secret=_webhook_secret(model.notify),
     )
 
 
-def _secret_of_notify(notify: NotifyModel | None) -> str | None:
+def _webhook_secret(notify: NotifyModel | None) -> str | None:
     return notify.secret.get_secret_value() if notify and notify.secret else None
 
 
-def _problems_of_notify(notify: object, hosts: AllowedHosts) -> Iterator[Problem]:
+def _webhook_problems(notify: object, hosts: AllowedHosts) -> Iterator[Problem]:
     url = notify.get("url") if isinstance(notify, dict) else None
     if isinstance(url, str) and (wrong := hosts.objection(url)):
         yield Problem("notify.url", wrong)
 
 
 def _wrong_id() -> Problem:
-    return Problem("id", "must be 1 to 63 of a-z, 0-9 and hyphens, with no hyphen at either end")
+    return Problem("id", "must be 1 to 63 characters of a-z, 0-9 and hyphens, without a hyphen at either end")
 
 
 def _filter_of(body: dict[object, object]) -> object:
-    """Return the filter as it was sent: what is wrong with it is told with all the rest."""
+    """Return the filter of the raw body, so that its problems are reported with the others."""
     events = body.get("events")
     return events.get("filter") if isinstance(events, dict) else None
 
 
-def _problems_of_the_whole(destination_id: str, body: dict[object, object]) -> Iterator[Problem]:
-    """Yield what no field shows by itself; asked of the raw body, so that it is told with all the rest."""
+def _cross_field_problems(destination_id: str, body: dict[object, object]) -> Iterator[Problem]:
+    """Yield problems between fields, found in the raw body, so that they are reported with the others."""
     if body.get("events") is None and body.get("merged_ids") is None:
-        yield Problem("events", "is missing, and so is merged_ids: give at least one of them")
+        yield Problem("events", "is missing, and so is merged_ids: send at least one of them")
     if body.get("id") is not None and body["id"] != destination_id:
-        yield Problem("id", "must be the one in the path, or be left out")
+        yield Problem("id", "must equal the id in the path, or be left out")
     storage, credentials = body.get("storage"), body.get("credentials")
     if isinstance(storage, dict) and isinstance(credentials, dict) and storage.get("account_url") is None:
         kind = credentials.get("type")
         if isinstance(kind, str) and kind in set(CredentialsType) - {CredentialsType.CONNECTION_STRING}:
             yield Problem(
-                "storage.account_url", f"is missing: credentials of the type {kind} name no account"
+                "storage.account_url", f"is missing: credentials of type {kind} do not name the account"
             )
-
-
-_MESSAGES = {
-    "extra_forbidden": "is not known here: check its spelling",
-    "missing": "is missing",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "union_tag_not_found": "is missing",
-    "union_tag_invalid": f"must be one of {', '.join(CredentialsType)}",
-}
-
-
-def wrong_fields(error: ValidationError) -> list[Problem]:
-    """Return what pydantic found in the form of problem documents.
-
-    What was sent is not repeated, and an unknown key only if it looks like the name of a field: people paste
-    secrets in wrong places.
-    """
-    return [
-        Problem(
-            ".".join(_places(each["loc"], each["type"])) or "(body)",
-            _message(each["type"], each["loc"]) or each["msg"].removeprefix("Value error, "),
-        )
-        for each in error.errors(include_input=False, include_context=False, include_url=False)
-    ]
-
-
-def _message(error: str, loc: tuple[int | str, ...]) -> str | None:
-    """Return our own words for what pydantic found, where we have any."""
-    if error == "extra_forbidden" and len(loc) == 1 and loc[0] in READ_ONLY:
-        return "is read only: leave it out"
-    return _MESSAGES.get(error)
-
-
-def _places(loc: tuple[int | str, ...], error: str) -> Iterator[str]:
-    """Yield the path of a field; the type of credentials, which pydantic puts in between, is no field."""
-    for number, place in enumerate(loc):
-        if number != 1 or loc[0] != "credentials" or place not in set(CredentialsType):
-            yield named(place) if error == "extra_forbidden" and number == len(loc) - 1 else str(place)
-    if error.startswith("union_tag"):
-        yield "type"

@@ -1,4 +1,4 @@
-"""Destinations over HTTP: making, changing, seeing and removing them."""
+"""``/destinations`` and ``/destinations/{id}``."""
 
 from http import HTTPStatus
 from types import MappingProxyType
@@ -7,25 +7,28 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.destinations import lifecycle
-from exporter.destinations.edit import Draft, find_destination, put_destination
-from exporter.destinations.overview import list_destinations, look_at
-from exporter.destinations.proof import NotProvenError, prover
+from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
+from exporter.destinations.overview import list_destinations, overview_of
 from exporter.domain.destination import Destination
 from exporter.domain.versioned import Versioned
-from exporter.http.responses import answer, json_body, no_content
+from exporter.http.destination_view import (
+    DestinationsView,
+    DestinationView,
+    destination_view,
+    destinations_view,
+)
+from exporter.http.responses import answer, json_body, no_content, upload_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
-from exporter.http.schemas import destination_view, destinations_view
-from exporter.http.test_reports import upload_failed
 from exporter.schedule.ledger_view import AsOf
 
 BODY = "exporter.http.destination_model:DestinationModel"
-IF_MATCH = Parameter("If-Match", "The ETag that the destination must still have, or *; else 412.")
-IF_NONE_MATCH = Parameter(
-    "If-None-Match", "With *, only a destination that does not exist is made; else 412."
-)
+IF_MATCH = Parameter("If-Match", "The ETag that the destination must have, or *. Otherwise: 412.")
+IF_NONE_MATCH = Parameter("If-None-Match", "With *, only create; 412 if the destination exists.")
 FORCE = Parameter(
     "force",
-    "With true, new credentials or another storage of an active destination are saved untried.",
+    "With true, save new credentials or storage of an active destination without a test upload.",
     MappingProxyType({"type": "string", "enum": ["true", "false"]}),
 )
 
@@ -33,25 +36,29 @@ blueprint = func.Blueprint()
 
 
 def parse_destination(req: func.HttpRequest) -> Draft:
-    """Return the destination that the body describes."""
-    # Only requests with such a body need pydantic, which takes a tenth of a cold start.
+    """Return the destination in the body."""
+    return parse_body(req.route_params["id"], json_body(req))
+
+
+def parse_body(destination_id: str, body: object) -> Draft:
+    """Return the destination in a body, checked with the settings."""
+    # pydantic takes a tenth of a cold start, and few requests need it.
     from exporter.http.destination_model import parse_draft  # noqa: PLC0415
 
     settings = wiring.app().settings
     hosts, own = settings.destination_hosts, settings.own_containers
-    return parse_draft(req.route_params["id"], json_body(req), hosts, settings.notify_hosts, own)
+    return parse_draft(destination_id, body, hosts, settings.notify_hosts, own)
 
 
-def shown(found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
-    """Answer a destination as it stands, with the ETag to change it by."""
-    return answer(
-        destination_view(look_at(wiring.app().gateways, found.value, _view())),
-        status,
-        headers={"ETag": found.tag},
-    )
+def destination_answer(
+    found: Versioned[Destination], status: HTTPStatus = HTTPStatus.OK
+) -> func.HttpResponse:
+    """Answer a destination with its ETag."""
+    overview = overview_of(wiring.app().gateways, found.value, _as_of())
+    return answer(destination_view(overview), status, headers={"ETag": found.tag})
 
 
-def _view() -> AsOf:
+def _as_of() -> AsOf:
     return AsOf(wiring.now(), wiring.app().settings.settle)
 
 
@@ -61,13 +68,13 @@ def _view() -> AsOf:
         name="list_destinations",
         method="GET",
         route="destinations",
-        answers={HTTPStatus.OK: "DestinationsView"},
+        answers={HTTPStatus.OK: DestinationsView},
     ),
     parse=nothing,
 )
 def list_all(_: func.HttpRequest, __: None) -> func.HttpResponse:
-    """List all destinations: how far each is, how many hours it owes, since which hour, and why."""
-    return answer(destinations_view(list_destinations(wiring.app().gateways, _view())))
+    """List all destinations with their status, progress, owed hours and last error."""
+    return answer(destinations_view(list_destinations(wiring.app().gateways, _as_of())))
 
 
 @operation(
@@ -76,14 +83,14 @@ def list_all(_: func.HttpRequest, __: None) -> func.HttpResponse:
         name="get_destination",
         method="GET",
         route="destinations/{id}",
-        answers={HTTPStatus.OK: "DestinationView"},
-        tagged=True,
+        answers={HTTPStatus.OK: DestinationView},
+        has_etag=True,
     ),
     parse=nothing,
 )
 def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Show a destination, and how far it is."""
-    return shown(find_destination(wiring.app().gateways, req.route_params["id"]))
+    """Return a destination with its progress."""
+    return destination_answer(find_destination(wiring.app().gateways.destinations, req.route_params["id"]))
 
 
 @operation(
@@ -92,22 +99,23 @@ def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
         name="put_destination",
         method="PUT",
         route="destinations/{id}",
-        answers={HTTPStatus.OK: "DestinationView", HTTPStatus.CREATED: "DestinationView"},
+        answers={HTTPStatus.OK: DestinationView, HTTPStatus.CREATED: DestinationView},
         problems=(HTTPStatus.CONFLICT,),
         body=BODY,
         query=(FORCE,),
         headers=(IF_MATCH, IF_NONE_MATCH),
-        tagged=True,
+        has_etag=True,
     ),
     parse=parse_destination,
 )
 def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
-    """Make a destination (201) or replace it (200); without its secret, the stored one is kept.
+    """Create a destination (201) or replace it (200); a body without the secret keeps the stored one.
 
-    A new secret of an active destination replaces the old one only if the test upload passes; 422 if not.
+    New credentials or storage of an active destination are saved only if the test upload passes; else 422.
     """
     gateways, now = wiring.app().gateways, wiring.now()
-    prove = None if req.params.get("force") == "true" else prover(gateways, now=now, test_id=wiring.new_id())
+    forced = req.params.get("force") == "true"
+    test = None if forced else connection_tester(gateways, now=now, test_id=wiring.new_id())
     try:
         saved, new = put_destination(
             gateways,
@@ -115,11 +123,11 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
             if_match=req.headers.get("if-match"),
             if_none_match=req.headers.get("if-none-match"),
             now=now,
-            prove=prove,
+            test=test,
         )
-    except NotProvenError as refused:
-        return upload_failed(refused.report)
-    return shown(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
+    except ConnectionTestFailed as failed:
+        return upload_failed(failed.report)
+    return destination_answer(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
 @operation(
@@ -135,6 +143,6 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
     parse=nothing,
 )
 def delete(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Stop all exports of a destination and forget its secret; its hours can still be listed."""
+    """Stop all exports of a destination and delete its secret; its hours can still be listed."""
     lifecycle.delete(wiring.app().gateways, req.route_params["id"], if_match=req.headers.get("if-match"))
     return no_content()

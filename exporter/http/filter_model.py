@@ -1,7 +1,7 @@
-"""How a filter is described to who reads the API's document; ``read_filter`` is what checks it.
+"""The filter in OpenAPI. ``read_filter`` checks it.
 
-Two descriptions, and for good reason: of a tree of alternatives, pydantic tells what is wrong with each of
-them, four times over at every level. ``tests/unit/http/test_filter_model.py`` holds the two together.
+Pydantic only describes it: for a union of models it reports the errors of every alternative, at every level
+of nesting. ``tests/unit/http/test_filter_model.py`` compares the two.
 """
 
 from typing import Annotated
@@ -30,7 +30,7 @@ type _Nodes = Annotated[list[FilterNode], Field(min_length=1, max_length=CONDITI
 
 
 class ConditionModel(_Node):
-    """A property held against values; several of them mean any of them."""
+    """A comparison of a property with any of the values."""
 
     property: Annotated[str, Field(min_length=1, max_length=PROPERTY_CHARACTERS_MAX)]
     operator: Operator
@@ -38,19 +38,19 @@ class ConditionModel(_Node):
 
 
 class AllModel(_Node):
-    """Every one of them holds."""
+    """All conditions hold."""
 
     all: _Nodes
 
 
 class AnyModel(_Node):
-    """At least one of them holds."""
+    """At least one condition holds."""
 
     any: _Nodes
 
 
 class NotModel(_Node):
-    """It does not hold."""
+    """The condition does not hold."""
 
     not_: Annotated[FilterNode, Field(alias="not")]
 
@@ -61,7 +61,7 @@ type FilterField = Annotated[
 
 
 def event_filter(document: object, place: str, problems: list[Problem]) -> EventFilter | None:
-    """Return the filter that a request brings, if it brings one; what is wrong with it joins ``problems``."""
+    """Return the filter of a request, or None; append its problems, with paths below ``place``."""
     if document is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Ranges of hours in requests: UTC days, or hours, both ends included."""
+"""Ranges of hours in requests: UTC days or hours, both ends inclusive."""
 
 import re
 from typing import Annotated
@@ -17,7 +17,7 @@ def _day_or_hour(text: str) -> str:
     try:
         _hour(text)
     except ValueError:
-        raise ValueError("must be a UTC day such as 2026-01-31, or an hour such as 2026-01-31T13") from None
+        raise ValueError("must be a UTC day such as 2026-01-31 or an hour such as 2026-01-31T13") from None
     return text
 
 
@@ -31,14 +31,14 @@ DayOrHour = Annotated[
     Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}),
 ]
 
-# Texts of JSON are no members of an enum, strictly.
+# A strict enum accepts no JSON string.
 DataTypes = Annotated[list[Annotated[DataType, Field(strict=False)]], Field(min_length=1)]
 
 
 def hours_of_range(first: str, last: str, names: tuple[str, str]) -> tuple[Hour, Hour]:
-    """Return the first and the last hour: a day begins with its first and ends with its last.
+    """Return the first and last hour; a day means its hours 0 to 23.
 
-    ``Invalid``, with the names of the two fields, if the range ends before it begins.
+    Raise ``Invalid`` with the first of the two field ``names`` if the range ends before it begins.
     """
     begin, end = _hour(first), _hour(last)
     if _DAY.fullmatch(last):
@@ -48,6 +48,6 @@ def hours_of_range(first: str, last: str, names: tuple[str, str]) -> tuple[Hour,
     return begin, end
 
 
-def each_once(data_types: list[DataType] | None) -> tuple[DataType, ...] | None:
-    """Return the data types that were asked for; None if all are."""
+def without_repeats(data_types: list[DataType] | None) -> tuple[DataType, ...] | None:
+    """Return the requested data types in order, each once; None means all."""
     return tuple(dict.fromkeys(data_types)) if data_types else None

@@ -1,96 +1,113 @@
-"""The ledger over HTTP."""
+"""``GET /destinations/{id}/hours``: the ledger."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypedDict
 
 import azure.functions as func
 
 from exporter import wiring
-from exporter.destinations.edit import find_history
+from exporter.destinations.find import find_history
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
+from exporter.domain.hour_record import HourRecord, HourStatus, RowCounts
 from exporter.domain.streams import DataType
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, Parameter, operation
-from exporter.http.schemas import hour_view
+from exporter.http.schemas import (
+    HOUR_PATTERN,
+    NOT_AN_HOUR,
+    FaultView,
+    HourKey,
+    Moment,
+    OutputView,
+    RowIssuesView,
+    RowsView,
+    fault_or_null,
+    output_view,
+    row_issues_view,
+    rows_view,
+    time_or_null,
+)
 from exporter.schedule.ledger_view import AsOf, list_hours
 
 HOURS_DEFAULT = 24
-# A leap year of hours: more in one answer helps nobody, and would take too long to gather.
+# A leap year: keeps the answer small enough to read and fast enough to compute.
 HOURS_MAX = 366 * 24
-_HOUR = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}$"}
+_HOUR = {"type": "string", "pattern": HOUR_PATTERN}
 
 blueprint = func.Blueprint()
 
 
+class PartView(TypedDict):
+    """A file of an hour: compressed size in bytes, MD5 in base64."""
+
+    name: str
+    rows: int
+    bytes: int
+    md5: str
+
+
+class HourView(RowIssuesView):
+    """An hour of the ledger, with the filter and output settings of its files.
+
+    ``warning`` is set if all rows of the hour were rejected. ``refused`` says why the latest request to
+    export the hour again was refused; the hour stays unchanged.
+    """
+
+    hour: HourKey
+    data_type: DataType
+    status: HourStatus
+    rows: RowsView
+    warning: str | None
+    parts: list[PartView]
+    filter_sha256: str | None
+    output: OutputView | None
+    attempts: int
+    requested_by: str
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: FaultView | None
+    refused: FaultView | None
+
+
+class HoursView(TypedDict):
+    """Hours, oldest first."""
+
+    hours: list[HourView]
+
+
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which hours a request asks for, both included; of all data types if it names none."""
+class _HoursRequest:
+    """A range of hours, both ends inclusive; ``data_type`` None means all."""
 
     data_type: DataType | None
     span: tuple[Hour, Hour]
     as_of: AsOf
 
 
-def _parse(req: func.HttpRequest) -> _Asked:
+def _parse(req: func.HttpRequest) -> _HoursRequest:
     as_of = AsOf(wiring.now(), wiring.app().settings.settle)
     problems: list[Problem] = []
     data_type = _data_type(req, problems)
     last = _hour(req, "to", last_closed_hour(as_of.now, as_of.settle), problems)
-    first = _hour(req, "from", _before(last), problems)
+    first = _hour(req, "from", _default_first(last), problems)
     if not problems and first > last:
         problems.append(Problem("from", "must not be after to"))
     if not problems and count_between(first, last) > HOURS_MAX:
         problems.append(
-            Problem("from", f"must be less than {HOURS_MAX} hours before to; ask in several steps")
+            Problem("from", f"must be less than {HOURS_MAX} hours before to: send several requests")
         )
     if problems:
         raise Invalid(*problems)
-    return _Asked(data_type, (first, last), as_of)
+    return _HoursRequest(data_type, (first, last), as_of)
 
 
-@operation(
-    blueprint,
-    Operation(
-        name="list_hours",
-        method="GET",
-        route="destinations/{id}/hours",
-        answers={HTTPStatus.OK: "HoursView"},
-        query=(
-            Parameter(
-                "data_type",
-                "Hours of this data type alone.",
-                {"type": "string", "enum": [each.value for each in DataType]},
-            ),
-            Parameter(
-                "from", f"The first hour; {HOURS_DEFAULT - 1} hours before the last, if left out.", _HOUR
-            ),
-            Parameter("to", "The last hour, inclusive; the last closed one, if left out.", _HOUR),
-        ),
-    ),
-    parse=_parse,
-)
-def hours(req: func.HttpRequest, asked: _Asked) -> func.HttpResponse:
-    """List the ledger of a destination, even of a deleted one; without a range, the last 24 closed hours."""
-    gateways = wiring.app().gateways
-    destination = find_history(gateways, req.route_params["id"]).value
-    records = [
-        record
-        for key in destination.streams
-        if asked.data_type in {None, key.stream.data_type}
-        for record in list_hours(gateways, destination, key, asked.span, as_of=asked.as_of)
-    ]
-    return answer(
-        {"hours": [hour_view(record) for record in sorted(records, key=lambda record: record.hour)]}
-    )
-
-
-def _before(last: Hour) -> Hour:
-    """Return the first of the hours that are shown if none is named."""
+def _default_first(last: Hour) -> Hour:
     try:
         return last.plus(1 - HOURS_DEFAULT)
     except OverflowError:
-        # Of the first day of the year 1, which is the earliest there is.
+        # On the first day of the year 1, which is the earliest date.
         return last.first_of_day()
 
 
@@ -108,5 +125,66 @@ def _hour(req: func.HttpRequest, name: str, default: Hour, problems: list[Proble
     try:
         return Hour.parse(text) if text else default
     except ValueError:
-        problems.append(Problem(name, "must be a UTC hour such as 2026-01-31T13"))
+        problems.append(Problem(name, NOT_AN_HOUR))
         return default
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="list_hours",
+        method="GET",
+        route="destinations/{id}/hours",
+        answers={HTTPStatus.OK: HoursView},
+        query=(
+            Parameter(
+                "data_type",
+                "Only hours of this data type. Default: all.",
+                {"type": "string", "enum": [each.value for each in DataType]},
+            ),
+            Parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last.", _HOUR),
+            Parameter("to", "The last hour, inclusive. Default: the last closed hour.", _HOUR),
+        ),
+    ),
+    parse=_parse,
+)
+def hours(req: func.HttpRequest, request: _HoursRequest) -> func.HttpResponse:
+    """List hours of the ledger, also of a deleted destination; by default the last 24 closed hours."""
+    gateways = wiring.app().gateways
+    destination = find_history(gateways.destinations, req.route_params["id"]).value
+    records = [
+        record
+        for key in destination.streams
+        if request.data_type in {None, key.stream.data_type}
+        for record in list_hours(gateways, destination, key, request.span, as_of=request.as_of)
+    ]
+    return answer(
+        {"hours": [hour_view(record) for record in sorted(records, key=lambda record: record.hour)]}
+    )
+
+
+def hour_view(record: HourRecord) -> HourView:
+    """Return an hour of the ledger; only an hour that is done has rows and parts."""
+    done = record.done
+    rows = record.rows if done else RowCounts()
+    error = record.error if record.status in {HourStatus.FAILED, HourStatus.OWED} else None
+    return {
+        "hour": record.hour.key,
+        "data_type": record.key.stream.data_type,
+        "status": record.status,
+        "rows": rows_view(rows),
+        **row_issues_view(rows),
+        "warning": rows.warning,
+        "parts": [
+            {"name": part.name, "rows": part.rows, "bytes": part.bytes, "md5": part.md5}
+            for part in (record.parts if done else ())
+        ],
+        "filter_sha256": record.filter_sha256 if done else None,
+        "output": output_view(record.output) if done and record.output else None,
+        "attempts": record.attempts,
+        "requested_by": record.requested_by,
+        "started_at": time_or_null(record.started_at),
+        "finished_at": time_or_null(record.finished_at),
+        "error": fault_or_null(error),
+        "refused": fault_or_null(record.refused.fault if record.refused else None),
+    }

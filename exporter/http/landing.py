@@ -1,28 +1,70 @@
-"""Landing over HTTP: what has arrived, from when to when, and what lies where nobody looks."""
+"""``GET /landing``: the contents of the landing container."""
 
 from http import HTTPStatus
+from typing import TypedDict
 
 import azure.functions as func
 
 from exporter import wiring
 from exporter.domain.landing import Survey
-from exporter.http.cached import Kept
+from exporter.domain.streams import DataType
+from exporter.http.response_cache import ResponseCache
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, nothing, operation
-from exporter.http.schemas import landing_view
+from exporter.http.schemas import HourKey
 
 blueprint = func.Blueprint()
 
-# A survey takes up to a thousand listings; what is new in landing can wait for a moment.
-_survey: Kept[Survey] = Kept()
+# A survey takes up to a thousand list calls.
+_cache: ResponseCache[Survey] = ResponseCache()
+
+
+class LandedStreamView(TypedDict):
+    """A project or organization in landing; an hour is null if none was found."""
+
+    data_type: DataType
+    source_id: int
+    first_hour: HourKey | None
+    last_hour: HourKey | None
+
+
+class MisfitView(TypedDict):
+    """A folder (its name ends with ``/``) or blob outside the landing layout; it is never exported."""
+
+    name: str
+    reason: str
+
+
+class LandingView(TypedDict):
+    """The contents of landing; ``truncated`` if the survey stopped at its limit."""
+
+    streams: list[LandedStreamView]
+    misfits: list[MisfitView]
+    truncated: bool
 
 
 @operation(
     blueprint,
-    Operation(name="landing", method="GET", route="landing", answers={HTTPStatus.OK: "LandingView"}),
+    Operation(name="landing", method="GET", route="landing", answers={HTTPStatus.OK: LandingView}),
     parse=nothing,
 )
 def landing(_: func.HttpRequest, __: None) -> func.HttpResponse:
-    """Tell which projects and organizations have landed, from when to when, and what fits no layout."""
+    """List the projects and organizations in landing with their first and last hour, and all misfits."""
     gateways, now = wiring.app().gateways, wiring.now()
-    return answer(landing_view(_survey.get(lambda: gateways.landing.survey(now), now)))
+    return answer(_landing_view(_cache.get(lambda: gateways.landing.survey(now), now)))
+
+
+def _landing_view(survey: Survey) -> LandingView:
+    return {
+        "streams": [
+            {
+                "data_type": each.stream.data_type,
+                "source_id": each.stream.source_id,
+                "first_hour": each.first.key if each.first else None,
+                "last_hour": each.last.key if each.last else None,
+            }
+            for each in survey.streams
+        ],
+        "misfits": [{"name": each.name, "reason": each.reason} for each in survey.misfits],
+        "truncated": survey.truncated,
+    }

@@ -1,4 +1,4 @@
-"""The document of the API, made from what the API itself works with: operations, models and views."""
+"""The OpenAPI document, generated from operations, request models and answer types."""
 
 import functools
 import importlib
@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from exporter.domain.destination import ID_PATTERN
-from exporter.http import schemas
-from exporter.http.responses import BODY_BYTES_MAX, RETRY_AFTER_SECONDS
+from exporter.http.api_docs import DocumentView
+from exporter.http.responses import BODY_BYTES_MAX, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
 
 type Json = dict[str, Any]
@@ -22,36 +22,36 @@ _REFERENCE = "#/components/schemas/{model}"
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 _DESCRIPTION = (
     "Exports raw events and merged user ids to containers in Azure Blob Storage, every hour. Errors are"
-    " problem documents (RFC 9457) with a stable `code`; all that is wrong with a request is told at once."
+    " problem documents (RFC 9457) with a stable `code`; all problems of a request are reported at once."
 )
-_WHY = {
-    HTTPStatus.BAD_REQUEST: "The body is no JSON.",
-    HTTPStatus.NOT_FOUND: "There is no such thing.",
-    HTTPStatus.CONFLICT: "Not in the state that it is in, or somebody else changed it at the same moment.",
-    HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",
+_MEANINGS = {
+    HTTPStatus.BAD_REQUEST: "The body is missing or is not valid JSON.",
+    HTTPStatus.NOT_FOUND: "Not found.",
+    HTTPStatus.CONFLICT: "The current state does not allow this, or another request changed it meanwhile.",
+    HTTPStatus.PRECONDITION_FAILED: "The condition of If-Match or If-None-Match does not hold.",
     HTTPStatus.CONTENT_TOO_LARGE: f"The body is larger than {BODY_BYTES_MAX} bytes.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body does not say that it is JSON.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the customer's storage refuses us.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "An error of the exporter's own; `error_id` leads to it in the logs.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Out of reach for the moment, or settings are missing or wrong.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The content type of the body is not application/json.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are wrong, or the customer's storage refuses.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "An error of the exporter; `error_id` finds it in the logs.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Storage is unreachable for the moment, or settings are wrong.",
 }
-_ETAG = {"description": "What If-Match takes.", "schema": {"type": "string"}}
-_LOCATION = {"description": "Where to look how far it is.", "schema": {"type": "string"}}
-# What the app gives out ids for; the id of a destination is its owner's choice.
+_ETAG = {"description": "The version, for If-Match.", "schema": {"type": "string"}}
+_LOCATION = {"description": "The URL of the progress.", "schema": {"type": "string"}}
+# Ids that the app assigns; the caller chooses the id of a destination.
 _PATH_IDS = re.compile(r"\{(\w+_id)\}")
 _RETRY_AFTER = {
-    "description": f"Seconds to wait: {RETRY_AFTER_SECONDS}. Not there if settings must be corrected first.",
+    "description": f"Seconds to wait: {RETRY_AFTER_SECONDS}. Missing if settings must be corrected first.",
     "schema": {"type": "integer"},
 }
 
 
 @functools.cache
-def document() -> Json:
-    """Return the document; made once a process."""
-    types: dict[str, Any] = {"ProblemView": schemas.ProblemView}
+def document() -> DocumentView:
+    """Return the OpenAPI document, generated once a process."""
+    types: dict[str, Any] = {"ProblemView": ProblemView}
     paths: dict[str, Json] = {}
     for declared, summary in sorted(OPERATIONS.values(), key=lambda each: (each[0].route, each[0].method)):
-        types |= {name: getattr(schemas, name) for name in declared.answers.values() if name is not None}
+        types |= {view.__name__: view for view in declared.answers.values() if view is not None}
         types |= {_class_name(declared.body): _model(declared.body)} if declared.body else {}
         path = paths.setdefault(f"/{declared.route}", {})
         path[declared.method.lower()] = _operation(declared, summary)
@@ -81,7 +81,7 @@ def _model(body: str) -> object:
 
 
 def _schemas(types: dict[str, Any]) -> Json:
-    """Return the JSON Schemas of all types, and of those that they are made of."""
+    """Return the JSON Schemas of all types and of their parts, by name."""
     inputs: list[tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
         (name, "validation" if name.endswith("Model") else "serialization", TypeAdapter(each))
         for name, each in types.items()
@@ -133,8 +133,8 @@ def _answers(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
     for status, view in declared.answers.items():
         answer: Json = {"description": status.description or status.phrase}
         if view is not None:
-            answer["content"] = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=view)}}}
-        if declared.tagged:
+            answer["content"] = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=view.__name__)}}}
+        if declared.has_etag:
             answer["headers"] = {"ETag": _ETAG}
         if status is HTTPStatus.ACCEPTED:
             answer["headers"] = {"Location": _LOCATION}
@@ -145,20 +145,20 @@ def _problems(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
     if not declared.anonymous:
         yield (
             HTTPStatus.UNAUTHORIZED,
-            {"description": "No key, or a wrong one. From the host: without a body."},
+            {"description": "The function key is missing or wrong. The answer has no body."},
         )
     content = {_PROBLEM: {"schema": {"$ref": _REFERENCE.format(model="ProblemView")}}}
     for status in possible_problems(declared):
-        answer: Json = {"description": _WHY[status], "content": content}
+        answer: Json = {"description": _MEANINGS[status], "content": content}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             answer["headers"] = {"Retry-After": _RETRY_AFTER}
         yield status, answer
 
 
 def possible_problems(declared: Operation) -> set[HTTPStatus]:
-    """Return every status with a problem document that an operation can answer."""
+    """Return every error status that an operation can answer with a problem document."""
     found = {
-        HTTPStatus.UNPROCESSABLE_ENTITY,  # of unknown parameters, if of nothing else
+        HTTPStatus.UNPROCESSABLE_ENTITY,  # unknown parameters, for every operation
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.SERVICE_UNAVAILABLE,
         *declared.problems,
@@ -169,7 +169,7 @@ def possible_problems(declared: Operation) -> set[HTTPStatus]:
             HTTPStatus.CONTENT_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         }
-    if "{id}" in declared.route and declared.method != "PUT":  # which makes what is not there
+    if "{id}" in declared.route and declared.method != "PUT":  # creates what does not exist
         found.add(HTTPStatus.NOT_FOUND)
     if declared.headers:
         found.add(HTTPStatus.PRECONDITION_FAILED)

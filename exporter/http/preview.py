@@ -1,22 +1,33 @@
-"""Previews over HTTP."""
+"""``POST /destinations/{id}/preview``."""
 
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import azure.functions as func
+import orjson
 
 from exporter import wiring
-from exporter.destinations.edit import find_destination
-from exporter.destinations.preview import preview
+from exporter.destinations.find import find_destination
+from exporter.destinations.preview import Preview, preview
+from exporter.domain.hour import Hour
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, operation
-from exporter.http.schemas import preview_view
+from exporter.http.schemas import HourKey, Json, RowIssuesView, RowsView, row_issues_view, rows_view
 
 if TYPE_CHECKING:
     from exporter.http.preview_model import PreviewRequest
 
 blueprint = func.Blueprint()
+
+
+class PreviewView(RowIssuesView):
+    """The effect of a filter on an hour; ``complete`` is false if only a part of the hour was read."""
+
+    hour: HourKey
+    rows: RowsView
+    examples: list[Json]
+    complete: bool
 
 
 def _parse(req: func.HttpRequest) -> "PreviewRequest":
@@ -31,17 +42,28 @@ def _parse(req: func.HttpRequest) -> "PreviewRequest":
         name="preview_destination",
         method="POST",
         route="destinations/{id}/preview",
-        answers={HTTPStatus.OK: "PreviewView"},
+        answers={HTTPStatus.OK: PreviewView},
         problems=(HTTPStatus.CONFLICT,),
         body="exporter.http.preview_model:PreviewModel",
     ),
     parse=_parse,
 )
-def show(req: func.HttpRequest, asked: "PreviewRequest") -> func.HttpResponse:
-    """Tell how many events of an hour the filter would keep, and show some; nothing is written."""
-    app = wiring.app()
-    destination = find_destination(app.gateways, req.route_params["id"]).value
-    if asked.tries:
-        destination = replace(destination, event_filter=asked.tried)
-    found = preview(destination, asked.hour, app.gateways.landing, wiring.now)
-    return answer(preview_view(asked.hour, found))
+def show(req: func.HttpRequest, request: "PreviewRequest") -> func.HttpResponse:
+    """Count the events of an hour that the filter keeps, with up to ten examples; nothing is written."""
+    gateways = wiring.app().gateways
+    destination = find_destination(gateways.destinations, req.route_params["id"]).value
+    if request.overrides_filter:
+        destination = replace(destination, event_filter=request.event_filter)
+    found = preview(destination, request.hour, gateways.landing, wiring.now)
+    return answer(preview_view(request.hour, found))
+
+
+def preview_view(hour: Hour, found: Preview) -> PreviewView:
+    """Return a preview; each example has exactly the bytes that an export would write."""
+    return {
+        "hour": hour.key,
+        "rows": rows_view(found.rows),
+        **row_issues_view(found.rows),
+        "examples": cast("list[Json]", [orjson.Fragment(line) for line in found.examples]),
+        "complete": found.complete,
+    }

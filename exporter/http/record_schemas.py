@@ -1,4 +1,4 @@
-"""What a row of an exported file looks like, as JSON Schema: for review before a destination is made."""
+"""JSON Schema of the rows of exported files."""
 
 from exporter.domain.data_types import DATA_TYPES, DataTypeSpec
 from exporter.domain.row_schema import Field, Kind
@@ -17,7 +17,7 @@ _KINDS: dict[Kind, Json] = {
     Kind.DICT: {"type": "object"},
     Kind.TEXTS: {"type": ["string", "array"], "items": {"type": "string"}},
 }
-# Never null, though an event may lack them: the project is filled in, and so are empty objects.
+# Optional in landing, but never null in a file: the exporter fills it in.
 _FILLED_IN = frozenset({"app"})
 
 

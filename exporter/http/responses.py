@@ -1,16 +1,18 @@
-"""Answers over HTTP: JSON, and problem documents (RFC 9457) for everything that goes wrong."""
+"""JSON answers, and problem documents (RFC 9457) for every error."""
 
 import functools
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import NotRequired, TypedDict
 
 import azure.functions as func
 import msgspec
 import orjson
 
 from exporter import wiring
+from exporter.domain.connection_test import ConnectionReport
 from exporter.domain.errors import (
     Conflict,
     DestinationFault,
@@ -27,6 +29,7 @@ from exporter.domain.errors import (
     WrongMediaType,
 )
 from exporter.domain.filter_values import as_written
+from exporter.http.schemas import StepView, report_view
 
 RETRY_AFTER_SECONDS = 5
 BODY_BYTES_MAX = 1024 * 1024
@@ -46,6 +49,28 @@ _log = logging.getLogger(__name__)
 _AS_WRITTEN = msgspec.json.Decoder(float_hook=as_written)
 
 
+class ErrorView(TypedDict):
+    """A wrong field, by its path in the request."""
+
+    field: str
+    message: str
+
+
+class ProblemView(TypedDict):
+    """An error (RFC 9457); ``code`` is stable. The fields after it are present where they apply."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: NotRequired[list[ErrorView]]
+    fix: NotRequired[str]
+    error_id: NotRequired[str]
+    ok: NotRequired[bool]
+    steps: NotRequired[list[StepView]]
+
+
 def answer(
     body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
@@ -56,7 +81,7 @@ def answer(
 
 
 def no_content() -> func.HttpResponse:
-    """Return the answer of something that is done and leaves nothing to say."""
+    """Return an answer without a body."""
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -66,16 +91,16 @@ def problem(
     detail: str,
     *,
     headers: dict[str, str] | None = None,
-    further: Mapping[str, object] = MappingProxyType({}),
+    extra: Mapping[str, object] = MappingProxyType({}),
 ) -> func.HttpResponse:
-    """Return a problem document; ``code`` is stable, ``detail`` is for a person."""
+    """Return a problem document; ``code`` is stable, ``detail`` is for people."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status,
         "detail": detail,
         "code": code,
-        **further,
+        **extra,
     }
     return func.HttpResponse(
         orjson.dumps(body), status_code=status, headers=headers or {}, mimetype="application/problem+json"
@@ -83,13 +108,13 @@ def problem(
 
 
 def _errors(problems: tuple[Problem, ...]) -> dict[str, object]:
-    """Return what a problem document says further of wrong fields."""
+    """Return the field ``errors`` of a problem document, if there are wrong fields."""
     errors = [{"field": each.field, "message": each.message} for each in problems]
     return {"errors": errors} if errors else {}
 
 
-def answering(handler: Handler) -> Handler:
-    """Let a handler raise: every error becomes the problem document of the one who must act on it."""
+def problem_answers(handler: Handler) -> Handler:
+    """Turn every exception of a handler into a problem document."""
 
     @functools.wraps(handler)
     def answered(req: func.HttpRequest) -> func.HttpResponse:
@@ -97,7 +122,7 @@ def answering(handler: Handler) -> Handler:
             return handler(req)
         except ExportError as error:
             return _expected(error)
-        except Exception:  # noqa: BLE001  the one place that may: callers get an id, the log gets everything
+        except Exception:  # noqa: BLE001  the caller gets an id, the log gets the rest
             return _unexpected()
 
     return answered
@@ -106,62 +131,70 @@ def answering(handler: Handler) -> Handler:
 def _expected(error: ExportError) -> func.HttpResponse:
     match error:
         case Rejected():
-            return problem(_STATUS[type(error)], error.code, str(error), further=_errors(error.problems))
+            return problem(_STATUS[type(error)], error.code, str(error), extra=_errors(error.problems))
         case DestinationFault():
             fault = error.fault
             return problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, further={"fix": fault.fix}
+                HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, extra={"fix": fault.fix}
             )
         case Conflict():
-            return problem(HTTPStatus.CONFLICT, "conflict", f"{error}. Read it again and retry.")
+            return problem(HTTPStatus.CONFLICT, "conflict", f"{error}. Read the resource again and retry.")
         case NotConfigured():
             return not_configured(error)
         case _:
             _log.warning("answered 503: %s", error)
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            detail = "The storage account is busy or out of reach for the moment. Try again."
+            detail = "The exporter's storage is busy or unreachable. Send the request again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail, headers=headers)
 
 
 def _unexpected() -> func.HttpResponse:
     error_id = wiring.new_id()
     _log.exception("unexpected error %s", error_id)
-    detail = f"An unexpected error happened. The operator finds it in the logs under {error_id}."
-    further = {"error_id": error_id}
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, further=further)
+    detail = f"An unexpected error occurred. Give the operator this id to find it in the logs: {error_id}."
+    extra = {"error_id": error_id}
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, extra=extra)
 
 
 def not_configured(error: NotConfigured) -> func.HttpResponse:
-    """Return the problem document that names every setting to correct."""
-    detail = "The app cannot work before its settings are corrected."
-    further = _errors(error.problems)
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, further=further)
+    """Return the problem document that lists every setting to correct."""
+    detail = "The settings of the exporter are wrong or incomplete: see errors."
+    extra = _errors(error.problems)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, extra=extra)
 
 
 def json_body(req: func.HttpRequest) -> object:
-    """Return the request's body as plain values, or raise what is wrong with it as a whole."""
+    """Return the parsed body; raise ``Rejected`` if it is too large, not declared as JSON, or not JSON."""
     body = req.get_body()
     if len(body) > BODY_BYTES_MAX:
         raise TooLarge("body_too_large", f"The body is larger than {BODY_BYTES_MAX} bytes.")
     if not _says_json(req.headers.get("content-type", "")):
         raise WrongMediaType("not_json", "Send JSON, with the header Content-Type: application/json.")
     if not body:
-        # The host passes on no body that comes in chunks.
+        # The Functions host drops a chunked body.
         raise Malformed(
-            "invalid_json", "There is no body. Send one, with a Content-Length and not in chunks."
+            "invalid_json", "The body is missing. Send it with a Content-Length header, not in chunks."
         )
     try:
-        orjson.loads(body)  # the stricter of the two: no NaN, no half of a character
+        orjson.loads(body)  # stricter: refuses NaN and lone surrogates
         return _AS_WRITTEN.decode(body)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        # The parser's error holds the whole body: it goes no further.
-        raise Malformed("invalid_json", f"The body is no JSON: see {where}.") from None
+        # "from None": the parser's error holds the whole body, which may have a secret.
+        raise Malformed("invalid_json", f"The body is not valid JSON: see {where}.") from None
     except msgspec.DecodeError:
-        raise Malformed("invalid_json", "The body has an integer of more digits than can be read.") from None
+        raise Malformed("invalid_json", "The body has an integer with too many digits.") from None
 
 
 def _says_json(content_type: str) -> bool:
-    """Whether it is JSON in UTF-8, the only encoding that JSON has between programs."""
+    """Whether a content type means JSON in UTF-8."""
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     return kind == "application/json" and set(parameters) <= {"charset=utf-8", 'charset="utf-8"', ""}
+
+
+def upload_failed(report: ConnectionReport) -> func.HttpResponse:
+    """Answer 422 for a failed test upload, with the whole report."""
+    fault = report.first_fault
+    detail = f"The test upload failed: {fault.message} {fault.fix}" if fault else "The test upload failed."
+    code = fault.code if fault else "test_upload_failed"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, extra=report_view(report))

@@ -1,7 +1,6 @@
-"""The operations of the API: each is declared once, where its handler is.
+"""The operations of the API. Each handler declares its operation once.
 
-From the declaration come the function's binding, the check of the query, and the document that describes the
-API. A function that is not declared here is no part of the API.
+The function binding, the check of query parameters and OpenAPI follow from the declaration.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,16 +11,16 @@ from types import MappingProxyType
 import azure.functions as func
 
 from exporter.domain.errors import Invalid, Problem, named
-from exporter.http.responses import answering
+from exporter.http.responses import problem_answers
 
-# How a caller presents a key without a header, and which key it is: the host's own business.
+# Query parameters of the Functions host: the function key and its name.
 HOST_PARAMETERS = frozenset({"code", "clientid"})
 type Schema = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the query, or a header of the request; ``schema`` is its JSON Schema."""
+    """A query parameter or a request header; ``schema`` is its JSON Schema."""
 
     name: str
     description: str
@@ -30,26 +29,26 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What can be asked of a route with a method.
+    """A method of a route.
 
-    ``answers`` names the view (of ``exporter.http.schemas``, or None for no content) of each status that is
-    no problem, ``problems`` the statuses that can come besides those that every operation of its kind has.
-    ``body`` names the model of the request's body, as ``module:Class``.
+    ``answers`` has the type of the body by success status, None for no content. ``problems`` are the error
+    statuses besides those of every operation of its kind. ``body`` is the model of the request body as
+    ``module:Class``, so that pydantic is imported when first needed.
     """
 
     name: str
     method: str
     route: str
-    answers: Mapping[HTTPStatus, str | None]
+    answers: Mapping[HTTPStatus, type | None]
     problems: tuple[HTTPStatus, ...] = ()
     body: str | None = None
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
-    tagged: bool = False
+    has_etag: bool = False
     anonymous: bool = False
 
     def matches(self, path: str) -> bool:
-        """Whether a path, without the host's prefix, is one of this route."""
+        """Whether a path, without the prefix ``/api``, belongs to this route."""
         wanted, given = (text.strip("/").lower().split("/") for text in (self.route, path))
         return len(wanted) == len(given) and all(
             (each.startswith("{") and other) or each == other
@@ -58,7 +57,7 @@ class Operation:
 
 
 OPERATIONS: dict[str, tuple[Operation, str]] = {}
-"""Every operation that is registered, by the name of its function, with what it does in a sentence."""
+"""Every registered operation with its summary, by function name."""
 
 type Bound = Callable[[func.HttpRequest], func.HttpResponse]
 
@@ -66,9 +65,9 @@ type Bound = Callable[[func.HttpRequest], func.HttpResponse]
 def operation[Parsed](
     blueprint: func.Blueprint, declared: Operation, parse: Callable[[func.HttpRequest], Parsed]
 ) -> Callable[[Callable[[func.HttpRequest, Parsed], func.HttpResponse]], Bound]:
-    """Register a handler: it gets the request and what ``parse`` makes of it.
+    """Register a handler, which gets the request and the result of ``parse``.
 
-    What ``parse`` finds wrong is told together with the parameters that nobody knows.
+    The problems that ``parse`` finds are reported together with unknown query parameters.
     """
 
     def register(handler: Callable[[func.HttpRequest, Parsed], func.HttpResponse]) -> Bound:
@@ -79,14 +78,14 @@ def operation[Parsed](
         OPERATIONS[declared.name] = declared, " ".join((handler.__doc__ or "").split())
         level = func.AuthLevel.ANONYMOUS if declared.anonymous else func.AuthLevel.FUNCTION
         route = blueprint.route(declared.route, methods=[declared.method], auth_level=level)
-        blueprint.function_name(declared.name)(route(answering(bound)))
+        blueprint.function_name(declared.name)(route(problem_answers(bound)))
         return bound
 
     return register
 
 
 def nothing(_: func.HttpRequest) -> None:
-    """Parse nothing: all that the request says is in its path and its headers."""
+    """Parse nothing: the request has only a path and headers."""
 
 
 def _checked[Parsed](

@@ -1,24 +1,80 @@
-"""Verifications over HTTP."""
+"""``/destinations/{id}/verify`` and ``/destinations/{id}/verifications``."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import azure.functions as func
 
 from exporter import wiring
 from exporter.backfill import requests
-from exporter.destinations.edit import find_destination, find_history
+from exporter.destinations.find import find_destination, find_history
+from exporter.domain.streams import DataType
+from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
-from exporter.http.schemas import verification_view, verified_view
+from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify import runner
-from exporter.verify.range import fits_at_once, repairing, span_of, verify_at_once
+from exporter.verify.range import VerifyResult, fits_at_once, repairing, span_of, verify_at_once
+from exporter.verify.runner import findings_lost
 
 if TYPE_CHECKING:
     from exporter.http.verify_model import VerifyRequest
 
 blueprint = func.Blueprint()
+
+
+class FindingView(TypedDict):
+    """A discrepancy: ``code`` is stable, ``name`` is the file or the hour."""
+
+    code: Code
+    name: str
+    detail: str
+
+
+class WrongHourView(TypedDict):
+    """An hour with findings; ``more`` is the number of findings left out.
+
+    ``repairable`` is false if exporting the hour again would lose rows, or is not needed.
+    """
+
+    hour: HourKey
+    data_type: DataType
+    findings: list[FindingView]
+    more: int
+    repairable: bool
+
+
+VerifiedView = TypedDict(
+    "VerifiedView",
+    {
+        "from": HourKey,
+        "to": HourKey,
+        "data_types": list[DataType],
+        "checked": int,
+        "whole": int,
+        "wrong": int,
+        "running": int,
+        "elsewhere": int,
+        "open": int,
+        "hours": list[WrongHourView],
+        "repair": str | None,
+    },
+)
+"""The result of a verification: hour counts, the wrong hours, and the id of the repairing backfill."""
+
+
+class VerificationView(VerifiedView):
+    """A verification in the background with its findings so far.
+
+    ``error`` says why it failed or does not proceed, or that its findings are lost.
+    """
+
+    id: str
+    status: VerificationStatus
+    created_at: Moment
+    finished_at: Moment | None
+    error: FaultView | None
 
 
 def _parse(req: func.HttpRequest) -> "VerifyRequest":
@@ -33,23 +89,24 @@ def _parse(req: func.HttpRequest) -> "VerifyRequest":
         name="verify_destination",
         method="POST",
         route="destinations/{id}/verify",
-        answers={HTTPStatus.OK: "VerifiedView", HTTPStatus.ACCEPTED: "VerificationView"},
+        answers={HTTPStatus.OK: VerifiedView, HTTPStatus.ACCEPTED: VerificationView},
         problems=(HTTPStatus.CONFLICT,),
         body="exporter.http.verify_model:VerifyModel",
     ),
     parse=_parse,
 )
-def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
+def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse:
     """Compare the container with marker, ledger and landing, hour by hour; long ranges in the background."""
     app = wiring.app()
-    destination = find_destination(app.gateways, req.route_params["id"]).value
+    gateways = app.gateways
+    destination = find_destination(gateways.destinations, req.route_params["id"]).value
     as_of = AsOf(wiring.now(), app.settings.settle)
-    span = span_of(app.gateways, destination, asked.span, asked.data_types, as_of)
-    repair = repairing(destination, requests.repairer(app.gateways, wiring.now)) if asked.repair else None
+    span = span_of(gateways, destination, request.span, request.data_types, as_of)
+    repair = repairing(destination, requests.repairer(gateways, wiring.now)) if request.repair else None
     new_id = wiring.new_id()
     if fits_at_once(span):
         verified = verify_at_once(
-            app.gateways,
+            gateways,
             destination,
             span,
             clock=wiring.now,
@@ -59,10 +116,10 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
         )
         if verified is not None:
             return answer(verified_view(verified))
-    begun = runner.begin(app.gateways, destination, span, repair=asked.repair, now=as_of.now, new_id=new_id)
+    begun = runner.begin(gateways, destination, span, repair=request.repair, now=as_of.now, new_id=new_id)
     location = f"/api/destinations/{destination.id}/verifications/{begun.id}"
-    shown = verification_view(begun, runner.result(app.gateways, begun))
-    return answer(shown, HTTPStatus.ACCEPTED, {"Location": location})
+    body = verification_view(begun, runner.result(gateways.state, begun))
+    return answer(body, HTTPStatus.ACCEPTED, {"Location": location})
 
 
 @operation(
@@ -71,13 +128,57 @@ def verify(req: func.HttpRequest, asked: "VerifyRequest") -> func.HttpResponse:
         name="get_verification",
         method="GET",
         route="destinations/{id}/verifications/{verification_id}",
-        answers={HTTPStatus.OK: "VerificationView"},
+        answers={HTTPStatus.OK: VerificationView},
     ),
     parse=nothing,
 )
 def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Tell how far a verification in the background is, and what it has found so far."""
+    """Return a verification in the background with its progress and its findings so far."""
     gateways = wiring.app().gateways
-    destination = find_history(gateways, req.route_params["id"]).value
-    found = runner.find_verification(gateways, destination.id, req.route_params["verification_id"])
-    return answer(verification_view(found, runner.result(gateways, found)))
+    destination = find_history(gateways.destinations, req.route_params["id"]).value
+    found = runner.find_verification(
+        gateways.verifications, destination.id, req.route_params["verification_id"]
+    )
+    return answer(verification_view(found, runner.result(gateways.state, found)))
+
+
+def verified_view(found: VerifyResult) -> VerifiedView:
+    """Return the result of a verification."""
+    counts = found.counts
+    return {
+        "from": found.span.first.key,
+        "to": found.span.last.key,
+        "data_types": list(found.span.data_types),
+        "checked": counts.checked,
+        "whole": counts.whole,
+        "wrong": counts.wrong,
+        "running": counts.running,
+        "elsewhere": counts.elsewhere,
+        "open": found.span.open,
+        "hours": [_wrong_hour_view(each) for each in found.wrong],
+        "repair": found.backfill_id,
+    }
+
+
+def _wrong_hour_view(checked: HourCheck) -> WrongHourView:
+    return {
+        "hour": checked.hour.key,
+        "data_type": checked.data_type,
+        "findings": [
+            {"code": each.code, "name": each.name, "detail": each.detail} for each in checked.findings
+        ],
+        "more": checked.more,
+        "repairable": checked.repairable,
+    }
+
+
+def verification_view(verification: Verification, found: VerifyResult) -> VerificationView:
+    """Return a verification in the background with its findings so far."""
+    return {
+        **verified_view(found),
+        "id": verification.id,
+        "status": verification.status,
+        "created_at": time_text(verification.created_at),
+        "finished_at": time_or_null(verification.finished_at),
+        "error": fault_or_null(verification.error or (findings_lost() if found.lost else None)),
+    }

@@ -1,20 +1,18 @@
-"""What may be asked of a verification, checked whole."""
+"""The request body of a verification."""
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from exporter.domain.errors import Invalid
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
-from exporter.http.destination_model import wrong_fields
-from exporter.http.hour_ranges import DataTypes, DayOrHour, each_once, hours_of_range
+from exporter.http.hour_ranges import DataTypes, DayOrHour, hours_of_range, without_repeats
+from exporter.http.request_model import StrictModel, wrong_fields
 
 
-class VerifyModel(BaseModel):
-    """Days or hours, both included; all data types, unless some are named."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+class VerifyModel(StrictModel):
+    """A range of UTC days or hours, both ends inclusive; ``data_types`` defaults to all."""
 
     first: DayOrHour = Field(alias="from")
     last: DayOrHour = Field(alias="to")
@@ -24,7 +22,7 @@ class VerifyModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class VerifyRequest:
-    """The hours that are to be verified, and whether what is wrong is to be exported again."""
+    """The hours to verify; ``repair`` requests a backfill of the wrong ones."""
 
     span: tuple[Hour, Hour]
     data_types: tuple[DataType, ...] | None
@@ -32,10 +30,10 @@ class VerifyRequest:
 
 
 def parse_verify(body: object) -> VerifyRequest:
-    """Return what a request asks for, or raise ``Invalid`` with all that is wrong."""
+    """Return the request, or raise ``Invalid`` with every problem."""
     try:
         model = VerifyModel.model_validate(body)
     except ValidationError as error:
         raise Invalid(*wrong_fields(error)) from error
     span = hours_of_range(model.first, model.last, ("from", "to"))
-    return VerifyRequest(span, each_once(model.data_types), model.repair)
+    return VerifyRequest(span, without_repeats(model.data_types), model.repair)

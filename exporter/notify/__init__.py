@@ -1,1 +1,1 @@
-"""What operators and customers are told."""
+"""Log lines for operators, notifications for customers."""

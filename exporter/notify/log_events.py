@@ -1,8 +1,8 @@
-"""What operators are told: a line for each thing that happened, its facts behind it as JSON.
+"""Structured log lines: an event, followed by its facts as JSON.
 
-``hour exported {"destination":"acme","data_type":"events","hour":"2020-01-25T17",...}``: people read it as it
-is, and a query of the logs takes it apart. Metrics are made of these lines, so that a worker starts without a
-library for them (decision 12). A fact is never a row's content, and never a secret.
+``hour exported {"destination":"acme","data_type":"events","hour":"2020-01-25T17",...}`` is readable as it is,
+and queries parse it. Metrics are derived from these lines, so that a worker starts without a metrics library
+(decision 12). Facts contain no row content and no secret.
 """
 
 import json
@@ -20,12 +20,12 @@ _log = logging.getLogger("exporter")
 
 
 class Event(StrEnum):
-    """What happened: the beginning of the line."""
+    """The event, which begins the line."""
 
     HOUR_EXPORTED = "hour exported"
     HOUR_FAILED = "hour failed"
     STREAM_BEHIND = "stream behind"
-    DESTINATION_REFUSES = "destination refuses"
+    DESTINATION_FAILING = "destination failing"
     TICK = "tick"
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
@@ -33,14 +33,14 @@ class Event(StrEnum):
 
 _LEVELS = {
     Event.HOUR_FAILED: logging.WARNING,
-    Event.DESTINATION_REFUSES: logging.WARNING,
+    Event.DESTINATION_FAILING: logging.WARNING,
     Event.ROW_UNREADABLE: logging.ERROR,
     Event.LANDING_CREATED: logging.WARNING,
 }
 
 
 def log_event(event: Event, **facts: object) -> None:
-    """Write a line; a handler also finds the facts in the record's ``facts``."""
+    """Log a line; log handlers find event and facts in the record's ``event`` and ``facts``."""
     level = _LEVELS.get(event, logging.INFO)
     if _log.isEnabledFor(level):
         text = json.dumps(facts, separators=(",", ":"), default=str)
@@ -48,13 +48,13 @@ def log_event(event: Event, **facts: object) -> None:
 
 
 def log_unreadable(rows: Iterable[Unreadable]) -> None:
-    """Tell operators which stored rows cannot be read, and why: each costs what it is about, and no more."""
+    """Log a line for each stored row that cannot be read, with the reason."""
     for row in rows:
         log_event(Event.ROW_UNREADABLE, table=row.table, key=row.key, column=row.column, why=row.why)
 
 
 def hour_fields(key: StreamKey, hour: Hour) -> dict[str, object]:
-    """Return the facts that name an hour."""
+    """Return the facts that identify an hour."""
     stream = key.stream
     return {
         "destination": key.destination_id,
@@ -65,7 +65,7 @@ def hour_fields(key: StreamKey, hour: Hour) -> dict[str, object]:
 
 
 def row_fields(rows: RowCounts) -> dict[str, int]:
-    """Return what became of an hour's rows."""
+    """Return the row counts of an hour."""
     return {
         "read": rows.read,
         "exported": rows.exported,
@@ -76,5 +76,5 @@ def row_fields(rows: RowCounts) -> dict[str, int]:
 
 
 def bytes_of(parts: tuple[Part, ...]) -> int:
-    """Return the size of all files together."""
+    """Return the total size of the files in bytes."""
     return sum(part.bytes for part in parts)

@@ -1,7 +1,7 @@
-"""Telling the people concerned: by a webhook of the destination, and by a queue for those who build on it.
+"""Notifications: to the webhook of a destination, and to a queue for integrations.
 
-A notice never holds up an export, and never fails one: it is queued, and what calls the webhook is a function
-of its own. If a worker dies right after an hour is done, nobody is told: the API is what knows.
+A notification never delays an export and never fails one: it is queued, and another function calls the
+webhook. If a worker dies right after a commit, the notification is lost; the API has the facts.
 """
 
 import json
@@ -13,25 +13,24 @@ from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Transient
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.notifications import Notification, NotificationKind, notification
-from exporter.domain.signatures import signature
+from exporter.domain.notifications import Notification, NotificationKind, notification, signature
 from exporter.ports import Gateways
 
-# After the n-th try that has failed. The last one gives up: two days are more than most outages.
+# The wait after the n-th failed call. The last failure gives up: two days outlast most outages.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 1440))
 SECRET_FIELD = "notify.secret"  # noqa: S105  the name of a field
 _OK, _REDIRECT = 200, 300
 _log = logging.getLogger(__name__)
 
 
-def hour_exported(gateways: Gateways, destination: Destination, record: HourRecord, run: str) -> None:
-    """Tell that an hour is in the container."""
+def hour_exported(gateways: Gateways, destination: Destination, record: HourRecord, attempt: str) -> None:
+    """Notify that an hour is in the container; ``attempt`` is the id of the attempt."""
     stream = record.key.stream
-    told = notification(
+    sent = notification(
         NotificationKind.HOUR_EXPORTED,
         destination.id,
         record.finished_at or record.hour.end,
-        *(str(record.key), record.hour.key, run),
+        *(str(record.key), record.hour.key, attempt),
         data_type=str(stream.data_type),
         source_id=stream.source_id,
         hour=record.hour.key,
@@ -39,33 +38,30 @@ def hour_exported(gateways: Gateways, destination: Destination, record: HourReco
         parts=[part.name for part in record.parts],
         requested_by=record.requested_by,
     )
-    _send(gateways, destination, told)
+    _send(gateways, destination, sent)
 
 
 def failing(gateways: Gateways, destination: Destination, fault: Fault, now: datetime) -> None:
-    """Tell that the customer's storage has begun to refuse us."""
+    """Notify that the customer's storage begins to refuse."""
     facts = {"code": fault.code, "message": fault.message, "fix": fault.fix}
-    told = notification(NotificationKind.DESTINATION_FAILING, destination.id, now, now.isoformat(), **facts)
-    _send(gateways, destination, told)
+    sent = notification(NotificationKind.DESTINATION_FAILING, destination.id, now, now.isoformat(), **facts)
+    _send(gateways, destination, sent)
 
 
 def healed(gateways: Gateways, destination: Destination, now: datetime) -> None:
-    """Tell that the customer's storage takes our files again."""
-    _send(
-        gateways,
-        destination,
-        notification(NotificationKind.DESTINATION_HEALED, destination.id, now, now.isoformat()),
-    )
+    """Notify that the customer's storage accepts files again."""
+    sent = notification(NotificationKind.DESTINATION_HEALED, destination.id, now, now.isoformat())
+    _send(gateways, destination, sent)
 
 
 def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> None:
-    """Tell how a backfill has ended."""
+    """Notify that a backfill has ended."""
     found = None
     with suppress(Transient):
         found = gateways.destinations.get(backfill.destination_id)
     if found is None:
         return
-    told = notification(
+    sent = notification(
         NotificationKind.BACKFILL_ENDED,
         backfill.destination_id,
         backfill.finished_at or now,
@@ -76,55 +72,55 @@ def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> Non
         end=backfill.end,
         failed_hours=len(backfill.failed),
     )
-    _send(gateways, found.value, told)
+    _send(gateways, found.value, sent)
 
 
-def _send(gateways: Gateways, destination: Destination, told: Notification) -> None:
+def _send(gateways: Gateways, destination: Destination, sent: Notification) -> None:
     with suppress(Transient):
-        gateways.notices.publish(told)
+        gateways.notices.publish(sent)
         if destination.webhook is not None:
-            gateways.notices.call(told)
+            gateways.notices.call(sent)
 
 
-def call_webhook(told: Notification, tries: int, gateways: Gateways, now: datetime) -> bool:
-    """Call the webhook of a notice's destination; return whether that is over.
+def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: datetime) -> bool:
+    """Call the webhook of the notification's destination; return whether the notification is finished.
 
-    A call that is not answered with success is queued again, for later; after the last try it is given up.
+    ``tries`` is the number of failed calls before. A failed call is queued again with a delay; after the last
+    one the notification is given up.
     """
-    found = gateways.destinations.get(told.destination_id)
+    found = gateways.destinations.get(sent.destination_id)
     webhook = found.value.webhook if found else None
     if found is None or webhook is None or found.value.status is Status.DELETED:
         return True
-    secret = gateways.cipher.open(webhook.sealed, destination_id=told.destination_id, field=SECRET_FIELD)
-    body = body_of(told)
+    secret = gateways.cipher.open(webhook.sealed, destination_id=sent.destination_id, field=SECRET_FIELD)
+    body = body_of(sent)
     headers = {
         "Content-Type": "application/json",
-        "X-Export-Notice": told.id,
+        "X-Export-Notice": sent.id,
         "X-Export-Signature": signature(body, secret, int(now.timestamp())),
     }
     try:
         status = gateways.webhooks.post(webhook.url, body, headers)
-        wrong = None if _OK <= status < _REDIRECT else f"it answered {status}"
-    except Transient as error:
-        wrong = str(error)
-    if wrong is None:
+        error = None if _OK <= status < _REDIRECT else f"the server answered {status}"
+    except Transient as transient:
+        error = str(transient)
+    if error is None:
         return True
-    over = tries >= len(WAITS)
-    _log.warning(
-        "webhook of %s: %s, try %d%s", told.destination_id, wrong, tries + 1, ", given up" if over else ""
-    )
-    if not over:
-        gateways.notices.call(told, tries=tries + 1, delay=WAITS[tries])
-    return over
+    last = tries >= len(WAITS)
+    text = "webhook of %s: call %d failed: %s%s"
+    _log.warning(text, sent.destination_id, tries + 1, error, "; given up" if last else "")
+    if not last:
+        gateways.notices.call(sent, tries=tries + 1, delay=WAITS[tries])
+    return last
 
 
-def body_of(told: Notification) -> bytes:
-    """Return what the webhook is sent."""
+def body_of(sent: Notification) -> bytes:
+    """Return the body of the webhook call, as JSON."""
     document = {
-        "id": told.id,
-        "type": told.kind,
-        "destination": told.destination_id,
-        "at": told.at.isoformat().replace("+00:00", "Z"),
-        **told.facts,
+        "id": sent.id,
+        "type": sent.kind,
+        "destination": sent.destination_id,
+        "at": sent.at.isoformat().replace("+00:00", "Z"),
+        **sent.facts,
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

@@ -79,7 +79,7 @@ def _bounded(fed: _Counted, members: Members) -> Iterator[bytes]:
         unfolded += len(piece)
         if unfolded > UNFOLDED_BYTES_MIN and unfolded > fed.bytes * UNFOLDING_RATIO_MAX:
             raise BrokenContentError(
-                f"the gzip data expands to more than {UNFOLDING_RATIO_MAX} times its size; rows never do"
+                f"the gzip data decompresses to more than {UNFOLDING_RATIO_MAX} times its size; rows never do"
             )
         yield piece
 

@@ -1,1 +1,1 @@
-"""The functions that the timer and the queues trigger."""
+"""Functions with a timer or queue trigger."""

@@ -1,4 +1,4 @@
-"""The queue of steps of backfills."""
+"""The queue of backfill steps."""
 
 import logging
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @on_message(blueprint, "backfill_step", QUEUE)
 def backfill_step(message: func.QueueMessage) -> None:
-    """Take a step of a backfill. What is raised makes the host deliver the message again."""
+    """Take a step of a backfill. After an exception the host delivers the message again."""
     moved = runner.take_step(
         parse_step(body_of(message)),
         wiring.app().gateways,
@@ -24,6 +24,6 @@ def backfill_step(message: func.QueueMessage) -> None:
     )
     if moved is not None:
         _log.info(
-            "backfill %s: step %d, %s, settled up to %s, queued up to %s",
+            "backfill %s: step %d, %s, done before %s, queued before %s",
             *(moved.id, moved.step, moved.status, moved.done_before, moved.queued_before),
         )

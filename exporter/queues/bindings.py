@@ -1,13 +1,13 @@
-"""Queue messages on their way in: how each queue's function is bound, and how its message is read.
+"""Queue triggers: their binding, and the encoding of their messages.
 
-Every message reaches its function, whatever its bytes are, and one that cannot be read ends in the function
-of the poison queue, which says so in the log. Three choices see to that:
+Every message reaches its function, whatever its bytes; an unreadable one ends in the function of the poison
+queue, which logs it. Three choices ensure this:
 
-* ``messageEncoding`` is ``none`` in host.json. With ``base64``, the host moves what it cannot decode to the
-  poison queue, cannot decode it there either, and no function ever sees it.
-* Functions are given bytes. In a text that is a JSON object, top-level keys such as ``insertionTime`` stand
-  in for what the host says of the message, and a value that is no time fails before the function begins.
-* Messages of the queues are JSON; those that a release with base64 sent are decoded here.
+* ``messageEncoding`` is ``none`` in host.json. With ``base64``, the host moves a message that it cannot
+  decode to the poison queue, cannot decode it there either, and no function sees it.
+* Functions get bytes. If a text is a JSON object, the host takes top-level keys such as ``insertionTime`` for
+  metadata of the message, and fails before the function runs if the value is no time.
+* Messages are JSON. Earlier releases sent base64, which is decoded here.
 """
 
 import base64
@@ -21,7 +21,7 @@ type Handler = Callable[[func.QueueMessage], None]
 
 
 def on_message(blueprint: func.Blueprint, name: str, queue: str) -> Callable[[Handler], Handler]:
-    """Register a function under a name; it is called for every message of the queue."""
+    """Register a function for the messages of a queue."""
 
     def register(handler: Handler) -> Handler:
         bind = blueprint.queue_trigger(
@@ -34,7 +34,7 @@ def on_message(blueprint: func.Blueprint, name: str, queue: str) -> Callable[[Ha
 
 
 def body_of(message: func.QueueMessage) -> bytes:
-    """Return a message as it was encoded by its sender."""
+    """Return the body of a message as its sender encoded it."""
     body = message.get_body()
     if body.startswith(b"{"):
         return body

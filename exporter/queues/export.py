@@ -1,4 +1,4 @@
-"""The queue of hours: each message is one hour of one stream to export."""
+"""The queues of hours: a message is an hour of a stream, or a slice of an hour."""
 
 import logging
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, parse
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
-# How long a message is hidden that found no turn here: other instances may look for it at once, this one not.
+# The delay of a message for which this instance has no capacity; another instance may have.
 BUSY_DELAY = timedelta(seconds=30)
 
 
 @on_message(blueprint, "export_hour", QUEUE)
 def export_hour(message: func.QueueMessage) -> None:
-    """Export a live hour, or a slice of one, or look at it for what landed late."""
+    """Export a live hour or a slice of one, or append its late blobs."""
     _export(message)
 
 
 @on_message(blueprint, "export_backfill_hour", BACKFILL_QUEUE)
 def export_backfill_hour(message: func.QueueMessage) -> None:
-    """Export an hour of a backfill, or a slice of one: no live hour waits for those."""
+    """Export an hour of a backfill or a slice of one; a queue of its own keeps live hours from waiting."""
     _export(message)
 
 
 def _export(message: func.QueueMessage) -> None:
-    """Do what is still due about the hour.
+    """Export the hour if it is due.
 
-    Whatever is raised makes the host deliver the message again, so only what a later delivery may heal is.
+    After an exception the host delivers the message again, so only errors that may pass are raised.
     """
     task = parse(body_of(message))
     app, claim_id = wiring.app(), wiring.new_id()
@@ -55,15 +55,15 @@ def _export(message: func.QueueMessage) -> None:
     except Conflict as conflict:
         _log.info("%s %s: left to another worker: %s", task.key, task.hour, conflict)
     except Busy as busy:
-        # No failure: the host would count its tries. Whoever is free by then takes it.
+        # Not raised: the host counts failed deliveries, and this is no failure.
         app.gateways.queue_of(task).send([task], delay=BUSY_DELAY)
-        _log.info("%s %s: put back into the queue: %s", task.key, task.hour, busy)
+        _log.info("%s %s: queued again: %s", task.key, task.hour, busy)
     else:
-        # An hour that is exported has a line of its own, with its facts.
+        # Debug: an exported hour has its own line, with facts.
         _log.debug("%s %s: %s (attempt %s)", task.key, task.hour, outcome, claim_id)
 
 
 def _calls_since(calls: Callable[[], int]) -> Callable[[], int]:
-    """Count from now on."""
+    """Return a counter of the calls made from now on."""
     begun = calls()
     return lambda: calls() - begun

@@ -1,8 +1,7 @@
-"""The poison queues: messages that the host gave up on after it had delivered them again and again.
+"""The poison queues: messages that the host gave up after five failed deliveries.
 
-These functions never raise, whatever the message is: the host would keep it for ever. Nothing is lost with a
-message, and not even if the ledger cannot be written now: the tables are the truth, and messages only hints.
-Every tick derives from them which hours are owed, and which backfills and verifications stand still.
+These functions never raise: the host would keep the message for ever. No work is lost with a message: each
+tick derives from the tables which hours are owed, and which backfills and verifications have stalled.
 """
 
 import logging
@@ -23,23 +22,23 @@ _log = logging.getLogger(__name__)
 
 @on_message(blueprint, "export_hour_poison", poison_queue(QUEUE))
 def export_hour_poison(message: func.QueueMessage) -> None:
-    """Record the hour as failed, with an error id that is in the log."""
+    """Record the hour as failed, with the error id of the log line."""
     record_hour(message, QUEUE, lambda: wiring.app().gateways)
 
 
 @on_message(blueprint, "backfill_hour_poison", poison_queue(BACKFILL_QUEUE))
 def backfill_hour_poison(message: func.QueueMessage) -> None:
-    """Record the hour as failed, with an error id that is in the log."""
+    """Record the hour as failed, with the error id of the log line."""
     record_hour(message, BACKFILL_QUEUE, lambda: wiring.app().gateways)
 
 
 @on_message(blueprint, "backfill_step_poison", poison_queue(backfill_steps.QUEUE))
 def backfill_step_poison(message: func.QueueMessage) -> None:
-    """Log that a step of a backfill was given up; a tick sends it again."""
+    """Log a backfill step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
     try:
         step = backfill_steps.parse_step(body_of(message))
-    except Exception as error:  # noqa: BLE001  see above
+    except Exception as error:  # noqa: BLE001  never raises
         _unreadable(error_id, backfill_steps.QUEUE, error)
     else:
         _log.error("poison %s: backfill %s, step %d, was given up", error_id, step.backfill_id, step.number)
@@ -47,11 +46,11 @@ def backfill_step_poison(message: func.QueueMessage) -> None:
 
 @on_message(blueprint, "verify_step_poison", poison_queue(verify_steps.QUEUE))
 def verify_step_poison(message: func.QueueMessage) -> None:
-    """Log that a step of a verification was given up; a tick sends it again."""
+    """Log a verification step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
     try:
         step = verify_steps.parse_step(body_of(message))
-    except Exception as error:  # noqa: BLE001  see above
+    except Exception as error:  # noqa: BLE001  never raises
         _unreadable(error_id, verify_steps.QUEUE, error)
     else:
         _log.error(
@@ -62,35 +61,35 @@ def verify_step_poison(message: func.QueueMessage) -> None:
 
 @on_message(blueprint, "webhook_call_poison", poison_queue(notifications.QUEUE))
 def webhook_call_poison(message: func.QueueMessage) -> None:
-    """Log that a webhook was not called: it is a notice that is lost, and nothing else."""
+    """Log a notification that was given up; only the notification is lost."""
     error_id = wiring.new_id()
     try:
-        notice, _ = notifications.parse_notice(body_of(message))
-    except Exception as error:  # noqa: BLE001  see above
+        sent, _ = notifications.parse_notice(body_of(message))
+    except Exception as error:  # noqa: BLE001  never raises
         _unreadable(error_id, notifications.QUEUE, error)
     else:
-        _log.error("poison %s: notice %s of %s was given up", error_id, notice.id, notice.destination_id)
+        _log.error("poison %s: notification %s of %s was given up", error_id, sent.id, sent.destination_id)
 
 
 def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], Gateways]) -> None:
-    """Record the hour that a message asks for as failed. Never raises."""
+    """Record the hour of a message as failed. Never raise."""
     error_id = wiring.new_id()
     try:
         task = parse(body_of(message))
-    except Exception as error:  # noqa: BLE001  see above
+    except Exception as error:  # noqa: BLE001  never raises
         _unreadable(error_id, queue, error)
         return
     try:
         recorded = record_poison(task, gateways(), error_id=error_id, clock=wiring.now)
-    except Exception:  # noqa: BLE001  see above
-        # The hour is owed as before, only without a reason that people could see.
+    except Exception:  # noqa: BLE001  never raises
+        # The hour stays owed; only the reason is missing in the API.
         _log.exception(
-            "poison %s: %s %s was given up, and could not be recorded", error_id, task.key, task.hour
+            "poison %s: %s %s was given up; it could not be recorded", error_id, task.key, task.hour
         )
     else:
         _log.error("poison %s: %s %s was given up: %s", error_id, task.key, task.hour, recorded)
 
 
 def _unreadable(error_id: str, queue: str, error: Exception) -> None:
-    """Log a message that is none of ours, without its text: nobody knows what is in it."""
+    """Log an unreadable message without its text, which may contain anything."""
     _log.error("poison %s: a message of %s cannot be read (%s)", error_id, queue, type(error).__name__)

@@ -1,4 +1,4 @@
-"""The timer: look which hours are owed, and queue them."""
+"""The timer: queue the owed hours, log the state of the schedule."""
 
 from datetime import timedelta
 
@@ -6,21 +6,21 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.notify.log_events import Event, hour_fields, log_event
-from exporter.schedule.due_hours import TickReport
 from exporter.schedule.failures import Failures
+from exporter.schedule.planner import TickReport
 from exporter.settings import schedule_of_timer
 from exporter.tick import run_tick
 
 blueprint = func.Blueprint()
-# The tick after an hour is closed queues it, and it is exported within minutes: a stream that owes it until
-# then is not behind, and a line for every stream and hour would be as many as for all that is exported.
+# A closed hour is queued by the next tick and exported within minutes. Counting it as behind would log as
+# many lines as there are exported hours.
 BEHIND_MIN = timedelta(minutes=15)
 
 
 @blueprint.function_name("tick")
 @blueprint.timer_trigger("timer", schedule=schedule_of_timer(), run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest) -> None:
-    """Queue what is owed. A tick is a chance to look, never a promise: any later one makes up for it."""
+    """Queue the owed hours. A missed tick loses nothing: the next one queues the same hours."""
     app = wiring.app()
     settings, failures = app.settings, Failures()
     found = run_tick(
@@ -30,14 +30,15 @@ def tick(timer: func.TimerRequest) -> None:
         late_checks=settings.late_checks,
         failures=failures,
     )
-    with failures.guard("making queues"):
+    with failures.guard("creating queues"):
         app.queues.ensure()
     if found is not None:
-        _tell(found, past_due=bool(timer.past_due))
+        log_tick(found, past_due=bool(timer.past_due))
     failures.end()
 
 
-def _tell(found: TickReport, *, past_due: bool) -> None:
+def log_tick(found: TickReport, *, past_due: bool) -> None:
+    """Log the streams that are behind, the destinations that fail, and the tick itself."""
     for each in found.behind:
         if each.lag < BEHIND_MIN:
             continue
@@ -45,7 +46,7 @@ def _tell(found: TickReport, *, past_due: bool) -> None:
         facts = hour_fields(each.key, each.oldest)
         log_event(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
     for name in found.refusing:
-        log_event(Event.DESTINATION_REFUSES, destination=name)
+        log_event(Event.DESTINATION_FAILING, destination=name)
     log_event(
         Event.TICK,
         streams=found.streams,
@@ -53,6 +54,6 @@ def _tell(found: TickReport, *, past_due: bool) -> None:
         late=found.late,
         queued=found.queued,
         behind=len(found.behind),
-        refusing=len(found.refusing),
+        failing=len(found.refusing),
         past_due=past_due,
     )

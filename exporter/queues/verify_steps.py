@@ -1,4 +1,4 @@
-"""The queue of steps of verifications."""
+"""The queue of verification steps."""
 
 import logging
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @on_message(blueprint, "verify_step", QUEUE)
 def verify_step(message: func.QueueMessage) -> None:
-    """Take a step of a verification. What is raised makes the host deliver the message again."""
+    """Take a step of a verification. After an exception the host delivers the message again."""
     step = parse_step(body_of(message))
     app = wiring.app()
     stepper = runner.StepContext(

@@ -1,4 +1,4 @@
-"""The queue of webhooks to call: a function of its own, so that no export waits for somebody's server."""
+"""The queue of webhook calls: exports do not wait for other people's servers."""
 
 import logging
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @on_message(blueprint, "webhook_call", QUEUE)
 def webhook_call(message: func.QueueMessage) -> None:
-    """Call a destination's webhook. What is raised makes the host deliver the message again."""
-    notice, tries = parse_notice(body_of(message))
-    if call_webhook(notice, tries, wiring.app().gateways, wiring.now()):
-        _log.debug("webhook of %s: notice %s is done", notice.destination_id, notice.id)
+    """Call a destination's webhook. After an exception the host delivers the message again."""
+    sent, tries = parse_notice(body_of(message))
+    if call_webhook(sent, tries, wiring.app().gateways, wiring.now()):
+        _log.debug("webhook of %s: notification %s is finished", sent.destination_id, sent.id)

@@ -1,1 +1,1 @@
-"""Which hours are owed, and who exports them next."""
+"""Which hours are due, and in which order they are queued."""

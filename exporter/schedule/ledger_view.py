@@ -1,26 +1,25 @@
-"""The ledger as people see it: every closed hour of a stream, whether something was done about it or not."""
+"""The ledger as people see it: every closed hour of a stream, with or without a record."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exporter.domain.destination import Destination, Status
-from exporter.domain.hour import Hour, count_between, last_closed_hour
+from exporter.domain.hour import Hour, count_between, hours_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
-from exporter.ports import Gateways
-from exporter.schedule.due_hours import with_gaps
+from exporter.ports import Gateways, Ledger
 from exporter.schedule.review import first_progress
 
-# Of the hours of a stream that were taken again, the newest are looked at one by one. The others count as not
-# done: a tick forgets those that are.
+# Of a stream's reopened hours the records of the newest are read. The others count as not done: a tick
+# forgets those that are.
 NOTES_READ_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """When somebody looks, and how long after its end an hour is closed."""
+    """The time of a query, and how long after its end an hour is closed."""
 
     now: datetime
     settle: timedelta
@@ -28,17 +27,33 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """How a stream stands: ``owed`` hours are closed and not done, the oldest of them is ``owed_since``.
+    """The state of a stream: ``owed`` hours are closed and not done, the oldest one is ``owed_since``.
 
-    Among these are hours that were done and were taken again, wherever the schedule is.
+    Reopened hours are among them, also those behind the watermark.
     """
 
     key: StreamKey
     last_exported: Hour | None
     owed: int
     failed: HourRecord | None
-    """The newest of the hours that failed, or keep being broken off, and are not done yet."""
+    """The newest hour that failed, or fails in passing again and again, and is not done yet."""
     owed_since: Hour | None = None
+
+
+def with_gaps(
+    records: Iterator[HourRecord], first: Hour, last: Hour
+) -> Iterator[tuple[Hour, HourRecord | None]]:
+    """Yield every hour from ``first`` to ``last`` with its record, or None if the ledger has none.
+
+    ``records`` are those of this range, oldest first.
+    """
+    record = next(records, None)
+    for hour in hours_between(first, last):
+        if record is not None and record.hour == hour:
+            yield hour, record
+            record = next(records, None)
+        else:
+            yield hour, None
 
 
 def list_hours(
@@ -49,25 +64,30 @@ def list_hours(
     *,
     as_of: AsOf,
 ) -> Iterator[HourRecord]:
-    """Yield the stream's hours from the first to the last of the span, oldest first.
+    """Yield the stream's hours of a span, oldest first.
 
-    Hours that are not closed yet are left out, and so are those before the schedule's first, unless they were
-    exported on request. An hour without a record is owed, and so is one whose worker died, or whose files
-    went to another container than the destination's of now. A deleted destination owes none: there are only
-    those that something was done about.
+    Hours that are not closed yet are left out, and so are hours before the schedule's first one, unless they
+    were exported on request. An hour without a record is owed. So is an hour whose worker died, or whose
+    files went to another container than the destination's current one. A deleted destination owes no hours:
+    only hours with a record are listed.
     """
     first, last = span[0], min(span[1], last_closed_hour(as_of.now, as_of.settle))
     progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
     if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
-        progress = first_progress(destination, key, gateways, as_of.now)
+        progress = first_progress(gateways.ledger, gateways.landing, destination, key, as_of.now)
     place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
         owed = progress is not None and hour >= progress.first
         if record is not None and not (owed and record.done and not record.done_for(place)):
-            abandoned = record.status is HourStatus.RUNNING and not record.claimed(as_of.now)
-            yield replace(record, status=HourStatus.OWED) if abandoned else record
+            yield as_shown(record, as_of.now)
         elif owed:
             yield HourRecord(key, hour, HourStatus.OWED)
+
+
+def as_shown(record: HourRecord, now: datetime) -> HourRecord:
+    """Return the record as people see it: an hour whose worker died is owed."""
+    abandoned = record.status is HourStatus.RUNNING and not record.claimed(now)
+    return replace(record, status=HourStatus.OWED) if abandoned else record
 
 
 def stream_states(
@@ -77,10 +97,10 @@ def stream_states(
     schedule: Mapping[StreamKey, StreamProgress] | None = None,
     notes: list[Versioned[HourTask]] | None = None,
 ) -> list[StreamState]:
-    """Return how a destination's streams stand; a draft owes nothing yet.
+    """Return the states of a destination's streams; a draft owes nothing yet.
 
-    Who asks for many destinations brings the ``schedule`` and the ``notes`` of hours that were taken again,
-    which are then not read for each.
+    A caller that asks for many destinations passes the ``schedule`` and the ``notes`` of reopened hours,
+    which are then not read for each destination.
     """
     if destination.status is Status.DRAFT:
         return [StreamState(key, None, 0, None) for key in destination.streams]
@@ -89,15 +109,15 @@ def stream_states(
     place = destination.storage.place
     found = {key: each.at(place) if (each := known.get(key)) else None for key in destination.streams}
     return [
-        _with_reopened(gateways, stream_state(gateways, key, progress, as_of), progress, notes, as_of)
+        _with_reopened(
+            gateways.ledger, stream_state(gateways.ledger, key, progress, as_of), progress, notes, as_of
+        )
         for key, progress in found.items()
     ]
 
 
-def stream_state(
-    gateways: Gateways, key: StreamKey, progress: StreamProgress | None, as_of: AsOf
-) -> StreamState:
-    """Return how a stream stands by its schedule, reading only the hours since its last finished one."""
+def stream_state(ledger: Ledger, key: StreamKey, progress: StreamProgress | None, as_of: AsOf) -> StreamState:
+    """Return the state of a stream by its schedule; reads the ledger from the watermark on."""
     if progress is None:
         return StreamState(key, None, 0, None)
     last_exported = progress.watermark.plus(-1) if progress.watermark > progress.first else None
@@ -105,8 +125,8 @@ def stream_state(
     last = last_closed_hour(as_of.now, as_of.settle)
     owed = count_between(progress.watermark, last)
     expected = progress.watermark
-    for record in gateways.ledger.between(key, progress.watermark, last) if owed else ():
-        # Hours without a record are counted and not looked at one by one: there may be years of them.
+    for record in ledger.between(key, progress.watermark, last) if owed else ():
+        # Hours without a record are counted, not listed: there may be years of them.
         if owed_since is None and (record.hour > expected or not record.done_for(progress.place)):
             owed_since = expected
         expected = record.hour.plus(1)
@@ -121,15 +141,15 @@ def stream_state(
 
 
 def _with_reopened(
-    gateways: Gateways,
+    ledger: Ledger,
     state: StreamState,
     progress: StreamProgress | None,
     notes: list[Versioned[HourTask]],
     as_of: AsOf,
 ) -> StreamState:
-    """Return the state with the hours that were done, were taken again, and are not done.
+    """Return the state with the reopened hours that are not done.
 
-    The schedule is past them, but what is in the container is not whole.
+    The watermark is past them, but their files in the container are not complete.
     """
     last = last_closed_hour(as_of.now, as_of.settle)
     noted = sorted((note.value.hour for note in notes if note.value.key == state.key), reverse=True)
@@ -137,8 +157,8 @@ def _with_reopened(
     for number, hour in enumerate(behind):
         failed = state.failed
         if number < NOTES_READ_MAX:
-            # A list of one: where the record cannot be read, that is told like any other failure.
-            record = next(iter(gateways.ledger.between(state.key, hour, hour)), None)
+            # A query of one hour: a record that cannot be read is shown like any other failure.
+            record = next(iter(ledger.between(state.key, hour, hour)), None)
             if record is None or record.done:
                 continue
             if record.shown_error is not None and (failed is None or failed.hour < hour):

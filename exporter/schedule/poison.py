@@ -1,6 +1,6 @@
-"""Poison: a request for an hour that failed again and again, mostly because its worker died each time.
+"""Poison messages: requests for an hour whose deliveries all failed, mostly because each worker died.
 
-The hour is recorded as failed, so that people see it, and so that it is owed again after its back-off.
+The hour is recorded as failed: people see it, and it is due again after its back-off.
 """
 
 from enum import StrEnum
@@ -11,12 +11,12 @@ from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour_record import HourRecord, HourStatus, HourTask
 from exporter.ports import Clock, Gateways
 
-# Each time it is changed by somebody else, somebody is at work on it.
+# Each conflict shows that another worker is busy with the hour.
 TRIES_MAX = 3
 
 
 class Recorded(StrEnum):
-    """What became of a request that is poison."""
+    """Result of recording a poison message."""
 
     FAILED = "recorded as failed"
     KNOWN = "failed already, for a reason of its own"
@@ -26,7 +26,7 @@ class Recorded(StrEnum):
 
 
 def record_poison(task: HourTask, gateways: Gateways, *, error_id: str, clock: Clock) -> Recorded:
-    """Record the hour as failed with ``internal_error``, unless it is done, or somebody is exporting it."""
+    """Record the hour as failed with ``internal_error``, unless it is done or a worker is exporting it."""
     found = gateways.destinations.get(task.key.destination_id)
     if found is None or found.value.status is Status.DELETED or task.key not in found.value.streams:
         return Recorded.NOT_WANTED
@@ -43,18 +43,18 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
     record = found.value if found else HourRecord(task.key, task.hour)
     if record.done:
         return Recorded.DONE
-    # From now on the tick sees to it that the hour is done, if the schedule would not: that of a backfill.
+    # From now on ticks requeue the hour also if it is behind the watermark, as an hour of a backfill may be.
     gateways.reopened.remember(HourTask(task.key, task.hour, task.requested_by))
     if record.claimed(now):
         return Recorded.RUNNING
-    # A backfill is told that its hour has failed, even if no worker lived long enough to take it.
-    untold = backfill_id(task.requested_by) is not None and (record.requested_by, record.round) != (
+    # A backfill must see that its hour has failed, also if no worker lived long enough to claim it.
+    unrecorded = backfill_id(task.requested_by) is not None and (record.requested_by, record.round) != (
         task.requested_by,
         task.round,
     )
-    if record.status is HourStatus.FAILED and not record.due(now) and not untold:
+    if record.status is HourStatus.FAILED and not record.due(now) and not unrecorded:
         return Recorded.KNOWN
-    if record.attempts == 0 or untold:
+    if record.attempts == 0 or unrecorded:
         record = record.claimed_by(error_id, task.requested_by, now, round_=task.round)
     gateways.ledger.put(record.failed(_fault(error_id), now), found.etag if found else None)
     return Recorded.FAILED
@@ -63,6 +63,6 @@ def _record(task: HourTask, gateways: Gateways, error_id: str, clock: Clock) -> 
 def _fault(error_id: str) -> Fault:
     return Fault(
         code="internal_error",
-        message="The export of this hour was broken off again and again; it is tried again by itself.",
-        fix=f"If it stays, ask the operator of this exporter to look into the logs for {error_id}.",
+        message="The export of this hour was interrupted several times; it is tried again automatically.",
+        fix=f"If it fails again, ask the operator of this exporter to search the logs for {error_id}.",
     )

@@ -1,7 +1,7 @@
-"""Who comes first, if more hours are owed than one tick may queue.
+"""Order of hours if more are owed than one tick may queue.
 
-Live hours, the last 24 that closed, come before history, whosever they are. History is queued oldest first,
-and the destinations that have some share the room that is left evenly.
+Live hours, the last 24 closed ones of each stream, come before all history. History is queued oldest first,
+and its destinations share the remaining room evenly.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,13 +13,13 @@ from exporter.domain.hour_record import HourTask
 from exporter.domain.streams import StreamKey
 
 LIVE_HOURS = 24
-# Ticks are told apart by the time: each begins with other destinations, so that all have their turn.
+# Ticks take turns by the clock: each begins with another destination.
 _TURN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """The hours of a stream that are due; each of the lists is oldest first."""
+    """Hours of a stream that are due; each list is oldest first."""
 
     key: StreamKey
     live: list[HourTask]
@@ -30,7 +30,7 @@ class Owed:
 
 
 def one_probe_each(owed: list[Owed], refused: Collection[str]) -> list[Owed]:
-    """Leave of each destination that was refused last time only one hour: the others wait for that."""
+    """Reduce each destination whose storage refused the latest attempt to one hour, its probe."""
     chosen = [each for each in owed if each.key.destination_id not in refused]
     for streams in by_destination(each for each in owed if each.key.destination_id in refused):
         live = _oldest([each.live for each in streams])
@@ -41,12 +41,12 @@ def one_probe_each(owed: list[Owed], refused: Collection[str]) -> list[Owed]:
 
 
 def _oldest(lists: list[list[HourTask]]) -> list[HourTask]:
-    """Return the oldest task, alone in its list, or none."""
+    """Return a list of the oldest task; empty if there is none."""
     return sorted((tasks[0] for tasks in lists if tasks), key=lambda task: task.hour)[:1]
 
 
 def by_destination(owed: Iterator[Owed]) -> list[list[Owed]]:
-    """Return the streams of each destination, in their order."""
+    """Return the streams grouped by destination, in their order."""
     found: dict[str, list[Owed]] = {}
     for each in owed:
         found.setdefault(each.key.destination_id, []).append(each)
@@ -54,12 +54,12 @@ def by_destination(owed: Iterator[Owed]) -> list[list[Owed]]:
 
 
 def live_first(owed: list[Owed]) -> Iterator[HourTask]:
-    """Yield the live hours: the oldest of each stream, then the second oldest of each, and so on."""
+    """Yield the live hours: the oldest of each stream, then the second oldest, and so on."""
     return in_turn([each.live for each in owed])
 
 
 def history_evenly(owed: list[Owed], now: datetime) -> Iterator[HourTask]:
-    """Yield the other hours: one of each destination, then a second one of each, each's oldest first."""
+    """Yield the other hours: the oldest of each destination, then the second oldest, and so on."""
     shares = [
         sorted(chain.from_iterable(each.history for each in streams), key=lambda task: task.hour)
         for streams in by_destination(each for each in owed if each.history)
@@ -73,7 +73,7 @@ def history_evenly(owed: list[Owed], now: datetime) -> Iterator[HourTask]:
 
 
 def in_turn(lists: list[list[HourTask]]) -> Iterator[HourTask]:
-    """Yield the first task of each list, the oldest first, then the second of each, and so on."""
+    """Yield the first task of each list, sorted by hour, then the second of each, and so on."""
     for rank in range(max(map(len, lists), default=0)):
         tasks = (tasks[rank] for tasks in lists if rank < len(tasks))
         yield from sorted(tasks, key=lambda task: task.hour)

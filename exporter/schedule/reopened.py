@@ -1,7 +1,7 @@
-"""Hours that were done and were taken again: whatever becomes of who took them, they are finished.
+"""Reopened hours: hours that were done and were claimed again are finished, even if their worker dies.
 
-Without this, an hour that a backfill has half replaced would stay so if the backfill was cancelled just then:
-the schedule is past it, and looks at no hour twice.
+Without this, an hour that a backfill has half replaced would stay so if the backfill is cancelled at that
+moment: the watermark is past the hour.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,14 @@ from exporter.notify.log_events import log_unreadable
 from exporter.ports import Gateways
 from exporter.schedule.failures import Failures
 
-# Hours that one tick sees to: as a rule there are as many as workers, more only if a storage refuses many.
+# Notes that one tick handles. Usually there are as many as workers; more if a customer's storage refuses
+# many.
 HOURS_MAX = 200
-# Where a tick begins, if there are more, moves on by so much every five minutes.
+# If there are more notes, each tick begins with others: it moves by ``HOURS_MAX`` every five minutes.
 _TURN_SECONDS = 300
 
 
-def requeue_interrupted(  # noqa: PLR0913  what a tick has read, each by its name
+def requeue_interrupted(  # noqa: PLR0913  the rows that a tick has read
     gateways: Gateways,
     notes: list[Versioned[HourTask]],
     active: list[Destination],
@@ -34,14 +35,14 @@ def requeue_interrupted(  # noqa: PLR0913  what a tick has read, each by its nam
 ) -> int:
     """Queue the noted hours that are due again, forget those that are done; return how many were queued.
 
-    Trouble with one of them leaves it as it is, and is no matter for the others.
+    An error in one of them leaves its note as it is, and the others are handled.
     """
     destinations = {destination.id: destination for destination in active}
     queued = 0
     for note in _in_turn(notes, now):
         task = note.value
         breaker = breakers.get(task.key.destination_id, CLOSED)
-        with failures.guard(f"seeing to {task.key} {task.hour}, which was taken again"):
+        with failures.guard(f"requeueing {task.key} {task.hour}"):
             try:
                 queued += _requeue(gateways, note, destinations.get(task.key.destination_id), breaker, now)
             except UnreadableRowError as error:
@@ -56,7 +57,7 @@ def _requeue(
     breaker: Breaker,
     now: datetime,
 ) -> int:
-    """See to one noted hour; return 1 if it was queued."""
+    """Queue or forget one noted hour; return 1 if it was queued."""
     task = note.value
     if destination is None or task.key not in destination.streams:
         _forget_if_over(gateways, note)
@@ -71,17 +72,17 @@ def _requeue(
 
 
 def _in_turn(notes: list[Versioned[HourTask]], now: datetime) -> Iterator[Versioned[HourTask]]:
-    """Yield as many as one tick may see to, beginning with others each time if there are more."""
+    """Yield as many notes as one tick handles; if there are more, each tick begins with others."""
     first = int(now.timestamp() // _TURN_SECONDS) * HOURS_MAX % len(notes) if len(notes) > HOURS_MAX else 0
     yield from (notes[first:] + notes[:first])[:HOURS_MAX]
 
 
 def _forget(gateways: Gateways, note: Versioned[HourTask], found: Versioned[HourRecord]) -> None:
-    """Forget an hour that is done, but not if somebody is about to take it again.
+    """Forget an hour that is done, unless a worker is about to claim it again.
 
-    Whoever is has read the hour's record, then noted the hour, and takes it next. If he noted it before we
-    read the notes, he has read the record before we write it anew here, as it is: so he does not get it. If
-    he noted it later, the note is another one.
+    A worker reads the record, saves a note, then claims. Rewriting the unchanged record changes its ETag, so
+    a worker that saved its note before this tick read the notes loses the claim. A note that was saved later
+    has another ETag, and stays.
     """
     with suppress(Conflict):
         gateways.ledger.put(found.value, found.etag)
@@ -89,7 +90,7 @@ def _forget(gateways: Gateways, note: Versioned[HourTask], found: Versioned[Hour
 
 
 def _forget_if_over(gateways: Gateways, note: Versioned[HourTask]) -> None:
-    """Forget an hour of a destination that is deleted, or does not get this stream any more."""
+    """Forget an hour of a destination that was deleted, or does not receive this stream any more."""
     task = note.value
     found = gateways.destinations.get(task.key.destination_id)
     if found is None or found.value.status is Status.DELETED or task.key not in found.value.streams:

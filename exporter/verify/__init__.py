@@ -1,1 +1,1 @@
-"""Verifying hours: is what the container holds what the ledger says."""
+"""Verifying: whether the container holds what the ledger records."""

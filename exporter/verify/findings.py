@@ -1,4 +1,4 @@
-"""What a step of a verification found, as a blob of our own: a line of JSON for each hour that is wrong."""
+"""Findings of one step of a verification: a blob of our own storage, one line of JSON for each wrong hour."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,6 +7,11 @@ import msgspec
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Finding, HourCheck, Verdict
+from exporter.ports import State
+
+
+class FindingsLostError(Exception):
+    """A blob with the findings of a step is gone, or has other content than was written."""
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,8 +34,8 @@ def encode_findings(checks: Iterable[HourCheck]) -> Iterator[bytes]:
 
 
 def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
-    """Yield what was encoded, hour by hour; ValueError if it is something else."""
-    # As large as one step can make it: a few MiB.
+    """Yield the wrong hours that a blob's content lists; ValueError if it is not such a list."""
+    # One step writes a few MiB at most.
     for line in b"".join(pieces).splitlines():
         try:
             found = _LINE.decode(line)
@@ -44,3 +49,15 @@ def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
             repairable=found.repairable,
             more=found.more,
         )
+
+
+def read_findings(state: State, names: Iterable[str]) -> Iterator[HourCheck]:
+    """Yield the wrong hours in these blobs, in their order; ``FindingsLostError`` at the first lost blob."""
+    for name in names:
+        pieces = state.read(name)
+        if pieces is None:
+            raise FindingsLostError(name)
+        try:
+            yield from decode_findings(pieces)
+        except ValueError as error:
+            raise FindingsLostError(name) from error

@@ -1,32 +1,32 @@
-// When a person is needed. The queries read the lines that exporter/notify/log_events.py writes.
+// Alert rules. The queries read the log lines of exporter/notify/log_events.py.
 
-@description('The second half of the names.')
+@description('The suffix of the resource names.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
 @description('Application Insights.')
 param applicationInsightsId string
 
-@description('Who is told by mail; empty tells nobody, and the alerts are seen in the portal.')
+@description('The mail address for alerts; empty: alerts are only shown in the portal.')
 param email string
 
 @description('Tags.')
 param tags object
 
-@description('How far behind a destination may be, in minutes, before somebody is told.')
+@description('The lag of a destination, in minutes, above which an alert fires.')
 param lagMinutesMax int = 120
 
-@description('How many rows of a hundred may be rejected in an hour of a destination.')
+@description('The share of rejected rows of a destination, in percent, above which an alert fires.')
 param rejectedPercentMax int = 1
 
 var rules = [
   {
     name: 'behind'
     severity: 2
-    title: 'A destination is behind'
-    description: 'A stream owes an hour that was closed more than ${lagMinutesMax} minutes ago.'
+    title: 'Destination behind'
+    description: 'A stream has not exported an hour that closed more than ${lagMinutesMax} minutes ago. See owed_hours and last_error in GET /api/destinations.'
     window: 'PT15M'
     operator: 'GreaterThan'
     query: '''
@@ -39,16 +39,16 @@ traces
 '''
   }
   {
-    name: 'refuses'
+    name: 'failing'
     severity: 3
-    title: 'A customer\'s storage refuses the exporter'
-    description: 'Its destination is failing; GET /api/destinations/{id} says why, and what to do.'
+    title: 'Destination failing'
+    description: 'The storage of a customer refuses the exporter. GET /api/destinations/{id} shows the error and its fix.'
     window: 'PT30M'
     operator: 'GreaterThan'
     query: '''
 traces
-| where message startswith "destination refuses "
-| extend facts = parse_json(substring(message, strlen("destination refuses ")))
+| where message startswith "destination failing "
+| extend facts = parse_json(substring(message, strlen("destination failing ")))
 | summarize ticks = count() by destination = tostring(facts.destination)
 | where ticks >= 2
 '''
@@ -56,8 +56,8 @@ traces
   {
     name: 'poison'
     severity: 2
-    title: 'A request was given up'
-    description: 'A message failed again and again. What it asked for is owed still; the log has the reason.'
+    title: 'Queue message given up'
+    description: 'A queue message failed five times. Its work is still owed and is queued again; the log line "poison" has an error id that leads to the cause.'
     window: 'PT15M'
     operator: 'GreaterThan'
     query: '''
@@ -68,8 +68,8 @@ traces
   {
     name: 'rejected'
     severity: 3
-    title: 'Many rows are rejected'
-    description: 'More than ${rejectedPercentMax} % of a destination\'s rows are no proper rows: look into the container rejected.'
+    title: 'Many rows rejected'
+    description: 'More than ${rejectedPercentMax} % of the rows of a destination are invalid. The container rejected of the exporter has the rows with their reasons.'
     window: 'PT1H'
     operator: 'GreaterThan'
     query: '''
@@ -83,8 +83,8 @@ traces
   {
     name: 'unreadable'
     severity: 2
-    title: 'A stored row cannot be read'
-    description: 'What it is about, a destination, a stream or an hour, stands still; the line says which row, and why.'
+    title: 'Stored row unreadable'
+    description: 'The exporter cannot read a row of its own tables; the destination, stream or hour of the row is not exported. The log line "row unreadable" names the row and the reason.'
     window: 'PT15M'
     operator: 'GreaterThan'
     query: '''
@@ -95,10 +95,10 @@ traces
 '''
   }
   {
-    name: 'still'
+    name: 'stopped'
     severity: 1
-    title: 'The exporter stands still'
-    description: 'No tick for 15 minutes: nothing is exported.'
+    title: 'Exporter stopped: no tick for 15 minutes'
+    description: 'The timer of the exporter does not run, so nothing is exported. Check that the function app is running, and its log.'
     window: 'PT15M'
     operator: 'LessThan'
     query: '''
@@ -108,7 +108,7 @@ traces
   }
 ]
 
-resource told 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
   name: 'ag-${name}'
   location: 'global'
   tags: tags
@@ -154,7 +154,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [
       }
       autoMitigate: true
       actions: {
-        actionGroups: empty(email) ? [] : [told.id]
+        actionGroups: empty(email) ? [] : [mail.id]
       }
     }
   }

@@ -1,51 +1,51 @@
-// The function app on Flex Consumption. Its package comes by azd, or by func azure functionapp publish.
+// The function app on Flex Consumption. azd or func azure functionapp publish deploys its package.
 
 @description('The name of the function app.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
-@description('The resource id of its identity.')
+@description('The resource id of the managed identity.')
 param identityId string
 
-@description('The client id of its identity.')
+@description('The client id of the managed identity.')
 param identityClientId string
 
-@description('Our own storage account.')
+@description('The storage account of the exporter.')
 param storageAccountName string
 
-@description('The container that the package is deployed to.')
+@description('The container for the deployment package.')
 param deploymentContainerUrl string
 
-@description('Where SECRETS_KEY is in the vault.')
+@description('The URL of the secret SECRETS_KEY in the vault.')
 param encryptionKeyAddress string
 
-@description('Where telemetry goes.')
+@description('The connection string for telemetry.')
 param applicationInsightsConnectionString string
 
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int
 
-@description('How many instances there may be at once.')
+@description('The maximum number of instances.')
 param instanceCountMax int
 
-@description('The subnet that outbound traffic goes through; empty for none.')
+@description('The subnet for outbound traffic; empty for none.')
 param subnetId string
 
-@description('Settings of the exporter beside those that are set here.')
+@description('Further settings of the exporter.')
 param settings object
 
 @description('Tags.')
 param tags object
 
-// By identity: no key of the storage account is anywhere. The names are those that the host reads, too.
+// Identity-based: no setting has a storage key. The Functions host reads the same names.
 var ownSettings = {
   AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${encryptionKeyAddress})'
-  // A thread for each message that the host may hand over at once, and as many for all else: most of them wait.
+  // One thread for each message that the host delivers at once, and as many for everything else; most wait.
   PYTHON_THREADPOOL_THREAD_COUNT: '96'
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
@@ -115,7 +115,7 @@ resource appSettings 'Microsoft.Web/sites/config@2023-12-01' = {
   properties: union(settings, ownSettings)
 }
 
-// Publishing goes by identity; user names and passwords for it are switched off.
+// Publishing needs an identity; basic authentication is off.
 resource ftpPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
   parent: app
   name: 'ftp'
@@ -135,5 +135,5 @@ resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
 @description('The function app.')
 output name string = app.name
 
-@description('Where the API is.')
+@description('The URL of the API.')
 output apiUrl string = 'https://${app.properties.defaultHostName}/api'

@@ -1,9 +1,9 @@
-// Our own storage and vault, reached from the virtual network alone.
+// Private endpoints for the storage account and the vault.
 
-@description('The second half of the names.')
+@description('The suffix of the resource names.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
 @description('The virtual network.')
@@ -12,7 +12,7 @@ param virtualNetworkId string
 @description('The subnet of the endpoints.')
 param subnetId string
 
-@description('Our own storage account.')
+@description('The storage account of the exporter.')
 param storageAccountId string
 
 @description('The vault.')

@@ -1,49 +1,49 @@
-// The exporter in one resource group: each module is one concern.
+// The exporter in one resource group.
 
 @description('A short name for this installation.')
 param environmentName string
 
-@description('Where everything is made.')
+@description('The region of all resources.')
 param location string
 
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int
 
-@description('How many instances there may be at once.')
+@description('The maximum number of instances.')
 param instanceCountMax int
 
 @description('open, nat or private.')
 param network string
 
-@description('The address space of the virtual network and of its subnets.')
+@description('The address space of the virtual network and its subnets.')
 param addressPrefixes object
 
-@description('How many fixed outbound addresses there are.')
+@description('The number of fixed outbound addresses.')
 param outboundAddressCount int
 
-@description('The key that encrypts stored credentials; empty leaves the one that is there.')
+@description('The key that encrypts stored credentials; empty keeps the existing one.')
 @secure()
 param newSecretsKey string
 
-@description('Settings of the exporter beside those that are set here.')
+@description('Further settings of the exporter.')
 param settings object
 
-@description('After how many days landing blobs are deleted; 0 keeps them.')
+@description('The number of days after which landing blobs are deleted; 0 keeps them.')
 param landingDays int
 
-@description('After how many days rejected rows are deleted; 0 keeps them.')
+@description('The number of days after which rejected rows are deleted; 0 keeps them.')
 param rejectedDays int
 
-@description('Who is told by mail; empty tells nobody.')
+@description('The mail address for alerts; empty sends no mail.')
 param alertEmail string
 
 @description('Tags for all resources.')
 param tags object
 
-// The same names each time, and nobody else's.
+// Unique, and the same at each deployment.
 var suffix = uniqueString(subscription().id, resourceGroup().id, environmentName)
-// What every resource's name may hold, whatever the installation is called: lower-case letters and digits. The suffix
-// is left whole, since it is what tells two installations apart: a storage account's and a vault's name have 24 signs.
+// Every resource name allows lower-case letters and digits. Storage accounts and vaults allow 24 characters; the suffix
+// is not shortened, because it distinguishes two installations.
 var signs = map(range(0, length(environmentName)), at => toLower(substring(environmentName, at, 1)))
 var label = take(join(filter(signs, each => contains('abcdefghijklmnopqrstuvwxyz0123456789', each)), ''), 20)
 var name = '${empty(label) ? 'exporter' : label}-${suffix}'
@@ -144,7 +144,7 @@ module app 'app.bicep' = {
     settings: settings
     tags: tags
   }
-  // The app is deployed with its identity, which has to be able to read package and key by then.
+  // The roles come first: the app reads package and key when it is deployed.
   dependsOn: [roles, endpoints]
 }
 
@@ -173,14 +173,14 @@ module workbook 'workbook.bicep' = {
 @description('The function app.')
 output functionAppName string = app.outputs.name
 
-@description('Where the API is.')
+@description('The URL of the API.')
 output apiUrl string = app.outputs.apiUrl
 
-@description('Our own storage account.')
+@description('The storage account of the exporter.')
 output storageAccountName string = storage.outputs.name
 
 @description('The vault.')
 output keyVaultName string = vault.outputs.name
 
-@description('The addresses that customers let in; empty if the network is open.')
+@description('The addresses that customers allow in their firewalls; empty if the network is open.')
 output outboundAddresses array = addresses.?outputs.outboundAddresses ?? []

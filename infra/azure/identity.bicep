@@ -1,9 +1,9 @@
-// Who the app is. User-assigned, so that its roles can be there before the app is.
+// The managed identity of the app; user-assigned, so that its roles can exist before the app.
 
 @description('The name of the identity.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
 @description('Tags.')
@@ -15,11 +15,11 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
   tags: tags
 }
 
-@description('Its resource id.')
+@description('The resource id.')
 output id string = identity.id
 
-@description('What settings and SDKs call it.')
+@description('The client id, for settings and SDKs.')
 output clientId string = identity.properties.clientId
 
-@description('What role assignments call it.')
+@description('The principal id, for role assignments.')
 output principalId string = identity.properties.principalId

@@ -1,4 +1,4 @@
-// For many customers, or large ones: fixed addresses, our own storage by private endpoints alone.
+// For many or large customers: fixed addresses, private endpoints for the storage of the exporter.
 using 'main.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'exporter')

@@ -1,58 +1,58 @@
-// Everything that the exporter needs in Azure, from an empty subscription: a resource group and what is in it.
+// Everything that the exporter needs in Azure, in a resource group of its own.
 targetScope = 'subscription'
 
-@description('A short name for this installation; names of resources begin with its letters and digits.')
+@description('A short name for this installation; resource names begin with its letters and digits.')
 @minLength(3)
 @maxLength(64)
 param environmentName string
 
-@description('Where everything is made. Flex Consumption has to be there: az functionapp list-flexconsumption-locations.')
+@description('The region of all resources. It must offer Flex Consumption: az functionapp list-flexconsumption-locations.')
 param location string
 
-@description('The resource group, which is made if it is not there.')
+@description('The resource group; it is created if it does not exist.')
 param resourceGroupName string = 'rg-${environmentName}'
 
-@description('Memory of an instance in MB: 512, 2048 or 4096. docs/operations.md says what each exports in an hour.')
+@description('Memory of an instance in MB: 512, 2048 or 4096. docs/operations.md has the throughput of each.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('How many instances there may be at once, of all functions together.')
+@description('The maximum number of instances, all functions together.')
 @minValue(40)
 @maxValue(1000)
 param instanceCountMax int = 100
 
-@description('How the exporter reaches customers: from any address of Azure (open), from a few fixed addresses through a NAT gateway (nat), or that and our own storage by private endpoints alone (private).')
+@description('The outbound network: any address of Azure (open), fixed addresses of a NAT gateway (nat), or nat with private endpoints for the storage of the exporter (private).')
 @allowed(['open', 'nat', 'private'])
 param network string = 'nat'
 
-@description('The address space of the virtual network, if there is one, and of its subnets. The app needs a /27 or more.')
+@description('The address space of the virtual network, if there is one, and its subnets. The app needs a /27 or larger.')
 param addressPrefixes object = {
   all: '10.20.0.0/24'
   app: '10.20.0.0/25'
   endpoints: '10.20.0.128/26'
 }
 
-@description('How many fixed outbound addresses there are, if there is a NAT gateway.')
+@description('The number of fixed outbound addresses, if there is a NAT gateway.')
 @minValue(1)
 @maxValue(16)
 param outboundAddressCount int = 1
 
-@description('The key that encrypts stored credentials: 32 random bytes in base64. Only for the first deployment; leave it empty later, and the one that is in the vault stays.')
+@description('The key that encrypts stored credentials: 32 random bytes in base64. Only for the first deployment; later leave it empty, to keep the key in the vault.')
 @secure()
 param newSecretsKey string = ''
 
-@description('Settings of the exporter beside those that this template sets: see docs/settings.md.')
+@description('Further settings of the exporter: see docs/settings.md.')
 param settings object = {}
 
-@description('After how many days landing blobs are deleted; 0 keeps them. Backfills need them.')
+@description('The number of days after which landing blobs are deleted; 0 keeps them. Backfills need them.')
 @minValue(0)
 param landingDays int = 0
 
-@description('After how many days rejected rows are deleted; 0 keeps them.')
+@description('The number of days after which rejected rows are deleted; 0 keeps them.')
 @minValue(0)
 param rejectedDays int = 0
 
-@description('Who is told by mail when something needs a person; empty tells nobody.')
+@description('The mail address for alerts; empty sends no mail.')
 param alertEmail string = ''
 
 @description('Tags for all resources.')
@@ -87,17 +87,17 @@ module exporter 'exporter.bicep' = {
 @description('The resource group.')
 output AZURE_RESOURCE_GROUP string = group.name
 
-@description('The function app: func azure functionapp publish takes this name.')
+@description('The function app; func azure functionapp publish needs this name.')
 output FUNCTION_APP string = exporter.outputs.functionAppName
 
-@description('Where the API is.')
+@description('The URL of the API.')
 output API_URL string = exporter.outputs.apiUrl
 
-@description('Our own storage account: landing data goes into its container landing.')
+@description('The storage account of the exporter; its container landing takes the landing data.')
 output STORAGE_ACCOUNT string = exporter.outputs.storageAccountName
 
 @description('The vault that holds SECRETS-KEY.')
 output KEY_VAULT string = exporter.outputs.keyVaultName
 
-@description('The addresses that customers let in; empty if the network is open.')
+@description('The addresses that customers allow in their firewalls; empty if the network is open.')
 output OUTBOUND_ADDRESSES array = exporter.outputs.outboundAddresses

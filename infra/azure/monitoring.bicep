@@ -1,15 +1,15 @@
-// Where logs and metrics go.
+// Log Analytics and Application Insights.
 
-@description('The second half of the names.')
+@description('The suffix of the resource names.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
 @description('Tags.')
 param tags object
 
-@description('After how many days logs are deleted.')
+@description('The number of days after which logs are deleted.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int = 90
@@ -34,7 +34,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // Only the app's identity may write.
+    // Only an identity with a role may write.
     DisableLocalAuth: true
   }
 }
@@ -42,8 +42,8 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 @description('Application Insights.')
 output applicationInsightsId string = insights.id
 
-@description('Its name.')
+@description('The name.')
 output applicationInsightsName string = insights.name
 
-@description('Where telemetry goes. It opens nothing: writing takes a role.')
+@description('The connection string for telemetry. It grants no access: writing needs a role.')
 output connectionString string = insights.properties.ConnectionString

@@ -1,15 +1,15 @@
-// A virtual network whose outbound traffic has few, fixed addresses, for customers' firewalls.
+// A virtual network with fixed outbound addresses, for customers' firewalls.
 
-@description('The second half of the names.')
+@description('The suffix of the resource names.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
-@description('The address space, and what of it the subnets of the app and of private endpoints take.')
+@description('The address space, and the subnets of the app and of the private endpoints.')
 param addressPrefixes object
 
-@description('How many outbound addresses there are. One carries 64,512 connections at a time.')
+@description('The number of outbound addresses. Each carries 64,512 concurrent connections.')
 param outboundAddressCount int
 
 @description('Tags.')
@@ -108,5 +108,5 @@ output appSubnetId string = appSubnet.id
 @description('The subnet of private endpoints.')
 output endpointSubnetId string = endpointSubnet.id
 
-@description('The addresses that customers let in.')
+@description('The addresses that customers allow in their firewalls.')
 output outboundAddresses array = [for number in range(0, outboundAddressCount): outbound[number].properties.ipAddress]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before the first deployment: makes the key that encrypts stored credentials. azd passes it on once, and then the
-# vault has it. A deployment that finds KEY_VAULT in azd's environment is not the first one.
+# Creates the key that encrypts stored credentials, before the first deployment. azd passes it on once; after that it is
+# in the vault. If azd's environment has KEY_VAULT, the deployment is not the first.
 set -eu
 if [ -n "$(azd env get-value KEY_VAULT 2>/dev/null | grep -v ERROR || true)" ]; then
     azd env set NEW_SECRETS_KEY ""

@@ -1,9 +1,9 @@
-// What the app's identity may do, and nothing more. docs/deploy.md says which code needs which.
+// The roles of the app's identity. docs/deploy.md says which code needs which.
 
 @description('The identity.')
 param principalId string
 
-@description('Our own storage account.')
+@description('The storage account of the exporter.')
 param storageAccountName string
 
 @description('The vault.')

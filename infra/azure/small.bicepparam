@@ -1,4 +1,4 @@
-// For oneself, or a few customers: the least that runs.
+// For one or a few customers: the smallest installation.
 using 'main.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'exporter')

@@ -1,30 +1,30 @@
-// Our own storage: queues and tables of the exporter, landing, rejected rows, state, and the deployed package.
-// Tables and the containers rejected and export-state are made by the exporter when it first needs them, and so
-// would be the queues, at its first tick; until then the host would complain of each at every poll.
+// The storage account of the exporter: queues, tables, landing, rejected rows, state, and the deployed package.
+// The exporter creates tables and the containers rejected and export-state when it first needs them. It would create
+// the queues too, at its first tick; until then the host would log an error for each at every poll.
 
 @description('The name of the storage account.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
-@description('Whether it can be reached from anywhere, by those with a role; otherwise by private endpoints alone.')
+@description('Whether public network access is allowed, to callers with a role; otherwise only private endpoints.')
 param publicAccess bool
 
-@description('After how many days landing blobs are deleted; 0 keeps them.')
+@description('The number of days after which landing blobs are deleted; 0 keeps them.')
 param landingDays int
 
-@description('After how many days rejected rows are deleted; 0 keeps them.')
+@description('The number of days after which rejected rows are deleted; 0 keeps them.')
 param rejectedDays int
 
 @description('Tags.')
 param tags object
 
-@description('For how many days deleted blobs can be brought back.')
+@description('The number of days for which deleted blobs can be restored.')
 param undeleteDays int = 7
 
 var deploymentContainerName = 'deployments'
-// Those that functions listen to, and where the host puts what it gives up.
+// The queues of the functions, and their poison queues.
 var queueNames = [
   'export-hours'
   'export-hours-poison'
@@ -55,7 +55,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
     accessTier: 'Hot'
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    // Nobody comes in by key: every caller has an identity and a role.
+    // Keys are off: every caller needs an identity and a role.
     allowSharedKeyAccess: false
     allowBlobPublicAccess: false
     allowCrossTenantReplication: false
@@ -137,8 +137,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
 @description('The storage account.')
 output id string = account.id
 
-@description('Its name.')
+@description('The name.')
 output name string = account.name
 
-@description('Where the package is deployed to.')
+@description('The container for the deployment package.')
 output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}${deployments.name}'

@@ -1,15 +1,15 @@
-// The vault that holds SECRETS_KEY. Without that key, stored credentials of customers are lost: it cannot be purged.
+// The vault for SECRETS_KEY. Without that key the stored credentials are lost, so the vault cannot be purged.
 
 @description('The name of the vault.')
 param name string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
-@description('Whether it can be reached from anywhere, by those with a role; otherwise by private endpoint alone.')
+@description('Whether public network access is allowed, to callers with a role; otherwise only the private endpoint.')
 param publicAccess bool
 
-@description('The key, for the first deployment; empty leaves the one that is there.')
+@description('The key, for the first deployment; empty keeps the existing one.')
 @secure()
 param newSecretsKey string
 
@@ -52,8 +52,8 @@ resource secretsKey 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(
 @description('The vault.')
 output id string = vault.id
 
-@description('Its name.')
+@description('The name.')
 output name string = vault.name
 
-@description('Where the key is: always its newest version.')
+@description('The URL of the key, without a version: always the newest.')
 output encryptionKeyAddress string = '${vault.properties.vaultUri}secrets/${secretsKeyName}'

@@ -1,12 +1,12 @@
-// What happens, at a glance: the same lines as the alerts read, as tables and charts.
+// The workbook: the log lines that the alerts read, as tables and charts.
 
-@description('A GUID, as workbooks are named.')
+@description('The name, a GUID.')
 param name string
 
-@description('What it is called in the portal.')
+@description('The title in the portal.')
 param title string
 
-@description('Where it is made.')
+@description('The region.')
 param location string
 
 @description('Application Insights.')
@@ -23,7 +23,7 @@ traces
 '''
 var charts = [
   {
-    title: 'How far each destination is behind, in minutes'
+    title: 'Lag of each destination, in minutes'
     visualization: 'timechart'
     query: '''
 traces
@@ -33,7 +33,7 @@ traces
 '''
   }
   {
-    title: 'Owed hours by destination, at most'
+    title: 'Owed hours of each destination, upper bound'
     visualization: 'timechart'
     query: '''
 traces
@@ -58,9 +58,9 @@ traces
     query: '${exported}| summarize sum(tolong(rows.rejected)) by destination, bin(timestamp, 1h)'
   }
   {
-    title: 'How long an hour takes, in seconds, and its calls to storage'
+    title: 'Duration of an hour by step, in seconds, and storage calls'
     visualization: 'table'
-    query: '${exported}| summarize hours = count(), look = avg(todouble(seconds.look)), stage = avg(todouble(seconds.stage)), place = avg(todouble(seconds.place)), calls = avg(toint(facts.calls)) by destination'
+    query: '${exported}| summarize hours = count(), inventory = avg(todouble(seconds.inventory)), stage = avg(todouble(seconds.stage)), commit = avg(todouble(seconds.commit)), calls = avg(toint(facts.calls)) by destination'
   }
   {
     title: 'Failures by code'
@@ -73,7 +73,7 @@ traces
 '''
   }
   {
-    title: 'Stored rows that cannot be read'
+    title: 'Unreadable stored rows'
     visualization: 'table'
     query: '''
 traces
@@ -83,7 +83,7 @@ traces
 '''
   }
   {
-    title: 'Landing containers that were made'
+    title: 'Created landing containers'
     visualization: 'table'
     query: '''
 traces

@@ -1,1 +1,1 @@
-"""The local stack: storage emulator, functions host, sample data, demo. Development only, never deployed."""
+"""The local stack: storage emulator, functions host, sample data, demo. For development; never deployed."""

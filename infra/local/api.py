@@ -1,4 +1,4 @@
-"""A small client of the app's HTTP API, for the demo and the tests: JSON in, JSON out."""
+"""A small client of the app's HTTP API for the demo and the tests. Bodies are JSON."""
 
 import json
 import urllib.error
@@ -11,7 +11,7 @@ ANSWER_SECONDS_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the body is parsed if it is JSON, and None if there is none."""
+    """An answer. The body is parsed if it is JSON; None if it is empty."""
 
     status: int
     headers: dict[str, str]
@@ -20,29 +20,29 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The app at a base URL such as ``http://127.0.0.1:7071``; the key is sent with every request."""
+    """The API at a base URL such as ``http://127.0.0.1:7071``. The key is sent with every request."""
 
     url: str
     key: str = field(default="", repr=False)
 
     def get(self, path: str) -> Answer:
-        """Answer a GET of ``/api`` and the path."""
+        """Send a GET to ``/api`` and the path."""
         return self.call("GET", f"/api{path}")
 
     def put(self, path: str, body: object, **headers: str) -> Answer:
-        """Answer a PUT of a JSON body; underscores in names of headers stand for hyphens."""
+        """Send a PUT with a JSON body. An underscore in a header's name is sent as a hyphen."""
         return self.call("PUT", f"/api{path}", json.dumps(body).encode(), **headers)
 
     def post(self, path: str, body: object = None) -> Answer:
-        """Answer a POST, with a JSON body if there is one."""
+        """Send a POST, with a JSON body unless it is None."""
         return self.call("POST", f"/api{path}", b"" if body is None else json.dumps(body).encode())
 
     def fire(self, function: str, message: str = "") -> Answer:
-        """Run a timer or queue function by hand."""
+        """Run a timer or queue function through the host's admin endpoint."""
         return self.call("POST", f"/admin/functions/{function}", json.dumps({"input": message}).encode())
 
     def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        """Answer any request; errors are answers, too. ``URLError`` if nobody answers."""
+        """Send a request. An error status is an answer, too. ``URLError`` if there is no answer."""
         request = urllib.request.Request(f"{self.url}{path}", data=body or None, method=method)  # noqa: S310  http to loopback
         request.add_header("Content-Type", "application/json")
         for name, value in {**({"x-functions-key": self.key} if self.key else {}), **headers}.items():

@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator, as a child process: on free ports, or on fixed ones."""
+"""Run Azurite, Microsoft's storage emulator, as a child process on free or on given ports."""
 
 import argparse
 import contextlib
@@ -14,11 +14,11 @@ from pathlib import Path
 from infra.local.certificates import Certificate
 
 ACCOUNT = "devstoreaccount1"
-# Azurite's published development key: the same in every installation, and no secret.
+# Azurite's published development key: it is the same everywhere and not a secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 START_SECONDS_MAX = 60.0
 START_ATTEMPTS_MAX = 4
-# To write down what it keeps in memory; a loaded machine takes its time.
+# It saves its metadata before it ends, which may take long on a loaded machine.
 STOP_SECONDS_MAX = 60.0
 _SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ _PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where an Azurite listens, on loopback."""
+    """The ports of an Azurite on loopback."""
 
     blob_port: int
     queue_port: int
@@ -35,12 +35,12 @@ class Endpoints:
 
     @property
     def account_url(self) -> str:
-        """The blob service's address, as a destination's ``account_url``."""
+        """The blob service's address, in the form of a destination's ``account_url``."""
         return f"{self.scheme}://127.0.0.1:{self.blob_port}/{ACCOUNT}"
 
     @property
     def connection_string(self) -> str:
-        """What ``AzureWebJobsStorage`` is set to, and what a destination's credentials may be."""
+        """The connection string, for ``AzureWebJobsStorage`` and for destinations."""
         services = {"Blob": self.blob_port, "Queue": self.queue_port, "Table": self.table_port}
         urls = "".join(
             f"{name}Endpoint={self.scheme}://127.0.0.1:{port}/{ACCOUNT};" for name, port in services.items()
@@ -49,7 +49,7 @@ class Endpoints:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports nobody listens on right now; all are held until all are known, so they differ."""
+    """Return different ports that are free now: all are bound until all are known."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -58,16 +58,15 @@ def free_ports(count: int) -> list[int]:
 
 
 def command(endpoints: Endpoints, data: Path | None, tls: Certificate | None = None) -> list[str]:
-    """Return the command line; without a data folder everything is kept in memory.
+    """Return the command line. Without a data folder, Azurite keeps everything in memory.
 
-    Over https, tokens are taken as well as keys; but only their times and their audience are looked at.
-
-    Telemetry would phone home, and the API version check would refuse SDKs newer than the emulator.
+    With a certificate it serves https and accepts tokens as well as keys. It checks only a token's times and
+    audience. Telemetry is off. The API version check is off, because it refuses SDKs newer than the emulator.
     """
     node = shutil.which("node")
     script = _PROJECT / _SCRIPT
     if node is None or not script.exists():
-        raise SystemExit("Azurite is not installed here: run make setup (it needs Node.js 20 or later)")
+        raise SystemExit("Azurite is not installed: run make setup (it needs Node.js 20 or later)")
     return [
         node,
         str(script),
@@ -86,11 +85,10 @@ def command(endpoints: Endpoints, data: Path | None, tls: Certificate | None = N
 def running(
     data: Path | None = None, endpoints: Endpoints | None = None, tls: Certificate | None = None
 ) -> Iterator[Endpoints]:
-    """Start Azurite, wait until it answers, and stop it at the end; with no endpoints given, on free ports.
+    """Start Azurite, wait until it answers, and stop it at the end. The default is free ports.
 
-    With a certificate it speaks https, and nothing else.
-
-    A free port may be taken by someone else before Azurite binds it, so that is tried a few times.
+    With a certificate it serves https only. Another program may take a free port before Azurite binds it, so
+    the start is tried a few times.
     """
     exit_code: int | None = None
     for _ in range(1 if endpoints else START_ATTEMPTS_MAX):
@@ -105,11 +103,11 @@ def running(
         finally:
             _stop(child)
         exit_code = child.returncode
-    raise SystemExit(f"Azurite did not start (exit code {exit_code}): are its ports taken?")
+    raise SystemExit(f"Azurite did not start (exit code {exit_code}): are its ports in use?")
 
 
 def _answers(child: subprocess.Popen[bytes], endpoints: Endpoints) -> bool:
-    """Wait until all three services accept connections; false if the process ended first."""
+    """Wait until all three services accept connections; return false if the process ended first."""
     deadline = time.monotonic() + START_SECONDS_MAX
     for port in (endpoints.blob_port, endpoints.queue_port, endpoints.table_port):
         while True:
@@ -118,13 +116,13 @@ def _answers(child: subprocess.Popen[bytes], endpoints: Endpoints) -> bool:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
             time.sleep(0.05)
-    # The port may have answered for somebody else who took it first; then our process has ended.
+    # If another program has taken the port, that program has answered, and our process ends.
     time.sleep(0.05)
     return child.poll() is None
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Ask, then insist. SIGTERM lets Azurite write its metadata down; a kill would lose the latest of it."""
+    """Stop Azurite with SIGTERM, so that it saves its metadata; kill it if that takes too long."""
     if child.poll() is None:
         child.terminate()
         try:
@@ -135,9 +133,9 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """``make azurite``: run in the foreground until interrupted."""
+    """Run Azurite in the foreground until it is interrupted: ``make azurite``."""
     parser = argparse.ArgumentParser(description="Run Azurite in the foreground.")
-    parser.add_argument("--data", type=Path, required=True, help="folder that keeps the data")
+    parser.add_argument("--data", type=Path, required=True, help="folder for the data")
     parser.add_argument("--blob-port", type=int, default=10000)
     parser.add_argument("--queue-port", type=int, default=10001)
     parser.add_argument("--table-port", type=int, default=10002)
@@ -146,7 +144,7 @@ def main() -> None:
     endpoints = Endpoints(options.blob_port, options.queue_port, options.table_port)
     print(f"Data in {options.data}. Connection string:\n{endpoints.connection_string}")
     print("Ctrl-C stops it.", flush=True)
-    # It takes this process's place, so that it has the terminal, and signals, to itself.
+    # Azurite replaces this process, so that it alone gets the terminal's signals.
     line = command(endpoints, options.data)
     os.execv(line[0], line)  # noqa: S606  no shell is wanted
 

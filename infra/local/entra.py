@@ -1,12 +1,11 @@
-"""A stand-in for Microsoft Entra ID on loopback: it gives tokens out, or refuses them in Entra's own words.
+"""A token service on loopback in place of Microsoft Entra ID, with Entra's own error messages.
 
-Applications sign in with a secret (client credentials, v2.0). Azurite takes its tokens, if it was started
+Applications sign in with a secret (client credentials, v2.0). Azurite accepts its tokens if it was started
 with ``--oauth basic`` over https.
 """
 
 import contextlib
 import json
-import ssl
 import threading
 import time
 import uuid
@@ -27,7 +26,7 @@ _SCOPE_END = "/.default"
 
 @dataclass(slots=True)
 class Directory:
-    """A tenant and its applications: their secrets by client id, and secrets that have expired."""
+    """A tenant and its applications: secrets by client id, expired secrets, disabled client ids."""
 
     tenant_id: str
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
@@ -37,7 +36,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error of Entra ID: its status, OAuth's word for it, its own number and what it says."""
+    """An error of Entra ID: HTTP status, OAuth error, AADSTS number and message."""
 
     status: int
     error: str
@@ -48,7 +47,7 @@ class Refusal:
 class EntraStandIn(ThreadingHTTPServer):
     """The token service.
 
-    ``asked`` holds method and path of each request; ``failures`` are statuses that it answers first.
+    ``asked`` has the method and path of each request; ``failures`` are statuses that it answers first.
     """
 
     daemon_threads = True
@@ -60,23 +59,23 @@ class EntraStandIn(ThreadingHTTPServer):
         self.failures: list[int] = []
         self.token_delay_seconds = 0.0
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
-        # The handshake is made in the request's own thread: a client that stalls keeps nobody waiting.
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        # The handshake is made in the request's own thread: a client that stalls delays no other.
+        self.socket = certificate.server_context().wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     @property
     def url(self) -> str:
-        """What ``ENTRA_AUTHORITY`` is set to."""
+        """The base URL, for ``ENTRA_AUTHORITY``."""
         return f"https://127.0.0.1:{self.server_port}"
 
     @property
     def tokens_asked(self) -> int:
-        """How many requests for a token there were."""
+        """The number of requests for a token."""
         return sum(each.startswith("POST") for each in self.asked)
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that break off: some are meant to."""
+        """Log no client that breaks off: some tests mean to."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Answer the OpenID configuration of a tenant."""
+        """Answer with the OpenID configuration of a tenant."""
         if self._failed():
             return
         path = urlsplit(self.path).path.strip("/").split("/")
@@ -107,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def do_POST(self) -> None:
-        """Answer a token, or why there is none."""
+        """Answer with a token or an error."""
         form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
         if self._failed():
             return
@@ -124,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": token})
 
     def _failed(self) -> bool:
-        """Whether a failure that was asked for was answered."""
+        """Answer the next of ``failures``, if there is one, and return whether there was."""
         self.server.asked.append(f"{self.command} {self.path}")
         if not self.server.failures:
             return False
@@ -200,12 +199,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: a request's path is in ``asked``."""
+        """Log nothing: ``asked`` has the request."""
 
 
 @contextlib.contextmanager
 def entra_running(certificate: Certificate, directory: Directory) -> Iterator[EntraStandIn]:
-    """Run the stand-in in a thread of this process."""
+    """Run the token service in a thread of this process."""
     with EntraStandIn(certificate, directory) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a working Python 3.13, or says how to get one.
-# A name on the PATH proves nothing (a version manager's shim may fail), so each candidate has to run.
+# Prints the path of a working Python 3.13, or how to install one.
+# Each candidate is run: a name on the PATH may be a version manager's shim that fails.
 works() {
     [ -n "$1" ] && "$1" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1
 }
@@ -25,6 +25,6 @@ Azure runs this app on Python 3.13, so the tests do too. Install it with one of
     uv python install 3.13
     pyenv install 3.13
     apt install python3.13 python3.13-venv        (or your system's package)
-or name one: make PYTHON=/path/to/python3.13 ...
+or give its path: make PYTHON=/path/to/python3.13 ...
 MESSAGE
 exit 1

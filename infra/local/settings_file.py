@@ -1,4 +1,4 @@
-"""Writes ``local.settings.json``, the settings of ``make start``, with a fresh key for secrets."""
+"""Write ``local.settings.json``, the settings of ``make start``, with a new ``SECRETS_KEY``."""
 
 import json
 import secrets
@@ -12,7 +12,7 @@ THREADS_SETTING, THREADS = "PYTHON_THREADPOOL_THREAD_COUNT", "96"
 
 
 def local_settings() -> dict[str, str]:
-    """Return settings that work with ``make azurite`` on its usual ports."""
+    """Return settings for ``make azurite`` on its default ports."""
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         THREADS_SETTING: THREADS,
@@ -23,18 +23,18 @@ def local_settings() -> dict[str, str]:
 
 
 def new_secrets_key() -> str:
-    """Return random bytes, as ``SECRETS_KEY`` wants them."""
+    """Return a random value for ``SECRETS_KEY``: 32 bytes in base64."""
     return b64encode(secrets.token_bytes(SECRETS_KEY_BYTES)).decode()
 
 
 def main() -> None:
-    """Write the file that is named on the command line; one that is there is left alone."""
+    """Write the file that the command line names, unless it exists."""
     path = Path(sys.argv[1])
     if not path.exists():
         text = json.dumps({"IsEncrypted": False, "Values": local_settings()}, indent=2)
         path.touch(mode=0o600)
         path.write_text(f"{text}\n")
-        print(f"Made {path}: storage on this machine (make azurite), and a key of its own for secrets.")
+        print(f"Made {path}: storage on this machine (make azurite), and a new SECRETS_KEY.")
 
 
 if __name__ == "__main__":

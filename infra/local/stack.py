@@ -1,4 +1,4 @@
-"""The app on this machine as a child process: the functions host, on a storage emulator that runs."""
+"""Run the app on this machine: the functions host as a child process, on a running storage emulator."""
 
 import contextlib
 import os
@@ -16,18 +16,18 @@ from infra.local.azurite import Endpoints
 from infra.local.settings_file import THREADS, THREADS_SETTING, new_secrets_key
 
 START_SECONDS_MAX = 60.0
-# The host lets running functions end before it does.
+# Before it ends, the host waits for running functions.
 STOP_SECONDS_MAX = 30.0
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 class NotStartedError(Exception):
-    """The app did not come up; the message ends with what it said last."""
+    """The app did not start. The message ends with the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """A running app: ``log`` holds what it says."""
+    """A running app. ``log`` is the file with its output."""
 
     api: Api
     process: subprocess.Popen[bytes]
@@ -35,9 +35,9 @@ class RunningApp:
 
 
 def settings_for(endpoints: Endpoints, *others: Endpoints) -> dict[str, str]:
-    """Return app settings for a storage emulator, which serves as the customers' storage, too.
+    """Return app settings for a storage emulator, which is also the customers' storage.
 
-    Customers may also have theirs in the ``others``.
+    Customers' containers may be in the ``others``, too.
     """
     ports = (each.blob_port for each in (endpoints, *others))
     return {
@@ -54,11 +54,11 @@ def running_app(
 ) -> Iterator[RunningApp]:
     """Start the app on a port of loopback, wait until it answers, and stop it at the end.
 
-    The settings are all that it gets: none of a developer's own settings reach it.
+    The app gets these settings and no others: a developer's own settings do not reach it.
     """
     host = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--environment-only"]
     command = [*host, "--port", str(port), *arguments]
-    # A worker that crashes in native code says where.
+    # A worker that crashes in native code prints where.
     environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -74,7 +74,7 @@ def running_app(
 
 def _plain_environ() -> dict[str, str]:
     keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
-    environ = os.environ  # noqa: TID251  a child process gets the parts of it that are no settings
+    environ = os.environ  # noqa: TID251  a child process gets the variables that are not settings
     return {name: environ[name] for name in keep if name in environ}
 
 
@@ -86,7 +86,7 @@ def _wait(api: Api, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         time.sleep(0.1)
     said = log.read_text(errors="replace")[-4000:]
-    raise NotStartedError(f"The app did not start (exit code {process.poll()}). It said:\n{said}")
+    raise NotStartedError(f"The app did not start (exit code {process.poll()}). Its log ends with:\n{said}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""``make bench``: what the exporter costs, in time, memory and storage calls; exit status 1 if too much."""
+"""``make bench``: measure time, memory and storage calls of the exporter; exit code 1 if too much."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
 
 DATA = PROJECT / "bench-data"
-# The largest hour lies here three times at most: as it landed, as it is exported, as logs and scratch.
+# The largest hour is here three times at most: landed, exported, and as logs and temporary files.
 FREE_BYTES_MIN, QUICK_FREE_BYTES_MIN = 8_000 * MB, 300 * MB
 
 type Found = tuple[list[str], list[Goal]]
@@ -67,7 +67,7 @@ SECTIONS: dict[str, Section] = {
 
 
 def main() -> int:
-    """Run the sections; return 0 if all holds."""
+    """Run the sections and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description="Measure what exporting costs."
     )
@@ -79,7 +79,7 @@ def main() -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-    # Growth takes many hours of data, small as they are: too many for a quick look.
+    # The section on growth needs too many hours of data for a quick run.
     usual = [name for name in SECTIONS if name != "growth" or not options.quick]
     sections = [options.only] if options.only else usual
     try:
@@ -93,13 +93,13 @@ def main() -> int:
         return 130
     show_goals(goal for _, goals in found for goal in goals)
     problems = [problem for some, _ in found for problem in some]
-    print("\nNOT all holds:" if problems else "\nAll holds.", *problems, sep="\n  ")
+    print("\nFailed:" if problems else "\nAll checks passed.", *problems, sep="\n  ")
     return 1 if problems else 0
 
 
 @contextlib.contextmanager
 def _scratch(bytes_min: int) -> Iterator[Path]:
-    """Make a folder that is gone at the end, where there is room for it."""
+    """Yield a temporary folder; ``SystemExit`` if the disk has too little space."""
     DATA.mkdir(exist_ok=True)
     free = shutil.disk_usage(DATA).free
     if free < bytes_min:

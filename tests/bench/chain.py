@@ -1,4 +1,4 @@
-"""The export from files to a file: whole, cut off after each of its steps, and reduced to its codecs."""
+"""The export from files to a file: complete, up to each of its steps, and its codecs alone."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container, Upload
 
-# As the storage client hands them over.
+# The size of the chunks of the storage client.
 _READ_BYTES = 4 * 1024 * 1024
 _SELECTIVE = '{"property":"event_type","operator":"is","values":["session_start"]}'
 
@@ -43,22 +43,22 @@ type Step = Callable[[EventCodec, list[Path]], Iterable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a destination may ask for that changes the cost; ``whole``: blobs of any size may pass whole."""
+    """Options of a destination that change the cost. With ``passthrough``, blobs of any size may pass."""
 
     output: Output = field(default_factory=Output)
     event_filter: str | None = None
-    whole: bool = False
+    passthrough: bool = False
 
 
 OPTIONS = {
     "ours": Options(),
     "fast": Options(Output(compression=Compression.FAST)),
     "filtered": Options(event_filter=_SELECTIVE),
-    "whole": Options(Output(timestamp_format=TimestampFormat.AMPLITUDE), whole=True),
+    "passthrough": Options(Output(timestamp_format=TimestampFormat.AMPLITUDE), passthrough=True),
 }
 
 
-def export(  # noqa: PLR0913  what a child is told, and where to
+def export(  # noqa: PLR0913  the arguments of a child process
     blobs: list[Path],
     target: Path,
     project_id: int,
@@ -67,7 +67,7 @@ def export(  # noqa: PLR0913  what a child is told, and where to
     options: Options,
     container: Container | None = None,
 ) -> int:
-    """Write the hour's parts into a file, one after the other, or to a container; return how many rows."""
+    """Write the hour's parts into one file or into a container; return the number of rows."""
     destination = Destination(
         id="bench",
         name="Bench",
@@ -88,14 +88,14 @@ def export(  # noqa: PLR0913  what a child is told, and where to
             naming,
             Hour.parse(hour),
             "bench",
-            1 if options.whole else None,
+            1 if options.passthrough else None,
         )
         with WorkSlots().staging(0) as turn:
-            return stager.stage(Slice(1, None, landed), (), _KeptAside(), turn).rows.exported
+            return stager.stage(Slice(1, None, landed), (), _DroppedRejects(), turn).rows.exported
 
 
 def recompress(blobs: list[Path], target: Path) -> int:
-    """Do nothing but decompress and compress again, with the same codec: the floor for any pipeline."""
+    """Only decompress and compress again with the same codec: the floor for every pipeline."""
     gzip = GzipWriter(Compression.BALANCED)
     with target.open("wb") as output:
         for piece in _gunzipped(blobs):
@@ -105,39 +105,39 @@ def recompress(blobs: list[Path], target: Path) -> int:
 
 
 def run_until(step: str, blobs: list[Path], project_id: int, hour: str) -> int:
-    """Run the steps up to one of ``STEPS`` over all rows, and throw away what comes out."""
+    """Run the steps up to one of ``STEPS`` over all rows and drop the result."""
     deque(STEPS[step](EventCodec(project_id, Hour.parse(hour), Output()), blobs), maxlen=0)
     return 0
 
 
 class _Files:
-    """A landing of files."""
+    """Landing data in files."""
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Say that this is not how files are found."""
         raise NotImplementedError(stream, hour)
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content."""
+        """Yield the content of a file."""
         return _read(Path(blob.name))
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:  # noqa: ARG002
-        """Return what reads them."""
+        """Return the function that reads a file."""
         return self.read
 
     def sources(self) -> frozenset[Stream]:
-        """Return none: nobody asks."""
+        """Return nothing: the export does not use it."""
         return frozenset()
 
-    def survey(self, now: datetime) -> Survey:  # noqa: ARG002  nobody asks
-        """Return nothing: nobody asks."""
+    def survey(self, now: datetime) -> Survey:  # noqa: ARG002  not used
+        """Return an empty survey: the export does not use it."""
         return Survey((), (), truncated=False)
 
     def check(self) -> None:
-        """Be there."""
+        """Do nothing: the files exist."""
 
     def create(self) -> None:
-        """Be there already."""
+        """Do nothing: the files exist."""
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
         """Say that this is not how files are found."""
@@ -145,7 +145,7 @@ class _Files:
 
 
 class _OneFile:
-    """A container of which every blob is written to the same file."""
+    """A container that writes every blob to the same file."""
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
@@ -153,7 +153,7 @@ class _OneFile:
 
     @contextmanager
     def upload(self, name: str, *, attempt: str) -> Iterator[Upload]:  # noqa: ARG002  there is one of each
-        """Begin a blob."""
+        """Start a blob."""
         yield self
 
     def stage(self, block: bytes) -> None:
@@ -162,7 +162,7 @@ class _OneFile:
         self._blocks += 1
 
     def arrived(self) -> int:
-        """Return how many blocks were written."""
+        """Return the number of written blocks."""
         return self._blocks
 
     def __getattr__(self, name: str) -> object:
@@ -191,11 +191,11 @@ def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[list[bool]]:
 
 def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[Exported]:
     landed = [LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs]
-    return RowChain(codec, _KeptAside()).exported(landed, _Files().read)
+    return RowChain(codec, _DroppedRejects()).exported(landed, _Files().read)
 
 
-class _KeptAside:
-    """Packs rejected rows as the app does, and throws the blocks away."""
+class _DroppedRejects:
+    """Compresses rejected rows as the app does, and drops the blocks."""
 
     def __init__(self) -> None:
         self._gzip = GzipWriter()

@@ -1,4 +1,4 @@
-"""One run in a process of its own, so that its time and its peak of memory are its own.
+"""One run in a process of its own, to measure its time and its peak of memory.
 
 ``python -m tests.bench.child WAY CORES FOLDER TARGET PROJECT HOUR`` exports the files of a folder into one
 file and prints what that took as JSON. Each way imports only what it needs, before its time counts.
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-# The ways to the same file. Whatever else is named is one of our options, or a step of ours after which the
-# run ends.
+# The ways to the same file. Every other name is one of our options, or the last step of a run of ours.
 OURS, NAIVE, FLOOR, SINK = "ours", "naive", "floor", "sink"
 
 
@@ -21,7 +20,7 @@ type Go = Callable[[list[Path], Path, int, str], int]
 
 
 def prepared(way: str) -> Go:
-    """Return what goes one of the ways, with all imported that it needs; it returns the number of rows."""
+    """Return the function that runs a way and returns the number of rows, with its imports done."""
     if way == NAIVE:
         from tests.bench import naive  # noqa: PLC0415  see above
 
@@ -38,7 +37,7 @@ def prepared(way: str) -> Go:
 
 
 def _to_sink() -> Go:
-    """Send the parts with the real client instead of writing them."""
+    """Send the parts with the real client instead of writing them to a file."""
     from exporter.storage.blocks import BlockPool  # noqa: PLC0415  see above
     from exporter.storage.clients import Account  # noqa: PLC0415  see above
     from exporter.storage.customer.container import CustomerContainer  # noqa: PLC0415  see above
@@ -50,7 +49,7 @@ def _to_sink() -> Go:
 
 
 def main() -> None:
-    """Run, and print the result."""
+    """Run and print the result."""
     way, cores, folder, target, project_id, hour = sys.argv[1:]
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
     blobs = sorted(path for path in Path(folder).rglob("*") if path.is_file())

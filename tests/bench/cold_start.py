@@ -1,4 +1,4 @@
-"""What a new instance costs before it does its first work: CPU time of imports, and where it goes."""
+"""The CPU time of a new instance before its first work, by stage and by package."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from infra.local.stack import PROJECT, settings_for
 from tests.bench.goals import Goal
 from tests.bench.tables import show
 
-# The worker has its own library in memory before it imports an app; the SDKs are imported by their first use.
+# The worker imports its own library before an app. The SDKs are imported at their first use.
 PYTHON = "Python itself"
 STAGES = {
     PYTHON: "",
@@ -23,20 +23,20 @@ STAGES = {
     "wiring.app()": "from exporter import wiring; wiring.app()",
     "SDKs, with the first hour": "import azure.storage.blob, azure.storage.queue, azure.data.tables",
 }
-# A health check, or a request that is wrong, needs no more than that.
+# A health check and an invalid request need no more than this.
 READY = (PYTHON, "Microsoft's worker library", "function_app", "wiring.app()")
 # Only with a managed identity or a service principal.
 IDENTITY = {"azure.identity": "import azure.identity"}
 _PRINT_EACH = "import time, json\nmarks = [time.process_time()]\n{}\nprint(json.dumps(marks))"
 _IMPORT = re.compile(r"import time:\s+(?P<own>\d+) \|\s+\d+ \| +(?P<name>\S+)")
 _PACKAGES_SHOWN = 12
-# Namespaces that several packages share, and how many words of a module's name say whose it is.
+# Namespaces that several packages share, and how many parts of a module's name identify the package.
 _SHARED = {("azure", "storage"): 3, ("azure", "data"): 3}
 _STANDARD_LIBRARY = "standard library"
 
 
 def run(count: int) -> list[Goal]:
-    """Time a number of starts, print the tables, and return the goals."""
+    """Measure several starts, print the tables and return the goals."""
     print(f"Cold start, {count} rounds ...", flush=True)
     stages = stages_of(count)
     whole, python = sum(stages.values()), stages[PYTHON]
@@ -62,10 +62,10 @@ def run(count: int) -> list[Goal]:
 
 
 def stages_of(count: int) -> dict[str, float]:
-    """Return the CPU seconds of each stage: the medians of some starts."""
+    """Return the CPU seconds of each stage: medians of several starts."""
     steps = [*STAGES.values(), *IDENTITY.values()][1:]
     script = _PRINT_EACH.format("\n".join(f"{step}\nmarks.append(time.process_time())" for step in steps))
-    _python(["-c", script])  # whoever comes first compiles
+    _python(["-c", script])  # the first start compiles
     rounds: list[list[float]] = [json.loads(_python(["-c", script]).stdout) for _ in range(count)]
     costs = [[after - before for before, after in pairwise([0.0, *marks])] for marks in rounds]
     names = (*STAGES, *IDENTITY)
@@ -73,14 +73,14 @@ def stages_of(count: int) -> dict[str, float]:
 
 
 def packages_of(count: int) -> Counter[str]:
-    """Return the microseconds that each package's modules take to import: the medians of some starts."""
+    """Return the import time of each package's modules in microseconds: medians of several starts."""
     script = "\n".join([*STAGES.values(), *IDENTITY.values()])
     rounds = [_own_times(_python(["-X", "importtime", "-c", script]).stderr) for _ in range(count)]
     return Counter({name: int(median(each[name] for each in rounds)) for name in rounds[0]})
 
 
 def package(module: str) -> str:
-    """Return whose module it is: ``azure.storage.blob._generated.models`` is ``azure.storage.blob``'s."""
+    """Return the package of a module: ``azure.storage.blob`` for ``azure.storage.blob._generated.models``."""
     words = module.split(".")
     if words[0] in sys.stdlib_module_names:
         return _STANDARD_LIBRARY

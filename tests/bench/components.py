@@ -1,27 +1,27 @@
-"""Of what the worker's peak of memory is made up, as far as its parts can be measured one by one."""
+"""The components of the worker's peak of memory, as far as each can be measured alone."""
 
 from collections.abc import Iterable
 
 from tests.bench.hour import Measured
 from tests.bench.hours import describe
-from tests.bench.seen_keys import bytes_taken
+from tests.bench.key_sets import bytes_taken
 from tests.bench.tables import megabytes, show
 
 
 def show_keys(counts: Iterable[int]) -> None:
-    """Print what the set of uuids takes for hours of some sizes."""
+    """Print the memory of the key set for hours of several sizes."""
     taken = {count: bytes_taken(count) for count in counts}
     show(
-        "The set of uuids by which duplicates are known",
+        "The key set: uuids, to find duplicates",
         ("events", "MB", "bytes per event"),
         [(f"{count:,}", megabytes(size), f"{size / count:.0f}") for count, size in taken.items()],
     )
 
 
 def show_components(without_line: Measured, with_line: Measured, whole: Measured) -> None:
-    """Print the parts of the peak of an hour that has a line of 10 MB."""
+    """Print the components of the peak of an hour with a line of 10 MB."""
     keys = bytes_taken(whole.rows.exported)
-    # The sharpest peak decides: a line of 10 MB passes while other things wait, so this is an upper limit.
+    # An upper limit: the line of 10 MB does not pass at the moment when everything else is largest.
     line = max(0, with_line.memory_peak - without_line.memory_peak)
     rest = whole.memory_peak - whole.memory_before - keys - line
     show(
@@ -29,9 +29,9 @@ def show_components(without_line: Measured, with_line: Measured, whole: Measured
         ("component", "MB"),
         [
             ("libraries and app, before the hour", megabytes(whole.memory_before)),
-            (f"uuids of {whole.rows.exported:,} events", megabytes(keys)),
-            ("a line of 10 MB: peak with it, less peak without", megabytes(line)),
-            ("the rest: blocks read and blocks under way", megabytes(rest)),
+            (f"key set of {whole.rows.exported:,} events", megabytes(keys)),
+            ("a line of 10 MB: peak with it, minus peak without", megabytes(line)),
+            ("the rest: blocks that are read and staged", megabytes(rest)),
             ("peak", megabytes(whole.memory_peak)),
         ],
     )

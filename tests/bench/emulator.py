@@ -1,4 +1,4 @@
-"""A storage emulator that keeps its data on disk and writes down every request it gets."""
+"""A storage emulator with its data on disk and a log of every request."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ _REQUEST = re.compile(
 )
 type Calls = Counter[tuple[str, str]]
 
-# A server-side time limit in seconds that the app never asks for: it tells our own requests from the app's.
+# A server time-out in seconds that the app never sends: it marks the benchmark's own requests.
 OUR_TIMEOUT = 77
 _PURPOSES = {
     ("GET", "list"): "list",
@@ -38,7 +38,7 @@ _PURPOSES = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that came in: to which container, queue or table, and what for."""
+    """One request: its container, queue or table, and its operation."""
 
     verb: str
     place: str
@@ -46,12 +46,12 @@ class Request:
 
     @property
     def ours(self) -> bool:
-        """Whether the benchmark itself made it."""
+        """Whether the benchmark itself sent it."""
         return f"timeout={OUR_TIMEOUT}" in self.rest
 
     @property
     def purpose(self) -> str:
-        """What it does, in the words of storage."""
+        """The operation, in the words of the tables."""
         query = parse_qs(urlsplit(self.rest).query)
         comp = "".join(query.get("comp", []))
         return _PURPOSES.get((self.verb, comp)) or _PURPOSES.get((self.verb, ""), self.verb)
@@ -59,18 +59,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """A running emulator; it keeps everything on disk, because memory is what we measure."""
+    """A running emulator. Its data is on disk, because memory is measured."""
 
     connection_string: str
     endpoints: azurite.Endpoints
     log: Path
 
     def position(self) -> int:
-        """Return a mark in the log, to count from."""
+        """Return the current end of the log, from which to count."""
         return self.log.stat().st_size
 
     def requests(self, since: int) -> Iterator[Request]:
-        """Yield what came in since a mark; the benchmark's own questions are left out."""
+        """Yield the requests since a mark, without the benchmark's own."""
         with self.log.open("rb") as log:
             log.seek(since)
             for line in log:
@@ -80,13 +80,13 @@ class Emulator:
                         yield request
 
     def calls(self, since: int) -> Calls:
-        """Count the requests since a mark by container, queue or table, and by what they do."""
+        """Count the requests since a mark by container, queue or table and by operation."""
         return Counter((request.place, request.purpose) for request in self.requests(since))
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Emulator]:
-    """Start an emulator with its data and its log in a folder, and stop it at the end."""
+    """Start an emulator with data and log in a folder; stop it at the end."""
     endpoints = azurite.Endpoints(*azurite.free_ports(3))
     command = [word for word in azurite.command(endpoints, folder / "storage") if word != "--silent"]
     log = folder / "requests.log"
@@ -96,7 +96,7 @@ def running(folder: Path) -> Iterator[Emulator]:
         _wait(process, log)
         yield Emulator(endpoints.connection_string, endpoints, log)
     finally:
-        # Its data is thrown away, so there is nothing that it would have to write down first.
+        # Its data is deleted, so it need not save anything.
         process.kill()
         process.wait()
 

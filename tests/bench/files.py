@@ -1,4 +1,4 @@
-"""The export from files to a file, without any network: against others, and step by step."""
+"""The export from files to a file, without a network: compared with other programs, and step by step."""
 
 import gzip
 from collections.abc import Callable
@@ -25,9 +25,9 @@ _LAST_STEP = "gzip"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to export: what the child is told, on how many cores, over clean files or those with faults.
+    """A way to export: the child's argument, the number of cores, files with faults or clean ones.
 
-    ``content`` says what it must come to: all events, each once; or nothing that could be compared.
+    With ``content``, the result must have all events, each once. Other results cannot be compared.
     """
 
     title: str
@@ -47,8 +47,8 @@ WAYS = {
     f"{FLOOR}, {_ONE}": Way(f"floor, {_ONE}", FLOOR, cores=1),
     "fast": Way("ours, compression fast (zlib-ng 2)", "fast", content=True),
     "filtered": Way("ours, a filter that keeps 5 %", "filtered"),
-    SINK: Way("ours, to a blob service that throws it away", SINK),
-    "whole": Way("ours, blobs that pass whole", "whole", clean=True, content=True),
+    SINK: Way("ours, to a blob service that drops it", SINK),
+    "passthrough": Way("ours, passthrough", "passthrough", clean=True, content=True),
     "duckdb": Way("DuckDB, lines as objects", "duckdb", peer=True),
     "polars": Way("Polars, lines", "polars", peer=True),
     "chdb": Way("chDB (ClickHouse), lines", "chdb", peer=True),
@@ -58,7 +58,7 @@ PEERS = tuple(name for name, way in WAYS.items() if way.peer)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the ways took over the same files, and how large their results are."""
+    """The runs of all ways over the same files, and the sizes of their results in bytes."""
 
     runs: Rounds
     sizes: dict[str, int]
@@ -66,16 +66,16 @@ class Compared:
     same: bool
 
     def times(self, way: str, base: str, what: Callable[[Run], float]) -> float:
-        """Return how many times as much a way took as another, for as many bytes."""
+        """Return the ratio of two ways, for the same number of bytes."""
         sizes = self.raw_bytes[WAYS[way].clean], self.raw_bytes[WAYS[base].clean]
         return rounds.ratio(self.runs[way], self.runs[base], what) * sizes[1] / sizes[0]
 
 
 def run(folder: Path, *, events: int, count: int) -> tuple[list[str], list[Goal]]:
-    """Compare the ways in some rounds, print the tables, and return what does not hold, and the goals."""
+    """Compare the ways in several rounds, print the tables, and return problems and goals."""
     print(f"From files to a file, {events:,} events, {count} rounds ...", flush=True)
     if not rounds.PEERS_PYTHON.exists():
-        print("Others are left out: they come with make bench.", flush=True)
+        print("Without the peers: make bench installs them.", flush=True)
     found = compare(folder, events, count)
     show_ways(found, events)
     show_steps(found, events)
@@ -86,12 +86,12 @@ def run(folder: Path, *, events: int, count: int) -> tuple[list[str], list[Goal]
 
 
 def ways() -> list[str]:
-    """Return the ways that can be gone here."""
+    """Return the ways that can run here."""
     return [name for name, way in WAYS.items() if not way.peer or rounds.PEERS_PYTHON.exists()]
 
 
 def compare(folder: Path, events: int, count: int) -> Compared:
-    """Make the files, and go every way over them."""
+    """Generate the files and run every way over them."""
     with TemporaryDirectory(dir=folder) as scratch, sink.running() as connection_string:
         targets = Path(scratch, "parts")
         targets.mkdir()
@@ -124,7 +124,7 @@ def compare(folder: Path, events: int, count: int) -> Compared:
 
 
 def show_ways(found: Compared, events: int) -> None:
-    """Print each way against ours."""
+    """Print each way compared with ours."""
     show(
         f"From files to a file, {events:,} events, {megabytes(found.raw_bytes[False])} MB raw",
         ("way", "wall to ours", "CPU to ours", "raw MB/s", "raw MB per CPU s", "size to ours", "peak MB"),
@@ -146,8 +146,8 @@ def show_ways(found: Compared, events: int) -> None:
 
 
 def goals(found: Compared) -> list[Goal]:
-    """Return what these ways have to show."""
-    codec = "the GIL lets one thread at a time look at rows; gunzip in a thread of its own made it slower"
+    """Return the goals of these ways."""
+    codec = "the GIL lets one thread at a time process rows; gunzip in another thread made it slower"
     reached = [
         Goal(1, "times the plain way, on two cores", found.times(NAIVE, OURS, _wall), least=5, short=codec),
         Goal(
@@ -169,17 +169,17 @@ def goals(found: Compared) -> list[Goal]:
         Goal(1, "size to zlib 6", found.sizes[OURS] / found.sizes[NAIVE], most=1.01),
         Goal(
             3,
-            "times the plain way, blobs that pass whole",
-            found.times(NAIVE, "whole", _wall),
+            "times the plain way, passthrough",
+            found.times(NAIVE, "passthrough", _wall),
             least=10,
-            short="gunzip, decode and the proof take the rest",
+            short="gunzip, decode and the checks take the rest",
         ),
         Goal(
             5,
             "times the unfiltered speed, of 5 %",
             found.times(OURS, "filtered", _wall),
             least=1.5,
-            short="of few events, as in a quick run, most is the beginning and the end",
+            short="with few events, as in a quick run, start and end take most of it",
         ),
         Goal(6, "of the speed to a file, to a sink", found.times(OURS, SINK, _wall), least=0.9),
     ]
@@ -202,7 +202,7 @@ def _share(peer: str) -> float:
 
 
 def show_steps(found: Compared, events: int) -> None:
-    """Print what each step of ours adds to those before it."""
+    """Print the time that each of our steps adds to those before it."""
     alone = f"{OURS}, {_ONE}"
     whole = rounds.least(found.runs[alone], _cpu)
     rows, before = [], 0.0

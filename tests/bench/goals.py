@@ -1,4 +1,4 @@
-"""What was set out to be reached, beside what is: a row that is not met says what was tried."""
+"""The goals and the measured values. A goal that is not met says why."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tests.bench.tables import show
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Something to be reached: at least ``least``, or at most ``most``; ``short`` says why it may not be."""
+    """A goal: at least ``least``, or at most ``most``. ``short`` says why it may not be met."""
 
     number: int
     what: str
@@ -20,20 +20,20 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether it is reached."""
+        """Whether the goal is met."""
         return (self.least is None or self.measured >= self.least) and (
             self.most is None or self.measured <= self.most
         )
 
     @property
     def asked(self) -> str:
-        """What is asked for, in words."""
+        """The limit, as text."""
         bounds = [("at least", self.least), ("at most", self.most)]
         return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
 
 
 def show_goals(goals: Iterable[Goal]) -> None:
-    """Print all of them."""
+    """Print all goals."""
     show(
         "Goals",
         ("goal", "what", "asked", "measured", "met"),

@@ -1,4 +1,4 @@
-"""How the cost of an hour grows: with its events, and with the number of blobs that hold them."""
+"""The growth of an hour's cost with its events and with the number of its blobs."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from tests.bench.hour import Measured, Shape, measure
 from tests.bench.hours import describe, problems
 from tests.bench.tables import megabytes, show
 
-# How much more an event may cost in a larger hour. An hour that is cut looks up its rows among those of the
-# slices before; what grew with the square would cost several times as much.
+# How much more an event may cost in a larger hour. A sliced hour compares its rows with those of earlier
+# slices. A quadratic cost would be several times as high.
 SLACK = 1.5
-# What a landing blob may cost by itself, a call of the SDK, and the beginning and end of its reading. Up to a
-# thousand of them, and one small one, must fit into the slack; only further ones are allowed for.
+# The fixed cost of a landing blob: a call of the SDK, and the start and end of reading. A thousand and one
+# blobs must fit into the slack; only further ones are allowed this cost.
 CPU_SECONDS_A_BLOB_MAX = 0.02
 BLOBS_WITHIN_SLACK = 1_001
 
@@ -31,7 +31,7 @@ def shapes(*, quick: bool) -> tuple[list[Shape], list[Shape]]:
 
 
 def run(folder: Path, *, quick: bool) -> tuple[list[str], list[Goal]]:
-    """Measure the hours, print both tables, and return what does not hold, and the goals."""
+    """Measure the hours, print both tables, and return problems and goals."""
     found, goals = [], []
     for title, wanted in zip(("events", "landing blobs"), shapes(quick=quick), strict=True):
         measured = []
@@ -56,7 +56,7 @@ def _goal(measured: list[Measured]) -> Goal:
 
 
 def steep(measured: list[Measured]) -> list[str]:
-    """Return the hours that cost more CPU than their events and blobs explain, by more than the slack."""
+    """Return the hours that cost more CPU than their events, blobs and the slack allow."""
     first = _cpu_per_event(measured[0])
     return [
         f"{describe(each.shape)}: {_cpu_per_event(each) / first:.2f} times the CPU an event of the first"
@@ -70,7 +70,7 @@ def _allowed_for_blobs(each: Measured) -> float:
 
 
 def show_growth(title: str, measured: list[Measured]) -> None:
-    """Print what each hour took, and its CPU an event against the first one's."""
+    """Print the cost of each hour, and its CPU an event compared with the first hour."""
     first = _cpu_per_event(measured[0])
     show(
         f"Growth with the number of {title}",

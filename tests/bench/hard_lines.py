@@ -1,4 +1,4 @@
-"""What one line takes in memory that is as long as lines may be, and of the kind that is hardest to hold."""
+"""The memory of a single line with the greatest length, of the kinds that need the most."""
 
 import base64
 import gzip
@@ -17,7 +17,7 @@ _ROW = (
     b'{"uuid":"00000000-0000-4000-8000-000000000001","event_type":"hard","event_time":"%(hour)s:00:01",'
     b'"server_upload_time":"%(hour)s:00:02","event_properties":{"text":"%(text)s"}}'
 )
-# Backslashes, the letter n, and one whole pair: nothing to mend, but every escape has to be looked at.
+# Backslashes, the letter n, and one complete pair: nothing to replace, but every escape must be read.
 _PAIR = rb"\ud83d\ude00"
 _EMOJI = "\N{GRINNING FACE}".encode()
 
@@ -27,7 +27,7 @@ def _row(text: bytes) -> bytes:
 
 
 def _noise(size: int) -> bytes:
-    """Return letters that hardly compress."""
+    """Return letters that compress badly."""
     return base64.b64encode(random.Random(1).randbytes(size * 3 // 4))  # noqa: S311  no secrets
 
 
@@ -45,24 +45,24 @@ LINES: dict[str, Callable[[], bytes]] = {
 
 
 def run(folder: Path) -> list[str]:
-    """Measure the lines, and print the table."""
-    print("Lines that are hard to hold ...", flush=True)
+    """Measure the lines and print the table."""
+    print("Long lines ...", flush=True)
     show_lines(peaks(folder, LINES))
     return []
 
 
 def show_lines(found: dict[str, tuple[int, int]]) -> None:
-    """Print what each of the lines adds to the peak of a process that exports files to a file."""
+    """Print how much each line adds to the peak of a process that exports files to a file."""
     show(
-        "One line that is hard to hold",
+        "One long line",
         ("line", "peak MB", "of it for the line"),
         [(name, megabytes(peak), megabytes(peak - without)) for name, (peak, without) in found.items()],
-        "Peak of a process that exports a file with just that line; the rest is what a short one takes.",
+        "Peak of a process that exports a file with only that line; the rest is the peak with a short line.",
     )
 
 
 def peaks(folder: Path, lines: Mapping[str, Callable[[], bytes]]) -> dict[str, tuple[int, int]]:
-    """Return for each line the peak with it, and the peak with a short line in its place."""
+    """Return, for each line, the peak with it and the peak with a short line instead."""
     without = _peak(folder, _row(b""))
     return {name: (_peak(folder, line()), without) for name, line in lines.items()}
 

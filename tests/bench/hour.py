@@ -1,4 +1,4 @@
-"""One hour through the real app, measured: time, memory of the worker process, calls, and the truth."""
+"""Measure one hour through the real app: time, memory of the worker process, storage calls, correctness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.bench import lab, readback
 from tests.bench.emulator import Calls
 from tests.bench.lab import CUSTOMER, HOUR, LANDING, PROJECT_ID, Lab, LabError
 
-# Rows that real hours have, too: some duplicates, some lines that are no rows.
+# Faults that real hours have, too: some duplicates, some invalid lines.
 USUAL_FAULTS = frozenset({Fault.DUPLICATES_ACROSS_BLOBS, Fault.NOT_JSON, Fault.MISSING_OPTIONAL})
 _GENERATOR_PROCESSES = 2
 _START_SECONDS_MAX = 60.0
@@ -21,7 +21,7 @@ _SECONDS_PER_EVENT_MAX = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What an hour consists of; without ``blobs`` the sources cut it into blobs of about 10 MB."""
+    """The shape of an hour. By default the sources write blobs of about 10 MB."""
 
     events: int
     blobs: int | None = None
@@ -30,11 +30,11 @@ class Shape:
 
     @property
     def seconds_max(self) -> float:
-        """How long the export may take before the benchmark gives up."""
+        """The time limit of the export."""
         return _START_SECONDS_MAX + self.events * _SECONDS_PER_EVENT_MAX
 
     def landing(self) -> LandingHour:
-        """Return the hour to land: the same each time."""
+        """Return the hour to land, always the same."""
         faults = self.faults | ({Fault.HUGE_LINE} if self.huge_line else frozenset())
         return Sample(
             project_id=PROJECT_ID,
@@ -47,7 +47,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the export of an hour took; sizes in bytes, times in seconds."""
+    """The measured export of an hour; sizes in bytes, times in seconds."""
 
     shape: Shape
     blobs: int
@@ -65,7 +65,7 @@ class Measured:
 
 
 def measure(shape: Shape, folder: Path, *, processes: int = _GENERATOR_PROCESSES) -> Measured:
-    """Land the hour, have it exported by a fresh app, and read back what came of it."""
+    """Land the hour, let a new app export it, and read the result."""
     with TemporaryDirectory(dir=folder) as scratch, lab.running(Path(scratch)) as app:
         return _measure(shape, app, processes)
 
@@ -96,7 +96,7 @@ def _measure(shape: Shape, app: Lab, processes: int) -> Measured:
 
 
 def _whole(hour: LandingHour, record: HourRecord, app: Lab) -> bool:
-    """Whether the customer has each event once, and the ledger counts what the generator made."""
+    """Whether the customer has each event once, and the ledger's counts are the generator's."""
     truth = hour.truth()
     made, counted = truth.counts(), record.rows
     same_counts = (made.read, made.exported, made.duplicate, made.rejected) == (
@@ -112,7 +112,7 @@ def _cpu(app: Lab) -> float:
 
 
 def _seconds(record: HourRecord) -> float:
-    """Return how long the app worked on the hour, as its ledger says: without waiting in the queue."""
+    """Return how long the app worked on the hour, from the ledger: without the time in the queue."""
     if record.started_at is None or record.finished_at is None:
         raise LabError(f"the hour has no times: {record}")
     return (record.finished_at - record.started_at).total_seconds()

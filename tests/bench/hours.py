@@ -1,4 +1,4 @@
-"""Whole hours through the real app: the tables, and what must hold for each of them."""
+"""Whole hours through the real app: the tables, and the checks of each hour."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +9,13 @@ from tests.bench.hour import Measured, Shape, measure
 from tests.bench.tables import MB, megabytes, show
 
 PEAK_BYTES_MAX = 300 * MB
-# The host's own business: its locks and timers, and the queue that it polls for the app.
+# The host's own calls: its locks and timers, and the queue that it polls for the app.
 _OF_THE_APP = {lab.LANDING: "landing", lab.CUSTOMER: "customer", lab.REJECTED: "rejected", lab.STATE: "state"}
 _TABLES = ("destinations", "ledger", "schedule", "breakers", "Tables")
 
 
 def shapes(*, quick: bool) -> list[Shape]:
-    """Return the hours to measure; the last one is the one that the promise is about."""
+    """Return the hours to measure. The limit of memory is promised for the last one."""
     whole = 50_000 if quick else 1_000_000
     small = whole // 4
     return [
@@ -29,7 +29,7 @@ def shapes(*, quick: bool) -> list[Shape]:
 
 
 def run(folder: Path, wanted: Iterable[Shape]) -> list[Measured]:
-    """Measure the hours, and print the tables."""
+    """Measure the hours and print the tables."""
     measured = []
     for shape in wanted:
         print(f"An hour of {describe(shape)} ...", flush=True)
@@ -42,13 +42,13 @@ def run(folder: Path, wanted: Iterable[Shape]) -> list[Measured]:
 
 
 def describe(shape: Shape) -> str:
-    """Return the hour in a few words."""
+    """Return a short description of the hour."""
     blobs = "" if shape.blobs is None else f" in {shape.blobs} blob{'s' if shape.blobs > 1 else ''}"
     return f"{shape.events:,} events{blobs}{' and a line of 10 MB' if shape.huge_line else ''}"
 
 
 def problems(each: Measured) -> list[str]:
-    """Return what was promised of an hour and is not so."""
+    """Return the broken promises of an hour."""
     found = []
     if each.memory_peak >= PEAK_BYTES_MAX:
         found.append(
@@ -61,7 +61,7 @@ def problems(each: Measured) -> list[str]:
 
 
 def goals(tiny: Measured, whole: Measured) -> list[Goal]:
-    """Return what a tiny hour and a whole one have to show."""
+    """Return the goals of a tiny hour and of the largest one."""
     growth = (whole.memory_peak - whole.memory_before) / MB
     return [
         Goal(4, "MB of memory that the largest hour adds", growth, most=200, digits=0),
@@ -76,7 +76,7 @@ def goals(tiny: Measured, whole: Measured) -> list[Goal]:
 
 
 def show_memory(measured: list[Measured]) -> None:
-    """Print what the worker process had in memory before and at most."""
+    """Print the worker process's memory before the hour and its peak."""
     show(
         "Memory of the worker process, in MB",
         ("hour", "raw", "before", "peak", "growth", f"below {megabytes(PEAK_BYTES_MAX)}"),
@@ -96,7 +96,7 @@ def show_memory(measured: list[Measured]) -> None:
 
 
 def show_throughput(measured: list[Measured]) -> None:
-    """Print how long the hours took, and whether all is there."""
+    """Print the time of the hours, and whether each event is there once."""
     show(
         "Whole hours through the app, on a storage emulator that shares the machine",
         ("hour", "blobs", "landed MB", "part MB", "wall s", "CPU s", "events/s", "raw MB/s", "each once"),
@@ -119,7 +119,7 @@ def show_throughput(measured: list[Measured]) -> None:
 
 
 def calls_of_app(each: Measured) -> dict[tuple[str, str], int]:
-    """Return the calls that the app made for an hour, by where and what for."""
+    """Return the app's calls for an hour, by place and operation."""
     counts: dict[tuple[str, str], int] = {}
     for (place, purpose), count in each.calls.items():
         where = "tables" if place.startswith(_TABLES) else _OF_THE_APP.get(place)
@@ -129,7 +129,7 @@ def calls_of_app(each: Measured) -> dict[tuple[str, str], int]:
 
 
 def show_calls(each: Measured) -> None:
-    """Print the calls to storage that the app made for an hour."""
+    """Print the app's calls to storage for an hour."""
     counts = calls_of_app(each)
     rows: list[tuple[object, ...]] = [(*key, count) for key, count in sorted(counts.items())]
     show(

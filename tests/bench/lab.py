@@ -1,4 +1,4 @@
-"""The real app on a storage emulator, with one destination, ready to export one hour of sample data."""
+"""The real app on a storage emulator with one destination, ready to export an hour of sample data."""
 
 import contextlib
 import time
@@ -32,19 +32,19 @@ LANDING = "landing"
 REJECTED = "rejected"
 STATE = "export-state"
 _LOOK_SECONDS = 0.25
-# What is left to do once the marker is there: to close the ledger's record.
+# After the marker, the worker still has to close the ledger's record.
 _CLOSE_SECONDS = 1.0
-# The timer would queue hours of its own: here it waits for the new year.
+# The timer would queue other hours: here it waits for the new year.
 _NEVER = "0 0 0 1 1 *"
 
 
 class LabError(Exception):
-    """The measurement cannot be made; the message says why."""
+    """The measurement is not possible. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A running app and the storage it works on; ``watch`` looks at its worker process."""
+    """A running app and its storage. ``watch`` measures its worker process."""
 
     storage: Emulator
     account: BlobServiceClient
@@ -54,14 +54,14 @@ class Lab:
     log: Path
 
     def export(self, seconds_max: float) -> None:
-        """Ask for the hour as a tick does, and wait for its marker."""
+        """Queue the hour as a tick does, and wait for its marker."""
         with self._own_account() as account:
             ExportQueue(account).send([HourTask(_KEY, HOUR, SCHEDULE)])
         self._wait_for_marker(seconds_max)
         time.sleep(_CLOSE_SECONDS)
 
     def record(self) -> HourRecord:
-        """Return what the ledger says of the hour, to the microsecond, which the API does not tell."""
+        """Return the ledger's record of the hour, with microseconds, which the API does not have."""
         with self._own_account() as account:
             found = LedgerTable(account).get(_KEY, HOUR)
         if found is None or found.value.status is not HourStatus.EXPORTED:
@@ -87,7 +87,7 @@ class Lab:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Lab]:
-    """Start storage and app with their files in a folder, make the destination, and stop all at the end."""
+    """Start storage and app with their files in a folder, create the destination; stop all at the end."""
     with contextlib.ExitStack() as stopping:
         storage = stopping.enter_context(emulator.running(folder))
         account = stopping.enter_context(BlobServiceClient.from_connection_string(storage.connection_string))
@@ -114,7 +114,7 @@ def _make_destination(api: Api, connection_string: str) -> None:
 
 
 def _worker_of(host: int) -> psutil.Process:
-    """Return the process that runs the app's functions: the host's only child that is a worker."""
+    """Return the worker process: the host's only child that is a worker."""
     children = psutil.Process(host).children(recursive=True)
     workers = [child for child in children if "infra.local.host.worker_child" in child.cmdline()]
     if len(workers) != 1:

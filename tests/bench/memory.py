@@ -1,4 +1,4 @@
-"""How much memory a process has, and had at most: its resident set, in bytes.
+"""The memory of a process and its peak: the resident set, in bytes.
 
 Linux keeps the peak itself (``VmHWM``), for each program that a process runs. ``ru_maxrss`` would not do: a
 child inherits there what its parent had when it was started. Where the kernel keeps no such account, the
@@ -18,7 +18,7 @@ _KERNEL_UNIT_BYTES = 1024
 
 
 class PeakWatch:
-    """Watches a process, which must live for as long as it is asked about."""
+    """Measures a process, which must live until the last measurement."""
 
     def __init__(self, pid: int, account: Callable[[int], int | None] | None = None) -> None:
         self._process = psutil.Process(pid)
@@ -41,11 +41,11 @@ class PeakWatch:
             self._thread.join()
 
     def now(self) -> int:
-        """Return what the process has now."""
+        """Return the current memory."""
         return int(self._process.memory_info().rss)
 
     def peak(self) -> int:
-        """Return the most that it ever had (or, without the kernel's account, since it is watched)."""
+        """Return the peak since the start (without the kernel's value: since this watch began)."""
         return self._account(self._process.pid) or max(self._seen, self.now())
 
     def _poll(self) -> None:
@@ -57,7 +57,7 @@ class PeakWatch:
 
 
 def kernel_account(pid: int) -> int | None:
-    """Return the peak that the kernel has kept, or None where it keeps none."""
+    """Return the kernel's value of the peak, or None if the kernel has none."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:

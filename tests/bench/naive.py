@@ -1,7 +1,7 @@
-"""The same hour, exported the way one would write it in ten minutes, with the standard library alone.
+"""The plain way to export an hour: a ten-minute program with only the standard library.
 
-It checks less: neither the types of values, nor how deep they are nested, nor lone surrogates. On rows that
-are in order it comes to the same result.
+It checks less: neither types of values nor nesting depth nor lone surrogates. For valid rows the result is
+the same.
 """
 
 import gzip
@@ -18,7 +18,7 @@ _HOUR_LENGTH = 13
 
 
 def export(blobs: Iterable[Path], target: Path, project_id: int, hour: str) -> int:
-    """Write the hour's rows into one gzip file, and return how many; the hour is like ``2026-01-31T13``."""
+    """Write the rows of an hour (``2026-01-31T13``) into one gzip file; return their number."""
     seen: set[str] = set()
     with gzip.open(target, "wb", compresslevel=_LEVEL) as output:
         for blob in blobs:
@@ -34,7 +34,7 @@ def export(blobs: Iterable[Path], target: Path, project_id: int, hour: str) -> i
 
 
 def _normalised(line: bytes, project_id: int) -> dict[str, Any] | None:
-    """Return the 49 keys with all times in one form, or None if the line is no row."""
+    """Return the 49 keys with all times in one format, or None if the line is not a valid row."""
     try:
         found = json.loads(line, parse_constant=_refuse)
     except ValueError:
@@ -58,7 +58,7 @@ def _normalised(line: bytes, project_id: int) -> dict[str, Any] | None:
 
 
 def _refuse(word: str) -> float:
-    """Take NaN and Infinity for what they are: no JSON."""
+    """Refuse NaN and Infinity, which are not JSON."""
     raise ValueError(word)
 
 

@@ -1,7 +1,7 @@
-"""What others use for such work, asked for the same: lines in, lines out, of each uuid one.
+"""Other programs with the same task: lines in, lines out, one of each uuid.
 
 ``python peers.py PEER FOLDER TARGET CORES`` prints what that took as JSON. It runs in an environment of its
-own (``.peers``) and knows nothing of this project. None of them looks into a line further than for its uuid.
+own (``.peers``) and imports nothing of this project. The programs read only the uuid of a line.
 """
 
 import json
@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# A character that no line has: there is one column, so nothing is ever separated.
+# A character that no line has: there is only one column.
 _NO_SEPARATOR = "\x01"
 
 
 def duckdb(folder: str, target: str, cores: int) -> None:
-    """DuckDB: each line an object, the first of each uuid."""
+    """Run DuckDB: each line is an object; keep the first of each uuid."""
     import duckdb as db  # noqa: PLC0415  only one peer is there at a time
 
     connection = db.connect()
@@ -30,7 +30,7 @@ def duckdb(folder: str, target: str, cores: int) -> None:
 
 
 def polars(folder: str, target: str, cores: int) -> None:
-    """Polars: each line a text."""
+    """Run Polars: each line is a text."""
     import polars as pl  # noqa: PLC0415  only one peer is there at a time
 
     if pl.thread_pool_size() != cores:
@@ -44,7 +44,7 @@ def polars(folder: str, target: str, cores: int) -> None:
 
 
 def chdb(folder: str, target: str, cores: int) -> None:
-    """ClickHouse in this process: each line a text."""
+    """Run ClickHouse in this process: each line is a text."""
     import chdb as db  # noqa: PLC0415  only one peer is there at a time
 
     lines = f"SELECT line FROM file('{folder}/**/*.gz', 'LineAsString')"  # noqa: S608  our own words
@@ -59,7 +59,7 @@ PEERS: dict[str, Callable[[str, str, int], None]] = {"duckdb": duckdb, "polars":
 
 
 def main() -> None:
-    """Run, and print the result; what importing the peer takes is not counted."""
+    """Run and print the result. The import of the peer is not counted."""
     peer, folder, target, cores = sys.argv[1:]
     __import__(peer)
     before, wall = os.times(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""What stands in a container, read back in bounded memory: the benchmark's proof that nothing was lost."""
+"""Read a container in bounded memory, to prove that no row was lost."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,7 @@ class _Row(msgspec.Struct):
 
 
 def digest_of(lines: Iterable[bytes]) -> Digest:
-    """Return the digest of the rows' uuids, to be compared with what the generator says."""
+    """Return the digest of the rows' uuids, to be compared with the generator's."""
     decode = msgspec.json.Decoder(_Row).decode
     count, total, xor = 0, 0, 0
     for line in lines:
@@ -35,7 +35,7 @@ def parts_digest(container: ContainerClient) -> Digest:
 
 
 def plain_bytes(container: ContainerClient) -> int:
-    """Return how many bytes the blobs of a container hold, decompressed."""
+    """Return the number of decompressed bytes in a container."""
     return sum(len(piece) for name in _names(container, "") for piece in _plain(container, name))
 
 

@@ -1,4 +1,4 @@
-"""What the app hands to the host to be logged, before the host says a word: records, and their bytes.
+"""The log records that the app passes to the host, and their bytes; without the host's own records.
 
 In Azure each is an item of telemetry that is kept and paid for.
 """
@@ -18,7 +18,7 @@ from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import DataType, Sample
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.e2e.installation import App, Installation, installed, stream_key
+from tests.support.installation import App, Installation, installed, stream_key
 
 HOURS = 4
 # What an item of telemetry adds to its message: seen under the Functions host, on its way to Azure.
@@ -36,7 +36,7 @@ DESTINATIONS = (10, 100, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """The records of one kind of work, ``times`` over: how many, their bytes, and who spoke them."""
+    """The records of one kind of work, done ``times`` times: number, bytes, loggers."""
 
     what: str
     times: int
@@ -46,17 +46,17 @@ class Handed:
 
     @property
     def each(self) -> float:
-        """How many records it takes each time."""
+        """The number of records each time."""
         return self.records / self.times
 
     @property
     def telemetry_bytes(self) -> float:
-        """How many bytes of telemetry it makes each time."""
+        """The bytes of telemetry each time."""
         return (self.text_bytes + ITEM_BYTES * self.records) / self.times
 
 
 def handed(installation: Installation, records: Path, *, idle_seconds: float) -> dict[str, Handed]:
-    """Export hours, full and empty ones, tick with nothing to do, and wait; return what each hands over."""
+    """Export full and empty hours, tick without work, and wait; return the records of each."""
     sample = Sample(events_per_hour=10, merges_per_hour=0, blobs_per_hour=1)
     starts = installation.newest_hours(2 * HOURS)
     full, empty = starts[:HOURS], starts[HOURS:]
@@ -95,11 +95,11 @@ def handed(installation: Installation, records: Path, *, idle_seconds: float) ->
 
 
 def run(folder: Path, *, quick: bool) -> list[Goal]:
-    """Count, print the tables, and return the goals."""
+    """Count the records, print the tables and return the goals."""
     with installed(folder) as installation:
         found = handed(installation, folder / "records.ndjson", idle_seconds=5 if quick else 60)
     show(
-        "Records that the app hands to the host",
+        "Log records that the app passes to the host",
         ("for", "records", "bytes of text", "bytes of telemetry"),
         [
             (
@@ -135,7 +135,7 @@ def a_month(found: dict[str, Handed], destinations: int) -> tuple[float, float]:
 
 
 def _month(found: dict[str, Handed], destinations: int) -> tuple[str, ...]:
-    """Return a row of the table: an hour and a tick each are one invocation."""
+    """Return a row of the table. An hour and a tick are one invocation each."""
     records, telemetry_bytes = a_month(found, destinations)
     invocations = destinations * _STREAMS * _HOURS_A_DAY * _DAYS + _TICKS_A_DAY * _DAYS
     all_bytes = telemetry_bytes + REQUEST_BYTES * invocations
@@ -144,7 +144,7 @@ def _month(found: dict[str, Handed], destinations: int) -> tuple[str, ...]:
 
 
 def _tick(app: App, records: Path) -> None:
-    """Fire the timer by hand, and wait until it has said that it ended."""
+    """Run the timer function and wait for its last record."""
     before = sum(line["message"].startswith("tick ") for line in _lines(records))
     app.tick()
     app.until(lambda: sum(line["message"].startswith("tick ") for line in _lines(records)) > before, "a tick")

@@ -1,4 +1,4 @@
-"""Runs that are compared: in processes of their own, in turn, round by round.
+"""Runs that are compared: each in its own process, in turn, round by round.
 
 On a shared machine seconds say little. What ran within the same round met about the same neighbours, so
 ratios are taken within a round, and of those the median.
@@ -15,13 +15,13 @@ from statistics import median
 
 from infra.local.stack import PROJECT
 
-# Made by ``make bench``; without it, peers are left out.
+# Created by ``make bench``. Without it, the peers are left out.
 PEERS_PYTHON = PROJECT / ".peers/bin/python"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run took: seconds, bytes."""
+    """The result of one run: seconds, bytes."""
 
     rows: int
     cpu: float
@@ -44,13 +44,13 @@ def interleaved(ways: Iterable[str], rounds: int, run: Callable[[str], Run]) -> 
 def in_child(  # noqa: PLR0913  what a child is told
     way: str, folder: Path, target: Path, project_id: int, hour: str, *, cores: int = 2, sink: str = ""
 ) -> Run:
-    """Go one way over a folder in a fresh process that may use so many cores; ``sink`` is where to send."""
+    """Run one way over a folder in a new process on so many cores; ``sink`` is a connection string."""
     numbers = [str(cores), str(folder), str(target), str(project_id), hour]
     return _result([sys.executable, "-m", "tests.bench.child", way, *numbers], {"BENCH_SINK": sink})
 
 
 def in_peer(peer: str, folder: Path, target: Path, *, cores: int = 2) -> Run:
-    """Have a peer do the work in a fresh process."""
+    """Run a peer in a new process."""
     script = PROJECT / "tests/bench/peers.py"
     return _result(
         [str(PEERS_PYTHON), str(script), peer, str(folder), str(target), str(cores)],
@@ -65,7 +65,7 @@ def _result(command: list[str], environ: dict[str, str]) -> Run:
 
 
 def ratio(runs: Sequence[Run], base: Sequence[Run], what: Callable[[Run], float]) -> float:
-    """Return how many times as much one way took as another, as the median over the rounds."""
+    """Return the ratio of two ways: the median over the rounds."""
     return median(what(one) / what(other) for one, other in zip(runs, base, strict=True))
 
 
@@ -75,5 +75,5 @@ def middle(runs: Sequence[Run], what: Callable[[Run], float]) -> float:
 
 
 def least(runs: Sequence[Run], what: Callable[[Run], float]) -> float:
-    """Return the least of a way's runs: what is left once the neighbours kept quiet."""
+    """Return the least of a way's runs: the one that other programs disturbed least."""
     return min(what(run) for run in runs)

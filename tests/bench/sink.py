@@ -1,4 +1,4 @@
-"""A blob service that throws away whatever it is sent: what is measured is our side of the network.
+"""A blob service that drops everything it receives: only our side of the network is measured.
 
 ``python -m tests.bench.sink`` listens on a free port of loopback, prints it, and serves until its input ends.
 """
@@ -19,7 +19,7 @@ _CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nx-ms-request-id: 1\r\n
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """Start a sink in a process of its own, and yield the connection string that leads to it."""
+    """Start a sink in its own process and yield its connection string."""
     command = [sys.executable, "-m", "tests.bench.sink"]
     with subprocess.Popen(
         command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -33,7 +33,7 @@ def running() -> Iterator[str]:
 
 
 def _serve(connection: socket.socket) -> None:
-    """Answer request after request of one connection."""
+    """Answer the requests of one connection."""
     buffer, rest = memoryview(bytearray(_BUFFER_BYTES)), b""
     with connection:
         while True:

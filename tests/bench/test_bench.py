@@ -20,7 +20,7 @@ from tests.bench.readback import digest_of
 from tests.bench.tables import MB, table
 
 TINY = Shape(events=400, blobs=2)
-# Takes 100 MB, gives it back, says so, and stays until it is told to go.
+# Allocates 100 MB, frees it, prints a line, and waits for its end.
 _GREEDY = "import time; x = bytearray(100_000_000); time.sleep(0.2); del x; print(flush=True); input()"
 
 
@@ -44,7 +44,7 @@ def rows(part: Path) -> list[object]:
 
 
 def test_an_hour_through_the_app_is_measured_whole(measured: Measured) -> None:
-    """Its rows are counted and compared with what was made, and every number is there."""
+    """Its rows are counted and compared with the generator's, and every number is there."""
     assert hours.problems(measured) == []
     assert measured.rows.exported == TINY.landing().truth().counts().exported
     assert measured.raw_bytes > measured.landed_bytes > measured.part_bytes > 0
@@ -85,14 +85,14 @@ def test_the_tables_have_their_rows(measured: Measured, capsys: pytest.CaptureFi
 
 
 def test_a_lost_event_changes_the_digest() -> None:
-    """That is how the benchmark would notice."""
+    """So the benchmark notices a lost row."""
     lines = [b'{"uuid":"00000000-0000-4000-8000-%012d"}' % number for number in range(3)]
     assert digest_of(lines) != digest_of(lines[1:])
 
 
 @pytest.mark.parametrize("account", [kernel_account, lambda _pid: None], ids=["kernel", "polled"])
 def test_the_peak_of_a_child_is_seen(account: Callable[[int], int | None]) -> None:
-    """Even after it gave the memory back; where the kernel keeps no account, too."""
+    """Even after it has freed the memory, and where the kernel has no value."""
     with (
         subprocess.Popen(
             [sys.executable, "-c", _GREEDY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -106,7 +106,7 @@ def test_the_peak_of_a_child_is_seen(account: Callable[[int], int | None]) -> No
 
 
 def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path) -> None:
-    """Else it would be no baseline: the same rows, value by value, in the same order."""
+    """The same rows, value by value, in the same order: otherwise it is no baseline."""
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     chain.export(landed, ours, PROJECT_ID, HOUR.key, options=chain.OPTIONS["ours"])
     naive.export(landed, theirs, PROJECT_ID, HOUR.key)
@@ -117,7 +117,7 @@ def test_the_plain_way_comes_to_the_same_rows(landed: list[Path], tmp_path: Path
 
 @pytest.mark.slow
 def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In processes of their own, with their sizes and peaks; others as far as they are there."""
+    """In processes of their own, with sizes and peaks; peers if they are installed."""
     found = files.compare(tmp_path, 100, 1)
     files.show_ways(found, 100)
     files.show_steps(found, 100)
@@ -125,7 +125,7 @@ def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
     show_goals(goals)
     printed = capsys.readouterr().out
     assert found.same
-    for name in ("ours", "gzip + json", "floor", "ours, blobs that pass whole", *chain.STEPS, "all"):
+    for name in ("ours", "gzip + json", "floor", "ours, passthrough", *chain.STEPS, "all"):
         assert f"| {name}" in printed
     assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
     assert {goal.number for goal in goals} >= {1, 3, 5, 6}
@@ -162,7 +162,7 @@ def test_a_goal_says_whether_it_is_met() -> None:
 
 
 def test_goals_are_shown_with_what_stands_in_their_way(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only beside those that are not met."""
+    """Only for goals that are not met."""
     show_goals([Goal(2, "b", 1, least=2, short="too far"), Goal(1, "a", 3, least=2, short="nothing")])
     printed = capsys.readouterr().out
 
@@ -181,7 +181,7 @@ def test_the_calls_of_ticks_are_counted() -> None:
 
 @pytest.mark.slow
 def test_a_hard_line_takes_a_few_times_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """However many escapes it has, and whatever is wrong with it."""
+    """However many escapes it has, and also if it is rejected."""
     worst = {name: line for name, line in hard_lines.LINES.items() if "escapes" in name or "UTF-8" in name}
     found = hard_lines.peaks(tmp_path, worst)
     hard_lines.show_lines(found)
@@ -192,7 +192,7 @@ def test_a_hard_line_takes_a_few_times_its_size(tmp_path: Path, capsys: pytest.C
 
 
 def test_cold_start_is_told_stage_by_stage() -> None:
-    """What the app imports costs more than nothing, and it is known whose modules those are."""
+    """The imports of the app cost time, and the packages of the modules are known."""
     stages, packages = cold_start.stages_of(1), cold_start.packages_of(1)
     assert set(stages) == {*cold_start.STAGES, *cold_start.IDENTITY}
     assert stages["function_app"] > 0

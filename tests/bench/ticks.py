@@ -1,4 +1,4 @@
-"""What a tick costs: its calls to storage, for more destinations, and for more that is owed."""
+"""The cost of a tick: its calls to storage, by the number of destinations and of owed hours."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import StreamProgress
 from exporter.domain.streams import StreamKey
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.transport import calls_made
 from infra.local import azurite
@@ -40,7 +40,7 @@ def run(*, quick: bool) -> list[Goal]:
 
 
 def calls_of_ticks(destinations: int) -> dict[int, int]:
-    """Return the calls of a tick by how many destinations owe an hour; the others are up to date."""
+    """Return the calls of a tick, by the number of destinations that owe an hour."""
     with azurite.running() as endpoints, closing(Account(endpoints.connection_string)) as account:
         with BlobServiceClient.from_connection_string(endpoints.connection_string) as blobs:
             blobs.create_container("landing")

@@ -1,4 +1,4 @@
-"""Many hours at once: small ones whose customer's storage is far away, and large ones that compute."""
+"""Many hours at once: small ones with a distant customer's storage, and large ones with much CPU."""
 
 import asyncio
 import threading
@@ -19,9 +19,9 @@ from infra.local.sample import DataType, Sample
 from tests.bench.lab import LabError
 from tests.bench.memory import PeakWatch
 from tests.bench.tables import megabytes, show
-from tests.e2e.installation import Installation, installed, stream_key
+from tests.support.installation import Installation, installed, stream_key
 
-# How far a customer's storage in another region is, there and back.
+# The round-trip time to a customer's storage in another region.
 AWAY_SECONDS = 0.020
 SECONDS_MAX = 900
 # (batchSize, newBatchThreshold) of host.json.
@@ -30,7 +30,7 @@ BATCHES = ((1, 0), (8, 4))
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many hours of so many events, and how far away they go, in seconds there and back."""
+    """A number of hours, their events, and the round-trip time to the storage in seconds."""
 
     name: str
     hours: int
@@ -40,14 +40,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a load took: wall seconds, and the worker's peak in bytes."""
+    """The result of a load: wall seconds, and the worker's peak in bytes."""
 
     seconds: float
     peak: int
 
 
 def loads(*, quick: bool) -> tuple[Load, ...]:
-    """Return what is measured."""
+    """Return the loads to measure."""
     small, large = (24, 2) if quick else (120, 8)
     return (
         Load("small, here", small, 10, 0.0),
@@ -57,7 +57,7 @@ def loads(*, quick: bool) -> tuple[Load, ...]:
 
 
 def run(folder: Path, *, quick: bool) -> None:
-    """Measure each load with each size of batch, and print them side by side."""
+    """Measure each load with each batch size, and print them side by side."""
     rows = []
     for load in loads(quick=quick):
         found = [
@@ -103,7 +103,7 @@ def _measured(folder: Path, load: Load, size: int, rest: int) -> Ran:
         destination["credentials"]["connection_string"] = away.connection_string
         queues = "AzureFunctionsJobHost__extensions__queues__"
         settings = {f"{queues}batchSize": str(size), f"{queues}newBatchThreshold": str(rest)}
-        # Any port: that of what is far away, too.
+        # Any port: also the port of the distant storage.
         settings["DESTINATION_HOSTS"] = "127.0.0.1"
         app = running.enter_context(installation.app(**settings))
         app.activate(destination)
@@ -113,7 +113,7 @@ def _measured(folder: Path, load: Load, size: int, rest: int) -> Ran:
 
 
 def _exported(installation: Installation, sample: Sample, starts: list[datetime]) -> float:
-    """Ask for all hours at once, and return how many seconds passed between the first and the last."""
+    """Queue all hours at once; return the seconds between the first start and the last end."""
     key, hours = stream_key("many", sample), [Hour(start) for start in starts]
     account = Account(installation.connection_string)
     ExportQueue(account).send(HourTask(key, hour, SCHEDULE) for hour in hours)
@@ -132,7 +132,7 @@ def _exported(installation: Installation, sample: Sample, starts: list[datetime]
 
 @contextmanager
 def _away(endpoints: Endpoints, seconds: float) -> Iterator[Endpoints]:
-    """Put the blob service so far away: whatever is sent to it arrives so much later."""
+    """Delay everything that is sent to the blob service."""
     if not seconds:
         yield endpoints
         return
@@ -169,7 +169,7 @@ def _away(endpoints: Endpoints, seconds: float) -> Iterator[Endpoints]:
 
 
 async def _passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Pass on what comes, each piece so many seconds after it came."""
+    """Pass on each piece so many seconds after it came."""
     loop = asyncio.get_running_loop()
     while piece := await reader.read(2**16):
         loop.call_later(seconds, writer.write, piece)

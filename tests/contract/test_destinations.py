@@ -218,4 +218,4 @@ def test_of_many_destinations_with_the_same_names_that_are_put_at_once_one_is_ma
 
     (made,) = (found.value.id for found in backend.gateways.destinations.all())
     assert said.count(made) == 1
-    assert sum(text.startswith(f"The destination {made} writes the same names") for text in said) == 7
+    assert sum(text.startswith(f"The destination {made} owns the same file names") for text in said) == 7

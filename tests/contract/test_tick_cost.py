@@ -13,7 +13,7 @@ from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
-from exporter.schedule.due_hours import TickReport, queue_due_hours
+from exporter.schedule.planner import TickReport, queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable, _row
 from infra.local import azurite

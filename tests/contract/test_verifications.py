@@ -144,7 +144,7 @@ def test_a_step_comes_out_as_it_went_in(step: VerifyStep) -> None:
     assert not TAKEN & json.loads(encode_step(step)).keys()
 
 
-MESSAGE = json.loads(encode_step(BEGUN.step))
+MESSAGE = json.loads(encode_step(BEGUN.next_step))
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_step_that_is_sent_is_what_the_trigger_reads(endpoints: Endpoints) -> 
     """The queue is made with its first message."""
     account = Account(endpoints.connection_string, retry=HASTE)
     try:
-        VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.step)
+        VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.next_step)
         queue = account.queues.get_queue_client("verify-steps-sent")
         (message,) = queue.receive_messages()
-        assert parse_step(message.content) == BEGUN.step
+        assert parse_step(message.content) == BEGUN.next_step
     finally:
         account.close()

@@ -1,6 +1,5 @@
-"""A loopback server over https that gives one answer to everything."""
+"""A loopback server over https that gives the same answer to every request."""
 
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +14,17 @@ class _TlsServer(Server):
     def __init__(self, certificate: Certificate, answer: Answer, body: bytes) -> None:
         super().__init__(answer)
         self.body = body
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.socket = certificate.server_context().wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that break off."""
+        """Log no client that breaks off: some tests mean to."""
 
 
 @contextmanager
 def answering_over_tls(certificate: Certificate, answer: Answer, *, body: bytes) -> Iterator[str]:
-    """Run a server, and return its address."""
+    """Run a server and yield its address."""
     with _TlsServer(certificate, answer, body) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

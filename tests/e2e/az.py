@@ -1,8 +1,7 @@
-"""A stand-in for the few commands of ``az`` that the drills use, on the emulator.
+"""The few commands of ``az`` that the drills use, for the storage emulator.
 
-The tests run the documents' own commands; Azure's tool cannot sign in to an emulator. Options that are not
-known are errors; to delete what is not there is none. The account is that of
-``AZURE_STORAGE_CONNECTION_STRING``.
+The tests run the commands of the docs, and Azure's own tool cannot sign in to an emulator. An unknown option
+is an error; to delete a missing container is not. ``AZURE_STORAGE_CONNECTION_STRING`` names the account.
 """
 
 import argparse
@@ -18,13 +17,13 @@ from azure.storage.queue import QueueClient
 
 
 def delete_table(connection_string: str, options: argparse.Namespace) -> None:
-    """``az storage table delete``."""
+    """Do ``az storage table delete``."""
     with TableServiceClient.from_connection_string(connection_string) as service:
         service.delete_table(options.name)
 
 
 def delete_container(connection_string: str, options: argparse.Namespace) -> None:
-    """``az storage container delete``."""
+    """Do ``az storage container delete``."""
     with (
         BlobServiceClient.from_connection_string(connection_string) as service,
         suppress(ResourceNotFoundError),
@@ -33,7 +32,7 @@ def delete_container(connection_string: str, options: argparse.Namespace) -> Non
 
 
 def clear_messages(connection_string: str, options: argparse.Namespace) -> None:
-    """``az storage message clear``."""
+    """Do ``az storage message clear``."""
     with QueueClient.from_connection_string(connection_string, options.queue_name) as queue:
         queue.clear_messages()
 
@@ -46,7 +45,7 @@ COMMANDS: dict[tuple[str, ...], tuple[Callable[[str, argparse.Namespace], None],
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what a command line says."""
+    """Run a command line."""
     do, named = COMMANDS[tuple(arguments[:3])]
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument(named, required=True)

@@ -1,4 +1,4 @@
-"""First of all: Microsoft's own worker takes the app as it is."""
+"""Microsoft's Functions worker indexes the app."""
 
 import json
 import logging
@@ -11,37 +11,13 @@ from exporter.storage.own.messages import poison_queue
 from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
+from tests.support.api_routes import ROUTES
 
 PROJECT = Path(__file__).resolve().parents[2]
-HTTP = {
-    # name: (method, route, who may call)
-    "health": ("GET", "health", "ANONYMOUS"),
-    "openapi": ("GET", "openapi.json", "ANONYMOUS"),
-    "schemas": ("GET", "schemas", "FUNCTION"),
-    "test_upload": ("POST", "test-upload", "FUNCTION"),
-    "list_destinations": ("GET", "destinations", "FUNCTION"),
-    "get_destination": ("GET", "destinations/{id}", "FUNCTION"),
-    "put_destination": ("PUT", "destinations/{id}", "FUNCTION"),
-    "delete_destination": ("DELETE", "destinations/{id}", "FUNCTION"),
-    "test_upload_of_destination": ("POST", "destinations/{id}/test-upload", "FUNCTION"),
-    "pause_destination": ("POST", "destinations/{id}/pause", "FUNCTION"),
-    "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
-    "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
-    "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
-    "ask_for_backfill": ("POST", "destinations/{id}/backfills", "FUNCTION"),
-    "list_backfills": ("GET", "destinations/{id}/backfills", "FUNCTION"),
-    "get_backfill": ("GET", "destinations/{id}/backfills/{backfill_id}", "FUNCTION"),
-    "cancel_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/cancel", "FUNCTION"),
-    "retry_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/retry", "FUNCTION"),
-    "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
-    "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
-    "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
-    "landing": ("GET", "landing", "FUNCTION"),
-}
-# What no route of the API answers, with any method: the last by name, as the host tries routes in this order.
+# The function for unknown routes; the last by name, because the host tries routes in this order.
 UNKNOWN = "zz_unknown"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-# Which function drains which queue.
+# The queue of each function.
 QUEUES = {
     "export_hour": "export-hours",
     "export_backfill_hour": "backfill-hours",
@@ -59,7 +35,7 @@ QUEUE = {
     "direction": "IN",
     "connection": "AzureWebJobsStorage",
     "name": "message",
-    # In a text that is JSON, keys of a foreign message would stand in for what the host says of it.
+    # If a text is JSON, the host takes its keys for metadata of the message.
     "dataType": "BINARY",
 }
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
@@ -79,7 +55,7 @@ IDENTITY_BASED = {"AzureWebJobsStorage__accountName": "acme", "EXPORT_SCHEDULE":
 
 
 def indexed(settings: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the app's functions with their bindings, as the worker indexes them in a process of its own."""
+    """Return the functions of the app with their bindings, indexed by a worker process."""
     environ = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **settings}
     worker = WorkerProcess(WorkerCommand(PROJECT, environ, LogLevels()))
     try:
@@ -91,7 +67,7 @@ def indexed(settings: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
 
 
 def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what the app consists of; names of parameters are whatever they are."""
+    """Return the expected functions with their bindings."""
     http: dict[str, list[dict[str, Any]]] = {
         name: [
             {
@@ -105,7 +81,7 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
             {"type": "http", "direction": "OUT", "name": "$return"},
         ]
         for name, (methods, route, level) in (
-            {name: ([method], route, level) for name, (method, route, level) in HTTP.items()}
+            {name: ([method], route, level) for name, (method, route, level) in ROUTES.items()}
             | {UNKNOWN: (METHODS, "{*path}", "FUNCTION")}
         ).items()
     }
@@ -117,29 +93,29 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("settings", [NOTHING, EVERYTHING_WRONG, IDENTITY_BASED])
 def test_the_worker_finds_exactly_these_functions_whatever_the_settings_are(settings: dict[str, str]) -> None:
-    """Triggers, bindings, routes, methods and levels; with settings missing or wrong, all the same."""
+    """Triggers, bindings, routes, methods and levels, also with missing or wrong settings."""
     assert indexed(settings) == expected(EVERY_FIVE_MINUTES)
 
 
-def test_what_answers_the_unknown_is_the_last_of_all() -> None:
-    """The host takes the first function whose route fits, by the order of names: this one fits everything."""
+def test_the_function_for_unknown_routes_is_the_last() -> None:
+    """The host tries functions in order of their names, and this route matches everything."""
     assert max(expected(EVERY_FIVE_MINUTES), key=str.lower) == UNKNOWN
 
 
-def test_the_timer_ticks_on_the_schedule_that_is_set() -> None:
-    """``EXPORT_SCHEDULE`` is in the binding, where the host looks for it."""
+def test_the_timer_has_the_schedule_of_the_setting() -> None:
+    """``EXPORT_SCHEDULE`` is in the binding."""
     assert indexed({"EXPORT_SCHEDULE": "30 */2 * * * *"}) == expected("30 */2 * * * *")
 
 
-def test_every_queue_that_is_listened_to_is_made_at_a_tick() -> None:
-    """With its poison queue: the host would poll it in vain otherwise."""
+def test_a_tick_creates_every_queue_with_a_function() -> None:
+    """With its poison queue; otherwise the host logs an error at each poll."""
     made = {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))}
 
     assert made == set(QUEUES.values())
 
 
-def test_the_hosts_own_lines_are_off_for_what_runs_by_itself_and_ours_are_kept() -> None:
-    """Function by function, as the worker finds them; and what the host's SDK warns of."""
+def test_log_lines_of_the_host_are_off_and_ours_are_on() -> None:
+    """For every function with a timer or queue trigger; also the warnings of the host's SDK."""
     document = json.loads((PROJECT / "host.json").read_text())["logging"]["logLevel"]
     levels = LogLevels.parse(document)
     silent = {
@@ -158,8 +134,8 @@ def test_the_hosts_own_lines_are_off_for_what_runs_by_itself_and_ours_are_kept()
     assert named == {of_invocations(name) for name in silent}
 
 
-def test_messages_are_taken_as_they_are() -> None:
-    """With base64, the host keeps what it cannot decode from every function, even from those of poison."""
+def test_the_host_does_not_decode_messages() -> None:
+    """With base64, no function gets a message that the host cannot decode, not even a poison function."""
     queues = json.loads((PROJECT / "host.json").read_text())["extensions"]["queues"]
 
     assert queues["messageEncoding"] == "none"

@@ -1,4 +1,4 @@
-"""Backfills over real HTTP: what was exported is exported again, whatever else is there and under way."""
+"""Backfills over real HTTP: hours are exported again, whatever else exists and runs."""
 
 import gzip
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.backfill.runner import WAITING_MAX
+from exporter.backfill.step import WAITING_MAX
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import LANDING, App, Installation, Json, key_of, ok
-from tests.e2e.reading import EVENT_COLUMNS, Files, contents
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import asked_for, ended, the_problem
+from tests.support.customer_files import contents, event_ids
+from tests.support.installation import LANDING, App, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=60, merges_per_hour=5, blobs_per_hour=2, faults=frozenset({Fault.LATE_BLOB}))
 NO_ROWS = Sample(project_id=1)
@@ -21,51 +21,24 @@ FEW_LANDED = replace(SAMPLE, project_id=4)
 SINCE_TEN_YEARS = replace(SAMPLE, project_id=3)
 EVENTS = (DataType.EVENTS,)
 TEN_YEARS = {"start": "2012-01-01", "end": "2021-12-31"}
-ENDED = {"succeeded", "failed", "cancelled"}
 
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that is ticked by hand."""
+    """Run an app whose timer function the tests run."""
     with shared.app() as running:
         yield running
 
 
-def asked_for(app: App, destination_id: str, body: Json) -> str:
-    """Ask for a backfill, and return its path."""
-    answer = app.api.post(f"/destinations/{destination_id}/backfills", body)
-    assert answer.status == 202, answer
-    where = answer.headers["location"].removeprefix("/api")
-    assert where == f"/destinations/{destination_id}/backfills/{answer.body['id']}"
-    return where
-
-
-def ended(app: App, where: str) -> Json:
-    """Wait until a backfill has ended."""
-
-    def found() -> Json:
-        backfill: Json = ok(app.api.get(where))
-        return backfill if backfill["status"] in ENDED else {}
-
-    return app.until(found, f"the end of {where}")
-
-
 def land_nothing(shared: Installation, sample: Sample, start: datetime) -> None:
-    """Let an empty blob of events land: from then on there are hours to export, if without rows."""
+    """Land an empty blob of events: from then on the stream has hours, without rows."""
     name = f"events/{sample.project_id}/{start:%Y/%m/%d/%H}/none.json"
     with shared.blobs.get_container_client(LANDING) as landing:
         landing.upload_blob(name, b"", overwrite=True)
 
 
-def event_ids(container: dict[str, bytes], folder: Path) -> list[str]:
-    """Return the uuids that DuckDB finds in all files of events."""
-    parts = [(name, body) for name, body in sorted(container.items()) if name.endswith(".json.gz")]
-    events = [(name.replace("/", "_"), body) for name, body in parts if "-189524_" not in name]
-    return [str(row["uuid"]) for row in Files.saved(folder, events).table(EVENT_COLUMNS)]
-
-
 def exported(shared: Installation, app: App, name: str, starts: list[datetime]) -> None:
-    """Land hours, and have them exported by the schedule."""
+    """Land hours and let the schedule export them."""
     for start in starts:
         shared.land(SAMPLE.hour(start))
     app.activate(shared.destination(name, SAMPLE, starts[0]))
@@ -76,7 +49,7 @@ def exported(shared: Installation, app: App, name: str, starts: list[datetime]) 
 def test_a_range_is_exported_again_with_what_has_landed_since(
     shared: Installation, app: App, tmp_path: Path
 ) -> None:
-    """Each hour is replaced as a whole; the answer counts hours, rows and bytes, and says when it is over."""
+    """Each hour is replaced as a whole. The answer counts hours, rows and bytes, and has the end time."""
     starts = shared.newest_hours(4)
     exported(shared, app, "again", starts)
     before = contents(shared.container("again"))
@@ -105,7 +78,7 @@ def test_a_range_is_exported_again_with_what_has_landed_since(
 
 
 def test_live_hours_do_not_wait_behind_a_long_backfill(shared: Installation, app: App) -> None:
-    """Ten years are under way when the tick comes; a cancel then takes effect within a step."""
+    """A backfill of ten years runs when the tick comes. A cancel then takes effect within a step."""
     (start,) = shared.newest_hours(1)
     land_nothing(shared, SINCE_TEN_YEARS, datetime(2012, 1, 1, tzinfo=UTC))
     shared.land(SINCE_TEN_YEARS.hour(start))
@@ -153,7 +126,7 @@ def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Insta
 
 
 def test_a_backfill_begins_where_something_landed(shared: Installation, app: App) -> None:
-    """Ten years before that are no hours, and write no marker; of an empty past there is nothing to do."""
+    """Earlier hours do not count and get no marker. Without landed hours there is nothing to do."""
     starts = shared.newest_hours(3)
     for start in starts[1:]:
         shared.land(FEW_LANDED.hour(start))
@@ -179,7 +152,7 @@ def test_a_backfill_begins_where_something_landed(shared: Installation, app: App
 def test_a_failed_hour_is_listed_and_tried_alone_when_its_reason_is_gone(
     shared: Installation, app: App
 ) -> None:
-    """A lease that somebody holds on one file stops no other hour."""
+    """A lease of another program on one file stops no other hour."""
     starts = shared.newest_hours(3)
     exported(shared, app, "leased", starts)
     name = next(
@@ -205,7 +178,7 @@ def test_a_failed_hour_is_listed_and_tried_alone_when_its_reason_is_gone(
 def test_what_a_verification_finds_is_repaired_by_a_backfill_of_just_that(
     shared: Installation, app: App
 ) -> None:
-    """A file that is lost comes back; hours that were whole are not touched."""
+    """A lost file is written again. Whole hours are not changed."""
     starts = shared.newest_hours(3)
     exported(shared, app, "mended", starts)
     container = shared.container("mended")
@@ -229,7 +202,7 @@ def test_what_a_verification_finds_is_repaired_by_a_backfill_of_just_that(
 
 
 def test_neighbours_are_neither_overwritten_nor_listed_nor_deleted(shared: Installation, app: App) -> None:
-    """Hours 1 and 10, a project with a digit more, prefixes in prefixes, a customer's own files."""
+    """Hours 1 and 10, a project with one more digit, nested prefixes, a customer's own files."""
     at = shared.newest_hours(1)[0].replace(hour=1) - timedelta(days=1)
     day = [at + timedelta(hours=hours) for hours in (0, 9)]
     other = Sample(project_id=1875200, events_per_hour=20, merges_per_hour=0)
@@ -279,7 +252,7 @@ def test_neighbours_are_neither_overwritten_nor_listed_nor_deleted(shared: Insta
 
 
 def test_what_is_wrong_with_a_request_is_told_at_once(shared: Installation, app: App) -> None:
-    """And nothing is begun."""
+    """And no backfill begins."""
     (start,) = shared.newest_hours(1)
     app.activate(shared.destination("strict", SAMPLE, start, EVENTS))
     path = "/destinations/strict/backfills"

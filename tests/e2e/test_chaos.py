@@ -1,4 +1,4 @@
-"""Everything at once, for minutes: hosts and workers die, storage has bad weather, and settings change.
+"""Everything at once, for minutes: hosts and workers die, storage fails at random, and settings change.
 
 Meanwhile the schedule exports hours, blobs land late, backfills replace what is there, and verifications look
 at hours. The hosts' clocks are set apart. Afterwards an independent reader finds each event once, markers and
@@ -30,8 +30,10 @@ from infra.local.api import Answer
 from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Fault, Sample
 from infra.local.stack import NotStartedError
-from tests.e2e.gate import MOMENTS, gate_before
-from tests.e2e.installation import (
+from tests.support.api_calls import ENDED, ended
+from tests.support.customer_files import contents, event_ids
+from tests.support.gate import MOMENTS, gate_before
+from tests.support.installation import (
     DONE,
     LANDING,
     App,
@@ -44,9 +46,7 @@ from tests.e2e.installation import (
     ok,
     stream_key,
 )
-from tests.e2e.reading import contents
-from tests.e2e.test_backfills import ENDED, ended, event_ids
-from tests.e2e.weather import Weather, kept_ports, weather_before
+from tests.support.weather import Weather, kept_ports, weather_before
 
 SAMPLE = Sample(
     events_per_hour=6_000,
@@ -54,52 +54,52 @@ SAMPLE = Sample(
     blobs_per_hour=5,
     faults=frozenset({Fault.LATE_BLOB, Fault.DUPLICATES_ACROSS_BLOBS, Fault.NOT_JSON}),
 )
-# A destination that never exports: what is missing of it is enough to be verified in the background.
+# A destination that never exports: it misses enough hours to be verified in the background.
 LOOKED_AT = replace(SAMPLE, project_id=77)
 LOOKED_AT_HOURS = 400
 HOURS = 5
 SEED = 20260131
-# An hour closes, and those before it are looked at for late blobs, so long after the beginning.
+# So long after the beginning, an hour closes, and earlier hours are checked for late blobs.
 CLOSES_AFTER = timedelta(minutes=2)
 GOES_ON_SECONDS = 20.0
 AWAY_SECONDS = 30.0
-# The host ends after about half a minute without its queues; a loaded machine takes its time.
+# The host ends after about half a minute without its queues; a loaded machine needs longer.
 ENDS_SECONDS_MAX = 120.0
 TIDIED_SECONDS_MAX = 420.0
 # Nothing waits for longer than five minutes: the back-off of an hour that failed, or a run left alone.
 HEALED_SECONDS_MAX = 420.0
 COMPILER = shutil.which("cc")
-# In seconds, of each host. The last one stays to the end, for which nothing of the others lies in the future.
+# In seconds, for each host. The last one stays to the end: for it, no time of the others is in the future.
 APART = (0, -170, 170)
 
 
 def set_apart(seconds: int, folder: Path) -> dict[str, str]:
-    """Return what sets the clock of a host and its workers so far ahead; intervals stay what they are."""
+    """Return settings that put the clock of a host and its workers ahead. Intervals do not change."""
     if not seconds:
         return {}
     assert COMPILER is not None
     library = folder / "clock_ahead.so"
     if not library.exists():
         source = Path(__file__).with_name("clock_ahead.c")
-        # Our own source, and a compiler from the path.
+        # The project's own source, and a compiler from the path.
         subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)  # noqa: S603
     return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
 
 
 @dataclass
 class Storage:
-    """The storage account: an emulator with a data folder, so that it may be stopped and started."""
+    """The storage account: an emulator with a data folder, so that it can be stopped and started."""
 
     folder: Path
     endpoints: Endpoints = field(default_factory=lambda: Endpoints(*kept_ports(3)))
     life: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
-        """Start it with what it held."""
+        """Start it with its data."""
         self.life.enter_context(azurite.running(self.folder, self.endpoints))
 
     def stop(self) -> None:
-        """Stop it; it writes down what it holds."""
+        """Stop it. It saves its data."""
         self.life.close()
 
 
@@ -125,7 +125,7 @@ class Killer:
         return self.settings | set_apart(self.clocks[place], self.folder)
 
     def start(self, place: int) -> None:
-        """Start a host, which may need more than one try in bad weather."""
+        """Start a host. While storage fails, it may need more than one attempt."""
         settings = self.settings_of(place)
         while True:
             life = ExitStack()
@@ -138,7 +138,7 @@ class Killer:
         self.apps[place], self.lives[place] = app, life
 
     def strike(self) -> None:
-        """Kill a worker, or a host with its worker, as the kernel does when memory runs out."""
+        """Kill a worker, or a host with its worker, as the kernel does when memory is used up."""
         self.tend()
         app = self.apps[self.random.randrange(len(self.apps))]
         with suppress(psutil.NoSuchProcess):
@@ -153,7 +153,7 @@ class Killer:
         self.tend()
 
     def tend(self) -> None:
-        """Start the hosts again that have ended, or were killed."""
+        """Start the hosts again that have ended or were killed."""
         for place, app in enumerate(self.apps):
             code = app.running.process.poll()
             if code is not None:
@@ -162,7 +162,7 @@ class Killer:
                 self.start(place)
 
     def strike_for(self, seconds: float) -> None:
-        """Kill something every now and then."""
+        """Kill a worker or a host from time to time."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.strike()
@@ -179,7 +179,7 @@ class Killer:
         eventually(seen, "the end of a host that has lost its storage", ENDS_SECONDS_MAX)
 
     def insist(self, ask: Callable[[App], Answer], status: int) -> Answer:
-        """Ask one host or another until one answers as it should: any of them may die meanwhile."""
+        """Ask the hosts in turn until one answers as expected: any of them may die meanwhile."""
 
         def asked() -> Answer | None:
             self.tend()
@@ -200,7 +200,7 @@ class Killer:
 
 @dataclass
 class Storm:
-    """All that goes on: a destination with some hours, and what is done to them, one after the other."""
+    """A destination with some hours, and the operations on them, one after the other."""
 
     installation: Installation
     storage: Storage
@@ -215,36 +215,36 @@ class Storm:
 
     @property
     def weather(self) -> list[Weather]:
-        """The weather everywhere."""
+        """The disturbance of each account."""
         return [*self.services.values(), self.customers]
 
     def be(self, *, fine: bool) -> None:
-        """Let the weather be fine, or bad, everywhere."""
+        """Switch the disturbances of all accounts on or off."""
         for each in self.weather:
             each.fine = fine
 
     def backfill(self, first: datetime, last: datetime) -> str:
-        """Ask for a backfill, and return its path. If an answer gets lost, there may be two of them."""
+        """Create a backfill and return its path. If an answer is lost, there may be two backfills."""
         asked = {"start": key_of(first), "end": key_of(last)}
         answer = self.killer.insist(lambda app: app.api.post("/destinations/stormy/backfills", asked), 202)
         self.asked.append(ok_path(answer))
         return self.asked[-1]
 
     def verify(self) -> None:
-        """Ask for a verification that runs in the background."""
+        """Create a verification that runs in the background."""
         first, last = self.installation.newest_hours(LOOKED_AT_HOURS)[:: LOOKED_AT_HOURS - 1]
         asked = {"from": key_of(first), "to": key_of(last)}
         answer = self.killer.insist(lambda app: app.api.post("/destinations/looked-at/verify", asked), 202)
         self.verifications.append(ok_path(answer))
 
     def rename(self, prefix: str, **output: str) -> None:
-        """Change where files go, and what they are called."""
+        """Change the prefix and the names of the files."""
         self.destination["storage"]["prefix"] = prefix
         self.destination["output"] |= output
         self.killer.insist(lambda app: app.api.put("/destinations/stormy", self.destination), 200)
 
     def tidy(self) -> None:
-        """Delete what landed in the oldest hour once it is exported; a backfill of it is asked for then."""
+        """Delete the landing blobs of the oldest hour once it is exported, and create a backfill of it."""
         start = self.starts[0]
         key, rows = stream_key("stormy", SAMPLE), len(expected_ids(start))
 
@@ -262,13 +262,13 @@ class Storm:
         self.refused = self.backfill(start, start)
 
     def restart_storage(self) -> None:
-        """Stop the emulator, and start it with what it held."""
+        """Stop the emulator and start it with its data."""
         self.storage.stop()
         self.killer.strike()
         self.storage.start()
 
     def lose(self, service: str) -> None:
-        """Let a service of our own storage be away in the midst of exports, backfill and verification."""
+        """Let a service of our own storage fail during exports, a backfill and a verification."""
         self.verify()
         self.backfill(self.starts[1], self.starts[-2])
         self.services[service].go_away()
@@ -283,7 +283,7 @@ class Storm:
 
 @contextmanager
 def a_storm(folder: Path, clocks: tuple[int, ...]) -> Iterator[Storm]:
-    """Install the app behind bad weather; an hour closes two minutes from now."""
+    """Install the app behind disturbed storage. An hour closes two minutes from now."""
     # So that closing times fall on the minute after next: see ``Installation``.
     at = now() + CLOSES_AFTER + timedelta(minutes=30)
     storage = Storage(folder / "storage")
@@ -310,7 +310,7 @@ def a_storm(folder: Path, clocks: tuple[int, ...]) -> Iterator[Storm]:
             "AzureWebJobsStorage": outside,
             "EXPORT_SCHEDULE": "*/5 * * * * *",
             "LATE_CHECK_HOURS": ",".join(str(hour) for hour in range(1, HOURS)),
-            # An outage of half a minute is not to cost a message its five tries, nor a host's end minutes.
+            # An outage of half a minute must neither use up a message's five attempts nor delay a stop.
             "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:10",
             "FUNCTIONS_LOCAL_LEASE_SECONDS": "15",
         }
@@ -319,24 +319,24 @@ def a_storm(folder: Path, clocks: tuple[int, ...]) -> Iterator[Storm]:
 
 
 def expected_ids(start: datetime, *, late: bool = True) -> set[str]:
-    """Return the uuids of an hour's events, with what landed late."""
+    """Return the uuids of an hour's events, late ones included."""
     hour = SAMPLE.hour(start)
     return set(hour.truth().event_ids()) | (set(hour.late_truth().event_ids()) if late else set())
 
 
 def found_ids(installation: Installation, destination_id: str, folder: Path) -> list[str]:
-    """Return what DuckDB finds."""
+    """Return the uuids that DuckDB finds."""
     folder.mkdir()
     return event_ids(contents(installation.container(destination_id)), folder)
 
 
 def rage(storm: Storm) -> None:
-    """Let everything happen that can happen."""
+    """Run all operations while hosts die and storage fails."""
     installation, killer, starts = storm.installation, storm.killer, storm.starts
     for start in starts:
         installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
     installation.land(SAMPLE.hour(starts[0]).late_files(DataType.EVENTS))
-    # One whose clock is ahead finds that the newest hour is closed already, and looks for late blobs at once.
+    # For a host whose clock is ahead, the newest hour is already closed: it checks for late blobs at once.
     for place in range(len(killer.clocks) - 1):
         killer.start(place)
     killer.apps[0].activate(storm.destination)
@@ -385,7 +385,7 @@ def rage(storm: Storm) -> None:
 def test_in_the_end_each_event_is_there_once_whatever_was_killed(
     tmp_path: Path, clocks: tuple[int, ...]
 ) -> None:
-    """The schedule, backfills, late blobs and verifications, while names change and landing is tidied."""
+    """Schedule, backfills, late blobs and verifications, while names change and landing blobs are deleted."""
     with a_storm(tmp_path, clocks) as storm:
         installation, killer, starts = storm.installation, storm.killer, storm.starts
         try:
@@ -393,10 +393,10 @@ def test_in_the_end_each_event_is_there_once_whatever_was_killed(
         finally:
             storm.be(fine=True)
             killer.rest()
-        # Nobody dies any more: a loaded machine is not to take messages from those that work on them.
+        # No host dies from here on, and leases are long: a loaded machine must not lose messages.
         settings = killer.settings_of(len(clocks) - 1) | {"FUNCTIONS_LOCAL_LEASE_SECONDS": "120"}
         with installation.app(**settings) as app:
-            # The customer finds that all is well again: what waits for that is due at once.
+            # The customer resumes the destination: hours that wait for it are due at once.
             ok(app.api.post("/destinations/stormy/activate"))
             backfills = all_ended(app, storm)
             whole = in_the_end_whole(app, storm)
@@ -411,7 +411,7 @@ def test_in_the_end_each_event_is_there_once_whatever_was_killed(
     assert_markers_and_ledger_are_true(hours, there)
     assert_only_the_tidied_hour_is_refused(backfills, storm)
     assert {each["status"] for each in verified} == {"succeeded"}
-    # To a host whose clock is behind, the newest hour is not closed yet when it is asked.
+    # For a host whose clock is behind, the newest hour may not be closed yet.
     assert {each["checked"] for each in verified} <= {LOOKED_AT_HOURS - 1, LOOKED_AT_HOURS}
     assert {"worker", "host"} <= set(killer.killed)
     assert 0 in killer.ended
@@ -420,7 +420,7 @@ def test_in_the_end_each_event_is_there_once_whatever_was_killed(
 
 
 def all_ended(app: App, storm: Storm) -> dict[str, Json]:
-    """Wait until all backfills and verifications have ended, those included whose answers got lost."""
+    """Wait until all backfills and verifications have ended, including those with lost answers."""
 
     def backfills() -> dict[str, Json]:
         with suppress(TimeoutError):
@@ -437,7 +437,7 @@ def all_ended(app: App, storm: Storm) -> dict[str, Json]:
 
 
 def in_the_end_whole(app: App, storm: Storm) -> Json:
-    """Wait until the ledger says that all is exported and nothing is in work; return what verify says."""
+    """Wait until the ledger has all hours as exported and none as running; return a verification."""
     asked = {"from": key_of(storm.starts[0]), "to": key_of(storm.starts[-1])}
 
     def rows() -> int:
@@ -460,7 +460,7 @@ def all_done(hours: list[Json]) -> bool:
 
 
 def assert_markers_and_ledger_are_true(hours: list[Json], there: dict[str, bytes]) -> None:
-    """Fail unless files, markers and ledger say the same."""
+    """Fail unless files, markers and ledger agree."""
     parts = {name: body for name, body in there.items() if name.endswith(".json.gz")}
     measured = {
         name: (gzip.decompress(body).count(b"\n"), len(body), _md5(body)) for name, body in parts.items()
@@ -484,7 +484,7 @@ def _md5(body: bytes) -> str:
 
 
 def assert_only_the_tidied_hour_is_refused(backfills: dict[str, Json], storm: Storm) -> None:
-    """Fail unless every backfill has succeeded but for the hour that landing does not hold any more."""
+    """Fail unless every backfill has succeeded, except for the hour that landing no longer has."""
     tidied = key_of(storm.starts[0])
     for backfill in backfills.values():
         failed = [(each["hour"], each["error"]["code"]) for each in backfill["failed_hours"]]
@@ -497,7 +497,7 @@ def assert_only_the_tidied_hour_is_refused(backfills: dict[str, Json], storm: St
 
 
 def ok_path(answer: Answer) -> str:
-    """Return where something is that was asked for, and that goes on in the background."""
+    """Return the path of a backfill or verification that was accepted."""
     assert answer.status == 202, answer
     return str(answer.headers["location"]).removeprefix("/api")
 
@@ -513,7 +513,7 @@ SMALL = Sample(
     ["some parts are staged", "all parts are staged", "some parts are committed", "all parts are committed"],
 )
 def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(tmp_path: Path, moment: str) -> None:
-    """SIGSTOP; another host exports the hour, and once more with what landed late; then it wakes up."""
+    """SIGSTOP; another host exports the hour, and again with late blobs; then the worker continues."""
     with ExitStack() as stack:
         installation = stack.enter_context(installed(tmp_path))
         gate = stack.enter_context(gate_before(installation.endpoints.blob_port))
@@ -527,7 +527,7 @@ def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(tmp_path: Path,
         hold = gate.close_at(MOMENTS[moment])
         sleeper.tick()
         sleeper.until(hold.reached.is_set, "the export got that far")
-        # Its host, too: it would go on to take messages, and have nobody to give them to.
+        # Its host, too: it would still receive messages, for which it has no worker.
         asleep = [psutil.Process(sleeper.running.process.pid), sleeper.worker]
         for process in asleep:
             process.suspend()

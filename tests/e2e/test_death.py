@@ -1,4 +1,4 @@
-"""Workers and hosts that are killed in the middle of an hour: readers find what they always find.
+"""Workers and hosts are killed in the middle of an hour: readers find the same files as always.
 
 Where a test says that time passes, it sets the clock of the ledger forward: a dead worker's hour is taken
 over after a minute and a half. One test, a slow one, waits for it.
@@ -19,9 +19,9 @@ import pytest
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourStatus
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.gate import MOMENTS, Gate, Hold, Moment, gate_before
-from tests.e2e.installation import App, Installation, Json, installed, stream_key
-from tests.e2e.reading import EVENT_COLUMNS, Files, contents
+from tests.support.customer_files import EVENT_COLUMNS, Files, contents
+from tests.support.gate import MOMENTS, Gate, Hold, Moment, gate_before
+from tests.support.installation import App, Installation, Json, installed, stream_key
 
 # Big enough for several parts of a mebibyte, and with rows that are rejected or left out. In one blob, so
 # that one worker stages them all: hours that several workers stage have tests of their own.
@@ -32,7 +32,7 @@ SAMPLE = Sample(
     faults=frozenset({Fault.NOT_JSON, Fault.DUPLICATES_IN_BLOB}),
 )
 TAKEN_OVER_SECONDS_MAX = 120.0
-# How many blobs a reader sees when the worker dies, for an hour of so many parts.
+# How many blobs a reader sees when the worker dies, by the number of parts.
 VISIBLE: dict[str, Callable[[int], int]] = {
     "the hour is claimed": lambda _: 0,
     "some parts are staged": lambda _: 0,
@@ -45,7 +45,7 @@ VISIBLE: dict[str, Callable[[int], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """What an export leaves that nobody disturbs: the customer's container, rejected rows, the ledger."""
+    """The result of an undisturbed export: the customer's container, rejected rows, the ledger."""
 
     at: datetime
     start: datetime
@@ -55,7 +55,7 @@ class Undisturbed:
 
     @property
     def parts(self) -> int:
-        """How many files the hour has."""
+        """The number of the hour's files."""
         return len(self.hour["parts"])
 
 
@@ -68,7 +68,7 @@ class Place:
     start: datetime
 
     def order(self, app: App, destination_id: str) -> None:
-        """Make a destination that owes the hour."""
+        """Create a destination that owes the hour."""
         at_the_gate = replace(self.installation.endpoints, blob_port=self.gate.server_port)
         destination = self.installation.destination(
             destination_id, SAMPLE, self.start, (DataType.EVENTS,), max_part_mib=1
@@ -77,24 +77,24 @@ class Place:
         app.activate(destination)
 
     def held_at(self, moment: Moment, app: App) -> Hold:
-        """Tick, and wait until the worker has got to that moment; there it is held."""
+        """Run the tick and wait until the worker is held at that moment."""
         hold = self.gate.close_at(moment)
         app.tick()
         app.until(hold.reached.is_set, "the export got that far")
         return hold
 
     def status(self, destination_id: str) -> HourStatus:
-        """Return what the ledger says, however many workers are dead."""
+        """Return the ledger's row of the hour."""
         found = self.installation.ledger.get(stream_key(destination_id, SAMPLE), Hour(self.start))
         assert found is not None
         return found.value.status
 
     def let_time_pass(self, destination_id: str) -> None:
-        """Make the ledger believe that the dead worker's lease is over."""
+        """End the dead worker's lease in the ledger."""
         self.installation.let_time_pass(stream_key(destination_id, SAMPLE), self.start)
 
     def left(self, app: App, destination_id: str) -> Undisturbed:
-        """Wait until the ledger says that the hour is exported, and return everything about it."""
+        """Wait until the hour is exported and return its result."""
         (hour,) = app.exported(destination_id, [self.start])
         found = self.installation.ledger.get(stream_key(destination_id, SAMPLE), Hour(self.start))
         assert found is not None
@@ -108,7 +108,7 @@ class Place:
 
 @contextmanager
 def a_place(folder: Path, at: datetime | None = None) -> Iterator[Place]:
-    """Land the hour in an installation of its own."""
+    """Land the hour in a new installation."""
     with installed(folder, at) as installation, gate_before(installation.endpoints.blob_port) as gate:
         (start,) = installation.newest_hours(1)
         installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
@@ -117,28 +117,28 @@ def a_place(folder: Path, at: datetime | None = None) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Return a place in which every test has a destination of its own."""
+    """Yield a place in which each test uses another destination."""
     with a_place(tmp_path_factory.mktemp("installation")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def app(place: Place) -> Iterator[App]:
-    """Return an app whose workers may be killed; the host starts new ones."""
+    """Run an app whose workers may be killed. The host starts new ones."""
     with place.installation.app() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def undisturbed(app: App, place: Place) -> Undisturbed:
-    """Export the hour in peace."""
+    """Export the hour without a failure."""
     place.order(app, "undisturbed")
     app.tick()
     return place.left(app, "undisturbed")
 
 
 def kill_worker(app: App, hold: Hold) -> None:
-    """Kill the worker process, and wait until the host has another one."""
+    """Kill the worker process and wait until the host has another one."""
     dead = app.worker
     dead.kill()
     app.until(lambda: app.worker.pid != dead.pid, "another worker process")
@@ -148,7 +148,7 @@ def kill_worker(app: App, hold: Hold) -> None:
 def assert_readers_see_nothing_wrong(
     place: Place, destination_id: str, undisturbed: Undisturbed
 ) -> dict[str, bytes]:
-    """Fail unless what a dead worker left is whole: its parts, and a marker only if all of them are there."""
+    """Fail unless a dead worker left whole parts only, and a marker only with all parts."""
     assert place.status(destination_id) is HourStatus.RUNNING
     visible = contents(place.installation.container(destination_id))
     assert visible.items() <= undisturbed.container.items()
@@ -158,7 +158,7 @@ def assert_readers_see_nothing_wrong(
 
 
 def assert_nothing_shows(after: Undisturbed, undisturbed: Undisturbed, *, attempts: int) -> None:
-    """Fail unless everything is as if nobody had died, but for the number of attempts."""
+    """Fail unless the result is that of an undisturbed export, apart from the number of attempts."""
     assert after.container.keys() == undisturbed.container.keys()
     assert after.container == undisturbed.container
     assert after.rejected == undisturbed.rejected
@@ -170,7 +170,7 @@ def assert_nothing_shows(after: Undisturbed, undisturbed: Undisturbed, *, attemp
 def test_the_undisturbed_hour_has_several_parts_and_every_event_once(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """What the tests below compare with is right, and big enough to be interrupted anywhere."""
+    """The undisturbed result is right, and the hour is large enough to be interrupted anywhere."""
     parts = [part["name"] for part in undisturbed.hour["parts"]]
     files = Files.saved(tmp_path, [(name, undisturbed.container[name]) for name in parts])
 
@@ -186,7 +186,7 @@ def test_the_undisturbed_hour_has_several_parts_and_every_event_once(
 def test_a_worker_killed_at_any_moment_leaves_nothing_half_done(
     app: App, place: Place, undisturbed: Undisturbed, moment: str
 ) -> None:
-    """``kill -9`` once it got there; the next worker ends what it began, byte for byte."""
+    """``kill -9`` at that moment. The next worker completes the export, byte for byte."""
     destination_id = f"killed-{list(MOMENTS).index(moment)}"
     place.order(app, destination_id)
 
@@ -199,13 +199,13 @@ def test_a_worker_killed_at_any_moment_leaves_nothing_half_done(
     assert_nothing_shows(place.left(app, destination_id), undisturbed, attempts=2)
 
 
-# On a slow machine one message may be there at every death, and the host would give it up after the fifth.
+# On a slow machine one message may see every death, and the host would move it to poison after the fifth.
 PATIENT = {"AzureFunctionsJobHost__extensions__queues__maxDequeueCount": "20"}
 
 
 @pytest.mark.slow
 def test_an_hour_may_die_again_and_again(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    """At every moment in turn, now the whole host and now its worker: in the end each event is there once."""
+    """At every moment in turn, the whole host or its worker. At the end, each event is there once."""
     with a_place(tmp_path, undisturbed.at) as place, ExitStack() as lives:
         app = lives.enter_context(place.installation.app(**PATIENT))
         place.order(app, "mortal")
@@ -233,7 +233,7 @@ def test_an_hour_may_die_again_and_again(undisturbed: Undisturbed, tmp_path: Pat
 def test_an_hour_that_is_running_at_sigterm_is_finished_or_resumed(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """The host lets it end, or the next one goes on: either way nobody sees that there was a restart."""
+    """The host waits for it, or the next host goes on. A reader sees no difference."""
     with a_place(tmp_path, undisturbed.at) as place:
         with place.installation.app() as app:
             place.order(app, "restarted")
@@ -256,7 +256,7 @@ def test_an_hour_that_is_running_at_sigterm_is_finished_or_resumed(
 def test_a_dead_workers_hour_is_taken_over_within_two_minutes(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """By the timer alone, and not before its lease is over: a worker that seems dead may only be slow."""
+    """By the timer only, and not before its lease ends: a worker that seems dead may only be slow."""
     with (
         a_place(tmp_path, undisturbed.at) as place,
         place.installation.app(EXPORT_SCHEDULE="*/5 * * * * *") as app,

@@ -1,4 +1,4 @@
-"""``make run``: from nothing to exported files in a table."""
+"""``make run``: the demo exports a day and prints its files."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ FILE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d) +(events|merged_ids) +(\S+\.json\.gz)
 
 
 def test_the_demo_exports_a_day_and_shows_its_files() -> None:
-    """Exit status 0, a file for each of 24 hours and both data types, each with rows; nothing is missing."""
+    """Exit code 0; in plain lines, a file with rows for each of 24 hours and both data types."""
     port = azurite.free_ports(1)[0]
     command = [sys.executable, "-m", "infra.local.demo", "--once", "--port", str(port)]
 

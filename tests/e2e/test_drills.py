@@ -1,4 +1,4 @@
-"""The disasters of docs/operations.md, command for command, on the real app: nothing is lost or doubled."""
+"""The disasters of docs/operations.md, command for command, on the real app: no row is lost or doubled."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, key_of
+from tests.support.installation import App, Installation, key_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)
@@ -22,7 +22,7 @@ HOURS = 2
 
 
 def commands(heading: str) -> list[str]:
-    """Return the shell commands of a section of the drills, by the words that it begins with."""
+    """Return the shell commands of the drill that begins with these words."""
     drills = (PROJECT / "docs/operations.md").read_text().partition("## Disasters, as drills")[2]
     section = drills.partition(f"**{heading}")[2].partition("\n**")[0].partition("\n## ")[0]
     blocks: list[str] = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
@@ -31,7 +31,7 @@ def commands(heading: str) -> list[str]:
 
 
 class Shell:
-    """Runs the documents' commands as an operator would, with a stand-in for ``az``."""
+    """Runs the commands of the docs as an operator does, with our own ``az`` (az.py)."""
 
     def __init__(self, folder: Path, app: App, installation: Installation) -> None:
         self.folder = folder
@@ -64,7 +64,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that is ticked by hand, with a destination whose hours are all exported."""
+    """Run an app with a destination whose hours are all exported."""
     starts = shared.newest_hours(HOURS)
     for start in starts:
         shared.land(SAMPLE.hour(start))
@@ -83,7 +83,7 @@ def shell(tmp_path: Path, app: App, shared: Installation) -> Shell:
 
 
 def etags(installation: Installation) -> dict[str, str]:
-    """Return the files in the customer's container with their ETags: nothing may be written anew."""
+    """Return the files in the customer's container with their ETags, which a write would change."""
     return {blob.name: blob.etag for blob in installation.container("acme").list_blobs()}
 
 
@@ -107,7 +107,7 @@ LOST = {each.split()[5]: [each] for each in DELETIONS} | {"all of them": DELETIO
 def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     app: App, shared: Installation, shell: Shell, lost: list[str]
 ) -> None:
-    """Hours that are in the container are adopted, and a verification says that all is whole."""
+    """Hours that are in the container are adopted, and a verification finds nothing wrong."""
     before = etags(shared)
     starts = shared.newest_hours(HOURS)
     shared.breakers_are_there()
@@ -123,7 +123,7 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     verified: dict[str, Any] = {}
 
     def verified_at_rest() -> bool:
-        """Wait for the looks for late data, which take adopted hours for a moment."""
+        """Wait for the checks for late data, which claim adopted hours for a moment."""
         verified.update(json.loads(shell.run(verify)))
         return int(verified["running"]) == 0
 
@@ -132,7 +132,7 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
 
 
 def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Installation, shell: Shell) -> None:
-    """With their secrets, which are kept nowhere; their history is found, and nothing is exported twice."""
+    """With their secrets, which are stored nowhere else. The history is found; no hour is exported twice."""
     before = etags(shared)
     (keep,) = commands("The table of destinations is lost.")
     shell.run(keep)
@@ -152,7 +152,7 @@ def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Instal
 def test_a_queue_full_of_nonsense_is_cleared_and_filled_by_the_next_tick(
     app: App, shared: Installation, shell: Shell
 ) -> None:
-    """Messages are hints: to lose all of them loses nothing."""
+    """Messages are hints: if all of them are lost, no hour is."""
     (clear,) = commands("Queues are lost")
     before = etags(shared)
     shell.run(DELETIONS[0])

@@ -1,4 +1,4 @@
-"""A filter on its way: put over HTTP, tried on an hour, and applied to what is exported."""
+"""Filters: sent over HTTP, tried on an hour, and applied to an export."""
 
 import json
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, ok
-from tests.e2e.reading import Files, contents
 from tests.filters import condition, read
 from tests.properties.naive_filter import keeps
+from tests.support.customer_files import Files, contents
+from tests.support.installation import App, Installation, Json, key_of, ok
 
 SAMPLE = Sample(events_per_hour=300)
 WANTED: Json = {
@@ -32,31 +32,31 @@ NOTHING: Json = condition("event_type", "is_not_set")
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app whose newest hour has landed."""
+    """Run an app whose newest hour has landed."""
     shared.land(SAMPLE.hour(newest(shared)))
     with shared.app() as running:
         yield running
 
 
 def newest(installation: Installation) -> datetime:
-    """Return the hour that is looked at."""
+    """Return the hour that the tests use."""
     return installation.newest_hours(1)[0]
 
 
 def expected(installation: Installation) -> list[Json]:
-    """Return the events that pass, by a filter that shares no code with the app's."""
+    """Return the events that pass a filter that shares no code with the app's."""
     records = SAMPLE.hour(newest(installation)).truth().records()
     return [record for record in records if keeps(WANTED, json.dumps(record).encode())]
 
 
 def filtered(installation: Installation, destination_id: str) -> Json:
-    """Return a destination that wants some of the events."""
+    """Return a destination with a filter."""
     body = installation.destination(destination_id, SAMPLE, newest(installation), (DataType.EVENTS,))
     return body | {"events": body["events"] | {"filter": WANTED}}
 
 
 def test_a_previewed_hour_is_the_one_that_is_exported(app: App, shared: Installation, tmp_path: Path) -> None:
-    """The same counts and the same rows; the filter is named by the ledger and by the marker."""
+    """The same counts and the same rows. The ledger and the marker name the filter."""
     start, wanted = newest(shared), expected(shared)
     assert app.activate(filtered(shared, "filtered"))["events"]["filter"] == WANTED
     assert contents(shared.container("filtered")) == {}
@@ -78,7 +78,7 @@ def test_a_previewed_hour_is_the_one_that_is_exported(app: App, shared: Installa
 
 
 def test_another_filter_can_be_tried_and_changes_nothing(app: App, shared: Installation) -> None:
-    """Neither the destination nor its hour."""
+    """The destination and its hour are unchanged."""
     before = app.api.put("/destinations/tried", filtered(shared, "tried"))
     hour = {"hour": key_of(newest(shared))}
 
@@ -91,7 +91,7 @@ def test_another_filter_can_be_tried_and_changes_nothing(app: App, shared: Insta
 
 
 def test_what_is_wrong_with_a_filter_is_told_where_it_stands(app: App, shared: Installation) -> None:
-    """Of the destination's as of the one that is tried."""
+    """In the destination's filter as in the one that is tried."""
     wrong = {"any": [condition("event_type", "matches", "("), condition("evnt_type", "is_set")]}
     body = filtered(shared, "wrong")
 
@@ -106,7 +106,7 @@ def test_what_is_wrong_with_a_filter_is_told_where_it_stands(app: App, shared: I
 
 
 def test_a_destination_without_events_has_no_preview(app: App, shared: Installation) -> None:
-    """409: it is not what it is for."""
+    """409: a preview is for events."""
     body = shared.destination("merges", SAMPLE, newest(shared), (DataType.MERGED_IDS,))
     app.api.put("/destinations/merges", body)
 

@@ -19,9 +19,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from infra.local.sample import DataType, Fault, LandingHour, Sample, TimeFormat, Truth
-from tests.e2e.installation import Installation, Json, installed, key_of
-from tests.e2e.reading import EVENT_COLUMNS, MERGED_ID_COLUMNS, Files, contents
-from tests.sample import naive
+from tests.support import landing_reader as reader
+from tests.support.customer_files import EVENT_COLUMNS, MERGED_ID_COLUMNS, Files, contents
+from tests.support.installation import Installation, Json, installed, key_of
 
 SAMPLE = Sample(
     events_per_hour=300,
@@ -30,7 +30,7 @@ SAMPLE = Sample(
     time_format=TimeFormat.MIXED,
     extra_keys=True,
 )
-# What a reader of the rejected rows is told, by what was done to them.
+# The reason in a rejected row, for each fault.
 REASONS = {
     Fault.NOT_JSON: {"not_json", "not_an_object"},
     Fault.NOT_UTF8: {"not_utf8"},
@@ -42,7 +42,7 @@ REASONS = {
     Fault.TRUNCATED_GZIP: {"unreadable"},
     Fault.NOT_NDJSON: {"not_ndjson"},
 }
-# Three destinations: the data types apart with the usual files, and together with all that can be chosen.
+# Three destinations: one for each data type with default output, and one for both with all options.
 EVENTS, MERGED_IDS, OTHERWISE = "travels-events", "travels-merged-ids", "travels-otherwise"
 OTHER_OUTPUT: dict[str, Any] = {
     "name_style": "safe",
@@ -56,7 +56,7 @@ OTHER_OUTPUT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What became of the hours: two of them are full of rows, and nothing landed in the third."""
+    """The exported hours: two with rows, and a third without landed blobs."""
 
     installation: Installation
     hours: tuple[LandingHour, ...]
@@ -72,13 +72,13 @@ class Export:
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Export]:
-    """Land the hours and have them exported, once for all tests."""
+    """Land the hours and export them, once for all tests."""
     with installed(tmp_path_factory.mktemp("installation")) as installation:
         yield exported(installation)
 
 
 def exported(installation: Installation, *, backwards: bool = False) -> Export:
-    """Land the hours, make the destinations, fire the tick, and wait."""
+    """Land the hours, create the destinations, run the tick, and wait."""
     starts = installation.newest_hours(3)
     hours = tuple(SAMPLE.hour(start) for start in (starts[0], starts[2]))
     files = [file for hour in hours for file in hour]
@@ -98,15 +98,15 @@ def exported(installation: Installation, *, backwards: bool = False) -> Export:
 
 
 def name_of(hour: LandingHour | datetime, data_type: DataType) -> str:
-    """Return how the names of an hour's files begin."""
+    """Return the beginning of the names of an hour's files."""
     start = hour.start if isinstance(hour, LandingHour) else hour
     owner = "187520" if data_type is DataType.EVENTS else "-189524"
     return f"{owner}_{start:%Y-%m-%d}_{start.hour}"
 
 
 def times_apart(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return records with their times as moments in UTC, whatever they looked like."""
-    times = frozenset(naive.TIMES.split())
+    """Return records with datetimes in UTC as times, whatever their format."""
+    times = frozenset(reader.TIMES.split())
     return [
         {key: moment(value) if key in times and value else value for key, value in record.items()}
         for record in records
@@ -114,8 +114,8 @@ def times_apart(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def moment(text: str) -> datetime:
-    """Return the moment as DuckDB has it: in UTC, and without saying so."""
-    return naive.moment(text).astimezone(UTC).replace(tzinfo=None)
+    """Return the time as DuckDB has it: in UTC, without a time zone."""
+    return reader.moment(text).astimezone(UTC).replace(tzinfo=None)
 
 
 def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Export, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Expor
 
         for row in rows:
             row["uuid"] = str(row["uuid"])
-            for key in naive.DICTS.split():
+            for key in reader.DICTS.split():
                 row[key] = json.loads(row[key])
             ids = row["amplitude_attribution_ids"]
             row["amplitude_attribution_ids"] = None if ids is None else json.loads(ids)
@@ -135,7 +135,7 @@ def test_every_event_arrives_once_and_in_order_with_all_its_values(export: Expor
 
 
 def test_no_event_is_in_two_files_of_the_whole_container(export: Export, tmp_path: Path) -> None:
-    """A reader who loads everything has every event that landed, once."""
+    """A reader who loads all files has every landed event, once."""
     files = [(name, body) for name, body in export.seen[EVENTS].items() if name.endswith(".json.gz")]
 
     found = [str(row["uuid"]) for row in Files.saved(tmp_path, files).table(EVENT_COLUMNS)]
@@ -146,12 +146,12 @@ def test_no_event_is_in_two_files_of_the_whole_container(export: Export, tmp_pat
 
 
 def test_an_event_has_the_49_keys_and_no_other(export: Export, tmp_path: Path) -> None:
-    """The six keys that sources have beyond them are gone, and times are ISO 8601 with six digits."""
+    """Without the six further keys of some sources. Times are ISO 8601 with six digits."""
     name = f"{name_of(export.hours[0], DataType.EVENTS)}#1.json.gz"
 
     lines = Files.saved(tmp_path, [(name, export.seen[EVENTS][name])]).lines()
 
-    assert {tuple(sorted(line)) for line in lines} == {tuple(naive.KEYS)}
+    assert {tuple(sorted(line)) for line in lines} == {tuple(reader.KEYS)}
     for line, truth in zip(lines, export.hours[0].truth().records(), strict=True):
         expected = moment(truth["server_upload_time"]).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert line["server_upload_time"] == expected
@@ -168,7 +168,7 @@ def test_every_merged_id_arrives_in_order_with_all_its_values(export: Export, tm
 
 
 def test_a_container_holds_the_hours_files_and_markers_and_nothing_else(export: Export) -> None:
-    """One part and a marker for an hour with rows, a marker for one without; of the test upload nothing."""
+    """A part and a marker for an hour with rows, a marker for one without. The test upload leaves nothing."""
     parts = {EVENTS: (DataType.EVENTS, "#1.json.gz"), MERGED_IDS: (DataType.MERGED_IDS, ".json.gz")}
     for destination_id, (data_type, suffix) in parts.items():
         files = {name_of(hour, data_type) + suffix for hour in export.hours}
@@ -180,7 +180,7 @@ def test_a_container_holds_the_hours_files_and_markers_and_nothing_else(export: 
 
 
 def test_the_other_output_options_are_in_the_names_and_in_the_rows(export: Export, tmp_path: Path) -> None:
-    """Prefix, folders, safe names, no marker; times as the original writes them, and all keys kept."""
+    """Prefix, folders, safe names, no marker; times in the format ``amplitude``, and all keys kept."""
     seen = export.seen[OTHERWISE]
     events = {f"exports/raw/187520/{name_of(hour, DataType.EVENTS)}_1.json.gz" for hour in export.hours}
     merged = {f"exports/raw/-189524/{name_of(hour, DataType.MERGED_IDS)}.json.gz" for hour in export.hours}
@@ -201,7 +201,7 @@ def test_the_other_output_options_are_in_the_names_and_in_the_rows(export: Expor
 
 
 def test_merged_ids_do_not_depend_on_the_other_options(export: Export) -> None:
-    """But for where they lie, and how hard they are compressed."""
+    """Apart from their place and their compression."""
     for hour in export.hours:
         name = f"{name_of(hour, DataType.MERGED_IDS)}.json.gz"
 
@@ -214,7 +214,7 @@ def test_merged_ids_do_not_depend_on_the_other_options(export: Export) -> None:
 def test_rejected_rows_are_kept_byte_for_byte_with_their_place(
     export: Export, tmp_path: Path, data_type: DataType
 ) -> None:
-    """Every line that is no row, or that is amended; with a reason that fits what was done to it."""
+    """Every invalid or amended line, with the reason that fits its fault."""
     destination_id, source = (
         (EVENTS, SAMPLE.project_id) if data_type is DataType.EVENTS else (MERGED_IDS, SAMPLE.org_id)
     )
@@ -257,7 +257,7 @@ def bytes_of(rejected: dict[str, Any]) -> bytes:
 def test_the_ledger_accounts_for_every_row(
     export: Export, destination_id: str, data_types: tuple[DataType, ...]
 ) -> None:
-    """What was read is what was exported, doubled or rejected; and nothing had to be tried twice."""
+    """Read rows are exported, duplicate or rejected. No hour needed a second attempt."""
     found = {(hour["hour"], hour["data_type"]): hour for hour in export.ledger[destination_id]}
 
     assert found.keys() == {
@@ -321,7 +321,7 @@ def test_files_are_one_gzip_member_without_a_time(export: Export, destination_id
 
 @pytest.mark.parametrize("destination_id", [EVENTS, MERGED_IDS, OTHERWISE])
 def test_files_say_what_they_are(export: Export, destination_id: str) -> None:
-    """A type, no encoding that would make somebody decompress them, and the MD5 of their bytes."""
+    """A content type, no content encoding (clients would decompress), and the MD5 of the bytes."""
     container = export.container(destination_id)
     for name, body in export.seen[destination_id].items():
         if name.endswith(".gz"):
@@ -373,7 +373,7 @@ def test_a_marker_is_true_to_its_hours_files(
 def test_the_same_landing_gives_the_same_bytes_in_another_installation(
     export: Export, tmp_path: Path
 ) -> None:
-    """Two runs that know nothing of each other; in the second, the newest blobs landed first."""
+    """In two separate installations. In the second, the newest blobs landed first."""
     with installed(tmp_path, export.installation.at) as another:
         again = exported(another, backwards=True)
 

@@ -1,4 +1,4 @@
-"""The API over real HTTP: what callers get, and what they are told when it cannot be."""
+"""The API over HTTP: answers and errors."""
 
 import re
 from collections.abc import Iterator
@@ -7,56 +7,24 @@ from datetime import timedelta
 
 import pytest
 
-from infra.local.api import Answer
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import LANDING, App, Installation, Json, key_of, now, ok
+from tests.support.api_calls import draft, fields, the_problem
+from tests.support.installation import LANDING, App, Installation, Json, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
-PROBLEM = {"type", "title", "status", "detail", "code"}
 COUNTS = ("read", "exported", "filtered", "duplicate", "rejected", "amended")
 NO_ROWS: Json = dict.fromkeys(COUNTS, 0) | {"rejected_by_reason": {}}
 
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that nobody ticks; tests have destinations of their own."""
+    """Return an app without ticks; each test has its own destinations."""
     with shared.app() as running:
         yield running
 
 
-def draft(installation: Installation, destination_id: str, **changes: object) -> Json:
-    """Return a destination whose container does not exist."""
-    return {
-        "name": "Acme raw events",
-        "events": {"project_id": SAMPLE.project_id},
-        "storage": {"container": destination_id},
-        "credentials": {
-            "type": "connection_string",
-            "connection_string": installation.connection_string,
-        },
-        **changes,
-    }
-
-
-def the_problem(answer: Answer, status: int, code: str) -> Json:
-    """Return a problem document, which must be of that status and code, and a proper one."""
-    assert (answer.status, answer.body.get("code")) == (status, code), answer
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.body.keys() >= PROBLEM
-    assert answer.body["status"] == status
-    return dict(answer.body)
-
-
-def fields(answer: Answer, status: int = 422, code: str = "invalid_request") -> set[str]:
-    """Return which fields are wrong; each has a message."""
-    errors = the_problem(answer, status, code)["errors"]
-    assert all(error["message"] for error in errors)
-    assert len({error["field"] for error in errors}) == len(errors)
-    return {error["field"] for error in errors}
-
-
 def test_the_app_is_healthy(app: App) -> None:
-    """All settings are there."""
+    """All settings are set."""
     answer = app.api.call("GET", "/api/health")
 
     assert (answer.status, answer.body) == (200, {"status": "ok"})
@@ -64,7 +32,7 @@ def test_the_app_is_healthy(app: App) -> None:
 
 
 def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: Installation) -> None:
-    """201, then 200; what the caller did not say has its default, and the times stay."""
+    """201, then 200; missing fields have defaults, and the times stay."""
     path, body = "/destinations/made", draft(shared, "made")
 
     made = app.api.put(path, body)
@@ -104,8 +72,8 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
     assert app.api.get(path).headers["etag"] == replaced.headers["etag"] != made.headers["etag"]
 
 
-def test_if_match_replaces_only_what_the_caller_has_seen(app: App, shared: Installation) -> None:
-    """412 for an ETag of yesterday, and nothing is changed; also where nothing is."""
+def test_if_match_replaces_only_the_version_of_the_caller(app: App, shared: Installation) -> None:
+    """412 for an old ETag or a missing destination, and nothing changes."""
     path, body = "/destinations/matched", draft(shared, "matched")
     first = app.api.put(path, body).headers["etag"]
     second = app.api.put(path, body | {"name": "Second"}, If_Match=first)
@@ -121,11 +89,13 @@ def test_if_match_replaces_only_what_the_caller_has_seen(app: App, shared: Insta
     for condition in (second.headers["etag"], "*"):
         answer = app.api.put(path, body, If_Match=condition)
         assert answer.status == 200
-        assert re.fullmatch('"[^"]+"', answer.headers["etag"])  # a strong tag: weak ones match nothing
+        assert re.fullmatch(
+            '"[^"]+"', answer.headers["etag"]
+        )  # a strong ETag: If-Match never matches a weak one
 
 
 def test_a_replacement_without_the_secret_keeps_the_stored_one(app: App, shared: Installation) -> None:
-    """It still opens the container; a new destination needs one."""
+    """The kept secret still works; a new destination needs a secret."""
     shared.container("kept")
     path, body = "/destinations/kept", draft(shared, "kept")
     silent = body | {"credentials": {"type": "connection_string"}}
@@ -136,8 +106,8 @@ def test_a_replacement_without_the_secret_keeps_the_stored_one(app: App, shared:
     assert ok(app.api.post(f"{path}/activate"))["status"] == "active"
 
 
-def test_all_that_is_wrong_is_said_at_once(app: App, shared: Installation) -> None:
-    """Unknown fields, wrong types, wrong values, in every part of the request; nothing is stored."""
+def test_all_problems_are_reported_at_once(app: App, shared: Installation) -> None:
+    """Unknown fields, wrong types and values in every part of the request; nothing is stored."""
     body = draft(
         shared,
         "wrong",
@@ -187,7 +157,7 @@ def test_all_that_is_wrong_is_said_at_once(app: App, shared: Installation) -> No
 def test_a_wrong_field_is_named(
     app: App, shared: Installation, changes: dict[str, object], wrong: set[str]
 ) -> None:
-    """By its path in the request; what else is in the request is fine."""
+    """By its path in the request."""
     answer = app.api.put("/destinations/one-wrong", draft(shared, "one-wrong", **changes))
 
     assert fields(answer) == wrong
@@ -200,7 +170,7 @@ def test_a_wrong_field_is_named(
 def test_a_connection_string_leads_to_allowed_hosts_only(
     app: App, shared: Installation, endpoint: str
 ) -> None:
-    """Nobody sends the exporter to the metadata service, or to any host that was not allowed."""
+    """For example not to the metadata service."""
     secret = f"AccountName=acme;AccountKey=c2VjcmV0;BlobEndpoint={endpoint}"
     credentials = {"type": "connection_string", "connection_string": secret}
 
@@ -214,7 +184,7 @@ def test_a_connection_string_leads_to_allowed_hosts_only(
 def test_the_exporters_own_containers_are_no_destination(
     app: App, shared: Installation, container: str, alias: str
 ) -> None:
-    """By connection string, and by URL; whoever writes into landing writes the next export's input."""
+    """By connection string and by URL; files in landing would be exported again."""
     url = shared.endpoints.account_url.replace("127.0.0.1", alias)
     text = shared.connection_string.replace("127.0.0.1", alias)
     credentials = {"type": "connection_string", "connection_string": text}
@@ -228,7 +198,7 @@ def test_the_exporters_own_containers_are_no_destination(
 
 
 def test_the_second_destination_with_the_same_names_is_refused(app: App, shared: Installation) -> None:
-    """The first is named; deleted, it is not in the way any more."""
+    """The answer names the first; after its deletion the second is created."""
     body = draft(shared, "shared-names")
     assert app.api.put("/destinations/names-first", body).status == 201
     by_url = body | {
@@ -245,7 +215,7 @@ def test_the_second_destination_with_the_same_names_is_refused(app: App, shared:
 
 
 def test_of_many_destinations_with_the_same_names_one_is_made(app: App, shared: Installation) -> None:
-    """However many ask at once."""
+    """Of concurrent requests."""
     body = draft(shared, "rush")
 
     with ThreadPoolExecutor(8) as pool:
@@ -256,7 +226,7 @@ def test_of_many_destinations_with_the_same_names_one_is_made(app: App, shared: 
 
 
 def test_a_kept_connection_string_is_for_its_account_alone(app: App, shared: Installation) -> None:
-    """Another account in the address needs another secret; nothing is changed then."""
+    """Another account in the URL needs a new secret; nothing changes."""
     path, body = "/destinations/kept", draft(shared, "kept")
     made = app.api.put(path, body)
     kept = body | {"credentials": {"type": "connection_string"}}
@@ -270,34 +240,34 @@ def test_a_kept_connection_string_is_for_its_account_alone(app: App, shared: Ins
 
 
 @pytest.mark.parametrize("destination_id", ["Upper", "-acme", "acme-", "a" * 64, "a_b", "a%20b", "a.b"])
-def test_an_id_is_plain(app: App, shared: Installation, destination_id: str) -> None:
-    """It becomes part of keys and names."""
+def test_an_invalid_id_is_refused(app: App, shared: Installation, destination_id: str) -> None:
+    """An id becomes part of keys and names."""
     answer = app.api.put(f"/destinations/{destination_id}", draft(shared, "raw"))
 
     assert fields(answer) == {"id"}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"name": "a" "b"}', b"\xff\xfe", b"'acme'"])
-def test_what_is_no_json_is_a_bad_request(app: App, body: bytes) -> None:
-    """400, as the request cannot be read at all."""
+def test_an_invalid_json_body_is_a_bad_request(app: App, body: bytes) -> None:
+    """400: the request cannot be parsed."""
     the_problem(app.api.call("PUT", "/api/destinations/unread", body), 400, "invalid_json")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"acme"', b"7"])
-def test_what_is_json_but_no_destination_is_invalid(app: App, body: bytes) -> None:
-    """422: it can be read."""
+def test_json_that_is_no_destination_is_invalid(app: App, body: bytes) -> None:
+    """422: the request can be parsed."""
     assert fields(app.api.call("PUT", "/api/destinations/unread", body)) == {"(body)"}
 
 
-def test_a_body_of_a_megabyte_is_refused(app: App) -> None:
-    """A destination has no need of it."""
+def test_a_body_above_the_limit_is_refused(app: App) -> None:
+    """No request needs so much."""
     body = b" " * (1024 * 1024) + b"{}"
 
     the_problem(app.api.call("PUT", "/api/destinations/large", body), 413, "body_too_large")
 
 
 def test_a_destination_without_a_container_is_not_activated(app: App, shared: Installation) -> None:
-    """422, with the report: which step failed, why, and the command that repairs it."""
+    """422 with the report: the failed step, the reason, and the command that repairs it."""
     app.api.put("/destinations/no-container", draft(shared, "no-container"))
 
     answer = app.api.post("/destinations/no-container/activate")
@@ -317,7 +287,7 @@ def test_a_destination_without_a_container_is_not_activated(app: App, shared: In
 
 
 def test_an_activation_leaves_nothing_behind(app: App, shared: Installation) -> None:
-    """The test upload writes below the prefix, and deletes what it wrote."""
+    """The test upload writes below the prefix, and deletes its blob."""
     container = shared.container("activated")
     storage = {"container": "activated", "prefix": "raw"}
     app.api.put("/destinations/activated", draft(shared, "activated", storage=storage))
@@ -330,7 +300,7 @@ def test_an_activation_leaves_nothing_behind(app: App, shared: Installation) -> 
 
 
 def test_activating_again_changes_nothing(app: App, shared: Installation) -> None:
-    """The time of activation decides what is owed, so it stays."""
+    """The time of activation decides which hours are owed, so it stays."""
     shared.container("twice")
     app.api.put("/destinations/twice", draft(shared, "twice"))
 
@@ -341,7 +311,7 @@ def test_activating_again_changes_nothing(app: App, shared: Installation) -> Non
 
 
 def test_events_are_owed_from_the_day_of_activation(app: App, shared: Installation) -> None:
-    """Every closed hour since 00:00 UTC of that day, and none before, of a project that landed before."""
+    """Every closed hour since 00:00 UTC of that day, and no earlier landed hour."""
     shared.container("today")
     shared.blobs.get_blob_client(LANDING, "events/4711/2020/01/01/00/a.json").upload_blob(b"")
     app.api.put("/destinations/today", draft(shared, "today", events={"project_id": 4711}))
@@ -353,13 +323,13 @@ def test_events_are_owed_from_the_day_of_activation(app: App, shared: Installati
     newest = shared.newest_hours(1)[0]
     midnight = newest.replace(hour=0)
     expected = [key_of(midnight + timedelta(hours=hour)) for hour in range(newest.hour + 1)]
-    # Shortly after midnight, all closed hours are yesterday's.
+    # Shortly after midnight, all closed hours are of the day before.
     assert [hour["hour"] for hour in hours] == [each for each in expected if each >= activated[:10]]
     assert all((hour["status"], hour["attempts"]) == ("owed", 0) for hour in hours)
 
 
-def test_hours_are_chosen_by_range_and_data_type(app: App, shared: Installation) -> None:
-    """Both ends are inclusive, the oldest comes first, and what is not closed is left out."""
+def test_hours_are_selected_by_range_and_data_type(app: App, shared: Installation) -> None:
+    """Both ends are inclusive, the oldest hour is first, open hours are left out."""
     starts = shared.newest_hours(5)
     app.activate(shared.destination("ranges", SAMPLE, starts[0]))
     keys = [key_of(start) for start in starts]
@@ -391,7 +361,7 @@ def test_hours_are_chosen_by_range_and_data_type(app: App, shared: Installation)
     ],
 )
 def test_a_bad_range_is_refused(app: App, shared: Installation, query: str, wrong: set[str]) -> None:
-    """With every parameter that is wrong."""
+    """With every wrong parameter."""
     app.api.put("/destinations/ranged", draft(shared, "ranged"))
 
     assert fields(app.api.get(f"/destinations/ranged/hours?{query}")) == wrong
@@ -405,7 +375,7 @@ def test_a_bad_range_is_refused(app: App, shared: Installation, query: str, wron
     ],
 )
 def test_an_unknown_destination_is_not_found(app: App, method: str, path: str) -> None:
-    """Whatever is asked of it."""
+    """By every route."""
     answer = app.api.call(method, f"/api/destinations/nobody{path}")
 
     the_problem(answer, 404, "destination_not_found")

@@ -1,15 +1,15 @@
-"""Landing as callers see it, and landing that is not where the setting says."""
+"""``GET /landing``, and a missing landing container."""
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import LANDING, Installation, key_of, ok
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import LANDING, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=4)
 EVENTS = (DataType.EVENTS,)
 
 
-def test_what_has_landed_is_told_and_what_lies_elsewhere_too(installation: Installation) -> None:
-    """Odd folders are never owed, and the list of destinations stays as it is."""
+def test_landed_streams_and_misfits_are_listed(installation: Installation) -> None:
+    """Folders outside the layout are never owed and do not break the list of destinations."""
     (start,) = installation.newest_hours(1)
     installation.land(SAMPLE.hour(start))
     landing = installation.blobs.get_container_client(LANDING)
@@ -44,10 +44,10 @@ def test_what_has_landed_is_told_and_what_lies_elsewhere_too(installation: Insta
     assert sum(name.endswith("_complete") for name in files) == 2
 
 
-def test_a_fresh_installation_makes_landing_and_one_that_vanished_is_not_taken_for_empty(
+def test_a_new_installation_creates_landing_and_a_missing_container_is_not_empty(
     installation: Installation,
 ) -> None:
-    """Nothing is exported meanwhile, health and log say what to do, and it heals when landing is back."""
+    """Exports stop, health and log name the setting; exports continue when landing is back."""
     first, second = installation.newest_hours(2)
     landing = installation.blobs.get_container_client(LANDING)
     landing.delete_container()

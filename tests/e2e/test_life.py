@@ -1,4 +1,4 @@
-"""A destination over HTTP from its first test upload to its deletion; and what odd requests are told."""
+"""A destination over HTTP from its first test upload to its deletion; answers to unusual requests."""
 
 import gzip
 import json
@@ -9,9 +9,9 @@ import pytest
 
 from infra.local.api import Answer
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, key_of, ok
-from tests.e2e.reading import contents
-from tests.e2e.test_http import draft, fields, the_problem
+from tests.support.api_calls import draft, fields, the_problem
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 STEPS = ["sign_in", "write", "read", "list", "delete"]
@@ -19,18 +19,18 @@ STEPS = ["sign_in", "write", "read", "list", "delete"]
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that is ticked by hand; tests have destinations of their own."""
+    """Run an app whose timer function the tests run. Each test uses other destinations."""
     with shared.app() as running:
         yield running
 
 
 def delete(app: App, path: str, **headers: str) -> Answer:
-    """Ask for a deletion."""
+    """Send a DELETE."""
     return app.api.call("DELETE", f"/api{path}", b"", **headers)
 
 
 def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Installation) -> None:
-    """Made, tested, activated, exported, paused, resumed, deleted and made anew."""
+    """Created, tested, activated, exported, paused, resumed, deleted and created again."""
     first, second = shared.newest_hours(2)
     body, path = shared.destination("lives", SAMPLE, first), "/destinations/lives"
     shared.land(SAMPLE.hour(first))
@@ -51,7 +51,7 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
     app.tick()
     listed = {each["id"]: each for each in ok(app.api.get("/destinations"))["destinations"]}
-    # What only the answer about one destination says: it costs a look at its last 24 hours.
+    # Only the answer about one destination has this: it reads the last 24 hours.
     of_one = {"last_24_hours", "warning"}
     shown = app.destination("lives")
     assert shown.keys() - listed["lives"].keys() == of_one
@@ -83,7 +83,7 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
 
 
 def test_the_rows_of_the_files_are_as_the_schemas_say(app: App, shared: Installation) -> None:
-    """Every one of both data types, in either format of times."""
+    """For both data types, in both formats of times."""
     schemas = ok(app.api.get("/schemas"))
     (start,) = shared.newest_hours(1)
     shared.land(SAMPLE.hour(start))
@@ -108,7 +108,7 @@ def test_the_rows_of_the_files_are_as_the_schemas_say(app: App, shared: Installa
 
 
 def test_a_destination_is_tried_before_it_is_saved(app: App, shared: Installation) -> None:
-    """With the report that activation would give; nothing is left, neither here nor there."""
+    """With the report that an activation gives. Nothing is stored, here or in the container."""
     container = shared.container("unsaved")
 
     report = ok(app.api.post("/test-upload", draft(shared, "unsaved", id="unsaved")))
@@ -126,14 +126,14 @@ def test_a_destination_is_tried_before_it_is_saved(app: App, shared: Installatio
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "text/json"])
 def test_what_does_not_say_it_is_json_is_refused(app: App, content_type: str) -> None:
-    """As ``curl -d`` sends it, for example; with what to send instead."""
+    """As ``curl -d`` sends it, for example. The answer says what to send instead."""
     for method, path in (("PUT", "/api/destinations/typed"), ("POST", "/api/test-upload")):
         body = the_problem(app.api.call(method, path, b"{}", Content_Type=content_type), 415, "not_json")
         assert "application/json" in body["detail"]
 
 
 def test_json_may_say_its_encoding(app: App) -> None:
-    """The one that it has."""
+    """UTF-8 is the only one."""
     answer = app.api.call(
         "PUT", "/api/destinations/typed", b"{}", Content_Type="Application/JSON; charset=UTF-8"
     )
@@ -142,7 +142,7 @@ def test_json_may_say_its_encoding(app: App) -> None:
 
 
 def test_unknown_parameters_are_told_with_all_that_is_wrong(app: App, shared: Installation) -> None:
-    """A misspelt parameter must not be taken for none."""
+    """A misspelt parameter must not be ignored."""
     body = draft(shared, "misspelt", name="")
 
     assert fields(app.api.put("/destinations/misspelt?forced=true&x=1", body)) == {"forced", "x", "name"}
@@ -163,7 +163,7 @@ def test_unknown_parameters_are_told_with_all_that_is_wrong(app: App, shared: In
     ],
 )
 def test_a_route_tells_which_methods_it_takes(app: App, method: str, path: str, allowed: str) -> None:
-    """405 with Allow, where the host by itself would say that there is nothing."""
+    """405 with Allow, where the host itself would answer 404."""
     answer = app.api.call(method, f"/api{path}")
 
     the_problem(answer, 405, "method_not_allowed")
@@ -172,7 +172,7 @@ def test_a_route_tells_which_methods_it_takes(app: App, method: str, path: str, 
 
 @pytest.mark.parametrize("path", ["", "/", "/no", "/destinations/acme/no", "/destinations/acme/hours/x"])
 def test_an_unknown_route_is_a_problem_like_any_other(app: App, path: str) -> None:
-    """With where to find those that there are."""
+    """The answer says where the routes are listed."""
     body = the_problem(app.api.get(path), 404, "route_not_found")
 
     assert "openapi.json" in body["detail"]

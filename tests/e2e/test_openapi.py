@@ -1,4 +1,4 @@
-"""The document of the API is true to the API: what it names is there, and what comes back is in it."""
+"""The OpenAPI document agrees with the API."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -14,13 +14,13 @@ from schemathesis.checks import not_a_server_error as no_server_error
 from schemathesis.specs.openapi import checks
 
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, Json, ok
-from tests.e2e.test_app_indexes import HTTP
+from tests.support.api_routes import ROUTES
+from tests.support.installation import App, Installation, Json, ok
 
 EXAMPLES_PER_OPERATION = 12
 KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTION_KEY": "the-function-key"}
-# Not asked: that whatever fits the document is taken, as rules between fields are not in it; and keys, which
-# other tests are about.
+# Left out: acceptance of all valid data, because the document has no rules between fields; and keys, which
+# other tests cover.
 CHECKS: list[CheckFunction] = [
     no_server_error,
     checks.status_code_conformance,
@@ -30,14 +30,14 @@ CHECKS: list[CheckFunction] = [
     checks.negative_data_rejection,
     checks.missing_required_header,
 ]
-OPERATIONS = sorted((route, method) for method, route, _ in HTTP.values())
+OPERATIONS = sorted((route, method) for method, route, _ in ROUTES.values())
 
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
     """Return an app that checks keys, with an active destination, a draft and a deleted one.
 
-    Whatever is made up about credentials does not leave this machine.
+    Generated credentials are sent only to this machine.
     """
     with shared.app("--auth", ENTRA_AUTHORITY="https://127.0.0.1:1", **KEYS) as running:
         starts = shared.newest_hours(1)
@@ -51,13 +51,13 @@ def app(shared: Installation) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def document(app: App) -> Json:
-    """Return the document as the app hands it out."""
+    """Return the document of the app."""
     return dict(ok(app.api.get("/openapi.json")))
 
 
 @pytest.fixture(scope="module")
 def described(app: App, document: Json) -> Any:  # noqa: ANN401  schemathesis names no type for it
-    """Return the document as schemathesis reads it, aimed at the app."""
+    """Return the schema of schemathesis for the app."""
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(
         base_url=f"{app.api.url}/api", headers={"x-functions-key": KEYS["FUNCTIONS_LOCAL_FUNCTION_KEY"]}
@@ -66,7 +66,7 @@ def described(app: App, document: Json) -> Any:  # noqa: ANN401  schemathesis na
 
 
 def test_the_document_names_exactly_the_routes_that_are_registered(document: Json) -> None:
-    """Method by method, and says which need no key."""
+    """With methods, and whether they need a key."""
     named = {
         each["operationId"]: (
             method.upper(),
@@ -77,11 +77,11 @@ def test_the_document_names_exactly_the_routes_that_are_registered(document: Jso
         for method, each in methods.items()
     }
 
-    assert named == HTTP
+    assert named == ROUTES
 
 
-def test_the_document_is_one_of_openapi_3_1(document: Json) -> None:
-    """As the makers of the format check it; every reference leads somewhere."""
+def test_the_document_is_valid_openapi_3_1(document: Json) -> None:
+    """Valid by the JSON Schema of OpenAPI, with all references resolved."""
     schemathesis.openapi.from_dict(document).validate()
 
     assert document["openapi"] == "3.1.0"
@@ -89,16 +89,16 @@ def test_the_document_is_one_of_openapi_3_1(document: Json) -> None:
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize(("route", "method"), OPERATIONS, ids=lambda part: str(part).replace("/", "."))
-def test_whatever_is_asked_the_answer_is_in_the_document(
+def test_every_answer_is_documented(
     described: Any,  # noqa: ANN401  as above
     route: str,
     method: str,
     mode: GenerationMode,
 ) -> None:
-    """Of right requests and of wrong ones: no 500, no status, header, type or field that is not described."""
+    """For valid and invalid requests: no 500, and no undocumented status, header, type or field."""
     operation = described[f"/{route}"][method]
     if mode is GenerationMode.NEGATIVE and not operation.body and not list(operation.iter_parameters()):
-        return  # there is nothing that could be wrong
+        return  # no part of the request can be invalid
 
     @settings(
         max_examples=EXAMPLES_PER_OPERATION,

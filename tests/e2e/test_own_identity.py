@@ -1,4 +1,4 @@
-"""Our own storage without a key: host and app sign in with an identity, and an hour travels as always."""
+"""Our own storage without a key: host and app sign in with an identity, and hours are exported."""
 
 from pathlib import Path
 
@@ -8,19 +8,21 @@ from infra.local import azurite
 from infra.local.certificates import make_certificate
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import DataType, Sample, to_container
-from tests.e2e.installation import Installation, key_of
-from tests.e2e.reading import contents
-from tests.e2e.test_backfills import ended
-from tests.e2e.test_service_principal import CLIENT, FIRST, TENANT
+from tests.support.api_calls import ended
+from tests.support.customer_files import contents
+from tests.support.installation import Installation, key_of
 
+TENANT = "11111111-1111-4111-8111-111111111111"
+CLIENT = "22222222-2222-4222-8222-222222222222"
+SECRET = "secret~of-8Q+/="  # noqa: S105  made up
 SAMPLE = Sample(events_per_hour=100, merges_per_hour=0, blobs_per_hour=1)
 
 
 def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installation: Installation) -> None:
-    """Queues, tables and blobs of our own take tokens, those of the host as well as those of the app."""
+    """Our own queues, tables and blobs accept tokens, of the host and of the app."""
     certificate = make_certificate(tmp_path / "tls")
     with (
-        entra_running(certificate, Directory(TENANT, {CLIENT: FIRST})) as entra,
+        entra_running(certificate, Directory(TENANT, {CLIENT: SECRET})) as entra,
         azurite.running(tls=certificate) as endpoints,
         BlobServiceClient.from_connection_string(
             endpoints.connection_string, connection_verify=str(certificate.authority)
@@ -42,7 +44,7 @@ def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installat
             "ENTRA_AUTHORITY": entra.url,
             "AZURE_TENANT_ID": TENANT,
             "AZURE_CLIENT_ID": CLIENT,
-            "AZURE_CLIENT_SECRET": FIRST,
+            "AZURE_CLIENT_SECRET": SECRET,
         }
         # The customer's storage is the installation's, with its own key.
         destination = installation.destination("keyless", SAMPLE, start, (DataType.EVENTS,))
@@ -55,5 +57,5 @@ def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installat
 
     found = contents(installation.container("keyless"))
     assert any(name.endswith(f"_{start.hour}#1.json.gz") for name in found)
-    assert FIRST not in app.log
+    assert SECRET not in app.log
     assert endpoints.connection_string not in app.log

@@ -1,4 +1,4 @@
-"""Messages that nobody can read: each ends with a line in the log, and none stays in a queue."""
+"""Invalid messages: each ends with a line in the log, and none stays in a queue."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from azure.storage.queue import QueueClient, generate_queue_sas
 
 from exporter.storage.own.messages import poison_queue
 from exporter.storage.own.queues import WORK_QUEUES
-from tests.e2e.installation import App, Installation, now
+from tests.support.installation import App, Installation, now
 
 LINE = re.compile(r"ERROR .*: poison [0-9a-f]{32}: a message of (\S+) cannot be read")
 UNREADABLE = {
@@ -30,7 +30,7 @@ UNREADABLE = {
 
 
 def test_no_message_ends_without_a_line_of_ours(installation: Installation) -> None:
-    """Seven kinds, in each of the queues: the line says which queue it was, and not what was in it."""
+    """Seven kinds, in each of the queues. The line names the queue and not the content."""
     for queue in WORK_QUEUES:
         for content in UNREADABLE.values():
             put(installation, queue, content)
@@ -46,12 +46,12 @@ def test_no_message_ends_without_a_line_of_ours(installation: Installation) -> N
 
 
 def lines(app: App) -> dict[str, int]:
-    """Return how many messages of each queue the log tells of."""
+    """Return the number of messages of each queue in the log."""
     return dict(Counter(LINE.findall(app.log)))
 
 
 def put(installation: Installation, queue: str, content: bytes) -> None:
-    """Put bytes into a queue, as they are: the SDK would make text of them first."""
+    """Send unchanged bytes to a queue: the SDK would decode them first."""
     text = installation.connection_string
     with QueueClient.from_connection_string(text, queue) as client:
         with suppress(ResourceExistsError):
@@ -73,5 +73,5 @@ def put(installation: Installation, queue: str, content: bytes) -> None:
 
 
 def left(installation: Installation) -> int:
-    """Return how many messages are in all queues, those included that are being worked on."""
+    """Return the number of messages in all queues, including hidden ones."""
     return sum(installation.waiting(name) for queue in WORK_QUEUES for name in (queue, poison_queue(queue)))

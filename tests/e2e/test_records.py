@@ -1,4 +1,4 @@
-"""What the app hands to the host to be logged is counted: each record is kept, and paid for."""
+"""The number of log records that the app passes to the host: each costs money in Azure."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import Sample
 from tests.bench.records import Handed, handed
-from tests.e2e.installation import Installation, installed
+from tests.support.installation import Installation, installed
 
 IDLE_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Handed], set[str]]:
-    """Return what each kind of work hands over, and which queues there are afterwards."""
+    """Return the records of each kind of work, and the queues that exist afterwards."""
     folder = tmp_path_factory.mktemp("records")
     with installed(folder) as installation:
         found = handed(installation, folder / "records.ndjson", idle_seconds=IDLE_SECONDS)
@@ -27,7 +27,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Handed]
 
 @pytest.fixture(scope="module")
 def found(counted: tuple[dict[str, Handed], set[str]]) -> dict[str, Handed]:
-    """Return what each kind of work hands over."""
+    """Return the records of each kind of work."""
     return counted[0]
 
 
@@ -41,17 +41,17 @@ def found(counted: tuple[dict[str, Handed], set[str]]) -> dict[str, Handed]:
     ],
 )
 def test_the_budget_of_records_is_kept(found: dict[str, Handed], what: str, records: int) -> None:
-    """One line for what an operator wants to know, and none besides."""
+    """One line for each exported hour and each tick, and no other."""
     assert found[what].each == records, found[what]
 
 
 def test_a_tick_makes_all_queues(counted: tuple[dict[str, Handed], set[str]]) -> None:
-    """The host would complain of each that is not there, at every poll."""
+    """The host logs a warning for a missing queue at every poll."""
     assert {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))} <= counted[1]
 
 
 def test_no_record_is_of_an_sdk(found: dict[str, Handed]) -> None:
-    """Neither of its calls, nor of the worker's library."""
+    """And none is of the worker's library."""
     loggers = {logger for each in found.values() for logger in each.loggers}
 
     assert {logger.partition(".")[0] for logger in loggers} == {"exporter"}
@@ -60,7 +60,7 @@ def test_no_record_is_of_an_sdk(found: dict[str, Handed]) -> None:
 def test_the_sdks_tell_of_their_calls_if_they_are_asked_to(
     tmp_path: Path, installation: Installation
 ) -> None:
-    """``SDK_LOG_LEVEL``, for an operator who has to look: each call is told, without the key."""
+    """With ``SDK_LOG_LEVEL``, each call to storage is logged, without the key."""
     records = tmp_path / "records.ndjson"
     (start,) = installation.newest_hours(1)
     sample = Sample(events_per_hour=10, merges_per_hour=0, blobs_per_hour=1)

@@ -12,25 +12,25 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, g
 from infra.local.api import Answer, Api
 from infra.local.azurite import ACCOUNT, ACCOUNT_KEY
 from infra.local.sample import Fault, Sample
-from tests.e2e.installation import App, Installation, Json, now
-from tests.e2e.searching import disguises, stored
+from tests.support.installation import App, Installation, Json, now
+from tests.support.stored_content import disguises, stored
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5, faults=frozenset({Fault.NOT_JSON}))
-# Of the kind that Azure gives out, with every character that encodings change.
+# Like a key of Azure, with every character that encodings change.
 WRONG_KEY = base64.b64encode(bytes(range(190, 254))).decode()
-# Every place that is searched holds it, or the search would not look there at all.
+# Every searched place contains it; otherwise the search does not reach the place.
 NAME = "acme-of-the-secrets"
 
 
 class Caller:
-    """Calls the API and keeps every answer, whole."""
+    """Calls the API and stores every answer."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self.answers: list[Answer] = []
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Send a request; a body that is bytes goes as it is."""
+        """Send a request. A body of bytes is sent unchanged."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         answer = self._api.call(method, posixpath.normpath(f"/api/destinations/{path}"), content, **headers)
         self.answers.append(answer)
@@ -38,7 +38,7 @@ class Caller:
 
 
 def shared_access_signature(installation: Installation) -> tuple[str, str]:
-    """Return a connection string that works and whose secret nobody else has, and that secret."""
+    """Return a working connection string with a secret that exists only there, and the secret."""
     token = generate_account_sas(
         ACCOUNT,
         ACCOUNT_KEY,
@@ -64,13 +64,13 @@ def destination(installation: Installation, destination_id: str, secret: str) ->
 
 
 def live_through_all(app: App, installation: Installation, working: str, wrong: str) -> list[Answer]:
-    """Make, misspell, replace, activate, export, fail and list; return every answer."""
+    """Create, misspell, replace, activate, export, fail and list; return every answer."""
     call, starts = Caller(app.api), installation.newest_hours(1)
     good = destination(installation, "good", working)
     assert call("PUT", "good", good).status == 201
     assert call("PUT", "good", good, If_Match='"old"').status == 412
     assert call("PUT", "bad", destination(installation, "bad", wrong)).status == 201
-    # In places where it does not belong, and where a careless parser would quote it.
+    # In fields where it does not belong, and where a careless parser would quote it.
     for secret in (working, wrong):
         credentials = {"type": secret, "connection_string": [secret], "secret": secret}
         for changes in (
@@ -84,7 +84,7 @@ def live_through_all(app: App, installation: Installation, working: str, wrong: 
         assert call("PUT", "good", json.dumps(secret).encode()).status == 422
     assert call("POST", "bad/activate").body["code"] == "secret_wrong"
     assert call("POST", "good/activate").status == 200
-    # A customer takes the secret back: an active destination meets a storage that refuses it.
+    # The customer revokes the secret: storage refuses an active destination.
     call("PUT", "revoked", destination(installation, "revoked", working))
     assert call("POST", "revoked/activate").status == 200
     refused = destination(installation, "revoked", wrong)
@@ -105,7 +105,7 @@ def live_through_all(app: App, installation: Installation, working: str, wrong: 
 
 
 def test_no_secret_is_ever_shown_or_stored_in_the_clear(installation: Installation, tmp_path: Path) -> None:
-    """Neither the one that opens the container nor one that does not, nor our own keys."""
+    """Not the secret that opens the container, not one that does not, not our own keys."""
     working, signature = shared_access_signature(installation)
     services = installation.connection_string.partition(f"{ACCOUNT_KEY};")[2]
     wrong = f"AccountName={ACCOUNT};AccountKey={WRONG_KEY};{services}"
@@ -113,7 +113,7 @@ def test_no_secret_is_ever_shown_or_stored_in_the_clear(installation: Installati
 
     with installation.app() as app:
         answers = live_through_all(app, installation, working, wrong)
-    # Nobody takes messages out of the queue now, so that they can be seen.
+    # No host runs now, so that the messages stay in the queue.
     with installation.app(**{"AzureWebJobs.export_hour.Disabled": "true"}) as app:
         app.activate(destination(installation, "queued", working))
         app.tick()
@@ -138,7 +138,7 @@ def test_no_secret_is_ever_shown_or_stored_in_the_clear(installation: Installati
         if any(form in content for form in disguises(secret))
     }
     assert shown == set()
-    # The search would have found it: what is no secret is in all these places.
+    # The search would have found it: a text that is not secret is in all these places.
     found = {where for where, content in places if NAME.encode() in content or b"queued" in content}
     assert found >= {"answer 0", "table destinations, document", "queue export-hours"}
     searched = {where for where, _ in places}

@@ -1,4 +1,4 @@
-"""Hours travel to a customer who is signed in to with tokens, over https; and what happens to the secret."""
+"""Exports to a customer with a service principal, over https; rotation of its secret."""
 
 import gzip
 import json
@@ -14,21 +14,21 @@ from infra.local.api import Answer
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running
 from infra.local.sample import Sample
-from tests.e2e.installation import App, Installation, Json, ok
-from tests.e2e.reading import contents
-from tests.e2e.searching import disguises, stored
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json, ok
+from tests.support.stored_content import disguises, stored
 
 SAMPLE = Sample(events_per_hour=200, merges_per_hour=20)
 TENANT = "11111111-1111-4111-8111-111111111111"
 CLIENT = "22222222-2222-4222-8222-222222222222"
-# Of the kind that Entra ID gives out, and with characters that encodings change.
+# Like a secret of Entra ID, with characters that encodings change.
 FIRST, SECOND, WRONG = "first~secret.of-8Q+/=", "second~secret.of-8Q+/=", "wrong~secret.of-8Q+/="
 STEPS = ["sign_in", "write", "read", "list", "delete"]
 
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer's own storage account and directory."""
+    """A customer's storage account and directory."""
 
     certificate: Certificate
     entra: EntraStandIn
@@ -37,7 +37,7 @@ class Customer:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the app must be told to find its way."""
+        """The settings with which the app reaches them."""
         return {**self.certificate.trusted_by, "ENTRA_AUTHORITY": self.entra.url}
 
     def destination(self, body: Json, secret: str) -> Json:
@@ -55,7 +55,7 @@ class Customer:
 
 @pytest.fixture
 def customer(tmp_path: Path) -> Iterator[Customer]:
-    """Run a token service, and storage that takes its tokens."""
+    """Run a token service, and storage that accepts its tokens."""
     certificate = make_certificate(tmp_path / "tls")
     with (
         entra_running(certificate, Directory(TENANT, {CLIENT: FIRST})) as entra,
@@ -74,7 +74,7 @@ def uuids(found: dict[str, bytes]) -> list[str]:
 
 
 def hours_arrive(app: App, installation: Installation, customer: Customer) -> None:
-    """Land two hours and have them exported; every event arrives once, by a few tokens."""
+    """Land two hours and export them. Every event arrives once, with a few tokens."""
     starts = installation.newest_hours(2)
     hours = [SAMPLE.hour(start) for start in starts]
     for hour in hours:
@@ -88,12 +88,12 @@ def hours_arrive(app: App, installation: Installation, customer: Customer) -> No
     found = contents(customer.container)
     assert sorted(uuids(found)) == sorted(each for hour in hours for each in hour.truth().event_ids())
     assert sum(name.endswith("_complete") for name in found) == 4
-    # One credential for the destination in the worker's process, and its token is kept.
+    # One credential for the destination in the worker's process, which caches its token.
     assert customer.entra.tokens_asked == asked + 1
 
 
 def test_hours_travel_by_service_principal_over_https(installation: Installation, customer: Customer) -> None:
-    """Tested, activated, exported, its secret rotated and revoked: all of it with real tokens."""
+    """Test, activation, export, rotation and revocation of the secret, all with real tokens."""
     (first, _) = installation.newest_hours(2)
     body = installation.destination("acme", SAMPLE, first)
     path = "/destinations/acme"
@@ -133,9 +133,9 @@ def test_hours_travel_by_service_principal_over_https(installation: Installation
 
 
 def secrets_rotate(app: App, customer: Customer, body: Json) -> list[Answer]:
-    """Replace the secret as customers do: one that is wrong changes nothing, one that works is taken.
+    """Replace the secret as customers do: a wrong one changes nothing, a working one is stored.
 
-    Returns the answers to whoever sent a secret.
+    Returns the answers to the requests with a secret.
     """
     path = "/destinations/acme"
     refused = app.api.put(path, customer.destination(body, WRONG))
@@ -143,7 +143,7 @@ def secrets_rotate(app: App, customer: Customer, body: Json) -> list[Answer]:
     assert [step["status"] for step in refused.body["steps"]] == ["failed", *["skipped"] * 4]
     assert ok(app.api.post(f"{path}/test-upload"))["ok"]
 
-    # The directory has a new secret, and then no longer the old one.
+    # The directory gets a new secret, and then loses the old one.
     customer.entra.directory.secrets[CLIENT] = SECOND
     customer.entra.directory.expired.add(FIRST)
     stale = ok(app.api.post(f"{path}/test-upload"))
@@ -160,7 +160,7 @@ def secrets_rotate(app: App, customer: Customer, body: Json) -> list[Answer]:
 def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back(
     installation: Installation, customer: Customer
 ) -> None:
-    """The ledger and the destination say the same; another destination goes on meanwhile."""
+    """Ledger and destination show the same error. Another destination goes on meanwhile."""
     starts = installation.newest_hours(2)
     hours = [SAMPLE.hour(start) for start in starts]
     for hour in hours:

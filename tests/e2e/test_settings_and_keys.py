@@ -1,4 +1,4 @@
-"""A host without proper settings, and one that checks keys."""
+"""Wrong settings, and function keys."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from infra.local import azurite, stack
 from infra.local.api import Api
-from tests.e2e.installation import App, Installation, ok
+from tests.support.installation import App, Installation, ok
 
 WRONG = {
     "AzureWebJobsStorage": "nonsense",
@@ -28,7 +28,7 @@ KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTIO
 def test_a_host_with_wrong_settings_is_up_and_names_them_all(
     tmp_path: Path, settings: dict[str, str], wrong: set[str]
 ) -> None:
-    """503 with every setting to correct, from the health check and from what needs them; never a value."""
+    """503 with every wrong setting, from the health check and all routes that need settings; no value."""
     port = azurite.free_ports(1)[0]
     with stack.running_app(settings, port=port, log=tmp_path / "app.log") as app:
         for path in ("/health", "/destinations/acme", "/health"):
@@ -41,7 +41,7 @@ def test_a_host_with_wrong_settings_is_up_and_names_them_all(
 
 
 def test_a_tick_without_settings_says_in_the_log_what_is_wrong(tmp_path: Path) -> None:
-    """The operator who looks there finds the names, too."""
+    """The log names the settings."""
     port = azurite.free_ports(1)[0]
     with stack.running_app(
         {"EXPORT_SCHEDULE": "* * * * * *"}, port=port, log=tmp_path / "app.log"
@@ -55,7 +55,7 @@ def test_a_tick_without_settings_says_in_the_log_what_is_wrong(tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def locked(shared: Installation) -> Iterator[Api]:
-    """Return the way into an app that checks keys, without a key."""
+    """Return a client without a key for an app that checks keys."""
     with shared.app("--auth", **KEYS) as app:
         yield Api(app.api.url)
 
@@ -82,22 +82,20 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("key", ["", "a-wrong-key", "the-function-ke"])
-def test_without_the_key_nothing_of_the_destinations_is_told(
-    locked: Api, method: str, path: str, key: str
-) -> None:
-    """401, and not whether there is such a destination."""
+def test_without_a_key_no_destination_is_revealed(locked: Api, method: str, path: str, key: str) -> None:
+    """401, whether the destination exists or not."""
     answer = locked.call(method, path, x_functions_key=key)
 
     assert (answer.status, answer.body) == (401, None)
 
 
 def test_the_health_check_needs_no_key(locked: Api) -> None:
-    """Whoever watches the app has none."""
+    """Monitoring has no key."""
     assert ok(locked.get("/health")) == {"status": "ok"}
 
 
 def test_the_document_of_the_api_needs_no_key(locked: Api) -> None:
-    """It says how to present one."""
+    """It describes how to send the key."""
     schemes = ok(locked.get("/openapi.json"))["components"]["securitySchemes"]
 
     assert {(scheme["in"], scheme["name"]) for scheme in schemes.values()} == {
@@ -108,7 +106,7 @@ def test_the_document_of_the_api_needs_no_key(locked: Api) -> None:
 
 @pytest.mark.parametrize("key", KEYS.values())
 def test_with_a_key_the_api_answers(locked: Api, key: str) -> None:
-    """In the header, or in the query."""
+    """In the header or the query."""
     path = "/api/destinations/acme"
     answers = [locked.call("GET", path, x_functions_key=key), locked.call("GET", f"{path}?code={key}")]
 
@@ -119,7 +117,7 @@ def test_with_a_key_the_api_answers(locked: Api, key: str) -> None:
 
 
 def test_only_the_master_key_fires_functions_by_hand(locked: Api) -> None:
-    """As in Azure."""
+    """Like Azure."""
     fired = Api(locked.url, KEYS["FUNCTIONS_LOCAL_MASTER_KEY"]).fire("tick")
     refused = Api(locked.url, KEYS["FUNCTIONS_LOCAL_FUNCTION_KEY"]).fire("tick")
 

@@ -1,4 +1,4 @@
-"""A large hour, staged by several hosts at once: the same files, byte for byte, as from a single one."""
+"""A large hour that several hosts stage at once: the same files, byte for byte, as from one host."""
 
 import re
 from contextlib import ExitStack
@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import App, Installation, Json
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json
 
 SLICES = 20
 HOSTS = 4
@@ -18,14 +18,14 @@ SAMPLE = Sample(
     blobs_per_hour=SLICES,
     faults=frozenset({Fault.DUPLICATES_ACROSS_BLOBS, Fault.DUPLICATES_IN_BLOB, Fault.NOT_JSON}),
 )
-# As operators of large hours set it: else a host would take twelve messages, and two hosts all.
+# As operators of large hours set it. Otherwise a host takes twelve messages, and two hosts take all.
 QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 ONE_EACH = {f"{QUEUES}batchSize": "1", f"{QUEUES}newBatchThreshold": "0"}
 STAGED = re.compile(r"export_hour: succeeded")
 
 
 def exported(installation: Installation, name: str, apps: list[App]) -> Json:
-    """Have some hosts export the hour to a destination, and return what the ledger says."""
+    """Export the hour to a destination with some hosts; return the ledger's row."""
     (start,) = installation.newest_hours(1)
     apps[0].activate(installation.destination(name, SAMPLE, start, (DataType.EVENTS,), max_part_mib=1))
     apps[0].tick()
@@ -35,7 +35,7 @@ def exported(installation: Installation, name: str, apps: list[App]) -> Json:
 
 @pytest.mark.slow
 def test_twenty_slices_on_four_hosts_are_as_from_one(installation: Installation) -> None:
-    """And all four have taken part."""
+    """And each of the four has staged a slice."""
     (start,) = installation.newest_hours(1)
     installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
     with ExitStack() as hosts:

@@ -1,4 +1,4 @@
-"""The timer as it is: nobody fires it by hand, it is missed, and there may be two of it."""
+"""The timer alone: on its schedule, after missed runs, and with two hosts."""
 
 import base64
 import json
@@ -10,8 +10,8 @@ import pytest
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Fault, Sample
-from tests.e2e.installation import Installation, Json, key_of
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import Installation, Json, key_of
 
 SAMPLE = Sample(
     events_per_hour=60, merges_per_hour=6, faults=frozenset({Fault.DUPLICATES_IN_BLOB, Fault.NOT_JSON})
@@ -23,7 +23,7 @@ EVERY_TWO_SECONDS = "*/2 * * * * *"
 def assert_each_hour_is_there_once(
     installation: Installation, ledger: list[Json], destination_id: str, starts: list[datetime]
 ) -> None:
-    """Fail unless every hour was exported by a single attempt, with all its rows, and nothing but that."""
+    """Fail unless every hour was exported in one attempt, with all its rows and no others."""
     found = {(hour["hour"], hour["data_type"]): hour for hour in ledger}
     files: set[str] = set()
     for start in starts:
@@ -42,7 +42,7 @@ def assert_each_hour_is_there_once(
 
 
 def test_owed_hours_are_exported_without_anybody_asking(installation: Installation) -> None:
-    """The timer ticks on its schedule, and that is all it takes."""
+    """The timer runs on its schedule. Nothing else is needed."""
     starts = installation.newest_hours(3)
     for start in starts:
         installation.land(SAMPLE.hour(start))
@@ -57,11 +57,11 @@ def test_owed_hours_are_exported_without_anybody_asking(installation: Installati
 
 
 def test_a_host_that_was_away_for_hours_catches_up(installation: Installation) -> None:
-    """The first tick after the start finds all that closed meanwhile: nothing depends on those it missed."""
+    """The first tick after the start finds all hours that closed meanwhile."""
     starts = installation.newest_hours(6)
     for start in starts:
         installation.land(SAMPLE.hour(start))
-    # Four hours ago, as far as the app can tell: it goes by when an hour is closed.
+    # As if it were four hours ago: the app decides by when an hour closes.
     then = str(installation.settle_minutes + 4 * 60)
     with installation.app(EXPORT_SCHEDULE=EVERY_SECOND, SETTLE_MINUTES=then) as app:
         app.activate(installation.destination("away", SAMPLE, starts[0]))
@@ -76,7 +76,7 @@ def test_a_host_that_was_away_for_hours_catches_up(installation: Installation) -
 
 
 def messages(destination_id: str, starts: list[datetime]) -> list[str]:
-    """Return a message for every hour and data type, three times over, in no order."""
+    """Return three messages for every hour and data type, in random order."""
     sources = {DataType.EVENTS: SAMPLE.project_id, DataType.MERGED_IDS: SAMPLE.org_id}
     found = [
         {
@@ -97,7 +97,7 @@ def messages(destination_id: str, starts: list[datetime]) -> list[str]:
 
 @pytest.mark.slow
 def test_two_hosts_and_doubled_messages_export_each_hour_once(installation: Installation) -> None:
-    """Both tick, both take messages, and every message is there three times; no hour is written twice."""
+    """Both run the tick, both receive messages, and every message exists three times."""
     starts = installation.newest_hours(8)
     for start in starts:
         installation.land(SAMPLE.hour(start))

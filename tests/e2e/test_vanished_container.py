@@ -1,18 +1,18 @@
-"""A customer's container that is gone: the customer is told, others go on, and it heals by itself."""
+"""A deleted customer's container: the error is shown, others go on, and the export recovers."""
 
 from datetime import timedelta
 
 from exporter.domain.hour import Hour
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, stream_key
-from tests.e2e.reading import contents
+from tests.support.customer_files import contents
+from tests.support.installation import App, Installation, Json, key_of, stream_key
 
 SAMPLE = Sample(events_per_hour=40, merges_per_hour=0)
 EVENTS = (DataType.EVENTS,)
 
 
 def test_a_vanished_container_is_shown_and_heals_while_others_go_on(installation: Installation) -> None:
-    """Failed with what to do about it; not tried in a tight loop; exported once the container is back."""
+    """The hour fails with a fix, waits for its back-off, and is exported once the container is back."""
     (start,) = installation.newest_hours(1)
     installation.land(SAMPLE.hour(start))
     with installation.app() as app:
@@ -38,7 +38,7 @@ def test_a_vanished_container_is_shown_and_heals_while_others_go_on(installation
         lasting = app.destination("lasting")
         assert (lasting["status"], lasting["last_error"]) == ("active", None)
 
-        # Back at once, and it is not asked for again before the back-off is over.
+        # The container is back, but is not tried again before the back-off ends.
         installation.container("vanishing")
         before = ticks(app)
         app.tick()
@@ -75,5 +75,5 @@ def failed_hour(app: App) -> Json:
 
 
 def ticks(app: App) -> int:
-    """Return how many ticks have ended."""
+    """Return the number of ticks that have ended."""
     return app.log.count("tick: succeeded")

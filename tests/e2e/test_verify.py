@@ -1,4 +1,4 @@
-"""Verifying over real HTTP, at once and in the background; and what becomes of poison."""
+"""Verifications over real HTTP, at once and in the background; poison messages."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +12,8 @@ from exporter.domain.hour_record import HourStatus, HourTask
 from exporter.storage.own.messages import encode
 from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import App, Installation, Json, key_of, ok, stream_key
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import the_problem
+from tests.support.installation import App, Installation, Json, key_of, ok, stream_key
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 EVENTS = (DataType.EVENTS,)
@@ -21,13 +21,13 @@ EVENTS = (DataType.EVENTS,)
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that is ticked by hand."""
+    """Run an app whose timer function the tests run."""
     with shared.app() as running:
         yield running
 
 
 def codes(verified: Json) -> list[tuple[str, str, list[str]]]:
-    """Return what is wrong, hour by hour."""
+    """Return the findings of each hour."""
     return [
         (hour["hour"], hour["data_type"], [finding["code"] for finding in hour["findings"]])
         for hour in verified["hours"]
@@ -35,7 +35,7 @@ def codes(verified: Json) -> list[tuple[str, str, list[str]]]:
 
 
 def test_a_container_is_verified_at_once_whatever_became_of_it(shared: Installation, app: App) -> None:
-    """As it should be, with a file lost, made anew, and gone."""
+    """Whole, without a part, empty, and deleted."""
     (start,) = shared.newest_hours(1)
     shared.land(SAMPLE.hour(start))
     app.activate(shared.destination("verified", SAMPLE, start))
@@ -66,7 +66,7 @@ def test_a_container_is_verified_at_once_whatever_became_of_it(shared: Installat
 
 
 def test_a_long_range_is_verified_in_the_background(shared: Installation, app: App) -> None:
-    """The answer says where to look, and there everything is told in the end."""
+    """The answer has the path, and the result is there in the end."""
     starts = shared.newest_hours(AT_ONCE_MAX + 100)
     app.activate(shared.destination("long", SAMPLE, starts[0], EVENTS))
     asked = {"from": key_of(starts[0]), "to": key_of(starts[-1])}
@@ -87,7 +87,7 @@ def test_a_long_range_is_verified_in_the_background(shared: Installation, app: A
 
 
 def test_what_is_wrong_with_a_verification_is_told(shared: Installation, app: App) -> None:
-    """Of what is not there, and of a data type that the destination does not get."""
+    """An unknown destination, and a data type that the destination does not have."""
     (start,) = shared.newest_hours(1)
     app.activate(shared.destination("asked", SAMPLE, start, EVENTS))
     asked = {"from": key_of(start), "to": key_of(start)}
@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_verification_is_told(shared: Installation, app: Ap
 
 
 def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: App) -> None:
-    """The hour is failed, with an id that is in the log; what nobody can read is gone, too."""
+    """The hour fails with an id that is in the log. An invalid message is deleted, too."""
     (start,) = shared.newest_hours(1)
     app.activate(shared.destination("poisoned", SAMPLE, start, EVENTS))
     key = stream_key("poisoned", SAMPLE)
@@ -124,7 +124,7 @@ def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: 
 
 
 def send(installation: Installation, queue: str, messages: list[str]) -> None:
-    """Put messages into a queue, as the host does with those that it gives up."""
+    """Send messages to a queue, as the host does with poison messages."""
     with QueueClient.from_connection_string(installation.connection_string, queue) as client:
         with suppress(ResourceExistsError):
             client.create_queue()
@@ -133,7 +133,7 @@ def send(installation: Installation, queue: str, messages: list[str]) -> None:
 
 
 def left(installation: Installation) -> int:
-    """Return how many messages are in the poison queues, those included that are being worked on."""
+    """Return the number of messages in the poison queues, including hidden ones."""
     count = 0
     for queue in ("export-hours-poison", "backfill-hours-poison", "verify-steps-poison"):
         with QueueClient.from_connection_string(installation.connection_string, queue) as client:

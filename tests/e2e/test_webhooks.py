@@ -1,4 +1,4 @@
-"""Notices over real HTTP: a receiver on loopback, and a queue that somebody builds on."""
+"""Notifications over HTTP, and in the queue for integrations."""
 
 import base64
 import hashlib
@@ -12,9 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.installation import Installation, key_of, ok
-from tests.e2e.test_backfills import asked_for, ended
-from tests.e2e.test_http import the_problem
+from tests.support.api_calls import asked_for, ended, the_problem
+from tests.support.installation import Installation, key_of, ok
 
 SAMPLE = Sample(events_per_hour=50, merges_per_hour=0, blobs_per_hour=1)
 SECRET = "known to both, and to nobody else"  # noqa: S105  of a test
@@ -22,7 +21,7 @@ PUBLISHED = "everybody"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Somebody's server: keeps what it is sent."""
+    """A webhook receiver that keeps all calls."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiving)
@@ -39,7 +38,7 @@ class _Receiving(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Say nothing of requests."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -55,8 +54,8 @@ def receiving() -> Iterator[Receiver]:
             serving.join()
 
 
-def test_who_is_concerned_hears_of_exported_hours_and_ended_backfills(installation: Installation) -> None:
-    """Signed; and the same notices are in the queue. A host that is not allowed is refused at once."""
+def test_exported_hours_and_ended_backfills_send_notifications(installation: Installation) -> None:
+    """The calls are signed, the queue has the same notifications, a host that is not allowed is refused."""
     (start,) = installation.newest_hours(1)
     installation.land(SAMPLE.hour(start).files(DataType.EVENTS))
     with (

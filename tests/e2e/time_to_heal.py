@@ -1,4 +1,4 @@
-"""Measures how long it takes to heal, with the host's real times: ``python -m tests.e2e.time_to_heal``.
+"""Measure how long recovery takes with the host's real times: ``python -m tests.e2e.time_to_heal``.
 
 A worker is held in the middle of an hour, between two of its writes. Then its process is killed, or its host
 with it, or both are frozen; a second host is there. What is measured is the time from then on until the hour
@@ -22,18 +22,18 @@ from pathlib import Path
 import psutil
 
 from infra.local.sample import DataType, Sample
-from tests.e2e.gate import MOMENTS, Hold, gate_before
-from tests.e2e.installation import App, Installation, eventually, installed, key_of, now, ok
+from tests.support.gate import MOMENTS, Hold, gate_before
+from tests.support.installation import App, Installation, eventually, installed, key_of, now, ok
 
 SAMPLE = Sample(events_per_hour=12_000, merges_per_hour=0, blobs_per_hour=1)
 TICK = timedelta(minutes=5)
-# Less than what is left of any lease that a living worker renews: 60 to 90 seconds.
+# Less than what is left of a lease that a live worker renews: 60 to 90 seconds.
 BEFORE_TICK = timedelta(seconds=55)
-# A request can be held for less than half a minute: then it is broken off, and sent again.
+# A request can be held for less than half a minute: then the SDK cancels it and sends it again.
 GETS_THERE = timedelta(seconds=15)
 FROZEN_ALONE_SECONDS = 150
 SECONDS_MAX = 1500.0
-# As host.json has them, and what the host leaves to nobody.
+# The settings of host.json, and the real lease of a message.
 REAL_TIMES = {
     "EXPORT_SCHEDULE": "0 */5 * * * *",
     "FUNCTIONS_LOCAL_LEASE_SECONDS": "600",
@@ -44,7 +44,7 @@ REAL_TIMES = {
 
 @dataclass(frozen=True, slots=True)
 class Asleep:
-    """A host and its worker, stopped where they are."""
+    """A host and its worker, both stopped (SIGSTOP)."""
 
     processes: tuple[psutil.Process, ...]
 
@@ -57,7 +57,7 @@ class Asleep:
         return cls(processes)
 
     def wake(self) -> None:
-        """Let them go on."""
+        """Continue both."""
         for process in reversed(self.processes):
             with suppress(psutil.NoSuchProcess):
                 process.resume()
@@ -65,7 +65,7 @@ class Asleep:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An hour whose worker is held: the host that it belongs to, and what happens to it."""
+    """An hour whose worker is held, the worker's host, and the failures to cause."""
 
     installation: Installation
     app: App
@@ -83,11 +83,11 @@ class Scene:
         worker.kill()
 
     def freeze(self) -> None:
-        """Stop host and worker where they are."""
+        """Stop host and worker."""
         self.stack.callback(Asleep.put(self.app).wake)
 
     def freeze_for_a_while(self) -> None:
-        """Stop host and worker, and let them go on after the lease of the hour is over."""
+        """Stop host and worker, and continue them after the lease of the hour has ended."""
         asleep = Asleep.put(self.app)
         time.sleep(FROZEN_ALONE_SECONDS)
         asleep.wake()
@@ -95,7 +95,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is measured: who asks for the hour, what happens, and whether there is another host."""
+    """One measurement: who requests the hour, which failure occurs, whether there is another host."""
 
     name: str
     misfortune: Callable[[Scene], None]
@@ -129,7 +129,7 @@ CASES = [
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """How many seconds it took until the hour was done, and until the backfill had ended, if there is one."""
+    """Seconds until the hour was done and until the backfill, if there is one, had ended."""
 
     case: str
     hour_seconds: float
@@ -137,7 +137,7 @@ class Healed:
 
 
 def measure(case: Case) -> Healed:
-    """Let a misfortune happen, and wait until it is healed."""
+    """Cause a failure and wait for the recovery."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         installation = stack.enter_context(installed(Path(folder)))
         gate = stack.enter_context(gate_before(installation.endpoints.blob_port))
@@ -186,7 +186,7 @@ def _asked(app: App, start: datetime) -> str:
 
 
 def _wait_until_before_tick(before: timedelta, *, at_most: timedelta = TICK) -> None:
-    """Wait until the next tick is so near; not at all if that takes longer than it may."""
+    """Wait until the next tick is so near; do not wait if that takes too long."""
     seconds = (-now().timestamp() - before.total_seconds()) % TICK.total_seconds()
     if seconds <= at_most.total_seconds():
         time.sleep(seconds)
@@ -209,7 +209,7 @@ def _ended(app: App, where: str) -> float:
 
 
 def main() -> None:
-    """Measure the cases whose names hold a text, some at a time, and print a table."""
+    """Measure the cases whose names contain a text, some at a time, and print a table."""
     parser = argparse.ArgumentParser(description="Measure how long it takes to heal.")
     parser.add_argument("text", nargs="?", default="", help="only cases whose names hold it")
     parser.add_argument("--at-once", type=int, default=4, help="cases at a time (default: 4)")

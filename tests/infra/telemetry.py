@@ -1,4 +1,4 @@
-"""Telemetry as Application Insights has it, of an exporter that runs on in-memory twins."""
+"""Telemetry in the form of Application Insights, of an exporter on in-memory gateways."""
 
 import logging
 from collections.abc import Iterator
@@ -39,15 +39,15 @@ SCHEMAS = {
         f" innermostMethod: string, severityLevel: int, details: dynamic, {_COMMON})"
     ),
 }
-"""The tables that the queries may ask, as Application Insights documents them."""
+"""The tables of Application Insights, with the documented columns."""
 
-# As the service numbers them, and as the host names the levels of the worker's logging.
+# The number of each log level in the service, and its name in the Functions host.
 _SEVERITIES = {"INFO": (1, "Information"), "WARNING": (2, "Warning"), "ERROR": (3, "Error")}
 TICKS_EVERY = timedelta(minutes=5)
 
 
-def a_good_world(rejected_of_a_hundred: int = 0) -> World:
-    """Make a world in which a hundred rows land for every hour of the day, some of which are none."""
+def a_healthy_world(rejected_of_a_hundred: int = 0) -> World:
+    """Make a world with a hundred landed rows for every hour of the day; some are invalid."""
     world = a_world(acme(org_id=None))
     first = Hour.containing(NOW).first_of_day()
     for number in range(24):
@@ -58,7 +58,7 @@ def a_good_world(rejected_of_a_hundred: int = 0) -> World:
 
 
 def an_installation_without_landing() -> World:
-    """Make a world in which nothing was ever exported, and whose landing container is not there."""
+    """Make a world without exported hours and without a landing container."""
     world = a_world(acme(id="fresh", org_id=None))
     landing = world.gateways.landing
     assert isinstance(landing, FakeLanding)
@@ -67,7 +67,7 @@ def an_installation_without_landing() -> World:
 
 
 class Telemetry(logging.Handler):
-    """Collects what the worker would send: every record of level Information and above."""
+    """Collects the records that the worker sends: level Information and above."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -76,7 +76,7 @@ class Telemetry(logging.Handler):
         self.traces: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record as the host passes it on: what a function logs has the category of the function."""
+        """Keep a record in the form of the host, with the category of the function."""
         severity, level = _SEVERITIES[record.levelname]
         self.traces.append(
             {
@@ -91,14 +91,14 @@ class Telemetry(logging.Handler):
         )
 
     def within(self, until: datetime, window: timedelta) -> dict[str, list[dict[str, Any]]]:
-        """Return the tables as they are for an alert that looks back from a time."""
+        """Return the tables for an alert with this window before a time."""
         rows = [row for row in self.traces if until - window < row["timestamp"] <= until]
         return {"traces": rows, "requests": [], "exceptions": []}
 
 
 @contextmanager
 def collected() -> Iterator[Telemetry]:
-    """Collect telemetry meanwhile."""
+    """Collect telemetry inside the block."""
     telemetry, root = Telemetry(), logging.getLogger()
     level = root.level
     root.addHandler(telemetry)
@@ -111,14 +111,14 @@ def collected() -> Iterator[Telemetry]:
 
 
 def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool = True) -> None:
-    """Let time pass: a tick every five minutes, and workers, if any, that do at once what it queued."""
+    """Advance the clock: a tick every five minutes; workers, if any, export queued hours at once."""
     while telemetry.now + TICKS_EVERY <= until:
         telemetry.now += TICKS_EVERY
         now, telemetry.function, failures = telemetry.now, "tick", Failures()
         found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)
         failures.end()
         assert found is not None
-        tick._tell(found, past_due=False)
+        tick.log_tick(found, past_due=False)
         telemetry.function = "export_hour"
         for number, task in enumerate(world.hours.take()):
             if workers:

@@ -1,4 +1,4 @@
-"""Alerts, run over what the exporter logs: each fires on its incident, and all are silent in a quiet hour."""
+"""The alert queries, run over the log of the exporter: each fires on its incident only."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.infra.queries import PROJECT, alerts, charts, examples
 from tests.infra.telemetry import (
     TICKS_EVERY,
     Telemetry,
-    a_good_world,
+    a_healthy_world,
     an_installation_without_landing,
     collected,
     live,
@@ -25,12 +25,12 @@ from tests.worlds import EVENTS, NOW
 
 ALERTS = {each.name: each for each in alerts()}
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
-# The hours of the day before that are exported at the first tick; after so long, no alert remembers them.
+# Long enough after the first tick that no alert window contains its many exported hours.
 SETTLED = NOW + timedelta(hours=2)
 
 
 def firing(telemetry: Telemetry, at: datetime) -> set[str]:
-    """Return the alerts that fire when they look at the telemetry at a time."""
+    """Return the alerts that fire at a time."""
     return {
         name
         for name, each in ALERTS.items()
@@ -40,13 +40,13 @@ def firing(telemetry: Telemetry, at: datetime) -> set[str]:
 
 @dataclass(slots=True)
 class Life:
-    """An exporter that is well until ``SETTLED``, and what it has logged by then."""
+    """A healthy exporter, and its telemetry up to now."""
 
     world: World
     telemetry: Telemetry
 
     def on(self, minutes: int, *, workers: bool = True) -> None:
-        """Let minutes pass."""
+        """Advance the clock by minutes."""
         live(self.world, self.telemetry, self.telemetry.now + timedelta(minutes=minutes), workers=workers)
 
     @property
@@ -56,18 +56,18 @@ class Life:
 
 
 def lived(then: Callable[[Life], None], rejected_of_a_hundred: int = 0) -> set[str]:
-    """Return the alerts that fire after something has happened to an exporter that was well."""
+    """Return the alerts that fire after an incident at a healthy exporter."""
     with collected() as telemetry:
-        life = Life(a_good_world(rejected_of_a_hundred), telemetry)
+        life = Life(a_healthy_world(rejected_of_a_hundred), telemetry)
         live(life.world, telemetry, SETTLED)
         then(life)
         return life.firing
 
 
 def test_all_alerts_are_silent_while_every_hour_is_exported() -> None:
-    """Whenever they look, in three hours in which hours close and are exported."""
+    """At any time during three hours of exports."""
     with collected() as telemetry:
-        live(a_good_world(rejected_of_a_hundred=1), telemetry, SETTLED + timedelta(hours=3))
+        live(a_healthy_world(rejected_of_a_hundred=1), telemetry, SETTLED + timedelta(hours=3))
 
     assert sum(row["message"].startswith("hour exported ") for row in telemetry.traces) > 15
     for look in range(1, 36):
@@ -75,13 +75,13 @@ def test_all_alerts_are_silent_while_every_hour_is_exported() -> None:
 
 
 def test_a_stream_that_is_not_exported_fires_once_it_is_two_hours_behind() -> None:
-    """No worker takes what the ticks queue."""
+    """No worker takes the queued hours."""
     assert lived(lambda life: life.on(150, workers=False)) == set()
     assert lived(lambda life: life.on(190, workers=False)) == {"behind"}
 
 
-def test_a_storage_that_refuses_fires_at_the_second_tick_that_says_so() -> None:
-    """The customer's container is gone when the next hour is closed: 55 minutes after that it is still."""
+def test_a_failing_destination_fires_at_the_second_tick() -> None:
+    """The customer's container is missing when the next hour is closed."""
 
     def closed(life: Life) -> None:
         life.world.reader().faults = dict.fromkeys(("list", "read", "write", "delete"), GONE)
@@ -92,12 +92,12 @@ def test_a_storage_that_refuses_fires_at_the_second_tick_that_says_so() -> None:
         life.world.reader().faults.clear()
         life.on(60)
 
-    assert lived(closed) == {"refuses"}
+    assert lived(closed) == {"failing"}
     assert lived(closed_and_repaired) == set()
 
 
-def test_a_request_that_is_given_up_fires() -> None:
-    """Whatever it was: here, a message that nobody can read."""
+def test_a_queue_message_that_is_given_up_fires() -> None:
+    """Here, an unreadable message."""
 
     def poisoned(life: Life) -> None:
         life.telemetry.function = "export_hour_poison"
@@ -113,12 +113,12 @@ def test_a_request_that_is_given_up_fires() -> None:
 
 @pytest.mark.parametrize(("rejected", "fired"), [(1, set()), (2, {"rejected"})])
 def test_rejected_rows_fire_beyond_one_in_a_hundred(rejected: int, fired: set[str]) -> None:
-    """Of the hours that were exported within the last hour."""
+    """In the hours that were exported within the last hour."""
     assert lived(lambda life: life.on(10), rejected) == fired
 
 
 def test_a_stored_row_that_cannot_be_read_fires() -> None:
-    """Here, the schedule of a stream; once it can be read again, the alert ends."""
+    """Here, the schedule of a stream; the alert ends when the row can be read again."""
 
     def spoiled(life: Life) -> None:
         life.world.schedule.spoiled.spoil(EVENTS)
@@ -133,8 +133,8 @@ def test_a_stored_row_that_cannot_be_read_fires() -> None:
     assert lived(spoiled_and_mended) == set()
 
 
-def test_an_exporter_that_stands_still_fires_after_a_quarter_of_an_hour() -> None:
-    """No tick: neither the host nor its timer runs."""
+def test_a_stopped_exporter_fires_after_15_minutes() -> None:
+    """No tick: host or timer does not run."""
 
     def stopped(life: Life) -> None:
         life.telemetry.now += timedelta(minutes=16)
@@ -142,14 +142,14 @@ def test_an_exporter_that_stands_still_fires_after_a_quarter_of_an_hour() -> Non
     def stopped_for_a_moment(life: Life) -> None:
         life.telemetry.now += timedelta(minutes=14)
 
-    assert lived(stopped) == {"still"}
+    assert lived(stopped) == {"stopped"}
     assert lived(stopped_for_a_moment) == set()
 
 
-def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
-    """Nor do they hide that there is no tick."""
+def test_other_log_lines_fire_nothing() -> None:
+    """They do not hide missing ticks."""
     with collected() as telemetry:
-        live(a_good_world(), telemetry, NOW + TICKS_EVERY)
+        live(a_healthy_world(), telemetry, NOW + TICKS_EVERY)
     template = telemetry.traces[0]
     telemetry.traces = [
         template | {"message": message}
@@ -161,13 +161,13 @@ def test_lines_of_the_host_and_of_others_fire_nothing() -> None:
         )
     ]
 
-    assert firing(telemetry, NOW + TICKS_EVERY) == {"still"}
+    assert firing(telemetry, NOW + TICKS_EVERY) == {"stopped"}
 
 
 def test_charts_show_what_happened() -> None:
-    """Sums, by destination and by time; every chart shows something of a day on which much goes wrong."""
+    """Sums by destination and time; every chart has data of a day with many incidents."""
     with collected() as telemetry:
-        life = Life(a_good_world(rejected_of_a_hundred=2), telemetry)
+        life = Life(a_healthy_world(rejected_of_a_hundred=2), telemetry)
         life.on(10)
         life.world.reader().faults = {"list": GONE}
         life.on(70)
@@ -186,16 +186,16 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["sum_facts_bytes"] for row in shown["Bytes exported"]) == sizes
     assert {row["code"] for row in shown["Failures by code"]} == {"container_not_found"}
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
-    assert {row["row_key"] for row in shown["Stored rows that cannot be read"]} == {f"stream / {EVENTS}"}
-    assert [row["times"] for row in shown["Landing containers that were made"]] == [1]
-    taken = shown["How long an hour takes, in seconds, and its calls to storage"]
+    assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
+    assert [row["times"] for row in shown["Created landing containers"]] == [1]
+    taken = shown["Duration of an hour by step, in seconds, and storage calls"]
     assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 
 
 def test_the_example_of_the_guide_shows_hours() -> None:
-    """With their rows and the time that they took."""
+    """With their rows and durations."""
     with collected() as telemetry:
-        live(a_good_world(), telemetry, NOW + TICKS_EVERY)
+        live(a_healthy_world(), telemetry, NOW + TICKS_EVERY)
 
     (example,) = examples()
     rows = run(example, telemetry.within(telemetry.now, timedelta(days=1)))
@@ -206,16 +206,16 @@ def test_the_example_of_the_guide_shows_hours() -> None:
 
 def test_the_guide_says_what_each_alert_fires_on() -> None:
     """With the numbers of the templates."""
-    told = {
-        "A destination is behind": "more than two hours ago",
-        "A customer's storage refuses the exporter": "at two ticks or more within 30 minutes",
-        "A request was given up": "a line that begins with `poison`, within 15 minutes",
-        "Many rows are rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
-        "A stored row cannot be read": "a line `row unreadable`, within 15 minutes",
-        "The exporter stands still": "no line `tick` for 15 minutes",
+    documented = {
+        "Destination behind": "more than two hours ago",
+        "Destination failing": "at two ticks or more within 30 minutes",
+        "Queue message given up": "a line that begins with `poison`, within 15 minutes",
+        "Many rows rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
+        "Stored row unreadable": "a line `row unreadable`, within 15 minutes",
+        "Exporter stopped: no tick for 15 minutes": "no line `tick` for 15 minutes",
     }
     guide = (PROJECT / "docs" / "monitoring.md").read_text()
 
-    assert {each.title for each in alerts()} == told.keys()
-    for title, when in told.items():
+    assert {each.title for each in alerts()} == documented.keys()
+    for title, when in documented.items():
         assert re.search(rf"^\| {re.escape(title)} \|.*{re.escape(when)}", guide, re.MULTILINE), title

@@ -1,4 +1,4 @@
-"""The guides for operators, held to the templates and to the code."""
+"""The guides for operators agree with the templates and the code."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def rows(document: str, header: str) -> list[list[str]]:
 
 
 def test_every_line_is_documented_with_facts_that_it_has() -> None:
-    """And none that is not written."""
+    """And each documented line is written."""
     table = rows(guide("monitoring.md"), "| Line | When | Facts |")
 
     assert {cells[0].strip("`") for cells in table} == {str(each) for each in Event}
@@ -33,7 +33,7 @@ def test_every_line_is_documented_with_facts_that_it_has() -> None:
 
 
 def test_every_notice_is_documented_with_facts_that_it_has() -> None:
-    """And how often a call is made again."""
+    """With the waits between repeated calls."""
     monitoring = guide("monitoring.md")
     table = rows(monitoring, "| `type` | When | Besides")
 
@@ -46,14 +46,14 @@ def test_every_notice_is_documented_with_facts_that_it_has() -> None:
 
 
 def test_every_alert_is_documented() -> None:
-    """By the title that a person gets to see."""
+    """By the title in the alert mail."""
     titles = {each.replace("\\'", "'") for each in re.findall(r"title: '(.+)'\n", text("alerts.bicep"))}
 
     assert {cells[0] for cells in rows(guide("monitoring.md"), "| Alert | Fires |")} == titles
 
 
 def test_the_ten_commands_use_what_there_is() -> None:
-    """Files of the project, parameters of the templates, and what the deployment tells."""
+    """Files of the project, parameters of the templates, outputs of the deployment."""
     deploy = guide("deploy.md")
     steps = re.findall(r"^\*\*(\d+)\. ", deploy, re.MULTILINE)
     told = set(re.findall(r"^output ([A-Z_]+) ", text("main.bicep"), re.MULTILINE))
@@ -68,7 +68,7 @@ def test_the_ten_commands_use_what_there_is() -> None:
 
 
 def test_the_roles_are_explained() -> None:
-    """Each with the code that needs it."""
+    """Each role with the code that needs it."""
     table = rows(guide("deploy.md"), "| Role | On | Because |")
 
     assert {cells[0] for cells in table} == set(ROLES.values())
@@ -77,7 +77,7 @@ def test_the_roles_are_explained() -> None:
 
 
 def test_links_between_guides_lead_somewhere() -> None:
-    """To files that are there."""
+    """To existing files."""
     for name in ("deploy.md", "operations.md", "monitoring.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", guide(name)):
             assert (PROJECT / "docs" / target).exists(), f"{name}: {target}"

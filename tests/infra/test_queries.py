@@ -18,7 +18,7 @@ from tests.infra.queries import PROJECT, alerts, charts, examples
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
-    a_good_world,
+    a_healthy_world,
     an_installation_without_landing,
     collected,
     live,
@@ -94,7 +94,7 @@ def test_the_language_service_would_find_a_mistake(query: str) -> None:
 def a_bad_day() -> dict[str, list[dict[str, Any]]]:
     """Return the tables after an hour in which much is exported, and something of everything fails."""
     with collected() as telemetry:
-        world = a_good_world(rejected_of_a_hundred=5)
+        world = a_healthy_world(rejected_of_a_hundred=5)
         live(world, telemetry, NOW + timedelta(minutes=10))
         world.reader().faults = {
             "list": Fault("container_not_found", "There is no container raw.", "Create it.")

@@ -1,4 +1,4 @@
-"""One Azurite for all tests of a process; a folder, a queue and a host id for each test."""
+"""Fixtures: one Azurite for all tests of a process; a folder, a queue and a host id for each test."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def storage() -> Iterator[str]:
-    """Return the connection string of an Azurite of our own."""
+    """Start an Azurite and return its connection string."""
     with azurite.running() as endpoints:
         yield endpoints.connection_string
 
 
 @pytest.fixture
 def queue(storage: str) -> Iterator[QueueClient]:
-    """Return a client for a queue that does not exist yet, and that no other test knows."""
+    """Return a client for a queue that does not exist yet. Each test has another queue."""
     with QueueClient.from_connection_string(
         storage, f"test-{next(_numbers)}", message_encode_policy=TextBase64EncodePolicy()
     ) as client:
@@ -31,6 +31,6 @@ def queue(storage: str) -> Iterator[QueueClient]:
 
 @pytest.fixture
 def start_host(storage: str, queue: QueueClient, tmp_path: Path) -> Iterator[StartHost]:
-    """Start hosts that share storage, queue and host id; none of them outlives the test."""
+    """Return a function that starts hosts with the same storage, queue and host id. The test ends them."""
     with starting_hosts(storage, queue.queue_name, tmp_path) as start:
         yield start

@@ -1,4 +1,4 @@
-"""The host as a real process, as the tests see it: what it answers, prints, and what its app writes down."""
+"""Start the host as a real process, send requests to it, and read its output and its app's journal."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ type Note = dict[str, Any]
 
 
 def eventually[T](look: Callable[[], T], seconds: float = EVENTUALLY_SECONDS) -> T:
-    """Look again and again until there is something, and return it."""
+    """Call ``look`` until its result is true, and return the result."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         if time.monotonic() > deadline:
@@ -45,7 +45,7 @@ class Answer:
 
 
 class HostProcess:
-    """A host that was started; ``journal`` has what the app's functions wrote down."""
+    """A started host. The journal is a file to which the app's functions write."""
 
     def __init__(self, folder: Path, arguments: tuple[str, ...], environ: Mapping[str, str]) -> None:
         self._output = folder / "output.txt"
@@ -63,7 +63,7 @@ class HostProcess:
         self.url = ""
 
     def wait_until_ready(self) -> None:
-        """Wait for the line that says so."""
+        """Wait for the line ``Host ready``."""
 
         def ready() -> re.Match[str] | None:
             assert self.process.poll() is None, self.output
@@ -76,15 +76,15 @@ class HostProcess:
 
     @property
     def output(self) -> str:
-        """All that was printed so far."""
+        """Everything that the host has printed."""
         return self._output.read_text()
 
     def workers(self) -> list[psutil.Process]:
-        """Return the worker processes that live."""
+        """Return the live worker processes."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def notes(self, function: str, **facts: object) -> list[Note]:
-        """Return what a function wrote down, if it fits."""
+        """Return the notes of a function that have these facts."""
         lines = self._journal.read_text().splitlines() if self._journal.exists() else []
         notes: list[Note] = [json.loads(line) for line in lines]
         return [note for note in notes if {"function": function, **facts}.items() <= note.items()]
@@ -96,7 +96,7 @@ class HostProcess:
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Make one request."""
+        """Send one request and return its answer."""
         connection = self.connect()
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -112,7 +112,7 @@ class HostProcess:
         return self.process.wait(30)
 
     def destroy(self) -> None:
-        """Leave no process behind, whatever the test did."""
+        """Kill the host and every worker process."""
         with_children = [*self.children, *(self.workers() if self.process.poll() is None else [])]
         self.process.kill()
         self.process.wait()
@@ -122,7 +122,7 @@ class HostProcess:
 
 
 def clean_environ() -> dict[str, str]:
-    """Return the environment without what would make a host behave otherwise than the test says."""
+    """Return the environment without the variables that a host or its workers read."""
     environ = os.environ  # noqa: TID251  tests start processes
     return {
         name: value
@@ -132,16 +132,16 @@ def clean_environ() -> dict[str, str]:
 
 
 class StartHost(Protocol):
-    """Starts a host on the tests' app, and waits until it is ready."""
+    """Starts a host with the tests' app and waits until it is ready."""
 
     def __call__(self, *arguments: str, settings: Mapping[str, str] | None = None) -> HostProcess:
-        """Start one with these app settings on top of the usual ones."""
+        """Start a host with these app settings besides the usual ones."""
         ...
 
 
 @contextlib.contextmanager
 def starting_hosts(storage: str, queue: str, folder: Path) -> Iterator[StartHost]:
-    """Start hosts that share storage, queue and host id; none of them outlives the block."""
+    """Yield a function that starts hosts with the same storage, queue and host id; end them afterwards."""
     hosts: list[HostProcess] = []
     usual = {
         "AzureWebJobsStorage": storage,

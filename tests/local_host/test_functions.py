@@ -1,4 +1,4 @@
-"""What the host makes of the functions that the worker has indexed."""
+"""Functions as the host reads them from the worker's index."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,19 +26,19 @@ def read(settings: Mapping[str, str] | None = None, **functions: tuple[Mapping[s
 
 
 def test_functions_come_in_the_order_of_their_names() -> None:
-    """Whatever the case; it is the order in which routes are tried."""
+    """In any case. Routes are tried in this order."""
     found = read(b=(HTTP | {"route": "1"},), A=(HTTP | {"route": "2"},), c=(HTTP | {"route": "3"},))
 
     assert [function.name for function in found.usable] == ["A", "b", "c"]
 
 
 def test_a_disabled_function_is_not_there() -> None:
-    """It is no error either; its route will answer 404."""
+    """It is not in error. Its route answers 404."""
     assert read({"AzureWebJobs.f.Disabled": "True"}, f=(HTTP, HTTP_OUT)) == Functions((), {})
 
 
 def test_bindings_are_read_with_their_settings_and_defaults() -> None:
-    """Without a route, it is the function's name; a queue's name is in lower case."""
+    """Without a route, the function's name is the route. A queue's name is in lower case."""
     found = read(
         {"Q": "Night-Shift"},
         f=({"type": "httpTrigger", "name": "req"}, HTTP_OUT),
@@ -63,14 +63,14 @@ def test_bindings_are_read_with_their_settings_and_defaults() -> None:
         ("f", (TIMER | {"schedule": "often"},), "six fields"),
         ("f", (TIMER | {"schedule": "0 0 0 31 4 *"},), "no date"),
         ("f", (TIMER | {"schedule": "%WHEN%"},), "'%WHEN%' does not resolve"),
-        ("f", (QUEUE | {"queueName": "q"},), "no name that a queue can have"),
+        ("f", (QUEUE | {"queueName": "q"},), "not a valid queue name"),
         ("f", (HTTP | {"route": "admin/x"},), "conflicts"),
         ("f", ({"type": "blobTrigger", "name": "b"},), "blobTrigger"),
         ("f", (TIMER, {"type": "blob", "name": "b"}), "type blob"),
         ("f", (HTTP_OUT,), "exactly one trigger"),
     ],
 )
-def test_a_function_that_cannot_run_is_put_aside_with_the_reason(
+def test_a_function_that_cannot_run_is_in_error_with_the_reason(
     name: str, bindings: tuple[Mapping[str, Any], ...], reason: str
 ) -> None:
     """The others run."""
@@ -80,7 +80,7 @@ def test_a_function_that_cannot_run_is_put_aside_with_the_reason(
     assert reason in found.in_error[name]
 
 
-def test_of_two_functions_on_one_route_the_second_is_put_aside() -> None:
+def test_of_two_functions_on_one_route_the_second_is_in_error() -> None:
     """Unless they share no method."""
     same = HTTP | {"route": "X"}
 

@@ -1,4 +1,4 @@
-"""Several hosts of one app on one storage account: each timer is one host's at a time."""
+"""Several hosts of one app on one storage account: one of them at a time runs a timer."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ EVERY_SECOND = "* * * * * *"
 
 @pytest.mark.slow
 def test_of_two_hosts_one_fires_and_the_other_takes_over_from_a_crash(start_host: StartHost) -> None:
-    """No occurrence is fired twice; after a kill -9, the lock runs out within half a minute."""
+    """No occurrence runs twice. After a kill -9, the lock ends within half a minute."""
     hosts = [start_host(settings={"SCHEDULE": EVERY_SECOND}) for _ in range(2)]
     eventually(lambda: hosts[0].notes("tick"))
     assert hosts[1].notes("tick") == []
@@ -27,7 +27,7 @@ def test_of_two_hosts_one_fires_and_the_other_takes_over_from_a_crash(start_host
 
 
 def test_a_host_that_stops_hands_its_timers_over(start_host: StartHost) -> None:
-    """The other need not wait for the lock to run out."""
+    """The other host does not wait until the lock ends."""
     hosts = [start_host(settings={"SCHEDULE": EVERY_SECOND}) for _ in range(2)]
     eventually(lambda: hosts[0].notes("tick"))
 

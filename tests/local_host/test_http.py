@@ -1,4 +1,4 @@
-"""HTTP functions, keys and the host's own endpoints."""
+"""HTTP functions, keys, and the host's own endpoints."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": MASTER, "FUNCTIONS_LOCAL_FUNCTION_KEY": FU
 
 @pytest.fixture(scope="module")
 def host(storage: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    """Return a host that checks no keys; these tests do not get in each other's way."""
+    """Start a host that checks no keys, for all tests here."""
     with starting_hosts(storage, "test-http", tmp_path_factory.mktemp("http")) as start:
         yield start()
 
@@ -44,7 +44,7 @@ def test_a_function_sees_the_request_as_in_azure(host: HostProcess) -> None:
 
 
 def test_what_no_function_answers_is_not_found(host: HostProcess) -> None:
-    """A wrong method too, and HEAD where only GET is named; never 405."""
+    """So is a wrong method, and HEAD where only GET is named: never 405."""
     assert host.ask("GET", "/api/nothing").status == 404
     assert host.ask("POST", "/api/open").status == 404
     assert host.ask("HEAD", "/api/open").status == 404
@@ -59,7 +59,7 @@ def test_head_is_answered_without_a_body(host: HostProcess) -> None:
 
 
 def test_a_failing_function_is_an_empty_500(host: HostProcess) -> None:
-    """Its reason is for the log, where the trace begins with the function."""
+    """The log has the reason, with a trace that begins with the function."""
     answer = host.ask("GET", "/api/broken")
 
     assert (answer.status, answer.body) == (500, b"")
@@ -74,7 +74,7 @@ def test_routes_are_tried_in_the_order_of_the_function_names(host: HostProcess) 
 
 
 def test_a_chunked_body_arrives_empty_and_the_connection_lives_on(host: HostProcess) -> None:
-    """As in Azure; what was sent is not taken for the next request."""
+    """As in Azure. The body is not read as the next request."""
     connection = host.connect()
     connection.request("POST", "/api/echo/chunks", iter([b"some", b"thing"]), encode_chunked=True)
     first = json.loads(connection.getresponse().read())
@@ -85,8 +85,19 @@ def test_a_chunked_body_arrives_empty_and_the_connection_lives_on(host: HostProc
     assert (first["body"], second["body"]) == ("", "something")
 
 
-def test_a_client_that_goes_away_is_no_news(host: HostProcess) -> None:
-    """The function runs to its end, and nobody reads a traceback."""
+def test_an_answer_that_cannot_be_read_fails_its_invocation_only(host: HostProcess) -> None:
+    """The worker process lives on, with every other invocation in it."""
+    workers = [worker.pid for worker in host.workers()]
+
+    answer = host.ask("GET", "/api/malformed")
+
+    assert (answer.status, answer.body) == (500, b"")
+    assert "malformed: failed" in host.output
+    assert [worker.pid for worker in host.workers()] == workers
+
+
+def test_a_client_that_closes_the_connection_is_no_error(host: HostProcess) -> None:
+    """The function runs to its end, and no traceback is logged."""
     said_before = len(host.output)
     with socket.create_connection(("127.0.0.1", urlsplit(host.url).port or 0)) as client:
         client.sendall(b"GET /api/slow?seconds=0.3 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -97,7 +108,7 @@ def test_a_client_that_goes_away_is_no_news(host: HostProcess) -> None:
     assert "Traceback" not in host.output[said_before:]
 
 
-def test_without_auth_everybody_may_do_everything(host: HostProcess) -> None:
+def test_without_auth_no_caller_needs_a_key(host: HostProcess) -> None:
     """As with func start."""
     assert host.ask("GET", "/api/boss").status == 200
     assert host.ask("GET", "/admin/host/status").status == 200
@@ -105,7 +116,7 @@ def test_without_auth_everybody_may_do_everything(host: HostProcess) -> None:
 
 
 def test_the_start_lists_the_functions_and_what_is_wrong_with_some(host: HostProcess) -> None:
-    """How each is reached; and one that cannot run stops no other."""
+    """With the address of each. One that cannot run stops no other."""
     lines = {line.split()[0]: line for line in host.output.splitlines() if line.startswith("  ")}
 
     assert f"GET {host.url}/api/open" in lines["open_door"]
@@ -118,7 +129,7 @@ def test_the_start_lists_the_functions_and_what_is_wrong_with_some(host: HostPro
 
 
 def test_with_auth_each_level_asks_for_its_key(start_host: StartHost) -> None:
-    """In the header or as code=, the header wins; refusals are empty; no key is ever logged."""
+    """In the header or as code=; the header wins. Refusals have no body. No key is ever logged."""
     host = start_host("--auth", settings=KEYS)
     asked = {
         (path, key): host.ask("GET", path, headers={"x-functions-key": key} if key else {}).status
@@ -131,7 +142,7 @@ def test_with_auth_each_level_asks_for_its_key(start_host: StartHost) -> None:
     assert [status for (path, _), status in asked.items() if path == "/api/open"] == [200] * 4
     assert [status for (path, _), status in asked.items() if path == "/api/echo/a"] == [401, 401, 200, 200]
     assert [status for (path, _), status in asked.items() if path == "/api/boss"] == [401, 401, 401, 200]
-    # The host's own paths tell a caller who is known, and may not, from one who is not.
+    # On the host's own paths, a valid key that is not enough gives 403, and no valid key 401.
     admin = [status for (path, _), status in asked.items() if path.startswith("/admin")]
     assert admin == [401, 401, 403, 200]
     assert by_query.status == 200
@@ -139,8 +150,8 @@ def test_with_auth_each_level_asks_for_its_key(start_host: StartHost) -> None:
     assert host.output.count(MASTER) == host.output.count(FUNCTION) == 1
 
 
-def test_keys_are_made_up_when_none_are_given(start_host: StartHost) -> None:
-    """And printed once, so that a person can use them."""
+def test_missing_keys_are_generated(start_host: StartHost) -> None:
+    """And printed once."""
     host = start_host("--auth")
     key = next(line for line in host.output.splitlines() if line.startswith("Function key: ")).split()[-1]
 
@@ -157,7 +168,7 @@ def test_a_disabled_function_is_not_found(start_host: StartHost) -> None:
 
 
 def test_by_hand_only_timers_and_queue_functions_run(host: HostProcess) -> None:
-    """Known ones, by POST, with a body that is JSON or nothing."""
+    """If they are known, by POST, with a body that is JSON or empty."""
     assert host.ask("POST", "/admin/functions/nothing").status == 404
     assert host.ask("POST", "/admin/functions/never").status == 404
     assert host.ask("GET", "/admin/functions/tick").status == 404
@@ -170,23 +181,23 @@ def test_by_hand_only_timers_and_queue_functions_run(host: HostProcess) -> None:
 def test_what_an_app_and_its_libraries_log_is_printed_and_noted(
     start_host: StartHost, tmp_path: Path
 ) -> None:
-    """Nothing is silenced for the app: in Azure all would be kept, unless host.json drops it."""
+    """All records, as in Azure, unless host.json drops them."""
     records = tmp_path / "records.ndjson"
     drop = {"AzureFunctionsJobHost__logging__logLevel__Function.open_door.User": "Warning"}
 
     host = start_host(settings={"FUNCTIONS_LOCAL_RECORDS": str(records)})
     assert host.ask("GET", "/api/open").status == 200
-    eventually(lambda: "azure.core: a library of the app's speaks" in host.output)
+    eventually(lambda: "azure.core: a record of a library" in host.output)
     silent = start_host(settings=drop)
     assert silent.ask("GET", "/api/open").status == 200
     eventually(lambda: "GET /api/open: 200" in silent.output)
-    assert "speaks" not in silent.output
+    assert "a record of a library" not in silent.output
 
     noted = [json.loads(line) for line in records.read_text().splitlines()]
     assert {
         "category": "Function.open_door.User",
         "logger": "azure.core",
         "level": "INFO",
-        "message": "a library of the app's speaks",
+        "message": "a record of a library",
         "kept": True,
     } in noted

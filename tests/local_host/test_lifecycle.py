@@ -1,4 +1,4 @@
-"""Starting, stopping, crashing, and storage that is away."""
+"""Start, stop, crashes, and storage that cannot be reached."""
 
 import os
 import signal
@@ -82,7 +82,7 @@ def test_running_functions_end_before_the_host_does(start_host: StartHost, queue
 def test_what_runs_longer_than_the_grace_is_killed_and_its_message_given_back(
     start_host: StartHost, queue: QueueClient
 ) -> None:
-    """After ten seconds; the message is there for the next host, and not only after its lease."""
+    """After ten seconds. The next host gets the message at once, not only when its lease ends."""
     host = start_host()
     queue.create_queue()
     queue.send_message("sleep 60")
@@ -97,7 +97,7 @@ def test_what_runs_longer_than_the_grace_is_killed_and_its_message_given_back(
 
 
 def test_an_interrupt_of_the_whole_group_still_lets_functions_end(start_host: StartHost) -> None:
-    """Ctrl-C in a terminal goes to every process there; the workers must not mind."""
+    """Ctrl-C in a terminal interrupts every process there. The workers must not end by it."""
     host = start_host()
     answers = in_background(lambda: host.ask("GET", "/api/slow?seconds=1"))
     eventually(lambda: host.notes("slow"))
@@ -109,7 +109,7 @@ def test_an_interrupt_of_the_whole_group_still_lets_functions_end(start_host: St
 
 
 def test_a_second_interrupt_ends_everything_at_once(start_host: StartHost) -> None:
-    """Whoever presses Ctrl-C twice does not want to wait."""
+    """The second Ctrl-C does not wait for running functions."""
     host = start_host()
     host.ask("POST", "/admin/functions/work", b'{"input": "sleep 3"}')
     eventually(lambda: host.notes("work"))
@@ -124,7 +124,7 @@ def test_a_second_interrupt_ends_everything_at_once(start_host: StartHost) -> No
 
 
 def test_killing_the_host_leaves_no_orphans(start_host: StartHost) -> None:
-    """Its workers notice that nobody is there any more, even in the middle of a function."""
+    """Its workers end when the host has ended, even in the middle of a function."""
     host = start_host(settings={"FUNCTIONS_WORKER_PROCESS_COUNT": "2"})
     host.ask("POST", "/admin/functions/work", b'{"input": "sleep 30"}')
     eventually(lambda: host.notes("work"))
@@ -136,7 +136,7 @@ def test_killing_the_host_leaves_no_orphans(start_host: StartHost) -> None:
 
 
 def test_a_function_that_takes_too_long_takes_its_worker_process_with_it(start_host: StartHost) -> None:
-    """And every neighbour in it; then there is a new one."""
+    """And every other invocation in it. Then a new process takes over."""
     host = start_host(settings={"AzureFunctionsJobHost__functionTimeout": "00:00:02"})
     culprit = in_background(lambda: host.ask("GET", "/api/slow?seconds=30"))
     eventually(lambda: host.notes("slow"))
@@ -157,12 +157,13 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         port = taken.getsockname()[1]
 
         assert failed_start(APP, "--port", str(port)) == (
-            f"error: port {port} is already in use: stop what listens there, or choose another port\n"
+            f"error: port {port} is already in use: "
+            "stop the program that listens there, or choose another port\n"
         )
 
 
 def test_a_folder_without_host_json_is_one_clear_line(tmp_path: Path) -> None:
-    """It is the usual sign of a wrong folder."""
+    """This is the usual sign of a wrong folder."""
     error = failed_start(write_app(tmp_path, HEALTHY_APP, host_json=None))
 
     assert error == f"error: {tmp_path}/host.json is missing: is this the folder of a function app?\n"
@@ -182,14 +183,14 @@ def test_a_folder_without_host_json_is_one_clear_line(tmp_path: Path) -> None:
 def test_an_app_that_cannot_be_loaded_shows_the_workers_reason(
     tmp_path: Path, program: str | None, complaint: str
 ) -> None:
-    """Azure would start with no functions, and an obscure log."""
+    """Azure would start without functions, and with an obscure log."""
     error = failed_start(write_app(tmp_path, program))
 
     assert complaint in error.partition("error: ")[2]
 
 
 def test_without_a_storage_setting_http_works_and_timers_run(start_host: StartHost) -> None:
-    """So that the app itself can say what is wrong; a queue function cannot run."""
+    """The app itself can then say what is wrong. Its queue functions cannot run."""
     host = start_host(settings={"AzureWebJobsStorage": "", "SCHEDULE": "* * * * * *"})
 
     assert host.ask("GET", "/api/open").status == 200
@@ -198,7 +199,7 @@ def test_without_a_storage_setting_http_works_and_timers_run(start_host: StartHo
 
 
 def test_an_empty_connection_string_hides_the_settings_of_an_identity(start_host: StartHost) -> None:
-    """As in Azure: no queue function is indexed, and everything else goes on."""
+    """As in Azure: no queue function is indexed, and everything else works."""
     identity = {"AzureWebJobsStorage__queueServiceUri": "https://ours.queue.core.windows.net"}
     host = start_host(settings={"AzureWebJobsStorage": "", **identity})
 
@@ -208,11 +209,11 @@ def test_an_empty_connection_string_hides_the_settings_of_an_identity(start_host
             f"{name:{len('forbidden_route')}}  IN ERROR: the app setting AzureWebJobsStorage is empty"
             in host.output
         )
-    assert "remove it if AzureWebJobsStorage__accountName or" in host.output
+    assert "remove it to use AzureWebJobsStorage__accountName or" in host.output
 
 
-def test_a_host_whose_storage_stays_away_ends(start_host: StartHost) -> None:
-    """After six tries of a queue, in about half a minute, with exit code 0: Azure starts it anew."""
+def test_a_host_whose_storage_stays_unreachable_ends(start_host: StartHost) -> None:
+    """After six attempts to poll, in about half a minute, with exit code 0: Azure starts it again."""
     ports = azurite.free_ports(3)
     endpoints = azurite.Endpoints(*ports)
     with azurite.running(endpoints=endpoints):
@@ -229,7 +230,7 @@ def test_a_host_whose_storage_stays_away_ends(start_host: StartHost) -> None:
 
 
 def test_storage_that_comes_back_is_found_again(start_host: StartHost) -> None:
-    """Until then HTTP and timers work, and the log complains once."""
+    """Until then HTTP and timers work, and each listener logs one warning."""
     ports = azurite.free_ports(3)
     endpoints = azurite.Endpoints(*ports)
     text = endpoints.connection_string
@@ -247,14 +248,14 @@ def test_storage_that_comes_back_is_found_again(start_host: StartHost) -> None:
         assert client.account_name
         assert host.ask("POST", "/api/enqueue", b"hello").status == 202
         eventually(lambda: host.notes("work", event="end"))
-        eventually(lambda: host.output.count("storage is back") == 3)
-        assert host.output.count("no storage") == 3
+        eventually(lambda: host.output.count("storage can be reached again") == 3)
+        assert host.output.count("storage cannot be reached") == 3
         assert host.stop() == 0
 
 
 def test_the_status_answers_only_once_the_host_runs(start_host: StartHost) -> None:
-    """Whoever waits for it may go on at once."""
+    """A script that waits for it can go on at once."""
     host: HostProcess = start_host()
 
     assert b'"state": "Running"' in host.ask("GET", "/admin/host/status").body
-    assert f"Host ready: {host.url} (11 functions)" in host.output
+    assert f"Host ready: {host.url} (12 functions)" in host.output

@@ -1,4 +1,4 @@
-"""Queue functions: each message until it is done, or poison."""
+"""Queue functions: each message until it is deleted, or moved to the poison queue."""
 
 import base64
 import os
@@ -26,12 +26,12 @@ def poison(storage: str, queue: QueueClient) -> list[str]:
 
 
 def is_empty(queue: QueueClient) -> bool:
-    """Tell whether a queue holds nothing, not even hidden."""
+    """Return whether a queue has no messages, not even hidden ones."""
     return queue.get_queue_properties().approximate_message_count == 0
 
 
 def test_a_message_is_worked_on_once_and_deleted(start_host: StartHost, queue: QueueClient) -> None:
-    """Even in a queue that is made only after the host has started, by somebody else."""
+    """Even in a queue that another program creates after the host has started."""
     host = start_host()
     queue.create_queue()
     queue.send_message("hello")
@@ -39,7 +39,7 @@ def test_a_message_is_worked_on_once_and_deleted(start_host: StartHost, queue: Q
     eventually(lambda: host.notes("work", event="end", text="hello"))
     eventually(lambda: is_empty(queue))
     assert begins(host, "hello") == [1]
-    assert "no storage" not in host.output
+    assert "storage cannot be reached" not in host.output
 
 
 def test_a_failed_message_comes_back_after_a_while(start_host: StartHost, queue: QueueClient) -> None:
@@ -57,7 +57,7 @@ def test_a_failed_message_comes_back_after_a_while(start_host: StartHost, queue:
 def test_a_message_that_keeps_failing_becomes_poison(
     start_host: StartHost, queue: QueueClient, storage: str
 ) -> None:
-    """After ``maxDequeueCount`` attempts, two here; the text is copied as it is."""
+    """After ``maxDequeueCount`` attempts, two here. The text is copied unchanged."""
     host = start_host()
     queue.create_queue()
     queue.send_message("fail 9")
@@ -71,7 +71,7 @@ def test_a_message_that_keeps_failing_becomes_poison(
 def test_a_message_that_cannot_be_decoded_is_poison_at_once(
     start_host: StartHost, queue: QueueClient, storage: str
 ) -> None:
-    """No base64, or base64 of what is no UTF-8: no function ever sees it."""
+    """It is not base64, or not base64 of UTF-8 text. No function gets it."""
     host = start_host()
     queue.create_queue()
     unreadable = ["not base64!", base64.b64encode(b"\xff\xfe").decode()]
@@ -88,7 +88,7 @@ def test_a_message_that_cannot_be_decoded_is_poison_at_once(
 def test_without_an_encoding_a_function_of_bytes_sees_every_message(
     start_host: StartHost, queue: QueueClient, storage: str
 ) -> None:
-    """Whatever is in it; and no key of it stands in for what the host says of the message."""
+    """Whatever its content. Its keys replace no property of the message."""
     host = start_host(settings={"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"})
     texts = ["", "not base64!", "{", '{"insertionTime": "yesterday", "dequeueCount": "often"}', "<é>\u2028"]
     with QueueClient.from_connection_string(storage, f"{queue.queue_name}-bytes") as plain:
@@ -103,7 +103,7 @@ def test_without_an_encoding_a_function_of_bytes_sees_every_message(
 def test_a_key_of_a_json_message_can_keep_a_function_of_texts_from_running(
     start_host: StartHost, queue: QueueClient, storage: str
 ) -> None:
-    """What should be a time is none: the worker fails before it calls the function."""
+    """The key is not a valid time: the worker fails before it calls the function."""
     host = start_host(settings={"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"})
     queue.create_queue()
     with QueueClient.from_connection_string(storage, queue.queue_name) as plain:
@@ -145,7 +145,7 @@ def test_with_a_batch_of_one_messages_follow_each_other(start_host: StartHost, q
 
 
 def test_messages_of_an_output_binding_are_queued(start_host: StartHost) -> None:
-    """The queue is made, and its listener looks at once; an array becomes several messages."""
+    """The queue is created, and its listener polls at once. An array becomes several messages."""
     host = start_host()
 
     assert host.ask("POST", "/api/enqueue", b'["one", {"two":2}]').status == 202
@@ -154,8 +154,8 @@ def test_messages_of_an_output_binding_are_queued(start_host: StartHost) -> None
     assert [note["text"] for note in host.notes("work", event="end")] == ["one", '{\n  "two": 2\n}']
 
 
-def test_keys_of_a_json_message_stand_in_for_its_properties(start_host: StartHost) -> None:
-    """A trap that the host has, too: the id is the body's."""
+def test_keys_of_a_json_message_replace_its_properties(start_host: StartHost) -> None:
+    """A trap of the real host, too: the id is the one in the body."""
     host = start_host()
 
     host.ask("POST", "/api/enqueue", b'{"id": "mine", "dequeueCount": 7}')
@@ -173,7 +173,7 @@ def test_a_queue_function_can_be_run_by_hand(start_host: StartHost) -> None:
 
 
 def test_a_message_whose_worker_ends_itself_is_tried_again(start_host: StartHost, queue: QueueClient) -> None:
-    """As a failure: after the delay, by a new worker process."""
+    """Like a failed one: after the delay, by a new worker process."""
     host = start_host()
     queue.create_queue()
     queue.send_message("die 1")
@@ -186,7 +186,7 @@ def test_a_message_whose_worker_ends_itself_is_tried_again(start_host: StartHost
 
 
 def test_a_message_whose_worker_is_killed_is_tried_again(start_host: StartHost, queue: QueueClient) -> None:
-    """Soon: nobody waits for the lease to run out."""
+    """Soon, not only when the lease ends."""
     host = start_host()
     queue.create_queue()
     queue.send_message("sleep 1")
@@ -200,10 +200,10 @@ def test_a_message_whose_worker_is_killed_is_tried_again(start_host: StartHost, 
     assert "was killed by signal 9" in host.output
 
 
-def test_host_json_drops_what_the_host_says_of_a_function_and_keeps_what_that_says(
+def test_host_json_drops_the_hosts_records_of_a_function_and_keeps_the_functions_own(
     start_host: StartHost, queue: QueueClient
 ) -> None:
-    """By category; an error of the host's is above a warning."""
+    """By category. The host logs a failed invocation as an error, which is above a warning."""
     levels = "AzureFunctionsJobHost__logging__logLevel__"
     host = start_host(settings={f"{levels}Function.work": "Warning", f"{levels}Azure.Core": "Error"})
     eventually(lambda: host.ask("GET", "/api/open").status == 200)
@@ -213,12 +213,14 @@ def test_host_json_drops_what_the_host_says_of_a_function_and_keeps_what_that_sa
     eventually(lambda: is_empty(queue) and host.notes("work", event="end"))
     assert "work: failed" in host.output
     assert "work: succeeded" not in host.output
-    assert "there is no queue" not in host.output
-    assert "somebody came by GET" in host.output
+    assert "does not exist" not in host.output
+    assert "a request by GET" in host.output
 
 
-def test_a_queue_that_is_not_there_is_complained_of(start_host: StartHost, queue: QueueClient) -> None:
+def test_a_missing_queue_is_logged(start_host: StartHost, queue: QueueClient) -> None:
     """At every poll, as the real host's SDK does, unless host.json drops it."""
     host = start_host()
 
-    eventually(lambda: host.output.count(f"Azure.Core: 404, there is no queue {queue.queue_name}\n") > 1)
+    eventually(
+        lambda: host.output.count(f"Azure.Core: 404, the queue {queue.queue_name} does not exist\n") > 1
+    )

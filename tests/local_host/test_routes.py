@@ -42,7 +42,7 @@ def test_a_path_matches_a_template_or_not(template: str, path: str, expected: di
 
 
 def test_a_wrong_method_is_no_match() -> None:
-    """So the answer will be 404, never 405; and GET does not imply HEAD."""
+    """The answer is 404, never 405. GET does not imply HEAD."""
     assert route("x", ("get",)).match("GET", "/api/x") == {}
     assert route("x", ("get",)).match("HEAD", "/api/x") is None
     assert route("x").match("PATCH", "/api/x") == {}
@@ -56,20 +56,20 @@ def test_the_prefix_may_be_something_else_or_nothing() -> None:
 
 @pytest.mark.parametrize("template", ["admin", "Admin/users", "administer", "runtime/x"])
 def test_the_hosts_own_routes_are_refused(template: str) -> None:
-    """Whatever merely begins like them is, too."""
+    """So is every route that begins with these letters."""
     with pytest.raises(ValueError, match="conflicts"):
         route(template)
 
 
 @pytest.mark.parametrize("template", ["{id", "{id:int:min(3)}", "{id:even}", "{id=7}"])
 def test_a_template_that_cannot_be_honoured_is_refused(template: str) -> None:
-    """Rather than matched in another way than in Azure."""
+    """Matching it in another way than Azure would be worse."""
     with pytest.raises(ValueError, match="local host"):
         route(template)
 
 
 def test_an_encoded_slash_separates_nothing() -> None:
-    """It stays encoded; everything else is decoded."""
+    """It stays encoded. Everything else is decoded."""
     path = decoded("/api/items/a%2Fb%20c")
 
     assert route("items/{id}").match("GET", path) == {"id": "a%2Fb c"}

@@ -1,4 +1,4 @@
-"""host.json, local.settings.json and what overrides them."""
+"""host.json, local.settings.json, and the settings that override them."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ def write(folder: Path, name: str, document: object) -> Path:
 
 
 def test_what_host_json_leaves_out_is_as_in_azure(tmp_path: Path) -> None:
-    """Flex Consumption's time-out, the queue extension's defaults."""
+    """The time-out of Flex Consumption, the defaults of the queue extension."""
     host = HostSettings.load(write(tmp_path, "host.json", {"version": "2.0"}), {})
 
     assert host.route_prefix == "api"
@@ -57,7 +57,7 @@ def test_app_settings_override_host_json_in_any_case(tmp_path: Path) -> None:
         ({"batchSize": 33}, "batchSize"),
         ({"batchSize": 0}, "batchSize"),
         ({"newBatchThreshold": -1}, "newBatchThreshold"),
-        ({"visibilityTimeout": "30"}, "is no duration"),
+        ({"visibilityTimeout": "30"}, "is not a duration"),
         ({"messageEncoding": "base32"}, "messageEncoding"),
     ],
 )
@@ -71,7 +71,12 @@ def test_a_wrong_queue_setting_is_named(tmp_path: Path, queues: object, complain
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [(None, "missing"), ("{", "no JSON"), ("[]", "no JSON object"), ('{"version": "1.0"}', '"version"')],
+    [
+        (None, "missing"),
+        ("{", "not valid JSON"),
+        ("[]", "a JSON object"),
+        ('{"version": "1.0"}', '"version"'),
+    ],
 )
 def test_an_unusable_host_json_is_an_error_for_a_person(
     tmp_path: Path, text: str | None, complaint: str
@@ -120,15 +125,15 @@ def test_the_longest_name_that_a_category_begins_with_decides() -> None:
 
 
 def test_a_log_level_that_there_is_not_is_named_with_its_category(tmp_path: Path) -> None:
-    """Azure would not start either."""
+    """Azure does not start either."""
     levels = {"logging": {"logLevel": {"Function.tick": "Loud"}}}
 
-    with pytest.raises(HostError, match=r"Function\.tick: 'Loud' is no log level"):
+    with pytest.raises(HostError, match=r"Function\.tick: 'Loud' is not a log level"):
         HostSettings.load(write(tmp_path, "host.json", {"version": "2.0", **levels}), {})
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path) -> None:
-    """So that what a developer has in local.settings.json changes no test."""
+    """So a developer's local.settings.json changes no test."""
     write(tmp_path, "local.settings.json", {"Values": {"FUNCTIONS_WORKER_PROCESS_COUNT": "nonsense"}})
     write(tmp_path, "host.json", {"version": "2.0"})
 

@@ -1,4 +1,4 @@
-"""Timer functions: on time, one at a time, and made up for."""
+"""Timer functions: on schedule, never twice at a time, and once for all missed runs."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def test_a_timer_fires_on_schedule(start_host: StartHost) -> None:
 
 
 def test_a_timer_never_overlaps_itself(start_host: StartHost) -> None:
-    """A run that outlasts the next occurrence is followed by one run for all that it missed."""
+    """A run that outlasts the next occurrences is followed by one run for all of them."""
     host = start_host(settings={"SCHEDULE": EVERY_SECOND, "TICK_SECONDS": "1.5"})
 
     eventually(lambda: len(host.notes("tick")) >= 3)
@@ -36,7 +36,7 @@ def test_a_timer_never_overlaps_itself(start_host: StartHost) -> None:
 
 
 def test_a_timer_can_be_fired_by_hand(start_host: StartHost) -> None:
-    """Answered at once, run soon after."""
+    """The answer comes at once, the run soon after."""
     host = start_host()
 
     assert host.ask("POST", "/admin/functions/tick", b'{"input": ""}').status == 202
@@ -46,8 +46,8 @@ def test_a_timer_can_be_fired_by_hand(start_host: StartHost) -> None:
     eventually(lambda: "tick: succeeded in" in host.output)
 
 
-def test_what_was_missed_is_made_up_for_once(start_host: StartHost, storage: str, queue: QueueClient) -> None:
-    """One run at the start, however many were missed; it is told so, and the next start knows it was made."""
+def test_one_run_replaces_all_missed_runs(start_host: StartHost, storage: str, queue: QueueClient) -> None:
+    """At the start, with ``past_due`` set. After the next start, no more run follows."""
     long_ago = {
         "Last": "2020-01-25T17:00:00+00:00",
         "Next": "2020-01-25T18:00:00+00:00",
@@ -74,8 +74,8 @@ def test_what_was_missed_is_made_up_for_once(start_host: StartHost, storage: str
     assert status["Next"] > status["Last"]
 
 
-def test_the_first_start_of_all_makes_up_for_nothing(start_host: StartHost) -> None:
-    """There is nothing that could have been missed."""
+def test_the_first_start_of_all_replaces_no_missed_run(start_host: StartHost) -> None:
+    """No run can have been missed."""
     host = start_host(settings={"SCHEDULE": RARELY})
     time.sleep(1)
 

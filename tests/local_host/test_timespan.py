@@ -26,6 +26,6 @@ def test_a_duration_is_read(text: str, expected: timedelta) -> None:
     "text", ["", "30", "24:00:00", "00:60:00", "00:00:60", "1:2:3:4", "-00:01:00", "soon"]
 )
 def test_anything_else_is_refused(text: str) -> None:
-    """Among it what .NET would take for days: nobody means thirty days by 30."""
-    with pytest.raises(ValueError, match="is no duration"):
+    """A bare number, too, which .NET reads as days: 30 is never meant as thirty days."""
+    with pytest.raises(ValueError, match="is not a duration"):
         parse_timespan(text)

@@ -1,4 +1,4 @@
-"""What functions give queue output bindings, and what the host makes of it."""
+"""The messages that the host makes of the values of queue output bindings."""
 
 import json
 
@@ -23,5 +23,5 @@ from infra.local.host.wire import PROTOS, queue_messages
 def test_a_text_that_looks_like_json_is_not_sent_as_it_is(
     field: str, value: object, expected: tuple[str | bytes, ...]
 ) -> None:
-    """An array becomes several messages, an object is indented; bytes and other texts are left alone."""
+    """An array becomes several messages, and an object is indented. Other texts and bytes are unchanged."""
     assert queue_messages(PROTOS.TypedData(**{field: value})) == expected

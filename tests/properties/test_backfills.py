@@ -1,4 +1,4 @@
-"""A backfill ends and says what is true, whatever becomes of its steps and hours, and whatever clocks say."""
+"""A backfill ends with a true result, whatever happens to its steps, hours and clocks."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -14,16 +14,17 @@ from hypothesis.stateful import (
     rule,
 )
 
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import BackfillRequest, cancel, create, create_repair, retry
-from exporter.backfill.runner import send_again, take_step
+from exporter.backfill.requests import BackfillRequest, create, create_repair
+from exporter.backfill.runner import resend_stalled, take_step
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import hours_between
 from exporter.domain.hour_record import WRITTEN_FOR_MAX, HourRecord, HourTask
 from exporter.domain.streams import DataType
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.poison import record_poison
 from tests.fakes import Crash
 from tests.machines import worlds
@@ -38,7 +39,7 @@ SKEWS = [timedelta(seconds=seconds) for seconds in (-300, 0, 300)]
 # A record names as many requests, and one that has the schedule's: so each that succeeded can be looked up.
 BACKFILLS_MAX = WRITTEN_FOR_MAX - 1
 REFUSED = Fault("access_refused", "The container refuses us.", "Let us in.")
-# After all trouble, and a minute each: an hour's back-off, then clocks that are apart, then standing still.
+# A round takes a minute: an hour's back-off, clocks that are apart, and a stalled job fit in.
 ROUNDS_MAX = 240
 skew = st.sampled_from(SKEWS)
 fate = st.sampled_from(["works", "works", "is doubled", "is lost", "dies", "fails in passing"])
@@ -46,7 +47,7 @@ place = st.integers(0, 100)
 
 
 class Backfills(RuleBasedStateMachine):
-    """A world of a few hours in which backfills run, and everything happens that may happen to them."""
+    """A world of a few hours in which backfills run, and in which everything that can go wrong does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class Backfills(RuleBasedStateMachine):
 
     @initialize()
     def something_landed(self) -> None:
-        """Events in each hour, merged ids from the third on."""
+        """Land events in each hour, merged ids from the third on."""
         for number, hour in enumerate(hours_between(FIRST, HOUR)):
             self.world.land(EVENTS.stream, hour, [an_event(number, hour)])
             if number > 1:
@@ -74,7 +75,7 @@ class Backfills(RuleBasedStateMachine):
         data_types=st.sampled_from([None, (DataType.EVENTS,), (DataType.MERGED_IDS,)]),
         allow_loss=st.booleans(),
     )
-    def somebody_asks(
+    def a_person_requests(
         self,
         clock: timedelta,
         first: int,
@@ -82,17 +83,17 @@ class Backfills(RuleBasedStateMachine):
         data_types: tuple[DataType, ...] | None,
         allow_loss: bool,  # noqa: FBT001  hypothesis's way
     ) -> None:
-        """Ask for some of the hours, or for one before them, too."""
+        """Request some of the hours, or one before them, too."""
         begin, name = FIRST.plus(first), f"b{len(self.names)}"
-        asked = BackfillRequest("", "", begin, begin.plus(length - 1), data_types, allow_loss=allow_loss)
+        request = BackfillRequest("", "", begin, begin.plus(length - 1), data_types, allow_loss=allow_loss)
         with suppress(ExportError):
-            create(self.world.gateways, "acme", asked, as_of=AsOf(self.now + clock, SETTLE), new_id=name)
+            create(self.world.gateways, "acme", request, as_of=AsOf(self.now + clock, SETTLE), new_id=name)
             self.names.append(name)
 
     @precondition(lambda self: len(self.names) < BACKFILLS_MAX)
     @rule(clock=skew, chosen=st.sets(st.integers(0, 4), min_size=1))
-    def a_verification_asks_for_a_repair(self, clock: timedelta, chosen: set[int]) -> None:
-        """Of single hours."""
+    def a_verification_requests_a_repair(self, clock: timedelta, chosen: set[int]) -> None:
+        """Request single hours."""
         name = f"b{len(self.names)}"
         hours = [(DataType.EVENTS, FIRST.plus(number)) for number in chosen]
         create_repair(self.world.gateways, ACME, hours, name, self.now + clock)
@@ -100,8 +101,8 @@ class Backfills(RuleBasedStateMachine):
 
     @precondition(lambda self: self.names)
     @rule(clock=skew, which=place, change=st.sampled_from([cancel, retry]))
-    def somebody_changes_one(self, clock: timedelta, which: int, change: Any) -> None:  # noqa: ANN401  one of two
-        """Cancel one, or have it tried again."""
+    def a_person_changes_one(self, clock: timedelta, which: int, change: Any) -> None:  # noqa: ANN401  one of two
+        """Cancel a backfill, or retry it."""
         with suppress(ExportError):
             change(self.world.gateways, "acme", self._name(which), now=self.now + clock)
 
@@ -109,7 +110,7 @@ class Backfills(RuleBasedStateMachine):
 
     @rule(clock=skew, fate=fate, writes=st.integers(1, 12))
     def a_step_is_delivered(self, clock: timedelta, fate: str, writes: int) -> None:
-        """Deliver one; a second time if its first delivery was broken off."""
+        """Deliver a step; a second time if its first delivery failed."""
         again = bool(self.redelivered)
         steps = self.redelivered or self.world.backfill_steps.steps
         if not steps:
@@ -120,14 +121,14 @@ class Backfills(RuleBasedStateMachine):
         if fate == "is doubled":
             self.world.backfill_steps.steps.append(step)
         try:
-            with self._trouble(fate, writes):
+            with self._failing(fate, writes):
                 take_step(step, self.world.gateways, self.now + clock, redelivered=again)
         except (Crash, Transient):
             self.redelivered.append(step)
 
     @rule(clock=skew, fate=fate, writes=st.integers(1, 25), which=place)
     def an_hour_is_delivered(self, clock: timedelta, fate: str, writes: int, which: int) -> None:
-        """Those that were put off, too."""
+        """Deliver an hour, a delayed one too."""
         queue = self.world.backfill_hours
         queue.tasks += [task for task, _ in queue.delayed]
         queue.delayed.clear()
@@ -139,14 +140,14 @@ class Backfills(RuleBasedStateMachine):
         if fate == "is doubled":
             queue.tasks.append(task)
         try:
-            with self._trouble(fate, writes):
+            with self._failing(fate, writes):
                 self._export(task, clock)
         except (Crash, Transient):
             queue.tasks.append(task)
 
     @rule(clock=skew, which=place)
     def an_hour_is_poison(self, clock: timedelta, which: int) -> None:
-        """Its message was delivered five times."""
+        """Give up an hour's message after five deliveries."""
         tasks = self.world.backfill_hours.tasks
         if tasks:
             task = tasks.pop(which % len(tasks))
@@ -156,26 +157,26 @@ class Backfills(RuleBasedStateMachine):
     def the_timer_comes(self, clock: timedelta) -> None:
         """Let the schedule export hours beside the backfills."""
         queue_due_hours(self.world.gateways, now=self.now + clock, settle=SETTLE)
-        send_again(self.world.gateways, self.now + clock)
+        resend_stalled(self.world.gateways, self.now + clock)
         for task in self.world.hours.take():
             self._export(task, clock)
 
-    # What befalls them.
+    # What happens to them.
 
     @rule(seconds=st.sampled_from([2, 60, 100, 300, 1000, 4000]))
     def time_passes(self, seconds: int) -> None:
-        """Leases run out, and clocks that are behind come to what others wrote."""
+        """Leases end, and slow clocks reach times that other hosts wrote."""
         self.now += timedelta(seconds=seconds)
 
     @rule(which=st.integers(0, 4), number=st.integers(10, 20))
     def something_lands_late(self, which: int, number: int) -> None:
-        """In an hour that may be exported."""
+        """Land a blob in an hour that may be exported."""
         hour = FIRST.plus(which)
         self.world.land(EVENTS.stream, hour, [an_event(number, hour)], f"{number}.json")
 
     @rule(on=st.booleans())
     def the_storage_refuses(self, on: bool) -> None:  # noqa: FBT001  hypothesis's way
-        """Or does not any more."""
+        """Let the customer's storage refuse writes, or accept them again."""
         self.world.reader().faults.clear()
         if on:
             self.world.reader().faults["write"] = REFUSED
@@ -183,14 +184,14 @@ class Backfills(RuleBasedStateMachine):
     @precondition(lambda self: self.names)
     @rule(which=place)
     def a_list_is_lost(self, which: int) -> None:
-        """Of a repair: everything of it that is in no table."""
+        """Lose the list of hours of a repair."""
         self.world.own.committed.pop(f"acme/backfills/{self._name(which)}/hours", None)
 
     # What is promised.
 
     @invariant()
     def what_is_said_is_true(self) -> None:
-        """Look whether counts add up, and who has succeeded has nothing failed and nothing left."""
+        """Check that counts add up, and that a backfill that succeeded has no failed hour and none left."""
         for name in self.names:
             found = self._backfill(name)
             progress = progress_of(self.world.gateways, found, self.now)
@@ -201,7 +202,7 @@ class Backfills(RuleBasedStateMachine):
                 assert all(self._written(found, record) for record in self._records(found))
 
     def teardown(self) -> None:
-        """When all trouble is over, each of them ends."""
+        """Check that each backfill ends once nothing goes wrong any more."""
         self.world.reader().faults.clear()
         for number in range(ROUNDS_MAX):
             if not self.world.backfills.unfinished():
@@ -222,8 +223,8 @@ class Backfills(RuleBasedStateMachine):
             self.what_is_said_is_true()
         raise AssertionError(f"without end: {self.world.backfills.unfinished()}")
 
-    def _trouble(self, fate: str, writes: int) -> Any:  # noqa: ANN401  a context
-        return _Trouble(self.world.writes, fate, writes)
+    def _failing(self, fate: str, writes: int) -> Any:  # noqa: ANN401  a context
+        return _Failure(self.world.writes, fate, writes)
 
     def _export(self, task: HourTask, clock: timedelta) -> None:
         self.attempts += 1
@@ -248,14 +249,14 @@ class Backfills(RuleBasedStateMachine):
         return [row.value if row else None for row in rows]
 
     def _written(self, found: Backfill, record: HourRecord | None) -> bool:
-        """Whether an hour was written for a backfill, even if it is being written again by now."""
+        """Whether an hour was exported for a backfill, even if it is being exported again now."""
         if record is None:
             return False
         by_time = record.written_at is not None and record.written_at >= found.since
         return found.requested_by in record.written_for or by_time
 
 
-class _Trouble:
+class _Failure:
     """Lets a worker die, or a call fail in passing, at one of its next writes."""
 
     def __init__(self, writes: Any, fate: str, number: int) -> None:  # noqa: ANN401  a twin's

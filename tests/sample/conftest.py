@@ -9,7 +9,7 @@ from infra.local import azurite
 
 @pytest.fixture(scope="session")
 def connection_string() -> Iterator[str]:
-    """Storage of our own, for as long as the tests run."""
+    """Start an Azurite for all tests and return its connection string."""
     with azurite.running() as endpoints:
         yield endpoints.connection_string
 
@@ -19,7 +19,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def container(connection_string: str) -> Iterator[ContainerClient]:
-    """Make an empty container."""
+    """Create an empty container for a test."""
     name = f"landing-{next(_numbers)}"
     with ContainerClient.from_connection_string(connection_string, name) as client:
         client.create_container()

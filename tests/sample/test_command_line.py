@@ -56,7 +56,7 @@ def test_every_dial_has_an_option(tmp_path: Path) -> None:
 
 
 def test_late_files_are_written_later(tmp_path: Path) -> None:
-    """With ``--late`` they alone are."""
+    """With ``--late`` only they are written."""
     assert main([*FROM_NOON, "--fault", "late-blob", "--late", "--folder", str(tmp_path)]) == 0
 
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 4
@@ -65,7 +65,7 @@ def test_late_files_are_written_later(tmp_path: Path) -> None:
 def test_it_fills_a_container_that_the_environment_names(
     container: ContainerClient, connection_string: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the app's own storage is named; one that is not there yet is made."""
+    """Like the app's own storage. A missing container is created."""
     monkeypatch.setenv(STORAGE_SETTING, connection_string)
 
     assert main([*FROM_NOON, "--container", container.container_name]) == 0
@@ -77,7 +77,7 @@ def test_it_fills_a_container_that_the_environment_names(
 def test_the_connection_string_is_never_printed(
     capfd: pytest.CaptureFixture[str], connection_string: str
 ) -> None:
-    """Not in the table, and not when something is wrong."""
+    """Not in the table, and not in an error."""
     key = connection_string.partition("AccountKey=")[2][:20]
     arguments = [*FROM_NOON, "--connection-string", connection_string]
 
@@ -93,7 +93,7 @@ def test_the_connection_string_is_never_printed(
 def test_all_that_is_wrong_is_said_at_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each by its option, and nothing is written."""
+    """Each with its option, and no file is written."""
     monkeypatch.delenv(STORAGE_SETTING, raising=False)
     options = "--from noon --to 2026-01-31T25 --rate 6000000 --seed x --fault gremlins --processes 0 --late"
 
@@ -116,11 +116,11 @@ def test_all_that_is_wrong_is_said_at_once(
 def test_the_last_hour_may_not_be_before_the_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor may a folder be a file."""
+    """A folder must not be a file."""
     (tmp_path / "file").touch()
 
     assert main([*FROM_NOON, "--to", "2026-01-31T11", "--folder", str(tmp_path / "file")]) == 64
 
     said = capsys.readouterr().err
     assert "--to is before --from" in said
-    assert "is no folder" in said
+    assert "is not a folder" in said

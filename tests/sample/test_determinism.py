@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.sample import DataType, Fault, LandingHour, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,7 +17,7 @@ SAMPLE = Sample(events_per_hour=300, faults=frozenset(Fault))
 
 
 def fingerprint(hour: LandingHour) -> dict[str, str]:
-    """Return the checksum of each file, late ones too."""
+    """Return the checksum of each file, including late ones."""
     files = [*hour.files(), *hour.late_files()]
     return {file.name: hashlib.sha256(file.content()).hexdigest() for file in files}
 
@@ -25,11 +25,11 @@ def fingerprint(hour: LandingHour) -> dict[str, str]:
 def rows(sample: Sample) -> bytes:
     """Return an hour's events, whatever blobs they are in."""
     files = sample.hour(NOON).files(DataType.EVENTS)
-    return b"".join(naive.unpacked(file.content())[0] for file in files)
+    return b"".join(reader.unpacked(file.content())[0] for file in files)
 
 
 def test_an_hour_has_the_same_bytes_every_time() -> None:
-    """Made twice, and with another hour made in between: hours do not depend on each other."""
+    """Generated twice, with another hour in between: hours do not depend on each other."""
     once = fingerprint(SAMPLE.hour(NOON))
     fingerprint(SAMPLE.hour(NOON - HOUR))
 
@@ -37,7 +37,7 @@ def test_an_hour_has_the_same_bytes_every_time() -> None:
 
 
 def test_a_file_has_the_same_bytes_whether_or_not_others_were_read() -> None:
-    """So processes may share an hour's files."""
+    """So several processes can generate the files of an hour."""
     *_, last = SAMPLE.hour(NOON).files(DataType.EVENTS)
 
     assert hashlib.sha256(last.content()).hexdigest() == fingerprint(SAMPLE.hour(NOON))[last.name]
@@ -117,7 +117,7 @@ def test_only_the_start_of_a_utc_hour_is_an_hour(moment: datetime) -> None:
 
 
 def test_all_that_is_wrong_with_a_sample_is_said_at_once() -> None:
-    """Each dial by its name."""
+    """With the name of each parameter."""
     with pytest.raises(ValueError, match=r"events_per_hour is 5000001.*gzip_level is 10"):
         Sample(events_per_hour=5_000_001, gzip_level=10)
     with pytest.raises(ValueError, match="faults need at least 10 events"):

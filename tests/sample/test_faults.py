@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.local.sample import DataType, Fault, LandingFile, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 GZIP = b"\x1f\x8b"
 
 
 def files_with(fault: Fault, data_type: DataType = DataType.EVENTS) -> list[LandingFile]:
-    """Return the files of an hour in which only this goes wrong."""
+    """Return the files of an hour with only this fault."""
     return list(Sample(events_per_hour=100, faults=frozenset({fault})).hour(NOON).files(data_type))
 
 
@@ -23,17 +23,17 @@ def contents(fault: Fault) -> list[bytes]:
 
 
 def rows(fault: Fault) -> list[bytes]:
-    """Return these files' lines, blank ones left out."""
-    return [line for content in contents(fault) for _, line, _ in naive.lines(content)]
+    """Return these files' lines, without blank ones."""
+    return [line for content in contents(fault) for _, line, _ in reader.lines(content)]
 
 
 def texts(fault: Fault) -> list[bytes]:
     """Return these files' text."""
-    return [naive.unpacked(content)[0] for content in contents(fault)]
+    return [reader.unpacked(content)[0] for content in contents(fault)]
 
 
 def parsed(fault: Fault) -> list[object]:
-    """Return what is JSON among the lines."""
+    """Return the lines that are JSON, parsed."""
     found: list[object] = []
     for row in rows(fault):
         try:
@@ -44,7 +44,7 @@ def parsed(fault: Fault) -> list[object]:
 
 
 def events(fault: Fault) -> list[dict[str, object]]:
-    """Return what is an object among the lines."""
+    """Return the lines that are objects, parsed."""
     return [row for row in parsed(fault) if isinstance(row, dict)]
 
 
@@ -55,7 +55,7 @@ def upload_times(fault: Fault) -> set[object]:
 
 def uuids_of(content: bytes) -> list[str]:
     """Return a blob's uuids."""
-    return [json.loads(line)["uuid"] for _, line, _ in naive.lines(content)]
+    return [json.loads(line)["uuid"] for _, line, _ in reader.lines(content)]
 
 
 def test_without_faults_nothing_goes_wrong() -> None:
@@ -79,7 +79,7 @@ def test_duplicates_across_blobs() -> None:
 
 
 def test_lines_that_are_no_json_and_json_that_is_no_object() -> None:
-    """Half a row, text, an array, a number: none of them may stop an hour."""
+    """Half a row, text, an array, a number."""
     assert len(parsed(Fault.NOT_JSON)) < len(rows(Fault.NOT_JSON))
     assert {type(each) for each in parsed(Fault.NOT_JSON)} >= {list, str, int, type(None)}
 
@@ -91,21 +91,21 @@ def test_lines_that_are_no_utf8() -> None:
 
 def test_required_fields_that_are_missing_or_null() -> None:
     """Each of the four, both ways."""
-    for key in naive.REQUIRED.split():
+    for key in reader.REQUIRED.split():
         found = [row for row in events(Fault.MISSING_FIELD) if row.get(key) is None]
         assert {key in row for row in found} == {True, False}
 
 
 def test_optional_fields_that_are_missing() -> None:
-    """As few as the four required ones; ``app`` and the dicts alone, too."""
-    missing = {frozenset(naive.KEYS) - frozenset(row) for row in events(Fault.MISSING_OPTIONAL)}
+    """Down to the four required ones; also ``app`` and the dicts alone."""
+    missing = {frozenset(reader.KEYS) - frozenset(row) for row in events(Fault.MISSING_OPTIONAL)}
 
-    assert {frozenset({"app"}), frozenset(naive.DICTS.split())} <= missing
-    assert frozenset(naive.KEYS) - frozenset(naive.REQUIRED.split()) in missing
+    assert {frozenset({"app"}), frozenset(reader.DICTS.split())} <= missing
+    assert frozenset(reader.KEYS) - frozenset(reader.REQUIRED.split()) in missing
 
 
 def test_required_fields_with_a_value_that_means_nothing() -> None:
-    """Numbers for times, arrays for strings, empty text."""
+    """Numbers for times, arrays for strings, empty texts."""
     found = events(Fault.MISTYPED_FIELD)
 
     assert {type(row["event_type"]) for row in found} >= {str, dict, list}
@@ -114,7 +114,7 @@ def test_required_fields_with_a_value_that_means_nothing() -> None:
 
 
 def test_optional_fields_with_a_value_that_means_nothing() -> None:
-    """Exported without it: the truth has null there, and the line as one to keep."""
+    """The row is exported with null instead, and the line is one to keep."""
     hour = Sample(events_per_hour=100, faults=frozenset({Fault.AMENDED_FIELD})).hour(NOON)
     amended = [json.loads(line.line) for line in hour.truth().amended()]
     records = {record["uuid"]: record for record in hour.truth().records()}
@@ -127,7 +127,7 @@ def test_optional_fields_with_a_value_that_means_nothing() -> None:
 
 
 def test_fields_with_another_type_and_one_meaning() -> None:
-    """Numbers as text, truth values as numbers, empty text: the truth has what they mean."""
+    """Numbers as text, booleans as numbers, empty texts. The expected row has their meaning."""
     hour = Sample(events_per_hour=100, faults=frozenset({Fault.LOOSE_TYPES})).hour(NOON)
     found = events(Fault.LOOSE_TYPES)
 
@@ -143,7 +143,7 @@ def test_real_shaped_rows() -> None:
     landed = [
         json.loads(line)
         for file in sample.hour(NOON).files(DataType.EVENTS)
-        for _, line, _ in naive.lines(file.content())
+        for _, line, _ in reader.lines(file.content())
     ]
 
     assert {len(row) for row in landed} == {55}
@@ -162,7 +162,7 @@ def test_rows_of_a_foreign_project() -> None:
 
 
 def test_rows_outside_their_hour_by_a_microsecond() -> None:
-    """The nearest moments on either side are out; the hour's first and last are in."""
+    """The nearest microseconds outside are rejected; the hour's first and last are exported."""
     assert {
         "2026-01-31 11:59:59.999999",
         "2026-01-31 12:00:00.000000",
@@ -187,7 +187,7 @@ def test_half_surrogate_pairs() -> None:
 
 def test_nesting_that_is_deep_and_nesting_that_is_too_deep() -> None:
     """200 levels are legal, 100,000 are an attack."""
-    assert max(map(naive.levels, events(Fault.DEEP_NESTING))) == 200
+    assert max(map(reader.levels, events(Fault.DEEP_NESTING))) == 200
     assert any(b"[" * 99_998 in row for row in rows(Fault.TOO_DEEP))
 
 
@@ -204,13 +204,13 @@ def test_one_line_of_ten_megabytes() -> None:
 
 
 def test_blobs_without_a_row() -> None:
-    """One of no bytes, one that unpacks to none."""
+    """One without bytes, one that decompresses to no bytes."""
     assert {b"", gzip.compress(b"", mtime=0)[:3]} <= {content[:3] for content in contents(Fault.EMPTY_BLOB)}
-    assert [naive.unpacked(content)[0] for content in contents(Fault.EMPTY_BLOB)].count(b"") == 2
+    assert [reader.unpacked(content)[0] for content in contents(Fault.EMPTY_BLOB)].count(b"") == 2
 
 
 def test_plain_blobs_among_gzip() -> None:
-    """A name tells nothing: the plain one's ends in gz."""
+    """The name says nothing: the plain blob's ends in gz, too."""
     assert {
         content.startswith(GZIP): file.name.endswith(".gz")
         for file in files_with(Fault.PLAIN_BLOB)
@@ -233,7 +233,7 @@ def test_gzip_of_several_members() -> None:
 
 def test_a_truncated_gzip() -> None:
     """It ends early, in the middle of a line."""
-    torn = [text for text, early in map(naive.unpacked, contents(Fault.TRUNCATED_GZIP)) if early]
+    torn = [text for text, early in map(reader.unpacked, contents(Fault.TRUNCATED_GZIP)) if early]
 
     assert [text.count(b"\n") for text in torn] == [12]
     assert not torn[0].endswith(b"\n")
@@ -250,13 +250,13 @@ def test_lines_that_end_in_cr_lf() -> None:
 
 
 def test_byte_order_marks() -> None:
-    """Before the first row, and where another file was put behind."""
+    """Before the first row, and where another file was appended."""
     assert any(text.startswith(b'\xef\xbb\xbf{"') for text in texts(Fault.BOM))
     assert any(b'}\n\xef\xbb\xbf{"' in text for text in texts(Fault.BOM))
 
 
 def test_blobs_that_are_no_ndjson() -> None:
-    """Each is one rejected row, with all that it holds."""
+    """Each is one rejected row with the whole blob."""
     hour = Sample(events_per_hour=100, faults=frozenset({Fault.NOT_NDJSON})).hour(NOON)
     rejected = list(hour.truth().rejected())
 
@@ -266,7 +266,7 @@ def test_blobs_that_are_no_ndjson() -> None:
 
 @pytest.mark.parametrize("data_type", DataType)
 def test_blobs_that_arrive_late(data_type: DataType) -> None:
-    """Not among the hour's files, but of the same folder; one sorts first, one last."""
+    """They are not among the hour's files, but in the same folder. One sorts first, one last."""
     hour = Sample(events_per_hour=100, faults=frozenset({Fault.LATE_BLOB})).hour(NOON)
     names = [file.name for file in hour.files(data_type)]
 
@@ -280,14 +280,14 @@ def test_blobs_that_arrive_late(data_type: DataType) -> None:
     "fault", [Fault.NOT_JSON, Fault.NOT_UTF8, Fault.MISSING_FIELD, Fault.MISTYPED_FIELD, Fault.OUTSIDE_HOUR]
 )
 def test_merged_ids_go_wrong_too(fault: Fault) -> None:
-    """The truth knows which of their lines are to be rejected, and for what."""
+    """The expected export has the lines to reject, with their faults."""
     hour = Sample(events_per_hour=1000, faults=frozenset({fault})).hour(NOON)
 
     assert {line.fault for line in hour.truth(DataType.MERGED_IDS).rejected()} == {fault}
 
 
 def test_large_hours_have_each_row_fault_again_and_again() -> None:
-    """About once in a thousand rows, so that slices of a large hour meet them too."""
+    """About once in a thousand rows, so that each slice of a large hour has some."""
     hour = Sample(events_per_hour=20_000, faults=frozenset({Fault.FOREIGN_APP})).hour(NOON)
 
     assert 15 <= hour.truth().counts().rejected <= 25

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.local.sample import DataType, Sample
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOURS = [NOON + timedelta(hours=hour) for hour in range(6)]
@@ -28,7 +28,7 @@ def merges() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def users(events: list[Row]) -> dict[int, set[str | None]]:
-    """Return under which user ids each amplitude id was seen."""
+    """Return the user ids of each amplitude id."""
     found: dict[int, set[str | None]] = defaultdict(set)
     for event in events:
         found[event["amplitude_id"]].add(event["user_id"])
@@ -37,7 +37,7 @@ def users(events: list[Row]) -> dict[int, set[str | None]]:
 
 def ms(event: Row) -> float:
     """Return when an event happened, in epoch milliseconds."""
-    return naive.moment(event["event_time"]).timestamp() * 1000
+    return reader.moment(event["event_time"]).timestamp() * 1000
 
 
 def test_there_are_as_many_merges_as_asked_for() -> None:
@@ -52,11 +52,11 @@ def test_there_are_as_many_merges_as_asked_for() -> None:
     assert times == sorted(times)
     assert all(0 < merge["merge_server_time"] - merge["merge_time"] < 400 for merge in merges)
     assert {merge["scope"] for merge in merges} == {189524}
-    assert all(tuple(merge) == naive.MERGE_KEYS for merge in merges)
+    assert all(tuple(merge) == reader.MERGE_KEYS for merge in merges)
 
 
 def test_an_amplitude_id_is_merged_away_once(merges: list[Row]) -> None:
-    """So following merges is a walk and not a search."""
+    """So a chain of merges has one path."""
     sources = [merge["amplitude_id"] for merge in merges]
 
     assert len(set(sources)) == len(sources)
@@ -83,7 +83,7 @@ def test_merges_chain_without_a_cycle_and_end_at_a_user(
 
 
 def test_only_anonymous_devices_are_merged_away(merges: list[Row], users: dict[int, set[str | None]]) -> None:
-    """Two different user ids never merge: no source was ever seen with one."""
+    """Two user ids never merge: no source of a merge has a user id."""
     seen = [users[merge["amplitude_id"]] for merge in merges if merge["amplitude_id"] in users]
 
     assert len(seen) > 300
@@ -104,7 +104,7 @@ def test_every_merge_has_events_of_its_device_before_it(merges: list[Row], event
 
 
 def test_after_its_login_a_device_carries_the_users_id(merges: list[Row], events: list[Row]) -> None:
-    """The device id stays, the amplitude id is the merge's target, and for a user so is the user id."""
+    """The device id stays. The amplitude id is the merge's target; the user id appears with the user's."""
     target = {merge["amplitude_id"]: merge["merged_amplitude_id"] for merge in merges}
     before = {
         event["device_id"]: event["amplitude_id"]
@@ -138,7 +138,7 @@ def test_small_hours_have_merges_that_fit_their_events(rate: int) -> None:
 
 
 def test_no_merges_means_no_files() -> None:
-    """Nor is there an event of a device that is about to log in."""
+    """And no event of a device before its login."""
     hour = Sample(events_per_hour=50, merges_per_hour=0).hour(NOON)
 
     assert list(hour.files(DataType.MERGED_IDS)) == []

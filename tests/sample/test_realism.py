@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.sample import DataType, Sample, TimeFormat
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SAMPLE = Sample(events_per_hour=6000)
@@ -16,7 +16,7 @@ SAMPLE = Sample(events_per_hour=6000)
 
 @pytest.fixture(scope="module")
 def text() -> bytes:
-    """Return all events of an hour, as they land."""
+    """Return the lines of all events of an hour."""
     files = SAMPLE.hour(NOON).files(DataType.EVENTS)
     return b"".join(gzip.decompress(file.content()) for file in files)
 
@@ -29,17 +29,17 @@ def events(text: bytes) -> list[dict[str, Any]]:
 
 def at(event: dict[str, Any], key: str) -> datetime:
     """Return one of an event's times."""
-    return naive.moment(event[key])
+    return reader.moment(event[key])
 
 
 def test_an_event_takes_up_about_two_kilobytes(text: bytes) -> None:
-    """1.5 to 2.5 KB on average, as real ones do."""
+    """1.5 to 2.5 KB on average, like real ones."""
     assert 1500 < len(text) / 6000 < 2500
 
 
 @pytest.mark.parametrize("level", [1, 6, 9])
 def test_gzip_makes_events_six_to_ten_times_smaller(text: bytes, level: int) -> None:
-    """With zlib; a sample that packs too well would flatter every benchmark."""
+    """With zlib. Data that compresses too well would make every benchmark look too good."""
     assert 6 < len(text) / len(zlib.compress(text, level)) < 10
 
 
@@ -52,8 +52,8 @@ def test_the_files_themselves_are_packed_at_least_six_times(text: bytes) -> None
 
 def test_every_event_has_all_49_keys_in_order(events: list[dict[str, Any]]) -> None:
     """Null where there is nothing, dicts never null."""
-    assert len(naive.KEYS) == 49
-    assert all(list(event) == naive.KEYS for event in events)
+    assert len(reader.KEYS) == 49
+    assert all(list(event) == reader.KEYS for event in events)
 
 
 def test_rows_are_compact_json_with_characters_as_they_are(text: bytes) -> None:
@@ -65,7 +65,7 @@ def test_rows_are_compact_json_with_characters_as_they_are(text: bytes) -> None:
 
 
 def test_every_event_was_uploaded_in_its_hour(events: list[dict[str, Any]]) -> None:
-    """To the microsecond: the hour's first and its last moment are taken."""
+    """To the microsecond: the first and the last one have an event."""
     times = [at(event, "server_upload_time") for event in events]
 
     assert min(times) == NOON
@@ -138,7 +138,7 @@ def test_users_have_several_devices_and_sessions(events: list[dict[str, Any]]) -
 
 
 def test_some_thirty_event_types_of_which_few_are_most(events: list[dict[str, Any]]) -> None:
-    """The most frequent one has its quarter, the rarest is there."""
+    """The most frequent one has a quarter; the rarest occurs."""
     types = Counter(event["event_type"] for event in events)
 
     assert len(types) == 30
@@ -186,17 +186,17 @@ def test_times_are_written_as_asked_and_mean_the_same(time_format: TimeFormat) -
     other = list(Sample(events_per_hour=500, time_format=time_format).hour(NOON).truth().records())
 
     for one, two in zip(plain, other, strict=True):
-        assert all(naive.moment(one[key]) == naive.moment(two[key]) for key in naive.TIMES.split())
+        assert all(reader.moment(one[key]) == reader.moment(two[key]) for key in reader.TIMES.split())
     times = [str(record["server_upload_time"]) for record in other]
     assert len({len(time) for time in times}) in (range(5, 12) if time_format is TimeFormat.MIXED else {1})
 
 
 def test_the_six_keys_beyond_the_49_come_on_request() -> None:
-    """In half of the events, in the place that the order of keys gives them."""
+    """In half of the events, in the sorted place among the keys."""
     extra = "$insert_key data_type global_user_properties partner_id plan source_id".split()  # noqa: SIM905 (a list)
 
     records = list(Sample(events_per_hour=500, extra_keys=True).hour(NOON).truth().records(extra_keys=True))
 
     with_them = [record for record in records if "plan" in record]
     assert 150 < len(with_them) < 350
-    assert all(sorted(record) == sorted([*naive.KEYS, *extra]) for record in with_them)
+    assert all(sorted(record) == sorted([*reader.KEYS, *extra]) for record in with_them)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.local.sample import DataType, Digest, Fault, Sample, TimeFormat, Truth, number_of
-from tests.sample import naive
+from tests.support import landing_reader as reader
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 EVERYTHING = frozenset(Fault)
@@ -29,8 +29,8 @@ each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 each_type = pytest.mark.parametrize("data_type", DataType)
 
 
-def agree(truth: Truth, reading: naive.Reading) -> None:
-    """Fail unless the truth and the reading say the same about every row."""
+def agree(truth: Truth, reading: reader.Reading) -> None:
+    """Fail unless the expected export and the slow reader agree on every row."""
     assert truth.counts() == reading.counts()
     assert list(truth.event_ids()) == reading.ids
     assert [(line.blob, line.line_number, line.line) for line in truth.rejected()] == reading.rejected
@@ -44,9 +44,9 @@ def agree(truth: Truth, reading: naive.Reading) -> None:
 
 
 def timed(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record with its times as datetimes, as the reading has them."""
+    """Return the record with datetimes as times, as the slow reader has them."""
     return {
-        key: naive.moment(value) if key in naive.TIMES.split() and value is not None else value
+        key: reader.moment(value) if key in reader.TIMES.split() and value is not None else value
         for key, value in record.items()
     }
 
@@ -54,22 +54,25 @@ def timed(record: dict[str, Any]) -> dict[str, Any]:
 @each_type
 @each_sample
 def test_the_truth_agrees_with_a_naive_reading_of_the_files(sample: Sample, data_type: DataType) -> None:
-    """Counts, ids in landing order, whole records and rejected lines: all that an export is held to."""
+    """Counts, ids in landing order, records and rejected lines: everything that tests expect of an export."""
     hour = sample.hour(NOON)
 
-    reading = naive.read(hour.files(data_type), NOON, sample.project_id)
+    reading = reader.read(hour.files(data_type), NOON, sample.project_id)
 
     agree(hour.truth(data_type), reading)
 
 
 @each_type
 def test_the_truth_of_late_files_is_what_they_add(data_type: DataType) -> None:
-    """Rows that the hour already had are duplicates, wherever the late file's name sorts."""
+    """Rows that the hour already has are duplicates, wherever the late file sorts."""
     hour = SAMPLES["faulty"].hour(NOON)
-    reading = naive.read(hour.files(data_type), NOON, SAMPLES["faulty"].project_id)
+    reading = reader.read(hour.files(data_type), NOON, SAMPLES["faulty"].project_id)
 
-    late = naive.read(
-        hour.late_files(data_type), NOON, SAMPLES["faulty"].project_id, naive.Reading(seen=reading.seen)
+    late = reader.read(
+        hour.late_files(data_type),
+        NOON,
+        SAMPLES["faulty"].project_id,
+        reader.Reading(seen=reading.seen),
     )
 
     agree(hour.late_truth(data_type), late)
@@ -77,11 +80,11 @@ def test_the_truth_of_late_files_is_what_they_add(data_type: DataType) -> None:
 
 @each_type
 def test_read_together_the_late_files_change_no_total(data_type: DataType) -> None:
-    """An hour that is exported anew with its late files holds the rows of both, once."""
+    """An hour that is exported again with its late files has the rows of both, once."""
     hour = SAMPLES["faulty"].hour(NOON)
     both = [*hour.files(data_type), *hour.late_files(data_type)]
 
-    reading = naive.read(both, NOON, SAMPLES["faulty"].project_id)
+    reading = reader.read(both, NOON, SAMPLES["faulty"].project_id)
 
     truth, late = hour.truth(data_type), hour.late_truth(data_type)
     assert truth.counts() + late.counts() == reading.counts()
@@ -93,7 +96,7 @@ def test_read_together_the_late_files_change_no_total(data_type: DataType) -> No
 
 
 def test_rejected_rows_share_uuids_with_rows_that_are_exported() -> None:
-    """A rejected line is never the first occurrence; the sample would show an exporter that thinks so."""
+    """A rejected line does not count as the first occurrence. The data would reveal such an exporter."""
     hour = SAMPLES["faulty"].hour(NOON)
     exported = set(hour.truth().event_ids())
 
@@ -103,11 +106,13 @@ def test_rejected_rows_share_uuids_with_rows_that_are_exported() -> None:
 
 
 def test_duplicates_differ_from_the_row_that_counts() -> None:
-    """Some have other content, so that an export which keeps the wrong one is found out."""
+    """Some have other content, so that an export with the wrong one is detected."""
     hour = SAMPLES["faulty"].hour(NOON)
 
     again = [
-        file for file in hour.files(DataType.EVENTS) if b"uploaded_again" in naive.unpacked(file.content())[0]
+        file
+        for file in hour.files(DataType.EVENTS)
+        if b"uploaded_again" in reader.unpacked(file.content())[0]
     ]
 
     assert again
@@ -119,5 +124,5 @@ def test_extra_keys_are_in_the_truth_only_on_request() -> None:
     sample = replace(SAMPLES["clean"], extra_keys=True)
     truth = sample.hour(NOON).truth()
 
-    assert all(sorted(record) == naive.KEYS for record in truth.records())
+    assert all(sorted(record) == reader.KEYS for record in truth.records())
     assert any("$insert_key" in record for record in truth.records(extra_keys=True))

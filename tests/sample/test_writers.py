@@ -13,17 +13,17 @@ HOUR = Sample(events_per_hour=500, faults=frozenset(Fault)).hour(NOON)
 
 
 def below(folder: Path) -> dict[str, bytes]:
-    """Return all files below a folder, by their names."""
+    """Return all files below a folder by name."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def within(container: ContainerClient) -> dict[str, bytes]:
-    """Return all blobs of a container, by their names."""
+    """Return all blobs of a container by name."""
     return {name: container.download_blob(name).readall() for name in container.list_blob_names()}
 
 
 def test_a_container_receives_what_a_folder_does(tmp_path: Path, container: ContainerClient) -> None:
-    """The same names and bytes, whatever the order in which threads put them."""
+    """The same names and bytes, whatever the order of the threads."""
     written = to_folder(tmp_path, HOUR)
 
     assert to_container(container, HOUR) == written
@@ -46,7 +46,7 @@ def test_late_files_come_on_top(tmp_path: Path, container: ContainerClient) -> N
 
 
 def test_landing_an_hour_again_changes_nothing(container: ContainerClient) -> None:
-    """A demo that is started twice finds what it made the first time."""
+    """A second run of the same command writes the same files."""
     to_container(container, HOUR.files(DataType.EVENTS))
     first = within(container)
 
@@ -56,7 +56,7 @@ def test_landing_an_hour_again_changes_nothing(container: ContainerClient) -> No
 
 
 def test_a_blob_too_large_for_memory_is_put_in_blocks(tmp_path: Path, container: ContainerClient) -> None:
-    """And is the same as in a folder."""
+    """It is the same as in a folder."""
     hour = Sample(events_per_hour=25_000, blobs_per_hour=1, gzip_level=0, merges_per_hour=0).hour(NOON)
 
     (written,) = to_container(container, hour)
@@ -67,7 +67,7 @@ def test_a_blob_too_large_for_memory_is_put_in_blocks(tmp_path: Path, container:
 
 
 def test_several_processes_write_what_one_does(tmp_path: Path) -> None:
-    """Each makes a share of the files, and all of them are listed."""
+    """Each writes a share of the files, and all of them are listed."""
     alone = write(Folder(tmp_path / "one"), [HOUR])
 
     assert write(Folder(tmp_path / "two"), [HOUR], processes=2) == sorted(alone, key=lambda each: each.name)
@@ -75,7 +75,7 @@ def test_several_processes_write_what_one_does(tmp_path: Path) -> None:
 
 
 def test_a_large_hour_is_made_in_little_memory() -> None:
-    """An hour of five million events in one blob: what is held does not grow with what was made."""
+    """An hour of five million events in one blob: memory does not grow with the written bytes."""
     (file,) = Sample(events_per_hour=5_000_000, blobs_per_hour=1).hour(NOON).files(DataType.EVENTS)
     chunks = file.chunks
     peaks = []
@@ -96,7 +96,7 @@ def test_a_large_hour_is_made_in_little_memory() -> None:
 
 
 def test_the_truth_of_a_large_hour_takes_moments() -> None:
-    """Counts are known without making a row, uuids without making the rest of it."""
+    """Counts need no rows, and uuids need no other fields."""
     truth = Sample(events_per_hour=5_000_000).hour(NOON).truth()
     ids = truth.event_ids()
 

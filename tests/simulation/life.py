@@ -15,10 +15,12 @@ from random import Random
 from typing import Any
 
 from exporter.backfill import requests
+from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import progress_of
-from exporter.backfill.requests import BackfillRequest, cancel, create, retry
+from exporter.backfill.requests import BackfillRequest, create
 from exporter.backfill.runner import take_step
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
 from exporter.domain.destination import Destination, Status
@@ -445,7 +447,7 @@ class Life:
 
         def body() -> None:
             now = self.now + offset
-            destination = find_destination(self.gateways, "acme").value
+            destination = find_destination(self.gateways.destinations, "acme").value
             as_of = AsOf(now, SETTLE)
             span = span_of(self.gateways, destination, (FIRST, LAST), None, as_of)
             if at_once:

@@ -271,7 +271,7 @@ def pass_over_hours_under_way(patch: pytest.MonkeyPatch) -> None:
             return False
         return record.late_checked_at is None or record.late_checked_at < hour.end + moment.settle + distance
 
-    patch.setattr(due_hours._DueRules, "unseen", unseen)
+    patch.setattr(due_hours.DueRules, "unchecked", unseen)
 
 
 def do_not_note_what_is_taken_again(patch: pytest.MonkeyPatch) -> None:

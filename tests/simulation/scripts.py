@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from exporter.backfill.requests import cancel
+from exporter.backfill.lifecycle import cancel
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour_record import HourTask
 from exporter.export import sliced
-from exporter.schedule import due_hours
+from exporter.schedule import planner
 from tests.simulation import happenings
 from tests.simulation.actors import WRITES, Actor, Verdict
 from tests.simulation.life import FIRST, LAST, Life, Message, Queue
@@ -153,7 +153,7 @@ def a_note_for_whoever_comes_next() -> None:
     once. The daily review would, too, but later; so that it hides no mistake, there is none here.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(due_hours, "chosen_for_review", lambda *_arguments: ())
+        patch.setattr(planner, "chosen_for_review", lambda *_arguments: ())
         life = Script()
         life.landed(101, 102)
         life.pass_busily(4)

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import create_repair
-from exporter.destinations.overview import look_at
+from exporter.destinations.overview import overview_of
 from exporter.domain.backfill import BackfillStatus
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
@@ -403,7 +403,7 @@ def test_an_hour_behind_the_schedule_that_fails_is_shown_with_its_destination() 
     faults = life.world.reader().faults
     faults["delete"] = OUTAGE
     life.pass_busily(0.5)
-    shown = look_at(life.world.gateways, life.destination, AsOf(life.now, SETTLE))
+    shown = overview_of(life.world.gateways, life.destination, AsOf(life.now, SETTLE))
     assert shown.status is Status.FAILING
     assert shown.failed is not None
     assert shown.failed.hour == FIRST

@@ -1,4 +1,4 @@
-"""The guide for customers says what the code does."""
+"""The guide for customers agrees with the code."""
 
 import json
 import re
@@ -21,14 +21,14 @@ from exporter.storage.customer.credentials import CUSTOMER_PATIENCE
 from exporter.storage.customer.fault_table import FAULTS, Action
 from exporter.storage.customer.webhook_client import CALL_SECONDS_MAX
 from exporter.storage.transport import FIRST_ANSWER_SECONDS, SILENT_SECONDS
-from tests.unit.test_docs import table
+from tests.support.documents import table
 
 PROJECT = Path(__file__).resolve().parents[2]
 GUIDE = (PROJECT / "docs/destinations.md").read_text()
 
 
 def codes_in_the_code() -> set[str]:
-    """Return the code of every fault that is made anywhere."""
+    """Return the codes of all faults."""
     found: set[str] = set()
     for path in sorted((PROJECT / "exporter").rglob("*.py")):
         if path.parent.name not in {"http", "queues"}:
@@ -39,16 +39,16 @@ def codes_in_the_code() -> set[str]:
     return found
 
 
-def test_every_code_is_documented_and_every_documented_code_is_there() -> None:
-    """Once each; programs select on them."""
+def test_exactly_the_existing_codes_are_documented() -> None:
+    """Each once: programs select on them."""
     rows = [cells[0].strip("`") for cells in table(GUIDE, "| Code | What it means |")]
 
     assert len(rows) == len(set(rows)) > 30
     assert set(rows) == codes_in_the_code()
 
 
-def test_the_role_of_the_guide_has_exactly_the_rights_that_are_used() -> None:
-    """And can be pasted: it is JSON."""
+def test_the_role_of_the_guide_has_exactly_the_needed_permissions() -> None:
+    """Its definition is valid JSON."""
     definition = re.search(r'--role-definition "(\{.*?\n\})"', GUIDE, re.DOTALL)
     assert definition is not None
     text = re.sub(r"\$\([^)]*\)", "the group", definition[1])
@@ -58,7 +58,7 @@ def test_the_role_of_the_guide_has_exactly_the_rights_that_are_used() -> None:
     assert role["Actions"] == []
 
 
-def test_the_request_of_the_guide_is_taken() -> None:
+def test_the_request_of_the_guide_is_accepted() -> None:
     """With ids and a secret filled in."""
     request = re.search(r"-d '(\{.*?\n\})'", GUIDE, re.DOTALL)
     assert request is not None
@@ -70,7 +70,7 @@ def test_the_request_of_the_guide_is_taken() -> None:
 
 
 def test_every_type_of_credentials_is_documented_with_its_fields() -> None:
-    """As requests are checked."""
+    """With the fields of the request models."""
     rows = {cells[0].strip("`"): cells[1] for cells in table(GUIDE, "| `type` | Fields | |")}
     models: dict[CredentialsType, type[BaseModel]] = {
         CredentialsType.SERVICE_PRINCIPAL: ServicePrincipalModel,
@@ -93,7 +93,7 @@ def test_the_waits_of_the_guide_are_those_of_the_code() -> None:
 
 
 def test_the_codes_of_one_blob_in_the_guide_are_those_of_the_code() -> None:
-    """They fail one hour, and no other one."""
+    """The codes whose scope is one blob."""
     listed = re.search(r"What is wrong with a single blob \((.*?)\)", GUIDE, re.DOTALL)
     assert listed is not None
 

@@ -1,4 +1,4 @@
-"""The documents say what the code does."""
+"""The documents agree with the code."""
 
 import json
 import logging
@@ -25,10 +25,13 @@ from exporter.export.completeness import ROWS_COMPARED_MAX
 from exporter.export.sliced import KEYS_BEFORE_MAX
 from exporter.export.whole_hour import STAGINGS_MAX
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
+from exporter.http.backfills import BackfillView
 from exporter.http.destination_model import DestinationModel, parse_draft
+from exporter.http.destination_view import DestinationView, destination_view
+from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
 from exporter.http.routing import OPERATIONS
-from exporter.http.schemas import BackfillView, DestinationView, VerifiedView, destination_view, hour_view
+from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
 from exporter.pipeline.content_sniffing import NAMES
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
@@ -40,18 +43,19 @@ from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
+from tests.support.documents import table
 from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
-# What blobs that are no rows are said to look like.
+DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
+# The formats that a blob of reason not_ndjson may have.
 LOOKS_LIKE = [re.sub("^(?:an? |text in )", "", name) for name in NAMES]
 # Between two ticks, by default.
 TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
 PROMISES = 12
-# A reader keeps no more of them in mind.
+# Readers cannot remember more.
 TERMS_MAX = 20
 TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
@@ -61,15 +65,6 @@ def text(name: str) -> str:
     return (PROJECT / name).read_text()
 
 
-def table(document: str, header: str) -> list[list[str]]:
-    """Return the cells of the table that has this header."""
-    _, _, rest = document.partition(f"{header}\n")
-    assert rest, f"no table {header}"
-    lines = rest.splitlines()[1:]
-    rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), None)]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-
-
 def examples(document: str) -> list[dict[str, object]]:
     """Return the JSON examples of a document."""
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL)]
@@ -77,14 +72,14 @@ def examples(document: str) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """Within the project, that is."""
+    """Links within the project; those to the web are not followed."""
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
 
 def test_the_commands_of_the_readme_are_there() -> None:
-    """What it says to type can be typed; and it opens with the two that matter."""
+    """Each make target exists, and the first two commands are run and test."""
     readme = text("README.md")
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", readme.replace("and make", "")))
@@ -94,7 +89,7 @@ def test_the_commands_of_the_readme_are_there() -> None:
 
 
 def test_the_folders_of_the_readme_are_there() -> None:
-    """The map of the code leads to code."""
+    """Each path of the map of the code exists."""
     for path in re.findall(
         r"^((?:function_app|exporter|infra|tests)\S*) {2,}", text("README.md"), re.MULTILINE
     ):
@@ -102,7 +97,7 @@ def test_the_folders_of_the_readme_are_there() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    """Method and path, as the triggers register them."""
+    """Method and path, as they are registered."""
     registered = [f"{declared.method} /{declared.route}" for declared, _ in OPERATIONS.values()]
     documented = [cells[0].strip("`") for cells in table(text("docs/api.md"), "| Route | What it does |")]
 
@@ -110,7 +105,7 @@ def test_every_route_is_documented_and_every_documented_route_is_there() -> None
 
 
 def test_every_status_of_a_problem_is_documented_with_its_codes() -> None:
-    """And no code that is nowhere in the code."""
+    """And each documented code is in the source."""
     rows = table(text("docs/api.md"), "| Status | `code` | When |")
     possible = {status for declared, _ in OPERATIONS.values() for status in possible_problems(declared)}
     code = "".join(path.read_text() for path in (PROJECT / "exporter").rglob("*.py"))
@@ -121,14 +116,14 @@ def test_every_status_of_a_problem_is_documented_with_its_codes() -> None:
 
 
 def test_every_finding_of_a_verification_is_documented() -> None:
-    """People search for them."""
+    """In the order of the code."""
     rows = table(text("docs/api.md"), "| Finding | What it says |")
 
     assert [cells[0].strip("`") for cells in rows] == [code.value for code in Code]
 
 
 def test_every_field_that_is_read_only_is_documented() -> None:
-    """What a destination has in answers and cannot be put."""
+    """The fields of a destination that answers have and requests must not have."""
     rows = table(text("docs/api.md"), "| Read only | What it says |")
     documented = {name for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
 
@@ -136,7 +131,7 @@ def test_every_field_that_is_read_only_is_documented() -> None:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    """And none that is not read."""
+    """And each documented setting is read."""
     rows = table(text("docs/settings.md"), "| Setting | Default | What it is |")
     code = text("exporter/settings.py")
     read = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', code)) | {
@@ -165,7 +160,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 @pytest.mark.parametrize(("number", "fields"), [(0, EVENT_FIELDS), (1, MERGED_ID_FIELDS)])
 def test_the_tables_of_keys_are_those_of_the_records(number: int, fields: tuple[Field, ...]) -> None:
-    """Key by key, with its kind, in the order of writing."""
+    """Key by key, with its kind, in the order of the files."""
     documents = text("docs/files.md").split("| Key | Kind | |\n")
     rows = table("| Key | Kind | |\n" + documents[number + 1], "| Key | Kind | |")
 
@@ -220,9 +215,9 @@ def test_the_names_in_the_documents_are_those_that_are_written() -> None:
 
 
 def test_the_examples_have_the_shape_of_the_real_thing() -> None:
-    """A destination that may be put as it stands, an hour as it is answered, a marker, a rejected row."""
+    """A destination that the API accepts, an hour, a backfill, a verification, a marker, a rejected row."""
     destination, hour, backfill, verified = examples(text("docs/api.md"))
-    secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  a made-up one
+    secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  made up for this test
     credentials = {"type": "connection_string", "connection_string": secret}
     draft = parse_draft("acme", destination | {"credentials": credentials}, AllowedHosts())
     marker, rejected = examples(text("docs/files.md"))
@@ -241,7 +236,7 @@ def test_the_examples_have_the_shape_of_the_real_thing() -> None:
 
 
 def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> None:
-    """Of host.json, and of an hour's turn."""
+    """The limits of host.json and of the work slots."""
     limits = {cells[0]: cells[1] for cells in table(text("docs/operations.md"), "| Limit | Value | Why |")}
     queues = json.loads(text("host.json"))["extensions"]["queues"]
     size, rest = queues["batchSize"], queues["newBatchThreshold"]
@@ -258,16 +253,16 @@ def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> Non
 
 
 def test_healing_takes_no_longer_than_the_documents_say() -> None:
-    """By lease, tick and queue; of backfills and verifications, by when they stand still."""
+    """By lease, tick and queue; for backfills and verifications, by the time until they count as stalled."""
     queues = json.loads(text("host.json"))["extensions"]["queues"]
     poll = parse_timespan(queues["maxPollingInterval"])
     again = parse_timespan(queues["visibilityTimeout"])
-    header = "| What happens in the midst of an hour | Who takes the hour over | At the longest | Measured |"
+    header = "| Event during an hour | Who takes the hour over | At most | Measured |"
     limits = [cells[2] for cells in table(text("docs/delivery.md"), header)]
     minutes = [timedelta(minutes=int(limit.partition(" ")[0])) for limit in limits if limit[0].isdigit()]
-    dead_worker, dead_host, alone, put_off_, a_slice, backfill, verification = minutes
+    dead_worker, dead_host, alone, delayed, a_slice, backfill, verification = minutes
 
-    assert max(LEASE, again) + poll <= dead_worker == put_off_
+    assert max(LEASE, again) + poll <= dead_worker == delayed
     assert max(LEASE, RUN_AGAIN) + TICK + poll <= dead_host == alone == a_slice
     assert backfill >= STALLED + TICK
     assert verification >= runner.STALLED + TICK
@@ -275,9 +270,9 @@ def test_healing_takes_no_longer_than_the_documents_say() -> None:
 
 
 def test_every_promise_names_tests_that_are_there() -> None:
-    """By file and function."""
+    """Each promise names at least one test, by file and function."""
     document = text("docs/delivery.md")
-    promised = document.partition("## What is promised\n")[2].partition("## What is not\n")[0]
+    promised = document.partition("## What is promised\n")[2].partition("## What is not promised\n")[0]
     promises = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", promised, re.DOTALL | re.MULTILINE)
 
     assert [int(number) for number, _ in promises] == list(range(1, PROMISES + 1))
@@ -288,7 +283,7 @@ def test_every_promise_names_tests_that_are_there() -> None:
 
 
 def test_the_promises_begin_with_a_table_of_terms_that_is_short() -> None:
-    """And every term has another one that the field uses, so that newcomers find their way."""
+    """And every term has a synonym of the field and a meaning."""
     terms = table(text("docs/delivery.md"), "| Term | Also called | Meaning |")
 
     assert len(terms) <= TERMS_MAX
@@ -296,7 +291,7 @@ def test_the_promises_begin_with_a_table_of_terms_that_is_short() -> None:
 
 
 def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
-    """Each by the name of its constant."""
+    """Each limit by the name of its constant."""
     rows = table(text("docs/delivery.md"), "| Limit | Value | If it is exceeded |")
     seconds, minutes, hours = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -309,14 +304,14 @@ def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
         "WRITTEN_FOR_MAX": f"{WRITTEN_FOR_MAX} requests",
         "CLOCKS_APART_MAX": f"{CLOCKS_APART_MAX // minutes} minutes",
         "STAGINGS_MAX": f"{STAGINGS_MAX} times",
-        "SHOWN_MIN": f"{SHOWN_MIN} attempts broken off in a row",
-        "FAILED_MIN": f"{FAILED_MIN} attempts broken off in a row, over {FAILED_TIME_MIN // hours} hours",
+        "SHOWN_MIN": f"{SHOWN_MIN} broken attempts in a row",
+        "FAILED_MIN": f"{FAILED_MIN} broken attempts in a row, over {FAILED_TIME_MIN // hours} hours",
     }
 
 
 def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:
-    """So that people read them."""
-    records = sorted((PROJECT / "docs/decisions").glob("*.md"))
+    """Numbers have no gap; a page is what people read."""
+    records = sorted((PROJECT / "docs/decisions").glob("[0-9]*.md"))
 
     assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
     assert all(len(path.read_text().splitlines()) <= PAGE for path in records)
@@ -324,6 +319,25 @@ def test_a_decision_record_is_a_page_at_most_and_numbered() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_no_document_speaks_of_what_is_not_there(document: Path) -> None:
-    """Files that are named in code style exist."""
+    """Paths in code style exist."""
     for name in re.findall(r"`((?:exporter|infra|tests|docs)/[\w./-]+)`", document.read_text()):
         assert (PROJECT / name).exists(), name
+
+
+def test_every_decision_record_is_in_the_list() -> None:
+    """Once, by its number."""
+    listed = re.findall(r"^\| \[(\d+)\]\((\S+)\) \|", text("docs/decisions/README.md"), re.MULTILINE)
+    records = sorted(path.name for path in (PROJECT / "docs/decisions").glob("[0-9]*.md"))
+
+    assert [name for _, name in listed] == records
+    assert [int(number) for number, _ in listed] == list(range(1, len(records) + 1))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
+    """Anchors as GitHub makes them: lower case, hyphens for spaces, no other signs."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text()):
+        page = (document.parent / target) if target else document
+        headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert anchor in anchors, f"{target}#{anchor}"

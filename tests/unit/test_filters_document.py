@@ -11,7 +11,7 @@ from exporter.domain import filter_parser, filter_values
 from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator
 from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import EVENT_FIELDS, Kind
-from exporter.http.schemas import preview_view
+from exporter.http.preview import preview_view
 from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS
 from exporter.pipeline.filters.patterns import (
     MATCHED_CHARACTERS_MAX,
@@ -133,14 +133,14 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert [int(row[1]) for row in table("| What | At most |")] == list(limits)
     assert f"times characters, are at most {STEPS_MAX}" in DOCUMENT
     assert f"more than {filter_parser.INSTRUCTIONS_MAX} instructions is refused" in DOCUMENT
-    assert f"`\\pL`, which knows every alphabet, has {pattern_cost(r'\pL')}" in DOCUMENT
-    assert f"{1000 * EVENT_SECONDS_MAX} ms of the processor for an event" in DOCUMENT
-    assert f"{GRACE_SECONDS:.0f} seconds besides" in DOCUMENT
+    assert f"`\\pL`, which covers every alphabet, has {pattern_cost(r'\pL')}" in DOCUMENT
+    assert f"{1000 * EVENT_SECONDS_MAX} ms of processor time for an event" in DOCUMENT
+    assert f"{GRACE_SECONDS:.0f} seconds in addition" in DOCUMENT
 
 
 def test_how_far_patterns_look_is_what_the_code_says() -> None:
     """From the most characters to the most instructions."""
-    rows = table("| Instructions of all patterns together | Characters that are looked at |")
+    rows = table("| Instructions of all patterns together | Characters that are searched |")
     shown = [(int(few.removesuffix(" or fewer")), int(characters)) for few, characters in rows]
 
     assert shown == [(few, characters_searched(few)) for few, _ in shown]

@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         AzureWebJobsStorage="",
         SECRETS_KEY="short",
         LANDING_CONTAINER="Landing",
-        EXPORT_SCHEDULE="*/5 * * * *",
+        EXPORT_SCHEDULE="*/5 * * *",
         SETTLE_MINUTES="1441",
         DESTINATION_HOSTS="https://acme.blob.core.windows.net",
         ENTRA_AUTHORITY="http://login.microsoftonline.com",

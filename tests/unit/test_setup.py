@@ -1,4 +1,4 @@
-"""Setting up on a machine nobody knows: a Python 3.13 that works is found, or the way to one explained."""
+"""Set-up on an unknown machine: make finds a working Python 3.13, or says how to get one."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def install(machine: Path, name: str, script: str) -> None:
 
 
 def find_python(machine: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Look for Python as the Makefile does."""
+    """Search for Python as the Makefile does."""
     script = PROJECT / "infra/local/find-python.sh"
     environ = {"PATH": str(machine), **variables}
     return subprocess.run([SH, str(script)], env=environ, capture_output=True, text=True, check=False)  # noqa: S603  our own script
@@ -46,7 +46,7 @@ def test_without_any_candidate_the_ways_to_one_are_named(machine: Path) -> None:
 
 
 def test_a_shim_that_fails_and_a_python_that_is_too_old_are_passed_over(machine: Path) -> None:
-    """A name on the PATH proves nothing; here only uv knows a Python that runs."""
+    """A name on the PATH may be a shim; here only uv has a Python that runs."""
     install(machine, "python3.13", "echo 'command not found' >&2; exit 127")
     install(machine, "python3", "exit 1")
     install(machine, "uv", f"echo {sys.executable}")
@@ -65,12 +65,12 @@ def test_pyenv_is_asked_where_its_python_3_13_lies(machine: Path) -> None:
 
 
 def test_a_python_named_by_the_caller_comes_first(machine: Path) -> None:
-    """``make PYTHON=…`` settles it."""
+    """``make PYTHON=…`` decides."""
     assert find_python(machine, PYTHON=sys.executable).stdout.strip() == sys.executable
 
 
 def test_the_lock_file_of_the_storage_emulator_names_no_registry() -> None:
-    """It is installed from whatever registry the machine is set up for."""
+    """So npm installs it from the registry that the machine uses."""
     lock = json.loads((PROJECT / "package-lock.json").read_text())
 
     assert lock["packages"]
@@ -85,7 +85,7 @@ def locked() -> dict[str, list[str]]:
 
 
 def test_what_is_deployed_is_pinned_to_the_file() -> None:
-    """A build next month runs the same code as the tests today, whatever a registry then has."""
+    """A later build runs the tested code, whatever the registry has by then."""
     found = locked()
 
     assert len(found) > 20
@@ -96,7 +96,7 @@ def test_what_is_deployed_is_pinned_to_the_file() -> None:
 
 
 def test_what_is_deployed_is_what_the_app_asks_for() -> None:
-    """Who changes a version in requirements.in runs make lock."""
+    """After a change of requirements.in, make lock has to run."""
     asked = (PROJECT / "requirements.in").read_text().splitlines()
     versions = {line.lower() for line in asked if line and not line.startswith("#")}
 
@@ -104,8 +104,8 @@ def test_what_is_deployed_is_what_the_app_asks_for() -> None:
     assert versions <= {name.lower() for name in locked()}
 
 
-def test_what_is_deployed_is_installed_from_whatever_registry_the_machine_knows() -> None:
-    """The file names none, and no option but hashes."""
+def test_what_is_deployed_is_installed_from_the_registry_of_the_machine() -> None:
+    """The file names no registry, and its only option is the hash."""
     text = (PROJECT / "requirements.txt").read_text()
 
     assert "//" not in text
@@ -113,7 +113,7 @@ def test_what_is_deployed_is_installed_from_whatever_registry_the_machine_knows(
 
 
 def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
-    """Whatever else lies in the project is left out: keys of a local set-up above all."""
+    """All other files of the project are left out, keys of a local set-up in particular."""
     patterns = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
     names = [path.name for path in PROJECT.iterdir()]
     names += ["local.settings.json", ".venv", "node_modules", ".azurite", "bench-data", "__pycache__"]

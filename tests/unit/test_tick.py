@@ -1,4 +1,4 @@
-"""A tick heals first and raises last: trouble with one thing is no matter for the others."""
+"""A tick heals first and raises last: an error in one part does not stop the others."""
 
 import json
 import logging
@@ -9,16 +9,16 @@ from datetime import timedelta
 import pytest
 
 from exporter.backfill.requests import BackfillRequest, create
-from exporter.destinations.overview import list_destinations, look_at
+from exporter.destinations.overview import list_destinations, overview_of
 from exporter.domain.backfill import STALLED
 from exporter.domain.breaker import Breaker
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, LandingMissing, Transient
 from exporter.domain.hour_record import UNREADABLE, HourRecord, HourStatus, HourTask, StreamProgress
 from exporter.domain.verification import Span
-from exporter.schedule.due_hours import TickReport
 from exporter.schedule.failures import Failures
 from exporter.schedule.ledger_view import NOTES_READ_MAX, AsOf, list_hours
+from exporter.schedule.planner import TickReport
 from exporter.tick import run_tick
 from exporter.verify import runner
 from tests.fakes import World
@@ -27,20 +27,20 @@ from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, att
 EVENTS_ONLY = acme(org_id=None)
 OTHER = replace(EVENTS, destination_id="other")
 MIDNIGHT = HOUR.first_of_day()
-VIEW = AsOf(NOW, SETTLE)
+AS_OF = AsOf(NOW, SETTLE)
 LATER = NOW + max(STALLED, runner.STALLED)
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
 
 
 def two(world: World | None = None) -> World:
-    """Make a world with a destination in which something is wrong, and one that is in order."""
+    """Make a world with two destinations; tests break something of the first."""
     world = a_world(EVENTS_ONLY, world)
     world.destinations.put(replace(EVENTS_ONLY, id="other"), None)
     return world
 
 
 def tick(world: World, now: object = NOW) -> tuple[TickReport | None, Failures]:
-    """Let the timer fire; return what was found, and what went wrong."""
+    """Run a tick; return its report and its errors."""
     failures = Failures()
     found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)  # type: ignore[arg-type]  # a time
     return found, failures
@@ -52,7 +52,7 @@ def queued_for(world: World, name: str) -> int:
 
 
 def spoil_destination(world: World) -> None:
-    """Make its own row unreadable."""
+    """Make the destination's row unreadable."""
     world.destinations.spoil("acme")
 
 
@@ -63,7 +63,7 @@ def spoil_schedule(world: World) -> None:
 
 
 def spoil_breaker(world: World) -> None:
-    """Make the row of how it fares unreadable."""
+    """Make the row of its breaker unreadable."""
     world.breakers.put("acme", Breaker())
     world.breakers.spoiled.spoil("acme")
 
@@ -96,11 +96,11 @@ def test_an_unreadable_row_costs_its_own_destination_and_no_other(
 
 @pytest.mark.parametrize(("table", "spoil", "key"), [(name, *how) for name, how in SPOILED.items()])
 def test_an_unreadable_row_is_listed_by_its_key(table: str, spoil: Callable[[World], None], key: str) -> None:
-    """And the destinations that can be read are listed as ever."""
+    """The other destinations are listed as usual."""
     world = two()
     spoil(world)
 
-    found = list_destinations(world.gateways, VIEW)
+    found = list_destinations(world.gateways, AS_OF)
 
     assert [(row.table, row.key) for row in found.unreadable] == [(table, key)]
     shown = {each.destination.id: each for each in found}
@@ -114,18 +114,18 @@ def test_an_unreadable_row_is_listed_by_its_key(table: str, spoil: Callable[[Wor
         assert key in shown["acme"].error.fix
 
 
-def test_a_destination_by_itself_tells_of_its_unreadable_row() -> None:
-    """Instead of an error without a word."""
+def test_a_single_destination_shows_its_unreadable_row() -> None:
+    """The answer names the row, instead of an internal error."""
     world = two()
     spoil_schedule(world)
 
-    shown = look_at(world.gateways, EVENTS_ONLY, VIEW)
+    shown = overview_of(world.gateways, EVENTS_ONLY, AS_OF)
 
     assert (shown.status, [row.key for row in shown.unreadable]) == (Status.FAILING, [f"stream / {EVENTS}"])
 
 
 def test_an_unreadable_hour_costs_this_hour_alone() -> None:
-    """It is never queued, counts as owed, and is shown as failed with what to do; the others are exported."""
+    """It is not queued, counts as owed, and is shown as failed with a fix; the others are queued."""
     world = a_world(EVENTS_ONLY)
     hour = MIDNIGHT.plus(3)
     world.ledger.put(HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).finished(NOW), None)
@@ -136,15 +136,15 @@ def test_an_unreadable_hour_costs_this_hour_alone() -> None:
     assert (found is not None and found.queued, failures.found) == (12, [])
     assert hour not in {task.hour for task in world.hours.tasks}
     span = (hour, hour)
-    (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, as_of=VIEW)
+    (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, as_of=AS_OF)
     assert (listed.status, listed.error and listed.error.code) == (HourStatus.FAILED, UNREADABLE)
-    (shown,) = list_destinations(world.gateways, VIEW)
+    (shown,) = list_destinations(world.gateways, AS_OF)
     assert (shown.states[0].owed, shown.error and shown.error.code) == (13, UNREADABLE)
 
 
 @pytest.mark.parametrize("kind", ["note", "ledger row of a note"])
 def test_an_unreadable_note_stops_no_other(kind: str) -> None:
-    """Hours that were taken again are seen to one by one."""
+    """Reopened hours are handled one by one."""
     world = a_world(EVENTS_ONLY)
     for hour in (MIDNIGHT, MIDNIGHT.plus(1)):
         world.ledger.put(HourRecord(EVENTS, hour).claimed_by("dead", "schedule", NOW - timedelta(1)), None)
@@ -161,7 +161,7 @@ def test_an_unreadable_note_stops_no_other(kind: str) -> None:
 
 
 def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None:
-    """They are sent on their way before anything is planned, and an unreadable one stops no other."""
+    """Their steps are sent before anything is planned, and an unreadable row stops no other."""
     world = two()
     as_of = AsOf(NOW, SETTLE)
     for name in ("b1", "b2"):
@@ -182,7 +182,7 @@ def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None
         def all(self) -> None:
             raise Transient("busy")
 
-    world.gateways = replace(world.gateways, schedule=Away())  # type: ignore[arg-type]  # no more is asked
+    world.gateways = replace(world.gateways, schedule=Away())  # type: ignore[arg-type]  # no other call is made
     found, failures = tick(world, LATER)
 
     assert found is None
@@ -193,7 +193,7 @@ def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None
 
 
 def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
-    """And what went wrong is raised when the rest is done."""
+    """The errors are raised when the rest is done."""
     world = two()
 
     class Away:
@@ -203,7 +203,7 @@ def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
             raise Transient("busy")
 
     away = Away()
-    world.gateways = replace(world.gateways, backfills=away, verifications=away)  # type: ignore[arg-type]  # no more is asked
+    world.gateways = replace(world.gateways, backfills=away, verifications=away)  # type: ignore[arg-type]  # no other call is made
     found, failures = tick(world)
 
     assert (found is not None and found.queued) == 26
@@ -211,8 +211,8 @@ def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
         failures.end()
 
 
-def test_the_end_of_the_process_is_no_trouble_of_a_part() -> None:
-    """It ends the tick, whatever part it is in."""
+def test_the_end_of_the_process_is_not_kept_as_an_error() -> None:
+    """It ends the tick at once."""
     failures = Failures()
 
     with pytest.raises(KeyboardInterrupt), failures.guard("working"):
@@ -222,13 +222,13 @@ def test_the_end_of_the_process_is_no_trouble_of_a_part() -> None:
 
 
 def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
-    """Its container has no true marker: the destination owes it, and says why."""
+    """The destination owes it, and shows its error."""
     world = a_world(EVENTS_ONLY)
     world.land(EVENTS.stream, MIDNIGHT, [an_event(1, MIDNIGHT)])
     while world.hours.tasks or (tick(world)[0] or TickReport(0, 0, 0)).queued:
         for task in world.hours.take():
             attempt(world, task=task)
-    (before,) = list_destinations(world.gateways, VIEW)
+    (before,) = list_destinations(world.gateways, AS_OF)
     assert (before.states[0].owed, before.error) == (0, None)
     world.land(EVENTS.stream, MIDNIGHT, [an_event(2, MIDNIGHT)], "late.json")
     world.reader().faults["write"] = REFUSED
@@ -242,15 +242,18 @@ def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
     )
     attempt(world, later, claim_id="again", task=HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
 
-    for shown in (list_destinations(world.gateways, VIEW)[0], look_at(world.gateways, EVENTS_ONLY, VIEW)):
+    for shown in (
+        list_destinations(world.gateways, AS_OF)[0],
+        overview_of(world.gateways, EVENTS_ONLY, AS_OF),
+    ):
         state = shown.states[0]
         assert (state.owed, state.owed_since, shown.error) == (1, MIDNIGHT, REFUSED)
         assert shown.status is Status.FAILING
         assert state.last_exported == HOUR
 
 
-def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_one() -> None:
-    """In an outage there may be hundreds, and just then people look at the list."""
+def test_many_reopened_hours_are_counted_and_not_read_one_by_one() -> None:
+    """An outage may reopen hundreds of hours, while people look at the list."""
     world = a_world(EVENTS_ONLY)
     for number in range(100):
         hour = MIDNIGHT.plus(-number - 1)
@@ -266,7 +269,7 @@ def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_o
         return between(*span)  # type: ignore[arg-type]  # passed on
 
     world.ledger.between = counted  # type: ignore[method-assign,assignment]  # counts
-    (shown,) = list_destinations(world.gateways, VIEW)
+    (shown,) = list_destinations(world.gateways, AS_OF)
 
     assert (shown.states[0].owed, shown.error, shown.states[0].owed_since) == (
         100,
@@ -277,7 +280,7 @@ def test_many_hours_that_were_taken_again_are_counted_and_not_looked_at_one_by_o
 
 
 def test_nothing_is_queued_again_without_landing() -> None:
-    """Hours that were taken again wait for it like any other."""
+    """Reopened hours wait for it like all others."""
     world = a_world(EVENTS_ONLY)
     world.schedule.put(StreamProgress(EVENTS, MIDNIGHT, HOUR.plus(1)))
     world.ledger.put(HourRecord(EVENTS, MIDNIGHT).claimed_by("dead", "backfill:b1", NOW - timedelta(1)), None)

@@ -1,15 +1,15 @@
-// A storage account for exports alone, whose firewall lets in the exporter's addresses and those named here.
-// An account that is there already is opened by: az storage account network-rule add (docs/deploy.md).
+// A storage account for exports. Its firewall allows the addresses of the exporter and of its readers.
+// For an existing account use: az storage account network-rule add (docs/deploy.md).
 
-@description('The name of the storage account: 3 to 24 of a-z and 0-9.')
+@description('The name of the storage account: 3 to 24 characters of a-z and 0-9.')
 @minLength(3)
 @maxLength(24)
 param storageAccountName string
 
-@description('Where it is made.')
+@description('The region.')
 param location string = resourceGroup().location
 
-@description('The exporter\'s outbound addresses, and those of whoever reads the exports.')
+@description('The outbound addresses of the exporter, and the addresses of the readers.')
 param allowedAddresses array
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

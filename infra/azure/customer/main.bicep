@@ -1,10 +1,10 @@
-// What a customer deploys on their side, in an account of their own: a container, a role with exactly the three
-// data actions that the exporter needs, and its assignment to the exporter's service principal, on that container.
+// What a customer deploys: a container in their storage account, a role with exactly the three data actions that the
+// exporter needs, and its assignment to the exporter's service principal on that container.
 
-@description('The storage account, which is there already.')
+@description('The existing storage account.')
 param storageAccountName string
 
-@description('The container that the exports go to; it is made if it is not there.')
+@description('The container for the exports; it is created if it does not exist.')
 param containerName string = 'raw'
 
 @description('The object id of the exporter\'s service principal in this tenant: az ad sp show --id CLIENT_ID --query id.')
@@ -24,7 +24,7 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   name: containerName
 }
 
-// One definition for each resource group: names of roles are unique in a tenant.
+// One definition for each resource group: role names are unique in a tenant.
 resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'raw-event-export')
   properties: {
@@ -57,8 +57,8 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-@description('What to give as storage.account_url of the destination.')
+@description('The value for storage.account_url of the destination.')
 output accountUrl string = account.properties.primaryEndpoints.blob
 
-@description('What to give as storage.container of the destination.')
+@description('The value for storage.container of the destination.')
 output container string = container.name

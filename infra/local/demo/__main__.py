@@ -1,4 +1,4 @@
-"""Lands a day of sample data, has it exported by the running app, and prints what a customer then finds."""
+"""Land a day of sample data, let the running app export it, and print what a customer then finds."""
 
 import argparse
 import contextlib
@@ -19,19 +19,20 @@ from azure.storage.blob import BlobServiceClient
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.certificates import make_certificate
-from infra.local.demo import customers, report
+from infra.local.demo import customers
+from infra.local.demo.report import Ledger, Report
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
 
 HOURS = 24
-# The directory and the application of the demo's customer; the secret is made anew for each run.
+# The tenant and the application of the demo's customer. Each run generates another secret.
 TENANT_ID = "5c0f7a3e-1111-4000-8000-000000000001"
 CLIENT_ID = "5c0f7a3e-2222-4000-8000-000000000002"
 EVENTS_PER_HOUR_DEFAULT = 500
 SETTLE = timedelta(minutes=10)
-# Two workers export such hours at about ten a second; a machine that is busy may take its time.
+# Two workers export about ten such hours a second. A busy machine needs longer.
 EXPORT_SECONDS_MAX = 600
-# What every real source does now and then; the table shows that nothing of it gets lost or doubled.
+# Faults that every real source has now and then. The table shows that no row is lost or doubled.
 FAULTS = frozenset(
     {
         Fault.DUPLICATES_ACROSS_BLOBS,
@@ -45,19 +46,20 @@ FAULTS = frozenset(
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why, for the person at the terminal."""
+    """The demo cannot go on. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """One run: our own storage account, which plays a customer's, too; another customer's; what landed."""
+    """One run. The account with a key is a customer's and our own, too."""
 
     accounts: customers.Accounts
     api: Api
     hours: tuple[LandingHour, ...]
+    report: Report
 
     def land(self) -> None:
-        """Fill the landing container, as the sources do."""
+        """Write the sample into the landing container, as sources do."""
         landing = self.accounts.by_key.create_container("landing")
         written = [each for hour in self.hours for each in to_container(landing, hour)]
         size = sum(each.size for each in written)
@@ -67,38 +69,39 @@ class Demo:
         )
 
     def make_destinations(self) -> None:
-        """Make one destination for events and one for merged ids, through the API."""
+        """Create one destination for events and one for merged ids, through the API."""
         for customer in customers.ALL:
             self.accounts.of(customer).create_container(customer.container)
             body = customer.request(self.hours[0], self.accounts)
             _expect(self.api.put(f"/destinations/{customer.id}", body), 201)
             kind = self.accounts.credentials(customer)["type"].replace("_", " ")
             print(f"Test upload of {customer.id}, by {kind}:")
-            report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
+            self.report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
             answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
-            print(f"Made and activated the destination {customer.id} ({answer['status']})", flush=True)
+            print(f"Created and activated the destination {customer.id} ({answer['status']})", flush=True)
 
-    def export(self) -> dict[str, list[dict[str, Any]]]:
-        """Fire the tick and wait until nothing is owed; return the ledger of each destination."""
-        print("Firing the timer: it plans what is owed, and the queue's function exports hour by hour")
+    def export(self) -> Ledger:
+        """Run the tick and wait until no hour is owed; return the ledger of each destination."""
+        print("Running the timer: it finds the owed hours, and the queue function exports each", flush=True)
         fired = self.api.fire("tick")
         if fired.status != 202:  # noqa: PLR2004  accepted
-            raise DemoError(f"the tick could not be fired: {fired}")
+            raise DemoError(f"the tick could not be run: {fired}")
         deadline = time.monotonic() + EXPORT_SECONDS_MAX
-        while time.monotonic() < deadline:
-            ledger = {customer.id: self.ledger(customer.id) for customer in customers.ALL}
-            rows = [row for rows in ledger.values() for row in rows]
-            done = sum(row["status"] in {"exported", "empty"} for row in rows)
-            report.progress(done, len(rows))
-            if rows and done == len(rows):
-                return ledger
-            if failed := [row for row in rows if row["status"] == "failed"]:
-                raise DemoError(f"an hour failed: {failed[0]}")
-            time.sleep(0.5)
+        with self.report.progress() as show:
+            while time.monotonic() < deadline:
+                ledger = {customer.id: self.ledger(customer.id) for customer in customers.ALL}
+                rows = [row for rows in ledger.values() for row in rows]
+                done = sum(row["status"] in {"exported", "empty"} for row in rows)
+                show(done, len(rows))
+                if rows and done == len(rows):
+                    return ledger
+                if failed := [row for row in rows if row["status"] == "failed"]:
+                    raise DemoError(f"an hour failed: {failed[0]}")
+                time.sleep(0.5)
         raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
 
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
-        """Return the hours of the demo as the API tells them."""
+        """Return the hours of the demo from the API's ledger."""
         first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
         answer = self.api.get(f"/destinations/{destination_id}/hours?from={first}&to={last}")
         return list(_expect(answer, 200)["hours"])
@@ -111,14 +114,14 @@ def _expect(answer: Answer, status: int) -> Any:  # noqa: ANN401  JSON
 
 
 def last_closed_hours(now: datetime, count: int) -> list[datetime]:
-    """Return the starts of the newest hours that are closed, oldest first."""
+    """Return the starts of the newest closed hours, oldest first."""
     newest = (now - SETTLE).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     return [newest - timedelta(hours=count - 1 - number) for number in range(count)]
 
 
 def run(options: argparse.Namespace, folder: Path) -> int:
-    """Run the demo; return the exit status: 0 if every row was found where it belongs, once."""
-    # An hour must not close halfway through, or more would be owed than was landed.
+    """Run the demo and return the exit code: 0 if every row was found where it belongs, once."""
+    # Fixed at the start: an hour that closes during the demo is not part of it.
     sample = Sample(
         events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS, real_shaped=True
     )
@@ -148,13 +151,13 @@ def run(options: argparse.Namespace, folder: Path) -> int:
             account_url=secured.account_url,
             principal={"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": secret},
         )
-        demo = Demo(accounts, app.api, hours)
+        demo = Demo(accounts, app.api, hours, Report())
         demo.land()
-        # Before there are any destinations: a tick of the real timer may come at any moment from then on.
+        # Before the destinations exist: from then on the real timer may run at any moment.
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
         demo.make_destinations()
         ledger = demo.export()
-        problems = report.show(hours, ledger, accounts)
+        problems = demo.report.show(hours, ledger, accounts)
         if options.once:
             return 1 if problems else 0
         _serve(app)
@@ -162,12 +165,12 @@ def run(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _serve(app: stack.RunningApp) -> None:
-    print(f"\nThe app goes on serving at {app.api.url}/api until Ctrl-C, for example:")
+    print(f"\nThe app serves {app.api.url}/api until Ctrl-C. Try:")
     print(f"  curl {app.api.url}/api/health")
     for customer in customers.ALL:
         print(f"  curl {app.api.url}/api/destinations/{customer.id}")
     print(f"  curl '{app.api.url}/api/destinations/{customers.ALL[0].id}/hours'")
-    print(f"What it says goes to {app.log}", flush=True)
+    print(f"Its log: {app.log}", flush=True)
     app.process.wait()
 
 
@@ -177,12 +180,14 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise DemoError(f"port {port} is taken; choose another one: make run PORT=7072") from None
+            raise DemoError(
+                f"port {port} is in use: choose another one, such as make run PORT=7072"
+            ) from None
 
 
 def main() -> int:
-    """Return 0 if all is there, 1 if not, or if the demo could not run."""
-    parser = argparse.ArgumentParser(description="Export a day of sample data, and show what came of it.")
+    """Return the exit code: 0 if every row was found, 1 if not or if the demo could not run."""
+    parser = argparse.ArgumentParser(description="Export a day of sample data and show the exported files.")
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--once", action="store_true", help="stop after printing")
     parser.add_argument("--events-per-hour", type=int, default=EVENTS_PER_HOUR_DEFAULT)
@@ -200,7 +205,7 @@ def main() -> int:
             print(f"\nerror: {error}", file=sys.stderr)
             log = Path(folder, "app.log")
             if log.exists():
-                print(f"The app said last:\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+                print(f"The app's log ends with:\n{log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\nStopped.")

@@ -1,4 +1,4 @@
-"""The customers of the demo: a destination for events, and one for merged ids, in containers of their own."""
+"""The demo's customers: a destination for events and one for merged ids, each with its container."""
 
 from dataclasses import dataclass, field
 
@@ -15,9 +15,9 @@ from infra.local.sample import DataType, LandingHour
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The customers' storage accounts: one that is opened by its key, and one by tokens, over https.
+    """The customers' storage accounts: one accepts its key, the other accepts tokens over https.
 
-    ``principal`` is the application whose tokens open the second: its tenant, its id and its secret.
+    ``principal`` is the application whose tokens the second accepts: tenant id, client id and secret.
     """
 
     by_key: BlobServiceClient
@@ -27,15 +27,15 @@ class Accounts:
     principal: dict[str, str] = field(repr=False)
 
     def of(self, customer: "Customer") -> BlobServiceClient:
-        """Return a customer's account, as its owner sees it."""
+        """Return a client of a customer's account."""
         return self.by_token if customer.by_token else self.by_key
 
     def address(self, customer: "Customer") -> dict[str, str]:
-        """Return what a request says of the address; a connection string says it by itself."""
+        """Return the address for a request; empty if the connection string has it."""
         return {"account_url": self.account_url} if customer.by_token else {}
 
     def credentials(self, customer: "Customer") -> dict[str, str]:
-        """Return what a request says of how to sign in."""
+        """Return the credentials for a request."""
         if customer.by_token:
             return {"type": "service_principal", **self.principal}
         return {"type": "connection_string", "connection_string": self.connection_string}
@@ -43,7 +43,7 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A destination, and the container that its owner reads."""
+    """A destination and its container."""
 
     id: str
     container: str
@@ -51,12 +51,12 @@ class Customer:
     by_token: bool = False
 
     def source_id(self, hour: LandingHour) -> int:
-        """Return the project or organization whose rows it gets."""
+        """Return the id of the project or organization whose rows it gets."""
         recipe = hour.recipe
         return recipe.project_id if self.data_type is DataType.EVENTS else recipe.org_id
 
     def request(self, hour: LandingHour, accounts: Accounts) -> dict[str, object]:
-        """Return what is put to the API."""
+        """Return the body of the PUT that creates the destination."""
         source = "project_id" if self.data_type is DataType.EVENTS else "org_id"
         return {
             "name": f"Demo: {self.data_type.replace('_', ' ')}",
@@ -71,7 +71,7 @@ class Customer:
         name = f"{sign}{self.source_id(hour)}_{hour.start:%Y-%m-%d}_{hour.start.hour}"
         with accounts.of(self).get_container_client(self.container) as container:
             files, markers = read_files(container, name)
-        # Hour 1 begins as hours 10 to 19 do.
+        # The name of hour 1 is also the beginning of the names of hours 10 to 19.
         ours = (f"{name}#", f"{name}.", f"{name}_")
         return [file for file in files if file.name.startswith(ours)], {
             marker for marker in markers if marker == f"{name}_complete"
@@ -85,10 +85,10 @@ ALL = (
 
 
 def pretend_activated_before(first: LandingHour, connection_string: str) -> None:
-    """Let the events' schedule begin with the first hour that was landed.
+    """Let the schedules begin with the first landed hour.
 
-    A destination that is activated today gets today's events and those to come; the demo wants to show a
-    whole day at any time of the day.
+    A destination that is activated today gets the events of today and later. The demo shows a whole day,
+    whatever the time is.
     """
     account = Account(connection_string)
     try:

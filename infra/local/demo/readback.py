@@ -1,4 +1,4 @@
-"""Reading the customers' containers back, as their owners would: nothing here knows how they were written."""
+"""Read the customers' containers as their owners do: without code of the exporter."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ class File:
 
 
 def read_files(container: ContainerClient, names: str) -> tuple[list[File], set[str]]:
-    """Return the files whose names begin so, read whole, and the names of the completion markers."""
+    """Return the files whose names begin with ``names``, and the names of the completion markers."""
     files, markers = [], set()
     for name in container.list_blob_names(name_starts_with=names):
         if name.endswith("_complete"):
@@ -37,7 +37,7 @@ def read_files(container: ContainerClient, names: str) -> tuple[list[File], set[
 
 
 def differences(hour: LandingHour, data_type: DataType, files: list[File]) -> Iterator[str]:
-    """Yield what is wrong with the files of an hour, against what the generator made: missing, or twice."""
+    """Yield each difference between the files of an hour and what the generator made."""
     found = [_identity(row) for file in files for row in file.rows]
     expected = list(hour.truth(data_type).event_ids())
     missing, surplus = set(expected) - set(found), set(found) - set(expected)

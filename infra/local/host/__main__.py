@@ -1,9 +1,6 @@
-"""``python -m infra.local.host``: run a function app until interrupted.
+"""``python -m infra.local.host``: run a function app until it is interrupted.
 
-Besides the app's own settings, the environment may hold ``FUNCTIONS_WORKER_PROCESS_COUNT``,
-``AzureFunctionsWebHost__hostid``, overrides of host.json (``AzureFunctionsJobHost__...``), the keys for
-``--auth`` (``FUNCTIONS_LOCAL_MASTER_KEY``, ``FUNCTIONS_LOCAL_FUNCTION_KEY``), and, for tests, how long a
-received message stays hidden unless its lease is renewed (``FUNCTIONS_LOCAL_LEASE_SECONDS``).
+README.md lists the settings of the host itself.
 """
 
 import argparse
@@ -25,10 +22,10 @@ _EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
-    """Return 0 after a drain, 1 if the host could not start."""
+    """Return the exit code: 0 after a drain, 1 if the host could not start."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    # The host's own calls, not the app's: the real host's SDK tells of requests that fail, and of no others.
+    # Of the host's own calls, not the app's: like the real host, log failed requests only.
     logging.getLogger("azure").setLevel(logging.WARNING)
     environ = os.environ  # noqa: TID251  the only place where the host reads it
     keys = Keys.from_environ(environ) if options.auth else None
@@ -42,7 +39,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return _EXIT_NOT_STARTED
     except KeyboardInterrupt:
-        print("Stopping: running functions may end; Ctrl-C again stops at once.", flush=True)
+        print("Stopping: waiting for running functions. Press Ctrl-C again to stop at once.", flush=True)
     finally:
         if host:
             host.stop()
@@ -65,7 +62,7 @@ def _run(host: Host, keys: Keys | None) -> None:
 
 
 def _drain_on_signals(host: Host) -> None:
-    """Make the first SIGINT or SIGTERM interrupt the main thread, and a later SIGINT end it all at once."""
+    """Let the first SIGINT or SIGTERM start a drain, and a later SIGINT end all processes at once."""
     interrupted = False
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
@@ -87,15 +84,13 @@ def _options() -> argparse.Namespace:
         description="Run a function app on this machine, as func start does.",
     )
     parser.add_argument(
-        "app", nargs="?", type=Path, default=Path(), help="the app's folder (default: this one)"
+        "app", nargs="?", type=Path, default=Path(), help="folder of the app (default: this folder)"
     )
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free one (default: {DEFAULT_PORT})"
+        "--port", type=int, default=DEFAULT_PORT, help=f"0 takes a free port (default: {DEFAULT_PORT})"
     )
-    parser.add_argument(
-        "--environment-only", action="store_true", help="take no settings from local.settings.json"
-    )
-    parser.add_argument("--auth", action="store_true", help="check keys, and print them at the start")
+    parser.add_argument("--environment-only", action="store_true", help="do not read local.settings.json")
+    parser.add_argument("--auth", action="store_true", help="check keys; print them at the start")
     return parser.parse_args()
 
 

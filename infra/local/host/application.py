@@ -1,4 +1,4 @@
-"""Who answers a request: a function, by its route, or the host itself, under ``/admin``."""
+"""Route a request to a function, or answer it here if it is for the host (``/admin``)."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ _STATUS = f"{_ADMIN}host/status"
 
 
 class Application:
-    """Answers requests; without keys, every caller may do everything, as with ``func start``."""
+    """Answers requests. Without keys it authorizes every caller, as ``func start`` does."""
 
     def __init__(self, functions: Functions, invoker: Invoker, keys: Keys | None, host_id: str) -> None:
         self._functions = functions
@@ -29,11 +29,11 @@ class Application:
         self._stopping = False
 
     def stop(self) -> None:
-        """Turn away what still comes in over open connections."""
+        """Answer 503 from now on: open connections may still bring requests."""
         self._stopping = True
 
     def __call__(self, request: Request) -> HttpAnswer:
-        """Answer a request. The first function whose route matches gets it; no such function: 404."""
+        """Answer a request: run the first function whose route matches, or answer 404."""
         if self._stopping:
             return HttpAnswer(HTTPStatus.SERVICE_UNAVAILABLE)
         level = self._keys.level(request.key) if self._keys else Level.ADMIN
@@ -68,7 +68,7 @@ class Application:
         return self._fire(function, request.body)
 
     def _fire(self, function: Function, body: bytes) -> HttpAnswer:
-        """Run a timer or queue function by hand; the answer does not wait for it."""
+        """Run a timer or queue function on request; answer without waiting for it."""
         try:
             given = json.loads(body or b"{}").get("input", "")
         except (ValueError, AttributeError):
@@ -93,5 +93,5 @@ class Application:
 
 
 def _refusal(level: Level) -> HTTPStatus:
-    """Return how a caller is turned away from the host's own paths: who is known, and may not, gets 403."""
+    """Return the status for a caller without the master key: 401 without a valid key, else 403."""
     return HTTPStatus.UNAUTHORIZED if level is Level.ANONYMOUS else HTTPStatus.FORBIDDEN

@@ -1,8 +1,8 @@
-"""The one place where the host looks at the wall clock; everything that measures a duration is monotonic."""
+"""The host's wall clock. Durations are measured with the monotonic clock instead."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the time in UTC, the time zone of every schedule: Flex Consumption knows no other."""
-    return datetime.now(UTC)  # noqa: TID251  the host is no part of the product: this is its own clock
+    """Return the time in UTC, the time zone of every schedule: Flex Consumption supports no other."""
+    return datetime.now(UTC)  # noqa: TID251  the host is not part of the product: this is its own clock

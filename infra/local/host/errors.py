@@ -1,6 +1,6 @@
-"""What can be wrong with an app, or with where it runs.
+"""Errors of an app, or of the machine that runs it.
 
-HostError                the host cannot start; the message is for a person
+HostError                the host cannot start; the message says what to do
   IndexingError            the app cannot be loaded; the message is the worker's
 UnusableFunctionError    one function cannot run; the host reports it and runs the others
 WorkerDiedError          the worker process ended in the middle of an invocation
@@ -8,7 +8,7 @@ WorkerDiedError          the worker process ended in the middle of an invocation
 
 
 class HostError(Exception):
-    """The host cannot start; the message says why, or what to do about it."""
+    """The host cannot start. The message says why and what to do."""
 
 
 class IndexingError(HostError):

@@ -1,4 +1,4 @@
-"""The app's functions: what the decorators wrote, checked once, as the values the host works with."""
+"""The app's functions, read and checked once from the bindings that its decorators wrote."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """Runs for requests that match the route, from callers of at least this level."""
+    """Runs for requests that match the route, from callers with at least this level."""
 
     parameter: str
     route: Route
@@ -30,7 +30,7 @@ class HttpTrigger:
 
 @dataclass(frozen=True, slots=True)
 class QueueTrigger:
-    """Runs for every message of a queue; it gets text, or bytes if it is ``binary``."""
+    """Runs for every message of a queue. The function gets text, or bytes if ``binary``."""
 
     parameter: str
     queue: str
@@ -40,7 +40,7 @@ class QueueTrigger:
 
 @dataclass(frozen=True, slots=True)
 class TimerTrigger:
-    """Runs on a schedule; monitored, a run that was missed while the host was down is made up for."""
+    """Runs on a schedule. If ``monitored``, one run replaces those missed while the host was down."""
 
     parameter: str
     schedule: Schedule
@@ -50,7 +50,7 @@ class TimerTrigger:
 
 @dataclass(frozen=True, slots=True)
 class QueueOutput:
-    """Where the messages go that a function returns or sets."""
+    """The queue for the messages that a function returns or sets."""
 
     queue: str
     connection: str
@@ -67,7 +67,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """What the app has: functions that can run, in the order of their names, and why the others cannot."""
+    """The functions that can run, ordered by name, and the reason why each of the others cannot."""
 
     usable: tuple[Function, ...]
     in_error: Mapping[str, str]
@@ -76,7 +76,7 @@ class Functions:
 def read_functions(
     indexed: Iterable[FunctionMetadata], settings: AppSettings, route_prefix: str, now: datetime
 ) -> Functions:
-    """Check every function that is not disabled. One that is wrong is put aside with the reason."""
+    """Check every function that is not disabled. An invalid one goes to ``in_error`` with the reason."""
     usable: list[Function] = []
     in_error: dict[str, str] = {}
     for metadata in sorted(indexed, key=lambda each: each.name.lower()):
@@ -96,15 +96,15 @@ def _function(
     metadata: FunctionMetadata, settings: AppSettings, route_prefix: str, now: datetime
 ) -> Function:
     if not _FUNCTION_NAME.fullmatch(metadata.name):
-        raise UnusableFunctionError("its name is not one that Azure accepts")
+        raise UnusableFunctionError("Azure does not accept its name")
     for binding in metadata.bindings:
         if not _BINDING_NAME.fullmatch(binding["name"]):
             raise UnusableFunctionError(f"Azure does not accept the binding name {binding['name']!r}")
     if metadata.has_retry_policy:
-        raise UnusableFunctionError("it has a retry policy, which the local host does not know")
+        raise UnusableFunctionError("it has a retry policy, which the local host does not support")
     triggers = [each for each in metadata.bindings if each["type"].lower().endswith("trigger")]
     if len(triggers) != 1:
-        raise UnusableFunctionError("it does not have exactly one trigger")
+        raise UnusableFunctionError("it must have exactly one trigger")
     outputs = {
         each["name"]: _queue_output(each, settings)
         for each in metadata.bindings
@@ -131,33 +131,33 @@ def _trigger(
         case "timerTrigger":
             return _timer_trigger(binding, settings, now)
         case other:
-            raise UnusableFunctionError(f"the local host does not know the trigger {other}")
+            raise UnusableFunctionError(f"the local host does not support the trigger {other}")
 
 
 def _timer_trigger(binding: Mapping[str, Any], settings: AppSettings, now: datetime) -> TimerTrigger:
-    """Read a schedule. The other form, a duration, runs on App Service plans only."""
+    """Read a timer's binding. A schedule may not be a duration: only App Service plans run those."""
     schedule = Schedule.parse(resolved(binding["schedule"], settings))
     if schedule.after(now) is None:
         raise UnusableFunctionError(f"schedule {schedule.expression!r} matches no date")
     return TimerTrigger(
         binding["name"],
         schedule,
-        # As in the host: nobody wants to hear that a run was missed a few seconds ago.
-        monitored=binding.get("useMonitor", True) and not schedule.is_dense(now),
+        # As in the host: a missed run of a dense schedule is not worth a status.
+        monitored=binding.get("useMonitor", True) and not schedule.is_dense,
         at_start=binding.get("runOnStartup", False),
     )
 
 
 def _queue_output(binding: Mapping[str, Any], settings: AppSettings) -> QueueOutput:
     if binding["type"] != "queue":
-        raise UnusableFunctionError(f"the local host does not know the binding type {binding['type']}")
+        raise UnusableFunctionError(f"the local host does not support the binding type {binding['type']}")
     return QueueOutput(_queue_name(binding, settings), _connection(binding))
 
 
 def _queue_name(binding: Mapping[str, Any], settings: AppSettings) -> str:
     name = resolved(binding["queueName"], settings).lower()
     if not _QUEUE_NAME.fullmatch(name):
-        raise UnusableFunctionError(f"{name!r} is no name that a queue can have")
+        raise UnusableFunctionError(f"{name!r} is not a valid queue name")
     return name
 
 
@@ -170,4 +170,4 @@ def _check_route(function: Function, others: Iterable[Function]) -> None:
         return
     for other in others:
         if isinstance(other.trigger, HttpTrigger) and function.trigger.route.overlaps(other.trigger.route):
-            raise UnusableFunctionError(f"its route is that of the function {other.name}")
+            raise UnusableFunctionError(f"its route is also the route of the function {other.name}")

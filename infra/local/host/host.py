@@ -1,4 +1,4 @@
-"""The host: everything put together, started, and drained."""
+"""Build, start and drain the host."""
 
 import hashlib
 import logging
@@ -30,15 +30,15 @@ from infra.local.host.web import Server
 from infra.local.host.worker_pool import PROCESS_COUNT_SETTING, PROCESSES_MAX, WorkerPool
 from infra.local.host.worker_process import WorkerCommand
 
-# What Azure leaves to running invocations when it takes an instance away.
+# How long Azure waits for running invocations when it removes an instance.
 DRAIN_SECONDS = 10.0
-# For what follows a killed invocation: its message is given back, its timer's lock released.
+# How long to wait, after a kill, for messages to be returned and locks to be released.
 _SETTLE_SECONDS = 3.0
 _log = logging.getLogger("host")
 
 
 class Host:
-    """An app and what runs it. Construction checks the settings and takes the port; nothing runs yet."""
+    """A host for one app. The constructor checks the settings and binds the port; nothing runs yet."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Host:
 
     @property
     def url(self) -> str:
-        """Where HTTP functions are reached."""
+        """The base URL of the HTTP functions."""
         return self._server.url
 
     def start(self) -> Functions:
-        """Load the app and run it; ``HostError`` says why that is not possible."""
+        """Load the app and start all listeners; ``HostError`` if that is not possible."""
         found = read_functions(self._pool.start(), self._settings, self._host.route_prefix, clock.now())
         functions = self._with_listeners(found)
         self._application = Application(functions, self._invoker, self._keys, self._host_id)
@@ -90,11 +90,11 @@ class Host:
         return functions
 
     def wait(self) -> None:
-        """Run until storage stays away: then the real host ends, too, and Azure starts it anew."""
+        """Block until storage is lost. The real host ends then, too, and Azure starts it again."""
         self._storage_lost.wait()
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Take nothing new on, let what runs end in that time, then kill it."""
+        """Accept no new work, wait so long for running invocations, then kill them."""
         deadline = time.monotonic() + seconds
         if self._application:
             self._application.stop()
@@ -117,11 +117,11 @@ class Host:
             thread.join(_left(deadline))
 
     def kill(self) -> None:
-        """End the worker processes, and with them whatever runs."""
+        """Kill the worker processes and every invocation in them."""
         self._pool.stop()
 
     def _worker_command(self) -> WorkerCommand:
-        """Return how workers start: with all app settings in the environment, but not the keys."""
+        """Return the command of a worker process: its environment has all app settings but the keys."""
         environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", "FUNCTIONS_WORKER_RUNTIME": "python"}
         environ |= {"WEBSITE_HOSTNAME": self.url.removeprefix("http://")} | dict(self._settings)
         for name in (MASTER_KEY_SETTING, FUNCTION_KEY_SETTING):
@@ -129,7 +129,7 @@ class Host:
         return WorkerCommand(self._app, environ, self._host.log_levels)
 
     def _with_listeners(self, found: Functions) -> Functions:
-        """Make the listeners, and put functions aside whose connection is no good."""
+        """Make the listeners. A function whose connection is invalid goes to ``in_error``."""
         in_error = dict(found.in_error)
         for function in found.usable:
             try:
@@ -151,7 +151,7 @@ class Host:
             self._timers.append(TimerListener(function, trigger, storage, self._invoker))
 
     def _timer_storage(self, function: Function) -> TimerStorage | None:
-        """Return where a timer keeps its status; without storage it runs all the same, as HTTP does."""
+        """Return the storage of a timer's status; None without storage: the timer runs all the same."""
         try:
             container = container_client(self._settings, DEFAULT_CONNECTION, CONTAINER)
         except UnusableFunctionError as error:
@@ -175,7 +175,7 @@ def _left(deadline: float) -> float:
 
 
 def _host_id(app: Path) -> str:
-    """Return an id by which several hosts of the same app know each other, and no other app."""
+    """Return an id that all hosts of this app share, and no host of another app."""
     return f"local-{hashlib.sha256(str(app).encode()).hexdigest()[:16]}"
 
 

@@ -1,8 +1,9 @@
-"""Running one invocation: in a worker process, within the deadline, its messages sent, its end logged."""
+"""Run one invocation: in a worker process, within the deadline; send its messages and log its end."""
 
 import logging
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -22,7 +23,7 @@ _log = logging.getLogger("host")
 
 
 class Invoker:
-    """Runs functions, and knows how many are running."""
+    """Runs functions and counts the running ones."""
 
     def __init__(
         self, pool: WorkerPool, timeout: timedelta | None, outputs: OutputSender, levels: LogLevels
@@ -33,14 +34,14 @@ class Invoker:
         self._levels = levels
         self._running = 0
         self._changed = threading.Condition()
-        # An app that sends messages with the storage SDK gives no sign of it; but it can only have done so
-        # in an invocation, so the end of one is a good moment to look.
+        # An app may send messages with the storage SDK, which the host cannot see. It does so within an
+        # invocation, so the end of one is the moment to poll the queues.
         self.on_end: Callable[[], None] = lambda: None
 
     def run(
         self, function: Function, payload: Payload, metadata: Mapping[str, str | int] | None = None
     ) -> Outcome:
-        """Run a function to its end, whatever that is; never raises for what the function does."""
+        """Run a function to its end. Every error is part of the outcome: nothing is raised."""
         with self._changed:
             self._running += 1
         started = time.monotonic()
@@ -55,13 +56,13 @@ class Invoker:
             self.on_end()
 
     def drain(self, seconds: float) -> int:
-        """Wait until nothing runs, or for that long; return how many still run."""
+        """Wait until nothing runs, but no longer than that; return how many invocations still run."""
         with self._changed:
             self._changed.wait_for(lambda: self._running == 0, seconds)
             return self._running
 
     def _run(self, function: Function, payload: Payload, metadata: Mapping[str, str | int]) -> Outcome:
-        call_id = str(uuid.uuid4())  # noqa: TID251  what Azure's host does; nothing depends on it
+        call_id = str(uuid.uuid4())  # noqa: TID251  as Azure's host does; nothing depends on it
         call = Invocation(call_id, function.name, function.trigger.parameter, payload, metadata)
         try:
             future, worker = self._pool.submit(call)
@@ -71,17 +72,19 @@ class Invoker:
                 worker.kill()
                 return Outcome(
                     error=f"exceeded functionTimeout ({self._timeout}); its worker process was killed, with "
-                    "whatever else ran in it"
+                    "every other invocation in it"
                 )
             self._outputs.send(function, outcome)
         except (WorkerDiedError, UnusableFunctionError) as error:
             return Outcome(error=str(error))
         except AzureError as error:
             return Outcome(error=f"its messages could not be sent: {reason(error)}")
+        except Exception as error:  # noqa: BLE001  one invocation must not end the thread that made it
+            return Outcome(error=f"the host could not run it: {error!r}", trace=traceback.format_exc())
         return outcome
 
     def _report(self, function: Function, outcome: Outcome, seconds: float) -> None:
-        """Log how it went, if host.json keeps that. Requests are logged where they are answered."""
+        """Log how an invocation ended, if host.json keeps that. ``web`` logs the successful requests."""
         category = of_invocations(function.name)
         if outcome.error is not None:
             if not self._levels.keeps(category, logging.ERROR):

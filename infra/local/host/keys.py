@@ -1,4 +1,4 @@
-"""Function and master keys, and what a caller who holds one may do."""
+"""Function and master keys, and the authorization level of a caller who presents one."""
 
 import hmac
 import secrets
@@ -13,7 +13,7 @@ _KEY_BYTES = 32
 
 
 class Level(IntEnum):
-    """What a function asks of its callers, and what a caller may do; a level includes the lower ones."""
+    """An authorization level: a function requires one, a caller has one. It includes the lower ones."""
 
     ANONYMOUS = 0
     FUNCTION = 1
@@ -22,21 +22,21 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of a host. They are printed once, at the start, and appear nowhere else."""
+    """The keys of a host. They are printed once, at the start, and are never logged."""
 
     master: str = field(repr=False)
     function: str = field(repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Take the keys that the environment gives, and make up the others."""
+        """Read the keys from the environment; generate those that are missing."""
         return cls(
             master=environ.get(MASTER_KEY_SETTING) or secrets.token_urlsafe(_KEY_BYTES),
             function=environ.get(FUNCTION_KEY_SETTING) or secrets.token_urlsafe(_KEY_BYTES),
         )
 
     def level(self, presented: str) -> Level:
-        """Return what a caller may do who presents this key, or an empty one."""
+        """Return the level of a caller who presents this key; an empty text is no key."""
         given = presented.encode()
         if hmac.compare_digest(given, self.master.encode()):
             return Level.ADMIN

@@ -1,7 +1,8 @@
-"""Which log records are kept: ``logging.logLevel`` of host.json, by category, as the real host reads it.
+"""The minimum levels of log records by category: ``logging.logLevel`` of host.json.
 
-What a function logs has the category ``Function.<name>.User``, what the host says of its invocations
-``Function.<name>``. The level of the longest name that a category begins with decides, else ``default``.
+Records of a function have the category ``Function.<name>.User``, the host's records of its invocations
+``Function.<name>``. As in the real host, the longest name that a category begins with decides, else
+``default``.
 """
 
 import json
@@ -24,18 +25,18 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class LogLevels:
-    """The least level, of Python's ``logging``, by the beginning of a category in lower case."""
+    """The minimum level (of Python's ``logging``) for each beginning of a category, in lower case."""
 
     levels: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, document: Mapping[str, object]) -> Self:
-        """Read ``logging.logLevel``; ``ValueError`` names a level that does not exist."""
+        """Read ``logging.logLevel``; ``ValueError`` names an unknown level."""
         return cls({name.lower(): _level(name, level) for name, level in document.items()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` has written."""
+        """Read the text that ``to_json`` returned."""
         return cls(json.loads(text))
 
     def to_json(self) -> str:
@@ -43,7 +44,7 @@ class LogLevels:
         return json.dumps(dict(self.levels))
 
     def level(self, category: str) -> int:
-        """Return the least level that is kept of a category."""
+        """Return the minimum level of a category."""
         lowered = category.lower()
         names = [name for name in self.levels if name != _DEFAULT and lowered.startswith(name)]
         return self.levels.get(max(names, key=len, default=_DEFAULT), logging.INFO)
@@ -54,12 +55,12 @@ class LogLevels:
 
 
 def of_invocations(function: str) -> str:
-    """Return the category of what the host says of a function's invocations."""
+    """Return the category of the host's records of a function's invocations."""
     return f"Function.{function}"
 
 
 def of_user(function: str) -> str:
-    """Return the category of what a function logs itself."""
+    """Return the category of the records that a function logs."""
     return f"Function.{function}.User"
 
 
@@ -67,4 +68,4 @@ def _level(category: str, level: object) -> int:
     try:
         return _LEVELS[str(level).lower()]
     except KeyError:
-        raise ValueError(f"logging.logLevel.{category}: {level!r} is no log level") from None
+        raise ValueError(f"logging.logLevel.{category}: {level!r} is not a log level") from None

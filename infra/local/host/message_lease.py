@@ -1,22 +1,22 @@
-"""Keeping a received message hidden from others while it is worked on."""
+"""Keep a received message hidden from other hosts while a function works on it."""
 
 import logging
 import threading
 from types import TracebackType
 from typing import Self
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import HttpResponseError
 from azure.storage.queue import QueueClient, QueueMessage
 
-# Somebody else has received, deleted or cleared the message: there is nothing left to renew.
+# The message was received by another host, deleted or cleared: the lease is lost.
 _LOST = (400, 404)
 _log = logging.getLogger("host")
 
 
 class MessageLease:
-    """Within ``with``, hides the message again whenever half of the lease has passed.
+    """Within ``with``, renews the lease each time that half of it has passed.
 
-    Every renewal changes the pop receipt; after the block, the message holds the latest.
+    Every renewal changes the pop receipt. After the block, the message has the latest one.
     """
 
     def __init__(self, client: QueueClient, message: QueueMessage, seconds: int) -> None:
@@ -44,9 +44,9 @@ class MessageLease:
                 renewed = self._client.update_message(
                     self._message.id, self._message.pop_receipt, visibility_timeout=self._seconds
                 )
-            except AzureError as error:
+            except Exception as error:  # noqa: BLE001  the lease is to be renewed whatever one try raises
                 if isinstance(error, HttpResponseError) and error.status_code in _LOST:
-                    _log.warning("a message of %s is no longer ours", self._client.queue_name)
+                    _log.warning("%s: the lease of a message is lost", self._client.queue_name)
                     return
                 wait = self._seconds / 10
             else:

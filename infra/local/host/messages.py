@@ -1,4 +1,4 @@
-"""What the host and its worker processes tell each other. Plain values: they are pickled over a pipe."""
+"""The messages between the host and its worker processes: plain values, pickled over a pipe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ type Message = str | bytes
 
 @dataclass(frozen=True, slots=True)
 class FunctionMetadata:
-    """A function as the worker indexed it; bindings as the decorators wrote them."""
+    """A function as the worker indexed it, with the bindings that its decorators wrote."""
 
     name: str
     bindings: tuple[Mapping[str, Any], ...]
@@ -18,21 +18,21 @@ class FunctionMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first word of a worker process: it has loaded the app."""
+    """The first message of a worker process that has loaded the app."""
 
     functions: tuple[FunctionMetadata, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """The only word of a worker process that cannot load the app."""
+    """The only message of a worker process that cannot load the app."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """An HTTP request on its way to a function. The URL may hold a key."""
+    """An HTTP request for a function. The URL may contain a key."""
 
     method: str
     url: str = field(repr=False)
@@ -44,9 +44,9 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class QueueBody:
-    """A queue message's content, bytes for a function that asks for them.
+    """A queue message's content: text, or bytes for a function that asks for them.
 
-    What else is known of the message travels as the invocation's metadata.
+    The message's other properties are the invocation's metadata.
     """
 
     content: str | bytes
@@ -54,7 +54,7 @@ class QueueBody:
 
 @dataclass(frozen=True, slots=True)
 class TimerDue:
-    """A timer's turn; no status when there is no monitor, or no storage."""
+    """A run of a timer. The status is None without a monitor or without storage."""
 
     past_due: bool
     status: Mapping[str, str] | None
@@ -76,7 +76,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What an HTTP function answered."""
+    """The answer of an HTTP function."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -85,7 +85,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an invocation ended: with an error, or with an answer and messages by output binding."""
+    """The end of an invocation: an error, or an answer and the messages of each output binding."""
 
     error: str | None = None
     trace: str = ""

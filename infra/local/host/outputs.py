@@ -1,4 +1,4 @@
-"""Queue output bindings: the messages that functions return or set."""
+"""Send the messages that functions return or set: queue output bindings."""
 
 import base64
 
@@ -9,14 +9,14 @@ from infra.local.host.storage import queue_client, send
 
 
 class OutputSender:
-    """Sends what functions give their queue output bindings."""
+    """Sends the messages of queue output bindings."""
 
     def __init__(self, settings: AppSettings, *, encode: bool) -> None:
         self._settings = settings
         self._encode = encode
 
     def send(self, function: Function, outcome: Outcome) -> None:
-        """Send all messages of an invocation that succeeded; if that fails, the invocation has failed."""
+        """Send the messages of a successful invocation. If this raises, the invocation has failed."""
         for binding, messages in outcome.outputs:
             output = function.outputs[binding]
             with queue_client(self._settings, output.connection, output.queue) as client:

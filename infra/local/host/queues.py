@@ -1,7 +1,8 @@
-"""Polling a queue for one function, and settling its messages.
+"""Poll a queue for one function; delete, return or move each message afterwards.
 
-At least once, as in Azure: a message is deleted after its function has succeeded. After a failure it comes
-back when ``visibilityTimeout`` is over; after ``maxDequeueCount`` failures it moves to ``<queue>-poison``.
+Delivery is at least once, as in Azure: a message is deleted after its function has succeeded. After a failure
+it is visible again after ``visibilityTimeout``; after ``maxDequeueCount`` failures it moves to
+``<queue>-poison``.
 """
 
 import base64
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from azure.core.exceptions import (
-    AzureError,
     ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
@@ -31,11 +31,11 @@ from infra.local.host.storage import Trouble, send
 
 POLL_SECONDS_MIN = 0.1
 POISON_SUFFIX = "-poison"
-# How often the real host tries to reach a storage that is away before it ends: with waits of 0.8, 1.6, 3.2,
-# 6.4 and 12.8 seconds in between, for about half a minute.
+# The real host tries so often to reach storage before it ends. It waits 0.8, 1.6, 3.2, 6.4 and 12.8 seconds
+# in between: about half a minute.
 TRIES_MAX = 6
 FIRST_WAIT_SECONDS = 0.8
-# The category of what the host's own SDK says.
+# The category of the records of the host's own SDK.
 SDK_CATEGORY = "Azure.Core"
 _log = logging.getLogger("host")
 
@@ -44,7 +44,7 @@ type Metadata = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class ListenerHost:
-    """What a host gives its listeners; they tell it when storage is lost."""
+    """What a host passes to its listeners. They call ``storage_lost`` when storage cannot be reached."""
 
     settings: QueueSettings
     invoker: Invoker
@@ -53,7 +53,7 @@ class ListenerHost:
 
 
 class QueueListener:
-    """Feeds the messages of a queue to a function, as many at a time as host.json allows."""
+    """Runs a function for each message of a queue, as many at a time as host.json allows."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class QueueListener:
         self._function = function
         self._trigger = trigger
         self._queue, poison = clients
-        # A failed message of a poison queue has nowhere to go: it stays hidden for the rest of its lease.
+        # A failed message of a poison queue is not moved: it stays hidden for the rest of its lease.
         self._poison = None if self._queue.queue_name.endswith(POISON_SUFFIX) else poison
         self._settings = host.settings
         self._invoker = host.invoker
@@ -77,24 +77,24 @@ class QueueListener:
         self._stopping = False
 
     def wake(self) -> None:
-        """Look again now: something may have been queued."""
+        """Poll at once: there may be a new message."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Receive no more."""
+        """Receive no more messages."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def settled(self, seconds: float) -> bool:
-        """Wait, but not longer than this, until every received message is dealt with."""
+        """Wait until every received message is settled, but no longer than that; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._running == 0, seconds)
 
     def listen(self) -> None:
-        """Poll until stopped; while there is nothing, ever less often, up to ``maxPollingInterval``."""
+        """Poll until stopped. Each empty poll doubles the wait, up to ``maxPollingInterval``."""
         longest = max(self._settings.max_polling_interval.total_seconds(), POLL_SECONDS_MIN)
         delay = POLL_SECONDS_MIN
         while self._has_room():
@@ -110,7 +110,7 @@ class QueueListener:
             delay = POLL_SECONDS_MIN if woken else min(2 * delay, longest)
 
     def _has_room(self) -> bool:
-        """Wait until another batch may be fetched; false when stopped."""
+        """Wait until another batch may be received; return false when stopped."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._running <= self._settings.new_batch_threshold or self._stopping
@@ -119,7 +119,7 @@ class QueueListener:
             return not self._stopping
 
     def _poll_patiently(self) -> bool | None:
-        """Poll, again and again while storage cannot be reached; None if it stays away."""
+        """Poll, with retries while storage cannot be reached; return None if it stays unreachable."""
         wait = FIRST_WAIT_SECONDS
         for number in range(TRIES_MAX):
             found = self._poll()
@@ -132,9 +132,9 @@ class QueueListener:
         return None
 
     def _poll(self) -> bool | None:
-        """Receive a batch and start on it; tell whether there was anything. No queue is an empty queue.
+        """Receive a batch, start its invocations and return whether it had messages.
 
-        None if storage cannot be reached.
+        A missing queue counts as empty. Returns None if storage cannot be reached.
         """
         size = self._settings.batch_size
         try:
@@ -148,7 +148,7 @@ class QueueListener:
         except ResourceNotFoundError:
             self._complain()
             batch = []
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  nothing that one poll raises may end the polling
             self._trouble.report(error)
             return None if isinstance(error, ServiceRequestError | ServiceResponseError) else False
         self._trouble.over()
@@ -161,15 +161,15 @@ class QueueListener:
         return bool(batch)
 
     def _complain(self) -> None:
-        """Warn that there is no such queue, if host.json keeps what the real host's SDK says at each poll."""
+        """Warn at each poll that the queue does not exist, as the real host's SDK does."""
         if self._host.levels.keeps(SDK_CATEGORY, logging.WARNING):
-            _log.warning("%s: 404, there is no queue %s", SDK_CATEGORY, self._queue.queue_name)
+            _log.warning("%s: 404, the queue %s does not exist", SDK_CATEGORY, self._queue.queue_name)
 
     def _work(self, message: QueueMessage) -> None:
-        """Deal with one message. If storage fails, it comes back when its lease is over."""
+        """Work on one message. If storage fails, it is visible again when its lease ends."""
         try:
             self._deliver(message)
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  as above
             self._trouble.report(error)
         finally:
             with self._changed:
@@ -200,10 +200,10 @@ class QueueListener:
                     message.id, message.pop_receipt, visibility_timeout=int(delay.total_seconds())
                 )
         except ResourceNotFoundError:
-            _log.warning("%s: its message has gone, or was received again", self._function.name)
+            _log.warning("%s: the message was deleted, or received by another host", self._function.name)
 
     def _give_up(self, message: QueueMessage, why: str) -> None:
-        """Move a message to the poison queue, as it is."""
+        """Move a message to the poison queue, unchanged."""
         if self._poison is not None:
             _log.warning(
                 "%s: message %s %s, moved to %s",
@@ -213,7 +213,7 @@ class QueueListener:
             self._queue.delete_message(message)
 
     def _decoded(self, text: str) -> str | None:
-        """Return a message's text, None if the host could not read it: no function ever sees such a one."""
+        """Return a message's text; None if it cannot be decoded: such a message reaches no function."""
         if not self._settings.base64:
             return text
         try:
@@ -223,15 +223,15 @@ class QueueListener:
 
 
 def queue_body(text: str, trigger: QueueTrigger) -> QueueBody:
-    """Return a message's content in the form that a function asks for."""
+    """Return a message's content as text or bytes, as the function asks."""
     return QueueBody(text.encode() if trigger.binary else text)
 
 
 def message_metadata(message: QueueMessage, text: str, trigger: QueueTrigger) -> Metadata:
-    """Return what the function may ask of a message besides its text.
+    """Return the properties of a message besides its content.
 
-    As in the host, top-level keys of a JSON message stand in for properties of the same name, unless the
-    function is given bytes.
+    As in the host, a top-level key of a JSON message replaces the property of the same name, unless the
+    function gets bytes.
     """
     metadata: Metadata = {
         "QueueTrigger": text,
@@ -249,7 +249,7 @@ def message_metadata(message: QueueMessage, text: str, trigger: QueueTrigger) ->
 
 
 def hand_made_metadata(text: str, trigger: QueueTrigger) -> Metadata:
-    """Return the metadata of a message that never was in a queue: the admin endpoint's."""
+    """Return the metadata of a message that comes from the admin endpoint and not from a queue."""
     now = clock.now()
     message = QueueMessage(
         text,

@@ -1,4 +1,4 @@
-"""What a person sees at the start: the functions, how they are reached, what is wrong with some."""
+"""The list of functions that the host prints at the start: addresses, schedules, errors."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,7 +7,7 @@ from infra.local.host.functions import Function, Functions, HttpTrigger, QueueTr
 
 
 def lines(functions: Functions, url: str, now: datetime) -> Iterator[str]:
-    """Yield one line a function, aligned."""
+    """Yield one line for each function, in aligned columns."""
     names = [function.name for function in functions.usable] + list(functions.in_error)
     width = max(map(len, names), default=0)
     for function in functions.usable:

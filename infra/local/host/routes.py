@@ -1,6 +1,7 @@
-"""Route templates as ASP.NET writes them, and the table that finds the function for a request.
+"""Match requests to route templates of ASP.NET Core.
 
-Routes are tried in the order of the function names, whatever is more specific; a wrong method is no match.
+Routes are tried in the order of the function names, not the most specific first. A request with another
+method does not match.
 """
 
 import re
@@ -27,7 +28,7 @@ _RESERVED = ("admin", "runtime")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of one function; an empty set of methods means all of them."""
+    """The route of one function. An empty set of methods means all methods."""
 
     function: str
     template: str
@@ -36,11 +37,11 @@ class Route:
 
     @classmethod
     def parse(cls, function: str, template: str, methods: Iterable[str], prefix: str) -> Self:
-        """Compile a template such as ``items/{id:int}/{tail?}``; ``ValueError`` says what is not possible."""
+        """Compile a template such as ``items/{id:int}/{tail?}``; ``ValueError`` if it is not supported."""
         template = template.strip("/")
         if template.lower().startswith(_RESERVED):
             raise ValueError(
-                f"route {template!r} conflicts with the host's own: it begins with admin or runtime"
+                f"route {template!r} conflicts with the host's own routes: it begins with admin or runtime"
             )
         whole = "/".join(part for part in (prefix.strip("/"), template) if part)
         pattern = "".join(_segment_pattern(segment) for segment in whole.split("/"))
@@ -52,25 +53,25 @@ class Route:
         )
 
     def match(self, method: str, path: str) -> Mapping[str, str] | None:
-        """Return the route parameters that are present, or none if this is another route's request."""
+        """Return the route parameters that are present; None if the request does not match."""
         found = self.pattern.fullmatch(path)
         if found is None or (self.methods and method not in self.methods):
             return None
         return {name: value for name, value in found.groupdict().items() if value}
 
     def overlaps(self, other: Self) -> bool:
-        """Tell whether some request would match both for certain."""
+        """Return whether both have the same template and a common method."""
         same_methods = not self.methods or not other.methods or self.methods & other.methods
         return self.template.lower() == other.template.lower() and bool(same_methods)
 
 
 def decoded(path: str) -> str:
-    """Decode a request's path, but for an encoded slash, which separates no segments."""
+    """Decode a request's path. An encoded slash stays encoded: it separates no segments."""
     return unquote(re.sub("%2f", "%252F", path, flags=re.IGNORECASE))
 
 
 def _segment_pattern(segment: str) -> str:
-    """Return the pattern of one segment and its slash, all of it optional if its only parameter is."""
+    """Return the pattern of a slash and a segment; both are optional if its only parameter is."""
     whole = _PARAMETER.fullmatch(segment)
     if whole and (whole["optional"] or whole["star"]):
         return f"(?:/{_parameter_pattern(whole)})?"
@@ -84,7 +85,7 @@ def _segment_pattern(segment: str) -> str:
 def _literal(text: str) -> str:
     if "{" in text or "}" in text:
         raise ValueError(
-            f"route part {text!r} is beyond the local host: it knows {{name}} with one constraint"
+            f"the local host does not support the route part {text!r}: only {{name}} with one constraint"
         )
     return re.escape(text)
 
@@ -99,4 +100,4 @@ def _parameter_pattern(match: re.Match[str]) -> str:
         return f"(?P<{name}>{_CONSTRAINTS[constraint]})"
     if constraint in _LENGTHS and argument:
         return f"(?P<{name}>{_LENGTHS[constraint] % argument})"
-    raise ValueError(f"route constraint {constraint!r} is not known to the local host")
+    raise ValueError(f"the local host does not support the route constraint {constraint!r}")

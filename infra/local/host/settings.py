@@ -1,6 +1,6 @@
-"""host.json, local.settings.json and the environment, read once at the start.
+"""Read host.json, local.settings.json and the environment, once at the start.
 
-App settings are the environment on top of local.settings.json, as with ``func``. An app setting named
+As with ``func``, an environment variable wins over local.settings.json. An app setting named
 ``AzureFunctionsJobHost__extensions__queues__batchSize`` overrides that key of host.json, whatever its case.
 """
 
@@ -19,12 +19,12 @@ from infra.local.host.timespan import parse_timespan
 
 LEASE_SECONDS_SETTING = "FUNCTIONS_LOCAL_LEASE_SECONDS"
 HOST_ID_SETTING = "AzureFunctionsWebHost__hostid"
-# The real host hides a received message for ten minutes, fixed; only tests want less.
+# The real host always hides a received message for ten minutes. Tests set less.
 LEASE_SECONDS = 600
 BATCH_SIZE_MAX = 32
 _OVERRIDE = "azurefunctionsjobhost__"
 _UNBOUNDED = ("-1", "-1.00:00:00", "-00:00:00.0010000")
-# An override may name a key that host.json does not have, in any case; this is how we look it up.
+# An override may name, in any case, a key that host.json does not have: its spelling is found here.
 _CAMEL_CASE = {
     name.lower(): name
     for name in (
@@ -52,7 +52,7 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What the host itself is told; the rest of host.json is for Azure."""
+    """The part of host.json that the local host uses."""
 
     route_prefix: str
     function_timeout: timedelta | None
@@ -61,7 +61,7 @@ class HostSettings:
 
     @classmethod
     def load(cls, app: Path, settings: AppSettings) -> Self:
-        """Read the app's host.json; ``HostError`` names what is missing or wrong."""
+        """Read the app's host.json; ``HostError`` says what is missing or wrong."""
         path = app / "host.json"
         document = _json_object(path)
         if document is None:
@@ -81,7 +81,7 @@ class HostSettings:
 
 
 def app_settings(app: Path, environ: Mapping[str, str]) -> AppSettings:
-    """Return the environment on top of the values of local.settings.json, if there is one."""
+    """Return the values of local.settings.json, if it exists, overridden by the environment."""
     path = app / "local.settings.json"
     document = _json_object(path) or {}
     if document.get("IsEncrypted"):
@@ -91,39 +91,41 @@ def app_settings(app: Path, environ: Mapping[str, str]) -> AppSettings:
 
 
 def resolved(text: str, settings: AppSettings) -> str:
-    """Replace every ``%SETTING%``; ``ValueError`` names one that does not exist."""
+    """Replace every ``%SETTING%`` by its value; ``ValueError`` names a missing setting."""
 
     def value(match: re.Match[str]) -> str:
         try:
             return settings[match[1]]
         except KeyError:
-            raise ValueError(f"'%{match[1]}%' does not resolve to a value: no such app setting") from None
+            raise ValueError(
+                f"'%{match[1]}%' does not resolve to a value: the app setting is missing"
+            ) from None
 
     return re.sub(r"%([^%]+)%", value, text)
 
 
 def _json_object(path: Path) -> dict[str, Any] | None:
-    """Read a file, none if there is none; ``utf-8-sig`` as .NET tools like to write a byte order mark."""
+    """Return the object in a file; None if there is no file. It may begin with a byte order mark."""
     try:
         document = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise HostError(f"{path} is no JSON: {error}") from None
+        raise HostError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(document, dict):
-        raise HostError(f"{path} is no JSON object")
+        raise HostError(f"{path} must contain a JSON object")
     return document
 
 
 def _at(document: dict[str, Any], *path: str) -> dict[str, Any]:
-    """Return an inner object, empty if there is none."""
+    """Return an inner object; an empty one if it is missing."""
     for name in path:
         document = document.get(name) or {}
     return document
 
 
 def _override(document: dict[str, Any], settings: AppSettings) -> None:
-    """Put the app settings that are meant for host.json where they belong, in whatever case they are."""
+    """Copy the app settings that override host.json into it. Their names may be in any case."""
     for name, value in settings.items():
         if not name.lower().startswith(_OVERRIDE):
             continue

@@ -1,4 +1,4 @@
-"""The host's own clients for Azure Storage, and a log that does not repeat itself while storage is away."""
+"""The host's own clients for Azure Storage, and a log of failures that does not repeat itself."""
 
 import contextlib
 import logging
@@ -23,23 +23,23 @@ _log = logging.getLogger("host")
 
 
 def connection_string(settings: AppSettings, name: str) -> str:
-    """Return the connection string an app setting holds; ``UnusableFunctionError`` if it holds none."""
+    """Return the connection string in an app setting; ``UnusableFunctionError`` if it is missing."""
     value = settings.get(name) or settings.get(f"AzureWebJobs{name}")
     if not value and name in settings:
         raise UnusableFunctionError(
-            f"the app setting {name} is empty, and the host takes it for a connection string all the same: "
-            f"remove it if {name}__accountName or {name}__queueServiceUri are to count"
+            f"the app setting {name} is empty, but the host still reads it as a connection string: remove it "
+            f"to use {name}__accountName or {name}__queueServiceUri"
         )
     if not value:
-        raise UnusableFunctionError(f"the app setting {name} is missing: it must hold a connection string")
+        raise UnusableFunctionError(f"the app setting {name} is missing: set it to a connection string")
     development = value.strip().rstrip(";").lower() == "usedevelopmentstorage=true"
     return _DEVELOPMENT if development else value
 
 
 def service_uri(settings: AppSettings, name: str, service: str) -> str | None:
-    """Return the address of a service, if the app setting is in its identity-based form.
+    """Return the address of a service from the identity-based form of an app setting; else None.
 
-    A connection string wins over it, even an empty one.
+    A connection string wins over that form, even an empty one.
     """
     if name in settings:
         return None
@@ -49,7 +49,7 @@ def service_uri(settings: AppSettings, name: str, service: str) -> str | None:
 
 
 def queue_client(settings: AppSettings, connection: str, queue: str) -> QueueClient:
-    """Return a client that sends and receives texts as they are; the encoding is the host's business."""
+    """Return a client that neither encodes nor decodes messages: the host does that."""
     if uri := service_uri(settings, connection, "queue"):
         return QueueClient(uri, queue, credential=_identity(settings), **_client_options())
     with _without_secrets(connection):
@@ -69,58 +69,58 @@ def container_client(settings: AppSettings, connection: str, container: str) -> 
 
 
 def _identity(settings: AppSettings) -> DefaultAzureCredential:
-    """Return whoever is signed in, as the real host does where no managed identity is named."""
+    """Return the default credential, as the real host does if no managed identity is named."""
     authority = settings.get("ENTRA_AUTHORITY") or None
     return DefaultAzureCredential(authority=authority, disable_instance_discovery=True)
 
 
 @contextlib.contextmanager
 def _without_secrets(connection: str) -> Iterator[None]:
-    """Replace what the SDK says of a malformed connection string: it might quote it, and with it the key."""
+    """Replace the SDK's error for a malformed connection string: its text may contain the key."""
     try:
         yield
     except ValueError:
-        raise UnusableFunctionError(f"{connection} holds no valid connection string") from None
+        raise UnusableFunctionError(f"{connection} is not a valid connection string") from None
 
 
 def _client_options() -> dict[str, Any]:
-    """Try a second time at once, then give up: whoever asks will ask again."""
+    """Retry once, at once: the callers retry themselves."""
     return {
         "retry_policy": LinearRetry(backoff=0, retry_total=1, random_jitter_range=0),
         "connection_timeout": CONNECT_SECONDS_MAX,
     }
 
 
-def reason(error: AzureError) -> str:
-    """Return the first line of what an SDK says; the others are XML and ids."""
-    return error.message.partition("\n")[0]
+def reason(error: Exception) -> str:
+    """Return the first line of an SDK's message; the other lines are XML and ids."""
+    return error.message.partition("\n")[0] if isinstance(error, AzureError) else repr(error)
 
 
 class Trouble:
-    """Logs that storage fails: at once, then once in a while, and when it is over."""
+    """Logs failures of storage: the first at once, then one a minute, and the end of them."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject
         self._lock = threading.Lock()
         self._last: float | None = None
 
-    def report(self, error: AzureError) -> None:
-        """Take note of a failure."""
+    def report(self, error: Exception) -> None:
+        """Count a failure."""
         with self._lock:
             if self._last is None or time.monotonic() - self._last > REPEAT_SECONDS:
                 self._last = time.monotonic()
-                _log.warning("%s: no storage, trying on (%s)", self._subject, reason(error))
+                _log.warning("%s: storage cannot be reached, trying again (%s)", self._subject, reason(error))
 
     def over(self) -> None:
-        """Take note of a success."""
+        """Count a success."""
         with self._lock:
             if self._last is not None:
                 self._last = None
-                _log.info("%s: storage is back", self._subject)
+                _log.info("%s: storage can be reached again", self._subject)
 
 
 def send(client: QueueClient, text: str) -> None:
-    """Send a text as it is, to a queue that may not exist yet."""
+    """Send a text unchanged; create the queue if it does not exist."""
     try:
         client.send_message(text)
     except ResourceNotFoundError:

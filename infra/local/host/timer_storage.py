@@ -1,7 +1,7 @@
-"""What a timer keeps in the container ``azure-webjobs-hosts``: its status, and a lock between hosts.
+"""The blobs of a timer in the container ``azure-webjobs-hosts``: its status and a lock between hosts.
 
-Several host processes on one storage account must not all fire. Whoever holds the lease on the timer's lock
-blob fires; the others keep trying, so that one of them takes over soon after a crash.
+If several hosts share a storage account, one of them runs the timer: the one with the lease on the timer's
+lock blob. The others try to acquire it again and again, so that one of them takes over soon after a crash.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Self
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 from infra.local.host.storage import Trouble
 
 CONTAINER = "azure-webjobs-hosts"
-# The shortest that Azure offers: this is how long a crashed host keeps the others waiting.
+# The shortest lease in Azure. After a crash, the other hosts wait so long.
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5.0
 RETRY_SECONDS = 2.0
@@ -30,7 +30,7 @@ _LOST = (404, *_CONFLICTS)
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """When a timer ran last, if ever, and when it is due; the host's own format."""
+    """When a timer ran last, if ever, and when it is due, in the host's own format."""
 
     last: datetime | None
     due: datetime
@@ -38,7 +38,7 @@ class Status:
 
     @property
     def document(self) -> dict[str, str]:
-        """What is stored, and shown to the function."""
+        """The stored form, which the function gets, too."""
         return {
             "Last": self.last.isoformat() if self.last else _NEVER,
             "Next": self.due.isoformat(),
@@ -55,7 +55,7 @@ class Status:
 
 
 class Turn(Enum):
-    """Who may fire a timer. Without storage nobody can tell, and everybody does."""
+    """Which host runs a timer. Without storage this is unknown, and every host runs it."""
 
     OURS = auto()
     THEIRS = auto()
@@ -63,7 +63,11 @@ class Turn(Enum):
 
 
 class TimerStorage:
-    """The blobs of one timer. Storage that fails is logged, never raised: the timer runs without it."""
+    """The blobs of one timer.
+
+    An error of storage, of the SDK or in a stored status is logged and not raised: the timer runs without
+    the blobs. An SDK may raise other errors than its own, and the threads that call it must not end.
+    """
 
     def __init__(self, container: ContainerClient, host_id: str, function: str, trouble: Trouble) -> None:
         self._container = container
@@ -73,31 +77,31 @@ class TimerStorage:
         self._trouble = trouble
 
     def load(self) -> Status | None:
-        """Return the stored status, if there is one and storage answers."""
+        """Return the stored status; None if there is none or it cannot be read."""
         try:
             return Status.from_document(json.loads(self._status.download_blob().readall()))
         except ResourceNotFoundError:
             return None
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
             return None
 
     def save(self, status: Status) -> None:
-        """Store the status, if storage answers."""
+        """Store the status."""
         try:
             self._upload(self._status, json.dumps(status.document).encode(), overwrite=True)
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
 
     def take(self) -> Turn:
-        """Take the lock or keep it; say whose it is now."""
+        """Acquire or renew the lock; return which host has it now."""
         try:
             if self._lease is not None and self._renewed(self._lease):
                 turn = Turn.OURS
             else:
                 self._lease = self._acquired()
                 turn = Turn.OURS if self._lease else Turn.THEIRS
-        except AzureError as error:
+        except Exception as error:  # noqa: BLE001  see the class
             self._trouble.report(error)
             return Turn.UNKNOWN
         self._trouble.over()
@@ -105,7 +109,7 @@ class TimerStorage:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep the lock while a function runs, which may take longer than the lease."""
+        """Renew the lock while a function runs, which may take longer than the lease."""
         done = threading.Event()
 
         def keep() -> None:
@@ -121,9 +125,9 @@ class TimerStorage:
             thread.join()
 
     def release(self) -> None:
-        """Let another host have the lock at once."""
+        """Release the lock, so that another host can acquire it at once."""
         if self._lease is not None:
-            with contextlib.suppress(AzureError):
+            with contextlib.suppress(Exception):
                 self._lease.release()
             self._lease = None
 
@@ -137,7 +141,7 @@ class TimerStorage:
         return True
 
     def _acquired(self) -> BlobLeaseClient | None:
-        """Return a new lease on the lock blob, made if there is none; nothing while another host holds it."""
+        """Acquire the lease of the lock blob, which is created if missing; None if another host has it."""
         try:
             try:
                 return self._lock_blob.acquire_lease(LEASE_SECONDS)

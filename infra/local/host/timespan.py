@@ -1,4 +1,4 @@
-"""The ``[d.]hh:mm:ss[.fffffff]`` durations of host.json."""
+"""Durations of host.json: ``[d.]hh:mm:ss[.fffffff]``."""
 
 import re
 from datetime import timedelta
@@ -10,15 +10,15 @@ _LIMITS = {"hours": 24, "minutes": 60, "seconds": 60}
 
 
 def parse_timespan(text: str) -> timedelta:
-    """Read a duration; ``ValueError`` names what is wrong with any other text.
+    """Read a duration; ``ValueError`` says what is wrong with any other text.
 
-    A bare number is refused, although .NET accepts it: it would mean days, which nobody expects.
+    A bare number is refused, although .NET accepts it: it would mean days, which is never intended.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no duration of the form hh:mm:ss")
+        raise ValueError(f"{text!r} is not a duration of the form hh:mm:ss")
     fields = {name: float(value or 0) for name, value in match.groupdict().items()}
     for name, limit in _LIMITS.items():
         if fields[name] >= limit:
-            raise ValueError(f"{text!r} is no duration: {name} must be below {limit}")
+            raise ValueError(f"{text!r} is not a duration: {name} must be below {limit}")
     return timedelta(**fields)

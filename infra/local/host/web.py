@@ -1,4 +1,4 @@
-"""HTTP: requests in, answers out, on loopback only."""
+"""The HTTP server, on loopback only."""
 
 import errno
 import logging
@@ -18,17 +18,17 @@ from infra.local.host.messages import HttpAnswer
 from infra.local.host.routes import decoded
 
 ADDRESS = "127.0.0.1"
-# What Azure's front end lets through.
+# The limit of Azure's front end.
 REQUEST_BYTES_MAX = 210 * 1024 * 1024
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-# Ours to set, whatever the function says.
+# The server sets these; a function cannot.
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 _log = logging.getLogger("host")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as a function sees it: header names in lower case, values joined, empty ones dropped."""
+    """A request as a function gets it: header names in lower case, values joined, empty ones left out."""
 
     method: str
     path: str
@@ -39,7 +39,7 @@ class Request:
 
     @classmethod
     def read(cls, handler: BaseHTTPRequestHandler, body: bytes) -> Self:
-        """Take a request apart."""
+        """Read a request from its connection."""
         target = urlsplit(handler.path)
         return cls(
             method=handler.command,
@@ -52,7 +52,7 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The key that the caller presents, or nothing; the header wins."""
+        """The key that the caller presents, or an empty text. The header wins over the query."""
         return self.headers.get("x-functions-key") or self.query.get("code", "")
 
 
@@ -60,7 +60,7 @@ type Application = Callable[[Request], HttpAnswer]
 
 
 class Server(ThreadingHTTPServer):
-    """Holds the port from the start, and listens once it is told to."""
+    """Binds the port in the constructor, and listens after ``start``."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -77,13 +77,13 @@ class Server(ThreadingHTTPServer):
             raise _port_error(port, error) from None
 
     def server_bind(self) -> None:
-        """Bind, and no more: the base class would look the address up in the DNS, which may take seconds."""
+        """Bind without the DNS look-up of the base class, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = ADDRESS, self.server_address[1]
 
     @property
     def url(self) -> str:
-        """Where the server is, or will be, reached."""
+        """The server's base URL."""
         return f"http://{ADDRESS}:{self.server_port}"
 
     def start(self, application: Application) -> None:
@@ -97,23 +97,23 @@ class Server(ThreadingHTTPServer):
         self._serving.start()
 
     def stop(self) -> None:
-        """Accept no more; requests that are being answered go on."""
+        """Accept no more connections. Running requests go on."""
         if self._serving is not None:
             self.shutdown()
             self._serving.join()
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  the base class's
-        """Log what broke, unless it is the client that went away."""
+        """Log the error, unless the client closed the connection."""
         error = sys.exception()
         if isinstance(error, ConnectionError | TimeoutError):
-            _log.debug("%s went away: %s", client_address, error)
+            _log.debug("%s closed the connection: %s", client_address, error)
         else:
             _log.exception("a request from %s could not be answered", client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads requests and writes answers; what the answer is, the application says."""
+    """Reads requests, passes them to the application and writes its answers."""
 
     protocol_version = "HTTP/1.1"
     server_version = "local-functions-host"
@@ -137,10 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  http.server's
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
-        """Say nothing: the base class would log the URL with its query."""
+        """Log nothing: the base class would log the URL with its query."""
 
     def _body(self) -> bytes | None:
-        """Read the body; a chunked one arrives empty, as in the host. None: answered already."""
+        """Return the body, empty if it is chunked, as in the host; None if the request is answered."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             if self._discard_chunks():
                 return b""
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def _discard_chunks(self) -> bool:
-        """Read past a chunked body, so that the connection stays in step; false if it is none."""
+        """Skip a chunked body, so that the next request can be read; return false if it is malformed."""
         try:
             while size := int(self.rfile.readline().partition(b";")[0], 16):
                 self.rfile.read(size)
@@ -196,5 +196,7 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _port_error(port: int, error: OSError) -> HostError:
     if error.errno == errno.EADDRINUSE:
-        return HostError(f"port {port} is already in use: stop what listens there, or choose another port")
+        return HostError(
+            f"port {port} is already in use: stop the program that listens there, or choose another port"
+        )
     return HostError(f"port {port} cannot be used: {error.strerror}")

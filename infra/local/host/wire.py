@@ -1,7 +1,7 @@
-"""Stand-ins for the protobuf classes of the worker library, and our values in and out of them.
+"""Replacements for the protobuf classes of the worker library, and conversions from and to our values.
 
-The library takes its wire classes as an argument and treats them as records: built from keywords, read by
-attribute. ``SimpleNamespace`` is such a record, so neither gRPC nor protobuf is needed here.
+The library takes its wire classes as an argument. It only constructs them with keywords and reads attributes.
+``SimpleNamespace`` can do both, so neither gRPC nor protobuf is needed here.
 """
 
 import json
@@ -14,7 +14,7 @@ NO_CONTENT = 204
 
 
 class _Choice(SimpleNamespace):
-    """A record of which one field is set, and that field says what it is (protobuf's ``oneof``)."""
+    """A record with exactly one field set (protobuf's ``oneof``)."""
 
     def WhichOneof(self, _group: str) -> str | None:  # noqa: N802  the name is protobuf's
         return next((name for name, value in vars(self).items() if value is not None), None)
@@ -64,7 +64,7 @@ PROTOS = SimpleNamespace(
 
 
 class _Parameter(SimpleNamespace):
-    """An argument of an invocation; its data are always inline, never in shared memory."""
+    """An argument of an invocation. Its data are always inline, never in shared memory."""
 
     def WhichOneof(self, _group: str) -> str:  # noqa: N802  the name is protobuf's
         return "data"
@@ -119,8 +119,8 @@ def _metadata(value: str | int) -> _Choice:
     return _Choice(string=value) if isinstance(value, str) else _Choice(json=json.dumps(value))
 
 
-def http_answer(value: Any) -> HttpAnswer:  # noqa: ANN401  a wire record, or nothing
-    """Read what an HTTP function returned: a response, a text, or nothing."""
+def http_answer(value: Any) -> HttpAnswer:  # noqa: ANN401  a wire record or None
+    """Return the answer of an HTTP function, which returned a response, a text or nothing."""
     if value is None:
         return HttpAnswer(NO_CONTENT)
     if value.WhichOneof("data") != "http":
@@ -132,7 +132,7 @@ def http_answer(value: Any) -> HttpAnswer:  # noqa: ANN401  a wire record, or no
 
 
 def _cookie(cookie: Any) -> str:  # noqa: ANN401  a wire record
-    """Write a cookie out again; the worker took the header apart."""
+    """Return a cookie's header value, which the worker has parsed."""
     attributes = {
         "Path": cookie.path and cookie.path.value,
         "Domain": cookie.domain and cookie.domain.value,
@@ -148,9 +148,10 @@ def _cookie(cookie: Any) -> str:  # noqa: ANN401  a wire record
 
 
 def queue_messages(value: Any) -> tuple[Message, ...]:  # noqa: ANN401  a wire record
-    """Read what a function gave a queue output binding, with the host's surprises.
+    """Return the messages that a function gave to a queue output binding.
 
-    A text that looks like JSON is parsed: an array becomes several messages, an object is indented anew.
+    As in the host, a text that looks like JSON is parsed: an array becomes several messages, and an object is
+    written again with indentation.
     """
     kind = str(value.WhichOneof("data"))
     content = getattr(value, kind)
@@ -168,7 +169,7 @@ def queue_messages(value: Any) -> tuple[Message, ...]:  # noqa: ANN401  a wire r
 
 
 def _one_message(item: object, *, from_object: bool) -> str:
-    """Return one message's text; a ``QueueMessage`` object arrives as its id and its body."""
+    """Return one message's text. A ``QueueMessage`` arrives as an object of its id and its body."""
     if from_object and isinstance(item, dict) and set(item) == {"id", "body"}:
         item = item["body"]
     return item if isinstance(item, str) else json.dumps(item, indent=2, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""Microsoft's worker library, driven through its public functions; runs in whatever process imports this.
+"""Run Microsoft's worker library through its public functions, in the process that imports this.
 
-The library keeps the app in globals, so one process can load one app, once.
+The library stores the app in globals, so a process can load one app, once.
 """
 
 import json
@@ -20,7 +20,7 @@ _SUCCESS = wire.PROTOS.StatusResult.Success
 
 
 class Worker:
-    """An app, loaded as Azure loads it; both methods must run on the same event loop."""
+    """An app, loaded as Azure loads it. ``start`` and ``invoke`` must run on the same event loop."""
 
     def __init__(self, app: Path) -> None:
         self._app = app
@@ -29,7 +29,7 @@ class Worker:
         self._http: set[str] = set()
 
     async def start(self) -> tuple[FunctionMetadata, ...]:
-        """Import ``function_app.py`` and return its functions; ``IndexingError`` has the worker's reason."""
+        """Import ``function_app.py`` and return its functions; ``IndexingError`` if that fails."""
         sys.path.append(str(self._app))  # last, as in Azure: installed packages win
         runtime.start_threadpool_executor()
         answer = await runtime.worker_init_request(wire.initialisation(str(self._app)))
@@ -38,11 +38,13 @@ class Worker:
             raise IndexingError(f"the app cannot be loaded: {error.message}\n{error.stack_trace}".rstrip())
         indexed = (await runtime.functions_metadata_request(None)).function_metadata_results
         if not indexed:
-            raise IndexingError(f"no functions found: {self._app} has no function_app.py, or it defines none")
+            raise IndexingError(
+                f"no functions found: {self._app} has no function_app.py, or it has no functions"
+            )
         return tuple(self._metadata(function) for function in indexed)
 
     async def invoke(self, call: Invocation) -> Outcome:
-        """Run a function once. Its errors are part of the outcome."""
+        """Run a function once. Errors of the function are part of the outcome."""
         self._running[call.id] = call.function
         try:
             answer = await runtime.invocation_request(wire.invocation(call, self._ids[call.function]))
@@ -60,7 +62,7 @@ class Worker:
         return Outcome(outputs=tuple(outputs))
 
     def running(self) -> str | None:
-        """Return the function that runs in the calling thread; None in threads that an app made itself."""
+        """Return the function that runs in the calling thread; None in a thread that an app started."""
         return self._running.get(runtime.invocation_id_cv.get() or "")
 
     def _metadata(self, function: SimpleNamespace) -> FunctionMetadata:
@@ -72,7 +74,7 @@ class Worker:
 
 
 def _without_library(trace: str) -> str:
-    """Leave out the frames between the host and the function: they are the same in every trace."""
+    """Remove the frames between the host and the function: they are the same in every trace."""
     kept: list[str] = []
     skipping = False
     for line in trace.splitlines():

@@ -1,7 +1,7 @@
-"""What a worker process tells the host: all that it logs, whoever logs it, from the level of Information on.
+"""The log of a worker process: every record from level Information on, of every logger.
 
-The real worker hands every such record over, and the host keeps what host.json asks for. Nothing is silenced
-here: what is printed is what would be sent to Azure.
+The real worker passes every such record to the host, and the host keeps those that host.json asks for. The
+same records are printed here that would be sent to Azure.
 """
 
 import json
@@ -11,19 +11,19 @@ from pathlib import Path
 
 from infra.local.host.log_levels import LogLevels, of_user
 
-# For tests and measurements: a file that gets every record that is handed to the host, as a line of JSON.
+# For tests and measurements: a file that gets every record as a line of JSON.
 RECORDS_SETTING = "FUNCTIONS_LOCAL_RECORDS"
-# As in the real worker: its own library logs under this name, and the host calls that the system's log.
+# The worker's own library logs under this name. The real host calls that the system's log.
 _SYSTEM = "azure.functions"
-# Of what a worker says outside of an invocation, and of what its library says.
+# The category of records outside of an invocation, and of the library's records.
 WORKER_CATEGORY = "Worker"
 _FORM = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
 
 
 class HandedOver(logging.Handler):
-    """Prints the records that host.json keeps; notes all of them in a file, if there is one.
+    """Prints the records that host.json keeps; writes all of them to a file, if one is given.
 
-    ``running`` returns the name of the function that runs in the calling thread, None outside of one.
+    ``running`` returns the name of the function that runs in the calling thread; None outside of one.
     """
 
     def __init__(self, levels: LogLevels, running: Callable[[], str | None], records: Path | None) -> None:
@@ -35,7 +35,7 @@ class HandedOver(logging.Handler):
         self._printer.setFormatter(_FORM)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record."""
+        """Print a record and write it to the file."""
         function = self._running()
         system = record.name.split(".")[:2] == _SYSTEM.split(".")
         category = WORKER_CATEGORY if function is None or system else of_user(function)
@@ -46,7 +46,7 @@ class HandedOver(logging.Handler):
             self._printer.emit(record)
 
     def _note(self, record: logging.LogRecord, category: str, *, kept: bool) -> None:
-        """Add a line to the file, in one write: several processes may share it."""
+        """Append a line in one write: several processes may share the file."""
         message = self._printer.format(record) if record.exc_info else record.getMessage()
         document = {"category": category, "logger": record.name, "level": record.levelname}
         line = json.dumps({**document, "message": message, "kept": kept}) + "\n"
@@ -56,7 +56,7 @@ class HandedOver(logging.Handler):
 
 
 def hand_over(levels: LogLevels, running: Callable[[], str | None], records: Path | None) -> None:
-    """Have everything that this process logs handed over."""
+    """Pass every record of this process to the handler."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.addHandler(HandedOver(levels, running, records))

@@ -1,4 +1,4 @@
-"""The worker processes of the app, ``FUNCTIONS_WORKER_PROCESS_COUNT`` of them; a dead one is replaced."""
+"""The worker processes of the app, ``FUNCTIONS_WORKER_PROCESS_COUNT`` of them. A dead one is replaced."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ _log = logging.getLogger("host")
 
 
 class WorkerPool:
-    """Spreads invocations over the worker processes that live."""
+    """Distributes invocations over the live worker processes."""
 
     def __init__(self, command: WorkerCommand, size: int) -> None:
         self._command = command
@@ -34,12 +34,12 @@ class WorkerPool:
         return functions
 
     def submit(self, call: Invocation) -> tuple[Future[Outcome], WorkerProcess]:
-        """Give an invocation to the next process, waiting for one if all have just died."""
+        """Pass an invocation to the next process; wait for one if none is alive."""
         with self._changed:
             if not self._changed.wait_for(
                 lambda: self._usable() or self._stopping.is_set(), START_SECONDS_MAX
             ):
-                raise WorkerDiedError("there is no worker process, and none could be started")
+                raise WorkerDiedError("no worker process is running, and none could be started")
             if self._stopping.is_set():
                 raise WorkerDiedError("the host is stopping")
             usable = self._usable()
@@ -47,7 +47,7 @@ class WorkerPool:
         return worker.submit(call), worker
 
     def stop(self) -> None:
-        """Kill all processes; none is replaced any more."""
+        """Kill all processes and replace none."""
         with self._changed:
             self._stopping.set()
             self._changed.notify_all()
@@ -77,7 +77,7 @@ class WorkerPool:
         return functions
 
     def _replace(self, dead: WorkerProcess) -> None:
-        """Start another process, in the thread that saw the first one die; ever later if that fails, too."""
+        """Start another process, in the thread that noticed the death; retry with growing waits."""
         with self._changed:
             self._live.remove(dead)
             self._changed.notify_all()
@@ -86,7 +86,7 @@ class WorkerPool:
             _log.warning("a worker process ended: starting another")
             try:
                 self._add()
-            except HostError as error:
+            except (HostError, OSError) as error:
                 _log.error("%s", error)
                 self._stopping.wait(delay)
                 delay = min(2 * delay, _RESTART_SECONDS_MAX)

@@ -1,4 +1,4 @@
-"""One worker process, seen from the host."""
+"""One worker process, on the host's side."""
 
 import logging
 import socket
@@ -16,7 +16,7 @@ from infra.local.host.errors import HostError, IndexingError, WorkerDiedError
 from infra.local.host.log_levels import LogLevels
 from infra.local.host.messages import FunctionMetadata, Invocation, NotStarted, Outcome, Started
 
-# As the host gives its workers.
+# As in the real host.
 START_SECONDS_MAX = 60.0
 _PROJECT = Path(__file__).resolve().parents[3]
 _log = logging.getLogger("host")
@@ -33,8 +33,8 @@ class WorkerCommand:
     def run(self, socket_number: int) -> subprocess.Popen[bytes]:
         """Start the process.
 
-        It gets its own process group, so that Ctrl-C in a terminal reaches the host alone, which then drains;
-        and its output goes to stderr, because stdout holds what the host has to say.
+        It has its own process group, so that Ctrl-C in a terminal interrupts only the host, which drains.
+        Its output goes to stderr, because stdout has the host's own output.
         """
         return subprocess.Popen(
             [
@@ -51,9 +51,9 @@ class WorkerCommand:
 
 
 class WorkerProcess:
-    """A started process: takes invocations until it dies, and then fails what it had not answered.
+    """A started process. When it dies, every invocation without an answer fails.
 
-    ``is_doomed`` once it has been killed: it takes a moment to die, and should be given no more work.
+    ``is_doomed`` is true once it has been killed: until it is dead, it must get no more invocations.
     """
 
     def __init__(self, command: WorkerCommand) -> None:
@@ -67,7 +67,7 @@ class WorkerProcess:
         self.is_doomed = False
 
     def wait_until_started(self) -> tuple[FunctionMetadata, ...]:
-        """Return the functions of the app; ``HostError`` if it cannot be loaded, or not in time."""
+        """Return the functions of the app; ``HostError`` if it cannot be loaded in time."""
         try:
             if not self._connection.poll(START_SECONDS_MAX):
                 raise HostError(f"the worker process did not start within {START_SECONDS_MAX:.0f} s")
@@ -82,11 +82,11 @@ class WorkerProcess:
             raise HostError(f"the worker process {self._end()} while it loaded the app") from None
 
     def watch(self, on_death: Callable[[Self], None]) -> None:
-        """Read answers from now on, in a thread; it calls back once, when the process has died."""
+        """Start a thread that reads answers, and that calls ``on_death`` once the process has died."""
         threading.Thread(target=self._read, args=(on_death,), name="worker reader", daemon=True).start()
 
     def submit(self, call: Invocation) -> Future[Outcome]:
-        """Send an invocation; if the process dies before it answers, the future has a ``WorkerDiedError``."""
+        """Send an invocation. The future raises ``WorkerDiedError`` if the process dies before it answers."""
         future: Future[Outcome] = Future()
         with self._sending:
             if self._dead:
@@ -96,16 +96,16 @@ class WorkerProcess:
             try:
                 self._connection.send(call)
             except OSError:
-                _log.debug("a worker process died while it was given work; its reader will notice")
+                _log.debug("a worker process died while an invocation was sent; its reader will notice")
         return future
 
     def kill(self) -> None:
-        """End the process and everything that runs in it, as the host does on a timeout."""
+        """Kill the process and every invocation in it, as the host does on a timeout."""
         self.is_doomed = True
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and free what it held; for one that is not watched."""
+        """Kill a process that is not watched, and close its connection."""
         self.kill()
         self._process.wait()
         self._connection.close()
@@ -116,7 +116,9 @@ class WorkerProcess:
                 call_id, outcome = self._connection.recv()
                 if future := self._pending.pop(call_id, None):
                     future.set_result(outcome)
-        except (EOFError, OSError):
+        except Exception as error:  # noqa: BLE001  the invocations that wait for an answer must end, whatever it is
+            if not isinstance(error, EOFError | OSError):
+                _log.exception("an answer of a worker process cannot be read")
             self._fail_pending(WorkerDiedError(f"the worker process {self._end()}"))
         on_death(self)
 
@@ -128,7 +130,7 @@ class WorkerProcess:
             self._pending.popitem()[1].set_exception(error)
 
     def _end(self) -> str:
-        """Say how the process ended. It has closed its socket, so it is about to, if it has not yet."""
+        """Return how the process ended. Its socket is closed, so it has ended or is about to."""
         self.kill()
         code = self._process.wait()
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

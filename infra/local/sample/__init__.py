@@ -1,11 +1,11 @@
-"""Made-up landing data, the same for the same seed: for the demo, the tests and the benchmarks.
+"""Generate landing data for the demo, the tests and the benchmarks; the same seed gives the same data.
 
     sample = Sample(project_id=187520, org_id=189524, events_per_hour=1000, faults=frozenset({Fault.CRLF}))
     hour = sample.hour(datetime(2026, 1, 31, 13, tzinfo=UTC))
     to_container(container, hour)               # or to_folder(path, hour), or hour.files(DataType.EVENTS)
     to_container(container, hour.late_files())  # with Fault.LATE_BLOB
     hour.truth().counts()                       # also .event_ids(), .digest(), .records(), .rejected()
-    hour.truth(DataType.MERGED_IDS)             # the same of merges; hour.late_truth() of the late files
+    hour.truth(DataType.MERGED_IDS)             # the same for merged ids; hour.late_truth() for late files
 
 On the command line: ``python -m infra.local.sample --help``.
 """

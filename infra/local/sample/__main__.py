@@ -1,4 +1,4 @@
-"""``python -m infra.local.sample``: writes landing data into a folder or a container, and says how much."""
+"""``python -m infra.local.sample``: write landing data into a folder or a container, and print a summary."""
 
 import argparse
 import os
@@ -24,7 +24,7 @@ _PROCESSES_MAX = 64
 
 
 class UsageError(Exception):
-    """The arguments do not make sense; the message says all that is wrong."""
+    """The arguments are invalid. The message says everything that is wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         written = write(target, hours, late=options.late, processes=processes)
     except AzureError as error:
-        # Its text may quote addresses with signatures in them, so only its kind is shown.
+        # The error's text may contain addresses with signatures, so only its code is shown.
         code = getattr(getattr(error, "error_code", None), "value", type(error).__name__)
-        print(f"error: the storage account did not take the files ({code})", file=sys.stderr)
+        print(f"error: the storage account refused the files ({code})", file=sys.stderr)
         return os.EX_UNAVAILABLE
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local.sample",
-        description="Write made-up landing data, the same for the same arguments.",
-        epilog=f"Faults: {', '.join(Fault)}. The start of a name means all faults that begin with it.",
+        description="Write generated landing data: the same arguments give the same data.",
+        epilog=f"Faults: {', '.join(Fault)}. The beginning of a name means all faults that begin with it.",
     )
     add = parser.add_argument
     add("--project", default="187520", help="project id of the events (default: %(default)s)")
@@ -63,10 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", default="1000", help="events an hour, up to 5,000,000 (default: %(default)s)")
     add("--merges", help="merged ids an hour (default: one for every hundred events)")
     add("--blobs", help="event blobs an hour (default: at least 3, each of up to 10 MB)")
-    add("--seed", default="1", help="another number makes other data (default: %(default)s)")
-    add("--fault", action="append", default=[], metavar="NAME", help="what goes wrong; repeatable")
-    add("--all-faults", action="store_true", help="everything goes wrong")
-    add("--late", action="store_true", help="write the late blobs, and not the others")
+    add("--seed", default="1", help="another number gives other data (default: %(default)s)")
+    add(
+        "--fault", action="append", default=[], metavar="NAME", help="a fault to have in the data; repeatable"
+    )
+    add("--all-faults", action="store_true", help="have all faults in the data")
+    add("--late", action="store_true", help="write the late blobs only")
     add("--time-format", default="amplitude", help=f"{', '.join(TimeFormat)} (default: %(default)s)")
     add("--extra-keys", action="store_true", help="give half of the events six more keys")
     add("--real-shaped", action="store_true", help="give all events the shape of real ones")
@@ -74,20 +76,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--processes", default="1", help="how many processes share the work (default: %(default)s)")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--folder", type=Path, help="write below this folder")
-    where.add_argument("--container", help="write into this container; it is made if it is not there")
+    where.add_argument("--container", help="write into this container; create it if it does not exist")
     add("--connection-string", help=f"of the storage account (default: environment {STORAGE_SETTING})")
     return parser
 
 
 class _Reader:
-    """Reads arguments one after the other and remembers everything that is wrong with them."""
+    """Reads arguments one by one and collects everything that is wrong with them."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self.problems: list[str] = []
 
     def read[T](self, name: str, parse: Callable[[str], T], instead: T, expected: str) -> T:
-        """Return the parsed argument; if it makes no sense, something instead."""
+        """Return the parsed argument, or ``instead`` if it is missing or invalid."""
         text = getattr(self._options, name)
         try:
             return instead if text is None else parse(text)
@@ -97,7 +99,7 @@ class _Reader:
             return instead
 
     def faults(self) -> frozenset[Fault]:
-        """Return all faults that are asked for."""
+        """Return the faults that the arguments name."""
         found: frozenset[Fault] = frozenset(Fault) if self._options.all_faults else frozenset()
         for text in self._options.fault:
             try:
@@ -108,7 +110,7 @@ class _Reader:
 
 
 def _understood(options: argparse.Namespace) -> tuple[Target, list[LandingHour], int]:
-    """Return where to write what, with how many processes; raise what is wrong, all of it."""
+    """Return the target, the hours and the number of processes; ``UsageError`` if an argument is invalid."""
     reader = _Reader(options)
     number = "a whole number"
     dials = {
@@ -165,11 +167,11 @@ def _hour(text: str) -> datetime:
 def _target(options: argparse.Namespace, reader: _Reader) -> Target:
     if options.folder is not None:
         if options.folder.exists() and not options.folder.is_dir():
-            reader.problems.append(f"--folder {options.folder} is no folder")
+            reader.problems.append(f"--folder {options.folder} is not a folder")
         return Folder(options.folder)
     text = options.connection_string
     if text is None:
-        text = os.environ.get(STORAGE_SETTING)  # noqa: TID251 (this is the edge of a tool of its own)
+        text = os.environ.get(STORAGE_SETTING)  # noqa: TID251  a command line tool reads it
     if not text:
         reader.problems.append(
             f"--container needs --connection-string or the environment's {STORAGE_SETTING}"
@@ -178,8 +180,8 @@ def _target(options: argparse.Namespace, reader: _Reader) -> Target:
     try:
         ContainerClient.from_connection_string(text, options.container).close()
     except ValueError:
-        # The text may hold half of a key, so it is not repeated.
-        reader.problems.append("the connection string is none of a storage account")
+        # The text may contain a part of a key, so it is not printed.
+        reader.problems.append("the connection string is not one of a storage account")
     return Container(options.container, text)
 
 

@@ -1,4 +1,4 @@
-"""What people do: some thirty event types with their properties, written as JSON ahead of time."""
+"""About thirty event types with their properties, written as JSON in advance."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from infra.local.sample.entropy import Dice
 type Json = object
 
 VARIANTS_PER_KIND = 48
-# Drawing lots by the low bits of a number; rank r has a share of 1/r (Zipf).
+# Lots are drawn with the low bits of a number. The event type of rank r has a share of 1/r (Zipf).
 LOTS = 1024
 
 _PAGES = (
@@ -109,7 +109,7 @@ _MAKERS: dict[str, Callable[[Dice], Json]] = {
     },
     "success": lambda d: d.pick((True, True, True, False)),
 }
-# In order of frequency. The two of sessions are the source's own, and carry their name a second time.
+# In order of frequency. The source itself makes the two of sessions, and repeats their name in another field.
 _KINDS: tuple[tuple[str, str], ...] = (
     ("page_viewed", "page experiments screen"),
     ("button_clicked", "button page position screen"),
@@ -146,7 +146,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An event type, with ready-made event properties whose last number is still to be filled in."""
+    """An event type, with JSON of its event properties that lacks only the last number."""
 
     event_type: bytes
     amplitude_event_type: bytes
@@ -154,7 +154,7 @@ class Kind:
 
 
 def dumps(value: Json) -> bytes:
-    """Return compact JSON, with sorted keys and characters as they are."""
+    """Return compact JSON with sorted keys and unescaped characters."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -170,7 +170,7 @@ def _kind(name: str, fields: str) -> Kind:
 
 @cache
 def kinds_by_lot() -> tuple[Kind, ...]:
-    """Return an event kind for each of the lots: the frequent ones hold more of them."""
+    """Return an event kind for each lot. Frequent kinds have more lots."""
     shares = [1 / rank for rank in range(1, len(_KINDS) + 1)]
     lots: list[Kind] = []
     for rank, (name, fields) in enumerate(_KINDS, start=1):

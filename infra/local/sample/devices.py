@@ -1,11 +1,11 @@
-"""What people use: models, systems, versions. Brands of devices are invented."""
+"""Devices: models, systems, versions. The brands are invented."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A kind of device; on the web the browser stands where the system's name is."""
+    """A kind of device. On the web, the browser's name is in place of the system's."""
 
     platform: str
     os_name: str | None
@@ -20,7 +20,7 @@ class Device:
 
     @property
     def has_sessions(self) -> bool:
-        """Whether someone sits in front of it: servers report events without a session or a device id."""
+        """Whether a person uses it. Servers send events without a session and without a device id."""
         return self.kind is not None
 
 
@@ -87,6 +87,6 @@ DEVICES = (
         ),
         *("KF-2201", "Android", _MOBILE, _RELEASES),
     ),
-    # A server that reports in its users' names: no device to speak of, no session.
+    # A server that sends events for its users, without a device and a session.
     Device("Server", None, ("6.8",), "http/2.0", None, None, None, None, (None,), ("2026.1",)),
 )

@@ -1,8 +1,7 @@
-"""Chance that can be repeated: every value is a pure function of a seed and of where it is used.
+"""Repeatable randomness: every value is a pure function of a seed and of the place where it is used.
 
-There is no generator that is advanced from event to event. So any event of any hour can be made alone, in
-any process, and is the same each time; on every version of Python too, since SHAKE and the mixing below are
-fixed by their definitions.
+There is no generator with a state. So every event of every hour can be generated alone, in any process and on
+any version of Python, and is always the same.
 """
 
 import hashlib
@@ -12,12 +11,12 @@ _MASK = (1 << 64) - 1
 
 
 def octets(count: int, *place: object) -> bytes:
-    """Return bytes that look random and depend on the place alone."""
+    """Return bytes that look random and depend only on the place."""
     return hashlib.shake_128(repr(place).encode()).digest(count)
 
 
 def mix(one: int, other: int) -> int:
-    """Return 64 bits that look random and depend on both numbers (SplitMix64's finisher): the quick one."""
+    """Return 64 bits that look random and depend on both numbers (SplitMix64's finisher); fast."""
     x = (one * 0x9E3779B97F4A7C15 + other * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -25,7 +24,7 @@ def mix(one: int, other: int) -> int:
 
 
 class Dice:
-    """Throws in a row, for pools and rare rows where speed does not matter."""
+    """A sequence of random values, for pools and rare rows where speed does not matter."""
 
     __slots__ = ("_place", "_throws")
 
@@ -43,7 +42,7 @@ class Dice:
         return choices[self.number(0, len(choices) - 1)]
 
     def some[T](self, choices: Sequence[T], count_max: int) -> list[T]:
-        """Return up to so many of the choices, in their order, each once."""
+        """Return at most ``count_max`` of the choices, in their order, each once."""
         wanted = {self.number(0, len(choices) - 1) for _ in range(self.number(0, count_max))}
         return [choices[index] for index in sorted(wanted)]
 

@@ -1,6 +1,6 @@
-"""Events as rows, with everything that can be wrong or odd about a single one.
+"""Rows of events: regular ones, and those with each row fault.
 
-A rejected row often carries the uuid of the regular row below it, which must be exported all the same.
+A rejected row often has the uuid of the regular row below it, which must be exported all the same.
 """
 
 import json
@@ -39,7 +39,7 @@ _MISTYPED: tuple[tuple[str, object], ...] = (
     ("event_time", ""),
     ("server_upload_time", "2026-02-30 25:61:00.000000"),
 )
-# Values that mean nothing to an optional key, which is exported without them.
+# Values without meaning for an optional key: the row is exported without them.
 _AMENDED: tuple[tuple[str, object], ...] = (
     ("amplitude_id", 1.5),
     ("session_id", True),
@@ -54,7 +54,7 @@ _AMENDED: tuple[tuple[str, object], ...] = (
     ("amplitude_attribution_ids", [None]),
     ("client_event_time", {}),
 )
-# Values with one meaning, and what that is.
+# Values with one meaning, and the normalized value.
 _LOOSE: tuple[tuple[str, object, object], ...] = (
     ("event_type", 5, "5"),
     ("amplitude_id", "12", 12),
@@ -81,7 +81,7 @@ _DROPPED: tuple[frozenset[str], ...] = (
 )
 _OUTSIDE = (-1, HOUR, -DAY, HOUR + 365 * DAY)
 _NOT_JSON: tuple[Callable[[bytes], bytes], ...] = (
-    # Cut between characters: half a character would be another fault, NOT_UTF8.
+    # Cut between characters: half a character would be the fault NOT_UTF8.
     lambda line: line[: len(line) // 2].decode(errors="ignore").encode(),
     lambda line: line[:-1] + b",}",
     lambda line: line + line,
@@ -101,7 +101,7 @@ _BLANK = (b"", b"   ", b"\t")
 
 
 class EventRows:
-    """The events of an hour as rows."""
+    """The rows of events of an hour."""
 
     __slots__ = ("_events", "_hour", "_makers", "_project", "_real_shaped", "_writer", "regular", "variants")
 
@@ -113,7 +113,7 @@ class EventRows:
         self._real_shaped = recipe.real_shaped
         iso = recipe.time_format is TimeFormat.ISO8601
         self._writer = Writer(TimeFormat.ISO8601 if iso else TimeFormat.AMPLITUDE)
-        # Rejected rows of these faults are made from a good row and, often, another's uuid.
+        # Rejected rows of these faults are made from a good row, often with the uuid of another.
         self._makers: dict[Fault, tuple[int, Callable[[Record, int], bytes]]] = {
             Fault.NOT_JSON: (len(_NOT_JSON), lambda row, way: _NOT_JSON[way](dumps(row))),
             Fault.NOT_UTF8: (len(_NOT_UTF8), _not_utf8),
@@ -159,7 +159,7 @@ class EventRows:
         return self._events.uuids(first, end)
 
     def beyond(self, ordinal: int) -> Row:
-        """Return a good event beyond the regular ones."""
+        """Return a good event besides the regular ones."""
         number = EXTRA_EVENTS + ordinal
         return Row(self._events.line(number), Verdict.EXPORTED, None, self._uuid(number))
 
@@ -168,7 +168,7 @@ class EventRows:
         return Row(self._events.line(number), Verdict.DUPLICATE, Fault.DUPLICATES_ACROSS_BLOBS)
 
     def faulty(self, fault: Fault, variant: int, spot: Spot, extras: Iterator[int]) -> list[Row]:
-        """Return the faulty row, maybe with a good one before it; none if it cannot strike at this spot."""
+        """Return the faulty row, possibly after a good one; empty if the fault is impossible here."""
         match fault:
             case Fault.BLANK_LINE:
                 return [Row(_BLANK[variant], Verdict.SKIPPED, fault)]
@@ -182,7 +182,7 @@ class EventRows:
         return [self._changed(fault, variant, spot, self.beyond(next(extras)))]
 
     def _changed(self, fault: Fault, variant: int, spot: Spot, good: Row) -> Row:
-        """Return a good row after something was done to it."""
+        """Return a good row after a change."""
         record: Record = json.loads(good.line)
         if fault in self._makers:
             if variant % 2 == 0 and spot.at < spot.end:
@@ -200,7 +200,7 @@ class EventRows:
 
     @staticmethod
     def _typed(fault: Fault, good: Row, change: tuple[Record, str, object, object]) -> Row:
-        """Return a good row with a value of another type, and what it means."""
+        """Return a good row with a value of another type, and its meaning."""
         record, field, value, meaning = change
         line, plain = dumps(record | {field: value}), dumps(record | {field: meaning})
         amended = fault is Fault.AMENDED_FIELD
@@ -210,7 +210,7 @@ class EventRows:
         return next(self._events.uuids(number, number + 1))
 
     def _duplicate(self, fault: Fault, variant: int, first: int, end: int) -> Row:
-        """Return one of these events again: as it was, or processed anew with other content."""
+        """Return one of these events again: unchanged, or with other content."""
         number = Dice("duplicate", self._hour, fault, variant, first, end).number(first, end - 1)
         line = self._events.line(number)
         if variant % 2:
@@ -242,14 +242,14 @@ def _mistyped_field(record: Record, variant: int) -> bytes:
 
 
 def _nested(record: Record, levels: int) -> bytes:
-    """Return the record with so many levels in all; by hand, since encoders stop long before the highest."""
+    """Return the record with that many levels; not with an encoder, which would refuse the highest number."""
     inner = levels - 2
     deep = b'{"deep":' + b"[" * inner + b"]" * inner + b"}"
     return dumps(record | {"event_properties": "@@"}).replace(b'"@@"', deep)
 
 
 def _odd(fault: Fault, variant: int, record: Record) -> bytes:
-    """Return an odd row that must be exported."""
+    """Return an unusual row that must be exported."""
     match fault:
         case Fault.MISSING_OPTIONAL:
             return dumps({key: value for key, value in record.items() if key not in _DROPPED[variant]})
@@ -257,7 +257,7 @@ def _odd(fault: Fault, variant: int, record: Record) -> bytes:
             odd = {"event_properties": {"integers": _HUGE_INTEGERS}, "amplitude_id": _HUGE_IDS[variant]}
             return dumps(record | odd)
         case Fault.LONE_SURROGATE:
-            # As escapes, the only way they can be written.
+            # Lone surrogates can only be written as escapes.
             return json.dumps(record | _LONE_SURROGATES[variant], separators=(",", ":")).encode()
         case Fault.DEEP_NESTING:
             return _nested(record, DEEP_LEVELS)

@@ -1,7 +1,7 @@
-"""The events of an hour: each depends on the recipe, the hour and its own number alone.
+"""The events of an hour. Each depends only on the recipe, the hour and its number.
 
-Events are made in blocks that share one draw of random bytes. Neighbours in a block often come from the same
-device, as in reality, where devices upload in batches.
+Events are generated in blocks that share one draw of random bytes. Consecutive events of a block often come
+from the same device: real devices upload in batches.
 """
 
 import struct
@@ -15,19 +15,19 @@ from infra.local.sample.profiles import SESSION_MS, Profile
 from infra.local.sample.recipe import Recipe
 from infra.local.sample.times import DAY, HOUR, MINUTE, SECOND, TimeFormat, Writer, restyle
 
-# Events from this number on come on top of the regular ones, for faults and late blobs.
+# Events from this number on are not regular: they are for faults and late blobs.
 EXTRA_EVENTS = 1 << 40
 _BLOCK = 64
-# 16 bytes for the uuid, 16 for the insert id, and six numbers to draw lots with.
+# 16 bytes for the uuid, 16 for the insert id, and six random numbers.
 _DRAW = struct.Struct("<32x6I")
 _HEX_PER_EVENT = 2 * _DRAW.size
 _LOT_BITS = 32
-# Of 1,024: events of devices that were offline, and upload an hour to three days later.
+# Of 1,024 events: those of devices that were offline, uploaded an hour to three days later.
 _DELAYED = 68
 _DELAY_MAX = 3 * DAY - HOUR
-# Events of a device around its login, as parts of an hour that the login is ahead: before, after, before, ...
+# Events of a device around its login: by which part of an hour they precede it (negative: follow it).
 _LOGIN_OFFSETS = (1 / 6, -1 / 8, 1 / 30, -1 / 40, 1 / 90, -1 / 3)
-# The source corrects a client's clock only if it is off by this much.
+# The source corrects a client's clock only if it is wrong by at least this.
 _SKEW_MIN = MINUTE
 
 _ROW = (
@@ -46,7 +46,7 @@ class Events:
         self._hour = hour
         self._key = (recipe.seed, recipe.project_id, "events", hour)
         self._logins = recipe.merges
-        # At most half of the events, so that a visit's slot never reaches into the next one's.
+        # At most half of the events, so that the slots of two visits never overlap.
         per_login = min(len(_LOGIN_OFFSETS), self._count // (2 * self._logins)) if self._logins else 0
         self._visits = per_login * self._logins
         self._writer = Writer(recipe.time_format)
@@ -62,7 +62,7 @@ class Events:
                 yield f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
     def lines(self, first: int, end: int) -> Iterator[bytes]:
-        """Yield the events ``first <= number < end`` as lines, up to a block of them at once."""
+        """Yield the events ``first <= number < end`` as lines, at most a block at once."""
         for block, low, high in _blocks(first, end):
             yield b"".join(self._rows(block, low, high))
 
@@ -78,7 +78,7 @@ class Events:
         digits = hexlify(draw)
         person = 0
         for place, (who, what, lag, delay, slot, more) in enumerate(_DRAW.iter_unpack(draw)):
-            # A new batch of some device begins: at every fourth event or so.
+            # About every fourth event begins a new batch of a device.
             if place == 0 or who % 4 == 0:
                 person = who
             if not low <= place < high:
@@ -97,7 +97,7 @@ class Events:
             yield restyle(row, what >> 24) if self._mixed else row
 
     def _uploaded(self, number: int, slot: int) -> int:
-        """Return the upload time: regular events in order, from the hour's first microsecond to its last."""
+        """Return the upload time. Regular events are in order and fill the hour to its last microsecond."""
         start = self._hour * HOUR
         if number >= EXTRA_EVENTS:
             return start + (slot * HOUR >> _LOT_BITS)
@@ -108,7 +108,7 @@ class Events:
         return start + (number * HOUR + (slot * HOUR >> _LOT_BITS)) // self._count
 
     def _visitor(self, number: int, happened: int) -> Profile | None:
-        """Return the device of a login near by, if the event is one of those told off for logins."""
+        """Return the device of a login at about this time, if the event belongs to a login."""
         if number >= EXTRA_EVENTS or number * self._visits % self._count >= self._visits:
             return None
         login, turn = divmod(number * self._visits // self._count, self._visits // self._logins)
@@ -124,7 +124,7 @@ class Events:
         text = self._writer.text
         kind = kinds_by_lot()[what % LOTS]
         client_upload = received - 20_000 - delay % 280_000 + who.skew
-        # What the source corrects: event_time = client_event_time + (server_received - client_upload).
+        # The source's correction: event_time = client_event_time + (server_received - client_upload).
         off = received - client_upload
         client_event = happened - off if abs(off) >= _SKEW_MIN else happened
         session = -1
@@ -165,7 +165,7 @@ class Events:
 
 
 def _blocks(first: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the blocks that the range touches, with the places in them where it begins and ends."""
+    """Yield each block of the range, with the positions in it where the range begins and ends."""
     number = first
     while number < end:
         block, low = divmod(number, _BLOCK)

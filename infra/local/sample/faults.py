@@ -1,61 +1,61 @@
-"""What goes wrong in reality, and can be asked for."""
+"""The faults of real sources that the generator can produce."""
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """One kind of trouble. Row faults strike among the regular rows, blob faults bring blobs of their own."""
+    """One kind of fault. Row faults occur among the regular rows; blob faults are blobs of their own."""
 
     DUPLICATES_IN_BLOB = "duplicates-in-blob"
-    """A row again, some lines below."""
+    """A row occurs again some lines below."""
     DUPLICATES_ACROSS_BLOBS = "duplicates-across-blobs"
-    """A row again in a later blob, with other content: the first one counts."""
+    """A row occurs again in a later blob, with other content. The first one is exported."""
     NOT_JSON = "not-json"
-    """Lines that are no JSON, or JSON but no object."""
+    """Lines that are not JSON, or JSON but not an object."""
     NOT_UTF8 = "not-utf8"
-    """Lines with bytes that are no UTF-8."""
+    """Lines with bytes that are not UTF-8."""
     MISSING_FIELD = "missing-field"
     """A required field is missing or null."""
     MISSING_OPTIONAL = "missing-optional"
-    """Optional fields, dicts or ``app`` are missing: fine."""
+    """Optional fields, dicts or ``app`` are missing. The row is exported."""
     MISTYPED_FIELD = "mistyped-field"
-    """A required field has a value that means nothing: rejected."""
+    """A required field has a value without meaning. The row is rejected."""
     AMENDED_FIELD = "amended-field"
-    """An optional field has a value that means nothing: exported without it, and kept aside as it came."""
+    """An optional field has a value without meaning. The row is exported without it; the line is kept."""
     LOOSE_TYPES = "loose-types"
-    """Fields have another type than theirs, and one meaning: fine."""
+    """Fields have another type with one meaning. The row is exported."""
     FOREIGN_APP = "foreign-app"
     """A row of another project."""
     OUTSIDE_HOUR = "outside-hour"
     """A row uploaded before or after the folder's hour, by as little as a microsecond."""
     HUGE_INTEGER = "huge-integer"
-    """Integers beyond 2^53, 2^63 and 2^64: fine."""
+    """Integers beyond 2^53, 2^63 and 2^64. The row is exported."""
     LONE_SURROGATE = "lone-surrogate"
-    """Strings with half a surrogate pair: fine, but the half becomes U+FFFD."""
+    """Strings with half a surrogate pair, which becomes U+FFFD. The row is exported."""
     DEEP_NESTING = "deep-nesting"
-    """A record of exactly 200 levels: fine."""
+    """A record of exactly 200 levels. The row is exported."""
     TOO_DEEP = "too-deep"
-    """A record of 100,000 levels: rejected."""
+    """A record of 100,000 levels. The row is rejected."""
     BLANK_LINE = "blank-line"
-    """Lines that are empty or hold only white space: skipped, but they count as lines."""
+    """Lines that are empty or white space. They are skipped, but count as lines."""
     HUGE_LINE = "huge-line"
-    """One line of 10 MB: fine."""
+    """One line of 10 MB. The row is exported."""
     EMPTY_BLOB = "empty-blob"
-    """A blob of no bytes, and one that is a gzip of nothing."""
+    """A blob without bytes, and one that is the gzip of no bytes."""
     PLAIN_BLOB = "plain-blob"
     """A blob that is not compressed, whatever its name says."""
     MULTI_MEMBER_GZIP = "multi-member-gzip"
     """Several gzip members one after the other, cut in the middle of a line."""
     TRUNCATED_GZIP = "truncated-gzip"
-    """A gzip that ends early, in the middle of a line: the torn line is one rejected row."""
+    """A gzip that ends early, in the middle of a line, which is one rejected row."""
     NO_LAST_NEWLINE = "no-last-newline"
-    """A last line without a newline, which counts."""
+    """A last line without a newline. The row is exported."""
     CRLF = "crlf"
     """Lines that end in CR LF."""
     BOM = "bom"
-    """A byte order mark at the start of the blob, and of a file that was joined to it: both are skipped."""
+    """A byte order mark at the start of the blob and of a file appended to it. Both are skipped."""
     NOT_NDJSON = "not-ndjson"
-    """A zip archive, a JSON array, pretty-printed JSON and UTF-16: a rejected row each."""
+    """A zip archive, a JSON array, pretty-printed JSON and UTF-16. Each is one rejected row."""
     LATE_BLOB = "late-blob"
     """Blobs that arrive after the hour was exported; see ``LandingHour.late_files``."""
 
@@ -80,9 +80,9 @@ ROW_FAULTS = (
     Fault.BLANK_LINE,
     Fault.HUGE_LINE,
 )
-# Those of them that are heavy: once an hour, however many rows it has.
+# The row faults with huge rows: once an hour, however many rows it has.
 HEAVY_FAULTS = frozenset({Fault.TOO_DEEP, Fault.HUGE_LINE})
-# Those that make sense for merged ids: five integers, no uuid, no project.
+# The row faults that are possible for merged ids: five integers, no uuid, no project.
 MERGE_ROW_FAULTS = (
     Fault.NOT_JSON,
     Fault.NOT_UTF8,
@@ -107,8 +107,8 @@ BLOB_FAULTS = (
 
 
 def named(text: str) -> frozenset[Fault]:
-    """Return the faults that the text names: one in full, or all that begin with it (``duplicates``)."""
+    """Return the fault with this name, or all whose names begin with the text (``duplicates``)."""
     found = frozenset({fault for fault in Fault if fault == text} or {f for f in Fault if f.startswith(text)})
     if not text or not found:
-        raise ValueError(f"no fault is called {text!r}; there are: {', '.join(sorted(Fault))}")
+        raise ValueError(f"there is no fault {text!r}; the faults are: {', '.join(sorted(Fault))}")
     return found

@@ -1,4 +1,4 @@
-"""How rows become the bytes of a blob: gzip as a rule, and everything else that is allowed or happens."""
+"""The forms of a blob: gzip usually, and every other form that is allowed or occurs."""
 
 import io
 import itertools
@@ -12,15 +12,15 @@ from zlib_ng import zlib_ng
 # gzip's framing around deflate, with a header time of 0.
 _GZIP_WBITS = 31
 _BOM = b"\xef\xbb\xbf"
-# The first three bits of a deflate block with tables of its own, which would follow. Nothing of it can be
-# read, so what can be read of a torn blob does not depend on the reader.
+# The first three bits of a deflate block whose tables are missing. No reader gets a byte out of it, so all
+# readers see the same of a truncated blob.
 _TORN_BLOCK = b"\x05"
 _MEMBERS = 4
 _SMALL_LEVEL = 6
 
 
 class Form(StrEnum):
-    """How a blob is written."""
+    """The form of a blob."""
 
     GZIP = "gzip"
     PLAIN = "plain"
@@ -32,14 +32,14 @@ class Form(StrEnum):
 
 
 def of_another_kind(name: str, rows: list[bytes]) -> bytes:
-    """Return rows in a form that is no newline-delimited JSON: the kind that the blob's name has."""
+    """Return rows in the form that the blob's name says, which is not newline-delimited JSON."""
     return next(make for kind, make in OTHER_KINDS.items() if f"-{kind}." in name)(rows)
 
 
 def _zip(rows: list[bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        # Of 1980, as the same bytes are made at any time.
+        # Dated 1980, so that the bytes are always the same.
         archive.writestr(zipfile.ZipInfo("rows.json"), b"\n".join(rows))
     return content.getvalue()
 
@@ -54,11 +54,11 @@ OTHER_KINDS: dict[str, Callable[[list[bytes]], bytes]] = {
     "pretty": _pretty,
     "utf-16": lambda rows: b"\n".join(rows).decode().encode("utf-16"),
 }
-"""Forms that are no newline-delimited JSON."""
+"""Forms that are not newline-delimited JSON."""
 
 
 def written(form: Form, lines: Iterator[bytes], gzip_level: int) -> Iterator[bytes]:
-    """Yield the blob's bytes; the two forms that large blobs have hold little of it in memory."""
+    """Yield the blob's bytes. The two forms of large blobs keep little of it in memory."""
     match form:
         case Form.PLAIN:
             yield from lines
@@ -83,7 +83,7 @@ def _special(form: Form, data: bytes) -> bytes:
 
 
 def _joined(data: bytes) -> bytes:
-    """Return the lines as if a file that begins with a byte order mark had been put behind another one."""
+    """Return the lines as two appended files, of which the second begins with a byte order mark."""
     middle = data.index(b"\n", len(data) // 2) + 1
     return data[:middle] + _BOM + data[middle:] if data[middle:] else data
 
@@ -101,13 +101,13 @@ def _whole(data: bytes) -> bytes:
 
 
 def _members(data: bytes) -> bytes:
-    """Return several members, cut wherever it falls, with an empty one in between."""
+    """Return several gzip members, cut anywhere, with an empty one in between."""
     edges = [len(data) * member // _MEMBERS for member in range(_MEMBERS + 1)]
     members = [_whole(data[low:high]) for low, high in itertools.pairwise(edges)]
     return b"".join([*members[:2], _whole(b""), *members[2:]])
 
 
 def _truncated(data: bytes) -> bytes:
-    """Return a gzip that ends right after the data, in the middle of a block: no end mark, no checksum."""
+    """Return a gzip that ends after the data, in the middle of a block, without end mark and checksum."""
     packer = zlib_ng.compressobj(_SMALL_LEVEL, zlib_ng.DEFLATED, _GZIP_WBITS)
     return packer.compress(data) + packer.flush(zlib_ng.Z_SYNC_FLUSH) + _TORN_BLOCK

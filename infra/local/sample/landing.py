@@ -1,4 +1,4 @@
-"""An hour of landing data: its files, made while they are read, and the truth about them."""
+"""An hour of landing data: its files, generated while they are read, and the expected export."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from infra.local.sample.truth import Truth
 
 @dataclass(frozen=True, slots=True)
 class LandingFile:
-    """A blob of the landing container; its bytes are made anew each time they are asked for, and the same."""
+    """A blob of the landing container. Its bytes are generated at each access and always the same."""
 
     name: str
     data_type: DataType
@@ -25,7 +25,7 @@ class LandingFile:
 
     @property
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, in pieces of at most a few hundred KB (one huge line apart)."""
+        """The bytes, in chunks of at most a few hundred KB, except for a huge line."""
         return written(self._blob.form, self._lines(), self._gzip_level)
 
     def content(self) -> bytes:
@@ -42,7 +42,7 @@ class LandingFile:
 
 @dataclass(frozen=True, slots=True)
 class LandingHour:
-    """What lands in one hour. Making it costs nothing; the work is done as files or truths are iterated."""
+    """The landing data of one hour. The work is done while files or expected rows are iterated."""
 
     recipe: Recipe
     start: datetime
@@ -54,26 +54,26 @@ class LandingHour:
         return self.files()
 
     def files(self, *data_types: DataType) -> Iterator[LandingFile]:
-        """Yield the files that are there when the hour ends, in landing order; by default of both types."""
+        """Yield the files that have landed when the hour ends, in landing order; by default of both types."""
         for data_type in data_types or DataType:
             plan = self._plan(data_type)
             for blob in plan.blobs():
                 yield self._file(data_type, plan, blob)
 
     def late_files(self, *data_types: DataType) -> Iterator[LandingFile]:
-        """Yield the files that arrive after the hour was exported; there are some only with that fault."""
+        """Yield the files that land after the export: some with the fault ``LATE_BLOB``, otherwise none."""
         for data_type in data_types or DataType:
             plan = self._plan(data_type)
             for blob in plan.late_blobs():
                 yield self._file(data_type, plan, blob)
 
     def truth(self, data_type: DataType = DataType.EVENTS) -> Truth:
-        """Return what the export of the files must hold."""
+        """Return what the export of the files must contain."""
         plan = self._plan(data_type)
         return self._truth(data_type, plan, tuple(plan.blobs()))
 
     def late_truth(self, data_type: DataType = DataType.EVENTS) -> Truth:
-        """Return what the late files must add to that."""
+        """Return what the late files must add to the export."""
         plan = self._plan(data_type)
         return self._truth(data_type, plan, tuple(plan.late_blobs()))
 

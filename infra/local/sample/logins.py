@@ -1,8 +1,8 @@
-"""Who logs in when: the one story that events and merged ids both tell.
+"""Logins: events and merged ids are both derived from them.
 
-Logins are numbered through all hours, in time order, so that any of them can be told from its number alone.
-A device is anonymous until its login, when its amplitude id is merged into the one of the user. Every fifth
-device is first merged into the next one, which is still anonymous then and logs in later: so merges chain.
+Logins are numbered through all hours, in time order, so that each is a function of its number. A device is
+anonymous until its login, when its amplitude id is merged into the user's. Every fifth device is first merged
+into the next device, which is still anonymous and logs in later: merges form chains.
 """
 
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from infra.local.sample.entropy import mix, octets
 from infra.local.sample.recipe import Recipe
 from infra.local.sample.times import HOUR
 
-# Amplitude ids have twelve digits. The ranges keep users, devices and logins apart; within its range a number
-# is multiplied by an odd one modulo a power of two, so that ids look random and never meet.
+# Amplitude ids have twelve digits. Users, devices and logins have separate ranges. Within its range, a number
+# is multiplied by an odd number modulo a power of two, so that ids look random and never collide.
 _ID_RANGE = 1 << 38
 _ID_SPREAD = 0x1F3D5B79A7
 _USERS, _DEVICES, _LOGINS = 100_000_000_000, 400_000_000_000, 700_000_000_000
-# Logins beyond the regular ones, for faults and late blobs: above all regular numbers.
+# Numbers of logins for faults and late blobs: above those of all regular logins.
 _EXTRA_LOGINS = 1 << 37
 _EXTRA_LOGINS_PER_HOUR = 1 << 17
 _CHAIN_EVERY = 5
-# With one login an hour, events of a device may come up to two hours ahead of it.
+# With one login an hour, events of a device may precede it by two hours.
 _SEEN_BEFORE_LOGIN = 3 * HOUR
-# From the device's clock to the server's. Events take longer (events.py), so that one that was uploaded
-# before the merge also happened before it.
+# From the device's time to the server's. Events take longer (events.py), so an event that was uploaded before
+# the merge also happened before it.
 MERGE_LAG_MAX_MS = 399
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A device's amplitude id becomes another's at ``merge_ms``; the server hears of it at ``server_ms``."""
+    """A device's amplitude id is merged at ``merge_ms``; the server receives that at ``server_ms``."""
 
     number: int
     source_id: int
@@ -39,7 +39,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose events a device's are at some moment; no person while it is anonymous."""
+    """The owner of a device's events at some time; ``person`` is None while the device is anonymous."""
 
     amplitude_id: int
     person: int | None
@@ -65,13 +65,13 @@ class Logins:
         return _DEVICES + (person * _ID_SPREAD + self._salt) % _ID_RANGE
 
     def login(self, number: int) -> Login:
-        """Return a regular login: one in each of the equal slices of its hour."""
+        """Return a regular login. They are spread evenly over the hour."""
         hour, slot = divmod(number, self._per_hour)
         offset = (slot * HOUR + mix(self._seed, number) % HOUR) // self._per_hour
         return self._at(number, hour * HOUR + offset)
 
     def beyond(self, hour: int, ordinal: int) -> Login:
-        """Return a login beyond the regular ones, somewhere in the hour, of a device not seen before."""
+        """Return a login besides the regular ones, at some time in the hour, of a new device."""
         number = _EXTRA_LOGINS + hour * _EXTRA_LOGINS_PER_HOUR + ordinal
         return self._at(number, hour * HOUR + mix(self._seed, number) % HOUR)
 
@@ -85,13 +85,13 @@ class Logins:
         return mix(self._seed + 1, number) % self._known
 
     def target_id(self, number: int) -> int:
-        """Return the amplitude id that the login's is merged into: the user's, or the next device's."""
+        """Return the target of the merge: the amplitude id of the user or of the next device."""
         if self._chains(number):
             return self.login(number + 1).source_id
         return self.user_id(self.person(number))
 
     def owner(self, number: int, event_at: int) -> Owner:
-        """Return whose an event of the login's device is, going by when it happened."""
+        """Return the owner of an event of the login's device, by the event's time."""
         login = self.login(number)
         while event_at >= login.merge_ms * 1000:
             if not self._chains(login.number):
@@ -101,7 +101,7 @@ class Logins:
         return Owner(login.source_id, None)
 
     def first_seen(self, number: int) -> int:
-        """Return when the device of a regular login first appeared: before any of its events."""
+        """Return when the device of a regular login first appeared: before all its events."""
         return self.login(number).merge_ms * 1000 - _SEEN_BEFORE_LOGIN
 
     def _chains(self, number: int) -> bool:

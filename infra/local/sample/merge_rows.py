@@ -1,4 +1,4 @@
-"""Merged ids as rows: those of the logins of an hour, and faulty ones."""
+"""Rows of merged ids: those of the logins of an hour, and faulty ones."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from infra.local.sample.rows import Row, Spot, Verdict
 
 type Record = dict[str, object]
 
-# Enough lines at once to compress well, few enough to be nothing.
+# Enough lines at once to compress well, and few enough to need little memory.
 _LINES_AT_ONCE = 256
 _HOUR_MS = 3_600_000
 _HUGE_IDS = ((2**53 + 1, 2**63), (2**64 + 1, 2**64 - 1))
@@ -40,7 +40,7 @@ _BLANK = (b"", b"  \t")
 
 
 class MergeRows:
-    """The merges of an hour as rows."""
+    """The rows of merged ids of an hour."""
 
     __slots__ = ("_hour", "_logins", "_makers", "_scope", "regular", "variants")
 
@@ -70,7 +70,7 @@ class MergeRows:
             yield b"".join(self._line(*self._regular(number)) + b"\n" for number in numbers)
 
     def meant(self, first: int, end: int) -> Iterator[bytes]:
-        """Yield regular merges line by line: all of them have the types of their keys."""
+        """Yield regular merges line by line. All values have their key's type."""
         for some in self.lines(first, end):
             yield from some.splitlines()
 
@@ -81,7 +81,7 @@ class MergeRows:
             yield f"{login.source_id}:{target}"
 
     def beyond(self, ordinal: int) -> Row:
-        """Return a good merge beyond the regular ones, of a device without events."""
+        """Return a good merge besides the regular ones, of a device without events."""
         login = self._logins.beyond(self._hour, ordinal)
         target = self._logins.target_id(login.number)
         return Row(self._line(login, target), Verdict.EXPORTED, None, f"{login.source_id}:{target}")
@@ -91,7 +91,7 @@ class MergeRows:
         del number
 
     def faulty(self, fault: Fault, variant: int, spot: Spot, extras: Iterator[int]) -> list[Row]:
-        """Return the faulty row, wherever it goes."""
+        """Return the faulty row. It is the same in every place."""
         del spot
         if fault is Fault.BLANK_LINE:
             return [Row(_BLANK[variant], Verdict.SKIPPED, fault)]
@@ -100,7 +100,7 @@ class MergeRows:
         if fault in self._makers:
             return [Row(self._makers[fault][1](record, variant), Verdict.REJECTED, fault)]
         if fault is Fault.LOOSE_TYPES:
-            # Times alone: the ids may be beyond what a float can hold.
+            # Only times: a float cannot represent every id.
             loose = {key: _LOOSE[variant](json.loads(good.line)[key]) for key in _TIMES}
             return [Row(dumps(record | loose), Verdict.EXPORTED, fault, good.identity, good.line)]
         source, target = _HUGE_IDS[variant]

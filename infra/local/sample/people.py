@@ -1,4 +1,4 @@
-"""Who the events come from: users known by an id and others, and the devices they use."""
+"""The people behind the events, with and without a user id, and their devices."""
 
 from infra.local.sample.devices import DEVICES
 from infra.local.sample.entropy import mix, octets
@@ -9,25 +9,25 @@ from infra.local.sample.profiles import Profile, Someone, profile_of
 from infra.local.sample.recipe import Recipe
 from infra.local.sample.times import DAY, Writer
 
-# One person for every five events an hour; the first 60 % are known by a user id, the others never log in.
+# One person for every five events an hour. The first 60 % have a user id; the others never log in.
 _EVENTS_PER_PERSON = 5
 _PEOPLE_MIN = 25
 _KNOWN_PERCENT = 60
 _DEVICES_PER_PERSON_MAX = 3
-# Profiles of those who are active again and again; at 3 KB each.
+# Profiles of the most active people, 3 KB each.
 _CACHED_PROFILES_MAX = 4096
-# People arrived between 2015 and 2018: before any hour that is asked for.
+# People first appeared between 2015 and 2018: before every generated hour.
 _ARRIVALS_FROM = 16_436 * DAY
 _ARRIVALS = 4 * 365 * DAY
 
 
 def people(recipe: Recipe) -> int:
-    """Return how many people there are; their numbers begin at 0."""
+    """Return the number of people. They are numbered from 0."""
     return max(_PEOPLE_MIN, recipe.events_per_hour // _EVENTS_PER_PERSON)
 
 
 def known_people(recipe: Recipe) -> int:
-    """Return how many people are known by a user id: those with the lowest numbers, who are active most."""
+    """Return how many people have a user id: those with the lowest numbers, who are the most active."""
     return people(recipe) * _KNOWN_PERCENT // 100
 
 
@@ -56,7 +56,7 @@ class Crowd:
         self._profiles: dict[int, Profile] = {}
 
     def regular(self, lot: int) -> Profile:
-        """Return someone at a device, by a number of 32 bits; few people are very active, most hardly."""
+        """Return a person's profile for a random number of 32 bits. A few people are very active."""
         person = self._people * lot * lot >> 64
         device = person * _DEVICES_PER_PERSON_MAX
         if person < self._known:
@@ -69,7 +69,7 @@ class Crowd:
         return found
 
     def visitor(self, login: int, event_at: int) -> Profile:
-        """Return the device of a login as it was when the event happened: anonymous, or its user's."""
+        """Return the profile of a login's device at the event's time: anonymous or the user's."""
         owner = self._logins.owner(login, event_at)
         device_lot = mix(self._salt + 2, login)
         if owner.person is None:
@@ -96,7 +96,7 @@ class Crowd:
         in_group = owner.person is not None and person_lot & 48 == 0
         who = Someone(
             amplitude_id=owner.amplitude_id,
-            # A permutation of the amplitude ids' twelve digits, so no two people share it.
+            # The reversed digits of the amplitude id, so no two people have the same.
             user_id=None if owner.person is None else f"user-{str(owner.amplitude_id)[::-1]}@example.org",
             born=born,
             person_lot=person_lot,

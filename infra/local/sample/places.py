@@ -1,4 +1,4 @@
-"""Where events come from. The coordinates are those of the cities, to a tenth of a degree."""
+"""The places of the events. Coordinates are those of the cities, to a tenth of a degree."""
 
 from dataclasses import dataclass
 
@@ -51,6 +51,6 @@ PLACES = (
     Place("Côte d'Ivoire", "Abidjan", "Abidjan", None, "French", 5.4, -4.0),
     Place("Iceland", "Höfuðborgarsvæðið", "Reykjavík", None, "Icelandic", 64.1, -21.9),
     Place("Australia", "Victoria", "Melbourne", None, "English", -37.8, 145.0),
-    # An address that a look-up knows little about.
+    # An address about which a look-up finds little.
     Place("Canada", None, None, None, "English", None, None),
 )

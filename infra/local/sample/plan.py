@@ -1,6 +1,6 @@
-"""Which blobs an hour has, and which rows each of them holds, in order.
+"""The blobs of an hour and their rows, in order.
 
-The landing files and the truth about them are two readings of the same plan.
+The landing files and the expected export are both derived from this plan.
 """
 
 import itertools
@@ -12,9 +12,9 @@ from infra.local.sample.faults import BLOB_FAULTS, HEAVY_FAULTS, ROW_FAULTS, Fau
 from infra.local.sample.forms import OTHER_KINDS, Form, of_another_kind
 from infra.local.sample.rows import Row, Rows, Spot, Verdict
 
-# Every row fault strikes in each of its ways once an hour, and once more in so many rows.
+# Each variant of a row fault occurs once an hour, and each fault once more in so many rows.
 _ROWS_PER_FAULT = 1000
-# What a blob may hold beyond the regular rows, at least: the faults in each of their ways.
+# The least number of rows that a blob can have besides the regular ones: each variant of each fault.
 _EXTRAS_PER_BLOB = 256
 _ROWS_PER_FAULTY_BLOB = 12
 _ROWS_PER_LATE_BLOB = 20
@@ -44,9 +44,9 @@ type Piece = Regular | Row
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob to be: its name below the hour's folder, how it is written, and what is in it.
+    """A planned blob: its name below the hour's folder, its form, and its rows.
 
-    It has regular rows with faulty ones among them, or rows of its own.
+    It has either regular rows with faulty ones among them, or the rows of one blob fault (``own``).
     """
 
     name: str
@@ -67,12 +67,12 @@ class Plan:
         self._faults = faults
         self._gzip = gzip
         self._suffix = suffix
-        # Room enough that no two blobs use the same.
+        # Large enough that no two blobs use the same extra rows.
         struck = rows.regular // max(1, blobs) // _ROWS_PER_FAULT + 1
         self._extras_per_blob = _EXTRAS_PER_BLOB + struck * len(ROW_FAULTS)
 
     def blobs(self) -> Iterator[Blob]:
-        """Yield the blobs that are there when the hour ends, in landing order."""
+        """Yield the blobs that have landed when the hour ends, in landing order."""
         form = Form.GZIP if self._gzip else Form.PLAIN
         for number in range(self._blobs):
             first, end = (self.rows.regular * edge // self._blobs for edge in (number, number + 1))
@@ -83,14 +83,14 @@ class Plan:
             yield Blob(name, form, self._blobs + count, own=fault)
 
     def late_blobs(self) -> Iterator[Blob]:
-        """Yield the blobs that arrive later; one sorts before those that are there, one after."""
+        """Yield the late blobs: one sorts before all others, one after."""
         if self._blobs and Fault.LATE_BLOB in self._faults:
             for count, stem in enumerate((0, _LAST_BLOB_NUMBER)):
                 number = self._blobs + len(Fault) + count
                 yield Blob(self._name(stem, "-late", Form.GZIP), Form.GZIP, number, own=Fault.LATE_BLOB)
 
     def pieces(self, blob: Blob) -> Iterator[Piece]:
-        """Yield what is in the blob, in order."""
+        """Yield the rows of the blob, in order."""
         extras = itertools.count(blob.number * self._extras_per_blob)
         if blob.own is not None:
             yield from self._own_rows(blob, blob.own, extras)

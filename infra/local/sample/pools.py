@@ -1,4 +1,4 @@
-"""Ready-made JSON that people share: their companies' groups and their accounts' properties."""
+"""JSON that people share: the groups of their companies and the properties of their accounts."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +11,7 @@ POOL = 96
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The insides of a row's group fields: of ``data``, ``groups`` and ``group_properties``."""
+    """The JSON inside ``data``, ``groups`` and ``group_properties``, without the braces."""
 
     ids: bytes
     names: bytes
@@ -23,7 +23,7 @@ NO_GROUP = Group(b"", b"", b"")
 
 @cache
 def groups() -> tuple[Group, ...]:
-    """Return the groups that people may belong to."""
+    """Return the groups of people."""
     return tuple(_group(Dice("groups", number), number) for number in range(POOL))
 
 
@@ -47,7 +47,7 @@ def _group(dice: Dice, number: int) -> Group:
 
 @cache
 def accounts() -> tuple[bytes, ...]:
-    """Return user properties, each an object that still has to be closed."""
+    """Return user properties, each a JSON object without its closing brace."""
     return tuple(dumps(_account(Dice("accounts", number)))[:-1] for number in range(POOL))
 
 

@@ -1,4 +1,4 @@
-"""The fields of a row that depend on the person and the device alone, as JSON ready to be joined."""
+"""The fields of a row that depend only on the person and the device, as JSON to be joined."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,15 +10,15 @@ from infra.local.sample.places import Place
 from infra.local.sample.pools import POOL, Group, accounts
 from infra.local.sample.times import HOUR, SECOND, Writer
 
-# Some clocks are wrong by more than the minute from which the source corrects them.
+# Clocks that are wrong by more than a minute: the source corrects those.
 _WRONG_CLOCKS_PERCENT = 15
-# A session is a half hour of a device, here.
+# A session is a half hour of a device.
 SESSION_MS = 30 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person, or nobody known, at a device; the two lots decide everything that is not spelled out."""
+    """A known or unknown person at a device. The two random numbers decide everything else."""
 
     amplitude_id: int
     user_id: str | None
@@ -36,7 +36,7 @@ class Someone:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Pieces of a row, each named after the field that follows it, and what its event needs to know."""
+    """Pieces of a row, each named after the field that follows it, and values that its event needs."""
 
     amplitude_event_type: bytes
     client_event_time: bytes
@@ -46,7 +46,7 @@ class Profile:
     uuid: bytes
     end: bytes
     skew: int
-    """By how many microseconds the device's clock is ahead."""
+    """How far the device's clock is ahead, in microseconds."""
     has_sessions: bool
     session_phase_ms: int
     born_second: int
@@ -73,7 +73,7 @@ def profile_of(who: Someone, writer: Writer) -> Profile:
 
 @cache
 def _json(value: str | None) -> bytes:
-    """Return the JSON of a value out of a pool: there are few of them, and they come again and again."""
+    """Return the JSON of a value from a pool, cached: there are few values."""
     return dumps(value)
 
 
@@ -82,7 +82,7 @@ def _one[T](choices: tuple[T, ...], lot: int) -> T:
 
 
 def _skew(lot: int) -> int:
-    """Return a clock's error: less than half a minute, or up to some hours."""
+    """Return a clock's error: less than half a minute, or up to several hours."""
     if lot % 100 < _WRONG_CLOCKS_PERCENT:
         return (70 * SECOND + (lot >> 7) % (5 * HOUR)) * (1 if lot & 1 else -1)
     return (lot >> 7) % (60 * SECOND) - 30 * SECOND
@@ -152,7 +152,7 @@ def _group_properties_to_platform(who: Someone) -> bytes:
 
 
 _PAYING = (b"null",) * 13 + (b"true", b"true", b"false")
-# Networks that are set aside for documentation.
+# Networks that are reserved for documentation.
 _NETWORKS = (b"192.0.2", b"198.51.100", b"203.0.113")
 
 
@@ -167,7 +167,7 @@ def _location(place: Place, lot: int) -> bytes:
         return b'"location_lat":null,"location_lng":null'
     north = place.latitude + lot % 997 / 10_000
     east = place.longitude + lot % 991 / 10_000
-    # As short as they can be written, as programs write them.
+    # In their shortest form, as programs write them.
     return f'"location_lat":{round(north, 4)!r},"location_lng":{round(east, 4)!r}'.encode()
 
 

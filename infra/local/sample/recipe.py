@@ -1,4 +1,4 @@
-"""What to make: the dials of the generator, checked."""
+"""The parameters of the generator, checked."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,9 +10,9 @@ EVENTS_PER_HOUR_MAX = 5_000_000
 # Keeps every login's number within the 37 bits that amplitude ids have room for (see logins.py).
 MERGES_PER_HOUR_MAX = 100_000
 BLOBS_PER_HOUR_MAX = 100_000
-# Below this there is no room for faults among the regular rows.
+# With fewer events, the faults find no place among the regular rows.
 FAULTY_EVENTS_PER_HOUR_MIN = 10
-# A blob of about 10 MB, going by what an event and a merge take up once compressed.
+# A blob of about 10 MB: by the compressed size of an event and of a merged id.
 _EVENTS_PER_BLOB = 32_000
 _MERGES_PER_BLOB = 200_000
 _BLOBS_MIN = 3
@@ -28,7 +28,7 @@ class DataType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Which project, how much an hour, and what goes wrong.
+    """The project, the amount of data an hour, and the faults.
 
     The same recipe and hour give the same bytes. The events do not depend on the number of blobs.
     """
@@ -37,7 +37,7 @@ class Recipe:
     org_id: int = 189524
     seed: int = 1
     events_per_hour: int = 1000
-    """Regular events, 0 to 5,000,000. What faults bring along comes on top."""
+    """Regular events, 0 to 5,000,000. Rows of faults are added to them."""
     merges_per_hour: int | None = None
     """Regular merges; by default one for every hundred events, and at least one if there are events."""
     blobs_per_hour: int | None = None
@@ -56,7 +56,7 @@ class Recipe:
             raise ValueError("; ".join(problems))
 
     def problems(self) -> list[str]:
-        """Return everything that is wrong with the dials, each in a sentence."""
+        """Return everything that is wrong with the parameters, one sentence each."""
         limits = [
             ("project_id", self.project_id, 1, 2**31 - 1),
             ("org_id", self.org_id, 1, 2**31 - 1),
@@ -88,7 +88,7 @@ class Recipe:
 
     @property
     def event_blobs(self) -> int:
-        """Regular event blobs an hour: never more than there are events."""
+        """Regular event blobs an hour: at most one for each event."""
         wanted = self.blobs_per_hour or max(_BLOBS_MIN, -(-self.events_per_hour // _EVENTS_PER_BLOB))
         return min(self.events_per_hour, wanted)
 

@@ -1,4 +1,4 @@
-"""Rows that are told apart: faulty ones, and good ones among them, each with what must become of it."""
+"""Rows that are generated one by one, faulty ones and good ones, each with the expected outcome."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ MERGE_KEYS = ("scope", "merge_time", "merge_server_time", "amplitude_id", "merge
 
 
 class Verdict(StrEnum):
-    """What the export must make of a line."""
+    """The expected outcome of a line."""
 
     EXPORTED = "exported"
     DUPLICATE = "duplicate"
@@ -36,8 +36,8 @@ class Verdict(StrEnum):
 class Row:
     """A line without its newline; ``identity`` is its uuid (for a merge both ids) if it is exported.
 
-    ``meant`` is the line that is exported as this one is, if this one has types that are not those of its
-    keys; if it is ``amended``, the line is kept aside, too.
+    ``meant`` is the line with proper types, if this one has other types: both are exported as the same row.
+    If it is ``amended``, the line is also kept among the rejected rows.
     """
 
     line: bytes
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a faulty row goes: before the regular row ``at`` of the blob that holds ``first`` to ``end``."""
+    """The place of a faulty row: before the regular row ``at`` of the blob with ``first`` to ``end``."""
 
     first: int
     at: int
@@ -58,15 +58,15 @@ class Spot:
 
 
 class Rows(Protocol):
-    """The rows of one data type and hour: the regular ones by number, and others on demand."""
+    """The rows of one data type and hour: regular ones by number, and others on demand."""
 
     @property
     def regular(self) -> int:
-        """How many regular rows there are, numbered from 0."""
+        """The number of regular rows. They are numbered from 0."""
 
     @property
     def variants(self) -> Mapping[Fault, int]:
-        """In how many ways each row fault can strike."""
+        """The number of variants of each row fault."""
 
     def lines(self, first: int, end: int) -> Iterator[bytes]:
         """Yield regular rows, several lines at once, each with its newline."""
@@ -75,23 +75,23 @@ class Rows(Protocol):
         """Yield regular rows with the types of their keys, line by line, without newlines."""
 
     def identities(self, first: int, end: int) -> Iterator[str]:
-        """Yield what regular rows are told apart by."""
+        """Yield the identities of regular rows."""
 
     def beyond(self, ordinal: int) -> Row:
-        """Return a good row beyond the regular ones."""
+        """Return a good row besides the regular ones."""
 
     def repeated(self, number: int) -> Row | None:
-        """Return a regular row again, to be found a duplicate; none if the data type knows no duplicates."""
+        """Return a regular row again, as a duplicate; None if the data type has no duplicates."""
 
     def faulty(self, fault: Fault, variant: int, spot: Spot, extras: Iterator[int]) -> list[Row]:
-        """Return the faulty row, maybe with a good one before it; none if it cannot strike at this spot."""
+        """Return the faulty row, possibly after a good one; empty if the fault is impossible here."""
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def without_surrogates(value: object) -> object:
-    """Return the value with every lone surrogate in it, in keys too, replaced by U+FFFD."""
+    """Return the value with every lone surrogate replaced by U+FFFD, in keys, too."""
     match value:
         case str():
             return _SURROGATE.sub("\ufffd", value)

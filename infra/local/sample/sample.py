@@ -1,4 +1,4 @@
-"""The way in."""
+"""The entry point: ``Sample``."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,8 @@ from infra.local.sample.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(Recipe):
-    """Landing data by the hour; hours do not depend on each other, so any can be made alone, anywhere."""
+    """Landing data by the hour. Hours do not depend on each other: each can be generated alone."""
 
     def hour(self, start: datetime) -> LandingHour:
-        """Return what lands in the UTC hour that begins then."""
+        """Return the landing data of the UTC hour that begins at ``start``."""
         return LandingHour(self, start)

@@ -1,9 +1,9 @@
-"""The shape of real rows, as public files show it: 55 keys, arrays, and types that got lost on the way.
+"""The shape of real rows, as public files show it: 55 keys, arrays, and mistyped values.
 
-Every row has the 49 keys and six more, in an order that differs from source to source. Rows of mobile
-devices have an array of attribution ids as a rule. Some rows went through a warehouse or a script on their
-way, and hold truth values and numbers as text, empty text where there is no value, and empty arrays for empty
-objects: what such a row means is the row without these.
+Every row has the 49 keys and six more, in an order that differs between sources. Most rows of mobile devices
+have an array of attribution ids. Some rows went through a warehouse or a script, which left booleans and
+numbers as text, empty text for missing values, and empty arrays for empty objects. Such a row means the same
+as the row with proper types.
 """
 
 import json
@@ -24,15 +24,15 @@ MORE_KEYS: Record = {
     "plan": {},
     "source_id": None,
 }
-# So many neighbours come from one source, and have their keys in one order.
+# So many consecutive rows come from one source and have their keys in the same order.
 ROWS_OF_A_SOURCE = 64
-# Of so many rows one went through a warehouse.
+# One of so many rows went through a warehouse.
 _LOOSE_ROW_IN = 8
 _MOBILE_ROWS, _MOBILE_ROWS_WITH_IDS = 13, 7
 
 
 def meant(line: bytes, number: int) -> Record:
-    """Return what the row of that number means: the row with the keys that real ones have."""
+    """Return the row with all keys of real rows and with proper types."""
     row: Record = json.loads(line)
     row = MORE_KEYS | row
     lot = mix(number, 1)
@@ -42,7 +42,7 @@ def meant(line: bytes, number: int) -> Record:
 
 
 def shaped(line: bytes, number: int) -> bytes:
-    """Return the row of that number as a line in the shape of real ones."""
+    """Return the row as a line in the shape of real rows."""
     row = meant(line, number)
     if number % _LOOSE_ROW_IN == 0:
         row = loose(row, mix(number, 2))
@@ -52,13 +52,13 @@ def shaped(line: bytes, number: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _order(source: int) -> tuple[str, ...]:
-    """Return the keys in the order of a source."""
+    """Return all keys in the order of a source."""
     keys = (*EVENT_KEYS, *MORE_KEYS)
     return tuple(sorted(keys, key=lambda key: mix(source, crc32(key.encode()))))
 
 
 def loose(row: Record, lot: int) -> Record:
-    """Return a row that means the same, with types as warehouses and scripts leave them."""
+    """Return a row with the same meaning and the types that warehouses and scripts leave."""
     changes: Record = {
         "paying": "" if row["paying"] is None else str(row["paying"]).upper(),
         "is_attribution_event": str(row["is_attribution_event"]).lower(),

@@ -1,4 +1,4 @@
-"""A table of what was written, and of what an export must make of it."""
+"""A table of the written files and of what an export of them must yield."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from infra.local.sample.recipe import DataType
 from infra.local.sample.truth import Counts
 from infra.local.sample.writers import Written
 
-# Beyond two days the table has a line a day.
+# For more than two days, the table has one line a day.
 _HOURLY_LINES_MAX = 48
 _HOUR_FORMAT = "%Y-%m-%dT%H"
 _DAY_FORMAT = "%Y-%m-%d"
@@ -15,7 +15,7 @@ _COLUMNS = "{:<14}{:<11}{:>7}{:>14}{:>14}{:>10}{:>9}{:>14}"
 
 
 def summary(hours: list[LandingHour], written: Iterable[Written], *, late: bool) -> Iterator[str]:
-    """Yield a line for each hour (of long ranges: day) and data type, and the totals."""
+    """Yield a line for each hour (in long ranges: each day) and data type, and the totals."""
     by_day = len(hours) > _HOURLY_LINES_MAX
     blobs: dict[tuple[str, DataType], list[int]] = {}
     counts: dict[tuple[str, DataType], Counts] = {}

@@ -1,4 +1,4 @@
-"""Moments as microseconds since 1970 (UTC), and their text in the landing files."""
+"""Times as microseconds since 1970 (UTC), and their text in the landing files."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,14 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# "MM:SS" of every second of an hour: the half of a time that repeats.
+# "MM:SS" of every second of an hour.
 _MINUTE_SECOND = [f"{second // 60:02d}:{second % 60:02d}".encode() for second in range(3600)]
-# Two hours' worth, which most of an hour's times fall into; the table is emptied when it is full.
+# Two hours, in which most times of an hour are. The table is cleared when it is full.
 _SECONDS_MAX = 7200
 
 
 class TimeFormat(StrEnum):
-    """How landing files write times; ``mixed`` differs from row to row, with offsets and odd fractions."""
+    """The format of times in landing files. ``mixed`` differs between rows, in offset and fraction."""
 
     AMPLITUDE = "amplitude"
     ISO8601 = "iso8601"
@@ -25,7 +25,7 @@ class TimeFormat(StrEnum):
 
 
 def hour_index(start: datetime) -> int:
-    """Return the number of whole hours since 1970; the moment must be the start of a UTC hour."""
+    """Return the number of hours since 1970; ``ValueError`` if it is not the start of a UTC hour."""
     if start.utcoffset() != timedelta(0) or start.replace(minute=0, second=0, microsecond=0) != start:
         raise ValueError(f"{start.isoformat()} is not the start of a UTC hour")
     return (start - _EPOCH) // timedelta(hours=1)
@@ -37,7 +37,7 @@ def moment(microseconds: int) -> datetime:
 
 
 class Writer:
-    """Writes moments fast: all but the fraction comes from a table of the seconds seen lately."""
+    """Writes times fast: everything but the fraction comes from a table of recent seconds."""
 
     __slots__ = ("_layout", "_pattern", "_seconds")
 
@@ -76,9 +76,9 @@ _STYLES = 6
 
 
 def restyle(line: bytes, style: int) -> bytes:
-    """Return the event with its times written in one of several ways that all mean the same.
+    """Return the event with its times written in another format, with the same meaning.
 
-    Digits are only cut where they are zeros, so no moment changes.
+    Only zeros are cut from fractions, so no time changes.
     """
 
     def rewritten(match: re.Match[bytes]) -> bytes:

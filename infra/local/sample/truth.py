@@ -1,4 +1,4 @@
-"""What the export of an hour must hold, known from how the hour was made and not from reading it."""
+"""The expected export of an hour, derived from the plan of the hour and not from its files."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,17 +17,17 @@ _DIGEST_MODULUS = 1 << 128
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of an hour without a filter; blank lines are not counted."""
+    """Numbers of rows of an hour without a filter. Blank lines are not counted."""
 
     exported: int = 0
     duplicate: int = 0
     rejected: int = 0
     amended: int = 0
-    """Of the exported."""
+    """How many of the exported rows are amended."""
 
     @property
     def read(self) -> int:
-        """All of them, each once."""
+        """The number of all rows."""
         return self.exported + self.duplicate + self.rejected
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -41,7 +41,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Tells two sets of rows apart whatever their order, in no memory: count, sum and xor of 128-bit numbers.
+    """A digest of a set of rows, whatever their order: count, sum and xor of 128-bit numbers.
 
     An event's number is its uuid; a merge's is ``amplitude_id << 64`` plus ``merged_amplitude_id``.
     """
@@ -61,7 +61,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line that must be kept and not exported; ``blob`` is the whole name, lines are numbered from 1.
+    """A line that must be kept and not exported. ``blob`` is the full name; lines are numbered from 1.
 
     Blank lines are numbered too. The line is without its newline.
     """
@@ -74,7 +74,7 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What some blobs of one data type and hour must come to, if they are read in landing order.
+    """The expected export of some blobs of one data type and hour, read in landing order.
 
     For late blobs: what they must add to an hour whose other blobs were exported before.
     """
@@ -86,7 +86,7 @@ class Truth:
     blobs: tuple[Blob, ...]
 
     def counts(self) -> Counts:
-        """Return how many rows must be exported, left out as duplicates, rejected and amended."""
+        """Return how many rows must be exported, dropped as duplicates, rejected and amended."""
         found, amended = dict.fromkeys(Verdict, 0), 0
         for _, piece in self._pieces():
             if isinstance(piece, Regular):
@@ -97,7 +97,7 @@ class Truth:
         return Counts(found[Verdict.EXPORTED], found[Verdict.DUPLICATE], found[Verdict.REJECTED], amended)
 
     def event_ids(self) -> Iterator[str]:
-        """Yield the uuids that must be exported, once each, in landing order; of merges ``source:target``."""
+        """Yield the uuids (of merges ``source:target``) that must be exported, in landing order."""
         for _, piece in self._pieces():
             if isinstance(piece, Regular):
                 yield from self.plan.rows.identities(piece.first, piece.end)
@@ -113,7 +113,7 @@ class Truth:
         return Digest(count, total % _DIGEST_MODULUS, xor)
 
     def records(self, *, extra_keys: bool = False) -> Iterator[Record]:
-        """Yield the rows that must be exported, whole, in landing order: for hours that are not large.
+        """Yield the rows that must be exported, in landing order; for hours that are not large.
 
         Missing fields are filled in, values have the types of their keys, and lone surrogates are replaced.
         Times stand as they landed.
@@ -126,11 +126,11 @@ class Truth:
                 yield self._record(piece.meant or piece.line, extra_keys=extra_keys)
 
     def rejected(self) -> Iterator[RejectedLine]:
-        """Yield the lines that must be rejected, in landing order; of a blob that has none, all of it."""
+        """Yield the lines that must be rejected, in landing order; a blob without lines is one."""
         yield from self._kept(lambda row: row.verdict is Verdict.REJECTED)
 
     def amended(self) -> Iterator[RejectedLine]:
-        """Yield the lines of rows that are exported without some values, and kept as they came."""
+        """Yield the lines of rows that are exported without some values, and kept unchanged."""
         yield from self._kept(lambda row: row.amended)
 
     def _kept(self, wanted: Callable[[Row], bool]) -> Iterator[RejectedLine]:
@@ -152,7 +152,7 @@ class Truth:
     def _record(self, line: bytes, *, extra_keys: bool) -> Record:
         landed = without_surrogates(json.loads(line))
         if not isinstance(landed, dict):
-            raise TypeError("a row that is exported must be an object")
+            raise TypeError("an exported row must be an object")
         keys = EVENT_KEYS if self.data_type is DataType.EVENTS else MERGE_KEYS
         record: Record = {key: landed.get(key, {} if key in DICT_KEYS else None) for key in keys}
         if self.data_type is DataType.EVENTS and "app" not in landed:
@@ -161,7 +161,7 @@ class Truth:
 
 
 def number_of(identity: str) -> int:
-    """Return the number by which a digest knows a row."""
+    """Return the number of a row in a digest."""
     if ":" in identity:
         source, target = identity.split(":")
         return ((int(source) << 64) + int(target)) % _DIGEST_MODULUS

@@ -1,4 +1,4 @@
-"""Where the files go: a folder, or a container; from one process or several."""
+"""Write the files into a folder or a container, from one or several processes."""
 
 import itertools
 import multiprocessing
@@ -16,16 +16,16 @@ from azure.storage.blob import ContainerClient
 from infra.local.sample.landing import LandingFile, LandingHour
 from infra.local.sample.recipe import DataType
 
-# Blobs up to this size are put in one request; larger ones are staged in blocks while they are made.
+# Blobs up to this size are written in one request. Larger ones are staged in blocks while they are generated.
 _WHOLE_MAX_BYTES = 32 * 2**20
-# Files that may wait for their turn, for each thread: a month of hours is not listed ahead.
+# Files that may wait for each thread, so that a month of hours is not listed in advance.
 _WAITING_PER_THREAD = 4
 UPLOAD_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that was written, and the size it has there."""
+    """A written file and its size in bytes."""
 
     name: str
     data_type: DataType
@@ -33,7 +33,7 @@ class Written:
 
 
 def to_folder(folder: Path, files: Iterable[LandingFile]) -> list[Written]:
-    """Write the files below a folder, by their names."""
+    """Write the files below a folder."""
     return [_to_folder(folder, file) for file in files]
 
 
@@ -48,7 +48,7 @@ def _to_folder(folder: Path, file: LandingFile) -> Written:
 def to_container(
     container: ContainerClient, files: Iterable[LandingFile], *, threads: int = UPLOAD_THREADS
 ) -> list[Written]:
-    """Put the files into a container, which must be there; each appears whole or not at all."""
+    """Write the files into a container, which must exist. Each file appears whole or not at all."""
     written: list[Written] = []
     under_way: deque[Future[Written]] = deque()
     with ThreadPoolExecutor(threads, "upload") as pool:
@@ -76,7 +76,7 @@ def _to_container(container: ContainerClient, file: LandingFile) -> Written:
 
 
 def _up_to(size: int, chunks: Iterator[bytes]) -> bytes:
-    """Take chunks until there is so much, or no more."""
+    """Read chunks until there are that many bytes, or no more chunks."""
     taken: list[bytes] = []
     have = 0
     while have < size and (chunk := next(chunks, None)) is not None:
@@ -86,7 +86,7 @@ def _up_to(size: int, chunks: Iterator[bytes]) -> bytes:
 
 
 class Target(Protocol):
-    """A place for files that other processes can be told of."""
+    """A place for files. It can be pickled for other processes."""
 
     def put(self, files: Iterable[LandingFile]) -> list[Written]:
         """Write the files."""
@@ -105,13 +105,13 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container, which is made if it is not there."""
+    """A container, which is created if it does not exist."""
 
     name: str
     connection_string: str = field(repr=False)
 
     def put(self, files: Iterable[LandingFile]) -> list[Written]:
-        """Put the files into it."""
+        """Write the files into it."""
         with ContainerClient.from_connection_string(self.connection_string, self.name) as client:
             with suppress(ResourceExistsError):
                 client.create_container()
@@ -121,11 +121,11 @@ class Container:
 def write(
     target: Target, hours: Iterable[LandingHour], *, late: bool = False, processes: int = 1
 ) -> list[Written]:
-    """Write all files of the hours, or all late ones; every process makes its share of each hour's files."""
+    """Write all files of the hours, or all late files. Each process writes its share of each hour."""
     listed = tuple(hours)
     if processes == 1:
         return _write_share(target, listed, 0, 1, late=late)
-    # Started afresh, since a copy of this process would lack its threads.
+    # Spawned and not forked: a forked process would lack the threads.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
         shares = [

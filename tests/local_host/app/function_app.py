@@ -1,4 +1,4 @@
-"""A small app for the host's tests: it writes what happens to it into a journal, one JSON object a line."""
+"""A small app for the host's tests. It writes its invocations to a journal, one JSON object a line."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 def note(function: str, **facts: object) -> None:
-    """Add a line to the journal; short enough for one write, so that lines do not mix."""
+    """Append a line to the journal: short enough for one write, so that lines do not mix."""
     line = json.dumps({"function": function, "pid": os.getpid(), "at": time.time(), **facts})  # noqa: TID251  an app in tests
     with open(os.environ["JOURNAL"], "a", encoding="utf-8") as journal:  # noqa: TID251, PTH123  an app in tests
         journal.write(line + "\n")
@@ -19,7 +19,7 @@ def note(function: str, **facts: object) -> None:
 
 @app.route("echo/{word}/{number:int?}")
 def echo(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer with everything the request brought."""
+    """Answer with everything in the request."""
     seen = {
         "method": req.method,
         "url": req.url,
@@ -35,15 +35,15 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def open_door(req: func.HttpRequest) -> func.HttpResponse:
-    """Let everybody in."""
-    logging.getLogger("app").info("somebody came by %s", req.method)
-    logging.getLogger("azure.core").info("a library of the app's speaks")
+    """Require no key."""
+    logging.getLogger("app").info("a request by %s", req.method)
+    logging.getLogger("azure.core").info("a record of a library")
     return func.HttpResponse("welcome")
 
 
 @app.route("boss", auth_level=func.AuthLevel.ADMIN)
 def boss(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
-    """Let only the master key in."""
+    """Require the master key."""
     return func.HttpResponse("at your service")
 
 
@@ -53,9 +53,15 @@ def broken(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the bin
     raise RuntimeError("out of order")
 
 
+@app.route("malformed", auth_level=func.AuthLevel.ANONYMOUS)
+def malformed(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
+    """Return an answer that the host cannot read."""
+    return func.HttpResponse("no", status_code="none at all")  # type: ignore[arg-type]  # the mistake
+
+
 @app.route("slow", auth_level=func.AuthLevel.ANONYMOUS)
 def slow(req: func.HttpRequest) -> func.HttpResponse:
-    """Take as many seconds as asked."""
+    """Run as many seconds as the request says."""
     note("slow", event="begin")
     time.sleep(float(req.params["seconds"]))
     note("slow", event="end")
@@ -72,7 +78,7 @@ def enqueue(req: func.HttpRequest, out: func.Out[str]) -> func.HttpResponse:
 
 @app.queue_trigger(arg_name="msg", queue_name="%QUEUE%", connection="AzureWebJobsStorage")
 def work(msg: func.QueueMessage) -> None:
-    """Do what the message says: fail, sleep, or die, so many times."""
+    """Do what the message says: sleep so long, or fail or die so many times."""
     text = msg.get_body().decode()
     note("work", event="begin", text=text, id=msg.id, count=msg.dequeue_count)
     verb, _, argument = text.partition(" ")
@@ -92,13 +98,13 @@ def work(msg: func.QueueMessage) -> None:
     data_type=func.DataType.BINARY,
 )
 def crunch(msg: func.QueueMessage) -> None:
-    """Note what came."""
+    """Note the message."""
     note("crunch", text=msg.get_body().decode(), count=msg.dequeue_count)
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SCHEDULE%")
 def tick(timer: func.TimerRequest) -> None:
-    """Note the tick."""
+    """Note the run."""
     note("tick", past_due=timer.past_due, status=getattr(timer, "schedule_status"))  # noqa: B009  not in the base class
     time.sleep(float(os.environ.get("TICK_SECONDS", "0")))  # noqa: TID251  an app in tests
 
@@ -115,7 +121,7 @@ def unresolved(msg: func.QueueMessage) -> None:
 
 @app.route("admin/own", auth_level=func.AuthLevel.ANONYMOUS)
 def forbidden_route(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
-    """Have a route that is the host's own."""
+    """Have a route that the host reserves."""
     return func.HttpResponse("never")
 
 
@@ -127,5 +133,5 @@ def aa_any(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("order/exact", auth_level=func.AuthLevel.ANONYMOUS)
 def zz_exact(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  the binding wants it
-    """Be more specific, and never be reached."""
+    """Have the more specific route, and never be called."""
     return func.HttpResponse("exact")

@@ -1,4 +1,4 @@
-"""The test upload: what it tells, and that it leaves nothing behind."""
+"""The test upload: its report, and that it leaves nothing behind."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,15 +28,15 @@ def tried(world: World, *, at: timedelta = timedelta(), test_id: str = ID) -> Co
 
 
 def outcomes(report: ConnectionReport) -> dict[str, str]:
-    """Return how each step went: its code, or that it passed or was skipped."""
+    """Return the result of each step: its code, passed or skipped."""
     return {
         step.name: step.fault.code if step.fault else "skipped" if step.skipped else "passed"
         for step in report.steps
     }
 
 
-def test_a_container_that_lets_us_passes_every_step_at_once() -> None:
-    """Nothing is left behind, and nobody waited."""
+def test_a_container_with_all_permissions_passes_every_step_at_once() -> None:
+    """No blob is left, and there was no wait."""
     world = a_world()
 
     report = tried(world)
@@ -57,8 +57,8 @@ def test_a_container_that_lets_us_passes_every_step_at_once() -> None:
         ("delete", ["passed", "passed", "passed", "passed", "missing_action"]),
     ],
 )
-def test_each_right_is_tried_by_itself(right: str, expected: list[str]) -> None:
-    """The step that needs it fails, and no other."""
+def test_each_permission_is_tested_separately(right: str, expected: list[str]) -> None:
+    """Only the step that needs the permission fails."""
     world = a_world()
     world.reader().faults[right] = MISSING
 
@@ -71,7 +71,7 @@ def test_each_right_is_tried_by_itself(right: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("trouble", [MISSING, GONE, Transient("503 ServerBusy")])
 def test_a_test_that_may_not_delete_says_what_it_has_left(trouble: Fault | Transient) -> None:
-    """By its whole name, so that the customer can delete it; a test that could delete says nothing of it."""
+    """The report has the full name, so that the customer can delete the blob."""
     if isinstance(trouble, Fault):
         world = a_world()
         world.reader().faults["delete"] = trouble
@@ -83,11 +83,11 @@ def test_a_test_that_may_not_delete_says_what_it_has_left(trouble: Fault | Trans
     (left,) = world.reader().names()
     told = {step.name: step.fault.message for step in report.steps if step.fault}
     assert told.keys() == {"delete"}
-    assert told["delete"].endswith(f" The test has left the blob {left} behind.")
+    assert told["delete"].endswith(f" The test could not delete its blob {left}.")
 
 
-def test_a_right_to_delete_that_comes_late_leaves_nothing_to_tell() -> None:
-    """The blob was deleted in the end."""
+def test_a_delete_permission_that_comes_late_leaves_no_blob_to_report() -> None:
+    """The blob was deleted by a retry."""
     world = a_world()
     world.reader().faults["delete"] = MISSING
 
@@ -100,8 +100,8 @@ def test_a_right_to_delete_that_comes_late_leaves_nothing_to_tell() -> None:
     assert ID not in report.first_fault.message
 
 
-def test_credentials_without_any_role_are_told_every_right_that_is_missing() -> None:
-    """One test is enough to know them all, and it waits no longer than for one of them."""
+def test_credentials_without_a_role_get_every_missing_permission_reported() -> None:
+    """One test finds all of them, and waits only once."""
     world = a_world()
     world.reader().faults = dict.fromkeys(("write", "read", "list", "delete"), MISSING)
 
@@ -111,8 +111,8 @@ def test_credentials_without_any_role_are_told_every_right_that_is_missing() -> 
     assert world.pauses == list(ROLE_WAITS)
 
 
-def test_where_nothing_would_work_one_step_tells_it() -> None:
-    """A container that is gone needs no five attempts."""
+def test_one_failed_step_is_enough_where_nothing_works() -> None:
+    """The others are skipped if the container does not exist."""
     world = a_world()
     world.reader().faults = dict.fromkeys(("write", "read", "list", "delete"), GONE)
 
@@ -124,10 +124,8 @@ def test_where_nothing_would_work_one_step_tells_it() -> None:
 
 @pytest.mark.parametrize("right", ["write", "read", "list", "delete"])
 @pytest.mark.parametrize("refusals", range(1, len(ROLE_WAITS) + 1))
-def test_a_role_that_becomes_effective_meanwhile_is_told_apart_from_a_missing_one(
-    right: str, refusals: int
-) -> None:
-    """Refused at first, then let in: nothing is wrong, but it is not to be relied on yet."""
+def test_a_role_that_becomes_effective_is_told_from_a_missing_one(right: str, refusals: int) -> None:
+    """Refused at first, then granted: the customer has only to wait."""
     world = a_world()
     blobs = world.reader()
     blobs.faults[right] = MISSING
@@ -145,8 +143,8 @@ def test_a_role_that_becomes_effective_meanwhile_is_told_apart_from_a_missing_on
     assert blobs.names() == []
 
 
-def test_a_right_that_turns_out_to_be_something_else_is_told_as_that() -> None:
-    """The container went away while we waited."""
+def test_another_fault_during_the_retries_is_reported_as_such() -> None:
+    """The container was deleted during the wait."""
     world = a_world()
     blobs = world.reader()
     blobs.faults["write"] = MISSING
@@ -159,8 +157,8 @@ def test_a_right_that_turns_out_to_be_something_else_is_told_as_that() -> None:
     assert outcomes(report)["write"] == "container_not_found"
 
 
-def test_a_busy_storage_is_told_as_such() -> None:
-    """Nobody has to repair it."""
+def test_busy_storage_is_reported_as_such() -> None:
+    """There is nothing to repair."""
     world = World(crash_at=2, error=Transient("503 ServerBusy"))
     a_world(world=world)
 
@@ -169,23 +167,23 @@ def test_a_busy_storage_is_told_as_such() -> None:
 
 @dataclass
 class Forgetful:
-    """Containers that were opened before, and must not be opened in the same way again."""
+    """Containers with a cached client, which the test must not use."""
 
     world: World
     anew_for: list[str] = field(default_factory=list)
 
     def open(self, destination: object) -> None:
-        """Return what is remembered from an hour ago."""
+        """Return the cached client."""
         raise AssertionError(destination)
 
     def anew(self, destination: object) -> object:
-        """Sign in anew."""
+        """Return a client without cached tokens."""
         self.anew_for.append("once")
         return self.world.containers.open(destination)  # type: ignore[arg-type]  # a destination
 
 
-def test_it_signs_in_anew() -> None:
-    """A token from before the secret expired would say that all is well."""
+def test_it_signs_in_again() -> None:
+    """A token from before the expiry of the secret would still work."""
     containers = Forgetful(a_world())
 
     report = run_connection_test(DESTINATION, containers, test_id=ID, now=NOW)  # type: ignore[arg-type]  # a stand-in
@@ -196,8 +194,8 @@ def test_it_signs_in_anew() -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", [1, 2])
-def test_what_a_test_that_died_left_is_cleared_away_by_a_later_one(write: int, moment: str) -> None:
-    """Whatever it died at; a later one because a young blob may be that of a test that goes on."""
+def test_the_blob_of_a_test_that_died_is_deleted_by_a_later_one(write: int, moment: str) -> None:
+    """At whatever call the test died; a young blob may belong to a running test."""
     world = a_world(world=World(crash_at=write, moment=moment))
     with pytest.raises(Crash):
         tried(world, test_id=OTHER_ID)
@@ -211,7 +209,7 @@ def test_what_a_test_that_died_left_is_cleared_away_by_a_later_one(write: int, m
 
 
 def leftover(world: World, name: str = f"p/_export_test/{OTHER_ID}") -> bytes:
-    """Let a test die long ago, and return what it left."""
+    """Let a test die long ago, and return the blob that it left."""
     dying = a_world(world=World(crash_at=2))
     with pytest.raises(Crash):
         tried(dying, at=timedelta(days=-9))
@@ -232,8 +230,8 @@ def leftover(world: World, name: str = f"p/_export_test/{OTHER_ID}") -> bytes:
         f"p/_export_test-{OTHER_ID}",
     ],
 )
-def test_only_names_that_a_test_gives_are_cleared_away(name: str) -> None:
-    """Of the same content, even; and only below the same prefix."""
+def test_only_blobs_with_names_of_a_test_are_deleted(name: str) -> None:
+    """Even with the same content; and only below the same prefix."""
     world = a_world()
     leftover(world, name)
 
@@ -241,8 +239,8 @@ def test_only_names_that_a_test_gives_are_cleared_away(name: str) -> None:
     assert world.reader().names() == [name]
 
 
-def test_only_what_a_test_writes_is_cleared_away() -> None:
-    """Anything else of such a name is the customer's."""
+def test_only_blobs_with_the_content_of_a_test_are_deleted() -> None:
+    """Other content under such a name belongs to the customer."""
     world, name = a_world(), f"p/_export_test/{OTHER_ID}"
     body = leftover(world)
     for theirs in (b"", b"precious", body + b"\n", body[1:], body.replace(b"2026", b"20x6")):
@@ -251,8 +249,8 @@ def test_only_what_a_test_writes_is_cleared_away() -> None:
         assert world.reader().committed[name].body == theirs
 
 
-def test_clearing_away_is_bounded_and_its_trouble_is_not_the_tests() -> None:
-    """A folder full of leftovers makes no test slow, and the next one goes on."""
+def test_the_cleanup_is_bounded_and_its_errors_do_not_fail_the_test() -> None:
+    """A full folder does not slow the test down; the next test continues."""
     world = a_world()
     body = leftover(world)
     for number in range(LEFTOVERS_MAX + 3):

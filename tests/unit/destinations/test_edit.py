@@ -1,4 +1,4 @@
-"""Making, changing, trying and activating destinations; and how their hours look."""
+"""Creating, replacing, testing and activating destinations, and their hours."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,15 +6,17 @@ from datetime import timedelta
 import pytest
 
 from exporter.destinations.connection_test import run_connection_test
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate
-from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
+from exporter.domain.destination import Destination, Status, StorageTarget
 from exporter.domain.errors import Fault, Invalid, NotFound, Outdated
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
 from tests.fakes import World
+from tests.support.destinations import DRAFT
 from tests.worlds import (
     ACME,
     EVENTS,
@@ -30,25 +32,15 @@ from tests.worlds import (
 
 VIEW = AsOf(NOW, timedelta(minutes=10))
 REFUSED = Fault("missing_action", "The credentials lack it.", "Grant it.")
-DRAFT = Draft(
-    id="acme",
-    name="Acme",
-    storage=StorageTarget("raw"),
-    credentials_type=CredentialsType.CONNECTION_STRING,
-    secret="hunter2",  # noqa: S106  a made-up one
-    project_id=187520,
-    org_id=189524,
-    output=Output(),
-)
 
 
 def stored(world: World) -> Destination:
-    """Return the destination as it is stored."""
-    return find_destination(world.gateways, "acme").value
+    """Return the stored destination."""
+    return find_destination(world.gateways.destinations, "acme").value
 
 
 def test_a_new_destination_is_a_draft_whose_secret_is_sealed() -> None:
-    """Nothing is exported before it is activated, and the secret is nowhere to be read."""
+    """No text form of it has the secret."""
     world = landing_for_long(World())
 
     saved, new = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
@@ -57,8 +49,8 @@ def test_a_new_destination_is_a_draft_whose_secret_is_sealed() -> None:
     assert "hunter2" not in f"{saved} {DRAFT} {stored(world).credentials.sealed}"
 
 
-def test_putting_the_same_again_leaves_the_same_destination() -> None:
-    """The request may be repeated; what it does not speak of stays."""
+def test_a_repeated_put_changes_nothing() -> None:
+    """PUT is idempotent; fields that it does not have stay."""
     world = landing_for_long(World())
     first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
     activate(world.gateways, "acme", now=NOW, test_id="t")
@@ -71,7 +63,7 @@ def test_putting_the_same_again_leaves_the_same_destination() -> None:
 
 
 def test_a_replacement_without_the_secret_keeps_the_stored_one() -> None:
-    """Who changes the name need not know the secret."""
+    """A change of the name does not need the secret."""
     world = landing_for_long(World())
     first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
 
@@ -81,7 +73,7 @@ def test_a_replacement_without_the_secret_keeps_the_stored_one() -> None:
 
 
 def test_a_new_destination_without_a_secret_is_refused() -> None:
-    """There is none that could be kept."""
+    """No stored one could be kept."""
     with pytest.raises(Invalid) as refused:
         put_destination(World().gateways, replace(DRAFT, secret=None), if_match=None, now=NOW)
 
@@ -89,14 +81,14 @@ def test_a_new_destination_without_a_secret_is_refused() -> None:
 
 
 @pytest.mark.parametrize("if_match", ['"other"', "*", '"0x1"'])
-def test_a_replacement_of_what_is_not_there_any_more_is_refused(if_match: str) -> None:
-    """If-Match speaks of a destination that its sender saw."""
+def test_a_conditional_replacement_of_a_missing_destination_is_refused(if_match: str) -> None:
+    """If-Match does not hold."""
     with pytest.raises(Outdated):
         put_destination(World().gateways, DRAFT, if_match=if_match, now=NOW)
 
 
-def test_a_replacement_of_what_was_changed_meanwhile_is_refused() -> None:
-    """Of two people who edit at once, the second one hears of it."""
+def test_a_replacement_of_a_changed_destination_is_refused() -> None:
+    """Of two concurrent edits, the second one is refused."""
     world = landing_for_long(World())
     first, _ = put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
     put_destination(world.gateways, DRAFT, if_match=first.tag, now=NOW)
@@ -106,7 +98,7 @@ def test_a_replacement_of_what_was_changed_meanwhile_is_refused() -> None:
 
 
 def test_activation_tries_an_upload_leaves_nothing_behind_and_starts_the_schedule() -> None:
-    """Events begin today at midnight, merged ids with the first that landed."""
+    """Events begin today at 00:00 UTC, merged ids with the first landed hour."""
     world = landing_for_long(World())
     put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
     world.land(MERGED_IDS.stream, HOUR.plus(-50), [a_merge(1)])
@@ -126,7 +118,7 @@ def test_activation_tries_an_upload_leaves_nothing_behind_and_starts_the_schedul
 
 
 def test_activating_twice_does_not_move_the_first_owed_hour() -> None:
-    """The second activation, days later, must not forget the hours in between."""
+    """The hours between two activations stay owed."""
     world = landing_for_long(World())
     put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
     activate(world.gateways, "acme", now=NOW, test_id="t")
@@ -148,10 +140,10 @@ def test_activating_twice_does_not_move_the_first_owed_hour() -> None:
         ("delete", ["delete"], ["p/_export_test/t"]),
     ],
 )
-def test_a_destination_that_lacks_a_right_is_not_activated_and_is_told_which(
+def test_without_a_permission_the_activation_fails_and_names_it(
     right: str, failed: list[str], left_behind: list[str]
 ) -> None:
-    """Each right is tried by itself; what can be deleted again is."""
+    """Each permission is tested separately; blobs that can be deleted are."""
     world = a_world(replace(acme(), status=Status.DRAFT, storage=StorageTarget("raw", prefix="p")))
     world.reader().faults[right] = REFUSED
 
@@ -165,7 +157,7 @@ def test_a_destination_that_lacks_a_right_is_not_activated_and_is_told_which(
 
 
 def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
-    """A blob of that very name is theirs: the test says so instead of replacing it."""
+    """If a blob of that name exists, the test fails."""
     world = a_world()
     world.reader().set("_export_test/t", b"precious")
 
@@ -175,20 +167,20 @@ def test_a_test_upload_overwrites_nothing_of_the_customers() -> None:
     assert world.reader().committed["_export_test/t"].body == b"precious"
 
 
-def test_a_destination_that_is_not_there_is_not_found() -> None:
-    """And the error says which."""
+def test_a_missing_destination_is_not_found() -> None:
+    """The error has its id."""
     with pytest.raises(NotFound, match="no destination acme"):
-        find_destination(World().gateways, "acme")
+        find_destination(World().gateways.destinations, "acme")
 
 
 def listed(world: World, first: Hour, last: Hour, key: StreamKey = EVENTS) -> dict[str, str]:
-    """Return hours and their status, as the API lists them."""
+    """Return the listed hours with their status."""
     hours = list_hours(world.gateways, ACME, key, (first, last), as_of=VIEW)
     return {record.hour.key: record.status.value for record in hours}
 
 
 def test_listed_hours_are_the_ledgers_and_the_owed_ones_between_them() -> None:
-    """Oldest first; hours not closed yet, and those before the first owed one, are left out."""
+    """Oldest first, without open hours and hours before the first owed one."""
     world = a_world()
     attempt(world)
     midnight = HOUR.first_of_day()
@@ -200,7 +192,7 @@ def test_listed_hours_are_the_ledgers_and_the_owed_ones_between_them() -> None:
 
 
 def test_an_hour_exported_on_request_is_listed_though_the_schedule_never_owed_it() -> None:
-    """The ledger shows all that was done."""
+    """The ledger has every exported hour."""
     world = a_world()
     before = HOUR.first_of_day().plus(-3)
     world.ledger.put(HourRecord(EVENTS, before).claimed_by("c", "backfill:b", NOW).finished(NOW), None)
@@ -209,16 +201,16 @@ def test_an_hour_exported_on_request_is_listed_though_the_schedule_never_owed_it
 
 
 def test_a_draft_owes_nothing() -> None:
-    """Before the activation there is no first hour."""
+    """It has no first hour before its activation."""
     world = a_world()
     draft = replace(ACME, status=Status.DRAFT, activated_at=None)
 
     assert list(list_hours(world.gateways, draft, EVENTS, (HOUR, HOUR), as_of=VIEW)) == []
-    assert stream_state(world.gateways, EVENTS, None, VIEW).owed == 0
+    assert stream_state(world.gateways.ledger, EVENTS, None, VIEW).owed == 0
 
 
-def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
-    """What an operator asks first: the last exported hour, how many are owed, and why."""
+def test_the_state_of_a_stream_has_its_progress_and_its_last_error() -> None:
+    """The last exported hour, the number of owed hours, and the last error."""
     world = landing_for_long(World())
     put_destination(world.gateways, DRAFT, if_match=None, now=NOW)
     activate(world.gateways, "acme", now=NOW, test_id="t")
@@ -229,13 +221,13 @@ def test_the_state_of_a_stream_tells_how_far_it_is_and_what_failed() -> None:
     failed = HourRecord(EVENTS, midnight.plus(4)).claimed_by("c", "schedule", NOW).failed(REFUSED, NOW)
     world.ledger.put(failed, None)
 
-    state = stream_state(world.gateways, EVENTS, world.schedule.get(EVENTS), VIEW)
+    state = stream_state(world.gateways.ledger, EVENTS, world.schedule.get(EVENTS), VIEW)
 
     assert (state.last_exported, state.owed, state.failed) == (midnight.plus(2), 10, failed)
 
 
 def test_an_hour_whose_worker_died_is_shown_as_owed() -> None:
-    """It is: the next tick asks for it again."""
+    """The next tick queues it again."""
     world = a_world()
     world.ledger.put(HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW - LEASE), None)
     world.ledger.put(HourRecord(EVENTS, HOUR.plus(-1)).claimed_by("alive", "schedule", NOW), None)

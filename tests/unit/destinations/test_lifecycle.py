@@ -1,13 +1,14 @@
-"""The life of a destination: tested, activated, paused, resumed, changed, deleted, and made anew."""
+"""The transitions of a destination: test, activate, pause, resume, change, delete, create again."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, find_history, put_destination
-from exporter.destinations.lifecycle import activate, delete, pause, resume, try_draft, try_saved
-from exporter.destinations.overview import Overview, list_destinations, look_at
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination, find_history
+from exporter.destinations.lifecycle import activate, delete, pause, resume, run_draft_test, run_saved_test
+from exporter.destinations.overview import Overview, list_destinations, overview_of
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
 from exporter.domain.file_names import NameStyle
@@ -16,8 +17,8 @@ from exporter.domain.hour_record import HourStatus, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import World
 from tests.worlds import (
     EVENTS,
@@ -50,12 +51,12 @@ DRAFT = Draft(
 def put(
     world: World, draft: Draft = DRAFT, now: datetime = NOW, if_match: str | None = None
 ) -> Versioned[Destination]:
-    """Make or replace the destination."""
+    """Create or replace the destination."""
     return put_destination(world.gateways, draft, if_match=if_match, now=now)[0]
 
 
 def an_active(world: World, draft: Draft = DRAFT, now: datetime = NOW) -> Versioned[Destination]:
-    """Make a destination and activate it."""
+    """Create and activate a destination."""
     put(world, draft, now)
     found, report = activate(world.gateways, "acme", now=now, test_id="0" * 32)
     assert report.ok
@@ -63,32 +64,32 @@ def an_active(world: World, draft: Draft = DRAFT, now: datetime = NOW) -> Versio
 
 
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
-    """Let the schedule look what is owed, and take out what it queued."""
+    """Run a tick, and return the queued tasks."""
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return world.hours.take()
 
 
 def export_all(world: World, now: datetime = NOW) -> set[Outcome]:
-    """Let the schedule look, and export what it queued."""
+    """Run a tick, and export the queued hours."""
     return {attempt(world, now, f"claim-{number}", task) for number, task in enumerate(tick(world, now))}
 
 
 def seen(world: World, now: datetime = NOW) -> Overview:
-    """Return the destination as it is shown."""
-    found = find_destination(world.gateways, "acme").value
-    return look_at(world.gateways, found, AsOf(now, SETTLE))
+    """Return the overview of the destination."""
+    found = find_destination(world.gateways.destinations, "acme").value
+    return overview_of(world.gateways, found, AsOf(now, SETTLE))
 
 
 def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[str, HourStatus]:
-    """Return the status of every hour that is listed, from the day before to the day after."""
-    found = find_history(world.gateways, "acme").value
+    """Return the status of every listed hour, from the day before to the day after."""
+    found = find_history(world.gateways.destinations, "acme").value
     span = (MIDNIGHT.plus(-24), MIDNIGHT.plus(48))
     records = list_hours(world.gateways, found, key, span, as_of=AsOf(now, SETTLE))
     return {record.hour.key: record.status for record in records}
 
 
-def test_a_paused_destination_gets_nothing_and_a_resumed_one_all_that_it_missed() -> None:
-    """The hours of the pause are owed all the while, and none of them is lost."""
+def test_a_paused_destination_gets_nothing_and_a_resumed_one_every_owed_hour() -> None:
+    """The hours of the pause stay owed."""
     world = landing_for_long(World())
     an_active(world)
     assert export_all(world) == {Outcome.EXPORTED}
@@ -107,8 +108,8 @@ def test_a_paused_destination_gets_nothing_and_a_resumed_one_all_that_it_missed(
     assert (seen(world, later).status, seen(world, later).states[0].owed) == (Status.ACTIVE, 0)
 
 
-def test_an_hour_that_was_queued_before_the_pause_is_not_begun() -> None:
-    """Messages outlive what they were sent for."""
+def test_an_hour_queued_before_the_pause_does_not_start() -> None:
+    """A queued message may be older than the pause."""
     world = landing_for_long(World())
     an_active(world)
     tasks = tick(world)
@@ -122,7 +123,7 @@ def test_an_hour_that_was_queued_before_the_pause_is_not_begun() -> None:
 def test_an_hour_that_is_being_exported_is_finished_in_a_pause_and_given_up_by_a_deletion(
     stop: object, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is not wanted any more does not appear after the answer that it was deleted."""
+    """After the answer to the deletion no file appears."""
     world = landing_for_long(World())
     an_active(world)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
@@ -142,7 +143,7 @@ def test_an_hour_that_is_being_exported_is_finished_in_a_pause_and_given_up_by_a
 
 
 def test_only_what_was_activated_is_paused_or_resumed() -> None:
-    """A draft has nothing to pause."""
+    """A draft is refused."""
     world = landing_for_long(World())
     put(world)
 
@@ -152,8 +153,8 @@ def test_only_what_was_activated_is_paused_or_resumed() -> None:
         assert refused.value.code == "destination_not_active"
 
 
-def test_what_is_asked_twice_is_done_once() -> None:
-    """The second time nothing changes, not even the ETag."""
+def test_transitions_are_idempotent() -> None:
+    """A repeated request does not even change the ETag."""
     world = landing_for_long(World())
     active = an_active(world)
     again, _ = activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
@@ -168,7 +169,7 @@ def test_what_is_asked_twice_is_done_once() -> None:
 
 
 def test_activating_a_paused_destination_resumes_it() -> None:
-    """After a test upload; its first hour stays."""
+    """A test upload runs first; the first hour stays."""
     world = landing_for_long(World())
     an_active(world)
     pause(world.gateways, "acme")
@@ -178,8 +179,8 @@ def test_activating_a_paused_destination_resumes_it() -> None:
     assert (active.value.status, active.value.activated_at) == (Status.ACTIVE, NOW)
 
 
-def test_who_has_seen_an_older_version_changes_nothing() -> None:
-    """Whatever is asked; what is as it was seen is changed."""
+def test_a_request_with_an_old_etag_changes_nothing() -> None:
+    """Every transition checks If-Match."""
     world = landing_for_long(World())
     old = put(world).tag
     active = an_active(world, replace(DRAFT, name="New"))
@@ -199,8 +200,8 @@ def test_who_has_seen_an_older_version_changes_nothing() -> None:
     assert pause(world.gateways, "acme", if_match=active.tag).value.status is Status.PAUSED
 
 
-def test_of_two_changes_at_the_same_moment_one_is_told_to_look_again() -> None:
-    """412 for who sent an If-Match, 409 for who did not."""
+def test_of_two_concurrent_changes_one_is_refused() -> None:
+    """412 for a request with If-Match, 409 without."""
     for if_match, error in (("*", Outdated), (None, Conflict)):
         world = landing_for_long(World())
         an_active(world)
@@ -210,8 +211,8 @@ def test_of_two_changes_at_the_same_moment_one_is_told_to_look_again() -> None:
             pause(world.gateways, "acme", if_match=if_match)
 
 
-def test_a_new_destination_may_be_asked_for_that_does_not_exist_yet() -> None:
-    """``If-None-Match: *``; what was deleted does not exist."""
+def test_a_put_may_be_limited_to_creation() -> None:
+    """``If-None-Match: *``; a deleted destination does not exist."""
     world = landing_for_long(World())
 
     def make() -> Status:
@@ -228,36 +229,36 @@ def test_a_new_destination_may_be_asked_for_that_does_not_exist_yet() -> None:
 
 
 def test_a_test_upload_is_kept_with_the_destination_and_does_not_change_it() -> None:
-    """With its time; a later one takes its place, also that of an activation."""
+    """With its time; a later test replaces it, also that of an activation."""
     world = landing_for_long(World())
     saved = put(world)
     world.reader().faults["write"] = REFUSED
 
-    failed = try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32)
+    failed = run_saved_test(world.gateways, "acme", now=NOW, test_id="0" * 32)
 
-    trial = seen(world).trial
+    trial = seen(world).last_test
     assert trial is not None
     assert (trial.at, trial.report, trial.report.ok) == (NOW, failed, False)
-    assert find_destination(world.gateways, "acme") == saved
+    assert find_destination(world.gateways.destinations, "acme") == saved
     world.reader().faults.clear()
     activate(world.gateways, "acme", now=NOW + DAY, test_id="1" * 32)
-    trial = seen(world).trial
+    trial = seen(world).last_test
     assert trial is not None
     assert (trial.at, trial.report.ok) == (NOW + DAY, True)
 
 
-def test_the_test_upload_of_what_is_not_saved_leaves_nothing() -> None:
-    """Neither in the container nor in our own storage."""
+def test_the_test_upload_of_a_draft_stores_nothing() -> None:
+    """Neither in the container nor in the exporter's storage."""
     world = landing_for_long(World())
 
-    assert try_draft(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
+    assert run_draft_test(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
     assert world.reader().names() == []
     assert world.destinations.all() == []
     assert world.destinations.last_tests() == {}
 
 
 def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
-    """Nothing is exported any more, its secret is forgotten, and its hours can be listed."""
+    """Exports stop, the secret is deleted, the hours can be listed."""
     world = landing_for_long(World())
     an_active(world)
     export_all(world)
@@ -271,15 +272,15 @@ def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
     assert tick(world, later) == []
     assert list_destinations(world.gateways, AsOf(later, SETTLE)) == []
     with pytest.raises(NotFound) as gone:
-        find_destination(world.gateways, "acme")
+        find_destination(world.gateways.destinations, "acme")
     assert gone.value.code == "destination_deleted"
-    assert find_history(world.gateways, "acme").value.credentials.sealed == ""
+    assert find_history(world.gateways.destinations, "acme").value.credentials.sealed == ""
     assert listed(world, now=later) == history
     assert (world.schedule.all(), world.destinations.last_tests()) == ({}, {})
 
 
 def test_a_draft_that_is_deleted_has_no_history() -> None:
-    """It was never activated, and owes nothing."""
+    """It was never activated and owes nothing."""
     world = landing_for_long(World())
     put(world, replace(DRAFT, org_id=189524))
     delete(world.gateways, "acme")
@@ -288,15 +289,15 @@ def test_a_draft_that_is_deleted_has_no_history() -> None:
 
 
 @pytest.mark.parametrize("destination_id", ["acme", "No id"])
-def test_what_never_was_is_not_deleted(destination_id: str) -> None:
-    """That is a mistake in the request."""
+def test_a_destination_that_never_existed_cannot_be_deleted(destination_id: str) -> None:
+    """The request is wrong."""
     with pytest.raises(NotFound) as unknown:
         delete(World().gateways, destination_id)
     assert unknown.value.code == "destination_not_found"
 
 
 def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_comes() -> None:
-    """It begins as a draft; the days in between, when nobody wanted it, are not owed."""
+    """It begins as a draft; the days between are not owed."""
     world = landing_for_long(World())
     an_active(world)
     export_all(world)
@@ -305,7 +306,7 @@ def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_co
 
     made, new = put_destination(world.gateways, DRAFT, if_match=None, now=later)
     assert (new, made.value.status, made.value.created_at) == (True, Status.DRAFT, later)
-    assert seen(world, later).trial is None
+    assert seen(world, later).last_test is None
     activate(world.gateways, "acme", now=later, test_id="1" * 32)
 
     owed = {task.hour for task in tick(world, later)}
@@ -314,7 +315,7 @@ def test_a_destination_that_is_made_anew_finds_its_history_and_owes_only_what_co
 
 
 def test_another_project_begins_today_and_the_hours_of_the_old_one_are_its_own() -> None:
-    """Not on the day of the activation, which may be a year ago."""
+    """It does not begin on the day of the activation, which may be a year ago."""
     world = landing_for_long(World(), EVENTS.stream, Stream(DataType.EVENTS, 2))
     an_active(world)
     export_all(world)
@@ -326,13 +327,13 @@ def test_another_project_begins_today_and_the_hours_of_the_old_one_are_its_own()
     assert {task.key for task in tick(world, later)} == {other}
     assert seen(world, later).states[0].owed_since == today
 
-    # Back again, the hours in between are not caught up: backfills are for that.
+    # After the return, the hours between are not owed: a backfill exports them.
     put(world, DRAFT, later + DAY)
     assert min(task.hour for task in tick(world, later + DAY)) == today.plus(24)
 
 
 def test_merged_ids_that_are_added_later_begin_with_the_first_that_landed() -> None:
-    """All of them matter; the events go on where they are."""
+    """All merged ids are owed; the events continue."""
     world = landing_for_long(World())
     an_active(world)
     export_all(world)
@@ -347,7 +348,7 @@ def test_merged_ids_that_are_added_later_begin_with_the_first_that_landed() -> N
 
 
 def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger() -> None:
-    """What was exported before stays as it is."""
+    """Exported hours stay as they are."""
     world = landing_for_long(World())
     an_active(world)
     export_all(world)
@@ -364,8 +365,8 @@ def test_a_change_of_the_output_holds_from_the_next_hour_on_and_is_in_the_ledger
     assert files == ["187520_2026-01-31_13_1.json.gz"]
 
 
-def test_all_destinations_at_a_glance() -> None:
-    """Which are behind, by how many hours, since when, and why; in the order of their ids."""
+def test_the_list_of_destinations_has_their_progress() -> None:
+    """By id: owed hours, the oldest of them, and the last error."""
     world = landing_for_long(World())
     an_active(world)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
@@ -383,5 +384,5 @@ def test_all_destinations_at_a_glance() -> None:
     assert failing.failed is not None
     assert failing.failed.error == REFUSED
     assert (failing.states[0].owed, failing.states[0].owed_since) == (HOUR.start.hour + 1, MIDNIGHT)
-    alone = look_at(world.gateways, failing.destination, AsOf(NOW, SETTLE))
+    alone = overview_of(world.gateways, failing.destination, AsOf(NOW, SETTLE))
     assert replace(alone, recent=None) == failing

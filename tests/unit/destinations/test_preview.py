@@ -1,4 +1,4 @@
-"""Previewing an hour: what would be exported of it, with nothing written anywhere."""
+"""The preview of an hour."""
 
 import json
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ PURCHASES = read(condition("event_type", "is", "purchase"))
 
 
 def previewed(world: World, destination: Destination) -> Preview:
-    """Return the preview of the hour at a time that stands still."""
+    """Return the preview of the hour, with a fixed clock."""
     return preview(destination, HOUR, world.gateways.landing, lambda: NOW)
 
 
 def a_mixed_world(destination: Destination) -> World:
-    """Make a world with 20 purchases, 5 views, a duplicate, and a line that is no row."""
+    """Make a world with 20 purchases, 5 views, a duplicate, and an invalid row."""
     world = a_world(destination)
     rows = [an_event(number) for number in range(20)]
     rows += [an_event(number, event_type="view") for number in range(20, 25)]
@@ -34,8 +34,8 @@ def a_mixed_world(destination: Destination) -> World:
     return world
 
 
-def test_a_preview_counts_what_the_export_would_and_shows_rows_as_they_would_be_exported() -> None:
-    """The same counts as the ledger's afterwards, and the first rows that a reader would find."""
+def test_a_preview_has_the_counts_and_rows_of_an_export() -> None:
+    """The counts equal those of the ledger after an export, the examples its first rows."""
     destination = acme(event_filter=PURCHASES)
     world = a_mixed_world(destination)
 
@@ -49,7 +49,7 @@ def test_a_preview_counts_what_the_export_would_and_shows_rows_as_they_would_be_
     assert found.complete
 
 
-def test_a_preview_writes_nothing_at_all() -> None:
+def test_a_preview_writes_nothing() -> None:
     """No file, no marker, no rejected row, no record in the ledger."""
     destination = acme(event_filter=PURCHASES)
     world = a_mixed_world(destination)
@@ -60,7 +60,7 @@ def test_a_preview_writes_nothing_at_all() -> None:
 
 
 def test_without_a_filter_every_event_passes_and_an_hour_without_any_is_empty() -> None:
-    """The preview of a destination that asks for everything."""
+    """The filter is optional."""
     assert previewed(a_mixed_world(acme()), acme()).rows.filtered == 0
     assert previewed(a_world(), acme()) == Preview(RowCounts(), (), complete=True)
 
@@ -72,7 +72,7 @@ def test_a_destination_without_events_has_nothing_to_preview() -> None:
 
 
 def test_a_preview_that_takes_too_long_says_so_with_what_it_has_read() -> None:
-    """Whatever the rows are: kept or filtered. Time is looked at where many rows may have passed since."""
+    """Whether the rows are kept or filtered."""
     world = a_world()
     for number in range(20):
         world.land(EVENTS.stream, HOUR, [an_event(number)], f"{number:02}.json")
@@ -94,7 +94,7 @@ def test_a_preview_that_takes_too_long_says_so_with_what_it_has_read() -> None:
 
 
 def test_a_preview_of_only_rejected_lines_ends_in_time_too() -> None:
-    """They do not come as far as the filter."""
+    """Such lines do not reach the filter."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, b"nonsense\n" * 1000)
     passing = iter(range(1_000))
@@ -106,7 +106,7 @@ def test_a_preview_of_only_rejected_lines_ends_in_time_too() -> None:
 
 
 def test_a_preview_of_blobs_without_a_row_ends_in_time_too() -> None:
-    """Blank lines make no row, and yet have to be read."""
+    """Blank lines are no rows, but take time to read."""
     world = a_world()
     for number in range(30):
         world.land(EVENTS.stream, HOUR, b"\n" * 100, f"{number}.json")
@@ -118,7 +118,7 @@ def test_a_preview_of_blobs_without_a_row_ends_in_time_too() -> None:
 
 
 def test_examples_that_are_too_large_to_show_are_left_out() -> None:
-    """The rows are counted all the same."""
+    """Their rows are counted."""
     world = a_world()
     rows = [an_event(number, event_properties={"x": "y" * (EXAMPLES_BYTES_MAX // 3)}) for number in range(4)]
     world.land(EVENTS.stream, HOUR, [*rows, an_event(9)])

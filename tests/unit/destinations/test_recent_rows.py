@@ -1,12 +1,13 @@
 from datetime import timedelta
 
-from exporter.destinations.overview import list_destinations, look_at
+from exporter.destinations.overview import list_destinations, overview_of
 from exporter.destinations.recent_rows import RECENT_HOURS, RecentRows, recent_rows
 from exporter.domain.destination import Status
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.row_schema import Reason
-from exporter.http.schemas import RecentRowsView, destination_view, hour_view
+from exporter.http.destination_view import RecentRowsView, destination_view
+from exporter.http.hours import hour_view
 from exporter.schedule.ledger_view import AsOf
 from tests.fakes import World
 from tests.worlds import (
@@ -28,30 +29,30 @@ BAD = b'nonsense\n{"uuid":5}\n'
 
 
 def exported(world: World, hour: Hour, content: bytes | list[dict[str, object]]) -> None:
-    """Land something in an hour, and export it."""
+    """Land rows of an hour, and export it."""
     world.land(EVENTS.stream, hour, content)
     attempt(world, task=HourTask(EVENTS, hour), claim_id=hour.key)
 
 
 def shown(world: World) -> dict[str, RecentRowsView]:
-    """Return what the destination shows of its last hours."""
-    return destination_view(look_at(world.gateways, ACME, VIEW))["last_24_hours"]
+    """Return the shown counts of the last 24 hours."""
+    return destination_view(overview_of(world.gateways, ACME, VIEW))["last_24_hours"]
 
 
 def warning(world: World) -> str | None:
-    """Return the warning that the destination shows."""
-    return destination_view(look_at(world.gateways, ACME, VIEW))["warning"]
+    """Return the shown warning."""
+    return destination_view(overview_of(world.gateways, ACME, VIEW))["warning"]
 
 
 def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
-    """Those of each data type, amended and rejected ones by reason, and none of an older hour."""
+    """For each data type, with amended and rejected rows, without older hours."""
     world = a_world()
     exported(world, HOUR, [an_event(1), an_event(2, paying="yes"), an_event(3, event_type=None)])
     first = HOUR.plus(1 - RECENT_HOURS)
     exported(world, first, BAD)
     exported(world, first.plus(-1), BAD)
 
-    assert recent_rows(world.gateways, ACME, VIEW) == [
+    assert recent_rows(world.gateways.ledger, ACME, VIEW) == [
         RecentRows(
             EVENTS,
             RowCounts(2, 0, 0, 3, 1, ((Reason.FIELD_MISSING, 2), (Reason.NOT_JSON, 1))),
@@ -78,7 +79,7 @@ def test_a_destination_shows_the_counts_of_its_last_24_hours_together() -> None:
 
 
 def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -> None:
-    """With its reasons, as long as it is one of the last hours."""
+    """With the reasons, while the hour is one of the last 24."""
     world = a_world()
     exported(world, HOUR.plus(-1), [an_event(1, HOUR.plus(-1))])
     assert warning(world) is None
@@ -92,16 +93,16 @@ def test_an_hour_that_lost_all_of_its_rows_warns_and_so_does_its_destination() -
     assert warning(world) == f"{HOUR} (events): {hour['warning']}"
 
     later = AsOf(NOW + timedelta(hours=RECENT_HOURS), SETTLE)
-    assert destination_view(look_at(world.gateways, ACME, later))["warning"] is None
+    assert destination_view(overview_of(world.gateways, ACME, later))["warning"] is None
 
 
-def test_a_draft_and_a_list_of_destinations_cost_no_look_at_the_ledger() -> None:
-    """A draft has exported nothing; a list says nothing of this, and so what it reads does not grow."""
+def test_a_draft_and_a_list_of_destinations_need_no_ledger_query() -> None:
+    """A draft has no exported hours; a list would need a query for each stream."""
     world = a_world()
     exported(world, HOUR, BAD)
     draft = acme(status=Status.DRAFT)
 
-    assert recent_rows(world.gateways, draft, VIEW) == [
+    assert recent_rows(world.gateways.ledger, draft, VIEW) == [
         RecentRows(EVENTS, RowCounts()),
         RecentRows(MERGED_IDS, RowCounts()),
     ]

@@ -1,17 +1,18 @@
-"""Secrets that are replaced: without a gap, kept for what they were entered for, and under new keys."""
+"""Replacing secrets, keeping them, and rotating the encryption key."""
 
 from dataclasses import replace
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate
-from exporter.destinations.proof import NotProvenError, prover
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
 from tests.fakes import World
-from tests.unit.destinations.test_edit import DRAFT
+from tests.support.destinations import DRAFT
 from tests.worlds import NOW
 
 REFUSED = Fault("secret_wrong", "It is not accepted.", "Make a new one.")
@@ -34,15 +35,15 @@ STRING = replace(
 )
 
 
-def put(world: World, draft: Draft, *, proven: bool = True) -> None:
-    """Put a destination; with ``proven``, a new secret is tried first."""
-    prove = prover(world.gateways, now=NOW, test_id="0" * 32) if proven else None
-    put_destination(world.gateways, draft, if_match=None, now=NOW, prove=prove)
+def put(world: World, draft: Draft, *, tested: bool = True) -> None:
+    """Put a destination; with ``tested``, a new secret is tested first."""
+    test = connection_tester(world.gateways, now=NOW, test_id="0" * 32) if tested else None
+    put_destination(world.gateways, draft, if_match=None, now=NOW, test=test)
 
 
 def credentials(world: World) -> Credentials:
     """Return the stored credentials."""
-    return find_destination(world.gateways, "acme").value.credentials
+    return find_destination(world.gateways.destinations, "acme").value.credentials
 
 
 def working() -> World:
@@ -54,20 +55,20 @@ def working() -> World:
 
 
 def test_a_new_secret_that_does_not_work_leaves_the_old_one_in_place() -> None:
-    """The report says why; exports go on as if nothing had been sent."""
+    """The report has the reason; exports continue with the old secret."""
     world = working()
-    before = find_destination(world.gateways, "acme")
+    before = find_destination(world.gateways.destinations, "acme")
     world.reader().faults["sign_in"] = REFUSED
 
-    with pytest.raises(NotProvenError) as refused:
+    with pytest.raises(ConnectionTestFailed) as refused:
         put(world, replace(DRAFT, secret="new", name="New"))  # noqa: S106  a made-up one
 
     assert refused.value.report.first_fault == REFUSED
-    assert find_destination(world.gateways, "acme") == before
+    assert find_destination(world.gateways.destinations, "acme") == before
 
 
 def test_a_new_secret_that_works_replaces_the_old_one() -> None:
-    """And the test leaves nothing behind."""
+    """The test leaves no blob."""
     world = working()
     before = credentials(world)
 
@@ -78,18 +79,18 @@ def test_a_new_secret_that_works_replaces_the_old_one() -> None:
 
 
 @pytest.mark.parametrize("secret", ["new", None])
-def test_who_insists_or_brings_no_secret_is_not_tested(secret: str | None) -> None:
-    """A role may not be effective yet; and a new name has nothing to do with it."""
+def test_a_forced_request_or_one_without_a_secret_is_not_tested(secret: str | None) -> None:
+    """For example while a role is not effective yet; a new name needs no test."""
     world = working()
     world.reader().faults["sign_in"] = REFUSED
 
-    put(world, replace(DRAFT, secret=secret, name="New"), proven=secret is None)
+    put(world, replace(DRAFT, secret=secret, name="New"), tested=secret is None)
 
-    assert find_destination(world.gateways, "acme").value.name == "New"
+    assert find_destination(world.gateways.destinations, "acme").value.name == "New"
 
 
-def test_a_draft_is_saved_untested() -> None:
-    """Nothing works yet that could be lost; its activation is the test."""
+def test_a_draft_is_saved_without_a_test() -> None:
+    """Its activation runs the test."""
     world = World()
     world.reader().faults["sign_in"] = REFUSED
 
@@ -115,8 +116,8 @@ def test_a_draft_is_saved_untested() -> None:
         ),
     ],
 )
-def test_a_stored_secret_is_kept_only_for_what_it_was_entered_for(before: Draft, after: Draft) -> None:
-    """Nobody who does not know it may have it sent elsewhere."""
+def test_a_stored_secret_is_kept_only_for_its_own_ids_and_account(before: Draft, after: Draft) -> None:
+    """A caller who does not know the secret cannot have it sent elsewhere."""
     world = World()
     put(world, before)
 
@@ -139,19 +140,19 @@ def test_a_stored_secret_is_kept_only_for_what_it_was_entered_for(before: Draft,
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_a_kept_connection_string_shows_its_account(url: str | None, *, known: bool) -> None:
-    """However the request writes it, and even if it was not stored before: one account is shown and used."""
+    """However the request writes it, and even if no URL was stored."""
     world = World()
     put(world, replace(STRING, storage=StorageTarget("raw", URL if known else None)))
 
     put(world, replace(STRING, secret=None, storage=StorageTarget("raw", url)))
 
-    assert find_destination(world.gateways, "acme").value.storage.account_url == (url or URL)
+    assert find_destination(world.gateways.destinations, "acme").value.storage.account_url == (url or URL)
 
 
 @pytest.mark.parametrize(
     "draft", [PRINCIPAL, SIGNATURE, STRING], ids=["service_principal", "sas", "connection_string"]
 )
-def test_what_does_not_concern_the_secret_may_change_without_it(draft: Draft) -> None:
+def test_other_fields_can_change_without_the_secret(draft: Draft) -> None:
     """The container, the prefix, the name."""
     world = World()
     put(world, draft)
@@ -163,7 +164,7 @@ def test_what_does_not_concern_the_secret_may_change_without_it(draft: Draft) ->
 
 
 def test_a_managed_identity_needs_no_secret() -> None:
-    """And forgets the one of before."""
+    """An earlier secret is deleted."""
     world = World()
     put(world, PRINCIPAL)
 
@@ -176,7 +177,7 @@ def test_a_managed_identity_needs_no_secret() -> None:
 
 
 def test_a_secret_under_an_old_key_works_and_gets_the_new_one_when_saved() -> None:
-    """So the old key can be taken away once every destination was saved; saving again changes nothing."""
+    """After every destination was saved, the old key can be removed; saving again changes nothing."""
     world = World()
     old = replace(world.gateways, cipher=AesCipher((OLD,)))
     put_destination(old, DRAFT, if_match=None, now=NOW)
@@ -195,7 +196,7 @@ def test_a_secret_under_an_old_key_works_and_gets_the_new_one_when_saved() -> No
 
 
 def test_a_secret_whose_key_is_gone_stays_as_it_is() -> None:
-    """The operator may restore the key; what tries it says that it cannot be read."""
+    """The operator may restore the key; until then a test reports ``secret_unreadable``."""
     world = World()
     put_destination(replace(world.gateways, cipher=AesCipher((OLD,))), DRAFT, if_match=None, now=NOW)
     before = credentials(world)

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain import transient_failures
-from exporter.domain.backfill import Backfill, BackfillStatus, Came
+from exporter.domain.backfill import Backfill, BackfillStatus, HourOutcome
 from exporter.domain.breaker import CLOSED, Breaker
-from exporter.domain.clocks import CLOCKS_APART_MAX, stands_still
+from exporter.domain.clocks import CLOCKS_APART_MAX, stalled
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import (
     SCHEDULE,
@@ -57,40 +57,42 @@ def failed(by: str, after: timedelta, number: int = 0) -> HourRecord:
     return HourRecord(EVENTS, HOUR).claimed_by("c", by, NOW + after, round_=number).failed(FAULT, NOW + after)
 
 
-def came(record: HourRecord | None, backfill: Backfill = BACKFILL, breaker: Breaker = CLOSED) -> Came:
+def outcome(
+    record: HourRecord | None, backfill: Backfill = BACKFILL, breaker: Breaker = CLOSED
+) -> HourOutcome:
     """Return what has come of it."""
-    return backfill.came(record, breaker, NOW)
+    return backfill.outcome(record, breaker, NOW)
 
 
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        (None, Came.LEFT),
-        (HourRecord(EVENTS, HOUR), Came.LEFT),
-        (written(MINE, -APART), Came.DONE),
-        (written(MINE, timedelta()), Came.DONE),
-        (written(SCHEDULE, timedelta()), Came.LEFT),
-        (written(SCHEDULE, APART - A_MOMENT), Came.LEFT),
-        (written(SCHEDULE, APART), Came.DONE),
-        (written("backfill:b11", APART - A_MOMENT), Came.LEFT),
-        (failed(MINE, -APART), Came.FAILED),
-        (failed(MINE, timedelta(), number=1), Came.LEFT),
-        (failed(SCHEDULE, APART - A_MOMENT), Came.LEFT),
-        (failed(SCHEDULE, APART), Came.FAILED),
+        (None, HourOutcome.LEFT),
+        (HourRecord(EVENTS, HOUR), HourOutcome.LEFT),
+        (written(MINE, -APART), HourOutcome.DONE),
+        (written(MINE, timedelta()), HourOutcome.DONE),
+        (written(SCHEDULE, timedelta()), HourOutcome.LEFT),
+        (written(SCHEDULE, APART - A_MOMENT), HourOutcome.LEFT),
+        (written(SCHEDULE, APART), HourOutcome.DONE),
+        (written("backfill:b11", APART - A_MOMENT), HourOutcome.LEFT),
+        (failed(MINE, -APART), HourOutcome.FAILED),
+        (failed(MINE, timedelta(), number=1), HourOutcome.LEFT),
+        (failed(SCHEDULE, APART - A_MOMENT), HourOutcome.LEFT),
+        (failed(SCHEDULE, APART), HourOutcome.FAILED),
     ],
 )
 def test_an_hour_is_told_by_its_requests_and_by_times_only_beyond_what_clocks_are_apart(
-    record: HourRecord | None, expected: Came
+    record: HourRecord | None, expected: HourOutcome
 ) -> None:
     """A worker's clock that is behind or ahead makes no hour done, failed or left."""
-    assert came(record) is expected
+    assert outcome(record) is expected
 
 
 def test_an_attempt_fulfils_what_those_before_it_did() -> None:
     """It exports what is in landing later; so two backfills of one hour do not take turns for ever."""
     record = written(SCHEDULE, A_MOMENT, written("backfill:b2", A_MOMENT, written(MINE, A_MOMENT)))
 
-    assert came(record) is Came.DONE
+    assert outcome(record) is HourOutcome.DONE
     assert record.written_for == (MINE, "backfill:b2", SCHEDULE)
 
 
@@ -107,38 +109,38 @@ def test_only_the_latest_requests_are_kept() -> None:
 
 def test_an_hour_that_is_being_written_again_is_left() -> None:
     """What was written for the backfill may be half replaced by now."""
-    assert came(written(MINE, timedelta()).claimed_by("d", SCHEDULE, NOW)) is Came.LEFT
+    assert outcome(written(MINE, timedelta()).claimed_by("d", SCHEDULE, NOW)) is HourOutcome.LEFT
 
 
 def test_a_failure_of_an_earlier_round_says_nothing_about_this_one() -> None:
     """However soon after it the backfill was begun again."""
-    again = replace(BACKFILL.end_as(BackfillStatus.FAILED, NOW), failed=()).begun_again(NOW)
+    again = replace(BACKFILL.end_as(BackfillStatus.FAILED, NOW), failed=()).retried(NOW)
 
     assert again.round == 1
-    assert came(failed(MINE, timedelta()), again) is Came.LEFT
-    assert came(failed(MINE, timedelta(), number=1), again) is Came.FAILED
+    assert outcome(failed(MINE, timedelta()), again) is HourOutcome.LEFT
+    assert outcome(failed(MINE, timedelta(), number=1), again) is HourOutcome.FAILED
     assert again.task(EVENTS.stream, HOUR).round == 1
 
 
 def test_a_failure_is_forgiven_once_the_storage_has_recovered() -> None:
     """It is tried again without that somebody asks."""
-    assert came(failed(MINE, timedelta()), breaker=Breaker(healed_at=NOW)) is Came.LEFT
+    assert outcome(failed(MINE, timedelta()), breaker=Breaker(healed_at=NOW)) is HourOutcome.LEFT
 
 
 @pytest.mark.parametrize(
     ("requested_by", "number", "expected"),
-    [(MINE, 0, Came.FAILED), (MINE, 1, Came.LEFT), ("backfill:b2", 0, Came.LEFT)],
+    [(MINE, 0, HourOutcome.FAILED), (MINE, 1, HourOutcome.LEFT), ("backfill:b2", 0, HourOutcome.LEFT)],
 )
 def test_a_refused_hour_has_failed_for_the_one_who_was_refused(
-    requested_by: str, number: int, expected: Came
+    requested_by: str, number: int, expected: HourOutcome
 ) -> None:
     """It stays exported, and for others it is as it was."""
     refusal = Refusal(requested_by, number, FAULT)
     record = replace(written(SCHEDULE, -APART), refused=refusal)
 
     assert record.status is HourStatus.EMPTY
-    assert came(record) is expected
-    if expected is Came.FAILED:
+    assert outcome(record) is expected
+    if expected is HourOutcome.FAILED:
         assert BACKFILL.fault_of(record) == FAULT
 
 
@@ -146,25 +148,25 @@ def test_an_hour_that_was_refused_and_was_then_written_is_done() -> None:
     """Another one may have accepted the loss, on top of what was written for this one."""
     record = replace(written(MINE, timedelta()), refused=Refusal(MINE, 0, FAULT))
 
-    assert came(record) is Came.DONE
+    assert outcome(record) is HourOutcome.DONE
 
 
 @pytest.mark.parametrize(
     ("count", "passed", "expected"),
     [
-        (transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN, Came.FAILED),
-        (transient_failures.FAILED_MIN - 1, 10 * transient_failures.FAILED_TIME_MIN, Came.LEFT),
-        (10 * transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN - A_MOMENT, Came.LEFT),
+        (transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN, HourOutcome.FAILED),
+        (transient_failures.FAILED_MIN - 1, 10 * transient_failures.FAILED_TIME_MIN, HourOutcome.LEFT),
+        (10 * transient_failures.FAILED_MIN, transient_failures.FAILED_TIME_MIN - A_MOMENT, HourOutcome.LEFT),
     ],
 )
 def test_an_hour_that_fails_in_passing_counts_as_failed_after_many_times_and_a_long_time(
-    count: int, passed: timedelta, expected: Came
+    count: int, passed: timedelta, expected: HourOutcome
 ) -> None:
     """Be it owed, or done as before: both are what an attempt gives back."""
     for record in (HourRecord(EVENTS, HOUR), written(SCHEDULE, -APART)):
         tried = replace(record, transient_failures=count, error=FAULT)
         begun = replace(BACKFILL, started_at=NOW - passed)
-        assert begun.came(tried, CLOSED, NOW) is expected
+        assert begun.outcome(tried, CLOSED, NOW) is expected
         assert begun.fault_of(tried) == FAULT
 
 
@@ -177,7 +179,7 @@ def test_a_step_that_keeps_failing_is_shown_and_ends_the_backfill() -> None:
     """From the third time on with its reason, after many and a long time as the end; success resets it."""
     backfill, shown = BACKFILL, []
     for _ in range(transient_failures.FAILED_MIN):
-        backfill = backfill.set_back("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN - A_MOMENT)
+        backfill = backfill.broken_off("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN - A_MOMENT)
         shown.append(backfill.error is not None)
 
     assert shown == [False] * (transient_failures.SHOWN_MIN - 1) + [True] * (
@@ -185,7 +187,7 @@ def test_a_step_that_keeps_failing_is_shown_and_ends_the_backfill() -> None:
     )
     assert (backfill.status, backfill.step) == (BackfillStatus.QUEUED, 0)
     assert backfill.moved(NOW) == replace(BACKFILL, step=1)
-    ended = backfill.set_back("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN)
+    ended = backfill.broken_off("503 ServerBusy", NOW + transient_failures.FAILED_TIME_MIN)
     assert ended.error is not None
     assert (ended.status, ended.error.code) == (BackfillStatus.FAILED, "keeps_failing_in_passing")
     assert "503 ServerBusy" in ended.error.message
@@ -209,4 +211,4 @@ def test_something_stands_still_if_it_moved_long_ago_or_in_the_future(
     expected: bool,  # noqa: FBT001  a case
 ) -> None:
     """A clock that is ahead has written the time: how long ago that was, nobody can tell."""
-    assert stands_still(NOW + moved, NOW, timedelta(minutes=1)) is expected
+    assert stalled(NOW + moved, NOW, timedelta(minutes=1)) is expected

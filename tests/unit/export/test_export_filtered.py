@@ -13,8 +13,8 @@ from exporter.domain.filter_parser import stored_filter
 from exporter.domain.hour_record import HourStatus, HourTask, RowCounts
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import World
 from tests.filters import condition, read
 from tests.worlds import (

@@ -7,15 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.destinations.edit import Draft, find_destination, put_destination
+from exporter.destinations.edit import Draft, put_destination
+from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete
-from exporter.destinations.overview import look_at
+from exporter.destinations.overview import overview_of
 from exporter.domain.destination import CredentialsType, Output, StorageTarget
 from exporter.domain.errors import Conflict
 from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
 from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import Crash, World
 from tests.worlds import (
     EVENTS,
@@ -112,9 +113,9 @@ def test_what_is_owed_to_the_new_container_is_told_at_once(moves: Callable[[Worl
     """Before any tick: in the destination's counts and in the list of its hours."""
     world = exported(World())
     moves(world)
-    destination, as_of = find_destination(world.gateways, "acme").value, AsOf(NOW, SETTLE)
+    destination, as_of = find_destination(world.gateways.destinations, "acme").value, AsOf(NOW, SETTLE)
 
-    (state,) = look_at(world.gateways, destination, as_of).states
+    (state,) = overview_of(world.gateways, destination, as_of).states
     listed = list_hours(world.gateways, destination, EVENTS, (MIDNIGHT, HOUR), as_of=as_of)
 
     assert (state.owed, state.owed_since) == (len(TODAY), MIDNIGHT)
@@ -178,8 +179,8 @@ def test_an_hour_that_landing_does_not_hold_any_more_stays_where_it_is() -> None
     assert (record.status, record.parts, record.origin) == (before.status, before.parts, before.origin)
     assert not [name for name in world.reader("other").names() if HOUR.key[-2:] in name.split("_")]
     assert tick(world) == []
-    destination = find_destination(world.gateways, "acme").value
-    (state,) = look_at(world.gateways, destination, AsOf(NOW, SETTLE)).states
+    destination = find_destination(world.gateways.destinations, "acme").value
+    (state,) = overview_of(world.gateways, destination, AsOf(NOW, SETTLE)).states
     assert state.owed == 0
 
 

@@ -1,4 +1,4 @@
-"""What may be asked of a backfill."""
+"""The request body of a backfill."""
 
 import pytest
 
@@ -12,8 +12,8 @@ DAY = {"start": "2020-01-25", "end": "2020-01-25"}
 FIRST, LAST = Hour.parse("2020-01-25T00"), Hour.parse("2020-01-25T23")
 
 
-def test_a_loss_is_accepted_only_by_who_says_so() -> None:
-    """Everybody else keeps what the container holds."""
+def test_a_loss_needs_allow_loss() -> None:
+    """By default no hour is replaced by fewer rows."""
     assert parse_backfill(DAY) == BackfillRequest("2020-01-25", "2020-01-25", FIRST, LAST)
     asked = parse_backfill(DAY | {"allow_loss": True, "data_types": ["events"]})
     assert (asked.allow_loss, asked.data_types) == (True, (DataType.EVENTS,))
@@ -21,16 +21,16 @@ def test_a_loss_is_accepted_only_by_who_says_so() -> None:
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, "yes", []])
-def test_a_loss_is_not_accepted_by_something_that_may_mean_it(value: object) -> None:
-    """What replaces data by less is said plainly, or not at all."""
+def test_allow_loss_must_be_a_boolean(value: object) -> None:
+    """Only JSON true counts."""
     with pytest.raises(Invalid) as caught:
         parse_backfill(DAY | {"allow_loss": value})
 
     assert [problem.field for problem in caught.value.problems] == ["allow_loss"]
 
 
-def test_any_range_may_be_asked_for() -> None:
-    """Its start is clamped to what landed; nobody has to know when that was."""
+def test_any_range_is_accepted() -> None:
+    """The start is clamped to the first landed hour, so the caller does not need to know it."""
     asked = parse_backfill({"start": "0001-01-01", "end": "9999-12-31"})
 
     assert (asked.first, asked.last) == (Hour.parse("0001-01-01T00"), Hour.parse("9999-12-31T23"))

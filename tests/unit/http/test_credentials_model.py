@@ -1,4 +1,4 @@
-"""What a request may say of credentials, and how everything that is wrong is told at once."""
+"""The credentials in a request."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.destination import Credentials, CredentialsType
 from exporter.domain.errors import Invalid
 from exporter.http.destination_model import parse_draft
-from exporter.http.schemas import credentials_view
+from exporter.http.destination_view import credentials_view
 
 HOSTS = AllowedHosts()
 GUID = "3f0c1e6a-0000-4000-8000-00000000000A"
@@ -35,7 +35,7 @@ def body(credentials: object, storage: object = STORAGE) -> dict[str, Any]:
 
 
 def problems(credentials: object, storage: object = STORAGE) -> dict[str, str]:
-    """Return what is wrong with a request, by field."""
+    """Return the problems of a request, by field."""
     with pytest.raises(Invalid) as refused:
         parse_draft("acme", body(credentials, storage), HOSTS)
     return {problem.field: problem.message for problem in refused.value.problems}
@@ -57,10 +57,10 @@ def problems(credentials: object, storage: object = STORAGE) -> dict[str, str]:
         ({"type": "sas"}, None, (None, None)),
     ],
 )
-def test_each_type_is_taken(
+def test_each_type_is_accepted(
     credentials: dict[str, object], secret: str | None, ids: tuple[str | None, str | None]
 ) -> None:
-    """With its secret or without: then the stored one is to be kept."""
+    """With or without its secret."""
     draft = parse_draft("acme", body(credentials), HOSTS)
 
     assert (draft.credentials_type.value, draft.secret) == (credentials["type"], secret)
@@ -68,8 +68,8 @@ def test_each_type_is_taken(
     assert secret is None or secret not in repr(draft)
 
 
-def test_everything_that_is_wrong_is_told_at_once_by_the_names_of_the_fields() -> None:
-    """The address that is missing among it; the type of the credentials is no part of any path."""
+def test_all_problems_are_reported_at_once_by_field_name() -> None:
+    """Also the missing account URL; the type of the credentials is in no path."""
     credentials = {
         "type": "service_principal",
         "tenant_id": "a b",
@@ -92,12 +92,12 @@ def test_everything_that_is_wrong_is_told_at_once_by_the_names_of_the_fields() -
     "credentials", [PRINCIPAL, {"type": "managed_identity"}, {"type": "sas", "sas_token": SAS}]
 )
 def test_only_a_connection_string_names_the_account_by_itself(credentials: object) -> None:
-    """All others need its address."""
+    """All other types need the account URL."""
     assert set(problems(credentials, {"container": "raw"})) == {"storage.account_url"}
 
 
-def test_the_address_is_the_accounts_and_not_the_containers() -> None:
-    """Portals show both; below an emulator's number, the path names the account."""
+def test_the_url_is_that_of_the_account_and_not_of_the_container() -> None:
+    """The portal shows both; with an IP address of an emulator, the path names the account."""
     for path in ("/raw", "/raw/", "/a/b"):
         found = problems(PRINCIPAL, STORAGE | {"account_url": f"https://acme.blob.core.windows.net{path}"})
         assert set(found) == {"storage.account_url"}
@@ -107,8 +107,8 @@ def test_the_address_is_the_accounts_and_not_the_containers() -> None:
 
 
 @pytest.mark.parametrize("kind", ["password", "", None, 7, ["sas"], {"sas": 1}])
-def test_an_unknown_type_is_told_with_those_that_are_known(kind: object) -> None:
-    """Whatever it is."""
+def test_an_unknown_type_is_reported_with_the_known_ones(kind: object) -> None:
+    """Of any value."""
     found = problems({"type": kind})
 
     assert set(found) == {"credentials.type"}
@@ -116,8 +116,8 @@ def test_an_unknown_type_is_told_with_those_that_are_known(kind: object) -> None
 
 
 @pytest.mark.parametrize("credentials", [None, 7, "sas", []])
-def test_credentials_that_are_none_are_told(credentials: object) -> None:
-    """Without a word on what was sent."""
+def test_invalid_credentials_are_reported(credentials: object) -> None:
+    """The message does not repeat them."""
     assert set(problems(credentials)) == {"credentials"}
 
 
@@ -135,8 +135,8 @@ def test_credentials_that_are_none_are_told(credentials: object) -> None:
         "sig=" + "a" * 5000,
     ],
 )
-def test_what_is_no_signature_is_refused_and_not_repeated(token: str) -> None:
-    """People paste the whole URL, or something else."""
+def test_an_invalid_signature_is_refused_and_not_repeated(token: str) -> None:
+    """Users paste the whole URL, or something else."""
     found = problems({"type": "sas", "sas_token": token})
 
     assert set(found) == {"credentials.sas_token"}
@@ -146,7 +146,7 @@ def test_what_is_no_signature_is_refused_and_not_repeated(token: str) -> None:
 
 @pytest.mark.parametrize("secret", [" hunter2", "hunter2 ", "hun\nter2", "hunter\u00fc"])
 def test_a_secret_that_was_pasted_badly_is_refused_and_not_repeated(secret: str) -> None:
-    """Spaces around it are the usual mistake."""
+    """Surrounding spaces are a common mistake."""
     found = problems(PRINCIPAL | {"client_secret": secret})
 
     assert set(found) == {"credentials.client_secret"}
@@ -155,7 +155,7 @@ def test_a_secret_that_was_pasted_badly_is_refused_and_not_repeated(secret: str)
 
 @pytest.mark.parametrize("tenant", ["", "common ", "a/b", "https://login.example", "x", "a" * 300])
 def test_a_tenant_is_an_id_or_a_domain(tenant: str) -> None:
-    """It becomes part of the address that the secret is sent to."""
+    """It becomes part of the URL that the secret is sent to."""
     assert set(problems(PRINCIPAL | {"tenant_id": tenant})) == {"credentials.tenant_id"}
 
 
@@ -179,5 +179,5 @@ def test_a_tenant_is_an_id_or_a_domain(tenant: str) -> None:
 def test_the_public_parts_are_shown_and_the_secret_never(
     credentials: Credentials, shown: dict[str, object]
 ) -> None:
-    """Not even as it is stored."""
+    """Also not in encrypted form."""
     assert credentials_view(credentials) == shown

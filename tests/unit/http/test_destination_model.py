@@ -1,4 +1,4 @@
-"""What may be put as a destination, and how everything that is wrong with it is told at once."""
+"""The request body of a destination."""
 
 import json
 from typing import Any
@@ -27,14 +27,14 @@ BODY: dict[str, Any] = {
 
 
 def problems(body: object, destination_id: str = "acme") -> dict[str, str]:
-    """Return what is wrong with a request, by field."""
+    """Return the problems of a request, by field."""
     with pytest.raises(Invalid) as refused:
         parse_draft(destination_id, body, HOSTS)
     return {problem.field: problem.message for problem in refused.value.problems}
 
 
-def test_the_least_request_is_enough() -> None:
-    """Everything under output has a default, and the connection string names the account."""
+def test_the_minimal_request_is_accepted() -> None:
+    """All of output has defaults, and the connection string names the account."""
     draft = parse_draft("acme", BODY, HOSTS)
 
     assert (draft.project_id, draft.org_id, draft.output) == (187520, None, Output())
@@ -42,8 +42,8 @@ def test_the_least_request_is_enough() -> None:
     assert (draft.storage.account_url, draft.storage.prefix, draft.secret) == (url, "", SECRET)
 
 
-def test_options_are_taken_as_they_are_named() -> None:
-    """As in the documents."""
+def test_options_are_accepted_by_name() -> None:
+    """With the names of docs/api.md."""
     body = BODY | {"output": {"name_style": "safe", "max_part_mib": 1, "completion_marker": False}}
 
     assert parse_draft("acme", body, HOSTS).output == Output(
@@ -51,8 +51,8 @@ def test_options_are_taken_as_they_are_named() -> None:
     )
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
-    """Types, limits, unknown fields, hosts, and what only the whole shows."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Types, limits, unknown fields, hosts, and problems between fields."""
     body = {
         "id": "other",
         "name": 7,
@@ -80,8 +80,8 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("destination_id", ["", "-a", "a-", "A", "a_b", "a" * 64, "ä"])
-def test_an_id_that_is_none_is_refused(destination_id: str) -> None:
-    """It becomes part of table keys and of blob names."""
+def test_an_invalid_id_is_refused(destination_id: str) -> None:
+    """The id becomes part of table keys and blob names."""
     assert set(problems(BODY, destination_id)) == {"id"}
 
 
@@ -103,8 +103,8 @@ def test_an_id_that_is_none_is_refused(destination_id: str) -> None:
         ),
     ],
 )
-def test_a_prefix_that_would_lead_elsewhere_is_refused(prefix: str) -> None:
-    """What is put below a prefix is to be found there."""
+def test_a_prefix_that_azure_or_tools_change_is_refused(prefix: str) -> None:
+    """Azure or a common tool would change the path."""
     assert set(problems(BODY | {"storage": {"container": "raw", "prefix": prefix}})) == {"storage.prefix"}
 
 
@@ -112,15 +112,15 @@ def test_a_prefix_that_would_lead_elsewhere_is_refused(prefix: str) -> None:
     "prefix",
     ["a", "a/b c", ".hidden/a.b", "a/#1", "x" * 512, "\N{ARTIST PALETTE}" * 256, "a/" * 59 + "a", "日本/é"],
 )
-def test_a_prefix_that_storage_takes_as_it_is_is_taken(prefix: str) -> None:
-    """Up to the longest."""
+def test_a_valid_prefix_is_accepted(prefix: str) -> None:
+    """Up to the maximum length."""
     body = BODY | {"storage": {"container": "raw", "prefix": prefix}}
 
     assert parse_draft("acme", body, HOSTS).storage.prefix == prefix
 
 
-def test_the_longest_name_below_the_longest_prefix_is_one_that_storage_takes() -> None:
-    """1,024 UTF-16 units and 63 segments; a test upload's name is shorter."""
+def test_the_longest_name_below_the_longest_prefix_is_valid_in_azure() -> None:
+    """1,024 UTF-16 units and 63 segments; the name of a test upload is shorter."""
     stream = Stream(DataType.MERGED_IDS, 2**63 - 1)
     naming = Naming(stream, "", NameStyle.SAFE, PathLayout.BY_PROJECT)
     name = naming.part(Hour.parse("2026-01-31T13"), 1)
@@ -140,7 +140,7 @@ def test_the_longest_name_below_the_longest_prefix_is_one_that_storage_takes() -
     ids=["by URL", "by that of the copy", "by connection string"],
 )
 def test_a_container_of_the_exporters_own_is_refused(storage: dict[str, str], container: str) -> None:
-    """With any prefix: what is written into landing would be exported again."""
+    """With any prefix: files written into landing would be exported again."""
     own = OwnContainers.at("https://acme.blob.core.windows.net", "landing")
     body = BODY | {"storage": storage | {"container": container, "prefix": "events/1"}}
 
@@ -152,13 +152,13 @@ def test_a_container_of_the_exporters_own_is_refused(storage: dict[str, str], co
 
 
 @pytest.mark.parametrize("container", ["ra", "Raw", "a--b", "-raw", "raw-", "a" * 64, "$root", "raw/x", ""])
-def test_a_name_that_no_container_can_have_is_refused(container: str) -> None:
-    """Azure would refuse it only later."""
+def test_an_invalid_container_name_is_refused(container: str) -> None:
+    """Otherwise Azure refuses it later."""
     assert set(problems(BODY | {"storage": {"container": container}})) == {"storage.container"}
 
 
-def test_an_account_url_must_be_that_of_the_connection_string() -> None:
-    """Two accounts in one destination are a mistake."""
+def test_the_account_url_must_match_the_connection_string() -> None:
+    """A destination has one account."""
     storage = {"container": "raw", "account_url": "https://other.blob.core.windows.net"}
     assert set(problems(BODY | {"storage": storage})) == {"storage.account_url"}
 
@@ -175,8 +175,8 @@ def test_an_account_url_must_be_that_of_the_connection_string() -> None:
         "BlobEndpoint=https://acme.blob.core.windows.net:8443",
     ],
 )
-def test_a_connection_string_names_one_account_and_no_more(endpoints: str) -> None:
-    """Neither a container, nor a port, nor the copy of another account."""
+def test_a_connection_string_names_exactly_one_account(endpoints: str) -> None:
+    """It names no container, no port, and no copy of another account."""
     credentials = {"type": "connection_string", "connection_string": f"{SECRET};{endpoints}"}
 
     assert set(problems(BODY | {"credentials": credentials})) == {"credentials.connection_string"}
@@ -184,13 +184,13 @@ def test_a_connection_string_names_one_account_and_no_more(endpoints: str) -> No
 
 @pytest.mark.parametrize("source", [0, -1, 2**63, 1.0, "1", True, None])
 def test_a_project_is_a_positive_integer(source: object) -> None:
-    """Nothing is guessed."""
+    """Other types are not converted."""
     assert set(problems(BODY | {"events": {"project_id": source}})) == {"events.project_id"}
 
 
 @pytest.mark.parametrize("secret", ["", "hunter2", "DefaultEndpointsProtocol=https;AccountKey=aHVudGVyMg=="])
 def test_a_connection_string_without_an_account_is_refused_and_not_repeated(secret: str) -> None:
-    """The message holds nothing of it: people paste the wrong thing."""
+    """Users paste wrong texts, which may be secrets."""
     credentials = {"type": "connection_string", "connection_string": secret}
 
     found = problems(BODY | {"credentials": credentials})
@@ -200,14 +200,14 @@ def test_a_connection_string_without_an_account_is_refused_and_not_repeated(secr
     assert "aHVudGVyMg" not in json.dumps(found)
 
 
-def test_what_only_answers_say_is_not_put_back() -> None:
-    """It would be ignored, and somebody might take it for a way to pause a destination."""
+def test_read_only_fields_are_refused() -> None:
+    """A read-only field in a request would be ignored; a user might try to pause a destination with it."""
     found = problems(BODY | {"status": "paused", "owed_hours": {}, "stauts": "active"})
 
     assert found == {
-        "status": "is read only: leave it out",
-        "owed_hours": "is read only: leave it out",
-        "stauts": "is not known here: check its spelling",
+        "status": "is read-only: leave it out",
+        "owed_hours": "is read-only: leave it out",
+        "stauts": "is not a known field: check its spelling",
     }
 
 
@@ -219,8 +219,8 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_whatever_is_sent_is_a_destination_or_a_list_of_problems(body: object) -> None:
-    """And never anything else."""
+def test_any_body_is_a_destination_or_a_list_of_problems(body: object) -> None:
+    """Nothing else is raised."""
     try:
         parse_draft("acme", body, HOSTS)
     except Invalid as refused:
@@ -229,8 +229,8 @@ def test_whatever_is_sent_is_a_destination_or_a_list_of_problems(body: object) -
 
 @pytest.mark.parametrize("field", ["name", "storage", "credentials", "events"])
 @given(value=json_values)
-def test_whatever_stands_in_a_field_is_taken_or_told(field: str, value: object) -> None:
-    """The rest of the request being right."""
+def test_any_value_of_a_field_is_accepted_or_reported(field: str, value: object) -> None:
+    """The rest of the request is right."""
     try:
         parse_draft("acme", BODY | {field: value}, HOSTS)
     except Invalid as refused:

@@ -1,4 +1,4 @@
-"""How filters are described to readers of the API's document, held against what is accepted."""
+"""The filter in OpenAPI agrees with the filter parser."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from exporter.http.destination_model import parse_draft
 from exporter.http.filter_model import FilterNode
 from exporter.http.preview_model import parse_preview
 from tests.filters import condition, read
-from tests.properties.test_filters import filters
+from tests.properties.filter_documents import filters
 from tests.properties.values import json_values
 
 DESCRIBED: TypeAdapter[Any] = TypeAdapter(FilterNode)
@@ -32,14 +32,14 @@ BODY: dict[str, Any] = {
 
 
 def draft_problems(body: object) -> set[str]:
-    """Return which fields of a destination are wrong."""
+    """Return the wrong fields of a destination."""
     with pytest.raises(Invalid) as refused:
         parse_draft("acme", body, AllowedHosts())
     return {problem.field for problem in refused.value.problems}
 
 
 def preview_problems(body: object) -> set[str]:
-    """Return which fields of a request for a preview are wrong."""
+    """Return the wrong fields of a preview request."""
     with pytest.raises(Invalid) as refused:
         parse_preview(body)
     return {problem.field for problem in refused.value.problems}
@@ -47,13 +47,13 @@ def preview_problems(body: object) -> set[str]:
 
 @given(filters)
 def test_every_filter_fits_its_description(document: object) -> None:
-    """Who writes by the document is understood."""
+    """A filter that the parser accepts is valid in OpenAPI."""
     assert DESCRIBED.validate_python(document)
 
 
 @given(st.dictionaries(st.sampled_from(["all", "any", "not", "property", "operator", "values"]), json_values))
-def test_what_does_not_fit_the_description_is_refused(document: object) -> None:
-    """The document promises that, too."""
+def test_a_document_that_does_not_fit_the_description_is_refused(document: object) -> None:
+    """A document that is invalid in OpenAPI is refused by the parser."""
     try:
         read(document)
     except Invalid:
@@ -65,7 +65,7 @@ def test_what_does_not_fit_the_description_is_refused(document: object) -> None:
 
 
 def test_a_destination_takes_a_filter_or_none() -> None:
-    """It is part of its events."""
+    """It is optional and may be null."""
     asked = BODY | {"events": {"project_id": 1, "filter": PURCHASE}}
     none = BODY | {"events": {"project_id": 1, "filter": None}}
 
@@ -74,8 +74,8 @@ def test_a_destination_takes_a_filter_or_none() -> None:
     assert parse_draft("acme", BODY, AllowedHosts()).event_filter is None
 
 
-def test_what_is_wrong_with_a_filter_is_told_with_all_the_rest() -> None:
-    """Whatever else is wrong with the request."""
+def test_problems_of_a_filter_are_reported_with_the_others() -> None:
+    """The problems of the filter come with the others."""
     wrong = {"all": [{"property": "evnt_type", "operator": "is", "values": ["a"]}, []]}
     body = BODY | {"name": 7, "events": {"project_id": 0, "filter": wrong}}
 
@@ -88,17 +88,17 @@ def test_what_is_wrong_with_a_filter_is_told_with_all_the_rest() -> None:
     assert draft_problems(BODY | {"events": {"project_id": 1, "filter": "all"}}) == {"events.filter"}
 
 
-def test_a_preview_is_asked_for_an_hour_and_perhaps_with_another_filter() -> None:
-    """No filter is another thing than none being named."""
+def test_a_preview_request_has_an_hour_and_optionally_a_filter() -> None:
+    """A null filter differs from a missing one."""
     hour = Hour.parse("2026-01-31T12")
 
     plain, other, none = (
         parse_preview({"hour": hour.key} | more) for more in ({}, {"filter": PURCHASE}, {"filter": None})
     )
 
-    assert (plain.hour, plain.tries) == (hour, False)
-    assert (other.tries, other.tried) == (True, read(PURCHASE))
-    assert (none.tries, none.tried) == (True, None)
+    assert (plain.hour, plain.overrides_filter) == (hour, False)
+    assert (other.overrides_filter, other.event_filter) == (True, read(PURCHASE))
+    assert (none.overrides_filter, none.event_filter) == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_a_preview_is_asked_for_an_hour_and_perhaps_with_another_filter() -> Non
         ({"hour": 5, "filter": {"all": []}, "filtre": 1}, {"hour", "filter.all", "filtre"}),
     ],
 )
-def test_what_is_wrong_with_a_request_for_a_preview_is_told_at_once(body: object, fields: set[str]) -> None:
-    """As everywhere."""
+def test_all_problems_of_a_preview_request_are_reported_at_once(body: object, fields: set[str]) -> None:
+    """Every wrong field is named."""
     assert preview_problems(body) == fields

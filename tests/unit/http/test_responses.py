@@ -1,4 +1,4 @@
-"""What callers are told of what went wrong, and how requests are read."""
+"""Problem documents, and the parsing of request bodies."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ from exporter.domain.errors import (
     Transient,
     WrongMediaType,
 )
-from exporter.http.responses import BODY_BYTES_MAX, answer, answering, json_body
+from exporter.http.responses import BODY_BYTES_MAX, answer, json_body, problem_answers
 from exporter.http.routing import OPERATIONS, Operation, Parameter, operation
 
 WRONG = Problem("name", "is missing")
@@ -46,7 +46,7 @@ ERRORS: list[tuple[Exception, int, str]] = [
 
 
 def request(body: bytes = b"", params: dict[str, str] | None = None, **headers: str) -> func.HttpRequest:
-    """Return a request as the worker hands it over."""
+    """Return a request of the Functions worker."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return func.HttpRequest("GET", "http://127.0.0.1/api/x", headers=named, params=params or {}, body=body)
 
@@ -57,12 +57,12 @@ def failing(error: Exception) -> func.HttpResponse:
     def handler(_: func.HttpRequest) -> func.HttpResponse:
         raise error
 
-    return answering(handler)(request())
+    return problem_answers(handler)(request())
 
 
 @pytest.mark.parametrize(("error", "status", "code"), ERRORS, ids=lambda part: str(part)[:20])
 def test_every_error_is_a_problem_document(error: Exception, status: int, code: str) -> None:
-    """With what must be known to act on it, and nothing that is nobody's business."""
+    """With a code and a detail, and without internal texts."""
     found = failing(error)
     body = json.loads(found.get_body())
 
@@ -82,7 +82,7 @@ def test_every_error_is_a_problem_document(error: Exception, status: int, code: 
 
 
 def test_no_error_is_without_a_status() -> None:
-    """Whoever adds one says how callers hear of it."""
+    """A new error class needs a status."""
     tested = {type(error) for error, _, _ in ERRORS}
     known = {Rejected, *Rejected.__subclasses__(), *ExportError.__subclasses__()}
 
@@ -90,7 +90,7 @@ def test_no_error_is_without_a_status() -> None:
 
 
 def test_an_unexpected_error_is_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Under the id that the caller was given."""
+    """Under the id in the answer."""
     with caplog.at_level(logging.ERROR):
         error_id = json.loads(failing(ValueError("why")).get_body())["error_id"]
 
@@ -113,8 +113,10 @@ def test_an_unexpected_error_is_found_in_the_log(caplog: pytest.LogCaptureFixtur
         (b" " * BODY_BYTES_MAX + b"{}", "application/json", TooLarge),
     ],
 )
-def test_a_body_that_cannot_be_read_says_why(body: bytes, content_type: str, error: type[Rejected]) -> None:
-    """Before anything of it is looked at."""
+def test_an_unreadable_body_is_refused_with_a_code(
+    body: bytes, content_type: str, error: type[Rejected]
+) -> None:
+    """Before any field is read."""
     with pytest.raises(error) as refused:
         json_body(request(body, content_type=content_type))
     assert refused.value.code
@@ -123,8 +125,8 @@ def test_a_body_that_cannot_be_read_says_why(body: bytes, content_type: str, err
 @pytest.mark.parametrize(
     "content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/json;"]
 )
-def test_a_body_that_says_it_is_json_is_read(content_type: str) -> None:
-    """Up to the largest."""
+def test_a_body_declared_as_json_is_read(content_type: str) -> None:
+    """Up to the maximum size."""
     body = b" " * (BODY_BYTES_MAX - 2) + b"{}"
 
     assert json_body(request(body, content_type=content_type)) == {}
@@ -140,10 +142,8 @@ def test_a_body_that_says_it_is_json_is_read(content_type: str) -> None:
         ("18446744073709551616", 18446744073709551616),
     ],
 )
-def test_a_number_that_would_change_by_being_read_is_kept_as_it_was_written(
-    text: str, expected: object
-) -> None:
-    """So that it can be refused, and is not taken for another."""
+def test_a_number_that_a_float_cannot_hold_is_kept_as_written(text: str, expected: object) -> None:
+    """It can be refused then, and is not rounded."""
     body = f'{{"value": {text}}}'.encode()
 
     found = json_body(request(body, content_type="application/json"))
@@ -153,8 +153,8 @@ def test_a_number_that_would_change_by_being_read_is_kept_as_it_was_written(
     assert type(found["value"]) is type(expected)
 
 
-def test_what_nobody_knows_is_told_together_with_what_is_wrong() -> None:
-    """Unknown parameters and wrong ones; a key is the host's."""
+def test_unknown_parameters_are_reported_together_with_wrong_ones() -> None:
+    """Parameters of the Functions host are known."""
     declared = Operation(
         name="of_this_test",
         method="GET",
@@ -172,7 +172,7 @@ def test_what_nobody_knows_is_told_together_with_what_is_wrong() -> None:
         return answer({"got": parsed})
 
     try:
-        bound = answering(operation(func.Blueprint(), declared, parse)(handler))
+        bound = problem_answers(operation(func.Blueprint(), declared, parse)(handler))
     finally:
         del OPERATIONS[declared.name]
 

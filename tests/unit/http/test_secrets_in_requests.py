@@ -1,7 +1,7 @@
-"""A secret that was sent in a wrong place does not come back: in no answer that refuses it, in no log record.
+"""A secret in a wrong place of a request is in no error answer and in no log record.
 
-Every operation that reads a body gets one that is right but for a secret somewhere in it: as a value, as a
-key, in the middle of an address, as a part of a connection string, or as what does not parse.
+Every operation with a body gets a valid one with a secret somewhere in it: as a value, as a key, inside a URL
+or a connection string, or in text that does not parse.
 """
 
 import copy
@@ -24,7 +24,7 @@ from exporter.settings import Settings
 from exporter.storage.own.queues import OwnQueues
 from tests.worlds import a_world
 
-# As Azure makes them: an account key, Entra's secret, the signature of a shared access signature.
+# In Azure's forms: an account key, a client secret, the signature of a SAS.
 SECRETS = ["aHVudGVyMjpodW50ZXIyOmh1bnRlcjI6aHVudGVyMg==", "hun~8Q~ter2.HUNTER-2_hunter", "c2lnbmF0dXJl%2B3D"]
 FORMS = [
     "{}",
@@ -66,7 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_destination": DESTINATION,
     "test_upload": DESTINATION
     | {"credentials": {"type": "service_principal", "tenant_id": "a.example", "client_id": "x"}},
-    "ask_for_backfill": {"start": "2026-01-25", "end": "2026-01-26T05", "data_types": ["events"]},
+    "create_backfill": {"start": "2026-01-25", "end": "2026-01-26T05", "data_types": ["events"]},
     "preview_destination": {"hour": "2026-01-25T05", "filter": DESTINATION["events"]["filter"]},  # type: ignore[index]
     "verify_destination": {
         "from": "2026-01-25",
@@ -84,20 +84,20 @@ FUNCTIONS = {each.get_function_name(): each.get_user_function() for each in func
 
 
 class Records(logging.Handler):
-    """Everything that is logged, as it would be written, with the trace of an error."""
+    """The text of all log records, with stack traces."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record down."""
+        """Add a record."""
         self.text += self.format(record) + "\n"
 
 
 @pytest.fixture(autouse=True)
 def app(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the triggers work in memory."""
+    """Run the functions on in-memory gateways."""
     gateways = a_world().gateways
     app = wiring.App(
         Settings.from_environ(SETTINGS), gateways, cast("OwnQueues", None), lambda: 0, WorkSlots()
@@ -107,7 +107,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def records() -> Iterator[Records]:
-    """Listen to all loggers."""
+    """Record all loggers."""
     listening, root = Records(), logging.getLogger()
     level = root.level
     root.addHandler(listening)
@@ -118,7 +118,7 @@ def records() -> Iterator[Records]:
 
 
 def places(document: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
-    """Yield the way to every value of a document."""
+    """Yield the path to every value of a document."""
     yield way
     pairs = document.items() if isinstance(document, dict) else ()
     for key, inner in enumerate(document) if isinstance(document, list) else pairs:
@@ -126,7 +126,7 @@ def places(document: object, way: tuple[object, ...] = ()) -> Iterator[tuple[obj
 
 
 def placed(document: object, way: tuple[Any, ...], text: str, how: str) -> object:
-    """Return a document with a text as the value at a place, in place of its key, or beside it as a key."""
+    """Return a document with a text in place of a value, in place of its key, or as a further key."""
     if not way:
         return text if how == "value" else {text: document}
     changed: Any = copy.deepcopy(document)
@@ -145,7 +145,7 @@ def placed(document: object, way: tuple[Any, ...], text: str, how: str) -> objec
 
 
 def ask(name: str, body: bytes, params: dict[str, str] | None = None) -> func.HttpResponse:
-    """Call an operation as the worker does."""
+    """Call an operation as the Functions worker does."""
     declared, _ = OPERATIONS[name]
     request = func.HttpRequest(
         declared.method,
@@ -160,23 +160,23 @@ def ask(name: str, body: bytes, params: dict[str, str] | None = None) -> func.Ht
 
 
 def leaks(answer: func.HttpResponse, records: Records, secret: str) -> bool:
-    """Whether a secret is in an answer that refuses it, or in the log."""
+    """Whether a secret is in an error answer or in the log."""
     told = f"{dict(answer.headers)} {answer.get_body().decode()}" if answer.status_code >= 400 else ""
     return any(form in told + records.text for form in (secret, secret.lower(), json.dumps(secret)[1:-1]))
 
 
-def test_every_operation_that_reads_a_body_is_asked() -> None:
-    """A new one is to be added here."""
+def test_every_operation_with_a_body_is_tested() -> None:
+    """A new operation with a body needs an entry in ``BODIES``."""
     assert {name for name, (declared, _) in OPERATIONS.items() if declared.body} == BODIES.keys()
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize("name", BODIES)
-def test_a_secret_anywhere_in_a_body_does_not_come_back(
+def test_a_secret_anywhere_in_a_body_is_not_returned(
     name: str, data: st.DataObject, records: Records
 ) -> None:
-    """Wherever it stands, and whatever is around it."""
+    """In any place, with any text around it."""
     way = data.draw(st.sampled_from(list(places(BODIES[name]))))
     secret = data.draw(st.sampled_from(SECRETS))
     how = data.draw(st.sampled_from(["value", "key", "beside"]))
@@ -193,10 +193,8 @@ def test_a_secret_anywhere_in_a_body_does_not_come_back(
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_as_a_parameter_of_the_query_does_not_come_back(
-    name: str, secret: str, records: Records
-) -> None:
-    """As its name, and as its value."""
+def test_a_secret_in_the_query_is_not_returned(name: str, secret: str, records: Records) -> None:
+    """As name and as value."""
     body = json.dumps(BODIES.get(name, {})).encode()
     for params in ({secret: "1"}, {"from": secret}, {"data_type": secret}, {"force": secret}, {"x": secret}):
         answer = ask_with_ids(name, body, params, "acme")
@@ -209,8 +207,8 @@ def test_a_secret_as_a_parameter_of_the_query_does_not_come_back(
     "name", sorted(name for name, (found, _) in OPERATIONS.items() if "{" in found.route)
 )
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_in_the_path_does_not_come_back(name: str, secret: str, records: Records) -> None:
-    """People paste it into the wrong field of a form."""
+def test_a_secret_in_the_path_is_not_returned(name: str, secret: str, records: Records) -> None:
+    """Users paste secrets into wrong fields of a form."""
     answer = ask_with_ids(name, json.dumps(BODIES.get(name, {})).encode(), {}, secret)
 
     assert 400 <= answer.status_code < 500
@@ -218,7 +216,7 @@ def test_a_secret_in_the_path_does_not_come_back(name: str, secret: str, records
 
 
 def ask_with_ids(name: str, body: bytes, params: dict[str, str], each: str) -> func.HttpResponse:
-    """Call an operation with the same text for every id of its path."""
+    """Call an operation with the same text for every id in its path."""
     declared, _ = OPERATIONS[name]
     request = func.HttpRequest(
         declared.method,
@@ -234,11 +232,11 @@ def ask_with_ids(name: str, body: bytes, params: dict[str, str], each: str) -> f
 
 @pytest.mark.parametrize("key", ["evnets", "x", "account_uri", "projectid", "max_part_mib_per_file"])
 def test_a_misspelt_field_is_named(key: str) -> None:
-    """That is what the message is for."""
+    """So that the caller finds it."""
     assert named(key) == key
 
 
 @pytest.mark.parametrize("key", [*SECRETS, "", "Events", "a1", "a-b", "a.b", "_a", "a" * 31, "é", 7, None])
-def test_what_does_not_look_like_a_field_is_not_named(key: object) -> None:
-    """It may be anything."""
+def test_a_key_that_does_not_look_like_a_field_is_not_named(key: object) -> None:
+    """It may be a secret."""
     assert named(key) == "(unknown)"

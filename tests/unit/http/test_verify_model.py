@@ -1,4 +1,4 @@
-"""What may be asked of a verification."""
+"""The request body of a verification."""
 
 import pytest
 
@@ -18,15 +18,15 @@ from exporter.http.verify_model import VerifyRequest, parse_verify
         (("0001-01-01", "9999-12-31"), "0001-01-01T00", "9999-12-31T23"),
     ],
 )
-def test_days_and_hours_are_both_included(asked: tuple[str, str], first: str, last: str) -> None:
+def test_both_ends_of_a_range_are_inclusive(asked: tuple[str, str], first: str, last: str) -> None:
     """A day ends with its last hour."""
     found = parse_verify({"from": asked[0], "to": asked[1]})
 
     assert found == VerifyRequest((Hour.parse(first), Hour.parse(last)), None, repair=False)
 
 
-def test_data_types_and_a_repair_may_be_asked_for() -> None:
-    """A data type that is named twice is one."""
+def test_data_types_and_repair_are_optional() -> None:
+    """A repeated data type counts once."""
     body = {"from": "2020-01-25", "to": "2020-01-25", "data_types": ["merged_ids", "merged_ids"]}
 
     found = parse_verify(body | {"repair": True})
@@ -48,8 +48,8 @@ def test_data_types_and_a_repair_may_be_asked_for() -> None:
         ({"from": "2020-01-25", "to": "2020-01-25", "repair": "yes", "first": 1}, {"repair", "first"}),
     ],
 )
-def test_what_is_wrong_is_told_at_once(body: object, fields: set[str]) -> None:
-    """Field by field, as they are called in the request."""
+def test_all_problems_are_reported_at_once(body: object, fields: set[str]) -> None:
+    """By the field names of the request."""
     with pytest.raises(Invalid) as caught:
         parse_verify(body)
 

@@ -1,4 +1,4 @@
-"""What operators are told: lines with facts, taken from the log as any exporter of logs would."""
+"""Log lines with facts, read from the log as a log exporter does."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 LATER = NOW + timedelta(hours=1)
 
 
 class Collector(logging.Handler):
-    """Keeps what is logged, in memory."""
+    """A log handler that keeps records in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class Collector(logging.Handler):
         self.records.append(record)
 
     def facts(self, event: Event) -> list[dict[str, object]]:
-        """Return the facts of all lines of that kind, read from their text."""
+        """Return the facts of all lines of an event, parsed from their text."""
         texts = [record.getMessage() for record in self.records]
         return [json.loads(text.removeprefix(f"{event} ")) for text in texts if text.startswith(f"{event} ")]
 
 
 @pytest.fixture
-def told() -> Iterator[Collector]:
-    """Collect what the exporter says."""
+def log() -> Iterator[Collector]:
+    """Collect the log of the exporter."""
     log, collector = logging.getLogger("exporter"), Collector()
     level = log.level
     log.addHandler(collector)
@@ -47,8 +47,8 @@ def told() -> Iterator[Collector]:
     log.setLevel(level)
 
 
-def test_an_exported_hour_is_one_line_with_what_it_was_and_what_it_took(told: Collector) -> None:
-    """Counts, sizes, seconds by step; and nothing of what its rows hold."""
+def test_an_exported_hour_is_one_line_with_its_counts_and_durations(log: Collector) -> None:
+    """Counts, sizes, seconds by step; no row content."""
     world = a_world()
     rows: list[dict[str, object]] = [
         an_event(1, user_id="somebody@example.net"),
@@ -58,20 +58,20 @@ def test_an_exported_hour_is_one_line_with_what_it_was_and_what_it_took(told: Co
     world.land(EVENTS.stream, HOUR, rows)
     attempt(world)
 
-    (facts,) = told.facts(Event.HOUR_EXPORTED)
+    (facts,) = log.facts(Event.HOUR_EXPORTED)
     assert facts["destination"] == "acme"
     assert (facts["data_type"], facts["source_id"], facts["hour"]) == ("events", 187520, HOUR.key)
-    assert (facts["run"], facts["outcome"], facts["attempts"]) == ("first", Outcome.EXPORTED, 1)
+    assert (facts["attempt_id"], facts["outcome"], facts["attempts"]) == ("first", Outcome.EXPORTED, 1)
     assert facts["rows"] == {"read": 3, "exported": 2, "filtered": 0, "duplicate": 0, "rejected": 1}
     (part,) = [body for name, body in world.reader().committed.items() if name.endswith(".gz")]
     assert (facts["parts"], facts["bytes"]) == (1, len(part.body))
-    assert facts["seconds"] == {"look": 0.0, "stage": 0.0, "place": 0.0}
-    assert not any("somebody" in record.getMessage() for record in told.records)
-    assert told.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
+    assert facts["seconds"] == {"inventory": 0.0, "stage": 0.0, "commit": 0.0}
+    assert not any("somebody" in record.getMessage() for record in log.records)
+    assert log.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
 
 
-def test_late_rows_and_adopted_hours_are_told_apart(told: Collector) -> None:
-    """By what came of them."""
+def test_late_rows_and_adopted_hours_have_different_facts(log: Collector) -> None:
+    """By their facts."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
     attempt(world)
@@ -80,7 +80,7 @@ def test_late_rows_and_adopted_hours_are_told_apart(told: Collector) -> None:
     world.ledger.forget()
     attempt(world, LATER, claim_id="adopts")
 
-    late, adopted = told.facts(Event.HOUR_EXPORTED)[1:]
+    late, adopted = log.facts(Event.HOUR_EXPORTED)[1:]
     assert (late["late_rows"], late["parts"]) == (2, 2)
     assert (adopted["outcome"], adopted["rows"]) == (
         Outcome.ADOPTED,
@@ -88,20 +88,24 @@ def test_late_rows_and_adopted_hours_are_told_apart(told: Collector) -> None:
     )
 
 
-def test_a_refusal_is_told_with_its_code(told: Collector) -> None:
-    """As often as it happens: an alert counts them."""
+def test_a_failed_hour_is_logged_with_its_code(log: Collector) -> None:
+    """Each time: an alert counts the lines."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     world.reader().faults["list"] = Fault("container_not_found", "It is gone.", "Make it again.")
 
     assert attempt(world) is Outcome.FAILED
 
-    (facts,) = told.facts(Event.HOUR_FAILED)
-    assert (facts["destination"], facts["code"], facts["run"]) == ("acme", "container_not_found", "first")
+    (facts,) = log.facts(Event.HOUR_FAILED)
+    assert (facts["destination"], facts["code"], facts["attempt_id"]) == (
+        "acme",
+        "container_not_found",
+        "first",
+    )
 
 
-def test_a_tick_knows_which_streams_are_behind_and_which_destinations_refuse() -> None:
-    """Also of those whose turn it is not, because their storage refuses."""
+def test_a_tick_reports_streams_behind_and_failing_destinations() -> None:
+    """Also of destinations with an open breaker."""
     world = a_world(acme(org_id=None))
     world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
     fault = Fault("container_not_found", "It is gone.", "Make it again.")

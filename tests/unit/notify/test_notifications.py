@@ -1,4 +1,4 @@
-"""Notices: what is told to whom, and what becomes of a webhook that does not answer."""
+"""Notifications, and retries of webhook calls."""
 
 import hashlib
 import hmac
@@ -13,12 +13,11 @@ from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Invalid, Transient
 from exporter.domain.hour_record import HourTask
-from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification
-from exporter.domain.signatures import signature
+from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification, signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
 from tests.fakes import World
-from tests.unit.destinations.test_edit import DRAFT
+from tests.support.destinations import DRAFT
 from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
 URL = "https://hooks.example.com/exports"
@@ -27,7 +26,7 @@ FAULT = Fault("container_not_found", "It is gone.", "Make it again.")
 LATER = NOW + timedelta(hours=1)
 
 
-def told_world(**changes: object) -> World:
+def world_with_webhook(**changes: object) -> World:
     """Make a world whose destination has a webhook."""
     world = World()
     sealed = world.cipher.seal(SECRET, destination_id="acme", field=SECRET_FIELD)
@@ -35,13 +34,13 @@ def told_world(**changes: object) -> World:
 
 
 def calls(world: World) -> list[Notification]:
-    """Return the notices whose calls wait."""
+    """Return the notifications with queued calls."""
     return [each for each, _, _ in world.notices.calls]
 
 
-def test_an_exported_hour_is_told_with_its_files() -> None:
-    """Once for each export, late rows too; a look that finds nothing tells nothing."""
-    world = told_world()
+def test_an_exported_hour_sends_a_notification_with_its_files() -> None:
+    """One for each export and each late append; a late check without new blobs sends none."""
+    world = world_with_webhook()
     world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
     attempt(world)
     attempt(world, LATER, claim_id="looks", task=HourTask(EVENTS, HOUR, late=True))
@@ -55,8 +54,8 @@ def test_an_exported_hour_is_told_with_its_files() -> None:
     assert first.id != second.id
 
 
-def test_a_destination_without_a_webhook_is_told_in_the_queue_alone() -> None:
-    """Those who build on it may still want to know."""
+def test_without_a_webhook_the_notification_is_only_in_the_queue() -> None:
+    """Integrations read the queue."""
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     attempt(world)
@@ -65,9 +64,9 @@ def test_a_destination_without_a_webhook_is_told_in_the_queue_alone() -> None:
     assert world.notices.calls == []
 
 
-def test_failing_and_healed_are_told_once_each() -> None:
-    """However many hours fail in between."""
-    world = told_world()
+def test_failing_and_healed_send_one_notification_each() -> None:
+    """Regardless of the number of failed hours between."""
+    world = world_with_webhook()
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     world.reader().faults["list"] = FAULT
     for number in range(3):
@@ -85,9 +84,9 @@ def test_failing_and_healed_are_told_once_each() -> None:
     assert calls(world)[0].facts == {"code": FAULT.code, "message": FAULT.message, "fix": FAULT.fix}
 
 
-def test_a_queue_out_of_reach_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hour is exported, and nobody is told."""
-    world = told_world()
+def test_an_unreachable_queue_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hour is exported, the notification is lost."""
+    world = world_with_webhook()
     world.land(EVENTS.stream, HOUR, [an_event(1)])
 
     def out_of_reach(_: Notification) -> None:
@@ -99,19 +98,19 @@ def test_a_queue_out_of_reach_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> 
     assert calls(world) == []
 
 
-A_NOTICE = notification(NotificationKind.DESTINATION_HEALED, "acme", NOW, "1")
+SENT = notification(NotificationKind.DESTINATION_HEALED, "acme", NOW, "1")
 
 
-def test_a_call_is_signed_as_its_receiver_expects() -> None:
-    """HMAC-SHA256 of time and body, with the secret that only both know."""
-    world = told_world()
+def test_a_call_is_signed_as_documented() -> None:
+    """HMAC-SHA256 of time and body with the shared secret."""
+    world = world_with_webhook()
 
-    assert call_webhook(A_NOTICE, 0, world.gateways, NOW)
+    assert call_webhook(SENT, 0, world.gateways, NOW)
 
     ((url, body, headers),) = world.webhooks.requests
     assert url == URL
     assert json.loads(body) == {
-        "id": A_NOTICE.id,
+        "id": SENT.id,
         "type": "destination_healed",
         "destination": "acme",
         "at": "2026-01-31T13:15:00Z",
@@ -119,17 +118,17 @@ def test_a_call_is_signed_as_its_receiver_expects() -> None:
     seconds = int(NOW.timestamp())
     expected = hmac.new(SECRET.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     assert headers["X-Export-Signature"] == f"t={seconds},v1={expected}"
-    assert headers["X-Export-Notice"] == A_NOTICE.id
+    assert headers["X-Export-Notice"] == SENT.id
     assert SECRET not in str(headers)
 
 
 @pytest.mark.parametrize("status", [None, 199, 300, 404, 500])
-def test_a_call_without_success_is_made_again_later_and_ever_more_rarely(status: int | None) -> None:
-    """Until it is given up; a redirect is no success, either."""
-    world = told_world()
+def test_a_failed_call_is_repeated_with_growing_waits(status: int | None) -> None:
+    """Until it is given up; a redirect is a failure."""
+    world = world_with_webhook()
     world.webhooks.status = status
 
-    outcomes = [call_webhook(A_NOTICE, tries, world.gateways, NOW) for tries in range(len(WAITS) + 1)]
+    outcomes = [call_webhook(SENT, tries, world.gateways, NOW) for tries in range(len(WAITS) + 1)]
 
     assert outcomes == [False] * len(WAITS) + [True]
     assert [(tries, delay) for _, tries, delay in world.notices.calls] == list(enumerate(WAITS, start=1))
@@ -137,31 +136,31 @@ def test_a_call_without_success_is_made_again_later_and_ever_more_rarely(status:
 
 
 @pytest.mark.parametrize("changes", [{"webhook": None}, {"status": Status.DELETED}])
-def test_a_destination_that_wants_no_notices_any_more_gets_none(changes: dict[str, object]) -> None:
-    """Messages outlive what they were sent for."""
-    world = told_world()
+def test_a_destination_without_webhook_gets_no_queued_call(changes: dict[str, object]) -> None:
+    """A queued call may be older than the change of the destination."""
+    world = world_with_webhook()
     found = world.destinations.get("acme")
     assert found is not None
     world.destinations.put(replace(found.value, **changes), found.etag)  # type: ignore[arg-type]
 
-    assert call_webhook(A_NOTICE, 0, world.gateways, NOW)
+    assert call_webhook(SENT, 0, world.gateways, NOW)
     assert world.webhooks.requests == []
 
 
 def draft(**changes: object) -> Draft:
-    """Return a destination as it is put."""
+    """Return a draft with a webhook."""
     return replace(DRAFT, webhook_url=URL, **changes)  # type: ignore[arg-type]  # names of fields
 
 
 def stored(world: World) -> Destination:
-    """Return the destination as it is stored."""
+    """Return the stored destination."""
     found = world.destinations.get(DRAFT.id)
     assert found is not None
     return found.value
 
 
 def test_the_secret_is_kept_for_the_same_url_and_asked_for_with_another_one() -> None:
-    """Else whoever may change a destination could have it signed for a server of his own."""
+    """Otherwise a caller could have calls to their own server signed with it."""
     world = World()
     put_destination(world.gateways, draft(webhook_secret=SECRET), if_match=None, now=NOW)
     webhook = stored(world).webhook
@@ -176,17 +175,17 @@ def test_the_secret_is_kept_for_the_same_url_and_asked_for_with_another_one() ->
     assert stored(world).webhook is None
 
 
-def test_the_same_happening_has_the_same_id_and_another_one_has_not() -> None:
-    """So that a notice that comes twice is known."""
+def test_the_same_event_has_the_same_id_and_another_one_has_another() -> None:
+    """Receivers detect repeats by the id."""
     same = notification(NotificationKind.DESTINATION_HEALED, "acme", LATER, "1")
-    assert same.id == A_NOTICE.id
+    assert same.id == SENT.id
     assert notification(NotificationKind.DESTINATION_HEALED, "acme", NOW, "2").id != same.id
     assert notification(NotificationKind.DESTINATION_FAILING, "acme", NOW, "1").id != same.id
-    assert body_of(same) != body_of(A_NOTICE)
+    assert body_of(same) != body_of(SENT)
 
 
-def test_the_documented_check_of_a_signature_accepts_ours_and_no_other() -> None:
-    """What docs/monitoring.md tells receivers to do, run as it stands there."""
+def test_the_documented_check_accepts_only_valid_signatures() -> None:
+    """The example of docs/monitoring.md, executed."""
     text = (Path(__file__).resolve().parents[3] / "docs" / "monitoring.md").read_text()
     code = text.partition("```python\n")[2].partition("```")[0]
     names: dict[str, object] = {}

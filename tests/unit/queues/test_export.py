@@ -1,4 +1,4 @@
-"""The queue trigger of hours: what it makes of what comes out."""
+"""The queue trigger of hours."""
 
 from contextlib import ExitStack
 from datetime import timedelta
@@ -22,13 +22,13 @@ MESSAGE = func.QueueMessage(body=encode(TASK).encode())
 
 @pytest.fixture
 def turns() -> WorkSlots:
-    """Return turns for which nobody waits."""
+    """Return work slots without waiting."""
     return WorkSlots(wait=timedelta())
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, turns: WorkSlots) -> World:
-    """Return a world that the process's app works in, with an event to export."""
+    """Return the world of the process, with an event to export."""
     world = a_world()
     world.land(TASK.key.stream, TASK.hour, [an_event(1)])
     app = wiring.App(Settings(OwnStorage(), ()), world.gateways, cast("OwnQueues", None), lambda: 0, turns)
@@ -38,16 +38,16 @@ def world(monkeypatch: pytest.MonkeyPatch, turns: WorkSlots) -> World:
 
 
 def test_an_hour_is_exported(world: World) -> None:
-    """When there is room for it."""
+    """If a work slot is free."""
     export_hour(MESSAGE)
 
     assert the_record(world).status is HourStatus.EXPORTED
 
 
-def test_an_hour_that_finds_no_turn_goes_back_into_the_queue_and_is_no_failure(
+def test_an_hour_without_a_free_work_slot_is_queued_again_and_is_no_failure(
     world: World, turns: WorkSlots
 ) -> None:
-    """The host counts tries that fail, and gives up after five; this is none."""
+    """The host gives a message up after five failed deliveries; this is no failure."""
     with ExitStack() as staged:
         for size in (LARGE_BYTES - 1, LARGE_BYTES - 1, SMALL_BYTES_MAX - 2 * (LARGE_BYTES - 1)):
             staged.enter_context(turns.staging(size))

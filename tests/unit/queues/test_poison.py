@@ -1,4 +1,4 @@
-"""The functions that drain the poison queues: they never raise, and tell no one what they cannot read."""
+"""The poison queues: their functions never raise, and log no unreadable text."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from tests.fakes import World
 from tests.worlds import HOUR, TASK, a_world, the_record
 
 MESSAGE = json.loads(encode(TASK))
-# Whatever there is, and what is nearly a message.
+# Arbitrary bytes, and bytes similar to a message.
 BODIES = st.one_of(
     st.binary(),
     st.text().map(str.encode),
@@ -38,7 +38,7 @@ BODIES = st.one_of(
 
 
 class Unreadable(func.QueueMessage):
-    """A message of which not even the text can be had."""
+    """A message whose body cannot be read."""
 
     def get_body(self) -> bytes:
         """Raise."""
@@ -46,7 +46,7 @@ class Unreadable(func.QueueMessage):
 
 
 def failing(error: BaseException) -> Callable[[], Gateways]:
-    """Return gateways that cannot be had."""
+    """Return gateways that raise."""
 
     def gateways() -> Gateways:
         raise error
@@ -56,8 +56,8 @@ def failing(error: BaseException) -> Callable[[], Gateways]:
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(BODIES)
-def test_no_message_makes_it_raise(body: bytes) -> None:
-    """No JSON, another version, a name that no table takes, or just what it should be."""
+def test_no_message_raises(body: bytes) -> None:
+    """No JSON, another version, an invalid key, or a valid message."""
     world = a_world()
 
     record_hour(func.QueueMessage(body=body), "export-hours", lambda: world.gateways)
@@ -68,8 +68,8 @@ def test_no_message_makes_it_raise(body: bytes) -> None:
 @pytest.mark.parametrize(
     "error", [Transient("out of reach"), NotConfigured(()), Conflict("other"), OSError()]
 )
-def test_no_trouble_of_ours_makes_it_raise(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is configured, or the storage is out of reach at the first call or at the writing."""
+def test_no_error_of_the_exporter_raises(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """Missing settings, or storage that fails at the first call or at the write."""
     message = func.QueueMessage(body=encode(TASK).encode())
     worlds = [a_world(world=World(crash_at=number, error=error)) for number in (1, 2)]
 
@@ -77,14 +77,14 @@ def test_no_trouble_of_ours_makes_it_raise(error: Exception, caplog: pytest.LogC
     for world in worlds:
         record_hour(message, "export-hours", lambda world=world: world.gateways)  # type: ignore[misc]  # a default
 
-    # Who is overtaken looks again, and has something to record then.
+    # After a conflict the function reads again, and then records.
     assert sum("could not be recorded" in each.message for each in caplog.records) == (
         1 if isinstance(error, Conflict) else 3
     )
 
 
 def test_an_hour_is_recorded_and_logged_under_the_same_id(caplog: pytest.LogCaptureFixture) -> None:
-    """So the operator finds what the customer was told."""
+    """The operator finds the log line with the id in the answer."""
     world = a_world()
 
     record_hour(func.QueueMessage(body=encode(TASK).encode()), "export-hours", lambda: world.gateways)
@@ -97,8 +97,8 @@ def test_an_hour_is_recorded_and_logged_under_the_same_id(caplog: pytest.LogCapt
     assert HOUR.key in caplog.text
 
 
-def test_what_cannot_be_read_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody knows what is in it; that it was there is."""
+def test_an_unreadable_message_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Only the fact is logged: the text may be a secret."""
     secret = "AccountKey=c2VjcmV0"  # noqa: S105  a made-up one
     messages = [
         func.QueueMessage(body=json.dumps(MESSAGE | {"hour": secret}).encode()),
@@ -115,8 +115,8 @@ def test_what_cannot_be_read_is_not_logged(caplog: pytest.LogCaptureFixture) -> 
     assert [each.levelno for each in caplog.records] == [logging.ERROR] * 3 * len(messages)
 
 
-def test_a_step_that_was_given_up_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """A tick sends it again."""
+def test_a_step_that_was_given_up_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A tick queues it again."""
     verify_step_poison(func.QueueMessage(body=encode_step(VerifyStep("acme", "v1", HOUR)).encode()))
 
     backfill_step_poison(func.QueueMessage(body=encode_backfill_step(BackfillStep("acme", "b1", 7)).encode()))
@@ -135,6 +135,6 @@ def test_a_step_that_was_given_up_is_named(caplog: pytest.LogCaptureFixture) -> 
         (b"", b""),
     ],
 )
-def test_a_message_is_read_as_it_was_sent_by_this_release_and_those_before(sent: bytes, body: bytes) -> None:
-    """They sent base64, which may still be in a queue when this one takes over."""
+def test_messages_of_this_and_earlier_releases_are_decoded(sent: bytes, body: bytes) -> None:
+    """Earlier releases sent base64, which may still be in a queue after an upgrade."""
     assert body_of(func.QueueMessage(body=sent)) == body

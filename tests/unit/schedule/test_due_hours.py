@@ -1,4 +1,4 @@
-"""The tick: which hours it queues, and how little it reads for that."""
+"""Due hours of a tick: which hours are queued, and how few rows are read."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import (
+from exporter.schedule.due_hours import HOURS_A_STREAM_MAX
+from exporter.schedule.planner import (
     HISTORY_WAITING_MAX,
-    HOURS_A_STREAM_MAX,
     WAITING_MAX,
     queue_due_hours,
 )
@@ -39,7 +39,7 @@ FAULT = Fault("container_not_found", "There is no container raw.", "Make it.")
 
 
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
-    """Let the timer fire, and return what it queued."""
+    """Run a tick, and return what it queued."""
     world.hours.take()
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return list(world.hours.tasks)
@@ -56,12 +56,12 @@ def hours_of_today(last: int) -> list[str]:
 
 
 def finish(world: World, hour: Hour) -> None:
-    """Let the ledger say that an hour is done."""
+    """Record an hour as done in the ledger."""
     world.ledger.put(HourRecord(EVENTS, hour).claimed_by("c", "schedule", NOW).finished(NOW), None)
 
 
 def test_events_are_owed_from_the_midnight_before_activation_to_the_last_closed_hour() -> None:
-    """Today and moving forward, in UTC, oldest first."""
+    """They are queued oldest first; the day is that of UTC."""
     assert keys(tick(a_world(EVENTS_ONLY))) == hours_of_today(12)
 
 
@@ -74,7 +74,7 @@ def test_an_hour_is_owed_once_it_is_closed(minute: int, newest: int) -> None:
 
 
 def test_merged_ids_are_owed_from_the_earliest_that_landed() -> None:
-    """Each one matters for events of any time, so it does not count when the destination was activated."""
+    """A merged id matters for events of any time, so the day of activation does not count."""
     world = a_world(acme(project_id=None))
     world.land(MERGED_IDS.stream, HOUR.plus(-3), [a_merge(1, HOUR.plus(-3))])
 
@@ -82,7 +82,7 @@ def test_merged_ids_are_owed_from_the_earliest_that_landed() -> None:
 
 
 def test_merged_ids_that_have_not_landed_yet_are_owed_as_soon_as_they_do() -> None:
-    """Before, there is nothing to begin with; each tick looks again."""
+    """Until then nothing is owed; each tick checks again."""
     world = a_world(acme(project_id=None))
     assert tick(world) == []
     world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
@@ -92,12 +92,12 @@ def test_merged_ids_that_have_not_landed_yet_are_owed_as_soon_as_they_do() -> No
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.PAUSED])
 def test_only_active_destinations_owe_anything(status: Status) -> None:
-    """Drafts and paused ones wait."""
+    """Drafts and paused destinations wait."""
     assert tick(a_world(replace(EVENTS_ONLY, status=status))) == []
 
 
 def test_after_a_week_without_a_host_the_next_tick_queues_the_whole_week() -> None:
-    """Nothing depends on ticks that did not happen; a long backlog goes on with the next tick."""
+    """The result does not depend on ticks that were missed; the next tick continues a long backlog."""
     world = a_world(EVENTS_ONLY)
     later = NOW + timedelta(days=7)
 
@@ -113,7 +113,7 @@ def test_after_a_week_without_a_host_the_next_tick_queues_the_whole_week() -> No
 
 
 def test_what_is_done_claimed_or_backing_off_is_not_queued() -> None:
-    """A done hour is over, a claimed one has its worker, a failed one its time."""
+    """A claimed hour is due when its lease has ended, a failed one after its back-off."""
     world = a_world(EVENTS_ONLY)
     midnight = HOUR.first_of_day()
     finish(world, midnight.plus(1))
@@ -127,7 +127,7 @@ def test_what_is_done_claimed_or_backing_off_is_not_queued() -> None:
 
 
 def test_a_tick_does_not_read_finished_hours_again() -> None:
-    """The schedule remembers up to where all is done, and is never ahead of the ledger."""
+    """The watermark is at the first hour that is not done."""
     world = a_world(EVENTS_ONLY)
     for hour in range(5):
         finish(world, HOUR.first_of_day().plus(hour))
@@ -139,7 +139,7 @@ def test_a_tick_does_not_read_finished_hours_again() -> None:
 
 
 def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
-    """It is derived, so losing it costs one longer look."""
+    """It is derived, so losing it costs one longer query."""
     world = a_world(EVENTS_ONLY)
     for hour in range(5):
         finish(world, HOUR.first_of_day().plus(hour))
@@ -148,7 +148,7 @@ def test_a_lost_schedule_is_made_anew_from_the_ledger() -> None:
 
 
 def test_a_stuck_hour_does_not_hold_up_the_later_ones() -> None:
-    """One hour that fails for a month is asked for again and again, and so are all new ones."""
+    """An hour that fails for a month is queued again and again, and so are all new hours."""
     world = a_world(EVENTS_ONLY)
     failed = HourRecord(EVENTS, HOUR.first_of_day()).claimed_by("c", "schedule", NOW).failed(FAULT, NOW)
     world.ledger.put(failed, None)
@@ -159,8 +159,8 @@ def test_a_stuck_hour_does_not_hold_up_the_later_ones() -> None:
     assert keys(tick(world, later)) == [HOUR.first_of_day().plus(24 * 30).key, "2026-01-31T00"]
 
 
-def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
-    """The oldest hour of each comes first, then the second oldest of each."""
+def test_streams_take_turns_so_that_a_backlog_delays_no_other_stream() -> None:
+    """The oldest hour of each stream comes first, then the second oldest."""
     behind = replace(EVENTS_ONLY, id="behind", activated_at=NOW - timedelta(days=30))
     world = a_world(behind)
     world.destinations.put(replace(EVENTS_ONLY, id="current", activated_at=NOW), None)
@@ -179,7 +179,7 @@ def test_streams_take_turns_so_that_a_backlog_keeps_nobody_waiting() -> None:
 
 
 def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
-    """Messages that wait already are counted; an hour that finds no room is queued by a later tick."""
+    """Waiting messages count; an hour that finds no room is queued by a later tick."""
     world = a_world(EVENTS_ONLY)
     for number in range(30):
         world.destinations.put(
@@ -194,7 +194,7 @@ def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
 
 
 def test_two_ticks_at_once_end_in_one_export_an_hour() -> None:
-    """Both queue the same hours; the second message of each finds nothing to do."""
+    """Both queue the same hours; the second message of an hour changes nothing."""
     world = a_world(EVENTS_ONLY)
     queued = tick(world) + tick(world)
 
@@ -204,7 +204,7 @@ def test_two_ticks_at_once_end_in_one_export_an_hour() -> None:
 
 
 def test_a_tick_that_finds_nothing_owed_writes_nothing() -> None:
-    """Most ticks are like that."""
+    """Most ticks find nothing."""
     world = a_world(EVENTS_ONLY)
     for task in tick(world):
         finish(world, task.hour)
@@ -228,8 +228,8 @@ def test_a_destination_pointed_at_another_project_starts_a_ledger_of_its_own() -
     assert keys(tick(world)) == hours_of_today(12)
 
 
-def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
-    """They are queued; then the trouble is raised, with the stream's name."""
+def test_an_error_in_one_stream_does_not_delay_the_others() -> None:
+    """Their hours are queued; then the error is raised, with the stream's name."""
     world = a_world(acme())
     world.land(MERGED_IDS.stream, HOUR, [a_merge(1)])
     world.destinations.put(replace(EVENTS_ONLY, id="zeta"), None)
@@ -252,7 +252,7 @@ def test_trouble_with_one_stream_does_not_keep_the_others_waiting() -> None:
 
 
 def test_hours_before_the_first_that_landed_are_not_owed() -> None:
-    """Not even of the day of activation: before a source began, nothing can be said of an hour."""
+    """Not even on the day of activation: an hour before the source began is not known to be empty."""
     world = World()
     world.destinations.put(EVENTS_ONLY, None)
     assert tick(world) == []
@@ -264,7 +264,7 @@ def test_hours_before_the_first_that_landed_are_not_owed() -> None:
 @pytest.mark.parametrize("key", [EVENTS, MERGED_IDS], ids=["events", "merged ids"])
 @pytest.mark.parametrize("year", ["0001", "1970", "1999", "2026/02/30/00/", "2199"])
 def test_folders_of_odd_times_are_never_owed(key: StreamKey, year: str) -> None:
-    """Neither before the stream has landed otherwise, nor after."""
+    """Neither before nor after a valid folder of the stream lands."""
     world = World()
     world.destinations.put(acme(), None)
     folder = year if "/" in year else f"{year}/01/01/00/"
@@ -275,8 +275,8 @@ def test_folders_of_odd_times_are_never_owed(key: StreamKey, year: str) -> None:
     assert keys(tick(world)) == [HOUR.key]
 
 
-def test_live_hours_come_before_anybody_s_history() -> None:
-    """The last 24 that closed, of every stream; only then history, oldest first."""
+def test_live_hours_come_before_all_history() -> None:
+    """The last 24 closed hours of every stream come first, then history, oldest first."""
     world = a_world(EVENTS_ONLY)
     for name in ("old", "older"):
         world.destinations.put(replace(EVENTS_ONLY, id=name, activated_at=NOW - timedelta(days=300)), None)
@@ -294,7 +294,7 @@ def test_live_hours_come_before_anybody_s_history() -> None:
 
 
 def test_history_of_one_destination_does_not_delay_another_s() -> None:
-    """The room for history is shared evenly, and who comes first changes from tick to tick."""
+    """Destinations share the room for history evenly, and take turns to come first."""
     world = a_world(EVENTS_ONLY)
     names = [f"d{number}" for number in range(3)]
     for days, name in enumerate(names, start=30):
@@ -317,7 +317,7 @@ def test_history_of_one_destination_does_not_delay_another_s() -> None:
 
 
 def test_history_leaves_room_for_live_hours() -> None:
-    """Hours that close find no more than so many messages before them."""
+    """A live hour waits behind a bounded number of messages."""
     world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=300)))
     world.hours.send([HourTask(EVENTS, HOUR)] * HISTORY_WAITING_MAX)
 
@@ -327,7 +327,7 @@ def test_history_leaves_room_for_live_hours() -> None:
 
 
 def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
-    """If it has one: history can wait longer."""
+    """Its history waits."""
     world = a_world(replace(EVENTS_ONLY, activated_at=NOW - timedelta(days=9)))
     world.breakers.put("acme", Breaker(faults=3))
 
@@ -335,7 +335,7 @@ def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
 
 
 def test_landing_that_is_not_there_is_made_where_nothing_was_ever_exported() -> None:
-    """So that a fresh installation begins well; and nothing is owed before something lands."""
+    """A new installation works without set-up; nothing is owed before a blob lands."""
     world = World()
     world.destinations.put(EVENTS_ONLY, None)
     world.landing.there = False
@@ -346,7 +346,7 @@ def test_landing_that_is_not_there_is_made_where_nothing_was_ever_exported() -> 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["the schedule is there", "the schedule is lost"])
 def test_landing_that_vanished_is_not_taken_for_empty(lost: bool) -> None:  # noqa: FBT001  a parameter
-    """A wrong LANDING_CONTAINER is the operator's: nothing is queued, and it is said what to do."""
+    """A wrong LANDING_CONTAINER is the operator's error: nothing is queued, and it says what to do."""
     world = a_world(EVENTS_ONLY)
     finish(world, HOUR.first_of_day())
     tick(world)

@@ -1,11 +1,11 @@
-"""A customer's storage that refuses us: what it costs, whom it delays, and how it heals."""
+"""A customer's storage that refuses requests: what it costs, what it delays, and how it heals."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from exporter.destinations.lifecycle import try_saved
+from exporter.destinations.lifecycle import run_saved_test
 from exporter.domain.breaker import CLOSED, OUTAGE_FAULTS
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Scope, Transient
@@ -13,7 +13,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
 from exporter.export.attempt import Outcome
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 
@@ -29,12 +29,12 @@ def close(world: World, fault: Fault = GONE, container: str = "raw") -> None:
 
 
 def repair(world: World) -> None:
-    """Let the customer's container be as it should be."""
+    """Repair the customer's container."""
     world.reader().faults.clear()
 
 
 def run(world: World, now: datetime) -> dict[StreamKey, list[Outcome]]:
-    """Let the timer fire, and a worker do all that waits in the queue."""
+    """Run a tick, and export all hours in the queue."""
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
     outcomes: dict[StreamKey, list[Outcome]] = {}
     for number, task in enumerate(world.hours.take()):
@@ -49,13 +49,13 @@ def attempts(outcomes: dict[StreamKey, list[Outcome]], key: StreamKey = EVENTS) 
 
 
 def statuses(world: World, now: datetime) -> set[HourStatus]:
-    """Return what the ledger says of the hours of the day."""
+    """Return the statuses of the day's hours in the ledger."""
     last = Hour.containing(now - SETTLE).plus(-1)
     return {record.status for record in world.ledger.between(EVENTS, HOUR.first_of_day(), last)}
 
 
 def test_a_container_that_is_gone_costs_one_attempt_and_not_one_for_each_hour() -> None:
-    """Though thirteen hours were queued before anybody knew."""
+    """Thirteen hours were queued before the first attempt failed."""
     world = a_world(BROKEN)
     close(world)
 
@@ -66,7 +66,7 @@ def test_a_container_that_is_gone_costs_one_attempt_and_not_one_for_each_hour() 
 
 
 def test_a_day_without_the_container_costs_a_probe_now_and_then() -> None:
-    """Each of a single hour, further and further apart, however many hours are owed by then."""
+    """Each probe is one hour; the waits between probes grow."""
     world = a_world(BROKEN)
     close(world)
     run(world, NOW)
@@ -78,7 +78,7 @@ def test_a_day_without_the_container_costs_a_probe_now_and_then() -> None:
 
 
 def test_it_heals_by_itself_and_catches_everything_up() -> None:
-    """One hour to see whether it does; then the rest, failed ones included, with the next tick."""
+    """The probe succeeds; the next tick queues the rest, failed hours included."""
     world = a_world(BROKEN)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     close(world)
@@ -99,7 +99,7 @@ def test_it_heals_by_itself_and_catches_everything_up() -> None:
 
 
 def test_other_destinations_are_not_delayed() -> None:
-    """Neither those in the same tick nor later ones."""
+    """Their hours are exported in the same tick."""
     world = a_world(BROKEN)
     world.destinations.put(replace(BROKEN, id="fine", storage=StorageTarget("fine")), None)
     close(world)
@@ -111,7 +111,7 @@ def test_other_destinations_are_not_delayed() -> None:
 
 
 def test_all_streams_of_a_destination_share_the_probe() -> None:
-    """They go to the same container."""
+    """They share the container."""
     world = a_world(acme())
     world.land(replace(EVENTS.stream), HOUR, [an_event(1)])
     close(world)
@@ -124,7 +124,7 @@ def test_all_streams_of_a_destination_share_the_probe() -> None:
 
 @pytest.mark.parametrize("fault", [GONE, LEASED], ids=lambda fault: fault.code)
 def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
-    """Whatever its trouble is called: it is tried less and less, and the others go on."""
+    """Its attempts become rarer, whatever its error is, and the others are exported."""
     world = a_world(BROKEN)
     stuck = HOUR.first_of_day()
     blobs = world.reader()
@@ -141,7 +141,7 @@ def test_an_hour_that_never_succeeds_stops_no_others(fault: Fault) -> None:
 
 
 def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
-    """With the operator's code; other hours go on, and so does this one after the blob was rehydrated."""
+    """Its error is the operator's to repair; it is exported once the blob was rehydrated."""
     world = a_world(BROKEN)
     for hour in (HOUR.plus(-1), HOUR):
         world.land(EVENTS.stream, hour, [an_event(1, hour=hour)])
@@ -162,8 +162,8 @@ def test_an_hour_of_which_landing_is_archived_fails_alone_and_heals() -> None:
     assert the_record(world).status is HourStatus.EXPORTED
 
 
-def test_a_fault_in_the_middle_of_an_hour_is_told_as_it_is() -> None:
-    """With the code, the message and the fix that a test upload would give; nothing of it is visible."""
+def test_a_fault_in_the_middle_of_an_hour_is_recorded_with_its_fix() -> None:
+    """It has the code, message and fix that a test upload would show; no file is visible."""
     world = a_world(BROKEN)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     world.reader().faults["write"] = GONE
@@ -175,7 +175,7 @@ def test_a_fault_in_the_middle_of_an_hour_is_told_as_it_is() -> None:
 
 
 def test_a_passing_test_upload_lets_everything_be_tried_at_once() -> None:
-    """Whoever repaired it and tested it need not wait for the back-off."""
+    """A customer who repaired and tested the storage need not wait for the back-off."""
     world = a_world(BROKEN)
     close(world)
     for tick in range(12):
@@ -183,25 +183,25 @@ def test_a_passing_test_upload_lets_everything_be_tried_at_once() -> None:
     repair(world)
     later = NOW + FIVE_MINUTES * 11 + timedelta(seconds=1)
 
-    assert try_saved(world.gateways, "acme", now=later, test_id="0" * 32).ok
+    assert run_saved_test(world.gateways, "acme", now=later, test_id="0" * 32).ok
     run(world, later)
 
     assert statuses(world, later) == {HourStatus.EMPTY}
 
 
 def test_a_failing_test_upload_changes_nothing() -> None:
-    """It is known already."""
+    """The breaker has counted the failure already."""
     world = a_world(BROKEN)
     close(world)
     run(world, NOW)
     before = world.breakers.get("acme")
 
-    assert not try_saved(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
+    assert not run_saved_test(world.gateways, "acme", now=NOW, test_id="0" * 32).ok
     assert world.breakers.get("acme") == before != CLOSED
 
 
-def test_a_lost_standing_costs_one_attempt() -> None:
-    """It is a memory, not a truth."""
+def test_a_lost_breaker_costs_one_attempt() -> None:
+    """The next attempt fails and counts again."""
     world = a_world(BROKEN)
     close(world)
     run(world, NOW)
@@ -213,8 +213,8 @@ def test_a_lost_standing_costs_one_attempt() -> None:
     assert world.breakers.get("acme").faults < OUTAGE_FAULTS
 
 
-def test_a_standing_that_cannot_be_written_is_no_failure_of_the_hour() -> None:
-    """What counts is in the ledger by then."""
+def test_a_breaker_that_cannot_be_written_does_not_change_the_hour() -> None:
+    """The hour's result is in the ledger before."""
     probe = a_world(BROKEN)
     close(probe)
     attempt(probe)

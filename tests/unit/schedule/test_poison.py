@@ -1,4 +1,4 @@
-"""Poison: what the ledger says of an hour whose request was given up, and that it is owed again."""
+"""Poison messages: the hour is recorded as failed, and is due again later."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.worlds import EVENTS, HOUR, NOW, TASK, a_world, acme, an_event, attem
 
 
 def poison(world: World, task: HourTask = TASK) -> Recorded:
-    """Record what was given up, at a time that stands still."""
+    """Record a poison message at a fixed time."""
     return record_poison(task, world.gateways, error_id="e1", clock=lambda: NOW)
 
 
@@ -26,8 +26,8 @@ def a_landed_world() -> World:
     return world
 
 
-def test_an_hour_whose_request_was_given_up_is_failed_and_owed_again() -> None:
-    """People find the error id, and after the back-off the hour is exported as if nothing had been."""
+def test_an_hour_whose_message_is_poison_has_failed_and_is_due_again() -> None:
+    """The error names an id to search for; after the back-off the hour is exported normally."""
     world = a_landed_world()
 
     assert poison(world) is Recorded.FAILED
@@ -40,7 +40,7 @@ def test_an_hour_whose_request_was_given_up_is_failed_and_owed_again() -> None:
 
 
 def test_an_hour_whose_worker_died_is_failed_in_its_place() -> None:
-    """Its lease has run out; it has as many attempts as were made, and what it was about to commit."""
+    """Its lease has ended; its attempts and its journal are kept."""
     world = a_landed_world()
     abandoned = HourRecord(EVENTS, HOUR).claimed_by("dead", "schedule", NOW - LEASE)
     abandoned = replace(abandoned, attempts=5, committing=True)
@@ -53,7 +53,7 @@ def test_an_hour_whose_worker_died_is_failed_in_its_place() -> None:
 
 
 def test_the_hour_of_a_backfill_is_noted_so_that_a_tick_heals_it() -> None:
-    """The schedule may be past it."""
+    """It may be behind the watermark."""
     world = a_landed_world()
     task = HourTask(EVENTS, HOUR, "backfill:b1")
 
@@ -62,8 +62,8 @@ def test_the_hour_of_a_backfill_is_noted_so_that_a_tick_heals_it() -> None:
     assert [note.value for note in world.reopened.all()] == [task]
 
 
-def test_an_hour_that_is_done_is_let_be() -> None:
-    """Also if the request was to look for what landed late: a later tick asks again."""
+def test_an_hour_that_is_done_stays_as_it_is() -> None:
+    """Also if the message was a late check: a later tick queues another one."""
     world = a_landed_world()
     attempt(world)
     before = the_record(world)
@@ -74,8 +74,8 @@ def test_an_hour_that_is_done_is_let_be() -> None:
     assert (the_record(world), world.writes.log) == (before, [])
 
 
-def test_an_hour_that_somebody_has_is_left_to_him_but_noted() -> None:
-    """If he dies, a tick sees to the hour."""
+def test_an_hour_that_a_worker_has_stays_its_own_but_is_noted() -> None:
+    """If that worker dies, a tick requeues the hour."""
     world = a_landed_world()
     record = HourRecord(EVENTS, HOUR).claimed_by("alive", "schedule", NOW)
     world.ledger.put(record, None)
@@ -85,8 +85,8 @@ def test_an_hour_that_somebody_has_is_left_to_him_but_noted() -> None:
     assert [note.value for note in world.reopened.all()] == [TASK]
 
 
-def test_a_reason_that_is_better_known_is_kept() -> None:
-    """The hour has failed by itself, and waits for its back-off."""
+def test_an_earlier_error_of_the_hour_is_kept() -> None:
+    """The hour failed with an error of its own, and waits for its back-off."""
     world = a_landed_world()
     fault = Fault("container_not_found", "gone", "create it")
     record = HourRecord(EVENTS, HOUR).claimed_by("first", "schedule", NOW).failed(fault, NOW)
@@ -96,8 +96,8 @@ def test_a_reason_that_is_better_known_is_kept() -> None:
     assert the_record(world) == record
 
 
-def test_what_nobody_wants_leaves_no_trace() -> None:
-    """Of a destination that is not there, was deleted, or gets another project's events."""
+def test_an_hour_that_is_not_wanted_any_more_leaves_no_trace() -> None:
+    """The destination is missing, was deleted, or receives another project's events."""
     for world in (World(), a_world(acme(status=Status.DELETED)), a_world(acme(project_id=1))):
         world.writes.log.clear()
         assert poison(world) is Recorded.NOT_WANTED
@@ -105,8 +105,8 @@ def test_what_nobody_wants_leaves_no_trace() -> None:
 
 
 @pytest.mark.parametrize(("conflicts", "expected"), [(1, Recorded.FAILED), (TRIES_MAX, Recorded.RUNNING)])
-def test_who_is_overtaken_looks_again(conflicts: int, expected: Recorded) -> None:
-    """A few times: who changes the hour again and again is at work on it."""
+def test_a_conflict_is_tried_again(conflicts: int, expected: Recorded) -> None:
+    """After a few conflicts the other writer is taken for a worker."""
     world = a_landed_world()
 
     class Contended:
@@ -129,8 +129,8 @@ def test_who_is_overtaken_looks_again(conflicts: int, expected: Recorded) -> Non
     assert record_poison(TASK, gateways, error_id="e1", clock=lambda: NOW) is expected
 
 
-def test_a_backfill_is_told_of_a_failure_that_another_one_had_before() -> None:
-    """Else its hour is asked for again and again, and it never ends."""
+def test_a_backfill_sees_a_failure_that_another_request_had_before() -> None:
+    """Otherwise its hour would be requested again and again, and the backfill would not end."""
     world = a_landed_world()
     fault = Fault("container_not_found", "gone", "create it")
     record = HourRecord(EVENTS, HOUR).claimed_by("first", "schedule", NOW).failed(fault, NOW)

@@ -1,4 +1,4 @@
-"""Who comes first, if more is owed than there is room for: whatever the numbers are."""
+"""Order of hours if more are owed than there is room for, for any numbers."""
 
 from collections import Counter
 from dataclasses import replace
@@ -35,7 +35,7 @@ streams = st.lists(
 
 @given(streams, st.integers(0, 100), st.integers(0, 10))
 def test_live_hours_come_first_and_history_is_shared_evenly(found: list[Owed], room: int, ticks: int) -> None:
-    """Each hour once; of the room each destination has as much as any other that has history left."""
+    """Each hour comes once; destinations with history left share the room evenly."""
     live = list(live_first(found))
     history = list(history_evenly(found, NOW + ticks * timedelta(minutes=5)))
 
@@ -55,7 +55,7 @@ def test_live_hours_come_first_and_history_is_shared_evenly(found: list[Owed], r
 def test_a_destination_that_refuses_gets_one_hour_and_the_others_all(
     found: list[Owed], refused: set[str]
 ) -> None:
-    """A live one, if it has any."""
+    """It is a live hour, if the destination owes one."""
     chosen = one_probe_each(found, refused)
 
     for name in {each.key.destination_id for each in found}:

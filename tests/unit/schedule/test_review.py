@@ -1,4 +1,4 @@
-"""The review of a stream: what happened behind the schedule's back is found within a day."""
+"""The daily review of a stream: changes behind the watermark are found within a day."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import LEASE, HourRecord, HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
-from exporter.schedule.due_hours import queue_due_hours
+from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
 from tests.fakes import World
 from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
@@ -20,21 +20,21 @@ MIDNIGHT = HOUR.first_of_day()
 
 
 def tick(world: World, now: datetime = NOW) -> list[HourTask]:
-    """Let the timer fire, and return what it queued."""
+    """Run a tick, and return what it queued."""
     world.hours.take()
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return world.hours.take()
 
 
 def finish(world: World, hour: Hour, key: StreamKey = EVENTS) -> None:
-    """Let the ledger say that an hour is done."""
+    """Record an hour as done in the ledger."""
     found = world.ledger.get(key, hour)
     record = HourRecord(key, hour).claimed_by("c", "schedule", NOW).finished(NOW)
     world.ledger.put(record, found.etag if found else None)
 
 
 def finish_all(world: World, now: datetime = NOW) -> None:
-    """Let everything be exported that is owed, until a tick finds nothing."""
+    """Finish all owed hours, until a tick finds nothing."""
     while tasks := tick(world, now):
         for task in tasks:
             finish(world, task.hour, task.key)
@@ -46,7 +46,7 @@ def hours(tasks: list[HourTask]) -> list[Hour]:
 
 
 def test_merged_ids_that_land_before_the_first_are_found_within_a_day() -> None:
-    """Each one matters, whenever it was merged: the stream's first hour moves back."""
+    """Merged ids of any time matter: the stream's first hour moves back."""
     world = a_world(MERGES_ONLY)
     world.land(MERGED_IDS.stream, HOUR.plus(-48), [a_merge(1, HOUR.plus(-48))])
     finish_all(world)
@@ -61,7 +61,7 @@ def test_merged_ids_that_land_before_the_first_are_found_within_a_day() -> None:
 
 
 def test_events_that_land_earlier_on_the_day_of_activation_are_found_within_an_hour_or_so() -> None:
-    """On that day a source often begins, and catches up: it is looked at more often."""
+    """A source often begins on that day, and catches up: the stream is reviewed more often."""
     world = World()
     world.destinations.put(EVENTS_ONLY, None)
     world.land(EVENTS.stream, HOUR, [an_event(1)])
@@ -74,7 +74,7 @@ def test_events_that_land_earlier_on_the_day_of_activation_are_found_within_an_h
 
 
 def test_events_of_before_the_day_of_activation_stay_unowed() -> None:
-    """However much of them has landed, and is found."""
+    """The review does not change that."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
 
@@ -82,7 +82,7 @@ def test_events_of_before_the_day_of_activation_stay_unowed() -> None:
 
 
 def test_a_ledger_row_that_is_lost_moves_the_watermark_back() -> None:
-    """The hour is owed again, and whoever takes it finds it whole in the container."""
+    """The hour is owed again; its next attempt finds it whole in the container."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     world.ledger.lose(EVENTS, MIDNIGHT.plus(3))
@@ -91,7 +91,7 @@ def test_a_ledger_row_that_is_lost_moves_the_watermark_back() -> None:
 
 
 def test_a_ledger_row_that_is_lost_at_the_end_is_found_too() -> None:
-    """Behind it comes no other that would show the gap."""
+    """No later row shows the gap."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     world.ledger.lose(EVENTS, HOUR)
@@ -100,7 +100,7 @@ def test_a_ledger_row_that_is_lost_at_the_end_is_found_too() -> None:
 
 
 def test_a_lost_ledger_is_noticed_by_the_next_tick() -> None:
-    """Though the schedule is there, and says that all of it is done."""
+    """The schedule still says that all hours are done."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     world.ledger.forget()
@@ -109,7 +109,7 @@ def test_a_lost_ledger_is_noticed_by_the_next_tick() -> None:
 
 
 def test_a_lost_schedule_and_ledger_are_noticed_by_the_next_tick() -> None:
-    """Nothing says any more what was exported but the containers."""
+    """Only the containers show then what was exported."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     world.ledger.forget()
@@ -119,7 +119,7 @@ def test_a_lost_schedule_and_ledger_are_noticed_by_the_next_tick() -> None:
 
 
 def test_a_lost_schedule_is_derived_from_the_ledger_where_landing_was_tidied_up() -> None:
-    """Hours that nothing landed in since are owed, too, and say that they are empty."""
+    """Hours without landed rows are owed, too, and become empty."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     world.schedule.rows.clear()
@@ -128,8 +128,8 @@ def test_a_lost_schedule_is_derived_from_the_ledger_where_landing_was_tidied_up(
     assert hours(tick(world, NOW + timedelta(hours=1))) == [HOUR.plus(1)]
 
 
-def test_an_hour_that_was_taken_again_is_found_though_its_note_is_lost() -> None:
-    """The schedule is past it, and it may be half replaced."""
+def test_a_reopened_hour_is_found_though_its_note_is_lost() -> None:
+    """It is behind the watermark, and may be half replaced."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     found = world.ledger.get(EVENTS, MIDNIGHT)
@@ -140,7 +140,7 @@ def test_an_hour_that_was_taken_again_is_found_though_its_note_is_lost() -> None
 
 
 def test_an_hour_before_the_first_that_was_begun_is_noted_again() -> None:
-    """It is not owed, but half of it may be there."""
+    """It is not owed, but half of its files may be in the container."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     before = MIDNIGHT.plus(-100)
@@ -152,8 +152,8 @@ def test_an_hour_before_the_first_that_was_begun_is_noted_again() -> None:
     assert before in hours(tick(world, NOW + REVIEW_EVERY + timedelta(minutes=5)))
 
 
-def test_an_hour_that_somebody_works_on_before_the_first_is_let_be() -> None:
-    """Who has it has noted it, or will."""
+def test_an_hour_before_the_first_that_a_worker_has_is_not_noted() -> None:
+    """Its worker saves the note."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     later = NOW + REVIEW_EVERY
@@ -166,7 +166,7 @@ def test_an_hour_that_somebody_works_on_before_the_first_is_let_be() -> None:
 
 
 def test_an_hour_that_is_noted_does_not_move_the_watermark() -> None:
-    """It is seen to already; to move back would have each tick read all since."""
+    """It is requeued already; a lower watermark would make each tick read all later hours."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     found = world.ledger.get(EVENTS, MIDNIGHT)
@@ -182,7 +182,7 @@ def test_an_hour_that_is_noted_does_not_move_the_watermark() -> None:
 
 
 def test_late_blobs_of_hours_that_are_found_are_looked_for_as_well() -> None:
-    """What was passed by has not been looked at once."""
+    """The cursors of late checks move back, too."""
     world = a_world(EVENTS_ONLY)
     checks = (timedelta(hours=1),)
     queue_due_hours(world.gateways, now=NOW, settle=SETTLE, late_checks=checks)
@@ -200,7 +200,7 @@ def test_late_blobs_of_hours_that_are_found_are_looked_for_as_well() -> None:
 
 
 def test_a_tick_reviews_no_more_than_it_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others have their turn with the next ticks, the one that has waited longest first."""
+    """The others follow in later ticks, the longest due first."""
     monkeypatch.setattr(review, "REVIEWED_HOURS_A_TICK", 20)
     world = a_world(EVENTS_ONLY)
     for name in ("beta", "gamma", "delta"):
@@ -219,7 +219,7 @@ def test_a_tick_reviews_no_more_than_it_may_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_review_by_a_clock_that_was_ahead_does_not_count() -> None:
-    """Or nobody would look for a year."""
+    """Otherwise there would be no review for a year."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
     progress = world.schedule.get(EVENTS)
@@ -230,8 +230,8 @@ def test_a_review_by_a_clock_that_was_ahead_does_not_count() -> None:
     assert hours(tick(world)) == [MIDNIGHT]
 
 
-def test_trouble_with_a_review_does_not_keep_the_stream_from_its_hours() -> None:
-    """What is owed is known without it; the trouble is raised at the end."""
+def test_an_error_in_a_review_does_not_delay_the_stream() -> None:
+    """The owed hours are known without it; the error is raised at the end."""
     world = a_world(EVENTS_ONLY)
     tick(world)
 
@@ -248,7 +248,7 @@ def test_trouble_with_a_review_does_not_keep_the_stream_from_its_hours() -> None
 
 
 def test_a_stream_that_has_landed_for_long_is_reviewed_by_one_listing_of_folders() -> None:
-    """What landed long ago says nothing about events of before the activation."""
+    """Its first hour stays the day of activation, whatever landed long before."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
 

@@ -128,7 +128,7 @@ def test_it_is_owed_from_where_its_spec_says(key: StreamKey) -> None:
     world = a_world()
     world.land(key.stream, LONG_AGO, [a_session(1)])
 
-    progress = first_progress(acme(), key, world.gateways, NOW)
+    progress = first_progress(world.ledger, world.landing, acme(), key, NOW)
 
     assert progress is not None
     assert progress.first == LONG_AGO

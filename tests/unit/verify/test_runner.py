@@ -1,4 +1,4 @@
-"""Verifying in the background: step by step, whatever becomes of a step."""
+"""Verifying in the background: steps that are lost, doubled or broken off, and lost findings."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
-from exporter.http.schemas import verification_view
+from exporter.http.verify import verification_view
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify import runner
 from exporter.verify.findings import decode_findings
@@ -23,12 +23,12 @@ from exporter.verify.runner import (
     STEP_TIME,
     StepContext,
     find_verification,
+    resend_stalled,
     result,
-    send_again,
     take_step,
 )
 from tests.fakes import Crash, World
-from tests.unit.verify.test_range import Asked
+from tests.support.verifying import Repairs
 from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 # Owed for 50 days, and none of it exported but the last hour.
@@ -53,8 +53,8 @@ def an_old_world(world: World | None = None) -> World:
 
 
 def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = None) -> StepContext:
-    """Return who takes a step, at a time that stands still."""
-    return StepContext(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Asked())
+    """Return a worker's context at a fixed time."""
+    return StepContext(clock=lambda: now, step_id=step_id, settle=SETTLE, repair=repair or Repairs())
 
 
 def run(world: World, repair: Repair | None = None) -> int:
@@ -68,7 +68,7 @@ def run(world: World, repair: Repair | None = None) -> int:
 
 def now_of(world: World) -> Verification:
     """Return the verification as it is now."""
-    return find_verification(world.gateways, "acme", "v1")
+    return find_verification(world.gateways.verifications, "acme", "v1")
 
 
 def test_a_long_span_is_verified_step_by_step() -> None:
@@ -93,39 +93,39 @@ def _read(world: World, name: str) -> list[HourCheck]:
 
 
 def test_an_answer_shows_the_first_hours_that_are_wrong_and_counts_all() -> None:
-    """However many they are."""
+    """The answer is bounded, the counts are not."""
     world = an_old_world()
     begun(world)
 
-    assert result(world.gateways, now_of(world)).wrong == ()
+    assert result(world.gateways.state, now_of(world)).wrong == ()
     run(world)
-    found = result(world.gateways, now_of(world))
+    found = result(world.gateways.state, now_of(world))
 
     assert (len(found.wrong), found.counts.wrong) == (SHOWN_MAX, OWED - 1)
     assert found.wrong[0].hour == HOUR.plus(1 - OWED)
     assert {finding.code for each in found.wrong for finding in each.findings} == {Code.HOUR_MISSING}
 
 
-def test_a_repair_asks_for_all_that_is_wrong_in_one_backfill() -> None:
-    """Not only for what is shown; and the answer names it."""
-    world, asked = an_old_world(), Asked()
+def test_a_repair_has_all_wrong_hours_in_one_backfill() -> None:
+    """The backfill has all wrong hours, not only those shown; the answer names it."""
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True)
 
-    run(world, asked)
+    run(world, repairs)
 
-    ((_, hours),) = asked.hours
+    ((_, hours),) = repairs.hours
     assert hours == [(DataType.EVENTS, HOUR.plus(-number)) for number in range(OWED - 1, 0, -1)]
-    assert result(world.gateways, now_of(world)).backfill_id == "b-v1"
+    assert result(world.gateways.state, now_of(world)).backfill_id == "b-v1"
 
 
-def test_a_repair_with_nothing_to_repair_asks_for_nothing() -> None:
+def test_a_repair_without_wrong_hours_creates_no_backfill() -> None:
     """There is no backfill without hours."""
-    world, asked = an_old_world(), Asked()
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True, hours=1)
 
-    run(world, asked)
+    run(world, repairs)
 
-    assert (now_of(world).status, asked.hours) == (VerificationStatus.SUCCEEDED, [])
+    assert (now_of(world).status, repairs.hours) == (VerificationStatus.SUCCEEDED, [])
 
 
 def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> None:
@@ -144,22 +144,22 @@ def test_a_repair_that_is_refused_ends_the_verification_with_the_reason() -> Non
 
 
 def test_a_step_that_comes_twice_is_taken_once() -> None:
-    """Also at the same time: the one who comes second changes nothing and sends nothing."""
+    """The second delivery changes nothing and sends nothing."""
     world = an_old_world()
-    first = begun(world).step
+    first = begun(world).next_step
     take_step(first, world.gateways, stepper("s1"))
     after = now_of(world)
 
     take_step(first, world.gateways, stepper("s2"))
 
     assert now_of(world) == after
-    assert world.verify_steps.steps == [first, after.step]
+    assert world.verify_steps.steps == [first, after.next_step]
 
 
-def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
-    """The other one finds the row changed: hours are counted once, and one next step is sent."""
+def test_of_two_workers_that_take_a_step_at_the_same_time_one_wins() -> None:
+    """The other worker meets a conflict: hours are counted once, and one next step is sent."""
     world = an_old_world()
-    first = begun(world).step
+    first = begun(world).next_step
     world.verify_steps.steps.clear()
     puts = world.gateways.state.put
 
@@ -183,14 +183,26 @@ def test_of_two_who_take_a_step_at_the_same_time_one_wins() -> None:
 
     found = now_of(world)
     assert found.counts.checked == STEP_HOURS
-    assert world.verify_steps.steps == [found.step]
+    assert world.verify_steps.steps == [found.next_step]
     assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
     run(world)
     assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
 
 
+def test_findings_of_a_slower_attempt_are_deleted_even_if_the_worker_that_ended_it_died() -> None:
+    """The second delivery of its last step deletes them."""
+    world = an_old_world()
+    begun(world)
+    run(world)
+    world.own.set("acme/verifications/v1/slower.json", b"{}")
+
+    take_step(now_of(world).next_step, world.gateways, replace(stepper(), redelivered=True))
+
+    assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
+
+
 def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> None:
-    """So a step that has not ended after some minutes is lost, and need not be waited for any longer."""
+    """A step that has not ended after some minutes is therefore lost."""
     world = an_old_world()
     begun(world)
     seconds = count()
@@ -205,17 +217,17 @@ def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> No
     assert now_of(world).counts.checked == OWED
 
 
-def test_a_verification_that_stands_still_is_sent_again() -> None:
-    """Its message was lost, or its worker died; one that moves, or has ended, is let alone."""
+def test_a_verification_that_has_stalled_is_sent_again() -> None:
+    """Its message was lost or its worker died; a verification that moves or has ended is not sent."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     world.verify_steps.steps.clear()
 
-    assert send_again(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
-    assert send_again(world.gateways, NOW + STALLED) == 1
+    assert resend_stalled(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
+    assert resend_stalled(world.gateways, NOW + STALLED) == 1
     assert world.verify_steps.steps == [step]
     run(world)
-    assert send_again(world.gateways, NOW + 2 * STALLED) == 0
+    assert resend_stalled(world.gateways, NOW + 2 * STALLED) == 0
 
 
 # Begun with two, two steps of three each, and the end.
@@ -224,8 +236,8 @@ WRITES = 9
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, WRITES + 1))
-def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, moment: str) -> None:
-    """Before or after any write: a tick sends the step again, and every hour is counted once."""
+def test_a_verification_ends_whenever_its_worker_dies(write: int, moment: str) -> None:
+    """Its worker dies before or after any write; a tick sends the step again, and every hour counts once."""
     world = an_old_world()
     hours = 2 * STEP_HOURS - 10
     world.writes.crash_at = write
@@ -234,18 +246,18 @@ def test_whoever_dies_when_ever_the_verification_comes_to_its_end(write: int, mo
         try:
             if world.verifications.get("acme", "v1") is None:
                 begun(world, hours=hours)
-            send_again(world.gateways, NOW + STALLED)
+            resend_stalled(world.gateways, NOW + STALLED)
             run(world)
         except Crash:
             continue
 
     found = now_of(world)
     assert (found.status, found.counts) == (VerificationStatus.SUCCEEDED, Counts(whole=1, wrong=hours - 1))
-    assert len(result(world.gateways, found).wrong) == hours - 1
+    assert len(result(world.gateways.state, found).wrong) == hours - 1
 
 
 def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
-    """It is the customer's to repair; what was found before is kept."""
+    """The customer has to repair it; earlier findings are kept."""
     world = an_old_world()
     begun(world)
     world.reader().faults["list"] = Fault("container_not_found", "gone", "create it")
@@ -256,10 +268,10 @@ def test_a_storage_that_refuses_ends_it_with_what_to_do() -> None:
     assert (found.status, found.error) == (VerificationStatus.FAILED, world.reader().faults["list"])
 
 
-def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
+def test_a_transient_failure_is_tried_again_and_a_bug_ends_the_verification() -> None:
     """A step that can never be taken is not tried for ever."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
 
     class Broken:
         """Raises when it is listed."""
@@ -273,21 +285,21 @@ def test_what_passes_is_tried_again_and_what_is_unexpected_is_told() -> None:
 
         states = between
 
-    passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no more is asked
+    passing = replace(world.gateways, ledger=Broken(Transient("busy")))  # type: ignore[arg-type]  # no other call is made
     with pytest.raises(Transient):
         take_step(step, passing, stepper())
     assert not now_of(world).ended
 
-    take_step(step, replace(world.gateways, ledger=Broken(ValueError("corrupt"))), stepper("s7"))  # type: ignore[arg-type]  # as above
+    take_step(step, replace(world.gateways, ledger=Broken(ValueError("corrupt"))), stepper())  # type: ignore[arg-type]  # as above
     error = now_of(world).error
     assert error is not None
-    assert (error.code, "s7" in error.fix) == ("internal_error", True)
+    assert (error.code, "v1" in error.fix) == ("internal_error", True)
 
 
-def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() -> None:
-    """Nobody has to wait for a tick."""
+def test_the_second_delivery_of_a_step_sends_the_next_one() -> None:
+    """The second delivery sends the next step, without waiting for a tick."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     take_step(step, world.gateways, stepper())
     world.verify_steps.steps.clear()
 
@@ -295,7 +307,7 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
     assert world.verify_steps.steps == []
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
 
-    assert world.verify_steps.steps == [now_of(world).step]
+    assert world.verify_steps.steps == [now_of(world).next_step]
     run(world)
     assert now_of(world).status is VerificationStatus.SUCCEEDED
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
@@ -303,16 +315,16 @@ def test_a_step_whose_sender_died_is_followed_up_when_its_message_comes_again() 
 
 
 def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
-    """How long ago it was that it moved, nobody can tell then."""
+    """The age of a time in the future is unknown."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
     world.verify_steps.steps.clear()
 
-    assert send_again(world.gateways, NOW - timedelta(seconds=1)) == 1
+    assert resend_stalled(world.gateways, NOW - timedelta(seconds=1)) == 1
     assert world.verify_steps.steps == [step]
 
 
-def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -> None:
+def test_a_stored_verification_is_answered_though_its_step_cannot_be_sent() -> None:
     """A tick sends it."""
     world = an_old_world()
 
@@ -328,13 +340,13 @@ def test_one_that_is_written_down_is_answered_though_its_step_cannot_be_sent() -
     busy = replace(world.gateways, verify_steps=Busy())
     runner.begin(busy, found, span, repair=False, now=NOW, new_id="v1")
 
-    assert send_again(world.gateways, NOW + STALLED) == 1
+    assert resend_stalled(world.gateways, NOW + STALLED) == 1
 
 
 @pytest.mark.parametrize("damaged", [None, b"{}"])
 def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None) -> None:
-    """Else only some of what is wrong would be repaired, and nothing would say so."""
-    world, asked = an_old_world(), Asked()
+    """A partial repair without an error would look complete."""
+    world, repairs = an_old_world(), Repairs()
     begun(world, repair=True)
     take_step(world.verify_steps.steps.pop(0), world.gateways, stepper())
     (name,) = now_of(world).found
@@ -342,22 +354,22 @@ def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None
     if damaged is not None:
         world.own.set(name, damaged)
 
-    run(world, asked)
+    run(world, repairs)
 
     found = now_of(world)
     assert (found.status, found.error and found.error.code) == (VerificationStatus.FAILED, "findings_lost")
-    assert asked.hours == []
+    assert repairs.hours == []
 
 
-def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
-    """Counts without their hours would look as if nothing more was found."""
+def test_findings_that_are_lost_later_are_shown_in_the_result() -> None:
+    """Counts with fewer wrong hours than they say would look complete."""
     world = an_old_world()
     begun(world)
     run(world)
     found = now_of(world)
     del world.own.committed[found.found[1]]
 
-    shown = result(world.gateways, found)
+    shown = result(world.gateways.state, found)
 
     assert (shown.lost, len(shown.wrong)) == (True, STEP_HOURS)
     error = verification_view(found, shown)["error"]
@@ -368,12 +380,12 @@ def test_findings_that_are_lost_later_are_told_with_the_result() -> None:
 
 
 def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verification() -> None:
-    """From the third time on with its reason; a step that is done in between resets that."""
+    """Its reason is shown from the third failure on; a step that succeeds resets the count."""
     world = an_old_world()
-    step = begun(world).step
+    step = begun(world).next_step
 
     class Busy:
-        """Fails in passing, whatever is asked."""
+        """Fails in passing at every call."""
 
         def __getattr__(self, name: str) -> object:
             def fail(*_: object) -> object:
@@ -381,7 +393,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
             return fail
 
-    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no more is asked
+    busy = replace(world.gateways, ledger=Busy())  # type: ignore[arg-type]  # no other call is made
     shown = []
     for _ in range(transient_failures.SHOWN_MIN):
         with pytest.raises(Transient):
@@ -396,7 +408,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
         moment += timedelta(minutes=1)
         times += 1
         with pytest.raises(Transient):
-            take_step(now_of(world).step, busy, stepper(now=moment))
+            take_step(now_of(world).next_step, busy, stepper(now=moment))
 
     error = now_of(world).error
     assert (error and error.code, now_of(world).status) == (
@@ -408,7 +420,7 @@ def test_a_step_that_fails_in_passing_for_hours_is_told_and_ends_the_verificatio
 
 
 def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:
-    """Nobody asks any more."""
+    """Its error says that the destination was deleted."""
     world = an_old_world()
     begun(world)
     found = world.destinations.get("acme")
@@ -423,9 +435,9 @@ def test_a_destination_that_is_deleted_meanwhile_ends_it() -> None:
 
 
 def test_there_is_no_verification_that_was_not_begun() -> None:
-    """And a step of one is void."""
+    """A step of an unknown verification is void."""
     world = an_old_world()
 
     with pytest.raises(NotFound, match="no such verification"):
-        find_verification(world.gateways, "acme", "v1")
-    take_step(replace(begun(world).step, verification_id="v2"), world.gateways, stepper())
+        find_verification(world.gateways.verifications, "acme", "v1")
+    take_step(replace(begun(world).next_step, verification_id="v2"), world.gateways, stepper())

@@ -1,0 +1,190 @@
+"""A destination in answers."""
+
+from typing import NotRequired, TypedDict
+
+from exporter.destinations.overview import Overview
+from exporter.destinations.recent_rows import RecentRows
+from exporter.domain.destination import Credentials, CredentialsType, Destination, Status
+from exporter.domain.versioned import Rows
+from exporter.http.schemas import (
+    FaultView,
+    HourKey,
+    Json,
+    Moment,
+    OutputView,
+    ReportView,
+    RowIssuesView,
+    RowsView,
+    fault_or_null,
+    output_view,
+    report_view,
+    row_issues_view,
+    rows_view,
+    time_or_null,
+    time_text,
+)
+
+
+class EventsView(TypedDict):
+    """The project whose events are exported; without a filter, all of them."""
+
+    project_id: int
+    filter: Json | None
+
+
+class MergedIdsView(TypedDict):
+    """The organization whose merged ids are exported."""
+
+    org_id: int
+
+
+class StorageView(TypedDict):
+    """The target of the files."""
+
+    account_url: str | None
+    container: str
+    prefix: str
+
+
+class CredentialsView(TypedDict):
+    """The credentials without their secret."""
+
+    type: CredentialsType
+    tenant_id: NotRequired[str | None]
+    client_id: NotRequired[str | None]
+
+
+class NotifyView(TypedDict):
+    """The webhook without its secret."""
+
+    url: str
+
+
+class RecentRowsView(RowsView, RowIssuesView):
+    """Row counts of a data type over the last 24 closed hours, as far as these are done."""
+
+
+class LastTestView(ReportView):
+    """The result of the last test upload, and its time."""
+
+    at: Moment
+
+
+class DestinationView(TypedDict):
+    """A destination and its progress; a field with a value for each data type has the data types as keys.
+
+    A list of destinations has neither ``last_24_hours`` nor ``warning``.
+    """
+
+    id: str
+    name: str
+    events: EventsView | None
+    merged_ids: MergedIdsView | None
+    storage: StorageView
+    credentials: CredentialsView
+    output: OutputView
+    notify: NotifyView | None
+    status: Status
+    created_at: Moment
+    activated_at: Moment | None
+    last_exported_hour: dict[str, HourKey | None]
+    owed_hours: dict[str, int]
+    behind_since: dict[str, HourKey | None]
+    last_error: FaultView | None
+    last_24_hours: NotRequired[dict[str, RecentRowsView]]
+    warning: NotRequired[str | None]
+    last_test_upload: LastTestView | None
+
+
+# The fields that answers have and requests must not.
+READ_ONLY = frozenset(DestinationView.__annotations__) - {
+    *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
+}
+
+
+class UnreadableView(TypedDict):
+    """A stored row that cannot be read; the log line ``row unreadable`` has the details."""
+
+    table: str
+    key: str
+    column: str
+
+
+class DestinationsView(TypedDict):
+    """All destinations by id, and the stored rows that cannot be read, for the operator."""
+
+    destinations: list[DestinationView]
+    unreadable: list[UnreadableView]
+
+
+def destinations_view(overviews: Rows[Overview]) -> DestinationsView:
+    """Return all destinations; of an unreadable row only its table, key and column."""
+    return {
+        "destinations": [destination_view(each) for each in overviews],
+        "unreadable": [
+            {"table": row.table, "key": row.key, "column": row.column} for row in overviews.unreadable
+        ],
+    }
+
+
+def destination_view(overview: Overview) -> DestinationView:
+    """Return a destination without its secrets, and the progress of its streams."""
+    destination, test = overview.destination, overview.last_test
+    states = {state.key.stream.data_type.value: state for state in overview.states}
+    view: DestinationView = {
+        "id": destination.id,
+        "name": destination.name,
+        "events": _events_view(destination),
+        "merged_ids": None if destination.org_id is None else {"org_id": destination.org_id},
+        "storage": {
+            "account_url": destination.storage.account_url,
+            "container": destination.storage.container,
+            "prefix": destination.storage.prefix,
+        },
+        "credentials": credentials_view(destination.credentials),
+        "output": output_view(destination.output),
+        "notify": {"url": destination.webhook.url} if destination.webhook else None,
+        "status": overview.status,
+        "created_at": time_text(destination.created_at),
+        "activated_at": time_or_null(destination.activated_at),
+        "last_exported_hour": {
+            each: state.last_exported.key if state.last_exported else None for each, state in states.items()
+        },
+        "owed_hours": {each: state.owed for each, state in states.items()},
+        "behind_since": {
+            each: state.owed_since.key if state.owed_since else None for each, state in states.items()
+        },
+        "last_error": fault_or_null(overview.error),
+        "last_test_upload": {"at": time_text(test.at), **report_view(test.report)} if test else None,
+    }
+    if overview.recent is not None:
+        view["last_24_hours"] = {
+            each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}
+            for each in overview.recent
+        }
+        view["warning"] = _lost_rows_warning(overview.recent)
+    return view
+
+
+def _events_view(destination: Destination) -> EventsView | None:
+    if destination.project_id is None:
+        return None
+    event_filter = destination.event_filter
+    return {"project_id": destination.project_id, "filter": event_filter.document if event_filter else None}
+
+
+def credentials_view(credentials: Credentials) -> CredentialsView:
+    """Return the type of credentials and the ids that it has; never a secret."""
+    view: CredentialsView = {"type": credentials.type}
+    if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
+        view["tenant_id"] = credentials.tenant_id
+    if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
+        view["client_id"] = credentials.client_id
+    return view
+
+
+def _lost_rows_warning(recent: list[RecentRows]) -> str | None:
+    """Name the newest hour of each data type of which all rows were rejected."""
+    lost = [(each.key.stream.data_type, each.lost) for each in recent if each.lost]
+    sentences = [f"{record.hour} ({data_type}): {record.rows.warning}" for data_type, record in lost]
+    return " ".join(sentences) or None

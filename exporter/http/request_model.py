@@ -1,0 +1,55 @@
+"""The base class of request models, and the problems of a request that does not fit one."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from exporter.domain.destination import CredentialsType
+from exporter.domain.errors import Problem, named
+
+_MESSAGES = {
+    "extra_forbidden": "is not a known field: check its spelling",
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "union_tag_not_found": "is missing",
+    "union_tag_invalid": f"must be one of {', '.join(CredentialsType)}",
+}
+
+
+class StrictModel(BaseModel):
+    """A model that refuses unknown fields and converts no types. Its errors hold no input."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def wrong_fields(error: ValidationError, read_only: AbstractSet[str] = frozenset()) -> list[Problem]:
+    """Return the errors of pydantic as problems.
+
+    ``read_only`` are the fields that answers have and requests must not. No problem repeats a value, and an
+    unknown key is named only if it looks like a field name: secrets are pasted in wrong places.
+    """
+    return [
+        Problem(
+            ".".join(_path(each["loc"], each["type"])) or "(body)",
+            _message(each["type"], each["loc"], read_only) or each["msg"].removeprefix("Value error, "),
+        )
+        for each in error.errors(include_input=False, include_context=False, include_url=False)
+    ]
+
+
+def _message(error: str, loc: tuple[int | str, ...], read_only: AbstractSet[str]) -> str | None:
+    """Return our text for an error type of pydantic, or None."""
+    if error == "extra_forbidden" and len(loc) == 1 and loc[0] in read_only:
+        return "is read-only: leave it out"
+    return _MESSAGES.get(error)
+
+
+def _path(loc: tuple[int | str, ...], error: str) -> Iterator[str]:
+    """Yield the path of a field without the credentials type, which pydantic inserts."""
+    for number, place in enumerate(loc):
+        if number != 1 or loc[0] != "credentials" or place not in set(CredentialsType):
+            yield named(place) if error == "extra_forbidden" and number == len(loc) - 1 else str(place)
+    if error.startswith("union_tag"):
+        yield "type"

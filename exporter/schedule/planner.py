@@ -1,0 +1,215 @@
+"""The planner: queues the hours that are due, in an order that is fair to all streams.
+
+Each destination, stream and stored row is a part of its own: an error in one part is raised after all others
+are done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain, islice
+
+from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.destination import Destination
+from exporter.domain.errors import LandingMissing
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask, StreamProgress
+from exporter.domain.landing import EARLIEST
+from exporter.domain.streams import Stream, StreamKey
+from exporter.domain.versioned import RowsByKey, Versioned
+from exporter.notify.log_events import Event, log_event, log_unreadable
+from exporter.ports import Gateways
+from exporter.schedule.due_hours import Behind, DueRules, due_hours
+from exporter.schedule.failures import Failures
+from exporter.schedule.priorities import Owed, history_evenly, in_turn, live_first, one_probe_each
+from exporter.schedule.reopened import requeue_interrupted
+from exporter.schedule.review import chosen_for_review, first_progress, review_stream
+
+# The next tick would only repeat more messages than this.
+WAITING_MAX = 500
+# History is queued only while fewer messages wait: live hours find no more than these before them.
+HISTORY_WAITING_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What a tick found: ``streams`` of active destinations, hours ``due``, and hours ``queued`` of these.
+
+    ``late`` of the due hours are done and have a late check due. ``behind`` are the streams that owe hours,
+    ``refusing`` the destinations whose storage refused the latest attempts.
+    """
+
+    streams: int
+    due: int
+    queued: int
+    late: int = 0
+    behind: tuple[Behind, ...] = ()
+    refusing: tuple[str, ...] = ()
+
+
+def queue_due_hours(
+    gateways: Gateways,
+    *,
+    now: datetime,
+    settle: timedelta,
+    late_checks: tuple[timedelta, ...] = (),
+    failures: Failures | None = None,
+) -> TickReport:
+    """Queue the hours that are due and that no worker exports: a bounded number, live hours first.
+
+    The result does not depend on earlier ticks, and queueing an hour twice does no harm. The number of rows
+    read grows with the streams that owe hours, not with the hours ever exported; once a day a stream's whole
+    ledger is read (``review_stream``).
+
+    A destination whose storage refused the latest attempts gets one hour as a probe, after a wait; the others
+    follow when the probe succeeds.
+
+    An error in one stream is raised after the others are queued, or added to the ``failures`` of a caller
+    that raises them itself.
+    """
+    raised_here = Failures()
+    planner = _Planner(gateways, now, settle, late_checks, raised_here if failures is None else failures)
+    report = planner.plan()
+    raised_here.end()
+    return report
+
+
+@dataclass
+class _Planner:
+    """One tick's view of all streams."""
+
+    gateways: Gateways
+    now: datetime
+    settle: timedelta
+    late_checks: tuple[timedelta, ...]
+    failures: Failures
+    owed: list[Owed] = field(default_factory=list)
+    late: list[list[HourTask]] = field(default_factory=list)
+    behind: list[Behind] = field(default_factory=list)
+
+    def plan(self) -> TickReport:
+        """Queue what is due, and return what was found."""
+        gateways = self.gateways
+        progress, breakers = gateways.schedule.all(), gateways.breakers.all()
+        active, notes = gateways.destinations.active(), gateways.reopened.all()
+        unreadable = (*progress.unreadable, *breakers.unreadable)
+        log_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
+        # The state of these is not known: they wait until an operator has repaired the row.
+        unknown = {row.row_key for row in unreadable}
+        streams = [(destination, key) for destination in active for key in destination.streams]
+        known = [(each, key) for each, key in streams if not unknown & {each.id, str(key)}]
+        self._look(known, progress, breakers, notes)
+        refused = {name for name, breaker in breakers.items() if breaker.faults}
+        owed = one_probe_each(self.owed, refused)
+        late = [tasks for tasks in self.late if tasks and tasks[0].key.destination_id not in refused]
+        queued = 0
+        if any(owed) or any(late) or notes:
+            with self.failures.guard("queueing hours"):
+                # Without landing nothing that is queued could be exported, and no hour may count as empty.
+                gateways.landing.check()
+                queued += requeue_interrupted(
+                    gateways, notes, active, breakers, now=self.now, failures=self.failures
+                )
+                queued += self._send(owed, late)
+        checks = sum(map(len, late))
+        return TickReport(
+            streams=len(streams),
+            due=sum(map(len, owed)) + checks,
+            queued=queued,
+            late=checks,
+            behind=tuple(self.behind),
+            refusing=tuple(sorted(refused & {destination.id for destination in active})),
+        )
+
+    def _look(
+        self,
+        keys: list[tuple[Destination, StreamKey]],
+        progress: RowsByKey[StreamKey, StreamProgress],
+        breakers: Mapping[str, Breaker],
+        notes: list[Versioned[HourTask]],
+    ) -> None:
+        """Collect of each stream the hours that are due, and whether it is behind."""
+        ledger = self.gateways.ledger.identity(self.now)
+        known = {
+            key: progress[key].derived_from(ledger).at(destination.storage.place)
+            for destination, key in keys
+            if key in progress
+        }
+        landed = self._landed(keys, progress)
+        reviews = frozenset(chosen_for_review(known, self.now))
+        for destination, key in keys:
+            breaker = breakers.get(destination.id, CLOSED)
+            rules = DueRules(self.now, self.settle, self.late_checks, breaker.healed_at)
+            with self.failures.guard(f"planning {key}"):
+                found = known.get(key)
+                if breaker.is_open(self.now):
+                    self.behind += rules.behind(found)
+                    continue
+                if found is None and key.stream in landed:
+                    found = self._first_progress(destination, key, ledger)
+                if found is not None and key in reviews:
+                    found = self._reviewed(destination, found, notes)
+                if found is not None and not rules.nothing_new(found):
+                    found = self._collect(found, rules)
+                self.behind += rules.behind(found)
+                if found is not None and found != progress.get(key):
+                    self.gateways.schedule.put(found)
+
+    def _first_progress(self, destination: Destination, key: StreamKey, ledger: str) -> StreamProgress | None:
+        first = first_progress(self.gateways.ledger, self.gateways.landing, destination, key, self.now)
+        return first and first.derived_from(ledger)
+
+    def _reviewed(
+        self, destination: Destination, known: StreamProgress, notes: list[Versioned[HourTask]]
+    ) -> StreamProgress:
+        """Return the progress after the daily review; unchanged if the review fails."""
+        noted = {note.value.hour for note in notes if note.value.key == known.key}
+        with self.failures.guard(f"reviewing {known.key}"):
+            return review_stream(self.gateways, destination, known, noted, self.now)
+        return known
+
+    def _collect(self, known: StreamProgress, rules: DueRules) -> StreamProgress:
+        """Add the hours of a stream that are due to those of the tick; return its progress."""
+        due = due_hours(self.gateways.ledger, known, rules)
+        self.owed.append(due.owed)
+        self.late.append([HourTask(known.key, hour, late=True) for hour in due.late])
+        return due.progress
+
+    def _landed(
+        self, keys: list[tuple[Destination, StreamKey]], progress: RowsByKey[StreamKey, StreamProgress]
+    ) -> frozenset[Stream]:
+        """Return the streams without progress whose first hour may be known by now."""
+        new = frozenset(key.stream for _, key in keys if key not in progress)
+        if progress:
+            with self.failures.guard("looking for new streams"):
+                return new & self.gateways.landing.sources() if new else new
+            return frozenset()
+        # No hour was ever planned, or the schedule was lost; landing may have been tidied up since.
+        with self.failures.guard("looking for landing"):
+            self._find_or_create_landing(keys)
+            return new
+        return frozenset()
+
+    def _find_or_create_landing(self, keys: list[tuple[Destination, StreamKey]]) -> None:
+        """Create landing if no hour was ever exported; otherwise it must not be missing."""
+        try:
+            self.gateways.landing.check()
+        except LandingMissing:
+            for _, key in keys:
+                if next(self.gateways.ledger.states(key, EARLIEST, Hour.containing(self.now)), None):
+                    raise
+            self.gateways.landing.create()
+            log_event(Event.LANDING_CREATED)
+
+    def _send(self, owed: list[Owed], late: list[list[HourTask]]) -> int:
+        """Queue as many hours as there is room for, owed hours first; return how many."""
+        if not any(owed) and not any(late):
+            return 0
+        waiting = self.gateways.hours.waiting()
+        room = max(0, WAITING_MAX - waiting)
+        live = list(islice(live_first(owed), room))
+        history_room = max(0, HISTORY_WAITING_MAX - waiting - len(live))
+        history = islice(history_evenly(owed, self.now), history_room)
+        tasks = list(islice(chain(live, history, in_turn(late)), room))
+        self.gateways.hours.send(tasks)
+        return len(tasks)
