@@ -1,11 +1,13 @@
-"""What the actions need of the world, as small protocols. ``exporter.storage`` fulfils them on Azure Storage.
+"""What the app needs of storage and webhooks, as protocols. ``exporter.storage`` implements them on Azure.
 
-Every method may raise ``Transient`` when it failed in passing. Methods on our own storage raise nothing else
-of their own but what they name; methods on a customer's container also raise ``DestinationFault``.
-Conditions (``etag``) are compare-and-swap: ``None`` means "only if it does not exist", and a method whose
-condition does not hold raises ``Conflict`` and has changed nothing. An implementation that cannot tell
-whether its write landed (an answer got lost) looks before it reports a conflict.
-A single row that cannot be read raises ``UnreadableRowError``; a list of rows leaves it out (``Rows``).
+Rules for every method:
+
+* It raises ``Transient`` if a call failed in passing. Methods of a customer's container also raise
+  ``DestinationFault``; the others raise nothing else but what they name.
+* A write with an ``etag`` happens only if the stored ETag is that one; ``None`` means "only if nothing is
+  stored yet". If the condition fails, the method raises ``Conflict`` and has changed nothing. If the answer
+  to a write is lost, the implementation reads what is stored before it reports a conflict.
+* A single row that cannot be read raises ``UnreadableRowError``; a list of rows leaves it out (``Rows``).
 """
 
 import time
@@ -23,7 +25,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import SCHEDULE, HourRecord, HourTask, StreamProgress
 from exporter.domain.landing import Survey
 from exporter.domain.marker import StagedFile
-from exporter.domain.notifications import Notification
+from exporter.domain.notifications import Delivery
 from exporter.domain.slices import SliceRecord
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
@@ -32,258 +34,73 @@ from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Vers
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
 type Pause = Callable[[float], None]
-"""Waits for that many seconds."""
+"""Waits that many seconds."""
 
 
-class Landing(Protocol):
-    """The landing container: what arrived, hour by hour. Read only.
+class Table[*Key, Value](Protocol):
+    """A table of values by key, changed by compare-and-swap; the value contains its key."""
 
-    A container that is not there is no empty one: every method but ``read`` and ``create`` raises
-    ``LandingMissing``.
-    """
-
-    def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
-        """Yield the hour's blobs that hold data in landing order, that is by name, byte by byte."""
+    def get(self, *key: *Key) -> Versioned[Value] | None:
+        """Return the value of a key, or None if there is none."""
         ...
 
-    def read(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of a few MiB; ``LandingChanged`` if it is not what was listed."""
-        ...
-
-    def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
-        """Return what reads these blobs as ``read`` does, to be asked for them in this order.
-
-        While one is worked on, the next ones are on their way.
-        """
-        ...
-
-    def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that holds data, or None if none does.
-
-        Folders that fit no layout are passed over, and so are those before ``EARLIEST``. It may lie in the
-        future.
-        """
-        ...
-
-    def sources(self) -> frozenset[Stream]:
-        """Return the streams that have a folder, whether there is an hour in it or not."""
-        ...
-
-    def survey(self, now: datetime) -> Survey:
-        """Return which streams there are, from when to when, and what fits no layout."""
-        ...
-
-    def check(self) -> None:
-        """Only raise ``LandingMissing``, if it is not there."""
-        ...
-
-    def create(self) -> None:
-        """Make the container; one that is there is fine."""
+    def put(self, value: Value, etag: str | None) -> str:
+        """Write a value over the one of that ETag (None: where none is), and return its new ETag."""
         ...
 
 
-class Upload(Protocol):
-    """One blob on its way: nothing of it is visible before its blocks are committed."""
+class LastWrite[Key, Value, Default = None](Protocol):
+    """A table of values by key in which the last write wins: what it holds can be derived again."""
 
-    def stage(self, block: bytes) -> None:
-        """Send a block; returns before it arrived, and waits while too many are under way.
-
-        A failure of an earlier block is raised here or by ``arrived``: ``ForeignBlocks`` if uncommitted
-        blocks of another program refuse ours, until ``Container.fence`` discards them.
-        """
+    def get(self, key: Key) -> Value | Default:
+        """Return the value of a key, or the table's default."""
         ...
 
-    def arrived(self) -> int:
-        """Wait until every block has arrived, and return how many they are."""
+    def all(self) -> RowsByKey[Key, Value]:
+        """Return every value by its key."""
         ...
 
-
-class Container(Protocol):
-    """A customer's container, with exactly the rights to read, write and delete blobs."""
-
-    def sign_in(self) -> None:
-        """Sign in, where that is a step of its own: get the token that the other calls need."""
+    def put(self, key: Key, value: Value) -> None:
+        """Write a value, whatever is stored."""
         ...
 
-    def find(self, prefix: str) -> list[BlobInfo]:
-        """Return the blobs whose names begin so, in name order."""
-        ...
-
-    def read(self, name: str) -> SmallBlob | None:
-        """Return a small blob, or None if there is none of that name."""
-        ...
-
-    def stream(self, blob: BlobInfo) -> Iterator[bytes]:
-        """Yield a blob's content in pieces of a few MiB; ``Conflict`` if it is not what was listed."""
-        ...
-
-    def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
-        """Begin a blob. ``attempt`` keeps its blocks apart from a rival's.
-
-        Leaving waits for blocks that are under way. The bound on those is one for all uploads.
-        """
-        ...
-
-    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str) -> None:
-        """Make the blocks that an attempt has sent the blob's content, in their order.
-
-        ``etag`` is the blob as it was seen before. If the condition fails but the blob already has exactly
-        this content, that is no conflict. Every other block that was ever sent for the blob is thrown away,
-        so that a rival's later commit is a conflict.
-        """
-        ...
-
-    def fence(self, name: str, *, etag: str | None) -> None:
-        """Make sure that no file has this name, and that no upload begun so far can give it one.
-
-        ``etag`` is the file as it was seen, None if there was none. Every uncommitted block of the name is
-        discarded, no matter which program sent it. A crash in the middle may leave a file of 0 bytes.
-        """
-        ...
-
-    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
-        """Write a small blob whole, and return its ETag; no conflict if it already has this content."""
-        ...
-
-    def delete(self, name: str, *, etag: str) -> None:
-        """Delete the blob if it is still the one that was seen; one that is gone already is no conflict."""
-        ...
-
-    def refresh(self, name: str, *, etag: str) -> None:
-        """Give a blob that stays as it is another ETag: whoever saw the old one cannot write over it."""
+    def forget(self, key: Key) -> None:
+        """Delete the value of a key, if there is one."""
         ...
 
 
-class Containers(Protocol):
-    """Customers' containers by destination."""
+class Queue[Message](Protocol):
+    """A queue of messages. Messages are hints: they may be lost, delivered twice and reordered."""
 
-    def open(self, destination: Destination) -> Container:
-        """Return the destination's container; decrypts its credentials, and connects on first use."""
+    def send(self, messages: Iterable[Message], *, delay: timedelta = timedelta()) -> None:
+        """Send messages in their order; none is delivered before the delay is over."""
         ...
 
-    def anew(self, destination: Destination) -> Container:
-        """Return it with nothing remembered from before, as another process would open it."""
-        ...
-
-
-class RejectedRows(Protocol):
-    """Our own container of rows that were not exported as they landed.
-
-    Each attempt writes blobs of its own, one for each slice; ``name`` is what follows the hour's folder.
-    """
-
-    def upload(self, key: StreamKey, hour: Hour, name: str) -> AbstractContextManager["RejectedUpload"]:
-        """Begin a blob; nothing is written unless a block is staged."""
-        ...
-
-    def names(self, key: StreamKey, hour: Hour) -> list[str]:
-        """Return the full names of the hour's blobs."""
-        ...
-
-    def delete(self, name: str) -> None:
-        """Delete a blob by its full name; one that is gone already is as good."""
+    def waiting(self) -> int:
+        """Return about how many messages are in the queue."""
         ...
 
 
-class RejectedUpload(Protocol):
-    """An attempt's rejected rows on their way."""
-
-    def stage(self, block: bytes) -> None:
-        """Send a block of gzip."""
-        ...
-
-    def commit(self, *, md5: str) -> str:
-        """Make the blocks readable, and return the blob's full name."""
-        ...
-
-
-class Ledger(Protocol):
-    """Hour by hour, what was exported. Hours never touched have no record."""
-
-    def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
-        """Return the record of one hour."""
-        ...
-
-    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
-        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page.
-
-        In place of a record that cannot be read comes one that says so: ``HourRecord.unreadable``.
-        """
-        ...
-
-    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
-        """Like ``between``, but reads only what ``due`` and ``done`` look at."""
-        ...
-
-    def put(self, record: HourRecord, etag: str | None) -> str:
-        """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
-        ...
-
-    def identity(self, now: datetime) -> str:
-        """Return what tells this ledger from one made in its place; the first call makes it up."""
-        ...
-
-
-class Slices(Protocol):
-    """How far the slices of large hours are, while several workers stage them."""
-
-    def get(self, key: StreamKey, hour: Hour, run: str, number: int) -> Versioned[SliceRecord] | None:
-        """Return the record of one slice."""
-        ...
-
-    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
-        """Return the records of a run's slices, in order; those that nobody began have none."""
-        ...
-
-    def put(self, record: SliceRecord, etag: str | None) -> str:
-        """Write a record over the one of that ETag (None: where none is), and return its new ETag."""
-        ...
-
-    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
-        """Delete the records of a run that is over."""
-        ...
-
-
-class Reopened(Protocol):
-    """Hours that the schedule must see to although it is past them: they were done, and were taken again.
-
-    An hour is noted before it is taken, so that it is finished by somebody, whatever becomes of the one who
-    took it. Several notes of one hour are one; the last one counts.
-    """
-
-    def remember(self, task: HourTask) -> str:
-        """Note an hour that is about to be taken, and return the note's ETag: each note has another."""
-        ...
-
-    def all(self) -> Rows[Versioned[HourTask]]:
-        """Return what is noted."""
-        ...
-
-    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
-        """Forget an hour that is done again, unless it was noted again meanwhile."""
-        ...
-
-
-class StateUpload(Protocol):
-    """A blob of our own on its way."""
+class BlobUpload(Protocol):
+    """A blob of our own that is sent block by block."""
 
     def stage(self, block: bytes) -> None:
         """Send a block of a few MiB at most."""
         ...
 
-    def commit(self) -> None:
-        """Make the blocks readable, in their order."""
+    def commit(self, *, md5: str) -> None:
+        """Make the blocks the blob's content, in their order; ``md5`` is its MD5 in base64."""
         ...
 
 
-class State(Protocol):
-    """A container of our own for what is too large for a row: plans, which rows are exported, whole files."""
+class BlobStore(Protocol):
+    """A container of our own for values too large for a table. No two attempts write the same name."""
 
     def put(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Write a blob, whatever was there; it is readable whole or not at all."""
+        """Write a blob, whatever is stored; readers see all of it or nothing."""
         ...
 
-    def upload(self, name: str) -> AbstractContextManager[StateUpload]:
+    def upload(self, name: str) -> AbstractContextManager[BlobUpload]:
         """Begin a blob that is sent block by block; nothing of it is readable before it is committed."""
         ...
 
@@ -292,119 +109,216 @@ class State(Protocol):
         ...
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the blobs of a folder (``a/b/``)."""
+        """Return the names of the blobs of a folder (``a/b/``), in order."""
         ...
 
     def delete(self, name: str) -> None:
-        """Delete a blob; one that is gone already is as good."""
+        """Delete a blob; a missing one is no error."""
         ...
 
 
-class Backfills(Protocol):
-    """The backfills that were asked for."""
+class Landing(Protocol):
+    """The landing container, hour by hour; read only.
 
-    def get(self, destination_id: str, backfill_id: str) -> Versioned[Backfill] | None:
-        """Return a backfill."""
+    If the container does not exist, every method but ``read`` and ``create`` raises ``LandingMissing``.
+    """
+
+    def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
+        """Yield the hour's data blobs in landing order: by name, byte by byte."""
         ...
 
-    def of(self, destination_id: str) -> Rows[Backfill]:
-        """Return the backfills of a destination."""
+    def read(self, blob: LandingBlob) -> Iterator[bytes]:
+        """Yield the content in pieces of a few MiB; ``LandingChanged`` if it changed after the listing."""
         ...
 
-    def unfinished(self) -> Rows[Backfill]:
-        """Return those of all destinations that have not ended."""
+    def reading(self, blobs: Iterable[LandingBlob]) -> Callable[[LandingBlob], Iterator[bytes]]:
+        """Return a ``read`` for these blobs that prefetches; it must be called in this order."""
         ...
 
-    def put(self, backfill: Backfill, etag: str | None) -> str:
-        """Write a backfill over the one of that ETag (None: where none is), and return its new ETag."""
+    def earliest_hour(self, stream: Stream) -> Hour | None:
+        """Return the oldest hour that holds data, or None.
+
+        Folders that fit no layout are skipped, and so are those before ``EARLIEST``. The hour may lie in the
+        future.
+        """
         ...
 
-
-class BackfillSteps(Protocol):
-    """The queue of steps of backfills. Messages are hints: they may be lost and doubled."""
-
-    def send(self, step: BackfillStep, *, delay: timedelta = timedelta()) -> None:
-        """Queue a step; it is not delivered before the delay is over."""
+    def sources(self) -> frozenset[Stream]:
+        """Return the streams that have a folder, even an empty one."""
         ...
 
-
-class Verifications(Protocol):
-    """The verifications that run in the background, or have."""
-
-    def get(self, destination_id: str, verification_id: str) -> Versioned[Verification] | None:
-        """Return a verification."""
+    def survey(self, now: datetime) -> Survey:
+        """Return the streams with their first and last hours, and the folders that fit no layout."""
         ...
 
-    def unfinished(self) -> Rows[Verification]:
-        """Return those that have not ended."""
+    def check(self) -> None:
+        """Raise ``LandingMissing`` if the container does not exist."""
         ...
 
-    def put(self, verification: Verification, etag: str | None) -> str:
-        """Write a verification over the one of that ETag (None: where none is), and return its new ETag."""
-        ...
-
-
-class VerifySteps(Protocol):
-    """The queue of steps of verifications. Messages are hints: they may be lost and doubled."""
-
-    def send(self, step: VerifyStep) -> None:
-        """Queue a step."""
+    def create(self) -> None:
+        """Create the container if it does not exist."""
         ...
 
 
-class Schedule(Protocol):
-    """How far each stream is: one small row a stream, so that a tick need not read finished hours."""
+class Upload(Protocol):
+    """A blob of a customer's container that is sent block by block; readers see it once it is committed."""
 
-    def all(self) -> RowsByKey[StreamKey, StreamProgress]:
-        """Return every stream's progress."""
+    def stage(self, block: bytes) -> None:
+        """Queue a block for sending; wait while too many are in flight.
+
+        A failure of an earlier block is raised here or by ``arrived``. ``ForeignBlocks`` means that another
+        program has uncommitted blocks with ids of another length, which the service does not mix with ours;
+        ``Container.fence`` discards them.
+        """
         ...
 
-    def get(self, key: StreamKey) -> StreamProgress | None:
-        """Return one stream's progress, or None before it was first planned."""
-        ...
-
-    def put(self, progress: StreamProgress) -> None:
-        """Write a stream's progress, whatever was there: it is derived from the ledger and may be stale."""
-        ...
-
-    def forget(self, key: StreamKey) -> None:
-        """Forget how far a stream was: it begins anew."""
+    def arrived(self) -> int:
+        """Wait until every block has arrived, and return their number."""
         ...
 
 
-class Breakers(Protocol):
-    """How destinations fare with their customers' storage. To lose it costs each of them one attempt."""
+class Container(Protocol):
+    """A customer's container. The rights to read, write, list and delete blobs are enough."""
 
-    def all(self) -> RowsByKey[str, Breaker]:
-        """Return what is remembered, by destination."""
+    def sign_in(self) -> None:
+        """Get the token for the other calls; credentials without a token need no call."""
         ...
 
-    def get(self, destination_id: str) -> Breaker:
-        """Return one destination's standing; one that nothing is remembered of is good."""
+    def find(self, prefix: str) -> list[BlobInfo]:
+        """Return the blobs whose names begin with the prefix, in name order."""
         ...
 
-    def put(self, destination_id: str, breaker: Breaker) -> None:
-        """Write a destination's standing, whatever was there: the last one to meet the storage is right."""
+    def read(self, name: str) -> SmallBlob | None:
+        """Return a small blob, or None if there is no such blob."""
+        ...
+
+    def stream(self, blob: BlobInfo) -> Iterator[bytes]:
+        """Yield a blob's content in pieces of a few MiB; ``Conflict`` if it changed after the listing."""
+        ...
+
+    def upload(self, name: str, *, attempt: str) -> AbstractContextManager[Upload]:
+        """Begin a blob. The block ids contain ``attempt``, so that rivals' blocks stay apart.
+
+        Leaving the context waits for the blocks in flight. All uploads share one limit of blocks in flight.
+        """
+        ...
+
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str) -> None:
+        """Make the blocks that an attempt has staged the blob's content, in their order.
+
+        If the condition fails but the blob already has exactly this content, there is no conflict. The
+        service discards every other block staged for the blob, so a rival's later commit is a conflict.
+        """
+        ...
+
+    def fence(self, name: str, *, etag: str | None) -> None:
+        """Make sure that no file has this name, and that no upload begun so far can give it one.
+
+        ``etag`` is the file as it was seen, None if there was none. Every uncommitted block of the name is
+        discarded, those of other programs included. A crash in the middle may leave a file of 0 bytes.
+        """
+        ...
+
+    def put(self, name: str, body: bytes, *, content_type: str, etag: str | None) -> str:
+        """Write a small blob, and return its ETag; no conflict if it has this content already."""
+        ...
+
+    def delete(self, name: str, *, etag: str) -> None:
+        """Delete the blob of that ETag; a missing blob is no conflict."""
+        ...
+
+    def refresh(self, name: str, *, etag: str) -> None:
+        """Give a blob a new ETag and keep its content: writes with the old ETag then fail."""
         ...
 
 
-class Destinations(Protocol):
-    """The destinations, as their owners made them."""
+class Containers(Protocol):
+    """The containers of all destinations."""
 
-    def get(self, destination_id: str) -> Versioned[Destination] | None:
-        """Return a destination."""
+    def open(self, destination: Destination) -> Container:
+        """Return a destination's container: decrypts its credentials now, connects when first used."""
         ...
+
+    def anew(self, destination: Destination) -> Container:
+        """Return the container without cached clients or tokens, as a new process would open it."""
+        ...
+
+
+class Ledger(Table[StreamKey, Hour, HourRecord], Protocol):
+    """The export record of each hour. An hour that was never touched has none."""
+
+    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the records from ``first`` to ``last``, both included, oldest first; lazily, page by page.
+
+        An unreadable record is replaced by one that says so: ``HourRecord.unreadable``.
+        """
+        ...
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the same records with only the fields that ``due`` and ``done`` use."""
+        ...
+
+    def identity(self, now: datetime) -> str:
+        """Return the identity of this ledger, which a ledger made in its place does not have.
+
+        The first call creates it.
+        """
+        ...
+
+
+class Slices(Table[StreamKey, Hour, str, int, SliceRecord], Protocol):
+    """The progress of the slices of large hours, by stream, hour, sliced export and first part number."""
+
+    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
+        """Return the records of a sliced export in slice order; a slice that was never begun has none."""
+        ...
+
+    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
+        """Delete the records of a sliced export that is over."""
+        ...
+
+
+class Reopened(Protocol):
+    """Notes of hours that were done and were claimed again, before the schedule's watermark.
+
+    An hour is noted before it is claimed, so that the schedule completes it if its worker dies. Several notes
+    of one hour are one; the last one counts.
+    """
+
+    def remember(self, task: HourTask) -> str:
+        """Note an hour that is about to be claimed, and return the note's ETag: each note has a new one."""
+        ...
+
+    def all(self) -> Rows[Versioned[HourTask]]:
+        """Return all notes."""
+        ...
+
+    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
+        """Delete the note of an hour that is done again, unless it was noted again meanwhile."""
+        ...
+
+
+class Jobs[Job](Table[str, str, Job], Protocol):
+    """Background jobs by destination and id: backfills, or verifications."""
+
+    def of(self, destination_id: str) -> Rows[Job]:
+        """Return the jobs of a destination."""
+        ...
+
+    def unfinished(self) -> Rows[Job]:
+        """Return the jobs of all destinations that have not ended."""
+        ...
+
+
+class Destinations(Table[str, Destination], Protocol):
+    """The destinations by id, their connection tests, and who takes names in which container."""
 
     def all(self) -> Rows[Versioned[Destination]]:
         """Return every destination, by id."""
         ...
 
     def active(self) -> Rows[Destination]:
-        """Return the destinations whose hours are to be exported, by id."""
-        ...
-
-    def put(self, destination: Destination, etag: str | None) -> str:
-        """Write a destination over the one of that ETag (None: where none is), and return its new ETag."""
+        """Return the active destinations, by id."""
         ...
 
     def names_version(self, place: str) -> str | None:
@@ -416,64 +330,40 @@ class Destinations(Protocol):
     ) -> str:
         """Write a destination that takes names, and new versions of its containers' names; all or nothing.
 
-        ``versions`` are those that were seen, by container. ``Conflict`` if the destination, or one of them,
-        is another one.
+        ``versions`` are the versions that were read, by container. ``Conflict`` if the destination or one of
+        the versions has changed.
         """
         ...
 
     def last_test(self, destination_id: str) -> ConnectionTest | None:
-        """Return a destination's last test upload."""
+        """Return a destination's last connection test."""
         ...
 
     def last_tests(self) -> RowsByKey[str, ConnectionTest]:
-        """Return the last test upload of every destination that had one, by id."""
+        """Return the last connection test of every destination that has one, by id."""
         ...
 
-    def record_test(self, destination_id: str, trial: ConnectionTest | None) -> None:
-        """Keep a destination's last test upload in place of an earlier one; None forgets it.
+    def record_test(self, destination_id: str, test: ConnectionTest | None) -> None:
+        """Replace a destination's last connection test; None deletes it.
 
-        It changes neither the destination nor its ETag.
+        The destination and its ETag stay as they are.
         """
         ...
 
 
-class HourQueue(Protocol):
-    """The queue of hours to export. Messages are hints: they may be lost, doubled and reordered."""
-
-    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
-        """Queue tasks, in their order; none is delivered before the delay is over."""
-        ...
-
-    def waiting(self) -> int:
-        """Return about how many messages are in the queue."""
-        ...
-
-
 class Cipher(Protocol):
-    """Encrypts secrets for storing. What is sealed for one field of one destination opens for no other."""
+    """Encrypts secrets for storage. A secret sealed for one field of one destination opens for no other."""
 
     def seal(self, secret: str, *, destination_id: str, field: str) -> str:
         """Return the encrypted secret, as text."""
         ...
 
     def renew(self, sealed: str, *, destination_id: str, field: str) -> str:
-        """Return what was sealed, encrypted with the key of now; as it is if it is, or cannot be read."""
+        """Return the secret encrypted with the current key; unchanged if it is already, or is unreadable."""
         ...
 
     def open(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return the secret."""
-        ...
-
-
-class Notices(Protocol):
-    """Queues of notices. Messages are hints: they may be lost and doubled."""
-
-    def publish(self, notice: Notification) -> None:
-        """Queue a notice for those who build on it, if anybody does."""
-        ...
-
-    def call(self, notice: Notification, *, tries: int = 0, delay: timedelta = timedelta()) -> None:
-        """Queue a call of the destination's webhook, not to be made before the delay is over."""
         ...
 
 
@@ -487,29 +377,33 @@ class Webhooks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
-    """Everything the actions may use, put together by ``exporter.wiring`` (or by a test)."""
+    """All gateways. ``exporter.wiring`` builds them, or a test does."""
 
     landing: Landing
     containers: Containers
-    rejected: RejectedRows
+    rejected: BlobStore
+    """Rows that were not exported as they landed."""
+    state: BlobStore
+    """Plans of sliced exports, key indexes, spooled files, findings."""
     ledger: Ledger
-    schedule: Schedule
-    breakers: Breakers
-    destinations: Destinations
     slices: Slices
+    schedule: LastWrite[StreamKey, StreamProgress]
+    breakers: LastWrite[str, Breaker, Breaker]
     reopened: Reopened
-    state: State
-    backfills: Backfills
-    backfill_steps: BackfillSteps
-    verifications: Verifications
-    verify_steps: VerifySteps
-    hours: HourQueue
-    backfill_hours: HourQueue
-    notices: Notices
+    destinations: Destinations
+    backfills: Jobs[Backfill]
+    verifications: Jobs[Verification]
+    hours: Queue[HourTask]
+    backfill_hours: Queue[HourTask]
+    backfill_steps: Queue[BackfillStep]
+    verify_steps: Queue[VerifyStep]
+    webhook_calls: Queue[Delivery]
+    notifications: Queue[Delivery]
+    """The queue of the setting NOTICE_QUEUE; other programs read it."""
     webhooks: Webhooks
     cipher: Cipher
     pause: Pause = time.sleep
 
-    def queue_of(self, task: HourTask) -> HourQueue:
-        """Return the queue that a task belongs into: hours of backfills do not make live ones wait."""
+    def queue_of(self, task: HourTask) -> Queue[HourTask]:
+        """Return the queue of a task: live hours do not wait behind hours of backfills."""
         return self.hours if task.requested_by == SCHEDULE else self.backfill_hours

@@ -1,4 +1,4 @@
-"""The settings, read once from the environment: the only place that does."""
+"""The settings. Only this module reads the environment."""
 
 import base64
 import binascii
@@ -25,20 +25,20 @@ from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
-# Below INFO the SDKs may write down what is in requests and answers, and with it secrets.
+# At DEBUG the SDKs may log the contents of requests and answers, secrets included.
 SDK_LOG_LEVELS = {"ERROR": logging.ERROR, "WARNING": logging.WARNING, "INFO": logging.INFO}
 SDK_LOG_LEVEL_DEFAULT = "WARNING"
-# How long after an hour is closed it is looked for what landed late: soon, then ever more rarely.
+# How long after an hour is closed its landing folder is compared again, for blobs that landed late.
 LATE_CHECKS_DEFAULT = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72))
 LATE_CHECKS_MAX = 8
 LATE_CHECK_HOURS_MAX = 30 * 24
-# A landing blob of that size is large enough to be a file of its own.
+# A landing blob of at least this size may become a part of its own.
 WHOLE_BLOB_MIB_MIN_DEFAULT = 8
 SECRETS_KEY_BYTES = 32
-# What AzureWebJobsStorage may say of the emulator on its usual port, and where its blob service is then.
+# The short connection string of the emulator on its default port, and the address of its blob service.
 USE_EMULATOR = "usedevelopmentstorage=true"
 EMULATOR_BLOB_URL = "http://127.0.0.1:10000/devstoreaccount1"
-# The three services of our own storage account that are used.
+# The services of our own storage account that the app uses.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
@@ -49,10 +49,10 @@ _NUMBER = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class OwnStorage:
-    """Our own storage account: by connection string, or by its addresses with the app's identity.
+    """Our own storage account: a connection string, or addresses to open with the app's identity.
 
-    ``urls`` are those of its services ``blob``, ``queue`` and ``table``; ``client_id`` names an identity that
-    is assigned by hand.
+    ``urls`` are the addresses of the services ``blob``, ``queue`` and ``table``; ``client_id`` names a
+    user-assigned identity.
     """
 
     connection_string: str | None = field(default=None, repr=False)
@@ -71,7 +71,7 @@ class OwnStorage:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator chose. Section 6 of the contract, and docs/settings.md, say what each is for."""
+    """The settings of the operator; docs/settings.md describes each of them."""
 
     own_storage: OwnStorage
     secrets_keys: tuple[bytes, ...] = field(repr=False)
@@ -88,12 +88,12 @@ class Settings:
 
     @property
     def own_containers(self) -> OwnContainers:
-        """The containers of the app's own, which no destination may name."""
+        """The containers of the app itself, which no destination may use."""
         return OwnContainers.at(self.own_storage.blob_url, self.landing_container)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read and check all settings; ``NotConfigured`` names every one that is missing or wrong."""
+        """Read and check all settings; ``NotConfigured`` lists every missing or invalid one."""
         reader = _Reader(_process_environ() if environ is None else environ)
         settings = cls(
             own_storage=reader.own_storage(),
@@ -115,10 +115,9 @@ class Settings:
 
 
 def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
-    """Return the schedule for the timer's binding, which is fixed when the app is indexed.
+    """Return the schedule for the timer's binding, which is read when the app is indexed.
 
-    A wrong one is named by the health check; until it is corrected, the timer ticks on the default rather
-    than not at all.
+    An invalid schedule is replaced by the default, so that the timer ticks; the health check reports it.
     """
     reader = _Reader(_process_environ() if environ is None else environ)
     schedule = reader.export_schedule()
@@ -126,9 +125,9 @@ def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
 
 
 def sdk_log_level(environ: Mapping[str, str] | None = None) -> int:
-    """Return the level for the loggers of the SDKs, which is set when the app is put together.
+    """Return the log level of the SDKs, which is read before the other settings.
 
-    A wrong one is named by the health check; until it is corrected, it is the default.
+    An invalid level is replaced by the default; the health check reports it.
     """
     return _Reader(_process_environ() if environ is None else environ).sdk_log_level()
 
@@ -138,11 +137,11 @@ def _uri_setting(service: str) -> str:
 
 
 def _process_environ() -> Mapping[str, str]:
-    return os.environ  # noqa: TID251  this is the one place that reads it
+    return os.environ  # noqa: TID251  the only place that reads it
 
 
 class _Reader:
-    """Reads setting by setting, and gathers what is wrong. A setting that is empty counts as missing."""
+    """Reads one setting after the other, and collects the problems. An empty setting counts as missing."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -161,7 +160,9 @@ class _Reader:
             self._beside_identity(name)
         if account := self._get(f"{name}__accountName"):
             if not _ACCOUNT.fullmatch(account):
-                self._wrong(f"{name}__accountName", "must be the name of a storage account: a-z and 0-9")
+                self._wrong(
+                    f"{name}__accountName", "is not a name of a storage account: use 3 to 24 of a-z and 0-9"
+                )
             urls = {service: f"https://{account}.{service}.core.windows.net" for service in SERVICES}
             return OwnStorage(urls=urls, client_id=client_id)
         if any(self._get(_uri_setting(service)) for service in SERVICES):
@@ -170,18 +171,18 @@ class _Reader:
         if not text:
             self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
         elif text.rstrip("; ").lower() != USE_EMULATOR and "accountname=" not in text.lower():
-            self._wrong(name, "is no connection string: it names no account")
+            self._wrong(name, "is not a connection string: it names no account")
         return OwnStorage(connection_string=text)
 
     def _beside_identity(self, name: str) -> None:
-        """Note that a connection string, even an empty one, hides the settings of an identity."""
+        """Report a connection string, even an empty one, that hides the settings of an identity."""
         names = [f"{name}__accountName", *map(_uri_setting, SERVICES)]
         if given := next((each for each in names if self._get(each)), None):
-            wrong = f"is set beside {given}, and the host uses it, even if it is empty: remove one of them"
+            wrong = f"is set together with {given}, and hides it even if it is empty: remove one of them"
             self._wrong(name, wrong)
 
     def _service_uris(self) -> Iterator[tuple[str, str]]:
-        """Yield the address of each service: all three are needed."""
+        """Yield the name and the address of each service; all three are required."""
         for service in SERVICES:
             name = _uri_setting(service)
             uri = self._get(name)
@@ -196,7 +197,7 @@ class _Reader:
             self._wrong(name, "is missing: set it to 32 random bytes in base64 (openssl rand -base64 32)")
         keys = tuple(self._key(text) for text in texts)
         if any(len(key) != SECRETS_KEY_BYTES for key in keys):
-            self._wrong(name, f"must be {SECRETS_KEY_BYTES} bytes in base64; several are separated by commas")
+            self._wrong(name, f"must be {SECRETS_KEY_BYTES} bytes in base64; separate several keys by commas")
         return keys
 
     @staticmethod
@@ -210,7 +211,8 @@ class _Reader:
         container = self._get("LANDING_CONTAINER", "landing")
         if not CONTAINER_NAME.fullmatch(container):
             self._wrong(
-                "LANDING_CONTAINER", "must be a container's name: 3 to 63 of a-z, 0-9 and single hyphens"
+                "LANDING_CONTAINER",
+                "is not a name of a container: use 3 to 63 of a-z, 0-9 and single hyphens",
             )
         return container
 
@@ -241,8 +243,8 @@ class _Reader:
         if len(numbers) != len(hours) or not rising or not fits:
             self._wrong(
                 name,
-                f"must be up to {LATE_CHECKS_MAX} rising numbers of hours from 1 to {LATE_CHECK_HOURS_MAX},"
-                " separated by commas, or off",
+                f"must be off, or up to {LATE_CHECKS_MAX} numbers of hours from 1 to {LATE_CHECK_HOURS_MAX},"
+                " in rising order, separated by commas",
             )
             return ()
         return tuple(timedelta(hours=number) for number in numbers)
@@ -261,7 +263,7 @@ class _Reader:
         name = "DESTINATION_HOSTS"
         hosts = self._hosts(name, ",".join(AZURE_BLOB_HOSTS), "*.blob.core.windows.net")
         if not hosts:
-            self._wrong(name, "names no host: leave it out for Azure's own")
+            self._wrong(name, "names no host: remove the setting to allow Azure's own hosts")
         return AllowedHosts(hosts)
 
     def notify_hosts(self) -> AllowedHosts:
@@ -272,13 +274,15 @@ class _Reader:
         hosts = tuple(text.strip().rstrip(".") for text in texts if text.strip())
         for host in hosts:
             if not _HOST.fullmatch(host) or (split_host(host)[1] or 1) > _PORT_MAX:
-                self._wrong(name, f"has a wrong host: {host}; a host is a name such as {example}")
+                self._wrong(name, f"contains an invalid host: {host}; write a host name such as {example}")
         return hosts
 
     def notice_queue(self) -> str | None:
         name = self._get("NOTICE_QUEUE")
         if name and not CONTAINER_NAME.fullmatch(name):
-            self._wrong("NOTICE_QUEUE", "must be a queue's name: 3 to 63 of a-z, 0-9 and single hyphens")
+            self._wrong(
+                "NOTICE_QUEUE", "is not a name of a queue: use 3 to 63 of a-z, 0-9 and single hyphens"
+            )
         return name or None
 
     def sdk_log_level(self) -> int:

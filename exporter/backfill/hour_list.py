@@ -9,7 +9,7 @@ from exporter.domain.backfill import Backfill
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import DataType, Stream
-from exporter.ports import Ledger, State
+from exporter.ports import BlobStore, Ledger
 from exporter.schedule.ledger_view import with_gaps
 
 type HourList = frozenset[tuple[Stream, Hour]] | None
@@ -34,7 +34,7 @@ def decode_hours(pieces: Iterable[bytes]) -> Iterator[tuple[Stream, Hour]]:
         yield Stream(DataType(data_type), int(source_id)), Hour.parse(hour)
 
 
-def read_hour_list(state: State, backfill: Backfill) -> HourList:
+def read_hour_list(state: BlobStore, backfill: Backfill) -> HourList:
     """Return the single hours of a backfill; None if it covers its whole range.
 
     ``ListLostError`` if the list cannot be read any more.

@@ -1,4 +1,4 @@
-"""Backfills that were created: finding, cancelling and retrying them."""
+"""Jobs[Backfill] that were created: finding, cancelling and retrying them."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from exporter.domain.backfill import HOURS_LOST, Backfill, BackfillStatus
 from exporter.domain.errors import Conflict, NotFound, NotPossible, Transient
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import backfill_ended
-from exporter.ports import Backfills, Gateways
+from exporter.ports import Gateways, Jobs
 
 # A change that meets another one is tried again: the steps of a backfill change its row every few seconds.
 CHANGES_MAX = 20
@@ -23,7 +23,7 @@ def find_backfill(gateways: Gateways, destination_id: str, backfill_id: str) -> 
     return _find(gateways.backfills, destination_id, backfill_id).value
 
 
-def _find(backfills: Backfills, destination_id: str, backfill_id: str) -> Versioned[Backfill]:
+def _find(backfills: Jobs[Backfill], destination_id: str, backfill_id: str) -> Versioned[Backfill]:
     """Return a backfill with its ETag, or raise ``NotFound``."""
     found = backfills.get(destination_id, backfill_id)
     if found is None:
@@ -84,7 +84,7 @@ def retry(gateways: Gateways, destination_id: str, backfill_id: str, *, now: dat
     raise Transient(_BUSY)
 
 
-def _put(backfills: Backfills, backfill: Backfill, etag: str) -> bool:
+def _put(backfills: Jobs[Backfill], backfill: Backfill, etag: str) -> bool:
     """Write a backfill; False if it was changed meanwhile."""
     try:
         backfills.put(backfill, etag)

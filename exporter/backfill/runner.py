@@ -44,7 +44,7 @@ def steps_of(gateways: Gateways, now: datetime) -> JobSteps[Backfill]:
     """Return how backfills are stored, continued and ended."""
     return JobSteps(
         gateways.backfills,
-        send=lambda backfill, delay: gateways.backfill_steps.send(backfill.next_step, delay=delay),
+        send=lambda backfill, delay: gateways.backfill_steps.send([backfill.next_step], delay=delay),
         finish=lambda backfill: backfill_ended(gateways, backfill, now),
     )
 

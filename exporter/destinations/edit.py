@@ -6,6 +6,7 @@ from datetime import datetime
 
 from exporter.destinations.name_claims import check_unclaimed, put_and_claim, with_account
 from exporter.domain.allowed_hosts import account_of
+from exporter.domain.breaker import Breaker
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -19,7 +20,7 @@ from exporter.domain.filters import EventFilter
 from exporter.domain.notifications import Webhook
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import SECRET_FIELD
-from exporter.ports import Breakers, Cipher, Gateways
+from exporter.ports import Cipher, Gateways, LastWrite
 
 # Types whose secret opens one account, and is sent to it.
 _OF_ONE_ACCOUNT = frozenset({CredentialsType.SAS, CredentialsType.CONNECTION_STRING})
@@ -162,7 +163,7 @@ def changed_meanwhile(destination_id: str) -> Outdated:
     )
 
 
-def reset_breaker(breakers: Breakers, destination_id: str, now: datetime) -> None:
+def reset_breaker(breakers: LastWrite[str, Breaker, Breaker], destination_id: str, now: datetime) -> None:
     """Let the next tick queue everything that a destination owes."""
     breaker = breakers.get(destination_id)
     if breaker.reset(now) != breaker:

@@ -67,7 +67,7 @@ def activate(
         # Before the status: a tick that reads the status active finds where the streams begin.
         first = first_progress(gateways.ledger, gateways.landing, active, key, now)
         if first is not None and gateways.schedule.get(key) is None:
-            gateways.schedule.put(first)
+            gateways.schedule.put(key, first)
     return save(gateways, active, found, if_match=if_match), report
 
 

@@ -53,3 +53,11 @@ def signature(body: bytes, secret: str, at_seconds: int) -> str:
     """
     signed = f"{at_seconds}.".encode() + body
     return f"t={at_seconds},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification on its way to a receiver; ``tries`` counts the calls that failed."""
+
+    notification: Notification
+    tries: int = 0

@@ -15,6 +15,12 @@ def folder(key: StreamKey, hour: Hour) -> str:
     return f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}/{hour.key}/"
 
 
+def rejected_folder(key: StreamKey, hour: Hour) -> str:
+    """Return where the rejected rows of an hour are: ``acme/events/187520/2020/01/25/17/``."""
+    folder = f"{key.destination_id}/{key.stream.data_type}/{key.stream.source_id}"
+    return f"{folder}/{hour.start:%Y/%m/%d/%H}/"
+
+
 def attempt_tag(number: int, claim_id: str) -> str:
     """Return what the names of an attempt's blobs begin with: ``000003-5f0c…``."""
     return f"{number:0{_DIGITS}}-{claim_id}"

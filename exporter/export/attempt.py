@@ -13,7 +13,7 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourTask
-from exporter.domain.own_blobs import folder, outdated
+from exporter.domain.own_blobs import folder, outdated, rejected_folder
 from exporter.domain.slices import Slice
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
@@ -143,7 +143,7 @@ class Attempt:
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
         name = f"{tag}-{chosen.first}.ndjson.gz"
-        rejected = RejectedWriter(self.gateways.rejected, key, hour, name, uploads)
+        rejected = RejectedWriter(self.gateways.rejected, f"{rejected_folder(key, hour)}{name}", uploads)
         spool = Spool(self.gateways.state, f"{folder(key, hour)}{tag}-spool-") if spooled else None
         stager = Stager(
             landing=self.gateways.landing,
@@ -222,5 +222,5 @@ class Attempt:
         digests, kept = frozenset(record.origin.digests), frozenset(record.rejected)
         for name in outdated(state.names(folder(key, hour)), attempt=record.attempts, kept=digests):
             state.delete(name)
-        for name in outdated(rejected.names(key, hour), attempt=record.attempts, kept=kept):
+        for name in outdated(rejected.names(rejected_folder(key, hour)), attempt=record.attempts, kept=kept):
             rejected.delete(name)

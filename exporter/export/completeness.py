@@ -12,6 +12,7 @@ from itertools import chain
 
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
+from exporter.domain.own_blobs import rejected_folder
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
@@ -97,7 +98,7 @@ def rejected_before(
 
 def rejected_ever(attempt: Attempt) -> tuple[str, ...]:
     """Return what earlier attempts kept of an hour whose record is lost: all of it goes on to count."""
-    return tuple(attempt.gateways.rejected.names(attempt.task.key, attempt.task.hour))
+    return tuple(attempt.gateways.rejected.names(rejected_folder(attempt.task.key, attempt.task.hour)))
 
 
 def _incomplete(attempt: Attempt, why: str) -> Fault:

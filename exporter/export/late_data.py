@@ -32,7 +32,7 @@ from exporter.export.stage import RejectedWriter, StagedSlice
 from exporter.export.whole_hour import STAGINGS_MAX, write_hour
 from exporter.pipeline.key_index import Header, KeyIndex, repeated
 from exporter.pipeline.key_set import KeySet, split
-from exporter.ports import State
+from exporter.ports import BlobStore
 
 
 def is_up_to_date(attempt: Attempt, found: Versioned[HourRecord]) -> bool:
@@ -132,7 +132,7 @@ def _with_digests(attempt: Attempt, lease: HourLease, inventory: Inventory, cont
     return Base(found, asked.text if asked else None)
 
 
-def _headers(state: State, digests: tuple[str, ...]) -> tuple[Header, ...] | None:
+def _headers(state: BlobStore, digests: tuple[str, ...]) -> tuple[Header, ...] | None:
     headers = []
     for name in digests:
         pieces = state.read(name)
@@ -211,7 +211,7 @@ def _staged(
     return staged, rejected, name
 
 
-def _repeated(state: State, base: HourContent, name: str) -> Iterator[bytes]:
+def _repeated(state: BlobStore, base: HourContent, name: str) -> Iterator[bytes]:
     """Yield the keys of a digest that the hour has already."""
     readers = []
     for each in (*base.origin.digests, name):

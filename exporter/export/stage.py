@@ -18,7 +18,7 @@ from exporter.domain.hour_record import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import LandingBlob, Stream, StreamKey
+from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
@@ -29,22 +29,14 @@ from exporter.pipeline.formats import format_of
 from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.hashes import size_and_md5
 from exporter.pipeline.key_set import KeySet
-from exporter.ports import (
-    Container,
-    Landing,
-    RejectedRows,
-    RejectedUpload,
-    State,
-    StateUpload,
-    Upload,
-)
+from exporter.ports import BlobStore, BlobUpload, Container, Landing, Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Spool:
     """Where files are kept whole until what is in their way is gone; ``prefix`` begins its blobs' names."""
 
-    state: State
+    state: BlobStore
     prefix: str
 
     def name(self, number: int) -> str:
@@ -156,7 +148,7 @@ class Stager:
 
     def _begin(
         self, name: str, number: int, uploads: ExitStack
-    ) -> tuple[Upload | StateUpload, Callable[[Part], StagedFile]]:
+    ) -> tuple[Upload | BlobUpload, Callable[[Part], StagedFile]]:
         """Begin a file, in the container or in the spool; return what waits until it has arrived, too."""
         if self.spool is None:
             upload = uploads.enter_context(self.container.upload(name, attempt=self.attempt))
@@ -165,7 +157,7 @@ class Stager:
         kept = uploads.enter_context(self.spool.state.upload(spooled))
 
         def arrived(part: Part) -> StagedFile:
-            kept.commit()
+            kept.commit(md5=part.md5)
             return StagedFile(part, self.attempt, 0, spooled)
 
         return kept, arrived
@@ -207,9 +199,7 @@ def stage_bytes(container: Container, part: Part, body: bytes, attempt: str) -> 
         return StagedFile(part, attempt, upload.arrived())
 
 
-def _send(
-    blocks: Iterable[bytes], upload: Upload | StateUpload | RejectedUpload, turn: WorkSlot | None = None
-) -> None:
+def _send(blocks: Iterable[bytes], upload: Upload | BlobUpload, turn: WorkSlot | None = None) -> None:
     for block in blocks:
         with turn.waiting() if turn else nullcontext():
             upload.stage(block)
@@ -219,21 +209,19 @@ def _send(
 class RejectedWriter:
     """Keeps the rows of a slice that are not exported as they landed; begins a blob with the first of them.
 
-    ``name`` is what the blob is called in the hour's folder. Nothing is kept unless it is committed.
+    ``name`` is the blob's. Nothing is kept unless it is committed.
     """
 
-    store: RejectedRows
-    key: StreamKey
-    hour: Hour
+    store: BlobStore
     name: str
     uploads: ExitStack
     _gzip: GzipWriter = field(default_factory=GzipWriter)
-    _upload: RejectedUpload | None = None
+    _upload: BlobUpload | None = None
 
     def __call__(self, row: RejectedRow) -> None:
         """Keep a row."""
         if self._upload is None:
-            self._upload = self.uploads.enter_context(self.store.upload(self.key, self.hour, self.name))
+            self._upload = self.uploads.enter_context(self.store.upload(self.name))
         _send(self._gzip.add(Exported(1, rejected_line(row))), self._upload)
 
     def commit(self) -> tuple[str, ...]:
@@ -241,4 +229,5 @@ class RejectedWriter:
         if self._upload is None:
             return ()
         _send(self._gzip.finish(), self._upload)
-        return (self._upload.commit(md5=self._gzip.md5),)
+        self._upload.commit(md5=self._gzip.md5)
+        return (self.name,)

@@ -7,10 +7,12 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.domain.errors import LandingMissing, NotConfigured, Transient
+from exporter.domain.hour_record import StreamProgress
+from exporter.domain.streams import StreamKey
 from exporter.http.response_cache import ResponseCache
 from exporter.http.responses import answer, not_configured
 from exporter.http.routing import Operation, nothing, operation
-from exporter.ports import Landing, Schedule
+from exporter.ports import Landing, LastWrite
 
 blueprint = func.Blueprint()
 
@@ -51,7 +53,9 @@ def _check_landing() -> LandingMissing | None:
         return None
 
 
-def missing_landing(landing: Landing, schedule: Schedule) -> LandingMissing | None:
+def missing_landing(
+    landing: Landing, schedule: LastWrite[StreamKey, StreamProgress]
+) -> LandingMissing | None:
     """Return the error if the landing container does not exist although its streams are known.
 
     Before any stream is known, the next tick creates the container.

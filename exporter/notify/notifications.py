@@ -13,7 +13,13 @@ from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault, Transient
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.notifications import Notification, NotificationKind, notification, signature
+from exporter.domain.notifications import (
+    Delivery,
+    Notification,
+    NotificationKind,
+    notification,
+    signature,
+)
 from exporter.ports import Gateways
 
 # The wait after the n-th failed call. The last failure gives up: two days outlast most outages.
@@ -77,9 +83,9 @@ def backfill_ended(gateways: Gateways, backfill: Backfill, now: datetime) -> Non
 
 def _send(gateways: Gateways, destination: Destination, sent: Notification) -> None:
     with suppress(Transient):
-        gateways.notices.publish(sent)
+        gateways.notifications.send([Delivery(sent)])
         if destination.webhook is not None:
-            gateways.notices.call(sent)
+            gateways.webhook_calls.send([Delivery(sent)])
 
 
 def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: datetime) -> bool:
@@ -110,7 +116,7 @@ def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: dateti
     text = "webhook of %s: call %d failed: %s%s"
     _log.warning(text, sent.destination_id, tries + 1, error, "; given up" if last else "")
     if not last:
-        gateways.notices.call(sent, tries=tries + 1, delay=WAITS[tries])
+        gateways.webhook_calls.send([Delivery(sent, tries + 1)], delay=WAITS[tries])
     return last
 
 

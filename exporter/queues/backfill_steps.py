@@ -6,18 +6,18 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.backfill import runner
+from exporter.messages import BACKFILL_STEPS
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.backfill_steps import QUEUE, parse_step
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@on_message(blueprint, "backfill_step", QUEUE)
+@on_message(blueprint, "backfill_step", BACKFILL_STEPS.name)
 def backfill_step(message: func.QueueMessage) -> None:
     """Take a step of a backfill. After an exception the host delivers the message again."""
     moved = runner.take_step(
-        parse_step(body_of(message)),
+        BACKFILL_STEPS.parse(body_of(message)),
         wiring.app().gateways,
         wiring.now(),
         redelivered=(message.dequeue_count or 1) > 1,

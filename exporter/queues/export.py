@@ -11,8 +11,8 @@ from exporter.domain.errors import Busy, Conflict
 from exporter.export import export_hour as action
 from exporter.export.attempt import AttemptContext
 from exporter.export.lease import background_heartbeat
+from exporter.messages import BACKFILL_HOURS, EXPORT_HOURS
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, parse
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
@@ -20,13 +20,13 @@ _log = logging.getLogger(__name__)
 BUSY_DELAY = timedelta(seconds=30)
 
 
-@on_message(blueprint, "export_hour", QUEUE)
+@on_message(blueprint, "export_hour", EXPORT_HOURS.name)
 def export_hour(message: func.QueueMessage) -> None:
     """Export a live hour or a slice of one, or append its late blobs."""
     _export(message)
 
 
-@on_message(blueprint, "export_backfill_hour", BACKFILL_QUEUE)
+@on_message(blueprint, "export_backfill_hour", BACKFILL_HOURS.name)
 def export_backfill_hour(message: func.QueueMessage) -> None:
     """Export an hour of a backfill or a slice of one; a queue of its own keeps live hours from waiting."""
     _export(message)
@@ -37,7 +37,7 @@ def _export(message: func.QueueMessage) -> None:
 
     After an exception the host delivers the message again, so only errors that may pass are raised.
     """
-    task = parse(body_of(message))
+    task = EXPORT_HOURS.parse(body_of(message))
     app, claim_id = wiring.app(), wiring.new_id()
     worker = AttemptContext(
         clock=wiring.now,

@@ -10,48 +10,47 @@ from collections.abc import Callable
 import azure.functions as func
 
 from exporter import wiring
+from exporter.messages import BACKFILL_HOURS, BACKFILL_STEPS, EXPORT_HOURS, VERIFY_STEPS, WEBHOOK_CALLS
 from exporter.ports import Gateways
 from exporter.queues.bindings import body_of, on_message
 from exporter.schedule.poison import record_poison
-from exporter.storage.own import backfill_steps, notifications, verify_steps
-from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, parse, poison_queue
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@on_message(blueprint, "export_hour_poison", poison_queue(QUEUE))
+@on_message(blueprint, "export_hour_poison", EXPORT_HOURS.poison)
 def export_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with the error id of the log line."""
-    record_hour(message, QUEUE, lambda: wiring.app().gateways)
+    record_hour(message, EXPORT_HOURS.name, lambda: wiring.app().gateways)
 
 
-@on_message(blueprint, "backfill_hour_poison", poison_queue(BACKFILL_QUEUE))
+@on_message(blueprint, "backfill_hour_poison", BACKFILL_HOURS.poison)
 def backfill_hour_poison(message: func.QueueMessage) -> None:
     """Record the hour as failed, with the error id of the log line."""
-    record_hour(message, BACKFILL_QUEUE, lambda: wiring.app().gateways)
+    record_hour(message, BACKFILL_HOURS.name, lambda: wiring.app().gateways)
 
 
-@on_message(blueprint, "backfill_step_poison", poison_queue(backfill_steps.QUEUE))
+@on_message(blueprint, "backfill_step_poison", BACKFILL_STEPS.poison)
 def backfill_step_poison(message: func.QueueMessage) -> None:
     """Log a backfill step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
     try:
-        step = backfill_steps.parse_step(body_of(message))
+        step = BACKFILL_STEPS.parse(body_of(message))
     except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, backfill_steps.QUEUE, error)
+        _unreadable(error_id, BACKFILL_STEPS.name, error)
     else:
         _log.error("poison %s: backfill %s, step %d, was given up", error_id, step.backfill_id, step.number)
 
 
-@on_message(blueprint, "verify_step_poison", poison_queue(verify_steps.QUEUE))
+@on_message(blueprint, "verify_step_poison", VERIFY_STEPS.poison)
 def verify_step_poison(message: func.QueueMessage) -> None:
     """Log a verification step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
     try:
-        step = verify_steps.parse_step(body_of(message))
+        step = VERIFY_STEPS.parse(body_of(message))
     except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, verify_steps.QUEUE, error)
+        _unreadable(error_id, VERIFY_STEPS.name, error)
     else:
         _log.error(
             "poison %s: verification %s, step from %s, was given up",
@@ -59,14 +58,14 @@ def verify_step_poison(message: func.QueueMessage) -> None:
         )
 
 
-@on_message(blueprint, "webhook_call_poison", poison_queue(notifications.QUEUE))
+@on_message(blueprint, "webhook_call_poison", WEBHOOK_CALLS.poison)
 def webhook_call_poison(message: func.QueueMessage) -> None:
     """Log a notification that was given up; only the notification is lost."""
     error_id = wiring.new_id()
     try:
-        sent, _ = notifications.parse_notice(body_of(message))
+        sent = WEBHOOK_CALLS.parse(body_of(message)).notification
     except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, notifications.QUEUE, error)
+        _unreadable(error_id, WEBHOOK_CALLS.name, error)
     else:
         _log.error("poison %s: notification %s of %s was given up", error_id, sent.id, sent.destination_id)
 
@@ -75,7 +74,7 @@ def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], G
     """Record the hour of a message as failed. Never raise."""
     error_id = wiring.new_id()
     try:
-        task = parse(body_of(message))
+        task = EXPORT_HOURS.parse(body_of(message))
     except Exception as error:  # noqa: BLE001  never raises
         _unreadable(error_id, queue, error)
         return

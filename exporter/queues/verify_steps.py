@@ -6,18 +6,18 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.backfill.requests import repairer
+from exporter.messages import VERIFY_STEPS
 from exporter.queues.bindings import body_of, on_message
-from exporter.storage.own.verify_steps import QUEUE, parse_step
 from exporter.verify import runner
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-@on_message(blueprint, "verify_step", QUEUE)
+@on_message(blueprint, "verify_step", VERIFY_STEPS.name)
 def verify_step(message: func.QueueMessage) -> None:
     """Take a step of a verification. After an exception the host delivers the message again."""
-    step = parse_step(body_of(message))
+    step = VERIFY_STEPS.parse(body_of(message))
     app = wiring.app()
     stepper = runner.StepContext(
         clock=wiring.now,

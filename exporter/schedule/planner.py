@@ -153,7 +153,7 @@ class _Planner:
                     found = self._collect(found, rules)
                 self.behind += rules.behind(found)
                 if found is not None and found != progress.get(key):
-                    self.gateways.schedule.put(found)
+                    self.gateways.schedule.put(found.key, found)
 
     def _first_progress(self, destination: Destination, key: StreamKey, ledger: str) -> StreamProgress | None:
         first = first_progress(self.gateways.ledger, self.gateways.landing, destination, key, self.now)

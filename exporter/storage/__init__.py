@@ -1,1 +1,1 @@
-"""The only code that talks to Azure Storage: our own account, and customers' containers."""
+"""The only code that knows the Azure SDKs: our own account, and customers' containers."""

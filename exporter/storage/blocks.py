@@ -1,4 +1,4 @@
-"""Staging: blocks of a blob that are on their way, in parallel and in bounded memory."""
+"""Staging the blocks of a blob, in parallel and in bounded memory."""
 
 import base64
 import hashlib
@@ -17,13 +17,13 @@ from exporter.storage.sdk_errors import NO_SUCH_BLOB, confirm_write, error_code
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties
 
-# Sending is mostly waiting: four blocks at once saturate a small instance's network.
+# Sending is mostly waiting for the network: four blocks at once saturate that of a small instance.
 THREADS = 4
-# Blocks of 4 MiB under way or waiting for a thread, of all uploads together: 32 MiB of memory.
+# Blocks of 4 MiB in flight or waiting for a thread, of all uploads together: 32 MiB of memory.
 IN_FLIGHT_MAX = 8
 # Azure's limit for one blob.
 BLOCKS_MAX = 50_000
-# All block ids of a blob must have the same length, those of rivals too; decoded, 64 bytes at most.
+# All block ids of a blob must have the same length, those of rivals included; 64 bytes at most, decoded.
 _ATTEMPT_CHARS = 40
 CONTENT_TYPE = "application/gzip"
 
@@ -31,14 +31,14 @@ type SendBlock = Callable[[str, bytes], object]
 
 
 class BlockPool:
-    """The threads that send blocks, for all uploads together."""
+    """The threads that send blocks, shared by all uploads."""
 
     def __init__(self, threads: int = THREADS, in_flight_max: int = IN_FLIGHT_MAX) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="block")
         self._slots = BoundedSemaphore(in_flight_max)
 
     def submit(self, call: Callable[[], object]) -> "Future[object]":
-        """Have a block sent; waits while too many are under way."""
+        """Queue a block for sending; wait while too many are in flight."""
         self._slots.acquire()
         try:
             future = self._executor.submit(call)
@@ -49,14 +49,14 @@ class BlockPool:
         return future
 
     def close(self) -> None:
-        """End the threads, once they have sent what they were given."""
+        """End the threads after they have sent all queued blocks."""
         self._executor.shutdown()
 
 
 class StagedBlocks:
-    """The blocks of one blob, in order. Leaving the context waits for those that are under way.
+    """The blocks of one blob, in order. Leaving the context waits for the blocks in flight.
 
-    ``size`` counts their bytes. What was staged and is not committed, the service throws away by itself.
+    ``size`` counts their bytes. The service discards staged blocks that are never committed.
     """
 
     def __init__(self, send: SendBlock, pool: BlockPool, attempt: str) -> None:
@@ -78,7 +78,7 @@ class StagedBlocks:
         wait(self._pending)
 
     def stage(self, block: bytes) -> None:
-        """Send a block; raises what went wrong with an earlier one."""
+        """Queue a block for sending; raise the error of an earlier one."""
         self._raise_failures()
         if not block:
             return
@@ -90,13 +90,13 @@ class StagedBlocks:
         self._pending.add(self._pool.submit(lambda: self._send(block_id, block)))
 
     def arrived(self) -> list[str]:
-        """Wait until all blocks have arrived, and return their ids; raises what went wrong with one."""
+        """Wait until all blocks have arrived, and return their ids; raise the error of one that failed."""
         wait(self._pending)
         self._raise_failures()
         return self._ids
 
     def _raise_failures(self) -> None:
-        """Forget the blocks that arrived. One that failed is kept: the upload stays failed."""
+        """Forget the blocks that arrived. A failed one is kept, so that the upload stays failed."""
         self._pending = {each for each in self._pending if not each.done() or each.exception()}
         for each in self._pending:
             if each.done():
@@ -108,13 +108,13 @@ def _block_id(attempt: str, number: int) -> str:
 
 
 def block_ids(attempt: str, count: int) -> list[str]:
-    """Return the ids of the blocks that an attempt has sent for a blob, in order."""
+    """Return the ids of the blocks that an attempt has staged for a blob, in order."""
     return [_block_id(attempt, number) for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What a blob is to be: ``ids`` of its blocks in order, ``size`` in bytes, ``md5`` in base64."""
+    """The content to commit: ``ids`` of the blocks in order, ``size`` in bytes, ``md5`` in base64."""
 
     ids: list[str]
     size: int
@@ -125,12 +125,12 @@ class Commit:
 def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> str:
     """Make the blocks the blob's content, and return its ETag.
 
-    A blob that already has exactly this content is as good.
+    If the condition fails but the blob has exactly this content already, its ETag is returned.
     """
     from azure.storage.blob import BlobBlock, ContentSettings  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     block_list = [BlobBlock(block_id=block_id) for block_id in wanted.ids]
-    # No content encoding: with one, SDKs and proxies would decompress silently.
+    # No content encoding: SDKs and proxies would decompress the content without being asked.
     settings = ContentSettings(
         content_type=wanted.content_type, content_md5=bytearray(base64.b64decode(wanted.md5))
     )
@@ -142,7 +142,7 @@ def commit(blob: "BlobClient", wanted: Commit, condition: dict[str, Any]) -> str
 
 
 def only_if(etag: str | None) -> dict[str, Any]:
-    """Return the condition: the blob of that ETag, or none where there is no ETag."""
+    """Return the SDK's condition: the blob has that ETag; with None, that it does not exist."""
     if etag is None:
         return {"match_condition": MatchConditions.IfMissing}
     return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
@@ -158,7 +158,7 @@ def same_content(blob: "BlobClient", size: int, md5: str) -> str | None:
 
 
 def properties(blob: "BlobClient") -> "BlobProperties | None":
-    """Return a blob's properties, or None if there is no such blob; a missing container is an error."""
+    """Return a blob's properties, or None if it does not exist; a missing container is an error."""
     try:
         return blob.get_blob_properties()
     except ResourceNotFoundError as error:
@@ -168,10 +168,10 @@ def properties(blob: "BlobClient") -> "BlobProperties | None":
 
 
 def md5_text(md5: bytes | bytearray | None) -> str | None:
-    """Return an MD5 in base64, as everything else here has it."""
+    """Return the MD5 of the SDK's properties in base64, or None if the service does not know it."""
     return base64.b64encode(md5).decode() if md5 else None
 
 
 def quoted(etag: str) -> str:
-    """Return an ETag as headers have it: lists of blobs leave its quotes out."""
+    """Return an ETag in quotes, as headers have it: listings of blobs leave them out."""
     return etag if etag.startswith(('"', "W/")) else f'"{etag}"'

@@ -1,7 +1,7 @@
-"""Clients of our own storage account, and how patient every storage client of ours is.
+"""The clients of our own storage account, and the timeouts and retries of all storage clients.
 
-The SDKs are imported where they are first needed: together they take a third of a second, which an instance
-that only answers a request about tables does not have to wait for.
+Each SDK is imported when it is first needed: together they take a third of a second, and an instance that
+only answers a request about tables does not have to wait for all of them.
 """
 
 import logging
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueServiceClient
 
-# A blob is read in pieces of this size, in bytes, so that its size does not matter to our memory.
+# A blob is read in pieces of this size, in bytes, so that memory does not depend on the size of the blob.
 READ_BYTES = 4 * 1024 * 1024
-# The emulator's account and key are the same everywhere, and published: no secret.
+# The emulator's account and key are published and the same everywhere: not a secret.
 _EMULATOR = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -33,11 +33,12 @@ _EMULATOR = (
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long one call may take before it fails: the SDK's own defaults would be a minute and a half.
+    """Timeouts and retries of one call. The SDK's defaults would allow it a minute and a half.
 
-    ``connect_seconds`` to reach the server, ``read_seconds`` without a byte from it; then up to ``retries``
-    further tries (fewer if the server cannot be reached at all, or says nothing), after waits that double
-    from ``first_wait_seconds``. A queue message or the next tick tries again anyway.
+    ``connect_seconds`` limits the time to reach the server, ``read_seconds`` the time without a byte from it.
+    A failed call is repeated up to ``retries`` times, ``connect_retries`` times if the server cannot be
+    reached, ``read_retries`` times if it does not answer. The waits double from ``first_wait_seconds``. They
+    can be short, because a queue message or the next tick tries again anyway.
     """
 
     connect_seconds: int = 5
@@ -49,27 +50,27 @@ class RetryPolicy:
 
 
 def new_transport(retry: RetryPolicy) -> "HttpTransport[Any, Any]":
-    """Return connections to share between clients; whoever makes them closes them."""
-    # At its most talkative it writes down whole URLs, and in a URL may stand a shared access signature.
+    """Return connections that clients share; the caller closes them."""
+    # At DEBUG it logs whole URLs, which may contain a shared access signature.
     _connections_log.setLevel(max(_connections_log.level, logging.INFO))
     from exporter.storage.transport import CountingTransport  # noqa: PLC0415  see the module's docstring
 
     transport: HttpTransport[Any, Any] = CountingTransport(
         connection_timeout=retry.connect_seconds, read_timeout=retry.read_seconds
     )
-    # Opened here and not by the first call, because the first call may be several threads' at once.
+    # Opened here and not by the first call: several threads may make their first call at the same time.
     transport.open()
     return transport
 
 
 def blob_options(retry: RetryPolicy, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
-    """Return what every blob client of ours is made with."""
+    """Return the options of every blob client."""
     from azure.storage.blob import ExponentialRetry  # noqa: PLC0415  see the module's docstring
 
     return {
         "transport": transport,
         "retry_policy": ExponentialRetry(**_waits(retry)),
-        # A redirect would lead to a host that nobody has allowed.
+        # A redirect could lead to a host that is not allowed.
         "permit_redirects": False,
         "max_single_get_size": READ_BYTES,
         "max_chunk_get_size": READ_BYTES,
@@ -77,7 +78,7 @@ def blob_options(retry: RetryPolicy, transport: "HttpTransport[Any, Any]") -> di
 
 
 def _waits(retry: RetryPolicy) -> dict[str, Any]:
-    """Return the retry policy's arguments: its n-th wait is its base to the power of n, give or take."""
+    """Return the SDK's retry arguments: the n-th wait is about its base to the power of n."""
     return {
         "initial_backoff": 0,
         "increment_base": retry.first_wait_seconds,
@@ -90,9 +91,9 @@ def _waits(retry: RetryPolicy) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ByIdentity:
-    """How to sign in without a key: the ``urls`` of the services ``blob``, ``queue`` and ``table``.
+    """Sign-in by an identity: the ``urls`` of the services ``blob``, ``queue`` and ``table``.
 
-    ``client_id`` names an identity that was assigned by hand; ``authority`` is where tokens are asked for.
+    ``client_id`` names a user-assigned identity; ``authority`` is the address that issues tokens.
     """
 
     urls: Mapping[str, str]
@@ -101,9 +102,9 @@ class ByIdentity:
 
 
 class Account:
-    """Our own storage account: by its connection string, or by an identity.
+    """Our own storage account, opened by its connection string or by an identity.
 
-    ``transport`` lets tests count calls, or lose answers; it is closed with the account.
+    With a ``transport``, tests count calls or lose answers; it is closed with the account.
     """
 
     def __init__(
@@ -115,20 +116,20 @@ class Account:
         transport: "HttpTransport[Any, Any] | None" = None,
     ) -> None:
         if (connection_string is None) == (identity is None):
-            raise ValueError("an account is given either by a connection string or by an identity")
+            raise ValueError("an account needs either a connection string or an identity, and not both")
         if connection_string and connection_string.strip("; ").lower() == "usedevelopmentstorage=true":
             connection_string = _EMULATOR
         self._connection_string = connection_string
         self._by_identity = identity or ByIdentity({})
-        self._patience = retry or RetryPolicy()
-        self._transport = transport or new_transport(self._patience)
+        self._retry = retry or RetryPolicy()
+        self._transport = transport or new_transport(self._retry)
 
     @cached_property
     def blobs(self) -> "BlobServiceClient":
         """The blob service."""
         from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  see the module's docstring
 
-        options = blob_options(self._patience, self._transport)
+        options = blob_options(self._retry, self._transport)
         if self._connection_string:
             return BlobServiceClient.from_connection_string(self._connection_string, **options)
         return BlobServiceClient(self._by_identity.urls["blob"], credential=self._identity, **options)
@@ -143,7 +144,7 @@ class Account:
 
         options: dict[str, Any] = {
             "transport": self._transport,
-            "retry_policy": ExponentialRetry(**_waits(self._patience)),
+            "retry_policy": ExponentialRetry(**_waits(self._retry)),
             "permit_redirects": False,
         }
         if self._connection_string:
@@ -155,13 +156,13 @@ class Account:
         """The table service."""
         from azure.data.tables import TableServiceClient  # noqa: PLC0415  see the module's docstring
 
-        # Its own policy tries once more at once, and doubles its waits from then on.
+        # This SDK's policy repeats the call once without a wait, and doubles its waits from then on.
         options: dict[str, Any] = {
             "transport": self._transport,
-            "retry_total": self._patience.retries,
-            "retry_connect": self._patience.connect_retries,
-            "retry_read": self._patience.read_retries,
-            "retry_backoff_factor": self._patience.first_wait_seconds / 2,
+            "retry_total": self._retry.retries,
+            "retry_connect": self._retry.connect_retries,
+            "retry_read": self._retry.read_retries,
+            "retry_backoff_factor": self._retry.first_wait_seconds / 2,
             "permit_redirects": False,
         }
         if self._connection_string:
@@ -181,5 +182,5 @@ class Account:
 
         if self._by_identity.client_id:
             return ManagedIdentityCredential(client_id=self._by_identity.client_id)
-        # Where there is a managed identity, it is that; on a developer's machine, whoever is signed in.
+        # In Azure this is the managed identity; on a developer's machine, the account that is signed in.
         return DefaultAzureCredential(authority=self._by_identity.authority, disable_instance_discovery=True)

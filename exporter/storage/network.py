@@ -1,29 +1,32 @@
-"""The first cause of an error at the connection, in words that repeat no URL: a URL may hold a signature."""
+"""Errors of connections, told without URLs: a URL may contain a signature."""
 
 from contextvars import ContextVar
 from typing import Any
 
 LAST_REFUSAL: ContextVar[Any] = ContextVar(
-    "the SDK's response to the last call that did not succeed", default=None
+    "the SDK's response to the last call that was refused", default=None
 )
-"""Where the SDK trips over the body of an answer, its status and headers are still known from here."""
+"""If the SDK raises over the body of an answer, the status and headers are still known from here."""
+
+CALLED: ContextVar[bool] = ContextVar("whether any call was sent", default=False)
+"""Tells an error over an answer from an error before any call, such as a malformed connection string."""
 
 
 class SilenceError(Exception):
-    """A host accepts connections, or swallows them, and says nothing.
+    """A host does not answer.
 
-    It is no error of the SDK's on purpose: the SDK would ask again, and wait once more.
+    It is not an SDK error on purpose: the SDK would repeat the call, and wait once more.
     """
 
 
 def timed_out(error: BaseException) -> bool:
-    """Whether an error comes from a wait that was too long."""
+    """Whether an error is a timeout."""
     root = root_cause(error)
     return isinstance(root, TimeoutError) or "Timeout" in type(root).__name__
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Return the first cause, such as "Connection refused": what was made of it repeats URLs."""
+    """Return the first cause, such as "Connection refused": the errors that wrap it repeat URLs."""
     root: BaseException = getattr(error, "inner_exception", None) or error
     while nested := _nested(root):
         root = nested
@@ -31,9 +34,9 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def words_of(root: BaseException) -> str:
-    """Return what a first cause says, if the operating system or TLS says it; else what kind of error it is.
+    """Return the text of a first cause if it is of the operating system or of TLS, else its class name.
 
-    Others repeat what the server said, which may repeat what it was sent.
+    The text of other errors may repeat the server's words, and those may repeat the request.
     """
     if not isinstance(root, OSError) or type(root).__module__.partition(".")[0] in _REPEATING:
         return type(root).__name__
@@ -44,6 +47,6 @@ _REPEATING = frozenset({"azure", "requests", "urllib3"})
 
 
 def _nested(error: BaseException) -> BaseException | None:
-    """Return what an error of requests or urllib3 wraps; each of them keeps it in a place of its own."""
+    """Return the error that an error of requests or urllib3 wraps; each class keeps it in another place."""
     candidates = (error.__cause__, getattr(error, "reason", None), *error.args)
     return next((each for each in candidates if isinstance(each, BaseException)), None)

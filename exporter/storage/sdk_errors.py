@@ -1,6 +1,6 @@
-"""What the storage SDKs' errors are: which pass, which mean a failed condition, which a missing container.
+"""Classes of SDK errors: those that pass, failed conditions, missing containers, lost connections.
 
-What follows from that differs: see ``own.errors`` for our own account, ``customer.errors`` for a customer's.
+The consequences differ: ``own.errors`` states them for our own account, ``customer.errors`` for customers'.
 """
 
 import re
@@ -20,7 +20,7 @@ from azure.core.exceptions import (
 
 _PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _PASSING_CODES = frozenset({"ServerBusy", "OperationTimedOut", "InternalError"})
-# Servers that are no blob services say so to methods that they lack. Azure names a code beside them.
+# Servers that are not a blob service answer so to unknown methods. Azure sends an error code as well.
 _NEVER_PASSING = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
 _CONDITION_FAILED = frozenset(
     {
@@ -29,13 +29,13 @@ _CONDITION_FAILED = frozenset(
         "UpdateConditionNotSatisfied",
         "BlobAlreadyExists",
         "EntityAlreadyExists",
-        "InvalidBlockList",  # a rival's commit has discarded our blocks
+        "InvalidBlockList",  # a rival's commit has discarded the blocks
     }
 )
 _CONTAINER_MISSING = frozenset({"ContainerNotFound", "QueueNotFound", "TableNotFound"})
-# Azure's codes are words. Anything else may be text of the server's own, and is not repeated.
+# Azure's codes are single words. Anything else may be text of another server, and is not repeated.
 _CODE = re.compile(r"[A-Z][A-Za-z]{1,31}\d?[A-Za-z]{0,40}", re.ASCII)
-# Other 404s say that the container or the account is missing, which is no answer to what we asked.
+# Any other 404 is about the container or the account, and says nothing about the blob.
 NO_SUCH_BLOB = "BlobNotFound"
 
 
@@ -51,11 +51,11 @@ _TABLE_ANSWER = msgspec.json.Decoder(_TableAnswer)
 
 
 def confirm_write(write: Callable[[], str], landed: Callable[[], str | None]) -> str:
-    """Do a write that must not be done twice, and return the ETag that it made.
+    """Do a conditional write, and return the new ETag.
 
-    The SDK repeats a write whose answer got lost, and the repetition fails by the condition that the first
-    one has changed. So before such a failure is believed, ``landed`` looks: it returns the ETag of what is
-    there if that is just what we wanted to write, else None.
+    The SDK repeats a write if its answer is lost, and the repetition fails because the first write changed
+    the ETag. So a failed condition is checked by ``landed``: it reads what is stored, and returns its ETag if
+    it is exactly what was to be written, else None.
     """
     try:
         return write()
@@ -66,7 +66,7 @@ def confirm_write(write: Callable[[], str], landed: Callable[[], str | None]) ->
 
 
 def error_code(error: AzureError) -> str | None:
-    """Return the service's word for the error, if it is one; the SDKs sometimes wrap it, or leave it out."""
+    """Return the error code of the service, or None; the SDKs sometimes wrap it, or leave it out."""
     code = _word(getattr(error, "error_code", None))
     answer: Any = getattr(error, "response", None)
     if code is None and answer is not None:
@@ -80,21 +80,21 @@ def _word(code: object) -> str | None:
 
 
 def _code_in(answer: Any) -> str | None:  # noqa: ANN401  the SDK's classes of answers share no public one
-    """Return the error code in an answer of the table service: ``create_entity`` does not look for it."""
+    """Return the error code in an answer of the table service: ``create_entity`` does not parse it."""
     try:
         return _word(_TABLE_ANSWER.decode(answer.text()).error.code)
-    # A body of which the rest never came, or in an encoding that nobody knows.
+    # A truncated body, or one in an unknown encoding.
     except (msgspec.MsgspecError, AzureError, ValueError, LookupError):
         return None
 
 
 def is_missing(error: AzureError) -> bool:
-    """Whether the table, queue or container itself is missing, and not just the row, message or blob."""
+    """Whether the table, queue or container is missing, and not only the row, message or blob."""
     return error_code(error) in _CONTAINER_MISSING
 
 
 def is_passing(error: HttpResponseError) -> bool:
-    """Whether the service asks us to come back later."""
+    """Whether the same call may succeed later."""
     status, code = error.status_code, error_code(error)
     if status in _PASSING_STATUSES or code in _PASSING_CODES:
         return True
@@ -103,7 +103,7 @@ def is_passing(error: HttpResponseError) -> bool:
 
 
 def is_conflict(error: HttpResponseError) -> bool:
-    """Whether a condition of the write did not hold."""
+    """Whether a condition of the write failed."""
     return error_code(error) in _CONDITION_FAILED
 
 
@@ -114,9 +114,9 @@ def _may_have_landed(error: AzureError) -> bool:
 
 
 def of_connection(error: BaseException) -> bool:
-    """Whether it is no answer, but the lack of one: in its text stands the URL, and there may stand a secret.
+    """Whether an error is a missing answer; its text contains the URL, which may contain a secret.
 
-    An answer that breaks off in the middle is an ``HttpResponseError`` without a status, made of that.
+    The SDK reports a truncated answer as an ``HttpResponseError`` without a status.
     """
     if isinstance(error, HttpResponseError):
         broken_off = error.status_code is None and error.inner_exception is not None
@@ -125,7 +125,7 @@ def of_connection(error: BaseException) -> bool:
 
 
 def answer_of(error: HttpResponseError) -> str:
-    """Return the status of an answer and its code, ``HTTP 409 LeaseIdMissing``, and none of its words."""
+    """Return the status and the code of an answer, ``HTTP 409 LeaseIdMissing``, without its text."""
     try:
         phrase = HTTPStatus(error.status_code or 0).phrase
     except ValueError:

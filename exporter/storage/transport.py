@@ -1,4 +1,4 @@
-"""Connections that count what goes over them, or hold nobody up. This brings the whole HTTP library along."""
+"""HTTP connections that count calls, and that limit the wait for silent hosts. Imports the HTTP library."""
 
 import threading
 import time
@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
-from exporter.storage.network import LAST_REFUSAL, SilenceError, timed_out
+from exporter.storage.network import CALLED, LAST_REFUSAL, SilenceError, timed_out
 
-# What a host may take for its first answer. Azure answers in a fraction of a second, an emulator on a busy
-# machine in some; a host that has been asked nothing yet is as likely to be one that a firewall hides.
+# The time limit for the first answer of a host. Azure answers in a fraction of a second, the emulator on a
+# busy machine in a few seconds; a host that never answered may be one that a firewall hides.
 FIRST_ANSWER_SECONDS = 8
-# For so long after an answer, a host is waited for as patiently as the clients are made to.
+# For so long after an answer, the clients' own timeouts apply to a host.
 HEARD_SECONDS = 60
-# For so long after a silence a host is not asked again: calls that came meanwhile would each wait as long.
-# Shorter than the first wait of a destination after a fault, whose next attempt shall ask.
+# For so long after a timeout a host is not called again: each call would wait as long. It is shorter than the
+# first wait of a destination after a fault, so that its next attempt does call.
 SILENT_SECONDS = 30
 
-# Connections to one host that are kept for the next call: more than there are threads that call at once,
-# which are those of 12 hours, their leases, what reads ahead and what sends. One too many costs a warning.
+# Connections to one host that are kept open: more than threads that call at the same time, which are those of
+# 12 hours, their heartbeats, the prefetch and the block pool. One connection too many logs a warning.
 KEPT_MAX = 64
 
 _counting = threading.Lock()
@@ -30,10 +30,10 @@ _calls = 0
 
 
 class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
-    """Connections that count the calls of the whole process: several workers may share one."""
+    """Connections that count the calls of the process, in which several workers may run."""
 
     def open(self) -> None:
-        """Open them; twice is once."""
+        """Open the connections; a second call changes nothing."""
         opened = self.session is not None
         super().open()
         if not opened:
@@ -42,10 +42,14 @@ class CountingTransport(RequestsTransport):  # type: ignore[misc]  # the SDK lea
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK types it
         """Make a call."""
-        global _calls  # noqa: PLW0603  one count for the process, whoever makes connections
+        global _calls  # noqa: PLW0603  one count for all connections of the process
         with _counting:
             _calls += 1
-        return super().send(request, **options)
+        CALLED.set(True)
+        answer = super().send(request, **options)
+        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            LAST_REFUSAL.set(answer)
+        return answer
 
 
 def calls_made() -> int:
@@ -54,12 +58,12 @@ def calls_made() -> int:
 
 
 class AttentiveTransport(HttpTransport[Any, Any]):
-    """Connections on which a silent host holds one call up for seconds, and those after it not at all.
+    """Connections on which a silent host delays one call by seconds, and no call after it.
 
-    A host that has not answered lately has ``first_answer_seconds``, and one try. If it says nothing, that is
-    a ``SilenceError``, and so is every call in the next ``SILENT_SECONDS``, without asking it. A host that
-    falls silent in the midst of work is waited for as usual, once; then it has not answered lately. Hosts are
-    told apart by name and port, and do not concern each other.
+    A host that has not answered in the last ``HEARD_SECONDS`` gets one try of ``first_answer_seconds``. If it
+    does not answer, the call raises ``SilenceError``, and so does every call in the next ``SILENT_SECONDS``
+    without being sent. If a host stops answering during work, one call waits for the client's own timeout;
+    after that the host counts as not heard. Hosts are distinguished by name and port.
     """
 
     def __init__(
@@ -90,19 +94,17 @@ class AttentiveTransport(HttpTransport[Any, Any]):
             if known:
                 raise
             raise SilenceError(host) from None
-        if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            LAST_REFUSAL.set(answer)
         with self._turn:
             self._silent_until.pop(host, None)
             if options.get("stream"):
-                # Its body is still to come. The SDK asks again for one that does not, three times in all.
+                # The body follows. If it does not arrive, the SDK repeats the call, three times in all.
                 self._heard_at.pop(host, None)
             else:
                 self._heard_at[host] = self._clock()
         return answer
 
     def _known(self, host: str) -> bool:
-        """Return whether a host has answered lately; ``SilenceError`` if it was silent lately."""
+        """Return whether a host has answered recently; raise ``SilenceError`` if it timed out recently."""
         now = self._clock()
         with self._turn:
             if now < self._silent_until.get(host, now):
@@ -116,7 +118,7 @@ class AttentiveTransport(HttpTransport[Any, Any]):
                 self._silent_until[host] = self._clock() + SILENT_SECONDS
 
     def forget(self, host: str) -> None:
-        """Ask a host with the next call, although it was silent."""
+        """Send the next call to a host although it timed out recently."""
         with self._turn:
             self._silent_until.pop(host, None)
 
@@ -132,4 +134,4 @@ class AttentiveTransport(HttpTransport[Any, Any]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the connections open: whoever made them closes them."""
+        """Leave the connections open: their owner closes them."""

@@ -7,7 +7,7 @@ import msgspec
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
 from exporter.domain.verification import Finding, HourCheck, Verdict
-from exporter.ports import State
+from exporter.ports import BlobStore
 
 
 class FindingsLostError(Exception):
@@ -51,7 +51,7 @@ def decode_findings(pieces: Iterable[bytes]) -> Iterator[HourCheck]:
         )
 
 
-def read_findings(state: State, names: Iterable[str]) -> Iterator[HourCheck]:
+def read_findings(state: BlobStore, names: Iterable[str]) -> Iterator[HourCheck]:
     """Yield the wrong hours in these blobs, in their order; ``FindingsLostError`` at the first lost blob."""
     for name in names:
         pieces = state.read(name)

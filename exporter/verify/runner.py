@@ -10,7 +10,7 @@ from exporter.domain.errors import DestinationFault, Fault, NotFound, Rejected
 from exporter.domain.hour import Hour
 from exporter.domain.verification import HourCheck, Span, Verification, VerificationStatus, VerifyStep
 from exporter.job_steps import AT_ONCE, JobSteps
-from exporter.ports import Clock, Gateways, State, Verifications
+from exporter.ports import BlobStore, Clock, Gateways, Jobs
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify.findings import FindingsLostError, encode_findings, read_findings
 from exporter.verify.range import Repair, VerifyResult, check_hours, repairable_hours, repairing
@@ -58,7 +58,7 @@ def begin(  # noqa: PLR0913  what a verification is made of
 
 
 def find_verification(
-    verifications: Verifications, destination_id: str, verification_id: str
+    verifications: Jobs[Verification], destination_id: str, verification_id: str
 ) -> Verification:
     """Return a verification, or raise ``NotFound``."""
     found = verifications.get(destination_id, verification_id)
@@ -67,7 +67,7 @@ def find_verification(
     return found.value
 
 
-def result(state: State, verification: Verification) -> VerifyResult:
+def result(state: BlobStore, verification: Verification) -> VerifyResult:
     """Return the result so far, with the first ``SHOWN_MAX`` wrong hours."""
     wrong: list[HourCheck] = []
     lost = False
@@ -103,12 +103,12 @@ def resend_stalled(gateways: Gateways, now: datetime) -> int:
 def _steps(gateways: Gateways) -> JobSteps[Verification]:
     return JobSteps(
         gateways.verifications,
-        send=lambda verification, _delay: gateways.verify_steps.send(verification.next_step),
+        send=lambda verification, _delay: gateways.verify_steps.send([verification.next_step]),
         finish=lambda verification: _delete_unused(gateways.state, verification),
     )
 
 
-def _delete_unused(state: State, verification: Verification) -> None:
+def _delete_unused(state: BlobStore, verification: Verification) -> None:
     """Delete the findings of attempts at steps that another attempt was faster to take."""
     for name in state.names(_folder(verification)):
         if name not in verification.found:

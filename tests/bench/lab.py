@@ -14,9 +14,10 @@ from azure.storage.blob import BlobServiceClient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import SCHEDULE, HourRecord, HourStatus, HourTask
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.messages import EXPORT_HOURS
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.queues import Queue
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from tests.bench import emulator
@@ -56,7 +57,7 @@ class Lab:
     def export(self, seconds_max: float) -> None:
         """Queue the hour as a tick does, and wait for its marker."""
         with self._own_account() as account:
-            ExportQueue(account).send([HourTask(_KEY, HOUR, SCHEDULE)])
+            Queue(account, EXPORT_HOURS).send([HourTask(_KEY, HOUR, SCHEDULE)])
         self._wait_for_marker(seconds_max)
         time.sleep(_CLOSE_SECONDS)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.messages import EXPORT_HOURS
 from exporter.storage.clients import Account
-from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.queues import Queue
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import DataType, Sample
 from tests.bench.goals import Goal
@@ -68,7 +69,7 @@ def handed(installation: Installation, records: Path, *, idle_seconds: float) ->
     with installation.app(**settings) as app, closing(Account(installation.connection_string)) as account:
 
         def export(hours: list[Hour]) -> None:
-            ExportQueue(account).send(HourTask(key, hour, SCHEDULE) for hour in hours)
+            Queue(account, EXPORT_HOURS).send(HourTask(key, hour, SCHEDULE) for hour in hours)
             app.until(lambda: _all_done(installation, hours), "all hours exported")
             app.until(lambda: installation.waiting() == 0, "no message left")
 

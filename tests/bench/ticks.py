@@ -16,8 +16,8 @@ from exporter.storage.transport import calls_made
 from infra.local import azurite
 from tests.bench.goals import Goal
 from tests.bench.tables import show
-from tests.ticking import gateways_for_ticks
-from tests.worlds import ACME, HOUR, NOW
+from tests.support.ticking import gateways_for_ticks
+from tests.support.worlds import ACME, HOUR, NOW
 
 _SETTLE = timedelta(minutes=10)
 _SINCE = HOUR.plus(-24)
@@ -56,12 +56,12 @@ def calls_of_ticks(destinations: int) -> dict[int, int]:
             return StreamProgress(key, _SINCE, hour, ledger=ledger, reviewed_at=NOW, place=ACME.storage.place)
 
         for key in keys:
-            gateways.schedule.put(up_to(key, HOUR.plus(1)))
+            gateways.schedule.put(up_to(key, HOUR.plus(1)).key, up_to(key, HOUR.plus(1)))
         found = {}
         for owed in _OWED:
             if owed <= destinations:
                 for key in islice(keys, owed):
-                    gateways.schedule.put(up_to(key, HOUR))
+                    gateways.schedule.put(up_to(key, HOUR).key, up_to(key, HOUR))
                 before = calls_made()
                 queue_due_hours(gateways, now=NOW, settle=_SETTLE)
                 found[owed] = calls_made() - before

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import SCHEDULE, HourTask
+from exporter.messages import EXPORT_HOURS
 from exporter.storage.clients import Account
-from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.queues import Queue
 from infra.local import azurite
 from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Sample
@@ -116,7 +117,7 @@ def _exported(installation: Installation, sample: Sample, starts: list[datetime]
     """Queue all hours at once; return the seconds between the first start and the last end."""
     key, hours = stream_key("many", sample), [Hour(start) for start in starts]
     account = Account(installation.connection_string)
-    ExportQueue(account).send(HourTask(key, hour, SCHEDULE) for hour in hours)
+    Queue(account, EXPORT_HOURS).send(HourTask(key, hour, SCHEDULE) for hour in hours)
     account.close()
     deadline = time.monotonic() + SECONDS_MAX
     while time.monotonic() < deadline:

@@ -23,6 +23,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourTask
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.messages import EXPORT_HOURS
 from exporter.ports import Container, Gateways, Upload
 from exporter.storage.blocks import BlockPool, md5_text
 from exporter.storage.clients import Account, RetryPolicy
@@ -30,24 +31,11 @@ from exporter.storage.customer.cipher import AesCipher
 from exporter.storage.customer.containers import CustomerContainers
 from exporter.storage.customer.credentials import ClientSettings
 from exporter.storage.customer.webhook_client import Webhooks
-from exporter.storage.own.backfill_steps import BackfillStepQueue
-from exporter.storage.own.backfills import BackfillsTable
-from exporter.storage.own.breakers import BreakersTable
-from exporter.storage.own.destinations import DestinationsTable
-from exporter.storage.own.landing import LandingContainer
-from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.messages import parse
-from exporter.storage.own.notifications import NoticeQueues
-from exporter.storage.own.queues import ExportQueue
-from exporter.storage.own.rejected import RejectedContainer
-from exporter.storage.own.reopened import ReopenedTable
-from exporter.storage.own.schedule import ScheduleTable
-from exporter.storage.own.slices import SlicesTable
-from exporter.storage.own.state import StateContainer
-from exporter.storage.own.verifications import VerificationsTable
-from exporter.storage.own.verify_steps import VerifyStepQueue
+from exporter.wiring import Customers, gateways_of
 from infra.local.azurite import Endpoints
-from tests.fakes import FakeBlob, Spoiled, World, md5_base64
+from tests.support.fakes.blobs import FakeBlob, md5_base64
+from tests.support.fakes.tables import FakeRows
+from tests.support.fakes.world import World
 
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 HOUR = Hour.parse("2020-01-25T17")
@@ -159,21 +147,21 @@ class TwinBackend:
 
     def lose_ledger(self) -> None:
         """Delete the ledger's table."""
-        self.world.ledger.forget()
+        self.world.ledger.clear()
 
     def spoil(self, table: str, partition: str, key: str) -> None:
         """Make a row unreadable."""
         world = self.world
-        spoiled: dict[tuple[str, str], Spoiled[Any]] = {
-            ("schedule", "stream"): world.schedule.spoiled,
-            ("schedule", "reopened"): world.reopened.spoiled,
-            ("breakers", "destination"): world.breakers.spoiled,
-            ("destinations", "destination"): world.destinations._table.spoiled,
-            ("backfills", "acme"): world.backfills._table.spoiled,
-            ("verifications", "acme"): world.verifications._table.spoiled,
-            ("ledger", str(KEY)): world.ledger._table.spoiled,
+        rows: dict[tuple[str, str], FakeRows[*tuple[Any, ...], Any]] = {
+            ("schedule", "stream"): world.schedule,
+            ("schedule", "reopened"): world.reopened,
+            ("breakers", "destination"): world.breakers,
+            ("destinations", "destination"): world.destinations,
+            ("backfills", "acme"): world.backfills,
+            ("verifications", "acme"): world.verifications,
+            ("ledger", str(KEY)): world.ledger,
         }
-        spoiled[table, partition].labels.add(f"{partition} / {key}")
+        rows[table, partition].spoiled.add((partition, key))
 
     def names(self) -> list[str]:
         """Return the names of the customer's blobs."""
@@ -217,7 +205,7 @@ def _seen(blob: FakeBlob) -> Seen:
 
 
 class AzuriteBackend:
-    """The real gateways on Azurite; containers, tables and the queue are this test's own."""
+    """The real gateways on Azurite; containers, tables and queues are this test's own."""
 
     def __init__(
         self,
@@ -232,31 +220,13 @@ class AzuriteBackend:
         hosts = AllowedHosts(("127.0.0.1",))
         client_settings = ClientSettings.new("https://login.invalid", retry, transport)
         self.containers = CustomerContainers(CIPHER, hosts, self._pool, client_settings)
-        # That this type checks is the proof that the gateways are what the actions ask for.
-        self.gateways = Gateways(
-            landing=LandingContainer(self.account, self.own_name("landing")),
-            containers=self.containers,
-            rejected=RejectedContainer(self.account, self._pool, self.own_name("rejected")),
-            ledger=LedgerTable(self.account, self.own_name("ledger")),
-            schedule=ScheduleTable(self.account, self.own_name("schedule")),
-            breakers=BreakersTable(self.account, self.own_name("breakers")),
-            destinations=DestinationsTable(self.account, self.own_name("destinations")),
-            verifications=VerificationsTable(self.account, self.own_name("verifications")),
-            verify_steps=VerifyStepQueue(self.account, self.own_name("verify-steps")),
-            slices=SlicesTable(self.account, self.own_name("slices")),
-            reopened=ReopenedTable(self.account, self.own_name("schedule")),
-            state=StateContainer(self.account, self.own_name("state")),
-            backfills=BackfillsTable(self.account, self.own_name("backfills")),
-            backfill_steps=BackfillStepQueue(self.account, self.own_name("backfill-steps")),
-            hours=ExportQueue(self.account, self.own_name("hours")),
-            backfill_hours=ExportQueue(self.account, self.own_name("backfill-hours")),
-            notices=NoticeQueues(self.account),
-            webhooks=Webhooks(NO_WEBHOOKS),
-            cipher=CIPHER,
+        customers = Customers(containers=self.containers, webhooks=Webhooks(NO_WEBHOOKS), cipher=CIPHER)
+        self.gateways = gateways_of(
+            self.account, self._pool, customers, landing="landing", named=self.own_name
         )
         sealed = CIPHER.seal(connection_string, destination_id="acme", field="connection_string")
         self.destination = a_destination(self.own_name("raw"), sealed)
-        # The owner's own client: what the gateways' connections are tricked into does not touch it.
+        # A client of its own for the owner: faults of the gateways' connections do not reach it.
         self.owner = BlobServiceClient.from_connection_string(connection_string)
         self.owner.create_container(self.own_name("raw"))
 
@@ -345,11 +315,11 @@ class AzuriteBackend:
 
     def sent(self) -> list[HourTask]:
         """Take all messages out of the queue, read as the Functions host and the trigger do."""
-        queue = self.account.queues.get_queue_client(self.own_name("hours"))
+        queue = self.account.queues.get_queue_client(self.own_name(EXPORT_HOURS.name))
         messages = list(queue.receive_messages(max_messages=32))
         for message in messages:
             queue.delete_message(message)
-        return [parse(message.content) for message in messages]
+        return [EXPORT_HOURS.parse(message.content) for message in messages]
 
 
 def wait_for_blocks(backend: Backend, container: str, name: str, count: int) -> None:

@@ -1,32 +1,26 @@
 """Backfills: their rows, and the messages of their steps."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter.domain.backfill import (
     FAILED_MAX,
     Backfill,
     BackfillStatus,
-    BackfillStep,
     FailedHour,
     Tally,
 )
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.streams import DataType, Stream
-from exporter.ports import Backfills
+from exporter.ports import Jobs
 from exporter.storage.clients import Account
-from exporter.storage.own.backfill_steps import encode_step, parse_step
-from exporter.storage.own.backfills import BackfillsTable
+from exporter.storage.own.specs import backfills_table
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
-from tests.contract.test_messages import TAKEN
-from tests.fakes import World
+from tests.support.fakes.world import World
 
 STREAMS = (Stream(DataType.EVENTS, 187520), Stream(DataType.MERGED_IDS, 189524))
 ASKED = Backfill(
@@ -81,8 +75,8 @@ CANCELLED = replace(RUNNING, status=BackfillStatus.CANCELLED, finished_at=NOW)
 class Tables:
     """Two instances that work on the same rows, as two processes have them."""
 
-    one: Backfills
-    other: Backfills
+    one: Jobs[Backfill]
+    other: Jobs[Backfill]
 
 
 @pytest.fixture(params=["twin", "azurite"])
@@ -96,7 +90,7 @@ def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
     name = f"backfills{abs(hash(request.node.name)) % 10**9}"
     account = Account(endpoints.connection_string, retry=HASTE)
     try:
-        yield Tables(BackfillsTable(account, name), BackfillsTable(account, name))
+        yield Tables(backfills_table(account, name), backfills_table(account, name))
     finally:
         account.close()
 
@@ -159,32 +153,3 @@ def test_a_row_that_cannot_be_read_keeps_no_other_waiting(azurite: AzuriteBacken
         assert [(row.key, row.column) for row in found.unreadable] == [("acme / b2", "v")]
     with pytest.raises(ValueError, match="row acme / b2, column v"):
         backfills.get("acme", "b2")
-
-
-@given(st.builds(BackfillStep, st.text(), st.text(), st.integers(0, 2**53)))
-def test_a_step_comes_out_as_it_went_in(step: BackfillStep) -> None:
-    """Whether it is read as text or as bytes, and without a key that means something to the host."""
-    assert parse_step(encode_step(step)) == step
-    assert parse_step(encode_step(step).encode()) == step
-    assert not TAKEN & json.loads(encode_step(step)).keys()
-
-
-MESSAGE = json.loads(encode_step(ASKED.next_step))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "",
-        b"\xff",
-        "[]",
-        json.dumps({**MESSAGE, "v": 2}),
-        json.dumps({**MESSAGE, "more": 1}),
-        json.dumps({**MESSAGE, "step": "1"}),
-        *(json.dumps({key: MESSAGE[key] for key in MESSAGE if key != gone}) for gone in MESSAGE),
-    ],
-)
-def test_a_malformed_message_is_refused(message: str | bytes) -> None:
-    """Nothing is made up for it."""
-    with pytest.raises(ValueError, match="not a message of the queue of steps"):
-        parse_step(message)

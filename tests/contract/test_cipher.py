@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.ports import Cipher
 from exporter.storage.customer.cipher import KEY_BYTES, NONCE_BYTES, AesCipher, Unreadable
-from tests.fakes import FakeCipher
+from tests.support.fakes.world import FakeCipher
 
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES
 ids = st.text(min_size=1, max_size=20)

@@ -13,9 +13,10 @@ for module in pkgutil.iter_modules(exporter.storage.__path__, "exporter.storage.
 from exporter.storage.clients import Account
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.queues import ExportQueue
+from exporter.messages import EXPORT_HOURS
+from exporter.storage.own.queues import Queue
 account = Account("UseDevelopmentStorage=true")
-LandingContainer(account), LedgerTable(account), ExportQueue(account)
+LandingContainer(account), LedgerTable(account), Queue(account, EXPORT_HOURS)
 account.close()
 print([name for name in ("azure.storage.blob", "azure.storage.queue", "azure.data.tables", "azure.identity")
        if name in sys.modules])

@@ -11,7 +11,7 @@ from exporter.storage.blocks import IN_FLIGHT_MAX
 from exporter.storage.clients import READ_BYTES
 from exporter.storage.customer.container import SMALL_BYTES_MAX
 from tests.contract.backends import AzuriteBackend, Backend, Seen, commit, wait_for_blocks
-from tests.fakes import md5_base64
+from tests.support.fakes.blobs import md5_base64
 
 NAME = "187520_2020-01-25_17#1.json.gz"
 ANOTHER_ETAG = '"0x8DEADBEEF000000"'

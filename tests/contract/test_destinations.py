@@ -21,7 +21,7 @@ from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.timestamps import TimestampFormat
 from exporter.domain.versioned import Versioned
 from tests.contract.backends import NOW, Backend
-from tests.filters import condition, read
+from tests.support.filters import condition, read
 
 
 def test_a_destination_comes_back_as_it_went(backend: Backend) -> None:

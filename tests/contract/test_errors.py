@@ -13,6 +13,7 @@ from exporter.domain.destination import Destination, StorageTarget
 from exporter.domain.errors import Conflict, DestinationFault, Transient
 from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.streams import LandingBlob
+from exporter.messages import EXPORT_HOURS
 from exporter.ports import Container
 from exporter.storage.blocks import BlockPool
 from exporter.storage.clients import Account, ByIdentity, RetryPolicy
@@ -21,7 +22,7 @@ from exporter.storage.customer.credentials import ClientSettings
 from exporter.storage.own.errors import create_if_missing, own_storage
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.queues import Queue
 from tests.contract.backends import CIPHER, HOUR, KEY, a_destination, commit
 from tests.contract.servers import Answer, answering, answering_by_half, breaking_off, nobody, saying_nothing
 
@@ -396,9 +397,9 @@ def test_answers_of_our_own_blobs_and_queues(answer: Answer, error: type[Excepti
         with pytest.raises(error):
             LandingContainer(account).earliest_hour(KEY.stream)
         with pytest.raises(error):
-            ExportQueue(account).waiting()
+            Queue(account, EXPORT_HOURS).waiting()
         with pytest.raises(error):
-            ExportQueue(account).send([HourTask(KEY, HOUR)])
+            Queue(account, EXPORT_HOURS).send([HourTask(KEY, HOUR)])
 
 
 def test_a_container_of_ours_that_is_being_deleted_comes_back_in_a_while() -> None:

@@ -12,7 +12,7 @@ from exporter.storage.clients import READ_BYTES
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend, azurite_backend
 from tests.contract.transports import CountsCalls
-from tests.fakes import md5_base64
+from tests.support.fakes.blobs import md5_base64
 
 FOLDER = STREAM.landing_folder(HOUR)
 

@@ -17,7 +17,7 @@ from exporter.domain.hour_record import Claim, HourRecord, HourStatus, Provenanc
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, NOW, Backend
-from tests.fakes import md5_base64
+from tests.support.fakes.blobs import md5_base64
 
 CLAIMANTS = 32
 RECORD = HourRecord(KEY, HOUR)

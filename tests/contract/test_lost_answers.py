@@ -13,7 +13,7 @@ from exporter.domain.hour_record import HourRecord
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, Seen, azurite_backend, commit
 from tests.contract.transports import LosesAnswers
-from tests.fakes import md5_base64
+from tests.support.fakes.blobs import md5_base64
 
 NAME = "187520_2020-01-25_17#1.json.gz"
 ALL = 100
@@ -177,7 +177,7 @@ def test_names_are_found_to_have_been_taken(backend: AzuriteBackend, lossy: Lose
 def test_rejected_rows_are_found_to_be_kept(backend: AzuriteBackend, lossy: LosesAnswers) -> None:
     """Their commit has no condition, but a rival's may have come in between: here it has not."""
     lossy.lose(is_commit)
-    with backend.gateways.rejected.upload(KEY, HOUR, "first") as rows:
+    with backend.gateways.rejected.upload("first") as rows:
         rows.stage(b"rows")
         rows.commit(md5=md5_base64(b"rows"))
 
@@ -197,7 +197,7 @@ def test_our_own_storage_that_does_not_answer_is_passing(
         backend.gateways.hours.waiting,
         backend.gateways.schedule.all,
         backend.gateways.destinations.active,
-        lambda: backend.gateways.rejected.names(KEY, HOUR),
+        lambda: backend.gateways.rejected.names(""),
     ):
         with pytest.raises(Transient, match="our own storage did not answer"):
             call()

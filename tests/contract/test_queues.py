@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,17 +10,16 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from exporter.domain.hour_record import HourTask
-from exporter.domain.notifications import Notification, NotificationKind
+from exporter.domain.notifications import Delivery, Notification, NotificationKind
+from exporter.messages import EXPORT_HOURS, WEBHOOK_CALLS, WORK_QUEUES
 from exporter.storage.clients import Account
-from exporter.storage.own.messages import encode, parse, poison_queue
-from exporter.storage.own.notifications import NoticeQueues
-from exporter.storage.own.queues import WORK_QUEUES, ExportQueue, OwnQueues
+from exporter.storage.own.queues import OwnQueues, Queue
 from infra.local import azurite
 from tests.contract.backends import HOUR, KEY
 from tests.contract.transports import CountsCalls
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
-NAMES = sorted(name for queue in WORK_QUEUES for name in (queue, poison_queue(queue)))
+NAMES = sorted(name for queue in WORK_QUEUES for name in (queue.name, queue.poison))
 
 
 @pytest.fixture
@@ -63,15 +63,14 @@ def names(account: Account) -> list[str]:
 def test_a_message_is_its_json_and_a_notice_for_others_is_base64(account: Account) -> None:
     """The host hands ours over as they are; whoever reads ``NOTICE_QUEUE`` may use Functions' default."""
     task = HourTask(KEY, HOUR)
-    ExportQueue(account).send([task], delay=timedelta())
-    notices = NoticeQueues(account, "for-others")
-    notice = Notification("n1", NotificationKind.HOUR_EXPORTED, "acme", NOW, {"rows": 1})
-    notices.publish(notice)
-    notices.call(notice)
+    Queue(account, EXPORT_HOURS).send([task], delay=timedelta())
+    told = Delivery(Notification("n1", NotificationKind.HOUR_EXPORTED, "acme", NOW, {"rows": 1}))
+    Queue(account, replace(WEBHOOK_CALLS, name="for-others"), base64=True).send([told])
+    Queue(account, WEBHOOK_CALLS).send([told])
 
     (sent,) = contents(account, "export-hours")
-    assert sent == encode(task)
-    assert parse(sent) == task
+    assert sent == EXPORT_HOURS.encode(task)
+    assert EXPORT_HOURS.parse(sent) == task
     assert [json.loads(each)["notice"] for each in contents(account, "webhook-calls")] == ["n1"]
     (published,) = contents(account, "for-others")
     assert not published.startswith("{")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from exporter import messages
 from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep, FailedHour
 from exporter.domain.breaker import Breaker
@@ -51,7 +52,7 @@ from exporter.domain.hour_record import (
     StreamProgress,
 )
 from exporter.domain.marker import Part, StagedFile
-from exporter.domain.notifications import NotificationKind, Webhook, notification
+from exporter.domain.notifications import Delivery, NotificationKind, Webhook, notification
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import Slice, SliceRecord, SliceResult
 from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
@@ -61,12 +62,6 @@ from exporter.export.slice_plan import Plan
 from exporter.export.slice_plan import decode as decode_plan
 from exporter.export.slice_plan import encode as encode_plan
 from exporter.ports import Gateways
-from exporter.storage.own.backfill_steps import encode_step as encode_backfill_step
-from exporter.storage.own.backfill_steps import parse_step as parse_backfill_step
-from exporter.storage.own.messages import encode, parse
-from exporter.storage.own.notifications import encode_notice, parse_notice
-from exporter.storage.own.verify_steps import encode_step as encode_verify_step
-from exporter.storage.own.verify_steps import parse_step as parse_verify_step
 from exporter.verify.findings import decode_findings, encode_findings
 from infra.local import azurite as emulator
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
@@ -225,7 +220,10 @@ ROWS = {
         SLICE,
     ),
     "schedule": Stored(
-        "schedule", lambda to: to.schedule.put(PROGRESS), lambda at: at.schedule.get(KEY), PROGRESS
+        "schedule",
+        lambda to: to.schedule.put(PROGRESS.key, PROGRESS),
+        lambda at: at.schedule.get(KEY),
+        PROGRESS,
     ),
     "reopened": Stored(
         "schedule",
@@ -273,13 +271,13 @@ ROWS = {
 STEP = BackfillStep("acme", "b1", 17)
 VERIFY_STEP = VerifyStep("acme", "v1", HOUR)
 NOTICE = notification(NotificationKind.BACKFILL_ENDED, "acme", NOW, "b1", status="succeeded", failed_hours=0)
-MESSAGES: dict[str, tuple[Callable[[], str], Callable[[str], object], object]] = {
-    "hour": (lambda: encode(HourTask(KEY, HOUR)), parse, HourTask(KEY, HOUR)),
-    "late": (lambda: encode(TASK), parse, TASK),
-    "slice": (lambda: encode(SHARE), parse, SHARE),
-    "backfill step": (lambda: encode_backfill_step(STEP), parse_backfill_step, STEP),
-    "verify step": (lambda: encode_verify_step(VERIFY_STEP), parse_verify_step, VERIFY_STEP),
-    "notice": (lambda: encode_notice(NOTICE, 2), parse_notice, (NOTICE, 2)),
+MESSAGES: dict[str, tuple[messages.QueueSpec[Any], object]] = {
+    "hour": (messages.EXPORT_HOURS, HourTask(KEY, HOUR)),
+    "late": (messages.EXPORT_HOURS, TASK),
+    "slice": (messages.BACKFILL_HOURS, SHARE),
+    "backfill step": (messages.BACKFILL_STEPS, STEP),
+    "verify step": (messages.VERIFY_STEPS, VERIFY_STEP),
+    "notice": (messages.WEBHOOK_CALLS, Delivery(NOTICE, 2)),
 }
 # What is kept in blobs of our own while it is worked with.
 BLOBS: dict[str, tuple[Callable[[], bytes], Callable[[bytes], object], object]] = {
@@ -339,8 +337,8 @@ def test_rows_of_every_release_are_read(azurite: AzuriteBackend, release: Path, 
 @pytest.mark.parametrize("release", released(), ids=lambda each: each.stem)
 def test_messages_of_every_release_are_read(release: Path, kind: str) -> None:
     """They may wait in a queue while the exporter is upgraded."""
-    _, read, expected = MESSAGES[kind]
-    assert read(json.loads(release.read_text())["messages"][kind]) == expected
+    queue, expected = MESSAGES[kind]
+    assert queue.parse(json.loads(release.read_text())["messages"][kind]) == expected
 
 
 @pytest.mark.parametrize("kind", ROWS)
@@ -389,7 +387,7 @@ def instances(found: object) -> Iterator[Any]:
 def test_every_field_that_is_stored_is_in_the_file() -> None:
     """A field that only ever has its default would be missed if a later release could not read it."""
     samples = [each.expected for each in ROWS.values()]
-    samples += [expected for _, _, expected in (*MESSAGES.values(), *BLOBS.values())]
+    samples += [expected for *_, expected in (*MESSAGES.values(), *BLOBS.values())]
     # A filter is stored as its text.
     every = [each for each in instances(samples) if type(each).__module__ != EventFilter.__module__]
     with_a_default: set[str] = set()
@@ -408,7 +406,7 @@ def test_every_field_that_is_stored_is_in_the_file() -> None:
 def test_messages_are_written_as_the_newest_file_says() -> None:
     """The same for queues."""
     newest = json.loads(released()[-1].read_text())["messages"]
-    assert {kind: write() for kind, (write, _, _) in MESSAGES.items()} == newest
+    assert {kind: queue.encode(expected) for kind, (queue, expected) in MESSAGES.items()} == newest
 
 
 def write_release(target: Path) -> None:
@@ -420,9 +418,9 @@ def write_release(target: Path) -> None:
             stored.write(backend.gateways)
             rows[kind] = rows_in(backend, stored.table)
             backend.close()
-    messages = {kind: write() for kind, (write, _, _) in MESSAGES.items()}
+    sent = {kind: queue.encode(expected) for kind, (queue, expected) in MESSAGES.items()}
     blobs = {kind: base64.b64encode(write()).decode() for kind, (write, _, _) in BLOBS.items()}
-    release = {"rows": rows, "messages": messages, "blobs": blobs}
+    release = {"rows": rows, "messages": sent, "blobs": blobs}
     target.write_text(json.dumps(release, indent=1, sort_keys=True) + "\n")
 
 

@@ -10,8 +10,8 @@ from exporter.storage.clients import Account
 from exporter.storage.own.reopened import ReopenedTable
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR
 
 
 @pytest.fixture(params=["twin", "azurite"])

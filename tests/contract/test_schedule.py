@@ -16,9 +16,9 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
     assert schedule.all() == {}
     assert schedule.get(KEY) is None
 
-    schedule.put(StreamProgress(KEY, HOUR, HOUR))
-    schedule.put(StreamProgress(MERGED_IDS, HOUR, HOUR.plus(3)))
-    schedule.put(StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw"))
+    schedule.put(KEY, StreamProgress(KEY, HOUR, HOUR))
+    schedule.put(MERGED_IDS, StreamProgress(MERGED_IDS, HOUR, HOUR.plus(3)))
+    schedule.put(KEY, StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw"))
 
     assert schedule.get(KEY) == StreamProgress(KEY, HOUR, HOUR.plus(9), place="acme|raw")
     assert schedule.all() == {
@@ -32,7 +32,7 @@ def test_progress_that_is_forgotten_is_gone_and_the_rest_stays(backend: Backend)
     schedule = backend.gateways.schedule
     schedule.forget(KEY)
     for key in (KEY, MERGED_IDS):
-        schedule.put(StreamProgress(key, HOUR, HOUR))
+        schedule.put(key, StreamProgress(key, HOUR, HOUR))
 
     for _ in range(2):
         schedule.forget(KEY)

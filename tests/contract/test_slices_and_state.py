@@ -10,14 +10,16 @@ from exporter.domain.errors import Conflict
 from exporter.domain.hour_record import Claim, RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.slices import SliceRecord, SliceResult
-from exporter.ports import Slices, State
+from exporter.ports import BlobStore, Slices
+from exporter.storage.blocks import BlockPool
 from exporter.storage.clients import Account
+from exporter.storage.own.blob_store import BLOCK_BYTES, BlobContainer
 from exporter.storage.own.slices import SlicesTable
-from exporter.storage.own.state import BLOCK_BYTES, StateContainer
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, NOW
+from tests.support.fakes.blobs import md5_base64
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW
 
 _numbers = itertools.count(1)
 
@@ -27,7 +29,7 @@ class Own:
     """The gateways under test."""
 
     slices: Slices
-    state: State
+    state: BlobStore
 
 
 @pytest.fixture(params=["twin", "azurite"])
@@ -39,9 +41,11 @@ def own(request: pytest.FixtureRequest) -> Iterator[Own]:
         return
     endpoints: Endpoints = request.getfixturevalue("endpoints")
     account, name = Account(endpoints.connection_string, retry=HASTE), f"slices{next(_numbers)}"
+    pool = BlockPool()
     try:
-        yield Own(SlicesTable(account, name), StateContainer(account, name))
+        yield Own(SlicesTable(account, name), BlobContainer(account, pool, name))
     finally:
+        pool.close()
         account.close()
 
 
@@ -144,7 +148,7 @@ def test_state_that_is_sent_block_by_block_is_there_once_it_is_committed(
         for block in blocks:
             upload.stage(block)
         assert own.state.read("acme/spool") is None
-        upload.commit()
+        upload.commit(md5=md5_base64(b"".join(blocks)))
 
     found = own.state.read("acme/spool")
     assert found is not None

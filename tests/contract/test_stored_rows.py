@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.storage.own.columns import parse_moment, parse_stream_key
 from exporter.storage.own.documents import COLUMN_BYTES, DOCUMENT_BYTES_MAX, from_columns, to_columns
-from exporter.storage.own.entities import Entity, parse_moment, parse_stream_key
+from exporter.storage.own.entities import Entity
 from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
 
 FAILED = (
@@ -74,13 +75,13 @@ def test_a_corrupt_record_is_an_error_that_names_it(
 def test_corrupt_progress_is_an_error_that_names_it(azurite: AzuriteBackend) -> None:
     """A wrong frontier would hide owed hours."""
     schedule = azurite.gateways.schedule
-    schedule.put(StreamProgress(KEY, HOUR, HOUR))
+    schedule.put(KEY, StreamProgress(KEY, HOUR, HOUR))
     table = azurite.account.tables.get_table_client(azurite.own_name("schedule"))
-    table.update_entity({"PartitionKey": "stream", "RowKey": str(KEY), "next_hour": "later"})
+    table.update_entity({"PartitionKey": "stream", "RowKey": str(KEY), "watermark": "later"})
 
-    with pytest.raises(ValueError, match="row stream / acme:events:187520, column next_hour:"):
+    with pytest.raises(ValueError, match="row stream / acme:events:187520, column watermark:"):
         schedule.get(KEY)
-    assert [row.column for row in schedule.all().unreadable] == ["next_hour"]
+    assert [row.column for row in schedule.all().unreadable] == ["watermark"]
 
 
 def test_a_corrupt_destination_is_an_error_that_names_it(azurite: AzuriteBackend) -> None:

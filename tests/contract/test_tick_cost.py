@@ -17,9 +17,10 @@ from exporter.schedule.planner import TickReport, queue_due_hours
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable, _row
 from infra.local import azurite
-from tests.fakes import FakeLedger, World
-from tests.ticking import gateways_for_ticks
-from tests.worlds import ACME, HOUR, NOW
+from tests.support.fakes.tables import FakeLedger
+from tests.support.fakes.world import World
+from tests.support.ticking import gateways_for_ticks
+from tests.support.worlds import ACME, HOUR, NOW
 
 SETTLE = timedelta(minutes=10)
 DESTINATIONS = 200
@@ -76,7 +77,7 @@ def test_a_tick_over_200_destinations_with_a_year_behind_them_reads_none_of_it()
         destination = replace(ACME, id=f"d{number}", project_id=1 + number, org_id=1 + number)
         world.destinations.put(destination, None)
         for key in destination.streams:
-            world.schedule.put(known(key, A_YEAR_AGO, HOUR, world.ledger.identity(NOW)))
+            world.schedule.put(key, known(key, A_YEAR_AGO, HOUR, world.ledger.identity(NOW)))
     ledger = AYearDone(world, HOUR.plus(-1))
     gateways = replace(world.gateways, ledger=ledger)
 
@@ -109,7 +110,7 @@ def gateways(transport: CountingTransport) -> Iterator[Gateways]:
             gateways.destinations.put(destination, None)
             for key in destination.streams:
                 ledger = gateways.ledger.identity(NOW)
-                gateways.schedule.put(known(key, A_QUARTER_AGO, HOUR.plus(1), ledger))
+                gateways.schedule.put(key, known(key, A_QUARTER_AGO, HOUR.plus(1), ledger))
         _fill(account, LedgerTable(account))
         gateways.landing.create()
         yield gateways
@@ -144,7 +145,7 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
 
     for number in range(3):
         key = replace(ACME, id=f"d{number:03}", org_id=None).streams[0]
-        gateways.schedule.put(known(key, A_QUARTER_AGO, HOUR, gateways.ledger.identity(NOW)))
+        gateways.schedule.put(key, known(key, A_QUARTER_AGO, HOUR, gateways.ledger.identity(NOW)))
     transport.calls.clear()
     found = tick(gateways)
     assert (found.streams, found.due, found.queued) == (DESTINATIONS, 2, 2)
@@ -173,7 +174,7 @@ def test_a_lost_schedule_costs_one_look_at_the_whole_ledger(
     transport.calls.clear()
     tick(gateways)
     before = transport.calls.count("GET ledger()")
-    gateways.schedule.put(known(key, A_QUARTER_AGO, A_QUARTER_AGO, gateways.ledger.identity(NOW)))
+    gateways.schedule.put(key, known(key, A_QUARTER_AGO, A_QUARTER_AGO, gateways.ledger.identity(NOW)))
     transport.calls.clear()
 
     assert tick(gateways).due == owing
@@ -195,7 +196,7 @@ def test_a_review_reads_the_ledger_of_its_stream_and_landing_s_folders(
     transport.calls.clear()
     tick(gateways)
     usual = transport.calls.count("GET ledger()")
-    gateways.schedule.put(replace(progress, reviewed_at=NOW - timedelta(days=1)))
+    gateways.schedule.put(progress.key, replace(progress, reviewed_at=NOW - timedelta(days=1)))
     transport.calls.clear()
 
     tick(gateways)

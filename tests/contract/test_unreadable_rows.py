@@ -48,8 +48,8 @@ TABLES = {
         "schedule",
         ("stream", str(KEY)),
         (
-            lambda to: to.schedule.put(StreamProgress(KEY, HOUR, HOUR)),
-            lambda to: to.schedule.put(StreamProgress(OTHER, HOUR, HOUR)),
+            lambda to: to.schedule.put(KEY, StreamProgress(KEY, HOUR, HOUR)),
+            lambda to: to.schedule.put(OTHER, StreamProgress(OTHER, HOUR, HOUR)),
         ),
         lambda at: at.schedule.all(),
         {OTHER: StreamProgress(OTHER, HOUR, HOUR)},

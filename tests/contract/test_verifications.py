@@ -1,26 +1,22 @@
 """Verifications in the background: their rows, and the messages of their steps."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType
-from exporter.domain.verification import Counts, Span, Verification, VerificationStatus, VerifyStep
-from exporter.ports import Verifications
+from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
+from exporter.messages import VERIFY_STEPS
+from exporter.ports import Jobs
 from exporter.storage.clients import Account
-from exporter.storage.own.verifications import VerificationsTable
-from exporter.storage.own.verify_steps import VerifyStepQueue, encode_step, parse_step
+from exporter.storage.own.queues import Queue
+from exporter.storage.own.specs import verifications_table
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
-from tests.contract.test_messages import TAKEN
-from tests.fakes import World
+from tests.support.fakes.world import World
 
 BEGUN = Verification(
     id="v1",
@@ -54,8 +50,8 @@ LONGEST = replace(
 class Tables:
     """Two instances that work on the same rows, as two processes have them."""
 
-    one: Verifications
-    other: Verifications
+    one: Jobs[Verification]
+    other: Jobs[Verification]
 
 
 @pytest.fixture(params=["twin", "azurite"])
@@ -69,7 +65,7 @@ def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
     name = f"verifications{abs(hash(request.node.name)) % 10**9}"
     account = Account(endpoints.connection_string, retry=HASTE)
     try:
-        yield Tables(VerificationsTable(account, name), VerificationsTable(account, name))
+        yield Tables(verifications_table(account, name), verifications_table(account, name))
     finally:
         account.close()
 
@@ -129,49 +125,13 @@ def test_a_row_that_cannot_be_read_keeps_no_other_waiting(azurite: AzuriteBacken
     assert [(row.key, row.column) for row in found.unreadable] == [("acme / v1", "v")]
 
 
-@given(
-    st.builds(
-        VerifyStep,
-        st.text(),
-        st.text(),
-        st.datetimes(timezones=st.just(UTC)).map(Hour.containing),
-    )
-)
-def test_a_step_comes_out_as_it_went_in(step: VerifyStep) -> None:
-    """Whether it is read as text or as bytes, and without a key that means something to the host."""
-    assert parse_step(encode_step(step)) == step
-    assert parse_step(encode_step(step).encode()) == step
-    assert not TAKEN & json.loads(encode_step(step)).keys()
-
-
-MESSAGE = json.loads(encode_step(BEGUN.next_step))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "",
-        "[]",
-        b"\xff",
-        json.dumps(MESSAGE | {"v": 2}),
-        json.dumps(MESSAGE | {"more": 1}),
-        json.dumps(MESSAGE | {"next": "2020-01-25"}),
-        *(json.dumps({key: MESSAGE[key] for key in MESSAGE if key != gone}) for gone in MESSAGE),
-    ],
-)
-def test_a_malformed_step_is_refused(message: str | bytes) -> None:
-    """Nothing is made up for it."""
-    with pytest.raises(ValueError, match="not a message of the queue of steps"):
-        parse_step(message)
-
-
 def test_a_step_that_is_sent_is_what_the_trigger_reads(endpoints: Endpoints) -> None:
     """The queue is made with its first message."""
     account = Account(endpoints.connection_string, retry=HASTE)
     try:
-        VerifyStepQueue(account, "verify-steps-sent").send(BEGUN.next_step)
+        Queue(account, replace(VERIFY_STEPS, name="verify-steps-sent")).send([BEGUN.next_step])
         queue = account.queues.get_queue_client("verify-steps-sent")
         (message,) = queue.receive_messages()
-        assert parse_step(message.content) == BEGUN.next_step
+        assert VERIFY_STEPS.parse(message.content) == BEGUN.next_step
     finally:
         account.close()

@@ -7,8 +7,9 @@ import pytest
 
 from exporter.domain.errors import Conflict, Transient
 from exporter.domain.hour_record import LEASE, HourStatus
-from tests.fakes import Crash, World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     NOW,

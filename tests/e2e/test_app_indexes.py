@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.storage.own.messages import poison_queue
-from exporter.storage.own.queues import WORK_QUEUES
+from exporter.messages import WORK_QUEUES
 from infra.local.host.log_levels import LogLevels, of_invocations, of_user
 from infra.local.host.worker_process import WorkerCommand, WorkerProcess
 from tests.support.api_routes import ROUTES
@@ -109,7 +108,7 @@ def test_the_timer_has_the_schedule_of_the_setting() -> None:
 
 def test_a_tick_creates_every_queue_with_a_function() -> None:
     """With its poison queue; otherwise the host logs an error at each poll."""
-    made = {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))}
+    made = {name for queue in WORK_QUEUES for name in (queue.name, queue.poison)}
 
     assert made == set(QUEUES.values())
 

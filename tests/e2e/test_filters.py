@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.sample import DataType, Sample
-from tests.filters import condition, read
 from tests.properties.naive_filter import keeps
 from tests.support.customer_files import Files, contents
+from tests.support.filters import condition, read
 from tests.support.installation import App, Installation, Json, key_of, ok
 
 SAMPLE = Sample(events_per_hour=300)

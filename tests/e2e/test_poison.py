@@ -11,8 +11,7 @@ from datetime import timedelta
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient, generate_queue_sas
 
-from exporter.storage.own.messages import poison_queue
-from exporter.storage.own.queues import WORK_QUEUES
+from exporter.messages import WORK_QUEUES
 from tests.support.installation import App, Installation, now
 
 LINE = re.compile(r"ERROR .*: poison [0-9a-f]{32}: a message of (\S+) cannot be read")
@@ -33,11 +32,11 @@ def test_no_message_ends_without_a_line_of_ours(installation: Installation) -> N
     """Seven kinds, in each of the queues. The line names the queue and not the content."""
     for queue in WORK_QUEUES:
         for content in UNREADABLE.values():
-            put(installation, queue, content)
+            put(installation, queue.name, content)
 
     quick = {"AzureFunctionsJobHost__extensions__queues__maxDequeueCount": "2"}
     with installation.app(**quick) as app:
-        wanted = dict.fromkeys(WORK_QUEUES, len(UNREADABLE))
+        wanted = dict.fromkeys((queue.name for queue in WORK_QUEUES), len(UNREADABLE))
         app.until(lambda: lines(app) == wanted, "a line for each message")
         app.until(lambda: left(installation) == 0, "nothing in any queue")
 
@@ -74,4 +73,4 @@ def put(installation: Installation, queue: str, content: bytes) -> None:
 
 def left(installation: Installation) -> int:
     """Return the number of messages in all queues, including hidden ones."""
-    return sum(installation.waiting(name) for queue in WORK_QUEUES for name in (queue, poison_queue(queue)))
+    return sum(installation.waiting(name) for queue in WORK_QUEUES for name in (queue.name, queue.poison))

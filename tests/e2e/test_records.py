@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from azure.storage.queue import QueueServiceClient
 
-from exporter.storage.own.messages import poison_queue
-from exporter.storage.own.queues import WORK_QUEUES
+from exporter.messages import WORK_QUEUES
 from infra.local.host.worker_log import RECORDS_SETTING
 from infra.local.sample import Sample
 from tests.bench.records import Handed, handed
@@ -47,7 +46,7 @@ def test_the_budget_of_records_is_kept(found: dict[str, Handed], what: str, reco
 
 def test_a_tick_makes_all_queues(counted: tuple[dict[str, Handed], set[str]]) -> None:
     """The host logs a warning for a missing queue at every poll."""
-    assert {name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))} <= counted[1]
+    assert {name for queue in WORK_QUEUES for name in (queue.name, queue.poison)} <= counted[1]
 
 
 def test_no_record_is_of_an_sdk(found: dict[str, Handed]) -> None:

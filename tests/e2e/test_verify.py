@@ -9,7 +9,7 @@ from azure.storage.queue import QueueClient
 
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus, HourTask
-from exporter.storage.own.messages import encode
+from exporter.messages import EXPORT_HOURS
 from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
 from tests.support.api_calls import the_problem
@@ -106,7 +106,7 @@ def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: 
     (start,) = shared.newest_hours(1)
     app.activate(shared.destination("poisoned", SAMPLE, start, EVENTS))
     key = stream_key("poisoned", SAMPLE)
-    messages = ["no json", encode(HourTask(key, Hour(start)))]
+    messages = ["no json", EXPORT_HOURS.encode(HourTask(key, Hour(start)))]
     for queue in ("export-hours-poison", "backfill-hours-poison", "verify-steps-poison"):
         send(shared, queue, messages)
 

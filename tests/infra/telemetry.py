@@ -13,8 +13,9 @@ from exporter.export.attempt import Outcome
 from exporter.queues import tick
 from exporter.schedule.failures import Failures
 from exporter.tick import run_tick
-from tests.fakes import FakeLanding, World
-from tests.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.fakes.blobs import FakeLanding
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
 
 _COMMON = (
     "itemType: string, customDimensions: dynamic, customMeasurements: dynamic, operation_Name: string,"

@@ -10,7 +10,6 @@ import pytest
 
 from exporter.domain.errors import Fault
 from exporter.queues.poison import record_hour
-from tests.fakes import World
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
 from tests.infra.telemetry import (
@@ -21,7 +20,8 @@ from tests.infra.telemetry import (
     collected,
     live,
 )
-from tests.worlds import EVENTS, NOW
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, NOW
 
 ALERTS = {each.name: each for each in alerts()}
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
@@ -121,12 +121,12 @@ def test_a_stored_row_that_cannot_be_read_fires() -> None:
     """Here, the schedule of a stream; the alert ends when the row can be read again."""
 
     def spoiled(life: Life) -> None:
-        life.world.schedule.spoiled.spoil(EVENTS)
+        life.world.schedule.spoil(EVENTS)
         life.on(5)
 
     def spoiled_and_mended(life: Life) -> None:
         spoiled(life)
-        life.world.schedule.spoiled.mend()
+        life.world.schedule.mend()
         life.on(20)
 
     assert lived(spoiled) == {"unreadable"}
@@ -171,7 +171,7 @@ def test_charts_show_what_happened() -> None:
         life.on(10)
         life.world.reader().faults = {"list": GONE}
         life.on(70)
-        life.world.schedule.spoiled.spoil(EVENTS)
+        life.world.schedule.spoil(EVENTS)
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
     tables = telemetry.within(telemetry.now, timedelta(days=1))

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from pycep import BicepParser
 
+from exporter.messages import WORK_QUEUES
 from exporter.notify.log_events import Event
 from exporter.settings import Settings
-from exporter.storage.own.messages import poison_queue
-from exporter.storage.own.queues import WORK_QUEUES
 from infra.local.settings_file import local_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -133,7 +132,7 @@ def test_all_queues_are_in_the_template() -> None:
     assert block
 
     names = re.findall(r"'([\w-]+)'", block[1])
-    assert names == [name for queue in WORK_QUEUES for name in (queue, poison_queue(queue))]
+    assert names == [name for queue in WORK_QUEUES for name in (queue.name, queue.poison)]
 
 
 def test_everything_that_must_be_there_before_the_exporter_is() -> None:

@@ -23,7 +23,7 @@ from tests.infra.telemetry import (
     collected,
     live,
 )
-from tests.worlds import EVENTS, NOW
+from tests.support.worlds import EVENTS, NOW
 
 SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
 SCRIPT = Path(__file__).with_name("language_service.js")
@@ -100,7 +100,7 @@ def a_bad_day() -> dict[str, list[dict[str, Any]]]:
             "list": Fault("container_not_found", "There is no container raw.", "Create it.")
         }
         live(world, telemetry, NOW + timedelta(minutes=80))
-        world.schedule.spoiled.spoil(EVENTS)
+        world.schedule.spoil(EVENTS)
         live(world, telemetry, telemetry.now + TICKS_EVERY)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
         record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)

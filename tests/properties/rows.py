@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.domain.row_schema import EVENT_FIELDS, Field, Kind
 from exporter.domain.timestamps import to_canonical
-from tests.builders import uuid
 from tests.properties.values import json_values, surrogates_replaced, texts
+from tests.support.builders import uuid
 
 type Record = dict[str, Any]
 

@@ -26,9 +26,20 @@ from exporter.domain.streams import DataType
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.poison import record_poison
-from tests.fakes import Crash
-from tests.machines import worlds
-from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS, NOW, SETTLE, a_merge, a_world, an_event, attempt
+from tests.support.fakes.writes import Crash
+from tests.support.machines import worlds
+from tests.support.worlds import (
+    ACME,
+    EVENTS,
+    HOUR,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    an_event,
+    attempt,
+)
 
 WORLDS = 60
 STEPS = 40
@@ -112,14 +123,14 @@ class Backfills(RuleBasedStateMachine):
     def a_step_is_delivered(self, clock: timedelta, fate: str, writes: int) -> None:
         """Deliver a step; a second time if its first delivery failed."""
         again = bool(self.redelivered)
-        steps = self.redelivered or self.world.backfill_steps.steps
+        steps = self.redelivered or self.world.backfill_steps.messages
         if not steps:
             return
         step = steps.pop(0)
         if fate == "is lost":
             return
         if fate == "is doubled":
-            self.world.backfill_steps.steps.append(step)
+            self.world.backfill_steps.messages.append(step)
         try:
             with self._failing(fate, writes):
                 take_step(step, self.world.gateways, self.now + clock, redelivered=again)
@@ -130,25 +141,25 @@ class Backfills(RuleBasedStateMachine):
     def an_hour_is_delivered(self, clock: timedelta, fate: str, writes: int, which: int) -> None:
         """Deliver an hour, a delayed one too."""
         queue = self.world.backfill_hours
-        queue.tasks += [task for task, _ in queue.delayed]
+        queue.messages += [task for task, _ in queue.delayed]
         queue.delayed.clear()
-        if not queue.tasks:
+        if not queue.messages:
             return
-        task = queue.tasks.pop(which % len(queue.tasks))
+        task = queue.messages.pop(which % len(queue.messages))
         if fate == "is lost":
             return
         if fate == "is doubled":
-            queue.tasks.append(task)
+            queue.messages.append(task)
         try:
             with self._failing(fate, writes):
                 self._export(task, clock)
         except (Crash, Transient):
-            queue.tasks.append(task)
+            queue.messages.append(task)
 
     @rule(clock=skew, which=place)
     def an_hour_is_poison(self, clock: timedelta, which: int) -> None:
         """Give up an hour's message after five deliveries."""
-        tasks = self.world.backfill_hours.tasks
+        tasks = self.world.backfill_hours.messages
         if tasks:
             task = tasks.pop(which % len(tasks))
             record_poison(task, self.world.gateways, error_id="e", clock=lambda: self.now + clock)

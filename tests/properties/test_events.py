@@ -9,9 +9,9 @@ from exporter.domain.row_schema import EVENT_FIELDS, Reason, Rejection
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import Amended
-from tests.builders import HOUR, PROJECT, event, event_line, row_of
 from tests.properties.rows import as_exported, expected, parsed, rows
 from tests.properties.values import json_lines, surrogates_replaced
+from tests.support.builders import HOUR, PROJECT, event, event_line, row_of
 
 NAMES = [field.name for field in EVENT_FIELDS]
 event_rows = rows(EVENT_FIELDS, {"app": PROJECT})

@@ -9,11 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from exporter.pipeline.filters.compile import compile_filter
-from tests.builders import event, event_line
-from tests.filters import decoded, read
-from tests.filters import keeps as passes
 from tests.properties.filter_documents import events, filters
 from tests.properties.naive_filter import keeps
+from tests.support.builders import event, event_line
+from tests.support.filters import decoded, read
+from tests.support.filters import keeps as passes
 
 
 @settings(max_examples=300)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.pipeline.gunzip import BrokenContentError, plain
-from tests.builders import cut, gzipped
+from tests.support.builders import cut, gzipped
 
 contents = st.binary(max_size=300) | st.binary(max_size=6).map(lambda some: some * 20_000)
 places = st.lists(st.integers(min_value=0, max_value=2000), max_size=12)

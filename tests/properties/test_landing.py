@@ -15,8 +15,8 @@ from exporter.pipeline.events import EventCodec
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedIdCodec
 from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
-from tests.builders import HOUR, Landing, exported_lines
 from tests.properties.rows import as_exported
+from tests.support.builders import HOUR, Landing, exported_lines
 
 # One line of 10 MB an hour would be most of the work; it has a test of its own.
 FAULTS = frozenset(Fault) - {Fault.HUGE_LINE}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exporter.domain.row_schema import Reason
 from exporter.pipeline.content_sniffing import SniffedContent
-from tests.builders import cut, gzipped, lines_of_chunks
+from tests.support.builders import cut, gzipped, lines_of_chunks
 
 BOM = b"\xef\xbb\xbf"
 pieces = st.sampled_from(

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType
-from tests.builders import HOUR
 from tests.properties.values import json_values
+from tests.support.builders import HOUR
 
 counts = st.integers(min_value=0, max_value=10**15)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

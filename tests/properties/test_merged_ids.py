@@ -4,9 +4,9 @@ from hypothesis import given
 
 from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.merged_ids import MergedIdCodec
-from tests.builders import HOUR
 from tests.properties.rows import expected, rows
 from tests.properties.values import json_lines
+from tests.support.builders import HOUR
 
 FIRST_MS = int(HOUR.start.timestamp()) * 1000
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType, Stream
-from tests.builders import EVENTS
+from tests.support.builders import EVENTS
 
 ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 

@@ -22,9 +22,9 @@ from exporter.pipeline.codec import one_by_one
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import Amended
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
-from tests.builders import HOUR, PROJECT, event, event_line, lines_of_chunks, uuid
 from tests.properties.rows import rows
 from tests.properties.values import json_lines
+from tests.support.builders import HOUR, PROJECT, event, event_line, lines_of_chunks, uuid
 
 outputs = st.builds(
     Output, timestamp_format=st.sampled_from(TimestampFormat), extra_keys=st.sampled_from(ExtraKeys)

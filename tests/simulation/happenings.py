@@ -16,7 +16,6 @@ from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.hour import Hour
 from exporter.domain.streams import DataType, LandingBlob, StreamKey
-from tests.fakes import FOREIGN_BLOCK
 from tests.simulation.life import (
     HOST_LEASE,
     HOST_RETRY,
@@ -30,7 +29,8 @@ from tests.simulation.life import (
     line_of,
 )
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, MERGED_IDS, acme
+from tests.support.fakes.blobs import FOREIGN_BLOCK
+from tests.support.worlds import EVENTS, MERGED_IDS, acme
 
 type Happening = Callable[[Life], bool]
 
@@ -351,17 +351,17 @@ def lose(life: Life, table: str) -> None:
         case "breakers":
             world.breakers.rows.clear()
         case "reopened":
-            world.reopened.tasks.clear()
+            world.reopened.rows.clear()
         case "verifications":
-            world.verifications._table.rows.clear()
+            world.verifications.rows.clear()
         case "ledger":
-            world.ledger.forget()
+            world.ledger.clear()
             # Whose names are changed, too, has rejected rows that nothing ties to an hour any more.
             life.truth.kept.clear()
         case "slices":
-            world.slices.forget()
+            world.slices.clear()
         case "backfills":
-            world.backfills.forget()
+            world.backfills.clear()
         case _:
             raise ValueError(f"no table {table}")
     life.note(f"{table} lost")
@@ -506,11 +506,11 @@ def other_is_unreadable(life: Life) -> bool:
 def damage_other(life: Life, table: str) -> bool:
     """Make the other destination's row in a table unreadable; False if it has none there yet."""
     world = life.world
-    if table == "schedule" and OTHER_EVENTS in world.schedule.rows:
-        world.schedule.spoiled.spoil(OTHER_EVENTS)
+    if table == "schedule" and (OTHER_EVENTS,) in world.schedule.rows:
+        world.schedule.spoil(OTHER_EVENTS)
     elif table == "breakers":
         world.breakers.put(OTHER, world.breakers.get(OTHER))
-        world.breakers.spoiled.spoil(OTHER)
+        world.breakers.spoil(OTHER)
     elif table == "destinations":
         world.destinations.spoil(OTHER)
     elif table == "ledger" and life.record(OTHER_EVENTS, HOURS[0]) is not None:

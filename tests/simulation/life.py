@@ -40,8 +40,6 @@ from exporter.schedule.poison import record_poison
 from exporter.tick import run_tick
 from exporter.verify import runner
 from exporter.verify.range import repairing, span_of, verify_at_once
-from tests.fakes import FakeLanding, World
-from tests.filters import condition, read
 from tests.simulation.actors import LOCKED, Actor, Death, Turns, Verdict
 from tests.simulation.truth import (
     FIRST,
@@ -54,7 +52,10 @@ from tests.simulation.truth import (
     hour_of,
     is_view,
 )
-from tests.worlds import SETTLE, a_merge, a_world, acme, an_event
+from tests.support.fakes.blobs import FakeLanding
+from tests.support.fakes.world import World
+from tests.support.filters import condition, read
+from tests.support.worlds import SETTLE, a_merge, a_world, acme, an_event
 
 __all__ = ["FIRST", "HOURS", "LAST", "BrokenPromise", "Life"]
 
@@ -129,11 +130,9 @@ class Queue:
     life: "Life"
     messages: list[Message] = field(default_factory=list)
 
-    def send(
-        self, tasks: Iterable[HourTask] | BackfillStep | VerifyStep, *, delay: timedelta = timedelta()
-    ) -> None:
+    def send(self, messages: Iterable[What], *, delay: timedelta = timedelta()) -> None:
         """Queue messages."""
-        for each in [tasks] if isinstance(tasks, (BackfillStep, VerifyStep)) else list(tasks):
+        for each in messages:
             message = Message(each, self.life.now + delay)
             self.life.turns.call(f"{self.name}.send", partial(self.messages.append, message))
 
@@ -686,8 +685,8 @@ class Life:
         """Let the other destination's trouble be over, too."""
         world = self.world
         world.reader(THEIRS).faults.clear()
-        world.schedule.spoiled.mend()
-        world.breakers.spoiled.mend()
+        world.schedule.mend()
+        world.breakers.mend()
         world.destinations.mend()
         world.ledger.mend()
         self.troubled.clear()
@@ -847,7 +846,7 @@ class Life:
                     )
 
     def _verifications_have_ended(self) -> None:
-        for row in self.world.verifications._table.rows.values():
+        for row in self.world.verifications.rows.values():
             verification = row.value
             if not verification.ended or (verification.status == "failed" and verification.error is None):
                 raise BrokenPromise("a verification has not ended", verification)

@@ -30,9 +30,10 @@ from exporter.export.stage import RejectedWriter, StagedSlice, Stager
 from exporter.pipeline.key_set import KeySet, split
 from exporter.ports import Gateways
 from exporter.schedule import due_hours, reopened
-from tests.fakes import FakeBlobs, FakeContainer, FakeLedger, FakeReopened, FakeTable
 from tests.simulation.happenings import live
 from tests.simulation.truth import BrokenPromise
+from tests.support.fakes.blobs import FakeBlobs, FakeContainer
+from tests.support.fakes.tables import FakeLedger, FakeReopened, FakeTable
 
 type Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -174,7 +175,7 @@ def no_etag_on_the_claim(patch: pytest.MonkeyPatch) -> None:
     real = FakeLedger.put
 
     def put(ledger: FakeLedger, record: HourRecord, etag: str | None) -> str:
-        there = ledger._table.rows.get(f"{record.key} {record.hour}")
+        there = ledger.rows.get((record.key, record.hour))
         return real(ledger, record, there.etag if there else etag)
 
     patch.setattr(FakeLedger, "put", put)
@@ -197,13 +198,14 @@ def believe_every_refusal(patch: pytest.MonkeyPatch) -> None:
     This alone breaks no promise: the hour waits for a lease to end. So it is none of ``MUTATIONS``.
     """
 
-    def put[Key, Value](table: FakeTable[Key, Value], key: Key, value: Value, etag: str | None) -> str:
-        with table._writes.write(f"{table._name} {key}"):
-            found = table.rows.get(key)
-            if (found.etag if found else None) != etag:
-                raise Conflict(f"{key} was changed by another writer")
-            table.rows[key] = Versioned(value, table._writes.new_etag())
-            return table.rows[key].etag
+    def swap[*Key, Value](
+        table: FakeTable[*Key, Value], key: tuple[*Key], value: Value, etag: str | None
+    ) -> str:
+        found = table.rows.get(key)
+        if (found.etag if found else None) != etag:
+            raise Conflict(f"{key} was changed by another writer")
+        table.rows[key] = Versioned(value, table._writes.new_etag())
+        return table.rows[key].etag
 
     real = FakeBlobs.commit
 
@@ -212,7 +214,7 @@ def believe_every_refusal(patch: pytest.MonkeyPatch) -> None:
             raise Conflict(f"{name} was changed by another writer")
         real(blobs, name, ids, md5, **how)
 
-    patch.setattr(FakeTable, "put", put)
+    patch.setattr(FakeTable, "swap", swap)
     patch.setattr(FakeBlobs, "commit", commit)
 
 

@@ -18,7 +18,7 @@ from tests.simulation import happenings
 from tests.simulation.actors import WRITES, Actor, Verdict
 from tests.simulation.life import FIRST, LAST, Life, Message, Queue
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, MERGED_IDS
+from tests.support.worlds import EVENTS, MERGED_IDS
 
 # More writes than any attempt of these scripts makes.
 WRITES_MAX = 80

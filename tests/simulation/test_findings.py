@@ -18,14 +18,14 @@ from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import FOREIGN_BLOCK
 from tests.simulation import happenings
 from tests.simulation.actors import Verdict
 from tests.simulation.happenings import lose, put_again, unland
 from tests.simulation.life import FIRST, LAST, LATE_CHECKS, OUTAGE, Life, line_of
 from tests.simulation.scripts import Script, each_strike
 from tests.simulation.truth import BrokenPromise
-from tests.worlds import EVENTS, SETTLE
+from tests.support.fakes.blobs import FOREIGN_BLOCK
+from tests.support.worlds import EVENTS, SETTLE
 
 CHANGES: dict[str, Callable[[Life], bool]] = {
     "name_style": lambda life: life.edit(name_style=NameStyle.SAFE),

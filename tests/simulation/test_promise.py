@@ -13,9 +13,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.machines import worlds
 from tests.simulation.happenings import HAPPENINGS, STAGE, happen, live
 from tests.simulation.life import Life
+from tests.support.machines import worlds
 
 WORLDS = 200
 STEPS = 30

@@ -7,7 +7,7 @@ from tests.simulation import happenings
 from tests.simulation.happenings import live, unland
 from tests.simulation.life import LAST
 from tests.simulation.scripts import Script
-from tests.worlds import EVENTS
+from tests.support.worlds import EVENTS
 
 SEEDS = (65478, 83191, 83727, 87104, 91331, 98035)
 

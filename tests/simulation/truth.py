@@ -20,7 +20,8 @@ from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType, LandingFingerprint, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
 from exporter.verify.hour import verify_hour
-from tests.fakes import FakeBlob, FakeLanding, World
+from tests.support.fakes.blobs import FakeBlob, FakeLanding
+from tests.support.fakes.world import World
 
 FIRST = Hour.parse("2026-01-31T01")
 LAST = Hour.parse("2026-01-31T02")
@@ -189,7 +190,7 @@ class Truth:
         return sorted(name for name, (kind, rows) in files if kind is data_type and number in rows)
 
     def _remember(self, destination_id: str, data_type: DataType, counts: Iterable[int]) -> None:
-        found = self.world.destinations._table.rows.get(destination_id)
+        found = self.world.destinations.rows.get((destination_id,))
         for key in found.value.streams if found else ():
             if key.stream.data_type is data_type:
                 self.readable.setdefault(key, set()).update(counts)
@@ -207,7 +208,7 @@ class Truth:
                     raise BrokenPromise("a marker counts wrong", f"{name}: {part} after {what}")
 
     def _ledger_is_right(self, destination_id: str, what: str) -> None:
-        for row in self.world.ledger._table.rows.values():
+        for row in self.world.ledger.rows.values():
             record = row.value
             if record.done and record.claim is None and record.key.destination_id == destination_id:
                 self._record_is_right(record, what)

@@ -20,8 +20,8 @@ from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.poison import record_poison
-from tests.fakes import World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

@@ -23,10 +23,9 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.clients import Account
-from exporter.storage.own.breakers import BreakersTable
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.schedule import ScheduleTable
+from exporter.storage.own.specs import breakers_table, schedule_table
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.azurite import Endpoints
@@ -230,7 +229,7 @@ class Installation:
             key = stream_key(destination_id, sample, data_type)
             ledger = self.ledger.identity(now())
             progress = StreamProgress(key, Hour(first), Hour(first), ledger=ledger, reviewed_at=now())
-            ScheduleTable(self._own).put(progress)
+            schedule_table(self._own).put(progress.key, progress)
         names = {DataType.EVENTS: "project_id", DataType.MERGED_IDS: "org_id"}
         return {
             "id": destination_id,
@@ -254,13 +253,13 @@ class Installation:
 
     def forget_schedule(self) -> None:
         """Delete the stored schedules, so that streams begin where the app calculates."""
-        schedule = ScheduleTable(self._own)
+        schedule = schedule_table(self._own)
         for key in schedule.all():
             schedule.forget(key)
 
     def breakers_are_there(self) -> None:
         """Create the table of breakers, which the app creates with the first fault."""
-        BreakersTable(self._own).put("no-destination", CLOSED)
+        breakers_table(self._own).put("no-destination", CLOSED)
 
     def waiting(self, name: str = "export-hours") -> int:
         """Return the number of messages in a queue, including hidden ones."""
@@ -275,7 +274,7 @@ class Installation:
         found = self.ledger.get(key, Hour(start))
         assert found is not None, f"the ledger has no {start} of {key}"
         self.ledger.put(_aged(found.value), found.etag)
-        breakers = BreakersTable(self._own)
+        breakers = breakers_table(self._own)
         breaker = breakers.get(key.destination_id)
         if breaker.retry_at:
             breakers.put(key.destination_id, replace(breaker, retry_at=now() - timedelta(seconds=1)))

@@ -14,8 +14,8 @@ from exporter.verify.range import (
     span_of,
     verify_at_once,
 )
-from tests.fakes import World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

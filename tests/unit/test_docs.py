@@ -44,7 +44,7 @@ from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
 from infra.local.settings_file import THREADS, THREADS_SETTING
 from tests.support.documents import table
-from tests.worlds import ACME, EVENTS, HOUR, MERGED_IDS
+from tests.support.worlds import ACME, EVENTS, HOUR, MERGED_IDS
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]

@@ -19,9 +19,9 @@ from exporter.pipeline.filters.patterns import (
     characters_searched,
     pattern_cost,
 )
-from tests.builders import event
-from tests.filters import condition, keeps, read
-from tests.worlds import HOUR
+from tests.support.builders import event
+from tests.support.filters import condition, keeps, read
+from tests.support.worlds import HOUR
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/filters.md").read_text()
 

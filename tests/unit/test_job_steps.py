@@ -12,7 +12,7 @@ from exporter.domain.job import Job
 from exporter.domain.transient_failures import FAILED_MIN, FAILED_TIME_MIN, SHOWN_MIN
 from exporter.domain.versioned import Rows, Versioned
 from exporter.job_steps import AT_ONCE, JobSteps
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
 SOON = timedelta(seconds=2)
 STALLED = timedelta(minutes=3)

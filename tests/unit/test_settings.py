@@ -258,12 +258,12 @@ def test_an_ipv6_address_that_is_set_is_allowed() -> None:
 )
 def test_a_wrong_host_is_named(host: str) -> None:
     """A name with a scheme, a path or no real port is none, and a wildcard stands at the beginning."""
-    assert f"wrong host: {host};" in problems(DESTINATION_HOSTS=f"a,{host}")["DESTINATION_HOSTS"]
+    assert f"invalid host: {host};" in problems(DESTINATION_HOSTS=f"a,{host}")["DESTINATION_HOSTS"]
 
 
 def test_every_wrong_host_is_named() -> None:
     """Not only the first."""
-    with pytest.raises(NotConfigured, match=r"wrong host: a_1;.*wrong host: b_2;"):
+    with pytest.raises(NotConfigured, match=r"invalid host: a_1;.*invalid host: b_2;"):
         settings(DESTINATION_HOSTS="a_1,localhost,b_2")
 
 

@@ -21,8 +21,8 @@ from exporter.schedule.ledger_view import NOTES_READ_MAX, AsOf, list_hours
 from exporter.schedule.planner import TickReport
 from exporter.tick import run_tick
 from exporter.verify import runner
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 EVENTS_ONLY = acme(org_id=None)
 OTHER = replace(EVENTS, destination_id="other")
@@ -48,7 +48,7 @@ def tick(world: World, now: object = NOW) -> tuple[TickReport | None, Failures]:
 
 def queued_for(world: World, name: str) -> int:
     """Return how many hours of a destination are queued."""
-    return sum(task.key.destination_id == name for task in world.hours.tasks)
+    return sum(task.key.destination_id == name for task in world.hours.messages)
 
 
 def spoil_destination(world: World) -> None:
@@ -58,14 +58,14 @@ def spoil_destination(world: World) -> None:
 
 def spoil_schedule(world: World) -> None:
     """Make the row of its stream unreadable."""
-    world.schedule.put(StreamProgress(EVENTS, MIDNIGHT, MIDNIGHT))
-    world.schedule.spoiled.spoil(EVENTS)
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, MIDNIGHT, MIDNIGHT))
+    world.schedule.spoil(EVENTS)
 
 
 def spoil_breaker(world: World) -> None:
     """Make the row of its breaker unreadable."""
     world.breakers.put("acme", Breaker())
-    world.breakers.spoiled.spoil("acme")
+    world.breakers.spoil("acme")
 
 
 SPOILED = {
@@ -134,7 +134,7 @@ def test_an_unreadable_hour_costs_this_hour_alone() -> None:
     found, failures = tick(world)
 
     assert (found is not None and found.queued, failures.found) == (12, [])
-    assert hour not in {task.hour for task in world.hours.tasks}
+    assert hour not in {task.hour for task in world.hours.messages}
     span = (hour, hour)
     (listed,) = list_hours(world.gateways, EVENTS_ONLY, EVENTS, span, as_of=AS_OF)
     assert (listed.status, listed.error and listed.error.code) == (HourStatus.FAILED, UNREADABLE)
@@ -150,14 +150,14 @@ def test_an_unreadable_note_stops_no_other(kind: str) -> None:
         world.ledger.put(HourRecord(EVENTS, hour).claimed_by("dead", "schedule", NOW - timedelta(1)), None)
         world.reopened.remember(HourTask(EVENTS, hour, "backfill:b1"))
     if kind == "note":
-        world.reopened.spoiled.spoil((EVENTS, MIDNIGHT))
+        world.reopened.spoil(EVENTS, MIDNIGHT)
     else:
         world.ledger.spoil(EVENTS, MIDNIGHT)
 
     _, failures = tick(world)
 
     assert failures.found == []
-    assert [task.hour for task in world.backfill_hours.tasks] == [MIDNIGHT.plus(1)]
+    assert [task.hour for task in world.backfill_hours.messages] == [MIDNIGHT.plus(1)]
 
 
 def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None:
@@ -173,8 +173,8 @@ def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None
         runner.begin(world.gateways, EVENTS_ONLY, span, repair=False, now=NOW, new_id=name)
     world.backfills.spoil("acme", "b1")
     world.verifications.spoil("acme", "v1")
-    world.backfill_steps.steps.clear()
-    world.verify_steps.steps.clear()
+    world.backfill_steps.messages.clear()
+    world.verify_steps.messages.clear()
 
     class Away:
         """A schedule that cannot be read at all."""
@@ -188,8 +188,8 @@ def test_stalled_backfills_and_verifications_go_on_whatever_else_fails() -> None
     assert found is None
     assert [type(each) for each in failures.found] == [Transient]
     assert failures.found[0].__notes__ == ["while planning"]
-    assert [step.backfill_id for step in world.backfill_steps.steps] == ["b2"]
-    assert [step.verification_id for step in world.verify_steps.steps] == ["v2"]
+    assert [step.backfill_id for step in world.backfill_steps.messages] == ["b2"]
+    assert [step.verification_id for step in world.verify_steps.messages] == ["v2"]
 
 
 def test_hours_are_planned_although_nothing_stalled_can_be_sent() -> None:
@@ -225,7 +225,7 @@ def test_an_hour_behind_the_schedule_that_fails_is_seen() -> None:
     """The destination owes it, and shows its error."""
     world = a_world(EVENTS_ONLY)
     world.land(EVENTS.stream, MIDNIGHT, [an_event(1, MIDNIGHT)])
-    while world.hours.tasks or (tick(world)[0] or TickReport(0, 0, 0)).queued:
+    while world.hours.messages or (tick(world)[0] or TickReport(0, 0, 0)).queued:
         for task in world.hours.take():
             attempt(world, task=task)
     (before,) = list_destinations(world.gateways, AS_OF)
@@ -282,12 +282,12 @@ def test_many_reopened_hours_are_counted_and_not_read_one_by_one() -> None:
 def test_nothing_is_queued_again_without_landing() -> None:
     """Reopened hours wait for it like all others."""
     world = a_world(EVENTS_ONLY)
-    world.schedule.put(StreamProgress(EVENTS, MIDNIGHT, HOUR.plus(1)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, MIDNIGHT, HOUR.plus(1)))
     world.ledger.put(HourRecord(EVENTS, MIDNIGHT).claimed_by("dead", "backfill:b1", NOW - timedelta(1)), None)
     world.reopened.remember(HourTask(EVENTS, MIDNIGHT, "backfill:b1"))
     world.landing.there = False
 
     _, failures = tick(world)
 
-    assert world.backfill_hours.tasks == world.hours.tasks == []
+    assert world.backfill_hours.messages == world.hours.messages == []
     assert LandingMissing in {type(each) for each in failures.found}

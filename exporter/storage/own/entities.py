@@ -1,23 +1,22 @@
-"""Rows of our tables, read strictly: a wrong one is an error and is never taken for a default.
-
-What a list makes of a wrong row is stated by ``exporter.domain.versioned.Rows``, and done by ``versioned``.
-"""
+"""Rows of our tables, read strictly: a bad value is an error, and no default replaces it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.domain.versioned import Rows, Unreadable, UnreadableRowError, Versioned
+from exporter.storage.own.columns import moment_text, parse_moment
 from exporter.storage.own.documents import from_columns, to_columns
 
-# The form of the rows. A row of another version was written by a newer exporter, or by somebody else.
+__all__ = ["Entity", "Moment", "moment_text", "new_row", "parse_moment", "unversioned", "versioned"]
+
+# The form of the rows. A row with another version was written by a newer exporter, or by another program.
 VERSION = 1
 type Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time in a document: one without a time zone is refused."""
+"""A time in a document; one without a time zone is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,50 +29,47 @@ class Entity:
     def read[Value](self, column: str, parse: Callable[[Any], Value]) -> Value:
         """Return a column's value as parsed; ``UnreadableRowError`` names table, row and column."""
         if column not in self.columns:
-            raise self._bad(column, "is missing")
+            raise self.unreadable(column, "is missing")
         try:
             return parse(self.columns[column])
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
-            raise self._bad(column, str(error)) from error
+            raise self.unreadable(column, str(error)) from error
 
     def read_newer[Value](self, column: str, parse: Callable[[Any], Value]) -> Value | None:
         """Return a column's value as parsed; None for rows that were written before there was this column."""
         return self.read(column, parse) if column in self.columns else None
 
     def document[Value](self, decoder: msgspec.json.Decoder[Value]) -> Value:
-        """Return the row's document, decoded and checked.
-
-        The decoder is made when its module is imported: to make it now would not be safe with several
-        threads (tests/unit/storage/test_decoders.py).
-        """
+        """Return the row's document, decoded and checked."""
         self.check_version()
         try:
             return decoder.decode(from_columns(self.columns))
         except (ValueError, msgspec.MsgspecError) as error:
-            raise self._bad("document", str(error)) from error
+            raise self.unreadable("document", str(error)) from error
 
     def parsed[Value](self, parse: Callable[["Entity"], Value]) -> Value:
-        """Return what ``parse`` makes of the row; ``UnreadableRowError`` whatever it finds wrong."""
+        """Return the row as parsed; any error of ``parse`` becomes ``UnreadableRowError``."""
         try:
             return parse(self)
         except UnreadableRowError:
             raise
-        except (TypeError, ValueError, OverflowError) as error:
-            raise self._bad("document", str(error)) from error
+        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+            raise self.unreadable("document", str(error)) from error
 
     def check_version(self) -> None:
-        """Refuse a row of a form that is not known here."""
+        """Raise ``UnreadableRowError`` unless the row has the known version."""
         self.read("v", _known_version)
 
-    def _bad(self, column: str, what: str) -> UnreadableRowError:
+    def unreadable(self, column: str, why: str) -> UnreadableRowError:
+        """Return the error for a row with a bad column."""
         keys = f"{self.columns.get('PartitionKey')} / {self.columns.get('RowKey')}"
-        return UnreadableRowError(Unreadable(self.table, keys, column, what))
+        return UnreadableRowError(Unreadable(self.table, keys, column, why))
 
 
 def versioned[Value](
     found: Iterable[tuple[Entity, str]], parse: Callable[[Entity], Value]
 ) -> Rows[Versioned[Value]]:
-    """Return what ``parse`` makes of each row, with its ETag; rows that it cannot read are told apart."""
+    """Return each row as parsed, with its ETag; unreadable rows are listed apart (``Rows``)."""
     values: list[Versioned[Value]] = []
     unreadable: list[Unreadable] = []
     for row, etag in found:
@@ -84,9 +80,8 @@ def versioned[Value](
     return Rows(values, unreadable)
 
 
-def readable[Value](found: Iterable[tuple[Entity, str]], parse: Callable[[Entity], Value]) -> Rows[Value]:
-    """Return what ``parse`` makes of each row; rows that it cannot read are told apart."""
-    rows = versioned(found, parse)
+def unversioned[Value](rows: Rows[Versioned[Value]]) -> Rows[Value]:
+    """Return rows without their ETags."""
     return Rows((row.value for row in rows), rows.unreadable)
 
 
@@ -96,27 +91,6 @@ def new_row(partition: str, key: str, document: object = None, **columns: str) -
     return row if document is None else row | to_columns(msgspec.json.encode(document))
 
 
-def moment_text(moment: datetime | None) -> str:
-    """Return a time as a column holds it: ISO text in UTC, or nothing."""
-    return moment.astimezone(UTC).isoformat() if moment else ""
-
-
-def parse_moment(text: str) -> datetime | None:
-    """Read a time from a column."""
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"a time without a time zone: {text!r}")
-    return moment.astimezone(UTC)
-
-
-def parse_stream_key(text: str) -> StreamKey:
-    """Read ``acme:events:187520``."""
-    destination_id, data_type, source_id = text.split(":")
-    return StreamKey(destination_id, Stream(DataType(data_type), int(source_id)))
-
-
 def _known_version(version: object) -> None:
     if version != VERSION:
-        raise ValueError(f"the version is {version!r}, and only {VERSION} is known here")
+        raise ValueError(f"the version is {version!r}; this exporter reads only version {VERSION}")

@@ -1,4 +1,4 @@
-"""The landing container: what arrived, hour by hour. It is read only, once it is there."""
+"""The landing container. The app creates it, and only reads it from then on."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +19,10 @@ from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissi
 from exporter.domain.hour import Hour
 from exporter.domain.landing import Entry, Survey
 from exporter.domain.streams import LandingBlob, Stream, is_data
-from exporter.pipeline.chain import Read
 from exporter.storage.blocks import md5_text, quoted
 from exporter.storage.clients import Account
 from exporter.storage.own.errors import ARCHIVED, own_storage
-from exporter.storage.own.prefetch import ReadAhead
+from exporter.storage.own.prefetch import Read, ReadAhead
 from exporter.storage.sdk_errors import error_code, is_missing
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class LandingContainer:
-    """What arrived. A container that does not exist is no empty one: ``LandingMissing``."""
+    """The landing container; if it does not exist, ``LandingMissing`` is raised."""
 
     def __init__(self, account: Account, container: str = "landing") -> None:
         self._account = account
@@ -42,7 +41,7 @@ class LandingContainer:
         return self._account.blobs.get_container_client(self._container)
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
-        """Yield the hour's blobs in landing order: the service lists them by name, byte by byte."""
+        """Yield the hour's data blobs in landing order: the service lists them by name, byte by byte."""
         with self._landing():
             for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
                 if is_data(blob.name):
@@ -57,42 +56,42 @@ class LandingContainer:
                     blob.name,
                     etag=blob.etag,
                     match_condition=MatchConditions.IfNotModified,
-                    # Whether it is gzip, its bytes say; with a content encoding the SDK would guess.
+                    # The bytes tell whether it is gzip. The SDK would go by the content encoding.
                     decompress=False,
                 )
                 yield from stream.chunks()
             except (ResourceModifiedError, ResourceNotFoundError) as error:
-                raise LandingChanged(f"the landing blob {blob.name} is not as it was listed") from error
+                raise LandingChanged(f"the landing blob {blob.name} changed after it was listed") from error
             except HttpResponseError as error:
                 if error_code(error) in ARCHIVED:
                     raise LandingArchived(self._container, blob.name) from error
                 raise
 
     def reading(self, blobs: Iterable[LandingBlob]) -> Read:
-        """Return what reads these blobs, if they are asked for in this order, a little ahead."""
+        """Return a ``read`` for these blobs that prefetches; it must be called in this order."""
         return ReadAhead(self.read, blobs)
 
     def earliest_hour(self, stream: Stream) -> Hour | None:
-        """Return the oldest hour that holds data: a listing for each level of folders, not of all blobs."""
+        """Return the oldest hour that holds data: it lists each level of folders, not all blobs."""
         return landing.earliest_hour(self._list, stream)
 
     def sources(self) -> frozenset[Stream]:
-        """Return the streams that have a folder."""
+        """Return the streams that have a folder, even an empty one."""
         return frozenset(landing.sources(self._list))
 
     def survey(self, now: datetime) -> Survey:
-        """Return what landing holds, and what fits no layout."""
+        """Return the streams with their first and last hours, and the folders that fit no layout."""
         return landing.survey(self._list, now)
 
     def check(self) -> None:
-        """Raise ``LandingMissing`` unless the container is there."""
+        """Raise ``LandingMissing`` if the container does not exist."""
         with own_storage():
-            there = self._client.exists()
-        if not there:
+            exists = self._client.exists()
+        if not exists:
             raise LandingMissing(self._container)
 
     def create(self) -> None:
-        """Make the container; one that is there is fine."""
+        """Create the container if it does not exist."""
         with own_storage(), suppress(ResourceExistsError):
             self._client.create_container()
 
@@ -103,7 +102,7 @@ class LandingContainer:
 
     @contextmanager
     def _landing(self) -> Iterator[None]:
-        """Translate errors, a missing container among them."""
+        """Translate errors as ``own_storage``, and a missing container to ``LandingMissing``."""
         with own_storage():
             try:
                 yield

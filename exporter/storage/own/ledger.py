@@ -26,7 +26,7 @@ from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import UnreadableRowError, Versioned
 from exporter.storage.clients import Account
 from exporter.storage.own.entities import Entity, Moment, moment_text, new_row, parse_moment
-from exporter.storage.own.tables import Table
+from exporter.storage.own.entity_table import EntityTable
 
 # The row that tells this table from one that was made in its place; no stream has such a name.
 _SELF = "ledger"
@@ -73,7 +73,7 @@ class LedgerTable:
     """Hour by hour, what was exported."""
 
     def __init__(self, account: Account, table: str = "ledger") -> None:
-        self._table = Table(account, table)
+        self._table = EntityTable(account, table)
 
     def get(self, key: StreamKey, hour: Hour) -> Versioned[HourRecord] | None:
         """Return the record of one hour."""

@@ -1,21 +1,22 @@
-"""Reading ahead: what is worked on next comes over the network meanwhile."""
+"""Prefetching: the next blobs are read while one is processed."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from exporter.domain.streams import LandingBlob
-from exporter.pipeline.chain import Read
 from exporter.storage.clients import READ_BYTES
 
-# Small blobs take the network's answer time each: so many are asked for at once.
+# Reading a small blob is mostly waiting for the answer: so many are read at the same time.
 THREADS = 4
-# What has come and waits, of small blobs; of a large one it is one piece.
+# The size of prefetched small blobs in memory. Of a large blob, one piece is prefetched.
 WAITING_BYTES_MAX = 2 * READ_BYTES
+
+type Read = Callable[[LandingBlob], Iterator[bytes]]
 
 
 class ReadAhead:
-    """Reads blobs, which are asked for in the order that is given here, a little before they are."""
+    """Reads blobs before they are requested; they must be requested in the given order."""
 
     def __init__(self, read: Read, blobs: Iterable[LandingBlob]) -> None:
         self._read = read
@@ -24,7 +25,7 @@ class ReadAhead:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
 
     def __call__(self, blob: LandingBlob) -> Iterator[bytes]:
-        """Yield the content in pieces of at most ``READ_BYTES``; raises what went wrong with reading it."""
+        """Yield the content in pieces of at most ``READ_BYTES``; raise the error of reading it."""
         self._begin_small_ones()
         if self._coming and self._coming[0][0] == blob:
             _, content = self._coming.popleft()
@@ -37,7 +38,7 @@ class ReadAhead:
             yield from self._a_piece_ahead(self._read(blob))
 
     def _begin_small_ones(self) -> None:
-        """Have the next blobs read while they are small, and as many as may wait."""
+        """Begin to read the next blobs while they are small and fit into ``WAITING_BYTES_MAX``."""
         while self._left and self._left[0].size <= READ_BYTES:
             waiting = sum(blob.size for blob, _ in self._coming)
             if len(self._coming) == THREADS or waiting + self._left[0].size > WAITING_BYTES_MAX:

@@ -1,75 +1,53 @@
-"""Queues of our own account: all that there have to be, and the queues of hours to export."""
+"""Queues of our own account."""
 
 import math
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
-from exporter.domain.hour_record import HourTask
+from exporter.messages import WORK_QUEUES, QueueSpec
 from exporter.storage.clients import Account
-from exporter.storage.own import backfill_steps, notifications, verify_steps
 from exporter.storage.own.errors import create_if_missing, own_storage
-from exporter.storage.own.messages import BACKFILL_QUEUE, QUEUE, encode, poison_queue
 from exporter.storage.sdk_errors import is_missing
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
-# A day. What waited longer is asked for again by any tick, if it is owed still.
+# One day. A message that waited longer is sent again by the next tick, if its hour or step is still owed.
 TIME_TO_LIVE_SECONDS = 24 * 3600
-# The queues that functions of ours listen to. The host polls each of them, and its poison queue, for as long
-# as it runs, and complains every time of one that is not there.
-WORK_QUEUES = (QUEUE, BACKFILL_QUEUE, backfill_steps.QUEUE, verify_steps.QUEUE, notifications.QUEUE)
 
 
-class OwnQueues:
-    """The work queues with their poison queues."""
+class Queue[Message]:
+    """A queue of messages; its first message creates it.
 
-    def __init__(self, account: Account, queues: Iterable[str] = WORK_QUEUES) -> None:
-        self._account = account
-        self._names = [name for queue in queues for name in (queue, poison_queue(queue))]
-
-    def ensure(self) -> None:
-        """Create those that are not there: one call if all are. One that is being deleted stays away."""
-        with own_storage():
-            there = {queue.name for queue in self._account.queues.list_queues()}
-            for name in self._names:
-                if name not in there:
-                    with suppress(ResourceExistsError):
-                        self._account.queues.create_queue(name)
-
-
-class TextQueue:
-    """A queue of texts; it is created with its first message.
-
-    Texts are sent as they are, unless the queue is read by others, who may expect ``base64``: Functions does,
-    by default.
+    Messages are sent as plain JSON. With ``base64`` they are encoded, as Functions expects by default: for a
+    queue that other programs read.
     """
 
-    def __init__(self, account: Account, queue: str, *, base64: bool = False) -> None:
+    def __init__(self, account: Account, spec: QueueSpec[Message], *, base64: bool = False) -> None:
         self._account = account
-        self._queue = queue
+        self._spec = spec
         self._base64 = base64
 
     @cached_property
     def _client(self) -> "QueueClient":
-        from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415  imported where it is needed
+        from azure.storage.queue import TextBase64EncodePolicy  # noqa: PLC0415  the SDK takes 0.3 s to import
 
         policy = TextBase64EncodePolicy() if self._base64 else None
-        return self._account.queues.get_queue_client(self._queue, message_encode_policy=policy)
+        return self._account.queues.get_queue_client(self._spec.name, message_encode_policy=policy)
 
-    def send(self, texts: Iterable[str], delay: timedelta = timedelta()) -> None:
-        """Queue texts, in their order; they are delivered after the delay, in whole seconds."""
+    def send(self, messages: Iterable[Message], *, delay: timedelta = timedelta()) -> None:
+        """Send messages in their order; each is delivered after the delay, rounded up to whole seconds."""
         with own_storage():
-            for text in texts:
-                self._send(text, math.ceil(delay.total_seconds()))
+            for message in messages:
+                self._send(self._spec.encode(message), math.ceil(delay.total_seconds()))
 
     def waiting(self) -> int:
-        """Return about how many messages are in the queue, those included that are being worked on."""
+        """Return about how many messages are in the queue, those being worked on included."""
         with own_storage():
             try:
                 return self._client.get_queue_properties().approximate_message_count or 0
@@ -78,25 +56,41 @@ class TextQueue:
                     raise
                 return 0
 
-    def _send(self, message: str, delay_seconds: int) -> None:
+    def _send(self, text: str, delay_seconds: int) -> None:
         create_if_missing(
             lambda: self._client.send_message(
-                message, visibility_timeout=delay_seconds, time_to_live=TIME_TO_LIVE_SECONDS
+                text, visibility_timeout=delay_seconds, time_to_live=TIME_TO_LIVE_SECONDS
             ),
             self._client.create_queue,
         )
 
 
-class ExportQueue:
-    """A queue of hours to export."""
+class NoQueue:
+    """A queue that the settings do not name: its messages are dropped."""
 
-    def __init__(self, account: Account, queue: str = QUEUE) -> None:
-        self._queue = TextQueue(account, queue)
-
-    def send(self, tasks: Iterable[HourTask], *, delay: timedelta = timedelta()) -> None:
-        """Queue tasks, in their order; they are delivered after the delay, in whole seconds."""
-        self._queue.send(map(encode, tasks), delay)
+    def send(self, messages: Iterable[object], *, delay: timedelta = timedelta()) -> None:
+        """Drop the messages."""
 
     def waiting(self) -> int:
-        """Return about how many messages are in the queue, those included that are being worked on."""
-        return self._queue.waiting()
+        """Return 0."""
+        return 0
+
+
+class OwnQueues:
+    """The work queues with their poison queues."""
+
+    def __init__(self, account: Account, queues: Iterable[QueueSpec[Any]] = WORK_QUEUES) -> None:
+        self._account = account
+        self._names = [name for queue in queues for name in (queue.name, queue.poison)]
+
+    def ensure(self) -> None:
+        """Create each queue that does not exist: one call if all do.
+
+        One that is being deleted is left to a later call.
+        """
+        with own_storage():
+            existing = {queue.name for queue in self._account.queues.list_queues()}
+            for name in self._names:
+                if name not in existing:
+                    with suppress(ResourceExistsError):
+                        self._account.queues.create_queue(name)

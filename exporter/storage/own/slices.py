@@ -11,7 +11,7 @@ from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.storage.clients import Account
 from exporter.storage.own.entities import Entity, new_row
-from exporter.storage.own.tables import Table
+from exporter.storage.own.entity_table import EntityTable
 
 _NUMBER_DIGITS = 6
 
@@ -29,7 +29,7 @@ class SlicesTable:
     """How far the slices of large hours are."""
 
     def __init__(self, account: Account, table: str = "slices") -> None:
-        self._table = Table(account, table)
+        self._table = EntityTable(account, table)
 
     def get(self, key: StreamKey, hour: Hour, run: str, number: int) -> Versioned[SliceRecord] | None:
         """Return the record of one slice."""

@@ -1,139 +1,139 @@
-"""One table of our own account: rows by key, changed by compare-and-swap."""
+"""Tables of values by key: one specification a table, and the gateways that all tables share."""
 
-from collections.abc import Iterator
-from contextlib import suppress
-from functools import cached_property
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, cast
 
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+import msgspec
 
-from exporter.domain.errors import Conflict
+from exporter.domain.versioned import Rows, RowsByKey, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import Entity
-from exporter.storage.own.errors import create_if_missing, own_storage
-from exporter.storage.sdk_errors import confirm_write, is_missing
+from exporter.storage.own.columns import Column
+from exporter.storage.own.documents import Document, from_columns, to_columns
+from exporter.storage.own.entities import Entity, new_row, versioned
+from exporter.storage.own.entity_table import EntityTable
 
-if TYPE_CHECKING:
-    from azure.data.tables import TableClient, TableEntity
-
-# An update that leaves nothing of the former row. (The SDK's own name for it would import the SDK.)
-REPLACE: Any = "replace"
+_NONE: Mapping[str, Column[Any]] = MappingProxyType({})
 
 
-class Table:
-    """A table; one that does not exist yet is an empty one, and is created with its first row."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec[*Key, Value]:
+    """How the values of one table are stored.
 
-    def __init__(self, account: Account, name: str) -> None:
-        self._account = account
-        self._name = name
+    ``keys`` returns the partition key and the row key of a key; ``parse_keys`` returns the key of both, and
+    raises ValueError if they are not a key. ``key_fields`` are the fields of the value that make its key;
+    empty if the value does not contain it. ``partition`` is the partition of all rows; empty if there are
+    several. ``columns`` are the fields that are stored as text in columns of their own, so that the service
+    can select by them; ``document`` stores all the other fields. Without a document, the other fields are
+    not stored, and have their defaults when they are read.
+    """
 
-    @cached_property
-    def _client(self) -> "TableClient":
-        return self._account.tables.get_table_client(self._name)
+    name: str
+    kind: type[Value]
+    keys: Callable[[*Key], tuple[str, str]]
+    parse_keys: Callable[[str, str], tuple[*Key]]
+    key_fields: tuple[str, ...] = ()
+    partition: str = ""
+    columns: Mapping[str, Column[Any]] = field(default=_NONE)
+    document: Document[Value] | None = None
 
-    def get(self, partition: str, key: str) -> tuple[Entity, str] | None:
-        """Return a row and its ETag, or None if there is none."""
-        with own_storage():
-            found = self._entity(partition, key)
-        return (self._row(found), str(found.metadata["etag"])) if found is not None else None
+    def key_of(self, value: Value) -> tuple[*Key]:
+        """Return the key that a value contains."""
+        return cast("tuple[*Key]", tuple(getattr(value, name) for name in self.key_fields))
 
-    def find(
-        self, condition: str, parameters: dict[str, str], columns: list[str] | None = None
-    ) -> Iterator[tuple[Entity, str]]:
-        """Yield the rows for which the condition holds, with their ETags, by key; lazily, page by page."""
-        with own_storage():
-            try:
-                for found in self._client.query_entities(condition, parameters=parameters, select=columns):
-                    yield self._row(found), str(found.metadata["etag"])
-            except HttpResponseError as error:
-                if not is_missing(error):
-                    raise
+    def encode(self, key: tuple[*Key], value: Value) -> dict[str, Any]:
+        """Return the row of a value."""
+        columns = {name: column.encode(getattr(value, name)) for name, column in self.columns.items()}
+        document = to_columns(self.document.encode(value)) if self.document else {}
+        return new_row(*self.keys(*key), **columns) | document
 
-    def put(self, row: dict[str, Any], etag: str | None) -> str:
-        """Write a row over the one of that ETag (None: where none is), and return its new ETag.
-
-        ``Conflict`` if the condition does not hold, unless the row that is there is just the one to write.
-        """
-
-        def write() -> str:
-            if etag is None:
-                return str(self._client.create_entity(row)["etag"])
-            condition = MatchConditions.IfNotModified
-            try:
-                answer = self._client.update_entity(row, REPLACE, etag=etag, match_condition=condition)
-            except ResourceNotFoundError as error:
-                if is_missing(error):
-                    raise
-                raise Conflict(f"the row {row['RowKey']} of the table {self._name} is gone") from error
-            return str(answer["etag"])
-
-        def landed() -> str | None:
-            found = self._entity(row["PartitionKey"], row["RowKey"])
-            return str(found.metadata["etag"]) if found == row else None
-
-        with own_storage():
-            return create_if_missing(lambda: confirm_write(write, landed), self._client.create_table)
-
-    def put_together(
-        self, first: tuple[dict[str, Any], str | None], *others: tuple[dict[str, Any], str | None]
-    ) -> str:
-        """Write rows of one partition, each over the one of its ETag (None: where none is), or none of them.
-
-        Return the new ETag of the first. ``Conflict`` if a condition does not hold, unless the first row is
-        there just as it was to be written.
-        """
-
-        def write() -> str:
-            try:
-                answers = self._client.submit_transaction([_operation(*each) for each in (first, *others)])
-            except HttpResponseError as error:
-                if error.status_code != HTTPStatus.NOT_FOUND or is_missing(error):
-                    raise
-                raise Conflict(f"a row of the table {self._name} is gone") from error
-            return str(answers[0]["etag"])
-
-        def landed() -> str | None:
-            found = self._entity(first[0]["PartitionKey"], first[0]["RowKey"])
-            return str(found.metadata["etag"]) if found == first[0] else None
-
-        with own_storage():
-            return create_if_missing(lambda: confirm_write(write, landed), self._client.create_table)
-
-    def put_any(self, row: dict[str, Any]) -> str:
-        """Write a row, whatever was there, and return its new ETag."""
-        with own_storage():
-            answer = create_if_missing(
-                lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table
-            )
-            return str(answer["etag"])
-
-    def delete(self, partition: str, key: str) -> None:
-        """Delete a row, whatever is in it; none there is fine."""
-        with own_storage():
-            # The SDK takes a row that is gone, or a table that was never made, for deleted.
-            self._client.delete_entity(partition, key)
-
-    def delete_if(self, partition: str, key: str, etag: str) -> None:
-        """Delete a row if it has that ETag; one that was changed stays, and none there is fine."""
-        with own_storage(), suppress(ResourceModifiedError):
-            self._client.delete_entity(
-                partition, key, etag=etag, match_condition=MatchConditions.IfNotModified
-            )
-
-    def _entity(self, partition: str, key: str) -> "TableEntity | None":
+    def decode(self, row: Entity) -> tuple[tuple[*Key], Value]:
+        """Return the key and the value of a row; ``UnreadableRowError`` names table, keys and column."""
+        row.check_version()
+        partition = row.read("PartitionKey", str)
+        key = row.read("RowKey", lambda text: self.parse_keys(partition, text))
+        # Without key fields there is nothing to pair.
+        fields: dict[str, Any] = dict(zip(self.key_fields, cast("tuple[Any, ...]", key), strict=False))
+        fields |= {name: row.read(name, column.decode) for name, column in self.columns.items()}
+        if self.document is None:
+            return key, self.kind(**fields)
         try:
-            return self._client.get_entity(partition, key)
-        except ResourceNotFoundError:
-            return None
-
-    def _row(self, found: "TableEntity") -> Entity:
-        return Entity(self._name, found)
+            return key, self.document.decode(from_columns(row.columns), **fields)
+        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+            raise row.unreadable("document", str(error)) from error
 
 
-def _operation(row: dict[str, Any], etag: str | None) -> Any:  # noqa: ANN401  one of the SDK's unions
-    """Return what writes a row as a part of a transaction."""
-    if etag is None:
-        return ("create", row)
-    return ("update", row, {"mode": REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified})
+def in_partition[Key, Value](  # noqa: PLR0913  the parts of a specification, each by its name
+    partition: str,
+    key: Column[Key],
+    *,
+    name: str,
+    kind: type[Value],
+    key_field: str | None = None,
+    columns: Mapping[str, Column[Any]] = _NONE,
+    document: Document[Value] | None = None,
+) -> TableSpec[Key, Value]:
+    """Return the specification of values in one partition whose row key is one value."""
+    return TableSpec(
+        name=name,
+        kind=kind,
+        keys=lambda value: (partition, key.encode(value)),
+        parse_keys=lambda _, text: (key.decode(text),),
+        key_fields=(key_field,) if key_field else (),
+        partition=partition,
+        columns=columns,
+        document=document,
+    )
+
+
+class Table[*Key, Value]:
+    """The table of one specification: values by key, changed by compare-and-swap."""
+
+    def __init__(self, account: Account, spec: TableSpec[*Key, Value], name: str | None = None) -> None:
+        self.spec = spec
+        self.entities = EntityTable(account, name or spec.name)
+
+    def get(self, *key: *Key) -> Versioned[Value] | None:
+        """Return the value of a key, or None."""
+        found = self.entities.get(*self.spec.keys(*key))
+        return Versioned(self.spec.decode(found[0])[1], found[1]) if found else None
+
+    def find(self, condition: str, **parameters: str) -> Rows[Versioned[Value]]:
+        """Return the values whose rows meet an OData condition, in the order of their keys."""
+        return versioned(self.entities.find(condition, parameters), lambda row: self.spec.decode(row)[1])
+
+    def put(self, value: Value, etag: str | None) -> str:
+        """Write a value over the one of that ETag (None: where none is), and return its new ETag."""
+        return self.entities.put(self.spec.encode(self.spec.key_of(value), value), etag)
+
+
+class LastWriteTable[Key, Value, Default = None]:
+    """A partition of a table in which the last write wins; ``default`` stands for a missing value."""
+
+    def __init__(
+        self, account: Account, spec: TableSpec[Key, Value], default: Default, name: str | None = None
+    ) -> None:
+        self._spec = spec
+        self._entities = EntityTable(account, name or spec.name)
+        self._default = default
+
+    def get(self, key: Key) -> Value | Default:
+        """Return the value of a key, or the default."""
+        found = self._entities.get(*self._spec.keys(key))
+        return self._spec.decode(found[0])[1] if found else self._default
+
+    def all(self) -> RowsByKey[Key, Value]:
+        """Return every value by its key."""
+        found = self._entities.find("PartitionKey eq @partition", {"partition": self._spec.partition})
+        rows = versioned(found, self._spec.decode)
+        values = (row.value for row in rows)
+        return RowsByKey({key: value for (key,), value in values}, rows.unreadable)
+
+    def put(self, key: Key, value: Value) -> None:
+        """Write a value, whatever is stored."""
+        self._entities.put_any(self._spec.encode((key,), value))
+
+    def forget(self, key: Key) -> None:
+        """Delete the value of a key, if there is one."""
+        self._entities.delete(*self._spec.keys(key))

@@ -8,7 +8,7 @@ from exporter.domain import streams
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import StreamProgress
 from exporter.storage.clients import Account
-from exporter.storage.own.schedule import ScheduleTable
+from exporter.storage.own.specs import schedule_table
 from infra.local.demo.readback import File, read_files
 from infra.local.sample import DataType, LandingHour
 
@@ -96,6 +96,6 @@ def pretend_activated_before(first: LandingHour, connection_string: str) -> None
         for customer in ALL:
             stream = streams.Stream(streams.DataType(customer.data_type), customer.source_id(first))
             key = streams.StreamKey(customer.id, stream)
-            ScheduleTable(account).put(StreamProgress(key, hour, hour))
+            schedule_table(account).put(key, StreamProgress(key, hour, hour))
     finally:
         account.close()

@@ -12,15 +12,7 @@ from exporter.domain import transient_failures
 from exporter.domain.backfill import BackfillStatus
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.hour import hours_between
-from exporter.domain.hour_record import (
-    LEASE,
-    RENEW_EVERY,
-    WRITTEN_FOR_MAX,
-    HourRecord,
-    HourStatus,
-    HourTask,
-)
-from tests.fakes import Crash, World
+from exporter.domain.hour_record import LEASE, RENEW_EVERY, WRITTEN_FOR_MAX, HourRecord, HourStatus, HourTask
 from tests.support.backfill_life import (
     ONLY_EVENTS,
     ROUNDS_MAX,
@@ -33,14 +25,9 @@ from tests.support.backfill_life import (
     export,
     uuids,
 )
-from tests.worlds import (
-    EVENTS,
-    HOUR,
-    an_event,
-    attempt,
-    the_container,
-    the_record,
-)
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import EVENTS, HOUR, an_event, attempt, the_container, the_record
 
 
 def test_the_hours_of_a_range_are_exported_again_and_replace_what_is_there() -> None:

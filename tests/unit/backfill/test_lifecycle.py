@@ -15,7 +15,6 @@ from exporter.domain.hour_record import (
     HourStatus,
 )
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import Crash, World
 from tests.support.backfill_life import (
     DAY,
     FIRST,
@@ -28,7 +27,9 @@ from tests.support.backfill_life import (
     fail,
     uuids,
 )
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     SETTLE,
@@ -76,11 +77,12 @@ def test_a_cancelled_backfill_begins_no_further_hour() -> None:
 
     assert life.backfill() == cancelled == cancel(life.world.gateways, "acme", "b1", now=life.now)
     assert (cancelled.status, life.progress().tally.empty) == (BackfillStatus.CANCELLED, 5)
-    notices = [each for each in life.world.notices.published if each.kind == "backfill_ended"]
+    notices = [each.notification for each in life.world.notifications.messages]
+    notices = [each for each in notices if each.kind == "backfill_ended"]
     assert [each.facts["status"] for each in notices] == ["cancelled"]
     assert (life.progress().left, life.progress().estimated_finish_at) == (19, None)
     assert len(life.world.markers_a_reader_sees(prefix=f"187520_{DAY}")) == 5
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
 
 
 def test_an_hour_that_a_cancelled_backfill_was_replacing_is_finished() -> None:
@@ -135,8 +137,8 @@ def test_failed_hours_are_listed_and_tried_again_alone() -> None:
     life = a_life(ONLY_EVENTS)
     life.request(BackfillRequest(DAY, DAY, FIRST, LAST))
     life.step()
-    life.world.backfill_hours.tasks = [
-        task for task in life.world.backfill_hours.tasks if task.hour != FIRST.plus(3)
+    life.world.backfill_hours.messages = [
+        task for task in life.world.backfill_hours.messages if task.hour != FIRST.plus(3)
     ]
     fail(life, FIRST.plus(3))
     life.deliver()

@@ -25,7 +25,7 @@ from tests.support.backfill_life import (
     begins_with,
     export,
 )
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,
@@ -134,11 +134,15 @@ def test_a_request_that_is_stored_is_answered_though_its_step_cannot_be_sent() -
             """Fail in passing."""
             raise Transient("the queue is busy")
 
+        def waiting(self) -> int:
+            """Return how many there are."""
+            return 0
+
     busy = replace(life.world.gateways, backfill_steps=Busy())
     begun = create(busy, "acme", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b1")
 
     assert begun == life.backfill()
-    assert queue.steps == []
+    assert queue.messages == []
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
@@ -214,8 +218,8 @@ def test_a_backfill_of_an_empty_past_is_done_at_once_and_writes_nothing(
     assert (begun.status, begun.total, begun.finished_at) == (BackfillStatus.SUCCEEDED, 0, NOW)
     assert (begun.first if begun.clamped_start else None) == first
     assert life.progress() == BackfillProgress(begun.tally, (), 0)
-    assert life.world.backfill_steps.steps == []
-    assert life.world.notices.published[-1].kind == "backfill_ended"
+    assert life.world.backfill_steps.messages == []
+    assert life.world.notifications.messages[-1].notification.kind == "backfill_ended"
     for _ in range(10):
         life.pass_time()
     assert life.world.markers_a_reader_sees(prefix=f"187520_{DAY}") == {}

@@ -13,7 +13,6 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, Transient
-from tests.fakes import Crash
 from tests.support.backfill_life import (
     ONLY_EVENTS,
     SKEWS,
@@ -23,7 +22,8 @@ from tests.support.backfill_life import (
     expected,
     uuids,
 )
-from tests.worlds import (
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     NOW,
     acme,
 )
@@ -91,7 +91,7 @@ def test_a_step_that_is_lost_is_sent_again_by_a_tick() -> None:
     life.now += timedelta(seconds=1)
 
     assert resend_stalled(life.world.gateways, life.now) == 1
-    assert life.world.backfill_steps.steps == [step]
+    assert life.world.backfill_steps.messages == [step]
     life.until_ended()
     life.now += STALLED
     assert resend_stalled(life.world.gateways, life.now) == 0
@@ -106,7 +106,7 @@ def test_a_step_that_comes_twice_is_taken_once() -> None:
     taken = [take_step(step, life.world.gateways, life.now) for _ in range(3)]
 
     assert [each is not None for each in taken] == [True, False, False]
-    assert len(life.world.backfill_steps.steps) == 1
+    assert len(life.world.backfill_steps.messages) == 1
     assert life.world.backfill_hours.waiting() == 3
 
 
@@ -124,7 +124,7 @@ def test_of_two_workers_that_take_a_step_at_the_same_time_one_sends_the_next() -
     life.world.writes.after = meanwhile
     assert take_step(step, life.world.gateways, life.now) is None
 
-    assert len(life.world.backfill_steps.steps) == 1
+    assert len(life.world.backfill_steps.messages) == 1
     life.world.writes.after = None
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
     assert uuids(life.world) == expected(0, 2)
@@ -153,12 +153,12 @@ def test_the_second_delivery_of_a_step_sends_the_next_one() -> None:
     with pytest.raises(Transient):
         take_step(step, life.world.gateways, life.now)
     assert life.backfill().step == 1
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
     assert take_step(step, life.world.gateways, life.now) is None
-    assert life.world.backfill_steps.steps == []
+    assert life.world.backfill_steps.messages == []
 
     assert take_step(step, life.world.gateways, life.now, redelivered=True) is None
-    assert life.world.backfill_steps.steps == [life.backfill().next_step]
+    assert life.world.backfill_steps.messages == [life.backfill().next_step]
     assert life.until_ended() == [BackfillStatus.SUCCEEDED]
 
 
@@ -179,11 +179,14 @@ def test_the_end_is_notified_although_the_worker_that_found_it_died() -> None:
     with pytest.raises(Crash):
         take_step(step, world.gateways, life.now)
     world.writes.after = None
-    assert world.notices.published == [] or world.notices.published[-1].kind != "backfill_ended"
+    assert (
+        world.notifications.messages == []
+        or world.notifications.messages[-1].notification.kind != "backfill_ended"
+    )
 
     take_step(step, world.gateways, life.now, redelivered=True)
 
-    assert world.notices.published[-1].kind == "backfill_ended"
+    assert world.notifications.messages[-1].notification.kind == "backfill_ended"
 
 
 def test_a_step_that_cannot_be_taken_ends_the_backfill_with_an_error() -> None:
@@ -237,4 +240,4 @@ def test_a_step_that_fails_in_passing_is_shown_and_ends_the_backfill_after_hours
     )
     assert life.now - NOW == transient_failures.FAILED_TIME_MIN + timedelta(minutes=1)
     assert life.backfill().status is BackfillStatus.FAILED
-    assert life.world.notices.published[-1].kind == "backfill_ended"
+    assert life.world.notifications.messages[-1].notification.kind == "backfill_ended"

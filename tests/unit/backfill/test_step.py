@@ -31,7 +31,7 @@ from tests.support.backfill_life import (
     an_exported_life,
     fail,
 )
-from tests.worlds import (
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     NOW,
@@ -106,7 +106,7 @@ def test_an_hour_that_fails_is_done_after_its_back_off_while_others_are_exported
     life = a_life(ONLY_EVENTS)
     life.request(BackfillRequest("2026-01-01", DAY, Hour.parse("2026-01-01T00"), LAST))
     life.step()
-    first = life.world.backfill_hours.tasks.pop(0)
+    first = life.world.backfill_hours.messages.pop(0)
     life.world.reopened.remember(first)
     fail(life, first.hour)
     life.step()
@@ -134,7 +134,7 @@ def test_steps_are_not_taken_without_a_pause_while_only_failed_hours_are_tried_a
     life = a_life(ONLY_EVENTS)
     life.request()
     life.step()
-    fail(life, life.world.backfill_hours.tasks.pop(0).hour)
+    fail(life, life.world.backfill_hours.messages.pop(0).hour)
     life.step()
     life.deliver()
     life.now += timedelta(minutes=1)
@@ -176,13 +176,13 @@ def test_hours_whose_messages_are_lost_are_queued_again() -> None:
     lost = life.world.backfill_hours.take()
 
     life.step()
-    assert life.world.backfill_hours.tasks == lost
-    life.world.backfill_hours.tasks = [HourTask(EVENTS, LAST, "backfill:other")]
+    assert life.world.backfill_hours.messages == lost
+    life.world.backfill_hours.messages = [HourTask(EVENTS, LAST, "backfill:other")]
     for _ in range(RESEND_STEPS - 1):
         life.step()
     assert life.world.backfill_hours.waiting() == 1
     life.step()
-    assert life.world.backfill_hours.tasks[1:] == lost
+    assert life.world.backfill_hours.messages[1:] == lost
 
 
 def test_a_backfill_whose_hours_are_done_ends_although_its_destination_waits() -> None:
@@ -221,7 +221,7 @@ def test_no_hour_is_queued_while_the_destination_waits() -> None:
 
     life.step()
 
-    assert life.world.backfill_hours.tasks == []
+    assert life.world.backfill_hours.messages == []
     assert life.backfill().queued_before == TEN_YEARS.first.plus(STEP_HOURS_MAX)
 
 
@@ -258,7 +258,9 @@ def test_an_hour_that_is_refused_has_failed_and_stays_as_it_is() -> None:
     life = an_exported_life()
     life.request()
     life.step()
-    life.world.backfill_hours.tasks = [task for task in life.world.backfill_hours.tasks if task.hour != HOUR]
+    life.world.backfill_hours.messages = [
+        task for task in life.world.backfill_hours.messages if task.hour != HOUR
+    ]
     refuse(life, HOUR)
     before = the_record(life.world)
 
@@ -280,7 +282,7 @@ def test_an_hour_that_is_refused_to_two_backfills_has_failed_for_both() -> None:
     refuse(life, HOUR.plus(-2))
     life.step()
     refuse(life, HOUR.plus(-2), "b2")
-    life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR.plus(-2)]
+    life.world.backfill_hours.messages = [task for task in tasks if task.hour != HOUR.plus(-2)]
     life.deliver()
 
     life.step()
@@ -311,7 +313,7 @@ def test_an_hour_that_fails_in_passing_is_named_and_does_not_keep_a_backfill_for
     life.request()
     life.step()
     tasks = life.world.backfill_hours.take()
-    life.world.backfill_hours.tasks = [task for task in tasks if task.hour != HOUR]
+    life.world.backfill_hours.messages = [task for task in tasks if task.hour != HOUR]
     life.deliver()
     named, begun_at = [], life.now
 

@@ -9,8 +9,9 @@ from exporter.destinations.connection_test import LEFTOVER_AGE, LEFTOVERS_MAX, R
 from exporter.domain.connection_test import ConnectionReport
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault, Transient
-from tests.fakes import Crash, World
-from tests.worlds import ACME, NOW, a_world
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import ACME, NOW, a_world
 
 STEPS = ["sign_in", "write", "read", "list", "delete"]
 MISSING = Fault("missing_action", "The credentials lack it.", "Grant it.", may_pass=True)

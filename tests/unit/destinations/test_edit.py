@@ -15,9 +15,9 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import LEASE, HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.schedule.ledger_view import AsOf, list_hours, stream_state
-from tests.fakes import World
 from tests.support.destinations import DRAFT
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

@@ -19,8 +19,8 @@ from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf, list_hours
 from exporter.schedule.planner import queue_due_hours
-from tests.fakes import World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -13,8 +13,9 @@ from exporter.domain.destination import CredentialsType, Destination, Output, St
 from exporter.domain.errors import Conflict, NotPossible
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.versioned import Rows, Versioned
-from tests.fakes import Crash, World
-from tests.worlds import NOW, acme
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import NOW, acme
 
 URL = "https://acme.blob.core.windows.net"
 KEY = "AccountKey=aHVudGVyMg=="

@@ -12,9 +12,9 @@ from exporter.domain.destination import Destination
 from exporter.domain.errors import NotPossible
 from exporter.domain.hour_record import RowCounts
 from exporter.domain.row_schema import Reason
-from tests.fakes import World
-from tests.filters import condition, read
-from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt, the_record
+from tests.support.fakes.world import World
+from tests.support.filters import condition, read
+from tests.support.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt, the_record
 
 PURCHASES = read(condition("event_type", "is", "purchase"))
 

@@ -9,8 +9,8 @@ from exporter.domain.row_schema import Reason
 from exporter.http.destination_view import RecentRowsView, destination_view
 from exporter.http.hours import hour_view
 from exporter.schedule.ledger_view import AsOf
-from tests.fakes import World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,

@@ -11,9 +11,9 @@ from exporter.destinations.lifecycle import activate
 from exporter.domain.destination import Credentials, CredentialsType, StorageTarget
 from exporter.domain.errors import Fault, Invalid
 from exporter.storage.customer.cipher import KEY_BYTES, AesCipher
-from tests.fakes import World
 from tests.support.destinations import DRAFT
-from tests.worlds import NOW
+from tests.support.fakes.world import World
+from tests.support.worlds import NOW
 
 REFUSED = Fault("secret_wrong", "It is not accepted.", "Make a new one.")
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES

@@ -1,4 +1,3 @@
-import inspect
 import re
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from exporter.domain.allowed_hosts import (
     account_of,
     blob_endpoint,
 )
-from exporter.storage.own.rejected import RejectedContainer
-from exporter.storage.own.state import StateContainer
+from exporter.storage.own.blob_store import REJECTED, STATE
 from infra.local.host.timer_storage import CONTAINER as TIMER_CONTAINER
 
 AZURE = AllowedHosts()
@@ -242,13 +240,11 @@ def test_the_exporters_own_containers_are_known_by_any_name_of_the_account(conta
 
 def test_the_containers_of_the_code_and_of_the_deployment_are_the_exporters_own() -> None:
     """As the gateways and the template name them."""
-    gateways = (RejectedContainer, StateContainer)
-    defaults = {inspect.signature(each).parameters["container"].default for each in gateways}
     template = (Path(__file__).parents[3] / "infra/azure/storage.bicep").read_text()
 
-    assert defaults | set(re.findall(r"deploymentContainerName = '(.*)'", template)) == OWN_CONTAINERS - {
-        "pulled"
-    }
+    assert {REJECTED, STATE} | set(
+        re.findall(r"deploymentContainerName = '(.*)'", template)
+    ) == OWN_CONTAINERS - {"pulled"}
     assert TIMER_CONTAINER.startswith(HOST_CONTAINERS_PREFIX)
 
 

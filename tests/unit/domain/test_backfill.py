@@ -20,7 +20,7 @@ from exporter.domain.hour_record import (
     Refusal,
     RowCounts,
 )
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW
+from tests.support.worlds import EVENTS, HOUR, MERGED_IDS, NOW
 
 STREAMS = (EVENTS.stream, MERGED_IDS.stream)
 BACKFILL = Backfill(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from exporter.domain.breaker import CLOSED, OUTAGE_FAULTS, WAIT_FIRST, WAIT_MAX, Breaker
 from exporter.domain.errors import Fault, Scope
 from exporter.domain.hour_record import back_off
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
 FAULT = Fault("container_not_found", "There is no container raw.", "Create it.")
 

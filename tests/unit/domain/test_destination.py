@@ -5,7 +5,7 @@ import pytest
 from exporter.domain.destination import MIB, Output
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.streams import DataType, Stream, StreamKey
-from tests.builders import EVENTS, HOUR, MERGED_IDS, ORG, PROJECT, destination, hour, utc
+from tests.support.builders import EVENTS, HOUR, MERGED_IDS, ORG, PROJECT, destination, hour, utc
 
 
 @pytest.mark.parametrize("name", ["a", "7", "acme", "acme-raw-2", "a" * 63])

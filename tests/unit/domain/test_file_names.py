@@ -4,7 +4,7 @@ import pytest
 
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
 from exporter.domain.streams import DataType, Stream
-from tests.builders import EVENTS, MERGED_IDS, hour
+from tests.support.builders import EVENTS, MERGED_IDS, hour
 
 FIVE_PM = hour("2020-01-25T17")
 ONE_AM = hour("2020-01-25T01")

@@ -20,8 +20,8 @@ from exporter.domain.filter_parser import (
     stored_filter,
 )
 from exporter.domain.filters import All, Condition, Operator, Property
-from tests.filters import condition, read
 from tests.properties.values import json_values
+from tests.support.filters import condition, read
 
 PURCHASE = condition("event_type", "is", "purchase")
 

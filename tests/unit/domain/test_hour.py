@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from exporter.domain.hour import Hour, count_between, hours_between, last_closed_hour
-from tests.builders import hour, utc
+from tests.support.builders import hour, utc
 
 MICROSECOND = timedelta(microseconds=1)
 TEN_MINUTES = timedelta(minutes=10)

@@ -22,7 +22,7 @@ from exporter.domain.hour_record import (
 from exporter.domain.marker import Part
 from exporter.domain.row_schema import Reason
 from exporter.domain.streams import StreamKey
-from tests.builders import EVENTS, HOUR, utc
+from tests.support.builders import EVENTS, HOUR, utc
 
 NOW = utc("2026-01-31 14:15")
 MICROSECOND = timedelta(microseconds=1)

@@ -5,7 +5,7 @@ import pytest
 
 from exporter.domain.marker import Marker, Part
 from exporter.domain.streams import DataType
-from tests.builders import HOUR
+from tests.support.builders import HOUR
 
 MARKER = Marker(
     hour=HOUR,

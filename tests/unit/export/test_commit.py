@@ -13,8 +13,10 @@ from exporter.domain.hour_record import LEASE, HourStatus
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.pipeline.filters.patterns import pattern_cost
-from tests.fakes import FOREIGN_BLOCK, Crash, World
-from tests.worlds import (
+from tests.support.fakes.blobs import FOREIGN_BLOCK
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     LATE_UNTIL,
@@ -36,7 +38,7 @@ LATER = NOW + timedelta(hours=1)
 ROWS = 40
 # A backfill that changes three parts: note, claim, three spooled files, keys, record; marker and three parts
 # are voided, with two writes each; three parts and the marker are staged and committed; record; deletions.
-WRITES = 29
+WRITES = 32
 TASK_OF_BACKFILL = replace(TASK, requested_by="backfill:b1")
 
 
@@ -270,7 +272,7 @@ def test_late_rows_of_an_hour_whose_filter_is_not_known_go_through_the_filter_of
     attempt(world)
     world.own.committed.clear()
     if lost == "all":
-        world.ledger.forget()
+        world.ledger.clear()
         world.reader().committed.pop("187520_2026-01-31_12_complete")
         world.landed.committed.clear()
         assert attempt(world, NOW, "adopts") is Outcome.ADOPTED

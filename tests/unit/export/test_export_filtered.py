@@ -15,9 +15,9 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.planner import queue_due_hours
-from tests.fakes import World
-from tests.filters import condition, read
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.filters import condition, read
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
@@ -153,7 +153,7 @@ def test_a_changed_filter_holds_for_hours_that_are_exported_from_then_on() -> No
     assert the_record(world).filter_sha256 == PURCHASES.sha256
     assert len(world.events_a_reader_sees()) == 3
 
-    world.ledger.forget()
+    world.ledger.clear()
     attempt(world, task=backfill(world), claim_id="second")
     assert len(world.events_a_reader_sees()) == 5
     assert world.markers_a_reader_sees()[MARKER]["filter_sha256"] is None

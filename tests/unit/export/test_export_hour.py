@@ -17,8 +17,9 @@ from exporter.domain.row_schema import Reason
 from exporter.domain.streams import LandingBlob
 from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
-from tests.fakes import Crash, World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
@@ -178,7 +179,7 @@ def test_an_hour_that_is_there_already_is_adopted_even_if_our_tables_were_lost()
     world = a_landed_world()
     attempt(world)
     before, known = dict(world.reader().committed), the_record(world)
-    world.ledger.forget()
+    world.ledger.clear()
 
     assert attempt(world, claim_id="second") is Outcome.ADOPTED
 
@@ -195,7 +196,7 @@ def test_a_marker_that_is_not_true_is_not_believed(damage: str) -> None:
     world = a_landed_world()
     attempt(world)
     whole = the_container(world)
-    world.ledger.forget()
+    world.ledger.clear()
     blobs = world.reader()
     match damage:
         case "part missing":
@@ -244,7 +245,7 @@ def test_what_is_asked_for_by_a_person_is_written_anew() -> None:
     """A backfill replaces a whole hour instead of adopting it: more landed meanwhile."""
     world = a_landed_world()
     attempt(world)
-    world.ledger.forget()
+    world.ledger.clear()
     world.land(EVENTS.stream, HOUR, [an_event(7)], "later.json")
 
     assert attempt(world, claim_id="second", task=backfill(world)) is Outcome.EXPORTED

@@ -14,8 +14,10 @@ from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import SliceRecord
 from exporter.export.attempt import Outcome
-from tests.fakes import Crash, World, md5_base64
-from tests.worlds import (
+from tests.support.fakes.blobs import md5_base64
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
@@ -158,7 +160,7 @@ def test_an_adopted_hour_is_not_replaced_by_what_is_left_of_it_in_landing() -> N
     world = a_world()
     world.land(EVENTS.stream, HOUR, [an_event(1)], "a.json")
     attempt(world)
-    world.ledger.forget()
+    world.ledger.clear()
     world.landed.committed.clear()
     assert attempt(world, LATER, claim_id="adopts") is Outcome.ADOPTED
 
@@ -289,7 +291,7 @@ def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str)
     tasks = world.hours.take()
     for number, task in enumerate(tasks if order == "forwards" else reversed(tasks)):
         attempt(world, LATER, claim_id=f"worker-{number}", task=task)
-    again = len(world.hours.tasks)
+    again = len(world.hours.messages)
     settled(world)
     attempt(other)
     settled(other)

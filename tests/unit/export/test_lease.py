@@ -9,8 +9,8 @@ import pytest
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.hour_record import LEASE, RENEW_EVERY, HourContent, HourStatus, Provenance, RowCounts
 from exporter.export.lease import HourLease, acquire, background_heartbeat
-from tests.fakes import World
-from tests.worlds import NOW, TASK, a_world, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import NOW, TASK, a_world, the_record
 
 
 class Clock:
@@ -53,7 +53,7 @@ def test_of_two_who_found_the_same_hour_free_one_gets_it() -> None:
         assert record is not None
         assert record.value.claim is not None
         assert record.value.claim.id == "first"
-        world.ledger.forget()
+        world.ledger.clear()
 
 
 def test_a_dead_workers_hour_is_free_within_two_minutes() -> None:

@@ -17,8 +17,9 @@ from exporter.domain.hour_record import LEASE, HourStatus, HourTask, Provenance
 from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf, list_hours
 from exporter.schedule.planner import queue_due_hours
-from tests.fakes import Crash, World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,

@@ -15,8 +15,19 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
 from exporter.pipeline.events import EventCodec
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, NOW, TASK, a_bulky_event, a_worker, a_world, acme, an_event, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import (
+    EVENTS,
+    HOUR,
+    NOW,
+    TASK,
+    a_bulky_event,
+    a_worker,
+    a_world,
+    acme,
+    an_event,
+    the_record,
+)
 
 AMPLITUDE = Output(timestamp_format=TimestampFormat.AMPLITUDE)
 

@@ -14,9 +14,9 @@ from exporter.domain.hour import Hour
 from exporter.http.destination_model import parse_draft
 from exporter.http.filter_model import FilterNode
 from exporter.http.preview_model import parse_preview
-from tests.filters import condition, read
 from tests.properties.filter_documents import filters
 from tests.properties.values import json_values
+from tests.support.filters import condition, read
 
 DESCRIBED: TypeAdapter[Any] = TypeAdapter(FilterNode)
 PURCHASE = condition("event_type", "is", "purchase")

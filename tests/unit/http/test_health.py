@@ -4,8 +4,8 @@ import pytest
 
 from exporter.domain.hour_record import StreamProgress
 from exporter.http.health import missing_landing
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR
 
 
 @pytest.mark.parametrize("spoiled", [False, True])
@@ -16,9 +16,9 @@ def test_a_missing_landing_container_is_reported_once_streams_are_known(spoiled:
     world.landing.there = False
     assert missing_landing(world.landing, world.schedule) is None
 
-    world.schedule.put(StreamProgress(EVENTS, HOUR, HOUR))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR, HOUR))
     if spoiled:
-        world.schedule.spoiled.spoil(EVENTS)
+        world.schedule.spoil(EVENTS)
 
     missing = missing_landing(world.landing, world.schedule)
     assert missing is not None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import count
 
 from exporter.http.response_cache import CACHED, ResponseCache
-from tests.worlds import NOW
+from tests.support.worlds import NOW
 
 MOMENT = timedelta(milliseconds=1)
 

@@ -22,7 +22,7 @@ from exporter.export.work_slots import WorkSlots
 from exporter.http.routing import OPERATIONS
 from exporter.settings import Settings
 from exporter.storage.own.queues import OwnQueues
-from tests.worlds import a_world
+from tests.support.worlds import a_world
 
 # In Azure's forms: an account key, a client secret, the signature of a SAS.
 SECRETS = ["aHVudGVyMjpodW50ZXIyOmh1bnRlcjI6aHVudGVyMg==", "hun~8Q~ter2.HUNTER-2_hunter", "c2lnbmF0dXJl%2B3D"]

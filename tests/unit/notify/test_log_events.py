@@ -13,7 +13,7 @@ from exporter.domain.hour_record import HourTask, StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
 from exporter.schedule.planner import queue_due_hours
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 LATER = NOW + timedelta(hours=1)
 
@@ -77,7 +77,7 @@ def test_late_rows_and_adopted_hours_have_different_facts(log: Collector) -> Non
     attempt(world)
     world.land(EVENTS.stream, HOUR, [an_event(2), an_event(3)], "b.json")
     attempt(world, LATER, claim_id="late", task=HourTask(EVENTS, HOUR, late=True))
-    world.ledger.forget()
+    world.ledger.clear()
     attempt(world, LATER, claim_id="adopts")
 
     late, adopted = log.facts(Event.HOUR_EXPORTED)[1:]
@@ -107,7 +107,7 @@ def test_a_failed_hour_is_logged_with_its_code(log: Collector) -> None:
 def test_a_tick_reports_streams_behind_and_failing_destinations() -> None:
     """Also of destinations with an open breaker."""
     world = a_world(acme(org_id=None))
-    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR.plus(-3), HOUR.plus(-3)))
     fault = Fault("container_not_found", "It is gone.", "Make it again.")
     world.breakers.put("acme", Breaker().record_failure(fault, NOW))
 

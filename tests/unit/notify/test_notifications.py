@@ -16,9 +16,9 @@ from exporter.domain.hour_record import HourTask
 from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification, signature
 from exporter.export.attempt import Outcome
 from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook
-from tests.fakes import World
 from tests.support.destinations import DRAFT
-from tests.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
 URL = "https://hooks.example.com/exports"
 SECRET = "sixteen letters, at least"  # noqa: S105  of a test
@@ -35,7 +35,12 @@ def world_with_webhook(**changes: object) -> World:
 
 def calls(world: World) -> list[Notification]:
     """Return the notifications with queued calls."""
-    return [each for each, _, _ in world.notices.calls]
+    return [each.notification for each in world.webhook_calls.messages]
+
+
+def published(world: World) -> list[Notification]:
+    """Return the notifications that other programs may read."""
+    return [each.notification for each in world.notifications.messages]
 
 
 def test_an_exported_hour_sends_a_notification_with_its_files() -> None:
@@ -48,7 +53,7 @@ def test_an_exported_hour_sends_a_notification_with_its_files() -> None:
     attempt(world, LATER, claim_id="adds", task=HourTask(EVENTS, HOUR, late=True))
 
     first, second = calls(world)
-    assert world.notices.published == [first, second]
+    assert published(world) == [first, second]
     assert (first.kind, first.facts["hour"], first.facts["rows"]) == ("hour_exported", HOUR.key, 1)
     assert second.facts["parts"] == ["187520_2026-01-31_12#1.json.gz", "187520_2026-01-31_12#2.json.gz"]
     assert first.id != second.id
@@ -60,8 +65,8 @@ def test_without_a_webhook_the_notification_is_only_in_the_queue() -> None:
     world.land(EVENTS.stream, HOUR, [an_event(1)])
     attempt(world)
 
-    assert len(world.notices.published) == 1
-    assert world.notices.calls == []
+    assert len(published(world)) == 1
+    assert calls(world) == []
 
 
 def test_failing_and_healed_send_one_notification_each() -> None:
@@ -92,7 +97,7 @@ def test_an_unreachable_queue_fails_no_hour(monkeypatch: pytest.MonkeyPatch) -> 
     def out_of_reach(_: Notification) -> None:
         raise Transient("no answer")
 
-    monkeypatch.setattr(world.notices, "publish", out_of_reach)
+    monkeypatch.setattr(world.notifications, "send", out_of_reach)
 
     assert attempt(world) is Outcome.EXPORTED
     assert calls(world) == []
@@ -131,7 +136,9 @@ def test_a_failed_call_is_repeated_with_growing_waits(status: int | None) -> Non
     outcomes = [call_webhook(SENT, tries, world.gateways, NOW) for tries in range(len(WAITS) + 1)]
 
     assert outcomes == [False] * len(WAITS) + [True]
-    assert [(tries, delay) for _, tries, delay in world.notices.calls] == list(enumerate(WAITS, start=1))
+    assert [(each.tries, delay) for each, delay in world.webhook_calls.delayed] == list(
+        enumerate(WAITS, start=1)
+    )
     assert list(WAITS) == sorted(WAITS)
 
 

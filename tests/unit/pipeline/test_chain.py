@@ -17,7 +17,7 @@ from exporter.pipeline.gunzip import FEED_BYTES
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import LINE_BYTES_MAX
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
-from tests.builders import (
+from tests.support.builders import (
     HOUR,
     PROJECT,
     Landing,
@@ -30,7 +30,7 @@ from tests.builders import (
     merge_line,
     uuid,
 )
-from tests.filters import row_by_row
+from tests.support.filters import row_by_row
 
 MIB = 1024 * 1024
 WRONG = event_line(1, event_type=None)

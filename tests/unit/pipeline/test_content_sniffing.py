@@ -12,7 +12,7 @@ import pytest
 from exporter.domain.row_schema import Reason
 from exporter.pipeline.content_sniffing import WINDOW_BYTES
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX
-from tests.builders import Line, chunks, event_line, gzipped, lines_of, lines_of_chunks
+from tests.support.builders import Line, chunks, event_line, gzipped, lines_of, lines_of_chunks
 
 ROWS = [event_line(number) for number in range(400)]
 ROW = ROWS[0]

@@ -10,7 +10,7 @@ from exporter.domain.row_schema import EVENT_FIELDS, Field, Kind, Reason, Reject
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.normalize import RULES, Amended
-from tests.builders import HOUR, PROJECT, Record, event, event_line, line, row_of, uuid
+from tests.support.builders import HOUR, PROJECT, Record, event, event_line, line, row_of, uuid
 
 AMPLITUDE = Output(timestamp_format=TimestampFormat.AMPLITUDE)
 KEEP = Output(extra_keys=ExtraKeys.KEEP)

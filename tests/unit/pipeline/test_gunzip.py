@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from exporter.pipeline.gunzip import FEED_BYTES, PIECE_BYTES_MAX, BrokenContentError, plain
-from tests.builders import chunks, gzipped
+from tests.support.builders import chunks, gzipped
 
 TEXT = b'{"n": 1}\n{"n": 22}\n{"n": 333}\n'
 EMPTY = gzipped(b"")

@@ -8,7 +8,7 @@ import pytest
 from exporter.domain.row_schema import Reason
 from exporter.pipeline.gunzip import FEED_BYTES, UNFOLDED_BYTES_MIN
 from exporter.pipeline.lines import LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX, LINES_MAX, Lines, Unfit, lines
-from tests.builders import Line, chunks, cut, gzipped, lines_of, lines_of_chunks
+from tests.support.builders import Line, chunks, cut, gzipped, lines_of, lines_of_chunks
 
 MIB = 1024 * 1024
 BOM = b"\xef\xbb\xbf"

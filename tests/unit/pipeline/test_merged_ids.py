@@ -5,7 +5,7 @@ import pytest
 from exporter.domain.hour import Hour
 from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
 from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
-from tests.builders import HOUR, Record, hour, line, merge, merge_line
+from tests.support.builders import HOUR, Record, hour, line, merge, merge_line
 
 NAMES = [field.name for field in MERGED_ID_FIELDS]
 FIRST_MS = int(HOUR.start.timestamp()) * 1000

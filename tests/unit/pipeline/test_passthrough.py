@@ -16,8 +16,8 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, accept_all
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.exported import WholeFile
-from tests.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
-from tests.filters import Keep, row_by_row
+from tests.support.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
+from tests.support.filters import Keep, row_by_row
 
 AMPLITUDE = Output(timestamp_format=TimestampFormat.AMPLITUDE)
 ANY_SIZE = range(1, 1 << 30)

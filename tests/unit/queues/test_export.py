@@ -10,14 +10,14 @@ import pytest
 from exporter import wiring
 from exporter.domain.hour_record import HourStatus
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WorkSlots
+from exporter.messages import EXPORT_HOURS
 from exporter.queues.export import BUSY_DELAY, export_hour
 from exporter.settings import OwnStorage, Settings
-from exporter.storage.own.messages import encode
 from exporter.storage.own.queues import OwnQueues
-from tests.fakes import World
-from tests.worlds import NOW, TASK, a_world, an_event, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import NOW, TASK, a_world, an_event, the_record
 
-MESSAGE = func.QueueMessage(body=encode(TASK).encode())
+MESSAGE = func.QueueMessage(body=EXPORT_HOURS.encode(TASK).encode())
 
 
 @pytest.fixture

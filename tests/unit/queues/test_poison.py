@@ -14,16 +14,14 @@ from exporter.domain.backfill import BackfillStep
 from exporter.domain.errors import Conflict, NotConfigured, Transient
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.verification import VerifyStep
+from exporter.messages import BACKFILL_STEPS, EXPORT_HOURS, VERIFY_STEPS
 from exporter.ports import Gateways
 from exporter.queues.bindings import body_of
 from exporter.queues.poison import backfill_step_poison, record_hour, verify_step_poison
-from exporter.storage.own.backfill_steps import encode_step as encode_backfill_step
-from exporter.storage.own.messages import encode
-from exporter.storage.own.verify_steps import encode_step
-from tests.fakes import World
-from tests.worlds import HOUR, TASK, a_world, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import HOUR, TASK, a_world, the_record
 
-MESSAGE = json.loads(encode(TASK))
+MESSAGE = json.loads(EXPORT_HOURS.encode(TASK))
 # Arbitrary bytes, and bytes similar to a message.
 BODIES = st.one_of(
     st.binary(),
@@ -70,7 +68,7 @@ def test_no_message_raises(body: bytes) -> None:
 )
 def test_no_error_of_the_exporter_raises(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """Missing settings, or storage that fails at the first call or at the write."""
-    message = func.QueueMessage(body=encode(TASK).encode())
+    message = func.QueueMessage(body=EXPORT_HOURS.encode(TASK).encode())
     worlds = [a_world(world=World(crash_at=number, error=error)) for number in (1, 2)]
 
     record_hour(message, "export-hours", failing(error))
@@ -87,7 +85,9 @@ def test_an_hour_is_recorded_and_logged_under_the_same_id(caplog: pytest.LogCapt
     """The operator finds the log line with the id in the answer."""
     world = a_world()
 
-    record_hour(func.QueueMessage(body=encode(TASK).encode()), "export-hours", lambda: world.gateways)
+    record_hour(
+        func.QueueMessage(body=EXPORT_HOURS.encode(TASK).encode()), "export-hours", lambda: world.gateways
+    )
 
     record = the_record(world)
     assert record.status is HourStatus.FAILED
@@ -117,9 +117,11 @@ def test_an_unreadable_message_is_not_logged(caplog: pytest.LogCaptureFixture) -
 
 def test_a_step_that_was_given_up_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A tick queues it again."""
-    verify_step_poison(func.QueueMessage(body=encode_step(VerifyStep("acme", "v1", HOUR)).encode()))
+    verify_step_poison(func.QueueMessage(body=VERIFY_STEPS.encode(VerifyStep("acme", "v1", HOUR)).encode()))
 
-    backfill_step_poison(func.QueueMessage(body=encode_backfill_step(BackfillStep("acme", "b1", 7)).encode()))
+    backfill_step_poison(
+        func.QueueMessage(body=BACKFILL_STEPS.encode(BackfillStep("acme", "b1", 7)).encode())
+    )
 
     assert "v1" in caplog.text
     assert "b1, step 7" in caplog.text
@@ -128,7 +130,7 @@ def test_a_step_that_was_given_up_is_logged(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize(
     ("sent", "body"),
     [
-        (MESSAGE_TEXT := encode(TASK).encode(), MESSAGE_TEXT),
+        (MESSAGE_TEXT := EXPORT_HOURS.encode(TASK).encode(), MESSAGE_TEXT),
         (base64.b64encode(MESSAGE_TEXT), MESSAGE_TEXT),
         (b"no json!", b"no json!"),
         (b"\xff", b"\xff"),

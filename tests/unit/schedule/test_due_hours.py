@@ -19,8 +19,9 @@ from exporter.schedule.planner import (
     queue_due_hours,
 )
 from exporter.schedule.priorities import LIVE_HOURS
-from tests.fakes import FakeLanding, World
-from tests.worlds import (
+from tests.support.fakes.blobs import FakeLanding
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     EVENTS,
     HOUR,
     MERGED_IDS,
@@ -42,7 +43,7 @@ def tick(world: World, now: datetime = NOW) -> list[HourTask]:
     """Run a tick, and return what it queued."""
     world.hours.take()
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
-    return list(world.hours.tasks)
+    return list(world.hours.messages)
 
 
 def keys(tasks: list[HourTask]) -> list[str]:
@@ -190,7 +191,7 @@ def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
 
     queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
-    assert len(world.hours.tasks) == WAITING_MAX
+    assert len(world.hours.messages) == WAITING_MAX
 
 
 def test_two_ticks_at_once_end_in_one_export_an_hour() -> None:
@@ -247,7 +248,7 @@ def test_an_error_in_one_stream_does_not_delay_the_others() -> None:
     with pytest.raises(ExceptionGroup) as raised:
         queue_due_hours(gateways, now=NOW, settle=SETTLE)
 
-    assert {task.key.destination_id for task in world.hours.tasks} == {"acme", "zeta"}
+    assert {task.key.destination_id for task in world.hours.messages} == {"acme", "zeta"}
     assert raised.value.exceptions[0].__notes__ == ["while planning acme:merged_ids:189524"]
 
 
@@ -323,7 +324,7 @@ def test_history_leaves_room_for_live_hours() -> None:
 
     queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
-    assert len(world.hours.tasks) == HISTORY_WAITING_MAX + LIVE_HOURS
+    assert len(world.hours.messages) == HISTORY_WAITING_MAX + LIVE_HOURS
 
 
 def test_a_destination_that_refuses_is_probed_with_a_live_hour() -> None:
@@ -359,4 +360,4 @@ def test_landing_that_vanished_is_not_taken_for_empty(lost: bool) -> None:  # no
         queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
     assert "LANDING_CONTAINER" in str(raised.value.exceptions[0])
-    assert (world.hours.tasks, world.landing.there) == ([], False)
+    assert (world.hours.messages, world.landing.there) == ([], False)

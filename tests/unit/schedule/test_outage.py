@@ -14,8 +14,8 @@ from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.planner import queue_due_hours
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt, the_record
 
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
 LEASED = Fault("blob_leased", "A lease holds a blob.", "End it.", Scope.BLOB)
@@ -218,7 +218,7 @@ def test_a_breaker_that_cannot_be_written_does_not_change_the_hour() -> None:
     probe = a_world(BROKEN)
     close(probe)
     attempt(probe)
-    (write,) = (number for number, what in enumerate(probe.writes.log, 1) if what.startswith("standing"))
+    (write,) = (number for number, what in enumerate(probe.writes.log, 1) if what.startswith("breaker"))
     world = a_world(BROKEN, World(crash_at=write, error=Transient("503 ServerBusy")))
     close(world)
 

@@ -10,8 +10,8 @@ from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour_record import BACK_OFF_FIRST, LEASE, HourRecord, HourStatus, HourTask
 from exporter.export.attempt import Outcome
 from exporter.schedule.poison import TRIES_MAX, Recorded, record_poison
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, NOW, TASK, a_world, acme, an_event, attempt, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import EVENTS, HOUR, NOW, TASK, a_world, acme, an_event, attempt, the_record
 
 
 def poison(world: World, task: HourTask = TASK) -> Recorded:

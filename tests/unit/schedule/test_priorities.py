@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.domain.hour_record import HourTask
 from exporter.domain.streams import StreamKey
 from exporter.schedule.priorities import Owed, history_evenly, live_first, one_probe_each
-from tests.worlds import EVENTS, HOUR, MERGED_IDS, NOW
+from tests.support.worlds import EVENTS, HOUR, MERGED_IDS, NOW
 
 
 def owed(key: StreamKey, live: int, history: int) -> Owed:

@@ -11,8 +11,19 @@ from exporter.domain.streams import Stream, StreamKey
 from exporter.schedule import review
 from exporter.schedule.planner import queue_due_hours
 from exporter.schedule.review import REVIEW_EVERY, REVIEW_YOUNG_EVERY
-from tests.fakes import World
-from tests.worlds import EVENTS, HOUR, LONG_AGO, MERGED_IDS, NOW, SETTLE, a_merge, a_world, acme, an_event
+from tests.support.fakes.world import World
+from tests.support.worlds import (
+    EVENTS,
+    HOUR,
+    LONG_AGO,
+    MERGED_IDS,
+    NOW,
+    SETTLE,
+    a_merge,
+    a_world,
+    acme,
+    an_event,
+)
 
 EVENTS_ONLY = acme(org_id=None)
 MERGES_ONLY = acme(project_id=None)
@@ -103,7 +114,7 @@ def test_a_lost_ledger_is_noticed_by_the_next_tick() -> None:
     """The schedule still says that all hours are done."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
-    world.ledger.forget()
+    world.ledger.clear()
 
     assert hours(tick(world, NOW + timedelta(minutes=5))) == list(hours_between(MIDNIGHT, HOUR))
 
@@ -112,7 +123,7 @@ def test_a_lost_schedule_and_ledger_are_noticed_by_the_next_tick() -> None:
     """Only the containers show then what was exported."""
     world = a_world(EVENTS_ONLY)
     finish_all(world)
-    world.ledger.forget()
+    world.ledger.clear()
     world.schedule.rows.clear()
 
     assert hours(tick(world, NOW + timedelta(minutes=5))) == list(hours_between(MIDNIGHT, HOUR))
@@ -189,7 +200,7 @@ def test_late_blobs_of_hours_that_are_found_are_looked_for_as_well() -> None:
     finish_all(world)
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    world.schedule.put(replace(progress, late=(HOUR,)))
+    world.schedule.put(progress.key, replace(progress, late=(HOUR,)))
     world.ledger.lose(EVENTS, MIDNIGHT)
 
     queue_due_hours(world.gateways, now=NOW + REVIEW_EVERY, settle=SETTLE, late_checks=checks)
@@ -224,7 +235,7 @@ def test_a_review_by_a_clock_that_was_ahead_does_not_count() -> None:
     finish_all(world)
     progress = world.schedule.get(EVENTS)
     assert progress is not None
-    world.schedule.put(replace(progress, reviewed_at=NOW + timedelta(days=365)))
+    world.schedule.put(progress.key, replace(progress, reviewed_at=NOW + timedelta(days=365)))
     world.ledger.lose(EVENTS, MIDNIGHT)
 
     assert hours(tick(world)) == [MIDNIGHT]

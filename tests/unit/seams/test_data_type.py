@@ -22,8 +22,8 @@ from exporter.pipeline.codec import Decoded, one_by_one
 from exporter.pipeline.codecs import CODECS
 from exporter.schedule.review import first_progress
 from exporter.verify.hour import verify_hour
-from tests.fakes import World
-from tests.worlds import HOUR, LONG_AGO, NOW, a_world, acme, attempt, the_container, the_record
+from tests.support.fakes.world import World
+from tests.support.worlds import HOUR, LONG_AGO, NOW, a_world, acme, attempt, the_container, the_record
 
 SPEC = DataTypeSpec(
     title="Session",

@@ -10,9 +10,10 @@ import pytest
 from exporter.domain.destination import Destination
 from exporter.domain.errors import Conflict
 from exporter.domain.marker import Part, StagedFile
-from tests.fakes import FakeBlob, FakeBlobs, FakeContainer, FakeContainers, Writes, md5_base64
 from tests.simulation.happenings import live
 from tests.simulation.truth import BrokenPromise
+from tests.support.fakes.blobs import FakeBlob, FakeBlobs, FakeContainer, FakeContainers, md5_base64
+from tests.support.fakes.writes import Writes
 
 WORLDS = 200
 NAME = "187520_2026-01-31_12#1.json.gz"

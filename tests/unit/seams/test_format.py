@@ -21,8 +21,8 @@ from exporter.export.export_hour import export_hour
 from exporter.pipeline.exported import Exported
 from exporter.pipeline.formats import FORMATS, NDJSON_GZIP, Format, Writer, format_of
 from exporter.verify.hour import verify_hour
-from tests.fakes import World
-from tests.worlds import (
+from tests.support.fakes.world import World
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,
@@ -180,7 +180,7 @@ def test_an_hour_that_only_its_files_tell_of_is_adopted() -> None:
     """They are opened and counted."""
     world = a_plain_world()
     attempt(world)
-    world.ledger.forget()
+    world.ledger.clear()
     del world.reader().committed["187520_2026-01-31_12_complete"]
     world.landed.committed.clear()
 

@@ -20,6 +20,7 @@ import sys, threading
 sys.path.insert(0, sys.argv[1])
 sys.setswitchinterval(1e-6)
 from datetime import UTC, datetime
+from exporter.domain.backfill import Backfill, FailedHour
 from exporter.domain.destination import Output
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
@@ -27,23 +28,28 @@ from exporter.domain.hour_record import HourRecord, HourTask
 from exporter.domain.marker import Part
 from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.pipeline.events import EventCodec
-from exporter.storage.own import destinations
-from exporter.storage.own import ledger
-from exporter.storage.own import messages
+from exporter.messages import EXPORT_HOURS
+from exporter.storage.own import ledger, specs
 from exporter.storage.own.entities import Entity
 
 now, hour = datetime.now(UTC), Hour.parse("2026-01-31T12")
 key = StreamKey("acme", Stream(DataType.EVENTS, 1))
 record = HourRecord(key, hour, parts=(Part("a", 1, 1, "x"),)).claimed_by("c", "schedule", now)
 row = ledger._row(record.failed(Fault("a", "b", "c"), now).claimed_by("d", "schedule", now))
-message = messages.encode(HourTask(key, hour))
+message = EXPORT_HOURS.encode(HourTask(key, hour))
+asked = Backfill(
+    "b1", "acme", "", "", hour, hour, (key.stream,), 1, now, now, now, now, hour, hour,
+    failed=(FailedHour(key.stream, hour, Fault("a", "b", "c")),),
+)
+backfill = specs.BACKFILLS.encode(("acme", "b1"), asked)
 started = threading.Barrier(8)
 
 def work():
     codec = EventCodec(1, hour, Output())
     started.wait()
     ledger._record(key, Entity("ledger", row))
-    messages.parse(message)
+    specs.BACKFILLS.decode(Entity("backfills", backfill))
+    EXPORT_HOURS.parse(message)
     codec.decode(b'{"uuid": "", "event_type": "", "event_time": "", "server_upload_time": ""}')
 
 threads = [threading.Thread(target=work) for _ in range(8)]
@@ -63,6 +69,15 @@ def test_no_function_decodes_a_type_that_no_decoder_was_made_for(module: Path) -
             "msgspec.convert",
         }:
             assert "type" not in {keyword.arg for keyword in node.keywords}, ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PROJECT)))
+def test_no_function_makes_a_document(module: Path) -> None:
+    """A document makes its decoder when it is made, so it is made at import as well."""
+    for function in ast.walk(ast.parse(module.read_text())):
+        if isinstance(function, ast.FunctionDef):
+            called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+            assert "Document" not in called, function.name
 
 
 def test_a_crowd_that_decodes_at_once_for_the_first_time_does_no_harm() -> None:

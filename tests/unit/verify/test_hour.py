@@ -18,7 +18,7 @@ from exporter.verify.range import (
     span_of,
     verify_at_once,
 )
-from tests.fakes import World
+from tests.support.fakes.world import World
 from tests.support.verifying import (
     AS_OF,
     MARKER,
@@ -29,7 +29,7 @@ from tests.support.verifying import (
     findings,
     verify,
 )
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,
@@ -279,7 +279,7 @@ def test_a_failed_hour_is_missing_with_the_reason() -> None:
 def test_without_our_tables_an_hour_that_is_whole_is_only_unrecorded() -> None:
     """The schedule adopts it, so it is not repaired; an incomplete hour is missing."""
     world, repairs = an_exported_world(), Repairs()
-    world.ledger.forget()
+    world.ledger.clear()
 
     (whole,) = verify(world, repair=repairs).wrong
     assert [(each.code, each.name) for each in whole.findings] == [(Code.HOUR_UNRECORDED, MARKER)]
@@ -318,7 +318,7 @@ def test_an_hour_that_is_exported_during_the_check_is_checked_again() -> None:
         def blobs(self, *place: object) -> object:
             """List the hour's blobs after another worker exported it."""
             if PART not in world.reader().committed:
-                world.ledger.forget()
+                world.ledger.clear()
                 world.reader().committed.clear()
                 attempt(world, claim_id="second")
             return read(*place)  # type: ignore[arg-type]  # passed on

@@ -27,7 +27,7 @@ from tests.support.verifying import (
     an_exported_world,
     verify,
 )
-from tests.worlds import (
+from tests.support.worlds import (
     ACME,
     EVENTS,
     HOUR,
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_read_is_a_finding_of_its_hour_alone(error: Except
     world = an_exported_world()
     for hours in (1, 2):
         attempt(world, task=replace(TASK, hour=HOUR.plus(-hours)))
-    world.schedule.put(StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, HOUR.plus(-2), HOUR.plus(1)))
     name = f"187520_{HOUR.date}_{HOUR.plus(-1).start.hour}_complete"
     refusing = Refusing(world.containers, name, error)
     repairs = Repairs()
@@ -235,7 +235,7 @@ def test_verifying_a_whole_hour_takes_four_calls_to_storage() -> None:
         ledger=Counted(world.ledger, calls),  # type: ignore[arg-type]  # as above
     )
     span = Span(HOUR.plus(-1), HOUR, (DataType.EVENTS,))
-    world.schedule.put(StreamProgress(EVENTS, span.first, HOUR.plus(1)))
+    world.schedule.put(EVENTS, StreamProgress(EVENTS, span.first, HOUR.plus(1)))
 
     found = verify_at_once(gateways, ACME, span, clock=lambda: NOW, as_of=AS_OF, repair=None, request_id="r1")
 

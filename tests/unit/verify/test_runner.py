@@ -13,6 +13,7 @@ from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
 from exporter.http.verify import verification_view
 from exporter.schedule.ledger_view import AsOf
+from exporter.storage.own.queues import NoQueue
 from exporter.verify import runner
 from exporter.verify.findings import decode_findings
 from exporter.verify.range import Repair, span_of
@@ -27,9 +28,10 @@ from exporter.verify.runner import (
     result,
     take_step,
 )
-from tests.fakes import Crash, World
+from tests.support.fakes.world import World
+from tests.support.fakes.writes import Crash
 from tests.support.verifying import Repairs
-from tests.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
+from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
 # Owed for 50 days, and none of it exported but the last hour.
 OLD = acme(activated_at=NOW - timedelta(days=50), org_id=None)
@@ -60,9 +62,9 @@ def stepper(step_id: str = "s1", now: datetime = NOW, repair: Repair | None = No
 def run(world: World, repair: Repair | None = None) -> int:
     """Take steps until none waits; return how many."""
     steps = 0
-    while world.verify_steps.steps:
+    while world.verify_steps.messages:
         steps += 1
-        take_step(world.verify_steps.steps.pop(0), world.gateways, stepper(f"s{steps}", repair=repair))
+        take_step(world.verify_steps.messages.pop(0), world.gateways, stepper(f"s{steps}", repair=repair))
     return steps
 
 
@@ -153,14 +155,14 @@ def test_a_step_that_comes_twice_is_taken_once() -> None:
     take_step(first, world.gateways, stepper("s2"))
 
     assert now_of(world) == after
-    assert world.verify_steps.steps == [first, after.next_step]
+    assert world.verify_steps.messages == [first, after.next_step]
 
 
 def test_of_two_workers_that_take_a_step_at_the_same_time_one_wins() -> None:
     """The other worker meets a conflict: hours are counted once, and one next step is sent."""
     world = an_old_world()
     first = begun(world).next_step
-    world.verify_steps.steps.clear()
+    world.verify_steps.messages.clear()
     puts = world.gateways.state.put
 
     class Slow:
@@ -183,7 +185,7 @@ def test_of_two_workers_that_take_a_step_at_the_same_time_one_wins() -> None:
 
     found = now_of(world)
     assert found.counts.checked == STEP_HOURS
-    assert world.verify_steps.steps == [found.next_step]
+    assert world.verify_steps.messages == [found.next_step]
     assert [name.rpartition("-")[2] for name in found.found] == ["rival.json"]
     run(world)
     assert world.own.names("acme/verifications/v1/") == list(now_of(world).found)
@@ -208,7 +210,7 @@ def test_a_step_that_takes_long_ends_after_a_minute_and_the_next_goes_on() -> No
     seconds = count()
     slow = replace(stepper(), clock=lambda: NOW + timedelta(seconds=next(seconds)))
 
-    for step in world.verify_steps.steps[:1]:
+    for step in world.verify_steps.messages[:1]:
         take_step(step, world.gateways, slow)
 
     checked = now_of(world).counts.checked
@@ -221,11 +223,11 @@ def test_a_verification_that_has_stalled_is_sent_again() -> None:
     """Its message was lost or its worker died; a verification that moves or has ended is not sent."""
     world = an_old_world()
     step = begun(world).next_step
-    world.verify_steps.steps.clear()
+    world.verify_steps.messages.clear()
 
     assert resend_stalled(world.gateways, NOW + STALLED - timedelta(seconds=1)) == 0
     assert resend_stalled(world.gateways, NOW + STALLED) == 1
-    assert world.verify_steps.steps == [step]
+    assert world.verify_steps.messages == [step]
     run(world)
     assert resend_stalled(world.gateways, NOW + 2 * STALLED) == 0
 
@@ -301,37 +303,37 @@ def test_the_second_delivery_of_a_step_sends_the_next_one() -> None:
     world = an_old_world()
     step = begun(world).next_step
     take_step(step, world.gateways, stepper())
-    world.verify_steps.steps.clear()
+    world.verify_steps.messages.clear()
 
     take_step(step, world.gateways, stepper())
-    assert world.verify_steps.steps == []
+    assert world.verify_steps.messages == []
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
 
-    assert world.verify_steps.steps == [now_of(world).next_step]
+    assert world.verify_steps.messages == [now_of(world).next_step]
     run(world)
     assert now_of(world).status is VerificationStatus.SUCCEEDED
     take_step(step, world.gateways, replace(stepper(), redelivered=True))
-    assert world.verify_steps.steps == []
+    assert world.verify_steps.messages == []
 
 
 def test_a_clock_that_is_ahead_does_not_keep_a_verification_waiting() -> None:
     """The age of a time in the future is unknown."""
     world = an_old_world()
     step = begun(world).next_step
-    world.verify_steps.steps.clear()
+    world.verify_steps.messages.clear()
 
     assert resend_stalled(world.gateways, NOW - timedelta(seconds=1)) == 1
-    assert world.verify_steps.steps == [step]
+    assert world.verify_steps.messages == [step]
 
 
 def test_a_stored_verification_is_answered_though_its_step_cannot_be_sent() -> None:
     """A tick sends it."""
     world = an_old_world()
 
-    class Busy:
+    class Busy(NoQueue):
         """Takes no message."""
 
-        def send(self, _: object) -> None:
+        def send(self, *_: object, **__: object) -> None:
             """Fail in passing."""
             raise Transient("the queue is busy")
 
@@ -348,7 +350,7 @@ def test_findings_that_are_lost_end_a_repair_with_an_error(damaged: bytes | None
     """A partial repair without an error would look complete."""
     world, repairs = an_old_world(), Repairs()
     begun(world, repair=True)
-    take_step(world.verify_steps.steps.pop(0), world.gateways, stepper())
+    take_step(world.verify_steps.messages.pop(0), world.gateways, stepper())
     (name,) = now_of(world).found
     del world.own.committed[name]
     if damaged is not None:

@@ -11,8 +11,8 @@ from exporter.pipeline.events import Event
 from exporter.pipeline.filters.compile import compile_filter
 from exporter.pipeline.filters.lookup import LINE, Memo, Values, lookups, written
 from exporter.pipeline.sanitize import NESTING_MAX
-from tests.builders import event_line
-from tests.filters import condition, decoded, keeps, read
+from tests.support.builders import event_line
+from tests.support.filters import condition, decoded, keeps, read
 
 
 def an_event(properties: str) -> Event:

@@ -15,8 +15,8 @@ from exporter.pipeline.filters.patterns import (
     pattern_cost,
     searching,
 )
-from tests.builders import event_line
-from tests.filters import condition, decoded, passes, read
+from tests.support.builders import event_line
+from tests.support.filters import condition, decoded, passes, read
 
 # Each of these takes the usual engines longer than anybody lives.
 CATASTROPHES = [

@@ -20,7 +20,7 @@ from exporter.domain.streams import DataType, Stream, StreamKey
 from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
 from exporter.ports import Clock
-from tests.fakes import World
+from tests.support.fakes.world import World
 
 HOUR = Hour.parse("2026-01-31T12")
 SETTLE = timedelta(minutes=10)

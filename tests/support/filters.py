@@ -9,7 +9,7 @@ from exporter.domain.filters import EventFilter
 from exporter.pipeline.events import Event, EventCodec
 from exporter.pipeline.filters.compile import compile_filter
 from exporter.pipeline.filters.patterns import pattern_cost
-from tests.builders import HOUR, PROJECT, event
+from tests.support.builders import HOUR, PROJECT, event
 
 type Json = dict[str, object]
 type Keep = Callable[[list[Event], list[bytes]], list[bool]]

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
+from exporter import messages
 from exporter.ports import Gateways
 from exporter.storage.clients import Account
-from exporter.storage.own.breakers import BreakersTable
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
-from exporter.storage.own.queues import ExportQueue
+from exporter.storage.own.queues import Queue
 from exporter.storage.own.reopened import ReopenedTable
-from exporter.storage.own.schedule import ScheduleTable
-from tests.fakes import World
+from exporter.storage.own.specs import breakers_table, schedule_table
+from tests.support.fakes.world import World
 
 
 def gateways_for_ticks(account: Account) -> Gateways:
@@ -20,9 +20,9 @@ def gateways_for_ticks(account: Account) -> Gateways:
         World().gateways,
         landing=LandingContainer(account),
         ledger=LedgerTable(account),
-        schedule=ScheduleTable(account),
+        schedule=schedule_table(account),
         reopened=ReopenedTable(account),
-        breakers=BreakersTable(account),
+        breakers=breakers_table(account),
         destinations=DestinationsTable(account),
-        hours=ExportQueue(account),
+        hours=Queue(account, messages.EXPORT_HOURS),
     )

@@ -1,0 +1,33 @@
+"""Background jobs in a table: a partition for each destination, a row for each job."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from exporter.domain.versioned import Rows
+from exporter.storage.clients import Account
+from exporter.storage.own.entities import unversioned
+from exporter.storage.own.tables import Table, TableSpec
+
+
+class JobsTable[Job](Table[str, str, Job]):
+    """The jobs of one kind; ``unfinished`` are the statuses of those that have not ended."""
+
+    def __init__(
+        self,
+        account: Account,
+        spec: TableSpec[str, str, Job],
+        unfinished: Sequence[StrEnum],
+        name: str | None = None,
+    ) -> None:
+        super().__init__(account, spec, name)
+        self._unfinished = {status.value: status.value for status in unfinished}
+
+    def of(self, destination_id: str) -> Rows[Job]:
+        """Return the jobs of a destination."""
+        return unversioned(self.find("PartitionKey eq @destination", destination=destination_id))
+
+    def unfinished(self) -> Rows[Job]:
+        """Return the jobs of all destinations that have not ended."""
+        # The service reads every row of the table for this. People request jobs by hand: they stay few.
+        condition = " or ".join(f"status eq @{name}" for name in self._unfinished)
+        return unversioned(self.find(condition, **self._unfinished))

@@ -1,0 +1,116 @@
+"""Our tables and their specifications, except the ledger, the slices and the destinations' names."""
+
+from exporter.domain.backfill import ENDED, Backfill, BackfillStatus
+from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.connection_test import ConnectionTest
+from exporter.domain.destination import Destination, Status
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourTask, StreamProgress
+from exporter.domain.streams import StreamKey
+from exporter.domain.verification import Verification, VerificationStatus
+from exporter.storage.clients import Account
+from exporter.storage.own.columns import (
+    HOUR,
+    HOURS,
+    MOMENT,
+    NUMBER,
+    STREAM_KEY,
+    TEXT,
+    enum_column,
+    parse_stream_key,
+)
+from exporter.storage.own.documents import Document
+from exporter.storage.own.jobs import JobsTable
+from exporter.storage.own.tables import LastWriteTable, TableSpec, in_partition
+
+SCHEDULE = in_partition(
+    "stream",
+    STREAM_KEY,
+    name="schedule",
+    kind=StreamProgress,
+    key_field="key",
+    columns={
+        "first": HOUR,
+        "watermark": HOUR,
+        "late": HOURS,
+        "ledger": TEXT,
+        "reviewed_at": MOMENT,
+        "place": TEXT,
+    },
+)
+BREAKERS = in_partition(
+    "destination",
+    TEXT,
+    name="breakers",
+    kind=Breaker,
+    columns={"faults": NUMBER, "retry_at": MOMENT, "healed_at": MOMENT},
+)
+DESTINATIONS = in_partition(
+    "destination",
+    TEXT,
+    name="destinations",
+    kind=Destination,
+    key_field="id",
+    columns={"status": enum_column(Status)},
+    document=Document(Destination, without=("id", "status")),
+)
+# Beside the destinations: a connection test changes neither its destination's row nor the ETag of it.
+CONNECTION_TESTS = in_partition(
+    "trial", TEXT, name="destinations", kind=ConnectionTest, document=Document(ConnectionTest)
+)
+
+
+def _note_key(_: str, text: str) -> tuple[StreamKey, Hour]:
+    key, _, hour = text.rpartition(":")
+    return parse_stream_key(key), Hour.parse(hour)
+
+
+# Notes are kept beside the schedule. All but the columns of a task is about one attempt, and is not noted.
+REOPENED = TableSpec[StreamKey, Hour, HourTask](
+    name="schedule",
+    kind=HourTask,
+    partition="reopened",
+    keys=lambda key, hour: ("reopened", f"{key}:{hour.key}"),
+    parse_keys=_note_key,
+    key_fields=("key", "hour"),
+    columns={"requested_by": TEXT},
+)
+BACKFILLS = TableSpec[str, str, Backfill](
+    name="backfills",
+    kind=Backfill,
+    keys=lambda destination_id, backfill_id: (destination_id, backfill_id),
+    parse_keys=lambda destination_id, backfill_id: (destination_id, backfill_id),
+    key_fields=("destination_id", "id"),
+    columns={"status": enum_column(BackfillStatus)},
+    document=Document(Backfill, without=("destination_id", "id", "status")),
+)
+VERIFICATIONS = TableSpec[str, str, Verification](
+    name="verifications",
+    kind=Verification,
+    keys=lambda destination_id, verification_id: (destination_id, verification_id),
+    parse_keys=lambda destination_id, verification_id: (destination_id, verification_id),
+    key_fields=("destination_id", "id"),
+    columns={"status": enum_column(VerificationStatus)},
+    document=Document(Verification, without=("destination_id", "id", "status")),
+)
+
+
+def schedule_table(account: Account, name: str | None = None) -> LastWriteTable[StreamKey, StreamProgress]:
+    """Return the progress of each stream."""
+    return LastWriteTable(account, SCHEDULE, None, name)
+
+
+def breakers_table(account: Account, name: str | None = None) -> LastWriteTable[str, Breaker, Breaker]:
+    """Return the breaker of each destination; closed, if none is stored."""
+    return LastWriteTable(account, BREAKERS, CLOSED, name)
+
+
+def backfills_table(account: Account, name: str | None = None) -> JobsTable[Backfill]:
+    """Return the backfills."""
+    unfinished = [status for status in BackfillStatus if status not in ENDED]
+    return JobsTable(account, BACKFILLS, unfinished, name)
+
+
+def verifications_table(account: Account, name: str | None = None) -> JobsTable[Verification]:
+    """Return the verifications that run in the background."""
+    return JobsTable(account, VERIFICATIONS, [VerificationStatus.RUNNING], name)

@@ -1,0 +1,320 @@
+"""In-memory twins of our tables."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exporter.domain.backfill import Backfill
+from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.connection_test import ConnectionTest
+from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import Conflict
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord, HourTask, Provenance, StreamProgress, unreadable_record
+from exporter.domain.slices import SliceRecord
+from exporter.domain.streams import StreamKey
+from exporter.domain.verification import Verification
+from exporter.domain.versioned import Rows, RowsByKey, Unreadable, UnreadableRowError, Versioned
+from tests.support.fakes.writes import Writes
+
+
+@dataclass(frozen=True, slots=True)
+class Naming[*Key]:
+    """How a table is called, in the log of writes (``word``) and otherwise; ``keys`` are a row's two keys."""
+
+    word: str
+    table: str
+    keys: Callable[[*Key], tuple[str, str]]
+
+    def written(self, key: tuple[*Key]) -> str:
+        """Return how the log names a write."""
+        return " ".join([self.word, *map(str, key)])
+
+
+class FakeRows[*Key, Value]:
+    """Rows by key, with their ETags. A test may change them, and make some of them unreadable."""
+
+    def __init__(self, writes: Writes, naming: Naming[*Key]) -> None:
+        self.rows: dict[tuple[*Key], Versioned[Value]] = {}
+        self._writes = writes
+        self._naming = naming
+        self.spoiled: set[tuple[str, str]] = set()
+
+    def spoil(self, *key: *Key) -> None:
+        """Make a row unreadable."""
+        self.spoiled.add(self._naming.keys(*key))
+
+    def mend(self) -> None:
+        """Make every row readable again."""
+        self.spoiled.clear()
+
+    def lose(self, *key: *Key) -> None:
+        """Lose a row."""
+        del self.rows[key]
+
+    def clear(self) -> None:
+        """Lose every row, as if the table were deleted."""
+        self.rows.clear()
+
+    def unreadable(self, *key: *Key) -> Unreadable | None:
+        """Return what is reported of a row if it is unreadable."""
+        keys = self._naming.keys(*key)
+        return (
+            Unreadable(self._naming.table, " / ".join(keys), "v", "spoiled") if keys in self.spoiled else None
+        )
+
+    def found(self, *key: *Key) -> Versioned[Value] | None:
+        """Return a row; ``UnreadableRowError`` if a test made it unreadable."""
+        row = self.rows.get(key)
+        if row is not None and (bad := self.unreadable(*key)) is not None:
+            raise UnreadableRowError(bad)
+        return row
+
+    def split(self) -> RowsByKey[tuple[*Key], Versioned[Value]]:
+        """Return the rows in the order of their keys, and the unreadable ones apart."""
+        ordered = sorted(self.rows, key=lambda key: self._naming.keys(*key))
+        bad = {key: row for key in ordered if (row := self.unreadable(*key)) is not None}
+        return RowsByKey({key: self.rows[key] for key in ordered if key not in bad}, bad.values())
+
+    def overwrite(self, key: tuple[*Key], value: Value) -> str:
+        """Write a row, whatever is stored, and return its new ETag."""
+        with self._writes.write(self._naming.written(key)):
+            self.rows[key] = Versioned(value, self._writes.new_etag())
+            return self.rows[key].etag
+
+    def delete(self, key: tuple[*Key], etag: str | None = None) -> None:
+        """Delete a row; with an ETag, only if it is its own."""
+        with self._writes.write(f"forget {self._naming.written(key)}"):
+            if key in self.rows and etag in {None, self.rows[key].etag}:
+                del self.rows[key]
+
+
+class FakeTable[*Key, Value](FakeRows[*Key, Value]):
+    """A table that is changed by compare-and-swap; ``key_of`` returns the key that a value contains."""
+
+    def __init__(self, writes: Writes, naming: Naming[*Key], key_of: Callable[[Value], tuple[*Key]]) -> None:
+        super().__init__(writes, naming)
+        self._key_of = key_of
+
+    def get(self, *key: *Key) -> Versioned[Value] | None:
+        """Return the value of a key."""
+        return self.found(*key)
+
+    def put(self, value: Value, etag: str | None) -> str:
+        """Write a value over the one of that ETag; writing the stored value again is no conflict."""
+        key = self._key_of(value)
+        with self._writes.write(self._naming.written(key)):
+            return self.swap(key, value, etag)
+
+    def swap(self, key: tuple[*Key], value: Value, etag: str | None) -> str:
+        """Replace a row, as ``put`` does."""
+        found = self.rows.get(key)
+        if (found.etag if found else None) == etag:
+            found = self.rows[key] = Versioned(value, self._writes.new_etag())
+        elif found is None or found.value != value:
+            word, *parts = self._naming.written(key).split(" ", 1)
+            raise Conflict(f"the {word} row {parts[0]} was changed by another writer")
+        return found.etag
+
+
+class FakeLastWrite[Key, Value, Default = None](FakeRows[Key, Value]):
+    """A table in which the last write wins."""
+
+    def __init__(self, writes: Writes, naming: Naming[Key], default: Default) -> None:
+        super().__init__(writes, naming)
+        self._default = default
+
+    def get(self, key: Key) -> Value | Default:
+        """Return the value of a key, or the default."""
+        found = self.found(key)
+        return found.value if found else self._default
+
+    def all(self) -> RowsByKey[Key, Value]:
+        """Return every value by its key."""
+        found = self.split()
+        return RowsByKey({key: row.value for (key,), row in found.items()}, found.unreadable)
+
+    def put(self, key: Key, value: Value) -> None:
+        """Write a value, whatever is stored."""
+        self.overwrite((key,), value)
+
+    def forget(self, key: Key) -> None:
+        """Delete the value of a key."""
+        self.delete((key,))
+
+
+class FakeLedger(FakeTable[StreamKey, Hour, HourRecord]):
+    """The export record of each hour."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming[StreamKey, Hour]("ledger", "ledger", lambda key, hour: (str(key), hour.key))
+        super().__init__(writes, naming, lambda record: (record.key, record.hour))
+        self._begun: datetime | None = None
+
+    def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield the records from the first to the last hour, oldest first."""
+        for hour in sorted(hour for of, hour in self.rows if of == key and first <= hour <= last):
+            bad = self.unreadable(key, hour)
+            yield self.rows[key, hour].value if bad is None else unreadable_record(key, hour, bad)
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Yield only what ``due`` and ``done`` use."""
+        for full in self.between(key, first, last):
+            yield HourRecord(
+                key,
+                full.hour,
+                full.status,
+                error=full.error if full.unreadable else None,
+                claim=full.claim,
+                retry_at=full.retry_at,
+                finished_at=full.finished_at,
+                late_checked_at=full.late_checked_at,
+                origin=Provenance(full.origin.target),
+                not_moved_to=full.not_moved_to,
+            )
+
+    def identity(self, now: datetime) -> str:
+        """Return when this ledger was first asked."""
+        self._begun = self._begun or now
+        return self._begun.isoformat()
+
+    def clear(self) -> None:
+        """Lose every record, and the identity."""
+        super().clear()
+        self._begun = None
+
+    def everything(self) -> list[HourRecord]:
+        """Return every record, even one that is unreadable to the product."""
+        return [row.value for row in self.rows.values()]
+
+
+class FakeSlices(FakeTable[StreamKey, Hour, str, int, SliceRecord]):
+    """The progress of slices."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming[StreamKey, Hour, str, int](
+            "slice", "slices", lambda key, hour, run, number: (f"{key}:{hour}", f"{run}-{number:06}")
+        )
+        super().__init__(writes, naming, lambda each: (each.key, each.hour, each.run, each.number))
+
+    def all(self, key: StreamKey, hour: Hour, run: str) -> list[Versioned[SliceRecord]]:
+        """Return the records of a sliced export, in order."""
+        return [row for of, row in self.split().items() if of[:3] == (key, hour, run)]
+
+    def discard(self, key: StreamKey, hour: Hour, run: str) -> None:
+        """Delete the records of a sliced export."""
+        for each in self.all(key, hour, run):
+            self.delete((key, hour, run, each.value.number))
+
+
+class FakeReopened(FakeRows[StreamKey, Hour, HourTask]):
+    """Notes of hours that were claimed again."""
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__(writes, Naming("note", "schedule", lambda key, hour: ("reopened", f"{key}:{hour}")))
+
+    def remember(self, task: HourTask) -> str:
+        """Note an hour."""
+        noted = HourTask(task.key, task.hour, task.requested_by)
+        return self.overwrite((task.key, task.hour), noted)
+
+    def all(self) -> Rows[Versioned[HourTask]]:
+        """Return all notes."""
+        found = self.split()
+        return Rows(found.values(), found.unreadable)
+
+    def forget(self, key: StreamKey, hour: Hour, etag: str) -> None:
+        """Delete a note, unless the hour was noted again meanwhile."""
+        self.delete((key, hour), etag)
+
+
+class FakeJobs[Job: (Backfill, Verification)](FakeTable[str, str, Job]):
+    """Background jobs."""
+
+    def __init__(self, writes: Writes, word: str) -> None:
+        naming = Naming[str, str](word, f"{word}s", lambda destination_id, job_id: (destination_id, job_id))
+        super().__init__(writes, naming, lambda job: (job.destination_id, job.id))
+
+    def of(self, destination_id: str) -> Rows[Job]:
+        """Return the jobs of a destination."""
+        found = self.split()
+        mine = [row.value for row in found.values() if row.value.destination_id == destination_id]
+        return Rows(mine, (row for row in found.unreadable if row.key.startswith(f"{destination_id} /")))
+
+    def unfinished(self) -> Rows[Job]:
+        """Return the jobs that have not ended."""
+        found = self.split()
+        return Rows([row.value for row in found.values() if not row.value.ended], found.unreadable)
+
+
+class FakeDestinations(FakeTable[str, Destination]):
+    """The destinations."""
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__(writes, one("destination", "destinations", "destination"), lambda each: (each.id,))
+        self._tests: FakeLastWrite[str, ConnectionTest] = FakeLastWrite(
+            writes, one("connection test", "destinations", "trial"), None
+        )
+        self._versions: dict[str, str] = {}
+
+    def all(self) -> Rows[Versioned[Destination]]:
+        """Return every destination, by id."""
+        found = self.split()
+        return Rows(found.values(), found.unreadable)
+
+    def active(self) -> Rows[Destination]:
+        """Return the active destinations, by id."""
+        found = self.all()
+        active = (each.value for each in found if each.value.status is Status.ACTIVE)
+        return Rows(active, found.unreadable)
+
+    def names_version(self, place: str) -> str | None:
+        """Return the version of the names in a container."""
+        return self._versions.get(place)
+
+    def put_with_names(
+        self, destination: Destination, etag: str | None, versions: Mapping[str, str | None]
+    ) -> str:
+        """Write a destination, and new versions of the names."""
+        key, current = (destination.id,), {place: self._versions.get(place) for place in versions}
+        with self._writes.write(f"{self._naming.written(key)} with its names"):
+            found = self.rows.get(key)
+            if (found.etag if found else None, current) == (etag, versions):
+                found = self.rows[key] = Versioned(destination, self._writes.new_etag())
+                self._versions |= {place: self._writes.new_etag() for place in versions}
+            elif found is None or found.value != destination:
+                raise Conflict(
+                    f"the destination {destination.id} or the names were changed by another writer"
+                )
+            return found.etag
+
+    def last_test(self, destination_id: str) -> ConnectionTest | None:
+        """Return a destination's last connection test."""
+        return self._tests.get(destination_id)
+
+    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
+        """Return the last connection test of every destination that has one."""
+        return self._tests.all()
+
+    def record_test(self, destination_id: str, test: ConnectionTest | None) -> None:
+        """Replace a destination's last connection test; None deletes it."""
+        if test is None:
+            self._tests.forget(destination_id)
+        else:
+            self._tests.put(destination_id, test)
+
+
+def one(word: str, table: str, partition: str) -> Naming[Any]:
+    """Return the naming of rows in one partition."""
+    return Naming(word, table, lambda key: (partition, str(key)))
+
+
+def schedule(writes: Writes) -> FakeLastWrite[StreamKey, StreamProgress]:
+    """Return the schedule's twin."""
+    return FakeLastWrite(writes, one("schedule", "schedule", "stream"), None)
+
+
+def breakers(writes: Writes) -> FakeLastWrite[str, Breaker, Breaker]:
+    """Return the breakers' twin."""
+    return FakeLastWrite(writes, one("breaker", "breakers", "destination"), CLOSED)
