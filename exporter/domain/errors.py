@@ -126,7 +126,8 @@ class Fault:
     """Why an hour or a test upload failed, written for the person who can repair it.
 
     ``code`` is stable. ``message`` says what happened and ``fix`` what to do, one sentence each. ``may_pass``
-    marks a right that was perhaps just granted: Azure takes minutes to spread it, so a repeat may succeed.
+    marks a missing right that may have been granted just now: Azure takes minutes to apply it, so a retry may
+    succeed.
     """
 
     code: str

@@ -38,7 +38,8 @@ record = HourRecord(key, hour, parts=(Part("a", 1, 1, "x"),)).claimed_by("c", "s
 row = ledger._row(record.failed(Fault("a", "b", "c"), now).claimed_by("d", "schedule", now))
 message = EXPORT_HOURS.encode(HourTask(key, hour))
 asked = Backfill(
-    "b1", "acme", "", "", hour, hour, (key.stream,), 1, now, now, now, now, hour, hour,
+    id="b1", destination_id="acme", created_at=now, moved_at=now, start="", end="", first=hour, last=hour,
+    streams=(key.stream,), total=1, since=now, retry_since=now, done_before=hour, queued_before=hour,
     failed=(FailedHour(key.stream, hour, Fault("a", "b", "c")),),
 )
 backfill = specs.BACKFILLS.encode(("acme", "b1"), asked)
