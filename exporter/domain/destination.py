@@ -159,7 +159,7 @@ class Destination:
     event_filter: EventFilter | None = None
     """Which events it asks for; None for all of them. Merged ids are never filtered."""
     webhook: Webhook | None = None
-    """Who is told what happens; None for nobody."""
+    """The webhook that gets the notifications of this destination; None for no webhook."""
     earlier: tuple[EarlierPlace, ...] = ()
     """Where its files went before it was changed, the oldest first."""
 

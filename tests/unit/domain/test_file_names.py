@@ -125,7 +125,7 @@ def test_a_project_and_an_organization_of_one_number_are_two() -> None:
     ],
 )
 def test_a_neighbour_with_something_before_behind_or_between_is_not_ours(neighbour: str) -> None:
-    """Nothing of somebody else's is ever taken for a part, since surplus parts are deleted."""
+    """A file of another program is never taken for a part, since surplus parts are deleted."""
     assert Naming(EVENTS).part_number(FIVE_PM, neighbour) is None
 
 

@@ -445,7 +445,7 @@ def test_integers_stay_what_they_are_whatever_their_size(number: int) -> None:
 
 
 def test_an_integer_too_long_to_be_read_is_left_out_and_within_objects_kept() -> None:
-    """Python reads up to 4,300 digits; what is passed through, nobody has to read."""
+    """Python reads up to 4,300 digits; what passes through is not read."""
     number = b"9" * 4301
     within = event_line(data={"a": 1}).replace(b":1}", b":" + number + b"}")
 

@@ -75,7 +75,7 @@ def test_a_blob_of_which_every_line_is_exported_as_it_came_passes_whole() -> Non
 
 
 def test_a_name_in_the_header_is_left_out() -> None:
-    """It is a name of the source's, and nobody's business."""
+    """It is a name at the source, and does not concern readers."""
     blob = packed(lines_of(*exported(1, 2)))
     named = blob[:3] + NAMED + blob[4:10] + b"a secret name\0" + blob[10:]
 

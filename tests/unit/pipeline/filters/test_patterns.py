@@ -1,4 +1,4 @@
-"""Patterns: whatever somebody writes, the export goes on."""
+"""Patterns: with any pattern the export goes on."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from exporter.pipeline.filters.patterns import (
 from tests.support.builders import event_line
 from tests.support.filters import condition, decoded, passes, read
 
-# Each of these takes the usual engines longer than anybody lives.
+# Each of these takes backtracking engines more than a lifetime.
 CATASTROPHES = [
     (r"(x+x+)+y", "x"),
     (r"(a|aa)+$", "a"),
