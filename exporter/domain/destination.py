@@ -1,4 +1,4 @@
-"""A destination: a customer's container, the credentials for it, what to send there and how."""
+"""A destination: a customer's container, its credentials, and which data is exported there in which form."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -19,19 +19,20 @@ MIB = 1024 * 1024
 PART_MIB_DEFAULT = 256
 # A block blob takes 50,000 blocks of the 4 MiB that we stage: about 195 GiB. No reader wants files near it.
 PART_MIB_MAX = 10_240
-# A landing blob that is sent as it came is held in memory meanwhile, compressed; larger ones are not.
+# Largest blob that may pass through unchanged: its compressed bytes stay in memory while its lines are
+# checked.
 WHOLE_BYTES_MAX = 32 * MIB
 
 
 class ExtraKeys(StrEnum):
-    """``output.extra_keys``: what becomes of keys that are none of the 49."""
+    """``output.extra_keys``: whether keys besides the 49 are exported."""
 
     DROP = "drop"
     KEEP = "keep"
 
 
 class Compression(StrEnum):
-    """``output.compression``: file size against time."""
+    """``output.compression``: the trade-off between file size and time."""
 
     BALANCED = "balanced"
     FAST = "fast"
@@ -39,7 +40,7 @@ class Compression(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a destination is in its life.
+    """The state of a destination.
 
     ``failing`` is never stored: it follows from the ledger. ``deleted`` is never shown: it keeps the history.
     """
@@ -124,7 +125,7 @@ CHANGE_SETTLES = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How the files look."""
+    """The form of the files."""
 
     name_style: NameStyle = NameStyle.AMPLITUDE
     path_layout: PathLayout = PathLayout.FLAT
@@ -136,7 +137,7 @@ class Output:
 
     @property
     def part_bytes_max(self) -> int:
-        """Where a part is closed and the next one begun, in (compressed) bytes."""
+        """The size of a part, in compressed bytes, at which the next part begins."""
         return self.max_part_mib * MIB
 
 
@@ -155,9 +156,9 @@ class Destination:
     status: Status = Status.DRAFT
     activated_at: datetime | None = None
     events_since: datetime | None = None
-    """When it was pointed at its project, if that was after its activation."""
+    """When its project was chosen, if that was after its activation."""
     event_filter: EventFilter | None = None
-    """Which events it asks for; None for all of them. Merged ids are never filtered."""
+    """The filter of its events; None for all events. Merged ids are never filtered."""
     webhook: Webhook | None = None
     """The webhook that gets the notifications of this destination; None for no webhook."""
     earlier: tuple[EarlierPlace, ...] = ()
@@ -171,7 +172,7 @@ class Destination:
 
     @property
     def streams(self) -> tuple[StreamKey, ...]:
-        """What it receives: events, merged ids, or both."""
+        """The streams it receives: events, merged ids, or both."""
         numbers = {Source.PROJECT: self.project_id, Source.ORGANIZATION: self.org_id}
         return tuple(
             StreamKey(self.id, Stream(data_type, number))
@@ -180,11 +181,11 @@ class Destination:
         )
 
     def filter_of(self, stream: Stream) -> EventFilter | None:
-        """Return the filter that a stream goes through; merged ids go through none."""
+        """Return the filter of a stream; None for merged ids, which are never filtered."""
         return self.event_filter if stream.spec.filterable else None
 
     def naming(self, stream: Stream) -> Naming:
-        """Return how its files of a stream are called."""
+        """Return the naming of its files of a stream."""
         return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
 
     @property
@@ -198,7 +199,7 @@ class Destination:
         return self.storage.target
 
     def hour_names(self, stream: Stream, hour: Hour) -> HourNames:
-        """Return every name that the hour's files may have in its container, those of now first.
+        """Return all names that the hour's files may have in its container, the current ones first.
 
         Both styles count, and each place that the destination had when the hour could be exported.
         """
@@ -224,7 +225,7 @@ class Destination:
     def names(self) -> frozenset[str]:
         """What no other destination may write: the roots of its streams' names, each with its container.
 
-        Names of earlier places are among them: when an hour is written anew, they are cleared there.
+        Names of earlier places are among them: when an hour is replaced, its files there are deleted.
         """
         found = set()
         for now in (self.naming(key.stream) for key in self.streams):
