@@ -16,10 +16,11 @@ from typing import Any, Literal, Self
 import msgspec
 
 from exporter.domain.backfill import BackfillStep
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.notifications import Delivery, Notification, NotificationKind
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 
 

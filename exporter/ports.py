@@ -33,9 +33,6 @@ from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
 from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Versioned
 
-GZIP = "application/gzip"
-"""The content type of every part. There is no content encoding, so that no client decompresses by itself."""
-
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
 type Pause = Callable[[float], None]
@@ -208,7 +205,7 @@ class Container(Protocol):
         """
         ...
 
-    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = GZIP) -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str) -> None:
         """Make the blocks that an attempt has staged the blob's content, in their order.
 
         If the condition fails but the blob already has exactly this content, there is no conflict. The

@@ -6,9 +6,10 @@ The blob has one line for each hour, ``events:187520:2026-01-31T13``.
 from collections.abc import Iterable, Iterator
 
 from exporter.domain.backfill import Backfill
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from exporter.ports import BlobStore, Ledger
 from exporter.schedule.ledger_view import with_gaps
 

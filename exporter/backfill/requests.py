@@ -11,10 +11,11 @@ from exporter.backfill.hour_list import encode_hours
 from exporter.backfill.runner import steps_of
 from exporter.destinations.find import find_destination
 from exporter.domain.backfill import Backfill, BackfillStatus
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Invalid, NotPossible, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.ports import Gateways, Landing, Ledger
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify.range import Repair

@@ -14,7 +14,6 @@ from exporter.domain.versioned import BlobInfo
 from exporter.ports import Container, Containers, Gateways, Pause
 
 FOLDER = "_export_test"
-MISSING = "missing_action"
 # Azure takes minutes to apply a new role. Retries tell a new role from a missing one; a longer wait would
 # delay the answer. Seconds before each retry.
 ROLE_WAITS = (2, 4, 8)
@@ -40,7 +39,7 @@ class _Steps:
     def run[Result](self, name: str, do: Callable[[], Result]) -> Result | None:
         """Run a step and record its result; return None if it failed."""
         result, fault = self._attempt(do)
-        if fault is not None and fault.code == MISSING:
+        if fault is not None and fault.may_pass:
             result, fault = self._retry(do, fault)
         self.done.append(ConnectionStep(name, fault))
         return result
@@ -65,7 +64,7 @@ class _Steps:
     def permission_missing(self) -> bool:
         """Whether the last step failed because of a missing permission."""
         fault = self.done[-1].fault
-        return fault is not None and fault.code == MISSING
+        return fault is not None and fault.may_pass
 
     def _retry[Result](self, do: Callable[[], Result], missing: Fault) -> tuple[Result | None, Fault | None]:
         """Retry while a new role may not be effective yet."""
@@ -77,7 +76,7 @@ class _Steps:
             result, fault = self._attempt(do)
             if fault is None:
                 return result, _not_effective_yet(waited)
-            if fault.code != MISSING:
+            if not fault.may_pass:
                 return None, fault
         return None, missing
 

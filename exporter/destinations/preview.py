@@ -9,10 +9,10 @@ from exporter.domain.errors import NotPossible
 from exporter.domain.hour import Hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import DataType, LandingBlob
+from exporter.domain.streams import LandingBlob
 from exporter.export.stage import row_chain
 from exporter.pipeline.chain import Tally
-from exporter.pipeline.gzip_writer import Exported
+from exporter.pipeline.exported import Exported
 from exporter.ports import Clock, Landing
 
 EXAMPLES_MAX = 10
@@ -41,9 +41,7 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
 
     Raise ``NotPossible`` (``no_events``) if the destination gets no events.
     """
-    stream = next(
-        (key.stream for key in destination.streams if key.stream.data_type is DataType.EVENTS), None
-    )
+    stream = next((key.stream for key in destination.streams if key.stream.spec.filterable), None)
     if stream is None:
         raise NotPossible("no_events", "This destination exports no events; merged ids are never filtered.")
     limits = _Limits(clock, clock() + TIME_MAX)

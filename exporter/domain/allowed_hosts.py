@@ -1,4 +1,4 @@
-"""Which storage a destination may name, and which names lead to the same account.
+"""Which hosts a destination may name, and which URLs lead to the same account.
 
 Two guards are here: ``AllowedHosts`` keeps requests out of networks that the operator has not allowed, and
 ``OwnContainers`` keeps exports out of the exporter's own containers.
@@ -15,19 +15,19 @@ AZURE_BLOB_HOSTS = (
     "*.blob.core.usgovcloudapi.net",
     "*.blob.core.chinacloudapi.cn",
 )
-# Azure's rule for the names of containers; $root and $web, which it makes itself, are not for data.
+# Azure's rule for container names. Azure's own containers $root and $web are not for data.
 CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # Containers of the exporter's own account besides landing: no destination writes there.
 OWN_CONTAINERS = frozenset({"rejected", "export-state", "pulled", "deployments"})
-# The Functions host and its extensions name their containers so.
+# The prefix of the containers of the Functions host and its extensions.
 HOST_CONTAINERS_PREFIX = "azure-webjobs-"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-# Only where hosts are numbers or single words, as emulators' are, is the account's name in the path.
+# A host with a domain. Other hosts, IP addresses and single words, are emulators: the path names the account.
 _NAMED_HOST = re.compile(r"\.[a-z]", re.ASCII | re.IGNORECASE)
 # An account's name, in a URL of an emulator; the read-only copy of an account has the suffix.
 _ACCOUNT_PATH = re.compile(r"/?|/+([A-Za-z0-9-]{3,63})/?", re.ASCII)
 _SECONDARY = "-secondary"
-# Private endpoints have a name of their own for the same account.
+# A private endpoint has its own host name for the same account.
 _PRIVATE_LINK = ".privatelink."
 # A name or an IPv4 address; an IPv6 address, which has brackets in a URL and in the setting only.
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:]*:[0-9a-f:.]*", re.ASCII)
@@ -146,8 +146,8 @@ def account_of(url: str) -> str:
     """Return which account a blob service URL leads to: the same text for all URLs of one account.
 
     The case of letters, default ports, slashes and dots at the end, the read-only copy of the account, its
-    private endpoint, and the names of the loopback interface make no difference. What this returns is
-    accepted, too, and returned as it is. ``ValueError`` if it is no URL.
+    private endpoint, and the names of the loopback interface make no difference. The function
+    is idempotent. ``ValueError`` if the text is not a URL.
     """
     parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").lower().rstrip(".")
@@ -167,14 +167,14 @@ def _port(parts: SplitResult) -> str:
 
 
 def _is_named(host: str) -> bool:
-    """Whether a host's name holds that of the account; an emulator's is a number or a single word."""
+    """Whether the host name contains the account's name; that of an emulator is a number or a single word."""
     return _NAMED_HOST.search(host) is not None
 
 
 def same_container(one: str, other: str) -> bool:
     """Whether two targets (``account|container|prefix``; the prefix may be left out) are in one container.
 
-    An account that is not known, because it was not kept, may be any; so may all of an empty target.
+    An unknown account (older records do not have it) matches every account; an empty target matches all.
     """
     if not one or not other:
         return True
@@ -191,7 +191,7 @@ def _split_target(target: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class OwnContainers:
-    """The exporter's own containers: ``account`` is what ``account_of`` says of its own blob service.
+    """The exporter's own containers: ``account`` is ``account_of`` its blob service.
 
     ``names`` are the containers besides those of the Functions host.
     """
@@ -201,7 +201,7 @@ class OwnContainers:
 
     @classmethod
     def at(cls, blob_url: str, landing_container: str) -> "OwnContainers":
-        """Return those of the account with that blob service."""
+        """Return the own containers of the account with that blob service."""
         return cls(account_of(blob_url), OWN_CONTAINERS | {landing_container})
 
     def hold(self, account_url: str, container: str) -> bool:

@@ -1,4 +1,4 @@
-"""A destination: a customer's container, the credentials for it, what to send there and how."""
+"""A destination: a customer's container, its credentials, and which data is exported there in which form."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.domain.allowed_hosts import account_of, same_container
+from exporter.domain.data_types import DATA_TYPES, Source
 from exporter.domain.file_names import HourNames, NameStyle, Naming, PathLayout
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour import Hour
 from exporter.domain.notifications import Webhook
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.timestamps import TimestampFormat
 
 ID_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -18,19 +19,20 @@ MIB = 1024 * 1024
 PART_MIB_DEFAULT = 256
 # A block blob takes 50,000 blocks of the 4 MiB that we stage: about 195 GiB. No reader wants files near it.
 PART_MIB_MAX = 10_240
-# A landing blob that is sent as it came is held in memory meanwhile, compressed; larger ones are not.
+# Largest blob that may pass through unchanged: its compressed bytes stay in memory while its lines are
+# checked.
 WHOLE_BYTES_MAX = 32 * MIB
 
 
 class ExtraKeys(StrEnum):
-    """``output.extra_keys``: what becomes of keys that are none of the 49."""
+    """``output.extra_keys``: whether keys besides the 49 are exported."""
 
     DROP = "drop"
     KEEP = "keep"
 
 
 class Compression(StrEnum):
-    """``output.compression``: file size against time."""
+    """``output.compression``: the trade-off between file size and time."""
 
     BALANCED = "balanced"
     FAST = "fast"
@@ -38,7 +40,7 @@ class Compression(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a destination is in its life.
+    """The state of a destination.
 
     ``failing`` is never stored: it follows from the ledger. ``deleted`` is never shown: it keeps the history.
     """
@@ -123,7 +125,7 @@ CHANGE_SETTLES = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How the files look."""
+    """The form of the files."""
 
     name_style: NameStyle = NameStyle.AMPLITUDE
     path_layout: PathLayout = PathLayout.FLAT
@@ -135,7 +137,7 @@ class Output:
 
     @property
     def part_bytes_max(self) -> int:
-        """Where a part is closed and the next one begun, in (compressed) bytes."""
+        """The size of a part, in compressed bytes, at which the next part begins."""
         return self.max_part_mib * MIB
 
 
@@ -154,11 +156,11 @@ class Destination:
     status: Status = Status.DRAFT
     activated_at: datetime | None = None
     events_since: datetime | None = None
-    """When it was pointed at its project, if that was after its activation."""
+    """When its project was chosen, if that was after its activation."""
     event_filter: EventFilter | None = None
-    """Which events it asks for; None for all of them. Merged ids are never filtered."""
+    """The filter of its events; None for all events. Merged ids are never filtered."""
     webhook: Webhook | None = None
-    """Who is told what happens; None for nobody."""
+    """The webhook that gets the notifications of this destination; None for no webhook."""
     earlier: tuple[EarlierPlace, ...] = ()
     """Where its files went before it was changed, the oldest first."""
 
@@ -170,20 +172,20 @@ class Destination:
 
     @property
     def streams(self) -> tuple[StreamKey, ...]:
-        """What it receives: events, merged ids, or both."""
-        sources = ((DataType.EVENTS, self.project_id), (DataType.MERGED_IDS, self.org_id))
+        """The streams it receives: events, merged ids, or both."""
+        numbers = {Source.PROJECT: self.project_id, Source.ORGANIZATION: self.org_id}
         return tuple(
-            StreamKey(self.id, Stream(data_type, source))
-            for data_type, source in sources
-            if source is not None
+            StreamKey(self.id, Stream(data_type, number))
+            for data_type, spec in DATA_TYPES.items()
+            if (number := numbers[spec.source]) is not None
         )
 
     def filter_of(self, stream: Stream) -> EventFilter | None:
-        """Return the filter that a stream goes through; merged ids go through none."""
-        return self.event_filter if stream.data_type is DataType.EVENTS else None
+        """Return the filter of a stream; None for merged ids, which are never filtered."""
+        return self.event_filter if stream.spec.filterable else None
 
     def naming(self, stream: Stream) -> Naming:
-        """Return how its files of a stream are called."""
+        """Return the naming of its files of a stream."""
         return Naming(stream, self.storage.prefix, self.output.name_style, self.output.path_layout)
 
     @property
@@ -197,7 +199,7 @@ class Destination:
         return self.storage.target
 
     def hour_names(self, stream: Stream, hour: Hour) -> HourNames:
-        """Return every name that the hour's files may have in its container, those of now first.
+        """Return all names that the hour's files may have in its container, the current ones first.
 
         Both styles count, and each place that the destination had when the hour could be exported.
         """
@@ -224,7 +226,7 @@ class Destination:
     def names(self) -> frozenset[str]:
         """What no other destination may write: the roots of its streams' names, each with its container.
 
-        Names of earlier places are among them: when an hour is written anew, they are cleared there.
+        Names of earlier places are among them: when an hour is replaced, its files there are deleted.
         """
         found = set()
         for now in (self.naming(key.stream) for key in self.streams):

@@ -1,7 +1,7 @@
-"""Names of the files in a customer's container, and which names are ours.
+"""Names of the files in a customer's container: builds them, and recognises them.
 
-Listing by prefix finds neighbours too (``…_2020-01-25_1`` is the beginning of hours 10 to 19), so a name is
-ours only if ``part_number`` says so: it compares whole names.
+A listing by prefix finds other hours, too (``…_2020-01-25_1`` is a prefix of hours 10 to 19). So a file is a
+part only if ``part_number`` recognises its whole name.
 """
 
 import re
@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 
-_SUFFIX = ".json.gz"
+NDJSON_GZIP_SUFFIX = ".json.gz"
 MARKER_SUFFIX = "_complete"
 
 
 class NameStyle(StrEnum):
-    """``output.name_style``: what stands before the part number."""
+    """``output.name_style``: the character before the part number, ``#`` or ``_``."""
 
     AMPLITUDE = "amplitude"
     SAFE = "safe"
 
 
 class PathLayout(StrEnum):
-    """``output.path_layout``: whether a folder per project or organization stands before the name."""
+    """``output.path_layout``: whether files are in a folder for each project or organization."""
 
     FLAT = "flat"
     BY_PROJECT = "by_project"
@@ -31,31 +31,35 @@ class PathLayout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How one destination's files of one stream are called. ``prefix`` has no slash at either end."""
+    """How one destination names its files of one stream. ``prefix`` has no slash at either end.
+
+    ``suffix`` is the end of the names of parts, and depends on their format.
+    """
 
     stream: Stream
     prefix: str = ""
     style: NameStyle = NameStyle.AMPLITUDE
     layout: PathLayout = PathLayout.FLAT
+    suffix: str = NDJSON_GZIP_SUFFIX
 
     def part(self, hour: Hour, number: int) -> str:
         """Return the name of part ``number`` (from 1); merged ids have one file an hour, without a number."""
-        if self.stream.data_type is DataType.MERGED_IDS:
+        if not self.stream.spec.numbered_parts:
             return self.parts_prefix(hour)
-        return f"{self.parts_prefix(hour)}{number}{_SUFFIX}"
+        return f"{self.parts_prefix(hour)}{number}{self.suffix}"
 
     def parts_prefix(self, hour: Hour) -> str:
-        """Return the longest beginning that all parts of the hour share: what to list them by."""
-        if self.stream.data_type is DataType.MERGED_IDS:
-            return f"{self._hour(hour)}{_SUFFIX}"
+        """Return the longest common prefix of the names of the hour's parts, for listings."""
+        if not self.stream.spec.numbered_parts:
+            return f"{self._hour(hour)}{self.suffix}"
         return f"{self._hour(hour)}{'#' if self.style is NameStyle.AMPLITUDE else '_'}"
 
     def part_number(self, hour: Hour, name: str) -> int | None:
-        """Return which part of the hour a blob of that name is, or None if it is none of ours."""
-        if self.stream.data_type is DataType.MERGED_IDS:
+        """Return the part number of a blob's name, or None if it is not a part of the hour."""
+        if not self.stream.spec.numbered_parts:
             return 1 if name == self.part(hour, 1) else None
         match = re.fullmatch(
-            f"{re.escape(self.parts_prefix(hour))}([1-9][0-9]*){re.escape(_SUFFIX)}", name, re.ASCII
+            f"{re.escape(self.parts_prefix(hour))}([1-9][0-9]*){re.escape(self.suffix)}", name, re.ASCII
         )
         return int(match[1]) if match else None
 
@@ -65,7 +69,7 @@ class Naming:
 
     @property
     def root(self) -> str:
-        """The beginning that all names of the stream share and no name of another one has: ``a/187520_``.
+        """The prefix of all names of the stream, and of no name of another one: ``a/187520_``.
 
         Styles share it: ``187520_2026-01-31_5_1.json.gz`` and ``…_5#1.json.gz`` are the same part.
         """
@@ -79,10 +83,10 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class HourNames:
-    """Every name that a file of an hour may have in one container.
+    """All names that files of an hour may have in one container.
 
-    ``wanted`` is how its files are called if they are written now; ``others`` are other places that they may
-    have been written to. The style of a name never tells files apart: both styles count everywhere.
+    ``wanted`` is the naming of files that are written now, ``others`` are namings of earlier files. Each
+    naming counts in both styles, because two files whose names differ only in style are the same part.
     """
 
     hour: Hour
@@ -91,24 +95,24 @@ class HourNames:
 
     @property
     def namings(self) -> tuple[Naming, ...]:
-        """Every way to name its files, the wanted one first."""
+        """All namings of its files, the wanted one first."""
         places = (self.wanted, *self.others)
         both = (replace(each, style=style) for each in places for style in NameStyle)
         return tuple(dict.fromkeys((self.wanted, *both)))
 
     @property
     def prefixes(self) -> tuple[str, ...]:
-        """What to list its parts by."""
+        """The prefixes to list its parts by."""
         return tuple(dict.fromkeys(naming.parts_prefix(self.hour) for naming in self.namings))
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """Every name that its marker may have, the wanted one first."""
+        """All names that its marker may have, the wanted one first."""
         return tuple(dict.fromkeys(naming.marker(self.hour) for naming in self.namings))
 
     @property
     def marker(self) -> str:
-        """The name that its marker is to have."""
+        """The name of a marker that is written now."""
         return self.wanted.marker(self.hour)
 
     def is_part(self, name: str) -> bool:
@@ -121,6 +125,6 @@ class HourNames:
         return next((number for number in numbers if number is not None), 0)
 
     def wanting(self, naming: Naming) -> "HourNames":
-        """Return the same names, of which other ones are wanted."""
+        """Return the same names with another wanted naming."""
         others = dict.fromkeys((self.wanted, *self.others))
         return replace(self, wanted=naming, others=tuple(each for each in others if each != naming))

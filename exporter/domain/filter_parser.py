@@ -1,11 +1,11 @@
-"""From JSON to a filter, with everything that is wrong about it told at once, each with its place."""
+"""Parses a filter from JSON, and reports all problems at once, each with its path."""
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from exporter.domain.errors import Invalid, Problem, named
-from exporter.domain.filter_values import accepts, settled
+from exporter.domain.filter_values import accepts, normal_value
 from exporter.domain.filters import (
     ORDERS,
     PRESENCE,
@@ -23,39 +23,38 @@ from exporter.domain.filters import (
 from exporter.domain.row_schema import EVENT_FIELDS, Kind
 
 type PatternCost = Callable[[str], int]
-"""Returns how many instructions a pattern compiles to; ValueError, for a person, if it is none."""
+"""Returns how many instructions a pattern compiles to; raises ValueError with a message for the customer."""
 
-# Deeper than anybody can read.
+# Filters that are nested deeper are not readable.
 DEPTH_MAX = 10
 # Every condition costs time for every event of every hour; a hundred cost about as much as the export itself.
 CONDITIONS_MAX = 100
-# A list of values is looked up at once, however long; this bounds what is stored and shown.
+# A list of values costs one lookup, whatever its length; this bounds what is stored and shown.
 VALUES_MAX = 1_000
-# Texts that are searched for are tried one after the other.
+# Searched texts are tried one after the other.
 SEARCHED_VALUES_MAX = 100
-# The original cuts the texts of properties at as many characters.
+# The original product truncates property texts at this length.
 VALUE_CHARACTERS_MAX = 1_024
 PROPERTY_CHARACTERS_MAX = 1_024
-# The matcher may spend 10 ns on each instruction for each character, so the more instructions, the fewer
-# characters the patterns look at (exporter.pipeline.filters.patterns): 512 with so many. \pL, any letter,
-# has 1,200.
+# The matcher spends up to 10 ns an instruction and character, so patterns with more instructions search fewer
+# characters (exporter.pipeline.filters.patterns): 512 at this limit. \pL, any letter, has 1,200 instructions.
 INSTRUCTIONS_MAX = 1_280
-# A filter is part of each answer about its destination.
+# Each answer about the destination contains the filter.
 FILTER_BYTES_MAX = 64 * 1024
-# More would not be read, and must not make an answer of megabytes.
+# Bounds the size of the answer, which could be megabytes.
 PROBLEMS_MAX = 100
 
 _KINDS = {each.name: each.kind for each in EVENT_FIELDS}
 _GROUPS: dict[str, type[All | AnyOf]] = {"all": All, "any": AnyOf}
 _COMBINATIONS = frozenset({*_GROUPS, "not"})
 _CONDITION_KEYS = frozenset({"property", "operator", "values"})
-_UNKNOWN = "is not known here: check its spelling"
+_UNKNOWN = "is not a known field: check its spelling"
 
 
 def read_filter(document: object, pattern_cost: PatternCost, place: str = "events.filter") -> EventFilter:
-    """Return the filter that a document describes, or raise ``Invalid`` with all that is wrong.
+    """Return the filter of a JSON document; raise ``Invalid`` with all problems.
 
-    ``place`` is where the document stood; the paths of problems begin with it.
+    ``place`` is the path of the document in the request: paths of problems begin with it.
     """
     reader = _Reader(pattern_cost)
     root = reader.node(document, place, 1)
@@ -66,9 +65,9 @@ def read_filter(document: object, pattern_cost: PatternCost, place: str = "event
         problems.append(
             Problem(
                 place,
-                f"has patterns of {reader.instructions} instructions or more together, of at most"
-                f" {INSTRUCTIONS_MAX}, because each of them takes time for every character of every event:"
-                " shorten the patterns, or lower their counts of repetitions, such as {900}",
+                f"has patterns with {reader.instructions} or more instructions in total, and"
+                f" {INSTRUCTIONS_MAX} are allowed, because each takes time for every character of each event:"
+                " shorten the patterns, or lower their repetition counts, such as {900}",
             )
         )
     if problems or root is None:
@@ -80,7 +79,7 @@ def read_filter(document: object, pattern_cost: PatternCost, place: str = "event
 
 
 def stored_filter(text: str) -> EventFilter:
-    """Return a filter that was checked before it was stored as its ``text``."""
+    """Return a filter from its stored ``text``; ValueError if it is not valid."""
     try:
         return read_filter(json.loads(text), lambda _pattern: 0)
     except Invalid as error:
@@ -89,7 +88,7 @@ def stored_filter(text: str) -> EventFilter:
 
 @dataclass(slots=True)
 class _Reader:
-    """What is found on the way down the tree. Each method returns None where it noted a problem."""
+    """Collects problems on the way down the tree. A method that adds a problem returns None."""
 
     pattern_cost: PatternCost
     problems: list[Problem] = field(default_factory=list)
@@ -102,7 +101,7 @@ class _Reader:
     def node(self, document: object, place: str, depth: int) -> Node | None:
         """Read a condition or a combination."""
         if not isinstance(document, dict):
-            self._wrong(place, 'must be an object: a condition, or "all", "any" or "not" of conditions')
+            self._wrong(place, 'must be an object: a condition, or "all", "any" or "not" with conditions')
             return None
         if depth > DEPTH_MAX:
             self._wrong(place, f"is nested deeper than {DEPTH_MAX} levels")
@@ -114,7 +113,7 @@ class _Reader:
                 beside = combinations and key in _COMBINATIONS | _CONDITION_KEYS
                 self._wrong(
                     f"{place}.{named(key)}",
-                    f'cannot stand beside "{combinations[0]}"' if beside else _UNKNOWN,
+                    f'cannot be combined with "{combinations[0]}" in one object' if beside else _UNKNOWN,
                 )
         if not combinations:
             return self._condition(document, place)
@@ -159,12 +158,13 @@ class _Reader:
             return None
         if name not in _KINDS:
             self._wrong(
-                place, "is no field of an event; properties in objects begin so: event_properties.price"
+                place,
+                "is not a field of an event; a property inside an object looks like event_properties.price",
             )
         elif _KINDS[name] is Kind.DICT and not keys:
-            self._wrong(place, f"is an object: name a key of it, such as {name}.price")
+            self._wrong(place, f"is an object: name a key inside it, such as {name}.price")
         elif _KINDS[name] is not Kind.DICT and keys:
-            self._wrong(place, f"has nothing inside: {name} is {_KINDS[name]}")
+            self._wrong(place, f"must not have a key: {name} is {_KINDS[name]}")
         else:
             return Property(name, tuple(keys))
         return None
@@ -177,7 +177,7 @@ class _Reader:
         if operator is None:
             self._wrong(place, f"must be one of {', '.join(Operator)}")
         elif found and not accepts(_KINDS[found.field], operator):
-            self._wrong(place, f"does not fit: {found.field} is {_KINDS[found.field]}")
+            self._wrong(place, f"does not apply to {found.field}, which is {_KINDS[found.field]}")
             return None
         return operator
 
@@ -186,7 +186,7 @@ class _Reader:
     ) -> tuple[Value, ...] | None:
         if operator in PRESENCE or operator is None:
             if operator and values not in (None, []):
-                self._wrong(place, f"must be left out: {operator} takes none")
+                self._wrong(place, f"must be left out: {operator} takes no values")
                 return None
             return ()
         values_max = 1 if operator in ORDERS else SEARCHED_VALUES_MAX if operator in SEARCHES else VALUES_MAX
@@ -206,8 +206,8 @@ class _Reader:
             self._wrong(place, f"must be a text of at most {VALUE_CHARACTERS_MAX} characters")
             return None
         try:
-            found = settled(value, kind, operator)
-            # Once there are too many, no more of them are compiled: that takes time, too.
+            found = normal_value(value, kind, operator)
+            # Once there are too many instructions, no more patterns are compiled: compiling takes time, too.
             if operator is Operator.MATCHES and self.instructions <= INSTRUCTIONS_MAX:
                 self.instructions += self.pattern_cost(str(found))
         except ValueError as error:
@@ -217,18 +217,18 @@ class _Reader:
 
 
 def _is_text(text: str) -> bool:
-    """Whether the text can be written down: half a surrogate pair cannot."""
+    """Whether the text can be encoded as UTF-8: a lone surrogate cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _names(text: str) -> Iterator[str]:
-    r"""Yield the names of a path; ``\.`` is a dot within a name, ``\\`` a backslash."""
+    r"""Yield the names of a property path; ``\.`` is a dot inside a name, ``\\`` a backslash."""
     name, characters = "", iter(text)
     for character in characters:
         if character == "\\":
             escaped = next(characters, "")
             if escaped not in {".", "\\"}:
-                raise ValueError("may hold a backslash only before a dot or another backslash")
+                raise ValueError("may have a backslash only before a dot or another backslash")
             name += escaped
         elif character == ".":
             yield _named(name)
@@ -240,5 +240,5 @@ def _names(text: str) -> Iterator[str]:
 
 def _named(name: str) -> str:
     if not name:
-        raise ValueError("must not have an empty name before, between or after its dots")
+        raise ValueError("must not have an empty name before, between or after dots")
     return name

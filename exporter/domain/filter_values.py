@@ -1,7 +1,7 @@
-"""Which operators and values fit which kind of property, and the one form of each value.
+"""Operators and values of filters: which ones fit which kind of property, and the normal form of each value.
 
-Numbers are compared exactly, by the value that their JSON has: an integer is an ``int``, every other number a
-``Decimal`` of its text (``exact``). None of them is rounded to a double first, on either side.
+Numbers are compared exactly: an integer is an ``int``, every other number a ``Decimal`` of its JSON text
+(``exact``). Neither the filter's numbers nor the rows' are rounded to doubles first.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -10,12 +10,12 @@ from exporter.domain.filters import ORDERS, PRESENCE, SEARCHES, Operator, Value
 from exporter.domain.row_schema import Kind
 from exporter.domain.timestamps import to_canonical, to_iso8601
 
-# JSON readers keep integers of this range exactly, and many of them turn larger ones into something near.
+# All JSON readers keep integers of this range exactly; many round larger ones.
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 FLOAT_BOUND = 2.0**63
-# Doubles tell all numbers of so many significant digits apart, and print them as they were written.
+# Doubles keep this many significant decimal digits exactly.
 SIGNIFICANT_DIGITS = 15
-# Decimals take exponents of 18 digits. No value of a filter comes near a number beyond this one.
+# A Decimal's exponent has at most 18 digits. Values of filters are far below this.
 _EXPONENT_BOUND = 10**17
 
 _EQUALITY = frozenset({Operator.IS, Operator.IS_NOT})
@@ -33,14 +33,13 @@ _OPERATORS = {
 
 
 type Comparable = str | bool | int | Decimal
-"""A value to compare with. Two are equal if their JSON means the same; true and 1 are told apart by type."""
+"""A value to compare with. Values are equal if their JSON means the same; the type separates true from 1."""
 
 
 def exact(text: str) -> Decimal:
-    """Return the number that a JSON number means, whatever its size and its digits.
+    """Return the exact value of a JSON number of any size and precision.
 
-    One whose exponent is beyond 18 digits becomes one with an exponent of 10^17: beyond every other number,
-    or nearer to 0 than any.
+    An exponent of more than 18 digits becomes 10^17: the number stays above (or closer to 0 than) all others.
     """
     try:
         return Decimal(text)
@@ -53,28 +52,28 @@ def exact(text: str) -> Decimal:
 
 
 def comparable(value: Value) -> Comparable:
-    """Return what rows' values are compared with: of a number with a fraction, what its digits say."""
+    """Return the value to compare rows' values with: a float becomes the decimal that it is written as."""
     return exact(repr(value)) if isinstance(value, float) else value
 
 
 def as_written(text: str) -> float | Decimal:
-    """Return a number with fraction or exponent: a float, or a ``Decimal`` where that would change its value.
+    """Return a JSON number with a fraction or exponent as a float; a ``Decimal`` if a float would round it.
 
-    For reading what a person wrote, so that ``settled`` can refuse what it cannot keep.
+    For parsing requests: ``normal_value`` refuses a number that cannot be kept.
     """
     number, rounded = exact(text), float(text)
     return rounded if number == exact(repr(rounded)) else number
 
 
 def accepts(kind: Kind, operator: Operator) -> bool:
-    """Whether the operator can say anything about such a property. ``Kind.DICT``: what is inside objects."""
+    """Whether the operator applies to this kind of property. ``Kind.DICT`` is a property inside an object."""
     return operator in _OPERATORS[kind]
 
 
-def settled(value: object, kind: Kind, operator: Operator) -> Value:
-    """Return the value in its one form; ValueError, for a person, if it does not fit.
+def normal_value(value: object, kind: Kind, operator: Operator) -> Value:
+    """Return the normal form of a value; ValueError, with a message for the customer, if it does not fit.
 
-    A value that could never be equal to the property is a mistake, and said to be one.
+    A value that can never equal the property is refused, because it can only be a mistake.
     """
     if operator in SEARCHES:
         return _searched(value, kind, operator)
@@ -88,7 +87,7 @@ def settled(value: object, kind: Kind, operator: Operator) -> Value:
 
 
 def _any_value(value: object, operator: Operator) -> Value:
-    """Return a value for what is inside an object, where everything may be."""
+    """Return a value for a property inside an object, which may have any type."""
     if isinstance(value, str) or (isinstance(value, bool) and operator in _EQUALITY):
         return value
     return _number(
@@ -98,7 +97,7 @@ def _any_value(value: object, operator: Operator) -> Value:
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004  whoever reads this wrote JSON, no types
+        raise ValueError("must be true or false")  # noqa: TRY004  about JSON, not about Python types
     return value
 
 
@@ -110,8 +109,8 @@ def _searched(value: object, kind: Kind, operator: Operator) -> str:
 
 def _text(value: object, kind: Kind) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a text")  # noqa: TRY004  whoever reads this wrote JSON, no types
-    # UUIDs are exported in lower case, whatever they came in.
+        raise ValueError("must be a text")  # noqa: TRY004  about JSON, not about Python types
+    # UUIDs are exported in lower case.
     return value.lower() if kind is Kind.UUID else value
 
 
@@ -125,7 +124,7 @@ def _time(value: object) -> str:
 def _number(value: object, allowed: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         hint = "; is_not_set asks for null" if value is None else ""
-        raise ValueError(f"must be {allowed}{hint}")  # noqa: TRY004  whoever reads this wrote JSON, no types
+        raise ValueError(f"must be {allowed}{hint}")  # noqa: TRY004  about JSON, not about Python types
     if isinstance(value, int):
         if not INTEGER_MIN <= value <= INTEGER_MAX:
             raise ValueError(f"must be an integer from {INTEGER_MIN} to {INTEGER_MAX}")
@@ -135,8 +134,8 @@ def _number(value: object, allowed: str) -> int | float:
     if value == int(value):
         return int(value)
     if isinstance(value, Decimal):
-        raise ValueError(  # noqa: TRY004  a number is what it must be, and it is one
-            f"has too many digits, and would be rounded to {float(value)!r}: write a number with a fraction"
-            f" with at most {SIGNIFICANT_DIGITS} significant digits"
+        raise ValueError(  # noqa: TRY004  the type is right
+            f"has too many digits and would be rounded to {float(value)!r}: a number with a fraction may have"
+            f" at most {SIGNIFICANT_DIGITS} significant digits"
         )
     return value

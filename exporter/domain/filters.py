@@ -1,8 +1,8 @@
-"""Filters: which events a destination asks for.
+"""Filters: which events a destination gets.
 
-A filter is a tree: ``all``, ``any`` and ``not`` over conditions, each of which holds one property against
-values. What the words mean, for every kind of value, is in docs/filters.md; ``filter_reading`` reads and
-checks what a person wrote, and ``exporter.pipeline.filters.compile`` applies it.
+A filter is a tree: ``all``, ``any`` and ``not`` over conditions, each of which compares one property with
+values. docs/filters.md defines every operator for every kind of value. ``filter_parser`` parses and checks a
+request's filter, and ``exporter.pipeline.filters.compile`` applies it.
 """
 
 import hashlib
@@ -33,21 +33,21 @@ class Operator(StrEnum):
 
 
 SEARCHES = frozenset({Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTS_WITH, Operator.MATCHES})
-"""Look inside a text."""
+"""Search inside a text."""
 
 ORDERS = frozenset({Operator.LESS, Operator.LESS_OR_EQUAL, Operator.GREATER, Operator.GREATER_OR_EQUAL})
 """Compare with exactly one value."""
 
 PRESENCE = frozenset({Operator.IS_SET, Operator.IS_NOT_SET})
-"""Take no value at all."""
+"""Take no value."""
 
 HOLD_FOR_ABSENT = frozenset({Operator.IS_NOT, Operator.NOT_CONTAINS, Operator.IS_NOT_SET})
-"""Hold for a property that is not set, because that equals nothing and contains nothing."""
+"""Hold for a property that is not set, because it equals no value and contains no text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One of the event's fields, or, with ``keys``, the way from it to something inside its object."""
+    """A field of the event or, with ``keys``, a value inside the object in that field."""
 
     field: str
     keys: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A property held against values; several of them mean any of them."""
+    """A comparison of a property with values; with several values, one match is enough."""
 
     property: Property
     operator: Operator
@@ -73,7 +73,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Holds if every one of them does."""
+    """Holds if all nodes hold."""
 
     nodes: tuple[Node, ...]
 
@@ -84,7 +84,7 @@ class All:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Holds if at least one of them does."""
+    """Holds if at least one node holds."""
 
     nodes: tuple[Node, ...]
 
@@ -95,7 +95,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Holds if it does not."""
+    """Holds if its node does not."""
 
     node: Node
 
@@ -106,9 +106,9 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """A filter as it was checked; two are equal if their texts are."""
+    """A checked filter; filters are equal if their texts are."""
 
-    # Not compared: to Python, the value true is equal to the value 1. The text tells them apart.
+    # Not compared: in Python, true equals 1. The texts differ.
     root: Node = field(compare=False)
     text: str = field(init=False)
 
@@ -118,10 +118,10 @@ class EventFilter:
 
     @property
     def document(self) -> Json:
-        """The filter as JSON, in its one form: the order of keys, of numbers and of times is settled."""
+        """The filter as canonical JSON: with a fixed order of keys and one form of numbers and times."""
         return self.root.document()
 
     @property
     def sha256(self) -> str:
-        """The hash of ``text`` as UTF-8: it tells readers of a marker which filter the hour went through."""
+        """The SHA-256 of ``text`` as UTF-8: a marker names the filter of its hour by it."""
         return hashlib.sha256(self.text.encode()).hexdigest()

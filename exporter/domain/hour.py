@@ -1,4 +1,4 @@
-"""UTC clock hours: the grid on which everything here is measured."""
+"""UTC clock hours: the unit of export, schedule and ledger."""
 
 import re
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Hour:
 
 def hours_between(first: Hour, last: Hour) -> Iterator[Hour]:
     """Yield every hour from ``first`` to ``last``, both included, oldest first; none if ``first > last``."""
-    # Counted, not compared: after the last hour of the year 9999 there is none to compare.
+    # Counted, not compared: the last hour of the year 9999 has no successor.
     for hours in range(count_between(first, last)):
         yield first.plus(hours)
 
@@ -73,5 +73,5 @@ def count_between(first: Hour, last: Hour) -> int:
 
 
 def last_closed_hour(now: datetime, settle: timedelta) -> Hour:
-    """Return the newest hour that ended at least ``settle`` ago: landing has all of it but late blobs."""
+    """Return the newest hour that ended at least ``settle`` ago: only late blobs can still land in it."""
     return Hour.containing(now - settle).plus(-1)

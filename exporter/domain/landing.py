@@ -1,9 +1,9 @@
-"""The layout of the landing container: which folders are hours of a stream, and what belongs nowhere.
+"""The layout of the landing container: which folders are hours of a stream, and which fit no layout.
 
-``events/187520/2020/01/25/17/any/name``: a data type, a source, and the four folders of a UTC clock hour.
-What misses this layout, or names a time that cannot be, is no part of any hour: it is never exported, never
-owed, and told by ``survey``. Each walk takes the listing of one folder as an argument, so that the container
-and its twin in memory are walked by the same rules.
+``events/187520/2020/01/25/17/any/name``: a data type, a source, and the four folders of a UTC clock hour. A
+folder or blob that does not fit, or names an impossible time, belongs to no hour: it is not exported, not
+owed, and reported by ``survey``. Each function takes the listing of one folder as an argument, so the same
+rules apply to the container and to its twin in memory.
 """
 
 import re
@@ -11,28 +11,29 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream, is_data
+from exporter.domain.streams import Stream, is_data
 
-# Nothing was collected before this: an earlier folder is a clock that was never set.
+# No source has older data: an earlier folder comes from a clock that was never set.
 EARLIEST = Hour.parse("2000-01-01T00")
-# Clocks of sources differ; a folder further ahead than this is a mistake, and not a clock.
+# Clocks of sources differ; a folder further in the future than this is a mistake.
 AHEAD_MAX = timedelta(days=1)
-# One survey makes at most so many listings, of 5,000 entries a page: some ten seconds.
+# Listings that one survey makes at most, of 5,000 entries a page: about ten seconds.
 LISTINGS_MAX = 1000
-# More of them say nothing new.
+# Misfits that one survey reports at most; further ones say nothing new.
 MISFITS_MAX = 200
 
 _SOURCE = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _DIGITS = {"year": 4, "month": 2, "day": 2, "hour": 2}
 _LEVELS = tuple(_DIGITS)
-# How many slashes the folder of an hour has: its blobs may be many, and are listed as far as need be.
+# Slashes in the folder of an hour. Its blobs may be many, so its listing is lazy and not cached.
 _HOUR_SLASHES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a listing of one folder shows: a blob, or a folder if its whole ``name`` ends with ``/``."""
+    """An entry of the listing of a folder: a blob, or a folder if its full ``name`` ends with ``/``."""
 
     name: str
 
@@ -53,7 +54,7 @@ type List = Callable[[str], Iterable[Entry]]
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A stream that has a folder, with its first and last hour; None if there are none, or not looked for."""
+    """A stream that has a folder, with its first and last hour; None if it has none, or the survey ended."""
 
     stream: Stream
     first: Hour | None
@@ -62,7 +63,7 @@ class Landed:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Misfit:
-    """A folder (ending with ``/``) or blob that is no part of any hour, and why."""
+    """A folder (ending with ``/``) or blob that belongs to no hour, and why."""
 
     name: str
     reason: str
@@ -70,7 +71,7 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What landing holds. ``truncated`` if there was more than one survey looks at."""
+    """The content of landing. ``truncated`` means that the survey reached one of its limits."""
 
     streams: tuple[Landed, ...]
     misfits: tuple[Misfit, ...]
@@ -78,7 +79,7 @@ class Survey:
 
 
 def sources(list_folder: List) -> Iterator[Stream]:
-    """Yield the streams that have a folder, whether there is an hour in it or not."""
+    """Yield the streams that have a folder, even an empty one."""
     for data_type in DataType:
         for entry in list_folder(f"{data_type}/"):
             if entry.is_folder and _SOURCE.fullmatch(entry.last):
@@ -88,25 +89,25 @@ def sources(list_folder: List) -> Iterator[Stream]:
 def earliest_hour(list_folder: List, stream: Stream) -> Hour | None:
     """Return the oldest hour of a stream that holds data; it may lie in the future.
 
-    That is a listing for each level of folders, not one of all blobs.
+    It lists one folder a level where it can, never all blobs.
     """
     return next(_hours(list_folder, stream.landing_prefix, (), newest_first=False), None)
 
 
 def survey(list_folder: List, now: datetime, listings_max: int = LISTINGS_MAX) -> Survey:
-    """Return the streams of landing, and what fits no layout; the newest folders are looked at first.
+    """Return the streams of landing, and the entries that fit no layout; the newest folders come first.
 
-    The streams' first and last hours come before anything else that the listings are enough for.
+    The streams' first and last hours are found before the listings are spent on misfits.
     """
     return _Surveyor(_Budget(list_folder, listings_max), now + AHEAD_MAX).survey()
 
 
 class _SpentError(Exception):
-    """No more listings are to be made."""
+    """The listings of the survey are used up."""
 
 
 class _Budget:
-    """Lists folders, each of those above the hours once, and not more than so many."""
+    """Lists folders, up to a number of listings; folders above the hours are listed once and cached."""
 
     def __init__(self, list_folder: List, left: int) -> None:
         self._list = list_folder
@@ -170,7 +171,7 @@ class _Surveyor:
         return Landed(stream, first if last else None, last)
 
     def _folders(self, level: list[tuple[str, tuple[str, ...]]]) -> None:
-        """Look at the folders of a level, then at all of the next one, the newest first."""
+        """Check the folders level by level, the newest first."""
         while level:
             below: list[tuple[str, tuple[str, ...]]] = []
             for prefix, above in sorted(level, key=lambda each: each[1], reverse=True):
@@ -190,7 +191,7 @@ class _Surveyor:
 
 
 def _hours(list_folder: List, prefix: str, above: tuple[str, ...], *, newest_first: bool) -> Iterator[Hour]:
-    """Yield the hours below a folder that hold data, passing over what fits no layout."""
+    """Yield the hours below a folder that hold data; skip what fits no layout."""
     if len(above) == len(_LEVELS):
         hour = _hour(above)
         if hour is not None and hour >= EARLIEST and _holds_data(list_folder, prefix):
@@ -203,7 +204,7 @@ def _hours(list_folder: List, prefix: str, above: tuple[str, ...], *, newest_fir
 
 
 def _holds_data(list_folder: List, prefix: str) -> bool:
-    """Whether there is a blob with data below a folder of an hour, however deep."""
+    """Whether there is a data blob below a folder of an hour, at any depth."""
     folders: list[str] = []
     for entry in list_folder(prefix):
         if entry.is_folder:
@@ -233,7 +234,7 @@ def _reason(entry: Entry, above: tuple[str, ...], latest: datetime) -> str | Non
 
 
 def _hour(parts: tuple[str, ...]) -> Hour | None:
-    """Return the hour of year, month, day and hour, if there is such a one."""
+    """Return the hour of year, month, day and hour; None if it does not exist."""
     try:
         return Hour(datetime(*map(int, parts), tzinfo=UTC))  # type: ignore[misc,arg-type]  # four of them
     except ValueError:

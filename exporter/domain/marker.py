@@ -1,10 +1,10 @@
-"""The completion marker: the small blob that says "this hour is whole, and these are its files"."""
+"""The completion marker: a small blob that lists the files of a completely exported hour."""
 
 import json
 from dataclasses import asdict, dataclass
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file that an attempt has prepared and that only has to be committed.
+    """A file that an attempt has staged and not committed yet.
 
-    Its ``blocks`` were staged in the customer's container under the name of the ``attempt``; or it is whole
-    in the blob ``spool`` of our own, from where its blocks are staged when its turn comes.
+    Its ``blocks``, with ids that contain the ``attempt``, are staged in the customer's container; or it is
+    complete in the blob ``spool`` of our own storage, and its blocks are staged later.
     """
 
     part: Part
@@ -33,7 +33,7 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What the marker of an hour says. It holds no wall-clock time: the same hour has the same marker."""
+    """The content of a marker. It has no wall-clock time: the same files always have the same marker."""
 
     hour: Hour
     data_type: DataType
@@ -42,7 +42,7 @@ class Marker:
 
     @property
     def rows(self) -> int:
-        """Rows of all parts together."""
+        """The number of rows in all parts."""
         return sum(part.rows for part in self.parts)
 
     def to_json(self) -> bytes:
@@ -58,7 +58,7 @@ class Marker:
 
     @classmethod
     def from_json(cls, content: bytes) -> "Marker":
-        """Read a marker; ValueError if it is none (a customer's file may have that name)."""
+        """Parse a marker; ValueError if it is not one (a customer's file may have that name)."""
         try:
             document = json.loads(content)
             rows, sha256 = document["rows"], document["filter_sha256"]

@@ -1,4 +1,4 @@
-"""The shape of exported rows: which keys, of which kind, which of them must be there.
+"""The schema of exported rows: the keys, their kinds, and which are required.
 
 Source: section "Output" of the product's contract; repeated for readers of the files in docs/files.md.
 """
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a value may be, in words that a person reads in a rejection."""
+    """The kinds of values, in the words of rejections."""
 
     STRING = "a string"
     INTEGER = "an integer"
@@ -97,12 +97,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that is kept aside: where it was, why, and its bytes as they came (without the newline).
+    """A row that is stored as rejected or amended: its place, its reason, its original bytes without newline.
 
-    A row too long to be held in memory arrives in several pieces with the same position; ``piece`` counts
-    them from 1, and all of them together are one row. ``exported`` says that the row is exported all the
-    same, without the values of its mistyped keys. ``blob_bytes`` is set where only the beginning of what was
-    there is kept: the size of the landing blob, which holds all of it.
+    A row too long for memory comes in several pieces with the same position, numbered from 1 by ``piece``;
+    they count as one row. ``exported`` marks an amended row: it is exported without the values of its
+    mistyped keys. ``blob_bytes``, the size of the landing blob, is set if only the beginning is stored.
     """
 
     blob: str

@@ -1,19 +1,12 @@
-"""What is exported: streams of rows, and where each lies in the landing container."""
+"""Streams of rows, their folders in landing, and the fingerprint of the blobs that an hour was made of."""
 
 import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from exporter.domain.data_types import DATA_TYPES, DataType, DataTypeSpec
 from exporter.domain.hour import Hour
-
-
-class DataType(StrEnum):
-    """The two kinds of rows."""
-
-    EVENTS = "events"
-    MERGED_IDS = "merged_ids"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,9 +17,14 @@ class Stream:
     source_id: int
 
     @property
+    def spec(self) -> DataTypeSpec:
+        """The spec of its data type."""
+        return DATA_TYPES[self.data_type]
+
+    @property
     def owner(self) -> str:
-        """How file names call the source: ``187520`` for a project, ``-189524`` for an organization."""
-        return str(self.source_id) if self.data_type is DataType.EVENTS else f"-{self.source_id}"
+        """The source in file names: ``187520`` for a project, ``-189524`` for an organization."""
+        return f"{self.spec.owner_sign}{self.source_id}"
 
     @property
     def landing_prefix(self) -> str:
@@ -59,7 +57,7 @@ _NOT_DATA = (".", "_")
 
 
 def is_data(name: str) -> bool:
-    """Whether a landing blob of that name holds rows; the last part of tools' own names begins otherwise."""
+    """Whether a landing blob of that name holds rows, and is not a file of a tool (``_SUCCESS``)."""
     return not name.rpartition("/")[2].startswith(_NOT_DATA)
 
 
@@ -77,15 +75,15 @@ class LandingBlob:
 
     @property
     def identity(self) -> bytes:
-        """Eight bytes that stand for its name and content: another blob has others.
+        """Eight bytes of a hash of its name and content.
 
-        A blob that is put again with the same bytes stays the same one, if the service knows its MD5.
+        A blob that is uploaded again with the same bytes keeps its identity if the service knows its MD5.
         """
         return hashlib.sha256(f"{self.name}\n{self.md5 or self.etag}".encode()).digest()[:_IDENTITY_BYTES]
 
 
 _IDENTITY_BYTES = 8
-# Of 4,000 blobs the identities take 43 KB of a ledger row, which holds 700. Sources land tens an hour.
+# The identities of 4,000 blobs take 43 KB in a ledger row, which can hold 700 KB. Sources land tens an hour.
 IDENTITIES_MAX = 4000
 
 
@@ -94,8 +92,8 @@ class LandingFingerprint:
     """The landing fingerprint of an hour: which blobs its files were made of.
 
     ``blobs`` counts them, ``sha256`` is a hash of all identities. ``identities`` (base64 of eight bytes each,
-    sorted) is None if they are too many to be kept. An hour whose files are not known to be made of these
-    blobs alone is ``partial``: it was found in the container, and its landing blobs may have been others.
+    sorted) is None if there are more than ``IDENTITIES_MAX``. ``partial``: the hour was found in the
+    container, so its files may be made of other blobs, too.
     """
 
     blobs: int
@@ -105,7 +103,7 @@ class LandingFingerprint:
 
     @classmethod
     def of(cls, blobs: Iterable[LandingBlob]) -> "LandingFingerprint":
-        """Return the fingerprint of blobs, in whatever order."""
+        """Return the fingerprint of blobs; their order does not matter."""
         return cls._of({blob.identity for blob in blobs})
 
     @classmethod
@@ -116,7 +114,7 @@ class LandingFingerprint:
         return cls(len(every), hashlib.sha256(together).hexdigest(), kept)
 
     def each(self) -> frozenset[bytes] | None:
-        """Return all identities; None if they were too many to be kept."""
+        """Return all identities; None if there were too many to store."""
         if self.identities is None:
             return None
         together = base64.b64decode(self.identities)
@@ -124,7 +122,7 @@ class LandingFingerprint:
         return frozenset(together[at : at + _IDENTITY_BYTES] for at in starts)
 
     def holds(self, other: "LandingFingerprint") -> bool:
-        """Whether every blob of the other is known to be in this one: not to know it is not to hold it."""
+        """Whether every blob of the other is known to be in this one; False if that is unknown."""
         if other.partial:
             return False
         if (self.blobs, self.sha256) == (other.blobs, other.sha256):
@@ -133,7 +131,7 @@ class LandingFingerprint:
         return mine is not None and theirs is not None and theirs <= mine
 
     def new(self, blobs: Iterable[LandingBlob]) -> tuple[LandingBlob, ...]:
-        """Return those of the blobs that are not known to be in it, in their order."""
+        """Return the blobs that are not known to be in it, in their order."""
         every = tuple(blobs)
         now = LandingFingerprint.of(every)
         if (self.blobs, self.sha256) == (now.blobs, now.sha256):
@@ -142,7 +140,7 @@ class LandingFingerprint:
         return tuple(blob for blob in every if blob.identity not in mine)
 
     def plus(self, blobs: Iterable[LandingBlob]) -> "LandingFingerprint":
-        """Return the fingerprint of what is in it and these blobs together."""
+        """Return the fingerprint of its blobs and these blobs together."""
         mine = self.each()
         if mine is None:
             return replace(self, blobs=self.blobs + 1, sha256="", partial=True)

@@ -1,7 +1,7 @@
-"""Times of rows: read in any of the forms that sources write, written in the one the destination asked for.
+"""Times of rows: parses every form that sources write, and writes the form that the destination chose.
 
-Inside, an instant is UTC text ``2020-01-25 17:04:05.123456``: always 26 characters, so that it sorts as time
-does and its first 13 characters name its hour. That is also the form the original's own files hold.
+The canonical form of an instant is UTC text ``2020-01-25 17:04:05.123456``: always 26 characters, so it sorts
+as time does, and its first 13 characters name its hour. The original product's files have this form, too.
 """
 
 import re
@@ -28,10 +28,10 @@ class TimestampFormat(StrEnum):
 
 
 def to_canonical(text: str) -> str:
-    """Return the instant as UTC text; ValueError if it is none.
+    """Return a time in canonical form; ValueError if the text is not a time.
 
-    Takes ``T`` or a space between date and time, a fraction of any length (digits after the sixth are cut
-    off, never rounded: rounding could lift a row into the next hour), ``Z``, any offset, or none for UTC.
+    Takes ``T`` or a space between date and time, a fraction of any length (digits after the sixth are
+    truncated, because rounding could move a row into the next hour), ``Z``, any offset, or none for UTC.
     """
     # Nearly all times are in one of the two forms that we write. The hyphen tells a date from a week date.
     if len(text) == CANONICAL_LENGTH and text[7] == "-" and text[19] == "." and text[10] in " T":
@@ -59,10 +59,10 @@ def _from_any(text: str) -> str:
 
 
 def all_to_canonical(texts: list[str]) -> list[str] | None:
-    """Return what ``to_canonical`` makes of each text, if all are in the same one of the forms that we write.
+    """Return the canonical form of each text if all are in the same one of the two forms that we write.
 
-    None if they are not; then each has to be looked at by itself. That takes six times as long: here the
-    texts stand end to end, and one look compares the same place of all of them.
+    Otherwise return None: ``to_canonical`` parses them one by one, which takes six times as long. This
+    function joins the texts and compares the same place of all of them at once.
     """
     count, joined = len(texts), END.join(texts)
     if joined[10:11] == "T":
@@ -72,7 +72,7 @@ def all_to_canonical(texts: list[str]) -> list[str] | None:
         texts = joined.split(END)
     if not in_columns(joined, count, CANONICAL_LENGTH, {4: "-", 7: "-", 10: " ", 19: "."}):
         return None
-    # With no other sign than these there is no offset.
+    # Without further signs there is no offset.
     if joined.count("-") != 2 * count or "+" in joined or "Z" in joined or not _are_times(texts):
         return None
     return texts
@@ -87,7 +87,7 @@ def _are_times(texts: list[str]) -> bool:
 
 
 def all_to_iso8601(canonical: list[str]) -> list[str]:
-    """Return what ``to_iso8601`` makes of each text."""
+    """Return ``to_iso8601`` of each text."""
     return (f"Z{END}".join(canonical) + "Z").replace(" ", "T").split(END)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.job import Job
-from exporter.domain.streams import DataType
 
 
 class Code(StrEnum):

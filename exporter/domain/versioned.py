@@ -1,4 +1,4 @@
-"""What storage hands out: a value together with the ETag to change it by."""
+"""Stored values with the ETags to change them by, and rows that cannot be read."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class Versioned[Value]:
         return f'"{hashlib.sha256(self.etag.encode()).hexdigest()[:_TAG_CHARACTERS]}"'
 
     def matches(self, if_match: str) -> bool:
-        """Whether an If-Match or If-None-Match header speaks of this version: it lists the tag, or ``*``."""
+        """Whether an If-Match or If-None-Match header matches this version: it lists the tag, or ``*``."""
         return {"*", self.tag} & {tag.strip() for tag in if_match.split(",")} != set()
 
 
@@ -46,8 +46,8 @@ class Versioned[Value]:
 class Unreadable:
     """A stored row that cannot be read: its ``table``, its ``key``, the ``column`` at fault, and ``why``.
 
-    ``key`` is the partition and the row key: ``destination / acme``. ``why`` may quote what the column
-    holds: it is for the log, and for no answer.
+    ``key`` is the partition and the row key: ``destination / acme``. ``why`` may quote the
+    content of the column: it is for the log only, never for an answer.
     """
 
     table: str
@@ -57,7 +57,7 @@ class Unreadable:
 
     @property
     def row_key(self) -> str:
-        """What the row is about: the id of a destination, or a stream."""
+        """The row key: the id of a destination, or a stream."""
         return self.key.partition(" / ")[2]
 
     def __str__(self) -> str:
@@ -75,8 +75,8 @@ class UnreadableRowError(ValueError):
 class Rows[Value](list[Value]):
     """The rows of a table that can be read; ``unreadable`` are the others.
 
-    This is the rule for every list of rows: a row that cannot be read costs what it is about, a destination,
-    a stream or an hour, and nothing else. It is left out, never replaced by a default, and told by its key.
+    The rule for every list of rows: an unreadable row affects only its own destination, stream or hour. It is
+    left out, never replaced by a default, and reported by its key.
     """
 
     def __init__(self, rows: Iterable[Value] = (), unreadable: Iterable[Unreadable] = ()) -> None:

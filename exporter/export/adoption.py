@@ -6,7 +6,6 @@ from exporter.domain.file_names import HourNames
 from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.marker import Marker, Part
 from exporter.domain.own_blobs import attempt_tag
-from exporter.domain.streams import DataType
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import commit
 from exporter.export.commit_plan import CommitPlan
@@ -77,7 +76,7 @@ def _counted(attempt: Attempt, lease: HourLease, inventory: Inventory, names: Ho
     digests: list[str] = []
     before = KeySet()
     # Asked once: digests of some of the parts would be taken for digests of all.
-    keeps_digests = stream.data_type is DataType.EVENTS and attempt.late_blobs_count()
+    keeps_digests = stream.spec.row_keys and attempt.late_blobs_count()
     for name in sorted(inventory.parts, key=lambda name: (names.number(name), name)):
         blob = inventory.parts[name]
         own = KeySet()
@@ -86,7 +85,7 @@ def _counted(attempt: Attempt, lease: HourLease, inventory: Inventory, names: Ho
             rows += 1
             own.add(key)
             new += before.add(key)
-        if rows == 0 or (new == 0 and stream.data_type is DataType.EVENTS):
+        if rows == 0 or (new == 0 and stream.spec.row_keys):
             continue
         parts.append(Part(name, rows, blob.size, blob.md5 or ""))
         if keeps_digests:

@@ -16,14 +16,13 @@ from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.own_blobs import folder, outdated, rejected_folder
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
-from exporter.pipeline.gzip_writer import Exported
-from exporter.pipeline.key_index import digest
+from exporter.pipeline.exported import Exported
+from exporter.pipeline.key_index import encode_key_index
 from exporter.pipeline.key_set import KeySet
 from exporter.ports import Clock, Container, Gateways
 
@@ -166,7 +165,7 @@ class Attempt:
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
         """Store the keys of exported rows, for the join and for late data; return the name of the digest."""
-        if self.task.key.stream.data_type is not DataType.EVENTS or not chosen.blobs:
+        if not self.task.key.stream.spec.row_keys or not chosen.blobs:
             return None
         blobs = (blob.name for blob in chosen.blobs)
         return self._keep_keys(f"{tag}-{chosen.first}", blobs, staged.keys)
@@ -181,7 +180,7 @@ class Attempt:
     def _keep_keys(self, stem: str, blobs: Iterable[str], keys: KeySet) -> str:
         asked = self.destination.filter_of(self.task.key.stream)
         name = f"{folder(self.task.key, self.task.hour)}{stem}.keys"
-        self.gateways.state.put(name, digest(blobs, asked.text if asked else None, keys))
+        self.gateways.state.put(name, encode_key_index(blobs, asked.text if asked else None, keys))
         return name
 
     def late_blobs_count(self) -> bool:

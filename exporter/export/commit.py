@@ -35,6 +35,7 @@ from exporter.export.commit_plan import Changes, CommitPlan
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.stage import stage_bytes
+from exporter.pipeline.formats import format_of
 from exporter.pipeline.hashes import md5_base64
 
 MARKER_TYPE = "application/json"
@@ -153,7 +154,8 @@ class Committer:
             spooled = file
             file, etag = self._staged(file.part.name, etag, lambda: self._stage_spooled(spooled))
         self.lease.ensure_held()
-        self.attempt.container.commit(file, etag=etag)
+        content_type = format_of(file.part.name).content_type
+        self.attempt.container.commit(file, etag=etag, content_type=content_type)
 
     def _commit_marker(self, name: str, body: bytes, *, stays: bool) -> None:
         """Stage and commit the marker: a single request to write it could not be fenced."""

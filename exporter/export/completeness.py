@@ -17,11 +17,12 @@ from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import rejected_folder
 from exporter.domain.recorded_files import recorded_names
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
 from exporter.export.readback import file_keys, row_keys
-from exporter.export.stage import EMPTY_GZIP, row_chain
+from exporter.export.stage import row_chain
+from exporter.pipeline.formats import format_of
 
 # Keys of landing rows held in memory, 25 bytes each. The rows of larger hours are not compared.
 ROWS_COMPARED_MAX = 2_000_000
@@ -42,7 +43,7 @@ def missing_rows(
     files = [
         blob
         for name, blob in sorted(inventory.parts.items())
-        if name not in explained and blob.size > len(EMPTY_GZIP)
+        if name not in explained and blob.size > len(format_of(name).empty)
     ]
     if not files:
         return None
@@ -66,7 +67,7 @@ def _rows_not_in_landing(
     unfiltered = replace(attempt.destination, event_filter=None)
     rows = row_chain(unfiltered, stream, attempt.task.hour, _ignore)
     landed = rows.exported(blobs, attempt.gateways.landing.read)
-    if stream.data_type is DataType.EVENTS:
+    if stream.spec.row_keys:
         for _ in landed:
             if rows.tally.exported > ROWS_COMPARED_MAX:
                 return None

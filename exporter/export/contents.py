@@ -8,7 +8,7 @@ from exporter.domain.hour_content import AppendBase, HourContent, Provenance, Ro
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import SliceResult
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.export.attempt import Attempt
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
@@ -118,7 +118,7 @@ def with_digests(
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
     names = []
     for number, part in enumerate(content.parts, start=1):
-        keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], DataType.EVENTS))
+        keys = KeySet(file_keys(attempt.container, inventory.parts[part.name], inventory.data_type))
         names.append(attempt.keep_found_digest(number, keys, tag))
     found = replace(content, origin=replace(content.origin, digests=tuple(names)))
     return found, asked.text if asked else None

@@ -6,12 +6,12 @@ Export and verification both decide by it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from exporter.domain.data_types import DataType
 from exporter.domain.file_names import MARKER_SUFFIX, HourNames
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
 from exporter.domain.recorded_files import recorded_names
-from exporter.domain.streams import DataType
 from exporter.domain.versioned import BlobInfo, SmallBlob
 from exporter.ports import Container
 

@@ -18,7 +18,7 @@ from exporter.domain.hour_content import AppendBase, HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, SliceResult, cut
-from exporter.domain.streams import DataType, LandingBlob, LandingFingerprint
+from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import commit_if_wanted
@@ -76,7 +76,7 @@ def append_late(attempt: Attempt, lease: HourLease, inventory: Inventory, names:
         # if landing holds all of it; or another program has deleted or changed a part.
         return export_whole_hour(attempt, lease, inventory, names, replacing=True)
     names = names.wanting(naming)
-    if naming.stream.data_type is DataType.MERGED_IDS:
+    if not naming.stream.spec.numbered_parts:
         attempt = as_recorded(attempt, record, naming, None)
         if content.origin.landing and LandingFingerprint.of(blobs).holds(content.origin.landing):
             return export_whole_hour(attempt, lease, inventory, names, replacing=True)
@@ -163,7 +163,7 @@ def _append_merged_ids(
         # It is not known which blobs the file was made of, or whether some of these were only put again: the
         # rows of the file are compared with those in landing.
         file = inventory.parts[base.parts[0].name]
-        known = Counter(file_keys(attempt.container, file, DataType.MERGED_IDS))
+        known = Counter(file_keys(attempt.container, file, inventory.data_type))
     write_over = partial(
         _write_over, attempt, lease, inventory, base, blobs=blobs, chosen=Slice(1, None, new), known=known
     )

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import msgspec
 
+from exporter.domain.data_types import DATA_TYPES, DataType
 from exporter.domain.errors import DestinationFault, Fault
-from exporter.domain.streams import DataType
 from exporter.domain.versioned import BlobInfo
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import BrokenContentError
-from exporter.pipeline.gzip_writer import Exported
 from exporter.pipeline.key_set import KEY_BYTES
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container
@@ -45,7 +45,7 @@ def row_keys(contents: Iterable[bytes], data_type: DataType) -> list[bytes]:
     For an event this is its uuid. For a merged id, and for an event without a readable uuid, it is a hash of
     the values, which does not depend on the order of the keys.
     """
-    if data_type is DataType.MERGED_IDS:
+    if not DATA_TYPES[data_type].row_keys:
         return [_hash(line) for line in contents]
     return [_uuid(line) or _hash(line) for line in contents]
 

@@ -6,9 +6,11 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as together
+from typing import Any
 
 import msgspec
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import WHOLE_BYTES_MAX, Compression, Destination
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour
@@ -16,19 +18,18 @@ from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
-from exporter.pipeline.chain import Reject, RowChain, keep_all, rejected_line
-from exporter.pipeline.events import Event, EventCodec
-from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.gzip_writer import Exported, GzipWriter, WholeFile
+from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
+from exporter.pipeline.codecs import CODECS
+from exporter.pipeline.exported import Exported, WholeFile
+from exporter.pipeline.filters.compile import compile_filter
+from exporter.pipeline.formats import format_of
+from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.hashes import size_and_md5
 from exporter.pipeline.key_set import KeySet
-from exporter.pipeline.merged_ids import MergedId, MergedIdCodec
 from exporter.ports import BlobStore, BlobUpload, Container, Landing, Upload
-
-EMPTY_GZIP = b"".join(GzipWriter().finish())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ class Stager:
         """Return how large a landing blob may be, in bytes, that passes through unchanged as a part."""
         output = self.destination.output
         # Slices have as many part numbers as they need for full parts, and no more.
-        alone = self.naming.stream.data_type is DataType.EVENTS and chosen.numbers is None
+        alone = self.naming.stream.spec.numbered_parts and chosen.numbers is None
+        alone = alone and format_of(self.naming.suffix).passthrough
         if self.whole_bytes_min is None or not alone or output.compression is Compression.SMALL:
             return range(0)
         return range(self.whole_bytes_min, min(output.part_bytes_max, WHOLE_BYTES_MAX) + 1)
@@ -121,7 +123,7 @@ class Stager:
         """Send the parts one after the other; yield for each a function that waits until it has arrived."""
         output = self.destination.output
         # Readers expect the merged ids of an hour in one file, whatever its size.
-        bytes_max = output.part_bytes_max if self.naming.stream.data_type is DataType.EVENTS else None
+        bytes_max = output.part_bytes_max if self.naming.stream.spec.numbered_parts else None
         last = None if chosen.numbers is None else chosen.first + chosen.numbers - 1
         number, each = chosen.first, next(found, None)
         while each is not None:
@@ -132,14 +134,14 @@ class Stager:
                 yield partial(arrived, Part(name, each.rows, *size_and_md5(each.pieces)))
                 each = next(found, None)
             else:
-                gzip = GzipWriter(output.compression, None if number == last else bytes_max)
+                writer = format_of(name).writer(output.compression, None if number == last else bytes_max)
                 while isinstance(each, Exported):
-                    _send(gzip.add(each.content, each.rows), upload, slot)
+                    _send(writer.add(each), upload, slot)
                     each = next(found, None)
-                    if gzip.full:
+                    if writer.full:
                         break
-                _send(gzip.finish(), upload, slot)
-                yield partial(arrived, Part(name, gzip.rows, gzip.size, gzip.md5))
+                _send(writer.finish(), upload, slot)
+                yield partial(arrived, Part(name, writer.rows, writer.size, writer.md5))
             number += 1
 
     def _begin(
@@ -167,21 +169,22 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     *,
     excluded: KeySet | None = None,
     known: Counter[bytes] | None = None,
-) -> RowChain[Event] | RowChain[MergedId]:
+) -> RowChain[Any]:
     """Return the chain that turns the rows of an hour into what a destination gets."""
-    if stream.data_type is DataType.MERGED_IDS:
-        return RowChain(MergedIdCodec(hour), reject, keep_all if known is None else _beyond(known))
-    codec = EventCodec(stream.source_id, hour, destination.output)
-    keep = filtering(destination.event_filter) if destination.event_filter else keep_all
-    return RowChain(codec, reject, keep, drops=excluded)
+    codec = CODECS[stream.data_type](stream, hour, destination.output)
+    event_filter = destination.filter_of(stream)
+    predicate = accept_all if known is None else _beyond(known, stream.data_type)
+    return RowChain(
+        codec, reject, compile_filter(event_filter) if event_filter else predicate, drops=excluded
+    )
 
 
-def _beyond(known: Counter[bytes]) -> Callable[[list[MergedId], list[bytes]], list[bool]]:
-    """Return a predicate: merged ids that come more often than they are known. It uses up ``known``."""
+def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[list[Any], list[bytes]], list[bool]]:
+    """Return a predicate: rows that come more often than they are known. It uses up ``known``."""
 
-    def keep(rows: list[MergedId], _lines: list[bytes]) -> list[bool]:
+    def keep(rows: list[Any], _lines: list[bytes]) -> list[bool]:
         kept = []
-        for key in row_keys(map(msgspec.json.encode, rows), DataType.MERGED_IDS):
+        for key in row_keys(map(msgspec.json.encode, rows), data_type):
             kept.append(known[key] == 0)
             known[key] -= known[key] > 0
         return kept
@@ -219,7 +222,7 @@ class RejectedWriter:
         """Store a row."""
         if self._upload is None:
             self._upload = self.uploads.enter_context(self.store.upload(self.name))
-        _send(self._gzip.add(rejected_line(row)), self._upload)
+        _send(self._gzip.add(Exported(1, rejected_line(row))), self._upload)
 
     def commit(self) -> tuple[str, ...]:
         """Make the rows readable, and return the name of their blob, if there is one."""

@@ -6,7 +6,7 @@ from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
 from exporter.domain.own_blobs import attempt_tag
 from exporter.domain.slices import Slice, SliceResult, cut
-from exporter.domain.streams import DataType, LandingBlob
+from exporter.domain.streams import LandingBlob
 from exporter.export.adoption import adopt, adoptable, as_found
 from exporter.export.attempt import Attempt, Outcome
 from exporter.export.commit import SpoolNeeded, commit_if_wanted
@@ -55,7 +55,7 @@ def export_whole_hour(
 
 
 def _slices(attempt: Attempt, blobs: tuple[LandingBlob, ...]) -> tuple[Slice, ...]:
-    if attempt.task.key.stream.data_type is DataType.MERGED_IDS:
+    if not attempt.task.key.stream.spec.numbered_parts:
         return (Slice(1, None, blobs),)
     return tuple(cut(blobs, attempt.destination.output.part_bytes_max))
 

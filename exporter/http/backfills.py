@@ -10,7 +10,7 @@ from exporter.backfill import lifecycle, requests
 from exporter.backfill.progress import BackfillProgress, progress_of
 from exporter.backfill.requests import BackfillRequest
 from exporter.domain.backfill import Backfill, BackfillStatus
-from exporter.domain.streams import DataType
+from exporter.domain.data_types import DataType
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import (

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LAST_OF_DAY = 23

@@ -8,11 +8,11 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.destinations.find import find_history
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
-from exporter.domain.streams import DataType
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, Parameter, operation
 from exporter.http.schemas import (

@@ -6,8 +6,8 @@ from typing import TypedDict
 import azure.functions as func
 
 from exporter import wiring
+from exporter.domain.data_types import DataType
 from exporter.domain.landing import Survey
-from exporter.domain.streams import DataType
 from exporter.http.response_cache import ResponseCache
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, nothing, operation

@@ -1,7 +1,7 @@
 """JSON Schema of the rows of exported files."""
 
-from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Kind
-from exporter.domain.streams import DataType
+from exporter.domain.data_types import DATA_TYPES, DataTypeSpec
+from exporter.domain.row_schema import Field, Kind
 
 type Json = dict[str, object]
 
@@ -19,29 +19,21 @@ _KINDS: dict[Kind, Json] = {
 }
 # Optional in landing, but never null in a file: the exporter fills it in.
 _FILLED_IN = frozenset({"app"})
-_EVENT = (
-    "An event: exactly these keys, all always present. With `output.extra_keys: keep` it may have others."
-    " `output.timestamp_format` decides the format of times."
-)
-_MERGED_ID = "A merged id: exactly these keys. Times are milliseconds since 1970-01-01 UTC."
 
 
 def record_schemas() -> dict[str, object]:
     """Return the JSON Schema of each data type's rows."""
-    return {
-        DataType.EVENTS.value: _schema("Event", _EVENT, EVENT_FIELDS),
-        DataType.MERGED_IDS.value: _schema("Merged id", _MERGED_ID, MERGED_ID_FIELDS),
-    }
+    return {data_type.value: _schema(spec) for data_type, spec in DATA_TYPES.items()}
 
 
-def _schema(title: str, description: str, fields: tuple[Field, ...]) -> Json:
+def _schema(spec: DataTypeSpec) -> Json:
     return {
         "$schema": DIALECT,
-        "title": title,
-        "description": description,
+        "title": spec.title,
+        "description": spec.about,
         "type": "object",
-        "properties": {field.name: _value(field) for field in fields},
-        "required": [field.name for field in fields],
+        "properties": {field.name: _value(field) for field in spec.fields},
+        "required": [field.name for field in spec.fields],
         "additionalProperties": False,
     }
 

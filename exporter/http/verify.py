@@ -8,7 +8,7 @@ import azure.functions as func
 from exporter import wiring
 from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
-from exporter.domain.streams import DataType
+from exporter.domain.data_types import DataType
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pydantic import Field, ValidationError
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 from exporter.http.hour_ranges import DataTypes, DayOrHour, hours_of_range, without_repeats
 from exporter.http.request_model import StrictModel, wrong_fields
 

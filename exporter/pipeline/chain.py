@@ -1,4 +1,4 @@
-"""The chain from landing blobs to the lines that are exported, and the account of every row on the way."""
+"""The row chain: from landing blobs to exported lines, with a count of what became of each row."""
 
 import base64
 from collections import Counter
@@ -15,11 +15,11 @@ from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
+from exporter.pipeline.exported import NOTHING, Exported, WholeFile
 from exporter.pipeline.gunzip import Members
-from exporter.pipeline.gzip_writer import NOTHING, Exported, WholeFile
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, Unfit, lines
-from exporter.pipeline.passthrough import Look, exported, whole_or_lines
+from exporter.pipeline.passthrough import Checked, exported, whole_or_lines
 from exporter.pipeline.utf8 import decoded
 
 type Read = Callable[[LandingBlob], Iterator[bytes]]
@@ -28,9 +28,10 @@ type Reject = Callable[[RejectedRow], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts rows as they pass: each in exactly one way. ``dropped`` are those that somebody else exports.
+    """Counts of rows. Each row is exported, filtered, duplicate or rejected, and counts once.
 
-    ``amended`` are among the exported, and ``dropped`` among the duplicates.
+    ``amended`` rows are part of ``exported``. ``dropped`` rows, which another slice or file has, are part of
+    ``duplicate``.
     """
 
     exported: int = 0
@@ -52,56 +53,57 @@ class Tally:
         )
 
 
-def keep_all(rows: list[Any], _lines: list[bytes]) -> list[bool]:
-    """Keep every row: what a destination without a filter asks for."""
+def accept_all(rows: list[Any], _lines: list[bytes]) -> list[bool]:
+    """Accept every row: the predicate of a destination without a filter."""
     return [True] * len(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChain[Row]:
-    """What one hour's rows pass through. ``keep`` is the filter, ``seen`` the keys that passed it.
+    """The steps that the rows of one hour pass: codec, filter, duplicate check.
 
-    The filter is given rows and the lines that they were decoded from. The first row of a key in landing
-    order is exported; one whose key is among the ``drops``, which somebody else exports, counts as duplicate.
-    A row that is rejected or filtered stands in no later one's way.
+    ``predicate`` is the filter: it gets rows and the lines that they were decoded from. ``seen`` collects the
+    keys of the rows that pass it. The first row of a key in landing order is exported. A row whose key is in
+    ``drops`` is exported elsewhere and counts as duplicate. The key of a rejected or filtered row is not
+    recorded, so a later row with the same key can be exported.
     """
 
     codec: Codec[Row]
     reject: Reject
-    keep: Callable[[list[Row], list[bytes]], list[bool]] = keep_all
+    predicate: Callable[[list[Row], list[bytes]], list[bool]] = accept_all
     seen: KeySet = field(default_factory=KeySet)
     drops: KeySet | None = None
     tally: Tally = field(default_factory=Tally)
 
     def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[Exported]:
-        """Yield what is exported, blob after blob, some lines at a time."""
+        """Yield the exported rows blob by blob, a few dozen at a time."""
         for blob in blobs:
-            yield from exported(self._looks(blob, read(blob)))
+            yield from exported(self._checked(blob, read(blob)))
 
     def exported_or_whole(
         self, blobs: Iterable[LandingBlob], read: Read, whole_sizes: range
     ) -> Iterator[Exported | WholeFile]:
-        """Yield the same, but blobs of these sizes, in bytes, as they came, if all their lines pass."""
+        """Yield the same, but blobs of these sizes, in bytes, whole if all of their lines are unchanged."""
         for blob in blobs:
             if blob.size in whole_sizes:
-                yield from whole_or_lines(read(blob), partial(self._looks, blob))
+                yield from whole_or_lines(read(blob), partial(self._checked, blob))
             else:
-                yield from exported(self._looks(blob, read(blob)))
+                yield from exported(self._checked(blob, read(blob)))
 
-    def _looks(
+    def _checked(
         self, blob: LandingBlob, chunks: Iterable[bytes], members: Members | None = None
-    ) -> Iterator[Look]:
+    ) -> Iterator[Checked]:
         for found in lines(chunks, members):
             if isinstance(found, Unfit):
                 number, content, rejection, piece, cut = found
                 blob_bytes = blob.size if cut else None
                 self._reject(RejectedRow(blob.name, number, rejection, content, piece, blob_bytes=blob_bytes))
-                yield Look(None, NOTHING)
+                yield Checked(None, NOTHING)
             else:
-                yield Look(found, self._some(blob, found))
+                yield Checked(found, self._some(blob, found))
 
     def _some(self, blob: LandingBlob, found: Lines) -> Exported:
-        """Return what is exported of some lines, and keep aside what is rejected."""
+        """Return the exported rows of some lines, and hand the rejected ones to ``reject``."""
         decoded = self.codec.decode_all(found.contents)
         for place, rejection in decoded.rejected:
             number, content = found.number + place, found.contents[place]
@@ -118,10 +120,10 @@ class RowChain[Row]:
         return Exported(len(rows), self.codec.encode_all(rows, contents)) if rows else NOTHING
 
     def _mine(self, rows: list[Row], contents: list[bytes]) -> list[bool] | None:
-        """Return which rows pass the filter and are nobody's duplicates; None if all of them."""
+        """Return which rows pass the filter and are not duplicates; None if all do."""
         kept = None
-        if self.keep is not keep_all:
-            kept = self.keep(rows, contents)
+        if self.predicate is not accept_all:
+            kept = self.predicate(rows, contents)
             self.tally.filtered += kept.count(False)
             rows = list(compress(rows, kept))
         keys = self.codec.keys(rows)
@@ -134,7 +136,7 @@ class RowChain[Row]:
         return [each and next(first) for each in kept]
 
     def _first(self, keys: list[bytes]) -> list[bool]:
-        """Return for each key whether its row is to be exported: it is the first, and not somebody else's."""
+        """Return for each key whether its row is exported here: the key is new, and not among the drops."""
         mine = self.seen.add_all(keys)
         if self.drops is not None:
             elsewhere = self.drops.known(keys)
@@ -150,9 +152,9 @@ class RowChain[Row]:
 
 
 def rejected_line(row: RejectedRow) -> bytes:
-    """Return a rejected row as a line of JSON that holds every byte of it.
+    """Return a rejected row as a line of JSON that contains the original line byte for byte.
 
-    The row itself is under ``row`` as text, or, where it is not UTF-8, under ``row_base64``.
+    The original is in ``row`` as text, or in ``row_base64`` if it is not UTF-8.
     """
     place: dict[str, object] = {"blob": row.blob, "line": row.line}
     if row.piece > 1:
@@ -164,7 +166,7 @@ def rejected_line(row: RejectedRow) -> bytes:
         why["exported"] = True
     if row.blob_bytes is not None:
         why["blob_bytes"] = row.blob_bytes
-    # The row is put in piece by piece: encoded with the rest, one of 16 MiB would take nine times its size.
+    # Encoded in pieces: a row of 16 MiB encoded at once takes nine times its size in memory.
     try:
         content = [b',"row":"', *(msgspec.json.encode(text)[1:-1] for text in decoded(row.content))]
     except UnicodeDecodeError:

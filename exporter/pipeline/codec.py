@@ -1,4 +1,4 @@
-"""What the events and the merged ids have in common: from a line to a row, and from a row to a line."""
+"""The codec protocol, which decodes lines to rows and encodes rows to lines, and its shared steps."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from exporter.pipeline.utf8 import check
 
 @dataclass(frozen=True, slots=True)
 class Decoded[Row]:
-    """What became of lines: ``rows``, the ``lines`` that they are from, and what is wrong with the others.
+    """Decoded lines: ``rows`` with the ``lines`` that they come from, and the rejections of the other lines.
 
-    ``rejected`` has the place of each among the lines that were given, from 0. So has ``amended``, of rows
-    that are among ``rows``, by their places there: where the line was, and what is left out of the row.
+    ``rejected`` holds (index of the line, rejection). ``amended`` maps the index of an amended row in
+    ``rows`` to (index of the line, reason). Indexes of lines count all given lines from 0.
     """
 
     rows: list[Row]
@@ -24,7 +24,7 @@ class Decoded[Row]:
     amended: dict[int, tuple[int, Rejection]] = field(default_factory=dict)
 
     def add(self, found: Row | Amended[Row] | Rejection, place: int, line: bytes) -> None:
-        """Take what became of the line at a place."""
+        """Add the result for the line at index ``place``."""
         if isinstance(found, Rejection):
             self.rejected.append((place, found))
             return
@@ -36,20 +36,20 @@ class Decoded[Row]:
 
 
 class Codec[Row](Protocol):
-    """Decodes and checks lines of one stream and hour, and encodes them as the destination wants them."""
+    """Decodes and checks lines of one stream and hour, and encodes rows with the destination's settings."""
 
     def decode_all(self, lines: list[bytes]) -> Decoded[Row]:
-        """Return the rows, in canonical values, and why the other lines are none."""
+        """Return the rows with canonical values, and the rejections of the other lines."""
         ...
 
     def keys(self, rows: list[Row]) -> list[bytes] | None:
-        """Return the 16 bytes by which a duplicate of each row is known; None if they cannot have one."""
+        """Return the 16-byte key of each row, by which duplicates are found; None if rows have no keys."""
         ...
 
     def encode_all(self, rows: list[Row], lines: list[bytes]) -> bytes:
-        """Return the lines to export, with their newlines; ``lines`` are what the rows were decoded from.
+        """Return the lines to export, each with its newline; ``lines`` are those the rows were decoded from.
 
-        The rows are spent: encoding may change them.
+        Encoding may change the rows: do not use them afterwards.
         """
         ...
 
@@ -57,7 +57,7 @@ class Codec[Row](Protocol):
 def one_by_one[Row](
     lines: Iterable[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
 ) -> Decoded[Row]:
-    """Decode each line by itself: the way that tells what is wrong, and takes its time."""
+    """Decode each line separately: the slow way, which finds every problem of a line."""
     decoded = Decoded[Row]([], [], [])
     for place, line in enumerate(lines):
         decoded.add(decode(line), place, line)
@@ -65,9 +65,9 @@ def one_by_one[Row](
 
 
 def readable(line: bytes) -> bytes | Rejection:
-    """Return the line fit for decoding: UTF-8, not nested beyond sense, without lone surrogates.
+    """Return the line ready for decoding: UTF-8, of bounded depth, without lone surrogates; or its rejection.
 
-    The typed decoders leave the inside of objects unread, so what must hold there is seen to here.
+    Typed decoders do not read the inside of objects, so the whole text is checked here.
     """
     if not line.isascii():
         try:
@@ -80,14 +80,14 @@ def readable(line: bytes) -> bytes | Rejection:
 
 
 def untouched(lines: list[bytes]) -> bool:
-    """Whether ``readable`` returns each of the lines as it is."""
+    """Whether ``readable`` returns every one of the lines unchanged."""
     together = b"\n".join(lines)
     if not together.isascii():
         try:
             check(together)
         except UnicodeDecodeError:
             return False
-    # The first half of each condition is all that most lines take.
+    # The cheap first half of each condition decides for most lines.
     if b"\\" in together and without_lone_surrogates(together) is not together:
         return False
     return not any(may_be_deep(line) and too_deep(line) for line in lines)

@@ -1,8 +1,8 @@
-"""Events: from a line of the landing container to the line that is exported.
+"""The codec of events: from a landed line to the exported line.
 
-There are two ways to the same row. Lines are taken by the dozen, and what must hold for each is checked for
-all of them at once; that settles nearly all lines of nearly all hours. Where it does not, each line is read
-by itself, value by value: what is mistyped is normalized, amended, or costs the row (normalize.py).
+Two ways lead to the same row. The fast way checks a few dozen lines together, which is enough for nearly all
+lines. Lines that fail it take the slow way, value by value: a mistyped value is normalized, or the row is
+amended or rejected (normalize.py).
 """
 
 from itertools import batched, chain
@@ -33,9 +33,9 @@ _KNOWN = frozenset(each.name for each in EVENT_FIELDS)
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):
-    """An event as it is exported, key by key in the order of writing; objects stay the bytes they came in.
+    """An exported event, key by key in the order of writing. Objects stay raw bytes.
 
-    The types say what each key may be; docs/files.md says it for readers.
+    docs/files.md describes the keys for readers.
     """
 
     insert_id: str | None = field(name="$insert_id", default=None)
@@ -104,8 +104,9 @@ _uuid_of = attrgetter("uuid")
 _app_of = attrgetter("app")
 _UUID_LENGTH, _UUID_SIGNS = 36, dict.fromkeys((8, 13, 18, 23), "-")
 _UPLOAD = _TIMES.index("server_upload_time")
-# One odd line sends those around it the long way: not more of them than need be.
-_AROUND_AN_ODD_ONE = 8
+# If a batch fails the fast checks it is retried in chunks of this size, so one bad line sends at most eight
+# lines the slow way.
+_RETRY_LINES = 8
 
 
 class EventCodec:
@@ -118,40 +119,40 @@ class EventCodec:
         self._keep_extra = output.extra_keys is ExtraKeys.KEEP
 
     def decode_all(self, lines: list[bytes]) -> Decoded[Event]:
-        """Return the events among the lines, and what is wrong with the other lines."""
-        if (rows := self._at_once(lines)) is not None:
+        """Return the events, and the rejections of the other lines."""
+        if (rows := self._decode_fast(lines)) is not None:
             return Decoded(rows, lines, [])
         decoded = Decoded[Event]([], [], [])
-        for place, (line, usual) in enumerate(zip(lines, self._usual_ones(lines), strict=True)):
+        for place, (line, usual) in enumerate(zip(lines, self._decode_fast_in_chunks(lines), strict=True)):
             decoded.add(self.decode(line) if usual is None else usual, place, line)
         return decoded
 
-    def _at_once(self, lines: list[bytes]) -> list[Event] | None:
-        """Return what ``decode`` makes of each line; None if one is not plainly right."""
+    def _decode_fast(self, lines: list[bytes]) -> list[Event] | None:
+        """Return the rows as ``decode`` does; None if any line needs the slow way."""
         if not untouched(lines):
             return None
         try:
             rows = list(map(_DECODER.decode, lines))
         except ValueError:
             return None
-        return rows if self._settled(rows) else None
+        return rows if self._normalize(rows) else None
 
-    def _usual_ones(self, lines: list[bytes]) -> list[Event | None]:
-        """Return what ``decode`` makes of each line that is plainly right, and None for the others."""
+    def _decode_fast_in_chunks(self, lines: list[bytes]) -> list[Event | None]:
+        """Return the row of each line that passes the fast checks, and None for the others."""
         rows = [_typed(line) for line in lines]
         places = [place for place, row in enumerate(rows) if row is not None]
-        for some in batched(places, _AROUND_AN_ODD_ONE, strict=False):
-            if not self._settled([row for place in some if (row := rows[place])]):
+        for some in batched(places, _RETRY_LINES, strict=False):
+            if not self._normalize([row for place in some if (row := rows[place])]):
                 for place in some:
-                    if (row := rows[place]) and not self._settled([row]):
+                    if (row := rows[place]) and not self._normalize([row]):
                         rows[place] = None
         return rows
 
-    def _settled(self, rows: list[Event]) -> bool:
-        """Bring typed rows into their one form; False if a value has to be looked at by itself."""
-        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _settled_uuids(rows):
+    def _normalize(self, rows: list[Event]) -> bool:
+        """Bring typed rows into their canonical form; False if a value needs the slow way."""
+        if not self._all_of_the_project(rows) or not _all_objects(rows) or not _normalize_uuids(rows):
             return False
-        times = _settled_times(rows)
+        times = _normalize_times(rows)
         return times is not None and all(
             time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]
         )
@@ -165,7 +166,7 @@ class EventCodec:
         return apps <= {None, self._project_id}
 
     def decode(self, line: bytes) -> Event | Amended[Event] | Rejection:
-        """Return the event in canonical values and with its project filled in, or what is wrong."""
+        """Return the event with canonical values and its project filled in, or its rejection."""
         text = readable(line)
         if isinstance(text, Rejection):
             return text
@@ -187,12 +188,12 @@ class EventCodec:
         return event if found.why is None else Amended(event, found.why)
 
     def keys(self, rows: list[Event]) -> list[bytes]:
-        """Return the UUIDs: rows of an hour that share one are one event."""
+        """Return the UUIDs: rows of an hour with the same UUID are the same event."""
         keys = bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
         return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
 
     def encode_all(self, rows: list[Event], lines: list[bytes]) -> bytes:
-        """Return the lines to export: the 49 keys, and the unknown ones after them if they are kept."""
+        """Return the lines to export: the 49 keys, followed by unknown keys if the output keeps them."""
         if self._iso8601:
             times, nulls = _times(rows)
             _set_times(rows, all_to_iso8601(times), nulls)
@@ -203,13 +204,13 @@ class EventCodec:
             )
         else:
             text = _ENCODER.encode_lines(rows)
-        # Between the tokens of an object that is passed through, a bare CR is legal, and yet many readers of
-        # lines break there. Inside strings it cannot stand unescaped.
+        # A bare CR is legal between the tokens of a raw object, but many line readers end a line there.
+        # Inside strings JSON requires it to be escaped.
         return text.replace(b"\r", b" ") if b"\r" in text else text
 
 
 def _typed(line: bytes) -> Event | None:
-    """Return the event if every value has a type of its key."""
+    """Return the event if every value has the type of its key, else None."""
     try:
         return _DECODER.decode(line) if untouched([line]) else None
     except ValueError:
@@ -217,13 +218,13 @@ def _typed(line: bytes) -> Event | None:
 
 
 def _all_objects(rows: list[Event]) -> bool:
-    """Whether all that must be objects are some; that is all their bytes can be wrong in, once decoded."""
+    """Whether all values of dict keys are objects: the decoder has checked the rest of their JSON."""
     objects = b"\n".join(chain.from_iterable(map(_dicts_of, rows)))
     return objects[:1] == b"{" and objects.count(b"\n{") == len(_DICTS) * len(rows) - 1
 
 
-def _settled_uuids(rows: list[Event]) -> bool:
-    """Bring the UUIDs into their one form; False, and none is changed, if some is not in its usual form."""
+def _normalize_uuids(rows: list[Event]) -> bool:
+    """Bring the UUIDs into lower case; False, and nothing changes, if one is not in the usual form."""
     joined = END.join(map(_uuid_of, rows))
     if not in_columns(joined, len(rows), _UUID_LENGTH, _UUID_SIGNS):
         return False
@@ -231,7 +232,7 @@ def _settled_uuids(rows: list[Event]) -> bool:
         digits = bytes.fromhex(joined.replace("-", ""))
     except ValueError:
         return False
-    if len(digits) != KEY_BYTES * len(rows):  # a space was taken for one between numbers
+    if len(digits) != KEY_BYTES * len(rows):  # ``fromhex`` skips spaces
         return False
     if (lower := joined.lower()) != joined:
         for row, uuid in zip(rows, lower.split(END), strict=True):
@@ -239,8 +240,8 @@ def _settled_uuids(rows: list[Event]) -> bool:
     return True
 
 
-def _settled_times(rows: list[Event]) -> list[str] | None:
-    """Bring the times into canonical form and return them; None, and none is changed, if it is not simple."""
+def _normalize_times(rows: list[Event]) -> list[str] | None:
+    """Return the times in canonical form; None, and change nothing, if one of them needs the slow way."""
     times, nulls = _times(rows)
     empty = _take_empty_ones(times, nulls, rows[0].event_time) if "" in times else False
     settled = all_to_canonical(times)
@@ -250,7 +251,7 @@ def _settled_times(rows: list[Event]) -> list[str] | None:
 
 
 def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
-    """Return the times of all rows, end to end, and the places of those that are null, with another there."""
+    """Return the times of all rows in one list, and the indexes of nulls, which a valid time replaces."""
     times: list[Any] = list(chain.from_iterable(map(_times_of, rows)))
     nulls = [place for place, time in enumerate(times) if time is None] if None in times else []
     for place in nulls:
@@ -259,7 +260,7 @@ def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
 
 
 def _take_empty_ones(times: list[str], nulls: list[int], another: str) -> bool:
-    """Take empty strings for null, where a time may be that."""
+    """Treat empty strings of optional times as null; return whether there are any."""
     found = [place for place, time in enumerate(times) if not time and place % len(_TIMES) in _OPTIONAL_TIMES]
     for place in found:
         times[place] = another
@@ -268,7 +269,7 @@ def _take_empty_ones(times: list[str], nulls: list[int], another: str) -> bool:
 
 
 def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
-    """Give the rows their times, which stand end to end."""
+    """Set the times of all rows from one list."""
     values: list[Any] = times
     for place in nulls:
         values[place] = None

@@ -1,56 +1,36 @@
-"""From lines to gzip blocks: one gzip stream for each file, cut into blocks for staging."""
+"""Writes rows as gzip files, cut into blocks for staging."""
 
 import base64
 import hashlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
 
 from zlib_ng import zlib_ng
 
 from exporter.domain.destination import MIB, Compression
+from exporter.pipeline.exported import Exported
 
-# Blocks of a blob are staged one by one; 50,000 of them make 195 GiB, far above the largest part.
+# A blob has at most 50,000 blocks: 195 GiB of this size, far above the largest part.
 BLOCK_BYTES = 4 * MIB
-# Lines are compressed in batches, in a thread that hands its results over when the other one pauses: many
-# small batches would wait for that most of the time.
+# Lines are compressed in batches by a thread. The hand-over waits for Python's lock, so small batches would
+# spend most of their time waiting.
 _BATCH_BYTES = 256 * 1024
-# So many batches may wait for the thread.
+# Batches that may wait for the thread.
 _WAITING_MAX = 2
-# The compressor holds back up to this much output; a part is closed so much before its limit.
+# The compressor holds back up to this much output, so a part is closed this far before its limit.
 _HELD_BACK_BYTES_MAX = MIB // 2
 _GZIP_WRAPPED = 31
 
-# Measured on 2.2 KB events, against zlib's level 6: 5 gives its size at three times its speed; 2 is twice as
-# fast as 5 for a fifth more bytes; 9 saves 4 % for a third of the speed.
+# Measured on 2.2 KB events: level 5 has the size of zlib's level 6 at three times its speed; 2 is twice as
+# fast as 5 with 20 % more bytes; 9 saves 4 % at a third of the speed.
 LEVELS = {Compression.BALANCED: 5, Compression.FAST: 2, Compression.SMALL: 9}
 
 
-class Exported(NamedTuple):
-    """Lines to export, end to end with their newlines, and how many they are."""
-
-    rows: int
-    content: bytes
-
-
-class WholeFile(NamedTuple):
-    """A finished gzip file of so many lines: its bytes, in pieces."""
-
-    rows: int
-    pieces: list[bytes]
-
-
-NOTHING = Exported(0, b"")
-
-
 class GzipWriter:
-    """One gzip file in the making. Its header holds no time: the same lines give the same bytes.
+    """Writes one gzip file (``formats.Writer``). Its header has no time: the same rows give the same bytes.
 
-    A thread compresses while the lines that come next are made. A file of less than a batch needs none.
-
-    ``rows`` counts its lines; once it is finished, ``size`` is that of the file in bytes, and ``md5`` the
-    base64 of its MD5.
+    A thread compresses while the next rows are encoded. A file smaller than a batch starts no thread.
     """
 
     def __init__(self, compression: Compression = Compression.BALANCED, bytes_max: int | None = None) -> None:
@@ -67,10 +47,10 @@ class GzipWriter:
 
     @property
     def full(self) -> bool:
-        """Whether the file has reached its limit, so that the next line belongs into the next one.
+        """Whether the file has reached its limit: the next row belongs to the next file.
 
-        The same lines fill it, however fast the thread is: near the limit, and only there, its results are
-        waited for.
+        The result does not depend on the speed of the thread: near the limit, and only there, this waits for
+        its results.
         """
         if self._limit is None:
             return False
@@ -80,14 +60,14 @@ class GzipWriter:
 
     @property
     def md5(self) -> str:
-        """The base64 of the MD5 of all bytes, as the storage service wants it."""
+        """The base64 of the MD5 of all bytes."""
         return base64.b64encode(self._md5.digest()).decode()
 
-    def add(self, lines: bytes, rows: int = 1) -> Iterator[bytes]:
-        """Take so many lines, end to end, and yield the blocks that became complete: mostly none."""
-        self.rows += rows
-        self._batch.append(lines)
-        self._batch_bytes += len(lines)
+    def add(self, rows: Exported) -> Iterator[bytes]:
+        """Add rows; yield the blocks that became complete, which are mostly none."""
+        self.rows += rows.rows
+        self._batch.append(rows.content)
+        self._batch_bytes += len(rows.content)
         if self._batch_bytes >= _BATCH_BYTES:
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="gzip")
             size, batch = self._batch_bytes, self._release()
@@ -98,7 +78,7 @@ class GzipWriter:
                 del self._block[:BLOCK_BYTES]
 
     def finish(self) -> Iterator[bytes]:
-        """Yield what remains, in blocks. A file without any line is a valid, empty gzip file."""
+        """Yield the rest of the file in blocks. A file without rows is a valid, empty gzip file."""
         self._take_results(0)
         self._take(self._compressed(self._release(), last=True))
         if self._thread:
@@ -121,7 +101,7 @@ class GzipWriter:
         return compressed
 
     def _take_results(self, waiting_max: int) -> None:
-        """Take what the thread has made, so that it has at most so many batches left."""
+        """Take results of the thread until at most ``waiting_max`` batches wait."""
         while len(self._waiting) > waiting_max:
             _, result = self._waiting.popleft()
             self._take(result.result())

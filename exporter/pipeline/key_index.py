@@ -1,8 +1,8 @@
-"""Digests: which rows of which landing blobs are exported, kept so that late blobs and slices repeat none.
+"""Key indexes: stored keys of exported rows, so that late blobs and slices repeat no row.
 
-A digest is a header, which names the landing blobs, and then the keys of all exported rows, 16 bytes each,
-in 256 partitions by a fixed hash. Two digests are compared partition by partition, so that of sets of any
-size only a two-hundred-and-fifty-sixth is in memory. It takes 16 bytes a row, about a hundredth of the row.
+A key index is a header that names the landing blobs, then the keys of all exported rows, 16 bytes each, in
+256 partitions by a fixed hash. Indexes are compared partition by partition, so 1/256 of their keys is in
+memory at a time. An index has about 1 % of the size of its rows.
 """
 
 import struct
@@ -16,7 +16,7 @@ _LENGTH = struct.Struct(">Q")
 
 
 class Header(msgspec.Struct, forbid_unknown_fields=True):
-    """What a digest says before its keys: the landing blobs, and the filter that their rows went through."""
+    """The header: names of the landing blobs, the filter of their rows, and the keys of each partition."""
 
     v: int
     blobs: list[str]
@@ -27,15 +27,15 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
 _HEADER = msgspec.json.Decoder(Header)
 
 
-def digest(blobs: Iterable[str], event_filter: str | None, keys: KeySet) -> Iterator[bytes]:
-    """Yield a digest in pieces."""
+def encode_key_index(blobs: Iterable[str], event_filter: str | None, keys: KeySet) -> Iterator[bytes]:
+    """Yield the bytes of a key index in pieces."""
     header = msgspec.json.encode(Header(1, list(blobs), event_filter, keys.counts()))
     yield _LENGTH.pack(len(header)) + header
     yield from keys.pieces()
 
 
 class KeyIndex:
-    """A digest being read, from the beginning to the end, once."""
+    """Reads a key index once, from beginning to end; ValueError if it is damaged."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -43,10 +43,10 @@ class KeyIndex:
         (length,) = _LENGTH.unpack(self._take(_LENGTH.size))
         self.header = _HEADER.decode(self._take(length))
         if self.header.v != 1 or len(self.header.counts) != PARTITIONS:
-            raise ValueError("not a digest of a form that is known here")
+            raise ValueError("not a key index of a known version")
 
     def partitions(self) -> Iterator[bytes]:
-        """Yield the keys of each partition, end to end."""
+        """Yield the joined keys of each partition."""
         for count in self.header.counts:
             yield self._take(count * KEY_BYTES)
 
@@ -54,17 +54,17 @@ class KeyIndex:
         while len(self._rest) < size:
             piece = next(self._pieces, None)
             if piece is None:
-                raise ValueError("a digest ends too early")
+                raise ValueError("the key index ends too early")
             self._rest += piece
         taken = bytes(self._rest[:size])
         del self._rest[:size]
         return taken
 
 
-def repeated(digests: Sequence[KeyIndex]) -> list[bytes]:
-    """Return for each digest, end to end, its keys that an earlier one has."""
-    found = [bytearray() for _ in digests]
-    for parts in zip(*(each.partitions() for each in digests), strict=True):
+def repeated(indexes: Sequence[KeyIndex]) -> list[bytes]:
+    """Return for each index the joined keys that an earlier index has, too."""
+    found = [bytearray() for _ in indexes]
+    for parts in zip(*(each.partitions() for each in indexes), strict=True):
         seen: set[bytes] = set()
         for mine, keys in zip(found, map(split, parts), strict=True):
             for key in keys:

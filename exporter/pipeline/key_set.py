@@ -1,4 +1,4 @@
-"""Which rows an hour had already: an exact set of UUIDs, small enough for hours of millions of events."""
+"""An exact set of row keys, small enough for hours with millions of events."""
 
 import zlib
 from collections import defaultdict
@@ -6,22 +6,22 @@ from collections.abc import Iterable, Iterator
 from itertools import batched
 
 KEY_BYTES = 16
-# Every process puts a key into the same partition, so that sets can be compared partition by partition.
+# The partition of a key is the same in every process, so sets can be compared partition by partition.
 PARTITIONS = 256
-# Ten million keys make buckets of 150 keys, 2.4 KB, which the search of bytes runs through in no time.
+# Ten million keys give buckets of 150 keys, 2.4 KB: searching one takes less than a microsecond.
 BUCKETS_A_PARTITION = 256
 
 
-# So many keys are kept in a built-in set, which takes 26 MB for them and a fifth of the time of buckets.
+# Up to this many keys stay in a built-in set: 26 MB, and a fifth of the time of buckets.
 FEW = 256 * 1024
 _TOGETHER = 4096
 
 
 class KeySet:
-    """A set of 16-byte keys in about 25 bytes each, where a built-in set of them takes 97.
+    """A set of 16-byte keys that takes about 25 bytes a key; a built-in set takes 97.
 
-    Exact: a key is new if and only if it was never added. (A set of fingerprints would be small and simple
-    too, and would one day drop a customer's event.) Each bucket is its keys end to end.
+    The set is exact: a key is new if and only if it was never added. A set of fingerprints would be as small,
+    but would drop a customer's event one day. A bucket is its keys joined.
     """
 
     def __init__(self, keys: Iterable[bytes] = (), *, few_max: int = FEW) -> None:
@@ -55,8 +55,8 @@ class KeySet:
             self._add(self._few.pop())
 
     def _add(self, key: bytes) -> bool:
-        # Python's own hash is keyed at random in each process: no input can be made that fills one bucket of
-        # a partition. Input can be made that fills one partition; that makes it slower, some twenty times.
+        # Python's hash is keyed at random in each process, so no input can be crafted to fill one bucket of a
+        # partition. Input can be crafted to fill one partition, which is about twenty times slower.
         bucket = self._buckets[_bucket(key)]
         if _holds(bucket, key):
             return False
@@ -68,7 +68,7 @@ class KeySet:
         if not self._buckets:
             return [key in self._few for key in keys]
         bucket_of = self._buckets.get
-        # Most are not there at all, and that is quickly seen.
+        # Most keys are absent, which the first, cheap test finds.
         return [key in (bucket := bucket_of(_bucket(key), b"")) and _holds(bucket, key) for key in keys]
 
     def __contains__(self, key: bytes) -> bool:
@@ -88,7 +88,7 @@ class KeySet:
         return counts
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield all keys end to end, partition by partition."""
+        """Yield all keys joined, partition by partition."""
         self._into_buckets()
         for number in sorted(self._buckets):
             yield bytes(self._buckets[number])
@@ -100,7 +100,7 @@ def _bucket(key: bytes) -> int:
 
 def _holds(bucket: bytes | bytearray, key: bytes) -> bool:
     place = bucket.find(key)
-    while place % KEY_BYTES and place > 0:  # found, but across the border of two keys
+    while place % KEY_BYTES and place > 0:  # a match across the border of two keys is not a key
         place = bucket.find(key, place + 1)
     return place >= 0
 
@@ -111,6 +111,6 @@ def partition(key: bytes) -> int:
 
 
 def split(keys: bytes) -> Iterator[bytes]:
-    """Yield the keys that stand end to end."""
+    """Yield the single keys of joined ones."""
     for start in range(0, len(keys), KEY_BYTES):
         yield keys[start : start + KEY_BYTES]

@@ -1,4 +1,4 @@
-"""From plain content to numbered lines."""
+"""Splits plain content into numbered lines."""
 
 import re
 from collections.abc import Generator, Iterable, Iterator
@@ -6,28 +6,28 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from exporter.domain.row_schema import Reason, Rejection
+from exporter.pipeline.content_sniffing import BOM, SniffedContent, is_json
 from exporter.pipeline.gunzip import BrokenContentError, Members, plain
-from exporter.pipeline.sniff import BOM, Beginning, is_json
 
-# A line is held in memory whole, and so is the row made of it. Real rows are 2 KB; 10 MB ones were seen.
+# A line and its row are in memory whole. Typical rows have 2 KB; rows of 10 MB were seen.
 LINE_BYTES_MAX = 16 * 1024 * 1024
-# What is beyond that is kept aside in pieces of about this size, so that none takes much memory.
+# Longer lines are rejected in pieces of about this size, which bounds memory.
 REJECTED_PIECE_BYTES = 1024 * 1024
-# So much is kept of a line; it goes on for gigabytes where a megabyte of gzip unfolds to one of zeros.
+# Kept bytes of a rejected line: a megabyte of gzip can expand to a line of a gigabyte.
 LINE_KEPT_BYTES_MAX = 64 * 1024 * 1024
-# So much is kept of a blob that holds no lines; in landing is all of it.
+# Kept bytes of a blob that is not NDJSON; landing has all of it.
 BLOB_KEPT_BYTES_MAX = 1024 * 1024
-# Tiny lines come by the ten thousand, and what is said about each of them takes more than they do.
+# Lines in one group: objects for ten thousands of tiny lines would take more memory than the lines.
 LINES_MAX = 256
 _MARK_BYTE = BOM[:1]
-# Where a file without a last newline was put before one that begins with a byte order mark.
+# Two files were joined: the first has no last newline, the second begins with a byte order mark.
 _SEAM = re.compile(rb"(?<=\})[ \t\r]*(?:\xef\xbb\xbf)+[ \t]*(?=\{)")
 
 
 class Lines(NamedTuple):
-    """Lines that follow one another, without their newlines, none of them blank: a few dozen as a rule.
+    """Consecutive lines without newlines, none of them blank; mostly a few dozen.
 
-    ``number`` is that of the first; all lines of the blob count, from 1.
+    ``number`` is the number of the first line. All lines of the blob count, from 1.
     """
 
     number: int
@@ -35,9 +35,10 @@ class Lines(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """What is no line: a ``piece`` of what is too long for one, a blob of another kind, or what is damaged.
+    """Content that cannot be a line.
 
-    ``cut``: there is more of it than is kept.
+    It is a ``piece`` of a line that is too long, a blob of another kind, or damage. ``cut`` marks content of
+    which only the beginning is kept.
     """
 
     number: int
@@ -48,13 +49,15 @@ class Unfit(NamedTuple):
 
 
 def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[Lines | Unfit]:
-    r"""Yield the lines of a blob, in the same groups however it is cut into chunks; ``members`` are counted.
+    r"""Yield the lines of a blob, and count its gzip ``members``.
 
-    A byte order mark at the beginning of a line is skipped, ``\r\n`` ends a line as ``\n`` does, and a last
-    line needs neither. Of a damaged blob, what comes after its last whole line is unfit. A blob that is no
-    newline-delimited JSON is unfit as one, and is not read further than is kept of it.
+    The groups of lines do not depend on how the blob is cut into chunks.
+
+    A byte order mark at the beginning of a line is skipped, ``\r\n`` ends a line as ``\n`` does, and the last
+    line needs neither. The content after the last whole line of a damaged blob is unfit. A blob that is not
+    newline-delimited JSON is unfit as a whole, and is read only as far as it is kept.
     """
-    beginning = Beginning(plain(chunks, members))
+    beginning = SniffedContent(plain(chunks, members))
     if beginning.looks_like is not None:
         yield _no_lines(beginning.looks_like, beginning.pieces)
         return
@@ -65,7 +68,7 @@ def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[L
             rest = contents.pop()
             if contents:
                 contents[0] = yield from tail.end(number, contents[0])
-                # A search for one byte is ten times as fast as one for three, and few rows have that byte.
+                # Searching for one byte is ten times faster than for three, and few rows contain it.
                 marked = (_MARK_BYTE in piece and BOM in piece) or BOM in contents[0]
                 yield from _without_marks(number, contents) if marked else _without_blanks(number, contents)
                 number += len(contents)
@@ -78,13 +81,13 @@ def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[L
 
 
 def _no_lines(looks_like: str, pieces: Iterator[bytes]) -> Unfit:
-    """Return a blob of another kind, with what is kept of its plain content."""
+    """Return a blob of another kind, with the kept part of its plain content."""
     kept = bytearray()
     with suppress(BrokenContentError):
         while len(kept) <= BLOB_KEPT_BYTES_MAX and (piece := next(pieces, None)) is not None:
             kept += piece
     cut = len(kept) > BLOB_KEPT_BYTES_MAX
-    detail = f"The blob is no newline-delimited JSON: it looks like {looks_like}."
+    detail = f"The blob is not newline-delimited JSON: it looks like {looks_like}."
     if cut:
         detail += (
             f" Only its first {BLOB_KEPT_BYTES_MAX} bytes are kept here; the landing blob holds all of it."
@@ -93,9 +96,9 @@ def _no_lines(looks_like: str, pieces: Iterator[bytes]) -> Unfit:
 
 
 def _without_marks(number: int, contents: list[bytes]) -> Iterator[Lines]:
-    """Yield lines without the byte order marks before them: files were joined there, and may lack a newline.
+    """Yield lines without the byte order marks before them.
 
-    Lines that were joined share a number.
+    Marks are where files were joined, perhaps without a newline. Joined lines share a number.
     """
     for at, content in enumerate(contents, number):
         for line in _unjoined(_unmarked(content)):
@@ -109,7 +112,7 @@ def _unmarked(content: bytes) -> bytes:
 
 
 def _unjoined(content: bytes) -> list[bytes]:
-    """Return the lines of a line; a mark between brackets may also stand within a string of one line."""
+    """Return the joined lines that a line contains; a mark inside a JSON string does not separate lines."""
     if BOM not in content or is_json(content):
         return [content]
     parts = _SEAM.split(content)
@@ -128,7 +131,7 @@ def _without_blanks(number: int, contents: list[bytes]) -> Iterator[Lines]:
 
 
 class _Tail:
-    """The beginning of a line whose end has not come yet."""
+    """The beginning of a line whose end was not read yet."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -137,7 +140,7 @@ class _Tail:
         self._line_bytes = 0
 
     def extend(self, number: int, content: bytes) -> Iterator[Unfit]:
-        """Take more of the line; too much of it is passed on as unfit, piece by piece, up to what is kept."""
+        """Add content to the line; yield it as unfit, piece by piece, once it is too long."""
         self._line_bytes += len(content)
         if content and self._line_bytes - len(content) < LINE_KEPT_BYTES_MAX:
             self._pieces.append(content)
@@ -146,7 +149,7 @@ class _Tail:
             yield self._too_long(number)
 
     def end(self, number: int, content: bytes) -> Generator[Unfit, None, bytes]:
-        """Take the rest of the line, and return it whole; of one that is unfit nothing is left."""
+        """Add the rest of the line and return the line; b"" for one that was yielded as unfit."""
         yield from self.extend(number, content)
         if self._pieces_unfit and (self._bytes or self._is_cut):
             yield self._too_long(number, f"The line is {self._line_bytes} bytes long")
@@ -154,7 +157,7 @@ class _Tail:
         return self._take()
 
     def broken(self, number: int, why: str) -> Unfit:
-        """Take notice that the rest of the line, and of the blob, cannot be read."""
+        """Return the unfit rest of a blob that cannot be read further."""
         detail = f"The rest of this blob cannot be read: {why}."
         rejection = Rejection(Reason.UNREADABLE, detail)
         return Unfit(number, _unmarked(self._take()), rejection, self._pieces_unfit + 1, cut=self._is_cut)

@@ -1,4 +1,4 @@
-"""Merged ids: from a line of the landing container to the line that is exported."""
+"""The codec of merged ids: from a landed line to the exported line."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ _HOUR_MS = 60 * 60 * 1000
 
 
 class MergedId(msgspec.Struct, gc=False):
-    """``amplitude_id`` turned out to be the user ``merged_amplitude_id``; times are epoch milliseconds."""
+    """The ids ``amplitude_id`` and ``merged_amplitude_id`` are one user; times are epoch milliseconds."""
 
     scope: int
     merge_time: int
@@ -33,7 +33,7 @@ class MergedIdCodec:
         self._end_ms = self._first_ms + _HOUR_MS
 
     def decode(self, line: bytes) -> MergedId | Rejection:
-        """Return the merge, or what is wrong with the line."""
+        """Return the merged id, or the rejection of the line."""
         text = readable(line)
         if isinstance(text, Rejection):
             return text
@@ -50,16 +50,16 @@ class MergedIdCodec:
         return merge
 
     def decode_all(self, lines: list[bytes]) -> Decoded[MergedId]:
-        """Return the merges, and what is wrong with the other lines."""
+        """Return the merged ids, and the rejections of the other lines."""
         return one_by_one(lines, self.decode)
 
     def keys(self, rows: list[MergedId]) -> None:
-        """Return None: merges have no id of their own, and to hear of one twice changes nothing."""
+        """Return None: merged ids have no key, and a repeated one changes nothing for readers."""
 
     def encode_all(
         self,
         rows: list[MergedId],
         lines: list[bytes],  # noqa: ARG002  only events keep unknown keys
     ) -> bytes:
-        """Return the lines to export: the five keys and no other."""
+        """Return the lines to export, with exactly the five keys."""
         return _ENCODER.encode_lines(rows)

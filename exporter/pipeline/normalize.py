@@ -1,9 +1,9 @@
-"""Mistyped values: which of them have one meaning, and which value each of those becomes.
+"""Mistyped values: which ones have a single meaning, and what they become.
 
-``RULES`` is the whole list. A value of the right type needs no rule. A value that a rule takes is normalized,
-and nothing tells of it: the row equals one that came with the right value. Any other value has no single
-meaning: in an optional key it becomes null (``{}`` for an object) and the row is *amended*, in a required key
-it costs the row. Every rule gives a value of the right type, so normalizing twice changes nothing more.
+``RULES`` is the complete list. A value of the right type needs no rule. A value that a rule accepts is
+normalized without notice: the row equals one that landed with the right value. Any other value has no single
+meaning: in an optional key it becomes null (``{}`` for an object) and the row is *amended*; in a required key
+the row is rejected. Every rule returns a value of the right type, so normalizing is idempotent.
 """
 
 import math
@@ -19,13 +19,13 @@ from exporter.domain.timestamps import to_canonical
 from exporter.pipeline.sanitize import too_deep, without_lone_surrogates
 
 type Value = str | int | float | bool | list[str] | Raw | None
-"""A value in the form in which a row holds it: times canonical, UUIDs usual, objects as JSON."""
+"""A value as a row holds it: times canonical, UUIDs in the usual form, objects as JSON."""
 
-# Python reads and writes integers of up to so many digits.
+# Python's limit for converting integers from and to text.
 INTEGER_DIGITS_MAX = 4_300
 EMPTY_OBJECT = Raw(b"{}")
 _TRUTH = {"true": True, "false": False}
-# As JSON has it, but for leading zeros, which text may have.
+# A JSON number, with leading zeros allowed because text may have them.
 _NUMBER = re.compile(
     r"(?P<sign>-?)0*(?P<whole>\d+)(?:\.(?P<fraction>\d+))?(?:[eE](?P<exponent>[+-]?\d+))?", re.ASCII
 )
@@ -34,7 +34,7 @@ _UUID = re.compile(
     r"(?(hyphen)-)(?P<d>[0-9a-f]{4})(?(hyphen)-)(?P<e>[0-9a-f]{12})(?(brace)\})",
     re.ASCII | re.IGNORECASE,
 )
-# An exponent of more digits is beyond every integer that can be read.
+# A longer exponent is out of range for every readable integer.
 _EXPONENT_DIGITS_MAX = 9
 _USUAL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _BRACE, _NULL = ord("{"), ord("n")
@@ -46,7 +46,7 @@ _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def _number(raw: bytes) -> re.Match[str]:
-    """Return a number, or one that a string holds, taken apart."""
+    """Return the parts of a number, also of one in a string; ValueError if it is not a number."""
     match = _NUMBER.fullmatch(_text(raw) if raw[:1] == b'"' else raw.decode())
     if match is None:
         raise ValueError("not a number")
@@ -54,7 +54,7 @@ def _number(raw: bytes) -> re.Match[str]:
 
 
 def _integral(raw: bytes) -> int:
-    """Return the integer that a number is, exactly; ValueError if it has a fraction, or too many digits."""
+    """Return the exact integer; ValueError if the number has a fraction or too many digits."""
     match = _number(raw)
     fraction = (match["fraction"] or "").rstrip("0")
     digits = (match["whole"] + fraction).lstrip("0")
@@ -78,7 +78,7 @@ def _finite(raw: bytes) -> float:
 
 
 def _scalar_text(raw: bytes) -> str:
-    """Return the JSON text of a number or a truth value."""
+    """Return the JSON text of a number or boolean."""
     if raw[:1] in b'"[{n':
         raise ValueError("neither a number nor a truth value")
     return raw.decode()
@@ -142,12 +142,12 @@ def _empty_array(raw: bytes) -> Raw:
 
 def _object_in_text(raw: bytes) -> Raw:
     inner = without_lone_surrogates(_text(raw).strip(" \t\n\r").encode())
-    # In a row it is one level deeper.
+    # Inside a row the object is one level deeper.
     if not inner.startswith(b"{") or too_deep(b"[" + inner + b"]"):
         raise ValueError("not an object")
-    _anything(inner)  # or else what only begins like an object would pass
+    _anything(inner)  # rejects trailing characters
     _object(inner)
-    # Between the tokens of an object alone, since in strings they are escaped.
+    # Only between tokens: inside strings newlines are escaped.
     return Raw(inner.replace(b"\n", b" ").replace(b"\r", b" "))
 
 
@@ -162,11 +162,10 @@ def _empty(value: Value) -> Callable[[bytes], Value]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Values with one meaning: for keys of the ``kind``, a ``given`` value becomes another.
+    """A normalization: for keys of the ``kind``, a ``given`` value ``becomes`` another one.
 
-    ``examples`` are pairs of JSON texts: what landed, and what is exported. ``read`` takes the JSON text of a
-    value, and raises ValueError if the rule does not apply. ``optional_only`` rules do not hold for required
-    keys.
+    ``examples`` are pairs of JSON texts (landed, exported). ``read`` takes the JSON text of a value and
+    raises ValueError if the rule does not apply. ``optional_only`` rules do not apply to required keys.
     """
 
     kind: Kind
@@ -253,7 +252,7 @@ RULES = (
     Rule(Kind.DICT, "an empty array", "`{}`", (("[]", "{}"),), _empty_array),
     Rule(Kind.DICT, _NO_VALUE, "`{}`", (('""', "{}"),), _empty(EMPTY_OBJECT), optional_only=True),
 )
-"""Every value that is normalized; all others that are not of their key's kind have no single meaning."""
+"""All normalizations. Any other value that is not of its key's kind has no single meaning."""
 
 _FITTING: dict[Kind, Callable[[Raw], Value]] = {
     Kind.STRING: msgspec.json.Decoder(str | None).decode,
@@ -265,13 +264,13 @@ _FITTING: dict[Kind, Callable[[Raw], Value]] = {
     Kind.UUID: _uuid_or_null,
     Kind.DICT: _object_or_null,
 }
-"""What reads a value of the right type, or null, by kind; ValueError for every other one."""
+"""The reader of each kind: returns a value of the right type or null, and raises ValueError for others."""
 
 _RULES_OF = {kind: tuple(rule for rule in RULES if rule.kind is kind) for kind in Kind}
 
 
 def normalized(field: Field, raw: bytes) -> Value:
-    """Return the value that a mistyped one of a key means; ValueError if it has no single meaning."""
+    """Return what a mistyped value means; ValueError if it has no single meaning."""
     for rule in _RULES_OF[field.kind]:
         if rule.optional_only and field.required:
             continue
@@ -284,7 +283,7 @@ def normalized(field: Field, raw: bytes) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Amended[Row]:
-    """A row that is exported without the values of some optional keys; ``why`` names them."""
+    """A row that is exported without the values of some optional keys; ``why`` names the keys."""
 
     row: Row
     why: Rejection
@@ -292,22 +291,22 @@ class Amended[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The values of a line, by key; null ones are left out. ``why`` tells which keys were mistyped."""
+    """The values of a line by key, without nulls. ``why`` names the keys that were mistyped."""
 
     values: dict[str, Value]
     why: Rejection | None
 
 
 def read_line(line: bytes, fields: tuple[Field, ...]) -> Read | Rejection:
-    """Return the normalized values of a line, which is ``readable``, or why it is no row.
+    """Return the normalized values of a ``readable`` line, or its rejection.
 
-    Of a key that stands twice, the last value counts.
+    If a key occurs twice, the last value counts.
     """
     try:
-        _anything(line)  # or else a line would pass for JSON that only begins like some
+        _anything(line)  # rejects trailing characters
         found = _object(line)
     except msgspec.ValidationError:
-        return Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but no object.")
+        return Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but not an object.")
     except msgspec.DecodeError as malformed:
         return Rejection(Reason.NOT_JSON, f"{malformed}.")
     values: dict[str, Value] = {}
@@ -316,7 +315,7 @@ def read_line(line: bytes, fields: tuple[Field, ...]) -> Read | Rejection:
         raw = found.get(field.name)
         try:
             value = None if raw is None else _FITTING[field.kind](raw)
-        except ValueError:  # msgspec's errors are such, too
+        except ValueError:  # msgspec's errors are ValueErrors, too
             try:
                 value = normalized(field, bytes(raw or b""))
             except ValueError:

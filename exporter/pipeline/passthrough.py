@@ -1,49 +1,49 @@
-"""Landing blobs that pass whole: the compressed bytes that came are the file that is sent.
+"""Passthrough: a landing blob whose lines are all exported unchanged becomes a file as it is.
 
-Compressing is the most expensive step of all, and a blob of which every line is exported as it came has been
-compressed already. Its bytes are held while its lines are looked at: if one of them does not pass, those
-before it are read again from what is held, and nothing else is done twice.
+Compression is the most expensive step, and such a blob is compressed already. Its bytes are kept in memory
+while its lines are checked. If a line changes, the lines before it are read again from these bytes; no line
+is checked twice.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
+from exporter.pipeline.exported import Exported, WholeFile
 from exporter.pipeline.gunzip import GZIP_MAGIC, Members
-from exporter.pipeline.gzip_writer import Exported, WholeFile
 from exporter.pipeline.lines import Lines, lines
 
 _DEFLATE, _NAMED = 8, 8
 _SIZE_BYTES = 4
-# As our own files begin: no name, no time, from a system like Unix.
+# The header of our own files: no name, no time, operating system Unix.
 _HEADER = GZIP_MAGIC + bytes([_DEFLATE, 0, 0, 0, 0, 0, 0, 3])
 
 
-class Look(NamedTuple):
-    """Some lines of a blob, or None for what is no line, and what is exported of them."""
+class Checked(NamedTuple):
+    """Some lines of a blob, None if they are unfit, and the rows exported from them."""
 
     found: Lines | None
     exported: Exported
 
     @property
     def passes(self) -> bool:
-        """Whether the lines are exported as they came."""
+        """Whether the lines are exported unchanged."""
         return self.found is not None and self.exported.content == end_to_end(self.found)
 
 
 def whole_or_lines(
-    chunks: Iterable[bytes], look: Callable[[Iterable[bytes], Members], Iterator[Look]]
+    chunks: Iterable[bytes], check: Callable[[Iterable[bytes], Members], Iterator[Checked]]
 ) -> Iterator[Exported | WholeFile]:
-    """Yield a blob as one file if all its lines pass, or else what is exported of it.
+    """Yield a blob as one file if all of its lines pass, or else its exported rows.
 
-    Each line is looked at once: a ``look`` counts.
+    ``check`` is called once, because it counts rows.
     """
     held, members, passed, rows, plain_bytes = Held(chunks), Members(), 0, 0, 0
-    looks = look(held, members)
-    for each in looks:
+    checked = check(held, members)
+    for each in checked:
         if not each.passes:
             yield from _again(held, passed)
-            yield from exported(chain([each], looks))
+            yield from exported(chain([each], checked))
             return
         passed, rows = passed + 1, rows + each.exported.rows
         plain_bytes += len(each.exported.content)
@@ -54,25 +54,25 @@ def whole_or_lines(
         yield from _again(held, passed)
 
 
-def exported(looks: Iterable[Look]) -> Iterator[Exported]:
-    """Yield what is exported."""
-    return (each.exported for each in looks if each.exported.rows)
+def exported(checked: Iterable[Checked]) -> Iterator[Exported]:
+    """Yield the exported rows."""
+    return (each.exported for each in checked if each.exported.rows)
 
 
 def _again(held: "Held", count: int) -> Iterator[Exported]:
-    """Yield the first groups of lines once more: the same ones, from what is held."""
+    """Yield the first groups of lines again, from the bytes in memory."""
     for found in islice(lines(held.give_up()), count):
         if isinstance(found, Lines):
             yield Exported(len(found.contents), end_to_end(found))
 
 
 def end_to_end(found: Lines) -> bytes:
-    """Return lines with their newlines."""
+    """Return the lines joined, each with its newline."""
     return b"\n".join(found.contents) + b"\n"
 
 
 class Held:
-    """The compressed bytes of a blob, kept while they are read."""
+    """Keeps the compressed bytes of a blob in memory while they are read."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks
@@ -86,15 +86,16 @@ class Held:
             yield chunk
 
     def give_up(self) -> list[bytes]:
-        """Keep no more, and return what was kept: all chunks that were read so far."""
+        """Stop keeping, and return all chunks that were read so far."""
         self._keeps = False
         kept, self._kept = self._kept, []
         return kept
 
     def file(self, plain_bytes: int) -> list[bytes] | None:
-        """Return the file that holds so many plain bytes and no other; None if it holds more than that.
+        """Return the bytes of the file; None unless its content has exactly ``plain_bytes`` bytes.
 
-        For a blob of one gzip member that was read to its end, unharmed: that end names its content's size.
+        Only for a blob of one intact gzip member, read to its end: its trailer states the size of the
+        content.
         """
         size = b"".join(self._kept[-2:])[-_SIZE_BYTES:]
         if int.from_bytes(size, "little") != plain_bytes:
@@ -104,7 +105,7 @@ class Held:
 
 
 def _without_header(beginning: bytes) -> bytes | None:
-    """Return the beginning of a gzip file without its header; None if that has parts that are rarely used."""
+    """Return the first bytes of a gzip file without its header; None if the header has rare fields."""
     if len(beginning) < len(_HEADER) or beginning[2] != _DEFLATE or beginning[3] not in {0, _NAMED}:
         return None
     if beginning[3] == 0:

@@ -1,15 +1,15 @@
-"""The few things in a line of JSON that are mended before it is read, without touching anything else.
+"""Repairs and checks on the text of a JSON line before it is decoded.
 
-Working on the text keeps every number and every other character exactly as it came.
+Working on the text keeps all numbers and all other characters unchanged.
 """
 
 import re
 
-# JSON allows any depth; readers do not. Those of the files we write give up between 512 and some thousands.
+# JSON allows any depth, but readers fail somewhere between 512 and some thousand levels.
 NESTING_MAX = 512
 _OBJECT_BYTES_MIN = len(b'{"":')
 
-# One escape at a time, from the left: so an escaped backslash before a "u" is never taken for a "\u".
+# Matches one escape at a time from the left, so an escaped backslash before "u" is not mistaken for "\u".
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -19,14 +19,14 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def without_lone_surrogates(line: bytes) -> bytes:
-    r"""Return the line with each escaped half of a surrogate pair replaced by ``\ufffd``.
+    r"""Return the line with each lone escaped surrogate replaced by ``\ufffd``.
 
-    Half a pair is no character: most readers refuse the whole file for it.
+    A lone surrogate is not a character, and most readers refuse the whole file for it.
     """
-    # One byte is found ten times as fast as three, and most lines have no escape at all.
+    # Searching for one byte is ten times faster than for three, and most lines have no escape.
     if b"\\" not in line or (b"\\ud" not in line and b"\\uD" not in line):
         return line
-    # One escape after the other: a list of all of them would take fifty times the memory of the line.
+    # An iterator: a list of all escapes would take fifty times the memory of the line.
     mended, end = bytearray(), 0
     for escape in _ESCAPE.finditer(line):
         if escape["lone"]:
@@ -36,20 +36,20 @@ def without_lone_surrogates(line: bytes) -> bytes:
 
 
 def may_be_deep(line: bytes) -> bool:
-    """Whether it takes more than one look to say that a line of JSON is not ``too_deep``.
+    """Whether ``too_deep`` needs more than this quick check of a line.
 
-    An object within another value takes ``_OBJECT_BYTES_MIN`` or more, so in a short line only arrays count.
+    A nested object takes ``_OBJECT_BYTES_MIN`` bytes or more, so in a short line only arrays count.
     """
     objects, arrays, place = len(line) // _OBJECT_BYTES_MIN, 0, line.find(b"[")
-    # Searching for them one by one takes half the time of counting, if they are few.
+    # Searching one by one takes half the time of counting if there are few.
     while place >= 0 and objects + arrays <= NESTING_MAX:
         arrays, place = arrays + 1, line.find(b"[", place + 1)
     return objects + arrays > NESTING_MAX
 
 
 def too_deep(line: bytes) -> bool:
-    """Whether objects and arrays are nested deeper than ``NESTING_MAX``; says no of some that are no JSON."""
-    # Counting settles it for all real rows.
+    """Whether objects and arrays are nested deeper than ``NESTING_MAX``; may be False for invalid JSON."""
+    # Counting is enough for all typical rows.
     if not may_be_deep(line) or line.count(b"{") + line.count(b"[") <= NESTING_MAX:
         return False
     depth = 0

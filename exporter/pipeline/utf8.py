@@ -1,14 +1,14 @@
-"""UTF-8, piece by piece: as one text, a line of 16 MiB with one emoji in it would take 64 MiB."""
+"""Decodes UTF-8 in pieces: as one text, a line of 16 MiB with one emoji takes 64 MiB."""
 
 import codecs
 from collections.abc import Iterator
 
-# Longer than nearly every line, so that those are one piece.
+# Longer than nearly every line, so most lines are one piece.
 PIECE_BYTES = 64 * 1024
 
 
 def decoded(content: bytes) -> Iterator[str]:
-    """Yield the text; ``UnicodeDecodeError`` tells where in the whole content the first wrong byte is."""
+    """Yield the text; ``UnicodeDecodeError`` has the place of the first wrong byte in the whole content."""
     start = 0
     while start < len(content):
         piece = content[start : start + PIECE_BYTES]
@@ -22,7 +22,7 @@ def decoded(content: bytes) -> Iterator[str]:
 
 
 def check(content: bytes) -> None:
-    """Raise ``UnicodeDecodeError`` unless it is UTF-8."""
+    """Raise ``UnicodeDecodeError`` unless the content is UTF-8."""
     if len(content) <= PIECE_BYTES:
         content.decode()
     else:

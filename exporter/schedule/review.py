@@ -19,7 +19,7 @@ from exporter.domain.hour import Hour, count_between
 from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import EARLIEST
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, StreamKey
+from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways, Landing, Ledger
 
 REVIEW_EVERY = timedelta(days=1)
@@ -55,7 +55,7 @@ def first_progress(
 
 def _floor(destination: Destination, key: StreamKey) -> Hour:
     """Return the hour before which nothing is owed, whatever has landed."""
-    return destination.first_hour_of_events() if key.stream.data_type is DataType.EVENTS else EARLIEST
+    return destination.first_hour_of_events() if key.stream.spec.from_activation else EARLIEST
 
 
 def chosen_for_review(known: Mapping[StreamKey, StreamProgress], now: datetime) -> Iterator[StreamKey]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Finding, HourCheck, Verdict
 from exporter.ports import BlobStore
 

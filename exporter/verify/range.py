@@ -7,11 +7,12 @@ from heapq import merge
 from itertools import takewhile
 from typing import Protocol
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossible, Problem, Scope
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord
-from exporter.domain.streams import DataType, StreamKey
+from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Code, Counts, Finding, HourCheck, Span, Verdict
 from exporter.ports import Clock, Gateways
 from exporter.schedule.ledger_view import AsOf, list_hours

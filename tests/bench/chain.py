@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import (
     Compression,
     Credentials,
@@ -21,14 +22,15 @@ from exporter.domain.hour import Hour
 from exporter.domain.landing import Survey
 from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
-from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.domain.streams import LandingBlob, Stream
 from exporter.domain.timestamps import TimestampFormat
 from exporter.export.stage import Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import plain
-from exporter.pipeline.gzip_writer import Exported, GzipWriter
+from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
 from exporter.ports import Container, Upload
@@ -98,7 +100,7 @@ def recompress(blobs: list[Path], target: Path) -> int:
     gzip = GzipWriter(Compression.BALANCED)
     with target.open("wb") as output:
         for piece in _gunzipped(blobs):
-            output.writelines(gzip.add(piece))
+            output.writelines(gzip.add(Exported(1, piece)))
         output.writelines(gzip.finish())
     return gzip.rows
 
@@ -200,7 +202,7 @@ class _DroppedRejects:
         self._gzip = GzipWriter()
 
     def __call__(self, row: RejectedRow) -> None:
-        deque(self._gzip.add(rejected_line(row)), maxlen=0)
+        deque(self._gzip.add(Exported(1, rejected_line(row))), maxlen=0)
 
 
 STEPS: dict[str, Step] = {

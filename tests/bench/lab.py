@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 from azure.storage.blob import BlobServiceClient
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.hour_task import SCHEDULE, HourTask
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.messages import EXPORT_HOURS
 from exporter.storage.clients import Account
 from exporter.storage.own.ledger import LedgerTable

@@ -17,12 +17,13 @@ from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from exporter.domain.allowed_hosts import NO_WEBHOOKS, AllowedHosts
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part, StagedFile
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.messages import EXPORT_HOURS
 from exporter.ports import Container, Gateways, Upload
 from exporter.storage.blocks import BlockPool, md5_text
@@ -360,4 +361,4 @@ def commit(  # noqa: PLR0913  what a commit says, each by its name
 ) -> None:
     """Commit what was staged of a blob, as an export does at its end."""
     part = Part(name, 0, len(content), md5_base64(content))
-    container.commit(StagedFile(part, attempt, blob.arrived()), etag=etag)
+    container.commit(StagedFile(part, attempt, blob.arrived()), etag=etag, content_type="application/gzip")

@@ -17,7 +17,7 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.domain.work_item import Refusal, WorkItem
 from tests.contract.backends import HOUR, KEY, NOW
 
-FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB)
+FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB, may_pass=True)
 OUTPUT = Output(
     NameStyle.SAFE,
     PathLayout.BY_PROJECT,

@@ -13,8 +13,9 @@ from exporter.domain.backfill import (
     FailedHour,
     Tally,
 )
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from exporter.ports import Jobs
 from exporter.storage.clients import Account
 from exporter.storage.own.specs import backfills_table

@@ -124,7 +124,7 @@ def test_a_commit_over_another_blob_than_the_one_seen_changes_nothing(
 ) -> None:
     """Whether it appeared since, or changed, or is gone."""
     if there:
-        upload(backend, [b"somebody's"])
+        upload(backend, [b"another's"])
 
     with pytest.raises(Conflict):
         upload(backend, [b"ours"], etag=ANOTHER_ETAG)
@@ -132,7 +132,7 @@ def test_a_commit_over_another_blob_than_the_one_seen_changes_nothing(
         with pytest.raises(Conflict):
             upload(backend, [b"ours"], etag=None)
 
-    assert [backend.see(name).body for name in backend.names()] == ([b"somebody's"] if there else [])
+    assert [backend.see(name).body for name in backend.names()] == ([b"another's"] if there else [])
 
 
 def test_a_commit_of_what_is_there_already_is_no_conflict(backend: Backend) -> None:
@@ -147,7 +147,7 @@ def test_a_commit_of_what_is_there_already_is_no_conflict(backend: Backend) -> N
 
 
 def test_a_rivals_commit_discards_our_blocks(backend: Backend) -> None:
-    """Whoever commits later, with blocks staged before, fails instead of mixing the two."""
+    """A later commit of blocks staged before fails, and does not mix the two."""
     with (
         backend.container.upload(NAME, attempt="ours") as ours,
         backend.container.upload(NAME, attempt="theirs") as theirs,
@@ -328,7 +328,7 @@ def test_a_blob_that_changes_while_it_is_read_is_not_read_to_its_end(backend: Ba
 
 
 def test_a_refreshed_blob_is_as_it_was_but_for_its_etag(backend: Backend) -> None:
-    """Readers notice nothing; whoever saw the old one cannot write over it any more."""
+    """Readers notice nothing; a worker that saw the old ETag cannot write over it any more."""
     upload(backend, [b"content"])
     before, old = backend.see(NAME), etag_of(backend)
 

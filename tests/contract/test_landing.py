@@ -4,10 +4,11 @@ import shlex
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import LandingArchived, LandingChanged, LandingMissing, Scope
 from exporter.domain.hour import Hour
 from exporter.domain.landing import Landed, Survey
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from exporter.storage.clients import READ_BYTES
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend, azurite_backend

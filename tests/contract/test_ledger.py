@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.domain.claims import Claim
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour import Hour
 from exporter.domain.hour_content import HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Part
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import UnreadableRowError
 from exporter.domain.work_item import WorkItem
 from exporter.storage.own.documents import from_columns, to_columns

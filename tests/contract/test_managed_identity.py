@@ -67,13 +67,13 @@ def test_an_identity_that_the_exporter_does_not_have_is_told() -> None:
 
 
 def test_an_exporter_outside_of_azure_has_no_identity() -> None:
-    """There is nobody who would give it one."""
+    """No service there would give it one."""
     with nobody() as url, service(url):
         assert fault().code == "identity_unavailable"
 
 
 def test_a_busy_service_of_identities_is_passing() -> None:
-    """Nobody has to repair anything."""
+    """There is nothing to repair."""
     with answering(Answer(503)) as server, service(server.url), customers() as containers:
         server.body = b'{"statusCode": 503, "message": "Busy."}'
         with pytest.raises(Transient, match="503"):

@@ -22,6 +22,7 @@ from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep, FailedHour
 from exporter.domain.breaker import Breaker
 from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -36,7 +37,7 @@ from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.notifications import Delivery, NotificationKind, Webhook, notification
 from exporter.domain.slices import Slice
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, LandingBlob
+from exporter.domain.streams import LandingBlob
 from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerificationStatus, VerifyStep
 from exporter.export.slice_plan import SlicePlan
 from exporter.export.slice_plan import decode as decode_plan

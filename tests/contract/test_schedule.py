@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from tests.contract.backends import HOUR, KEY, Backend
 
 MERGED_IDS = StreamKey("acme", Stream(DataType.MERGED_IDS, 189524))

@@ -33,7 +33,7 @@ from tests.contract.test_errors import CALLS, ONCE, by_key, container_at, custom
 # What is not waiting for the network, on a busy machine.
 SLACK_SECONDS = 3
 GUIDE = Path(__file__).resolve().parents[2] / "docs/destinations.md"
-# What a storage that falls silent in the midst of an hour may cost, as the documents say.
+# What a storage that stops answering during an hour may cost, as the guide says.
 SILENCE_SECONDS_MAX = 30
 MISSING = (
     b"HTTP/1.1 404 No\r\nx-ms-error-code: BlobNotFound\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -175,7 +175,7 @@ def test_the_bounds_that_are_told_are_those_of_the_constants() -> None:
     waited_max = retry.first_wait_seconds + min(retry.first_wait_seconds, 1)
 
     assert f"costs an attempt {at_first} seconds at most" in GUIDE.read_text()
-    assert f"in the midst of an hour {SILENCE_SECONDS_MAX}." in GUIDE.read_text()
+    assert f"during an hour costs {SILENCE_SECONDS_MAX}." in GUIDE.read_text()
     assert retry.read_retries == 1
     assert retry.read_seconds + waited_max + at_first <= SILENCE_SECONDS_MAX
     assert retry.read_seconds + 2 * (1 + FIRST_ANSWER_SECONDS) <= SILENCE_SECONDS_MAX

@@ -9,10 +9,11 @@ from azure.data.tables import UpdateMode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.storage.own.columns import parse_moment, parse_stream_key
 from exporter.storage.own.documents import COLUMN_BYTES, DOCUMENT_BYTES_MAX, from_columns, to_columns
 from exporter.storage.own.entities import Entity

@@ -35,7 +35,7 @@ SECRET_ID = "33333333-3333-4333-8333-333333333333"  # noqa: S105  a made-up one
 EXPIRED = "Old8Q~the.secret-of-last-year"
 DISABLED = "44444444-4444-4444-8444-444444444444"
 HOSTS = AllowedHosts(("127.0.0.1", "localhost"))
-# Nobody is asked twice, except where a test says so.
+# No service is asked twice, except where a test says so.
 QUICK = replace(ONCE, connect_seconds=2, read_seconds=2)
 
 
@@ -157,7 +157,7 @@ def test_eight_threads_that_start_cold_ask_for_one_token(tokens: EntraStandIn) -
 
 
 def test_eight_threads_that_are_refused_are_refused_by_one_request(tokens: EntraStandIn) -> None:
-    """Those that waited for it share its outcome; whoever comes later asks again."""
+    """Those that waited for it share its outcome; a later call asks again."""
     tokens.token_delay_seconds = 0.2
     customer = Customer(tokens.url, "https://127.0.0.1:1/acme", secret="wrong")  # noqa: S106  a made-up one
     with customer.containers() as containers:
@@ -265,7 +265,7 @@ def test_a_token_service_with_a_certificate_that_nobody_trusts_is_out_of_reach(
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_token_service_is_asked_again_and_then_passing(tokens: EntraStandIn, status: int) -> None:
-    """Nobody has to repair anything."""
+    """There is nothing to repair."""
     customer = Customer(tokens.url, "https://127.0.0.1:1/acme")
     tokens.failures = [status]
     with customer.containers(replace(QUICK, retries=1)) as containers:

@@ -8,10 +8,11 @@ import pytest
 
 from exporter.domain.backfill import Backfill
 from exporter.domain.breaker import Breaker
+from exporter.domain.data_types import DataType
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import Verification
 from exporter.domain.versioned import UnreadableRowError
 from exporter.ports import Gateways

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
 from exporter.messages import VERIFY_STEPS
 from exporter.ports import Jobs

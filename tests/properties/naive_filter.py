@@ -1,4 +1,4 @@
-"""Filters as somebody would write them down who has all the time in the world: no code of the product's.
+"""A second, slow implementation of filters, without code of the product.
 
 An event is what ``json`` reads, a filter the document that a person wrote; numbers are what their digits say.
 """

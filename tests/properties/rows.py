@@ -1,4 +1,4 @@
-"""Rows as anybody might send them, and a slow reading of them by the standard library alone."""
+"""Rows as any source might send them, and a slow reader of them in the standard library."""
 
 import json
 import math

@@ -19,11 +19,11 @@ from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import BackfillRequest, create, create_repair
 from exporter.backfill.runner import resend_stalled, take_step
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Conflict, ExportError, Fault, Transient
 from exporter.domain.hour import hours_between
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType
 from exporter.domain.work_item import WRITTEN_FOR_MAX
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.planner import queue_due_hours
@@ -55,7 +55,7 @@ REFUSED = Fault("access_refused", "The container refuses us.", "Let us in.")
 # A round takes a minute: an hour's back-off, clocks that are apart, and a stalled job fit in.
 ROUNDS_MAX = 240
 skew = st.sampled_from(SKEWS)
-fate = st.sampled_from(["works", "works", "is doubled", "is lost", "dies", "fails in passing"])
+fate = st.sampled_from(["works", "works", "is doubled", "is lost", "dies", "fails for a moment"])
 place = st.integers(0, 100)
 
 
@@ -270,7 +270,7 @@ class Backfills(RuleBasedStateMachine):
 
 
 class _Failure:
-    """Lets a worker die, or a call fail in passing, at one of its next writes."""
+    """Lets a worker die, or a call fail for a moment, at one of its next writes."""
 
     def __init__(self, writes: Any, fate: str, number: int) -> None:  # noqa: ANN401  a twin's
         self._writes = writes
@@ -278,7 +278,7 @@ class _Failure:
         self._number = number
 
     def __enter__(self) -> None:
-        if self._fate in {"dies", "fails in passing"}:
+        if self._fate in {"dies", "fails for a moment"}:
             self._writes.crash_at = len(self._writes.log) + self._number
             self._writes._error = Crash() if self._fate == "dies" else Transient("503 ServerBusy")
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.pipeline.filters.compile import filtering
+from exporter.pipeline.filters.compile import compile_filter
 from tests.properties.filter_documents import events, filters
 from tests.properties.naive_filter import keeps
 from tests.support.builders import event, event_line
@@ -22,7 +22,7 @@ def test_a_compiled_filter_keeps_what_a_naive_one_keeps(
     document: dict[str, Any], rows: list[dict[str, object]]
 ) -> None:
     """Whatever the filter, and whatever the events: one after the other through the same filter."""
-    keep = filtering(read(document))
+    keep = compile_filter(read(document))
 
     for row in rows:
         line = json.dumps(event(1, **row)).encode()
@@ -33,7 +33,7 @@ def test_a_compiled_filter_keeps_what_a_naive_one_keeps(
 @given(filters, events)
 def test_asking_changes_nothing(document: dict[str, Any], row: dict[str, object]) -> None:
     """The event that is exported is the one that came; and the answer stays the same."""
-    keep = filtering(read(document))
+    keep = compile_filter(read(document))
     line = json.dumps(event(1, **row)).encode()
     asked_of = decoded(line)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.row_schema import Reason
-from exporter.pipeline.sniff import Beginning
+from exporter.pipeline.content_sniffing import SniffedContent
 from tests.support.builders import cut, gzipped, lines_of_chunks
 
 BOM = b"\xef\xbb\xbf"
@@ -20,7 +20,7 @@ def has_plain_lines(content: bytes) -> bool:
 
     Unit tests are about objects that a byte order mark joins, and about blobs of other kinds.
     """
-    return not JOINED.search(content) and Beginning(iter([content])).looks_like is None
+    return not JOINED.search(content) and SniffedContent(iter([content])).looks_like is None
 
 
 contents = (st.lists(pieces, max_size=30).map(b"".join) | st.binary(max_size=60)).filter(has_plain_lines)

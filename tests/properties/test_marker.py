@@ -3,8 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.data_types import DataType
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType
 from tests.properties.values import json_values
 from tests.support.builders import HOUR
 

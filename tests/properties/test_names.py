@@ -3,9 +3,10 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.domain.data_types import DataType
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from tests.support.builders import EVENTS
 
 ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Any character that JSON can carry, and more often those that matter to somebody.
+# Any character that JSON can carry, and more often those with a special meaning to a reader.
 characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
     '"\\/{}[]:,\n\r\t\0\x7f\x85\u2028\ufeff\U0001f600'
 )

@@ -12,10 +12,11 @@ from datetime import timedelta
 from random import Random
 
 from exporter.backfill.requests import BackfillRequest
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, LandingBlob, StreamKey
+from exporter.domain.streams import LandingBlob, StreamKey
 from tests.simulation.life import (
     HOST_LEASE,
     HOST_RETRY,

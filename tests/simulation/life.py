@@ -23,13 +23,14 @@ from exporter.destinations.edit import Draft, put_destination
 from exporter.destinations.find import find_destination
 from exporter.destinations.lifecycle import activate, delete, pause, resume
 from exporter.domain.backfill import Backfill, BackfillStatus, BackfillStep
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, ExportError, Fault
 from exporter.domain.file_names import Naming
 from exporter.domain.hour import Hour, last_closed_hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType, LandingBlob, Stream, StreamKey
+from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.domain.versioned import UnreadableRowError
 from exporter.export.attempt import AttemptContext, Outcome

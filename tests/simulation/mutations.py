@@ -62,7 +62,7 @@ def commit_before_stage(patch: pytest.MonkeyPatch) -> None:
         for file in committer.plan.files:
             if file.spool is None:
                 there = {blob.name: blob.etag for blob in container.find(file.part.name)}
-                container.commit(file, etag=there.get(file.part.name))
+                container.commit(file, etag=there.get(file.part.name), content_type="application/gzip")
         real(committer)
 
     patch.setattr(Committer, "prepare", at_once)

@@ -14,9 +14,9 @@ from exporter.backfill.progress import progress_of
 from exporter.backfill.requests import create_repair
 from exporter.destinations.overview import overview_of
 from exporter.domain.backfill import BackfillStatus
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Status
 from exporter.domain.file_names import NameStyle, PathLayout
-from exporter.domain.streams import DataType
 from exporter.schedule.ledger_view import AsOf
 from tests.simulation import happenings
 from tests.simulation.actors import Verdict

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from exporter.domain.allowed_hosts import same_container
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType, LandingFingerprint, Stream, StreamKey
+from exporter.domain.streams import LandingFingerprint, Stream, StreamKey
 from exporter.domain.verification import Code, Verdict
 from exporter.verify.hour import verify_hour
 from tests.support.fakes.blobs import FakeBlob, FakeLanding

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Output, StorageTarget
 from exporter.domain.hour import Hour
 from exporter.domain.row_schema import Rejection
-from exporter.domain.streams import DataType, LandingBlob, Stream
+from exporter.domain.streams import LandingBlob, Stream
 from exporter.pipeline.chain import RowChain
 from exporter.pipeline.lines import Lines, lines
 from exporter.pipeline.normalize import Amended

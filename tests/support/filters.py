@@ -7,7 +7,7 @@ from exporter.domain.destination import Output
 from exporter.domain.filter_parser import read_filter
 from exporter.domain.filters import EventFilter
 from exporter.pipeline.events import Event, EventCodec
-from exporter.pipeline.filters.compile import filtering
+from exporter.pipeline.filters.compile import compile_filter
 from exporter.pipeline.filters.patterns import pattern_cost
 from tests.support.builders import HOUR, PROJECT, event
 
@@ -40,7 +40,7 @@ def row_by_row(keeps: Callable[[Event], bool]) -> Keep:
 
 def keeps(document: object, line: bytes) -> bool:
     """Whether the event of a line passes a filter."""
-    (kept,) = filtering(read(document))([decoded(line)], [line])
+    (kept,) = compile_filter(read(document))([decoded(line)], [line])
     return kept
 
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Code
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify.range import (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from exporter.domain.backfill import Backfill
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import (
     Credentials,
     CredentialsType,
@@ -17,7 +18,7 @@ from exporter.domain.destination import (
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
 from exporter.ports import Clock

@@ -35,11 +35,11 @@ from exporter.http.openapi import possible_problems
 from exporter.http.routing import OPERATIONS
 from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
+from exporter.pipeline.content_sniffing import NAMES
 from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
 from exporter.pipeline.sanitize import NESTING_MAX
-from exporter.pipeline.sniff import NAMES
 from exporter.settings import Settings
 from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX

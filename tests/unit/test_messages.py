@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.backfill import BackfillStep
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.notifications import Delivery, NotificationKind, notification
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.messages import (
     BACKFILL_HOURS,

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 # Threads that allocate at the same time; the allocator then tells of its arenas.
 ALLOCATE_AND_TELL = """
 import ctypes, threading
+from exporter import wiring
 wiring.prepare_process()
 together = threading.Barrier(16)
 def allocate():

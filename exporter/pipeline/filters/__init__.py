@@ -1,1 +1,1 @@
-"""Filters: compiled, and asked of every event."""
+"""Compiles filters and applies them to events."""

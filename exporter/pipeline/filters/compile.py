@@ -1,9 +1,9 @@
-"""Applying a filter: compiled once, asked of every event, within a budget of time.
+"""Compiles a filter to a predicate on events, with a budget of processor time.
 
-Measured on events of 2 KB with 30 properties to an object, in microseconds an event: 0.6 for a condition on a
-field, 3 for the first one on a property inside an object, which is read then, 1 to 2 for each further one on
-the same object, 2.5 for a pattern, 3 more for a field's number that is next to a value. To decode and encode
-the event takes 15.
+Cost in microseconds an event, measured on events of 2 KB with 30 properties an object: 0.6 for a condition on
+a field; 3 for the first condition inside an object, 1 to 2 for each further one on the same object; 2.5 for a
+pattern; 3 more for a number of a field that is next to a filter value. Decoding and encoding an event takes
+15.
 """
 
 import math
@@ -31,14 +31,14 @@ from exporter.domain.filters import (
 from exporter.domain.row_schema import EVENT_FIELDS, Kind
 from exporter.domain.timestamps import to_canonical
 from exporter.pipeline.events import Event
-from exporter.pipeline.filters.lookup import LINE, Look, Memo, attribute, looks, written
+from exporter.pipeline.filters.lookup import LINE, Lookup, Memo, attribute, lookups, written
 from exporter.pipeline.filters.patterns import characters_searched, pattern_cost, searching
 
-type Keep = Callable[[list[Event], list[bytes]], list[bool]]
-"""Tells of each event whether it passes; the lines are those that the events were decoded from."""
+type Predicate = Callable[[list[Event], list[bytes]], list[bool]]
+"""Returns for each event whether it passes; the lines are those that the events were decoded from."""
 
 type Clock = Callable[[], float]
-"""Seconds of processor time, from an arbitrary beginning."""
+"""Seconds of processor time since an arbitrary start."""
 
 type _Test = Callable[[Event, Memo], bool]
 type _Accepts = Callable[[object], bool]
@@ -53,24 +53,23 @@ _ORDER = {
 }
 
 
-# The longest that a filter may take of the processor: so long an event on average, and a minute besides. For
-# two million events that is 18 minutes, so that a slice ends before the host's functionTimeout of 30 ends its
-# worker.
+# Budget of processor time: this long an event on average, plus a grace of a minute. For two million events
+# that is 18 minutes, below the host's functionTimeout of 30 minutes, which kills the worker.
 EVENT_SECONDS_MAX = 0.0005
 GRACE_SECONDS = 60.0
 
 
-def filtering(event_filter: EventFilter, clock: Clock = time.thread_time) -> Keep:
-    """Return what tells which events pass; their times must be in canonical form.
+def compile_filter(event_filter: EventFilter, clock: Clock = time.thread_time) -> Predicate:
+    """Return the predicate of a filter; times of events must be in canonical form.
 
-    ``DestinationFault`` if its patterns were stored before they were refused, and, while it is asked, if it
-    takes longer than its budget.
+    Raises ``DestinationFault`` if a stored pattern is no longer accepted. The predicate raises it if it
+    exceeds its budget.
     """
     characters = _characters(event_filter.root)
-    test = _node(event_filter.root, _Context(looks(_properties(event_filter.root)), characters))
+    test = _node(event_filter.root, _Context(lookups(_properties(event_filter.root)), characters))
     asked, spent = 0, 0.0
 
-    def keep(events: list[Event], lines: list[bytes]) -> list[bool]:
+    def predicate(events: list[Event], lines: list[bytes]) -> list[bool]:
         nonlocal asked, spent
         began = clock()
         kept = [test(event, {LINE: line}) for event, line in zip(events, lines, strict=True)]
@@ -79,7 +78,7 @@ def filtering(event_filter: EventFilter, clock: Clock = time.thread_time) -> Kee
             raise DestinationFault(_too_slow(asked, spent))
         return kept
 
-    return keep
+    return predicate
 
 
 def _too_slow(asked: int, seconds: float) -> Fault:
@@ -137,7 +136,7 @@ def _conditions(node: Node) -> Iterator[Condition]:
 class _Context(NamedTuple):
     """What the conditions of a filter share: the ways into objects, and how far their patterns look."""
 
-    inside: dict[Property, Look]
+    inside: dict[Property, Lookup]
     characters: int
 
 
@@ -159,7 +158,7 @@ def _not(test: _Test) -> _Test:
 
 def _all(tests: list[_Test]) -> _Test:
     def test(event: Event, memo: Memo) -> bool:
-        for each in tests:  # noqa: SIM110  a loop takes half the time of all()
+        for each in tests:  # noqa: SIM110  twice as fast as all()
             if not each(event, memo):
                 return False
         return True
@@ -169,7 +168,7 @@ def _all(tests: list[_Test]) -> _Test:
 
 def _any(tests: list[_Test]) -> _Test:
     def test(event: Event, memo: Memo) -> bool:
-        for each in tests:  # noqa: SIM110  a loop takes half the time of any()
+        for each in tests:  # noqa: SIM110  twice as fast as any()
             if each(event, memo):
                 return True
         return False
@@ -178,7 +177,7 @@ def _any(tests: list[_Test]) -> _Test:
 
 
 def _condition(condition: Condition, context: _Context) -> _Test:
-    """Return the test of a condition: of one that is not set, else of any of its values."""
+    """Return the test of a condition; an absent property has its own result, else any value may fit."""
     name, absent = condition.property.field, condition.operator in HOLD_FOR_ABSENT
     values = tuple(map(_canonical if name in _TIMES else comparable, condition.values))
     if condition.operator is Operator.MATCHES:
@@ -214,10 +213,10 @@ def _condition(condition: Condition, context: _Context) -> _Test:
 
 
 def _near(values: tuple[Comparable, ...]) -> frozenset[float]:
-    """Return the doubles that numbers equal to one of the values, or next to one, may have been rounded to.
+    """Return the doubles to which a number equal or next to one of the values may have been rounded.
 
-    A field of the event that holds a number is read as a double. Rounding keeps the order of numbers, so a
-    double that is none of these compares as the number does that it was; for one of these, the line tells.
+    Number fields of an event are read as doubles. Rounding keeps the order of numbers, so any other double
+    compares as its exact number does. For these doubles the exact number is read from the line.
     """
     rounded = [
         float(each) for each in values if isinstance(each, int | Decimal) and not isinstance(each, bool)
@@ -234,7 +233,7 @@ def _canonical(value: Value) -> str:
 
 
 def _matches(condition: Condition, context: _Context) -> _Test:
-    """Return the test of patterns: it sees all texts of the property, to bound their length together."""
+    """Return the test of patterns. It gets all texts of the property, to bound their total length."""
     search = searching(map(str, condition.values), context.characters)
     if condition.property.keys:
         look = context.inside[condition.property]
@@ -246,7 +245,7 @@ def _matches(condition: Condition, context: _Context) -> _Test:
 
 
 def _accepts(operator: Operator, values: tuple[Comparable, ...]) -> _Accepts:
-    """Return the test of a single value: a text, a number, a boolean, or a dict for an object."""
+    """Return the test of a single value: text, number, boolean, or dict for an object."""
     if operator in _ORDER:
         return _ordered(operator, values[0])
     return _BUILDERS[operator](values)
@@ -261,7 +260,7 @@ def _none_of(accepts: _Accepts) -> _Accepts:
 
 
 def _equal(values: tuple[Comparable, ...]) -> _Accepts:
-    """Return the test of equality. To Python, 1 and True are equal; to a reader of JSON they are not."""
+    """Return the test of equality. In Python 1 equals True; in JSON it does not."""
     flags = frozenset(value for value in values if isinstance(value, bool))
     others = frozenset(value for value in values if not isinstance(value, bool))
 
@@ -284,7 +283,7 @@ def _starting(values: tuple[Comparable, ...]) -> _Accepts:
 
 
 def _ordered(operator: Operator, bound: Comparable) -> _Accepts:
-    """Return the test of order: a number against numbers, a text against texts, code point by code point."""
+    """Return the test of order: numbers with numbers, texts with texts by code points."""
     compare = _ORDER[operator]
     if isinstance(bound, str):
         return lambda value: isinstance(value, str) and compare(value, bound)

@@ -1,6 +1,6 @@
-"""Finding the values of a property in an event, without reading more of the event than that.
+"""Looks up the values of a property in an event, and decodes no more of the event than needed.
 
-Numbers come as ``exporter.domain.filter_values`` compares them: exactly as the JSON has them.
+Numbers are exact, as ``exporter.domain.filter_values`` compares them.
 """
 
 import json
@@ -19,34 +19,34 @@ from exporter.pipeline.events import Event
 from exporter.pipeline.sanitize import without_lone_surrogates
 
 type Values = tuple[object, ...]
-"""What a property holds: texts, numbers, booleans, dicts for objects. Empty if it is not set."""
+"""Values of a property: texts, numbers, booleans, dicts for objects. Empty if it is not set."""
 
 type Memo = dict[str, Any]
-"""What was read of one event so far: its objects, by field, and its line under ``LINE``."""
+"""Decoded objects of one event by field, and its line under ``LINE``."""
 
 LINE = ""
-"""Where a memo has the line that the event was decoded from. No field is named so."""
+"""The key in a memo for the line that the event was decoded from. No field has this name."""
 
-type Look = Callable[[Event, Memo], Values]
+type Lookup = Callable[[Event, Memo], Values]
 type _Get = Callable[[Any], Raw]
 
 _ABSENT = Raw(b"null")
 _ANY = msgspec.json.Decoder(float_hook=exact)
 _BRACE, _BRACKET, _NULL = ord("{"), ord("["), ord("n")
-# A number as JSON has it, but for the leading zeros that it may have where it came as text.
+# A JSON number, with leading zeros allowed because text may have them.
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _ATTRIBUTES = dict(zip(Event.__struct_encode_fields__, Event.__struct_fields__, strict=True))
 
 
 def attribute(name: str) -> Callable[[Event], Any]:
-    """Return what reads a field of an event: some names, such as ``$schema``, are no attributes."""
+    """Return the getter of an event's field; names such as ``$schema`` differ from the attribute."""
     return attrgetter(_ATTRIBUTES[name])
 
 
 def written(name: str) -> Callable[[Memo], Decimal | None]:
-    """Return what reads the number that an event's line has for a field, as a number or as text.
+    """Return a reader of a field's exact number, which the line holds as number or text.
 
-    None if the line has none there.
+    The reader returns None if the line has no number there.
     """
     decode, get = _picking([name])
     pick = get[name]
@@ -63,11 +63,11 @@ def written(name: str) -> Callable[[Memo], Decimal | None]:
     return read
 
 
-def looks(properties: Iterable[Property]) -> dict[Property, Look]:
-    """Return how to look up properties that are inside objects.
+def lookups(properties: Iterable[Property]) -> dict[Property, Lookup]:
+    """Return the lookup of each property that is inside an object.
 
-    Each object is decoded once for all of them, at the first look, and only as far as they go: everything
-    else in it is skipped.
+    An object is decoded at its first lookup, once for all properties, and only their keys; the rest is
+    skipped.
     """
     by_field: dict[str, list[Property]] = {}
     for each in properties:
@@ -76,16 +76,16 @@ def looks(properties: Iterable[Property]) -> dict[Property, Look]:
     return {
         found: look
         for name, inside in by_field.items()
-        for found, look in _looks(name, inside, *_picking(dict.fromkeys(each.keys[0] for each in inside)))
+        for found, look in _lookups(name, inside, *_picking(dict.fromkeys(each.keys[0] for each in inside)))
     }
 
 
-def _looks(
+def _lookups(
     name: str, inside: list[Property], decode: Callable[[Raw], Any], get: dict[str, _Get]
-) -> list[tuple[Property, Look]]:
+) -> list[tuple[Property, Lookup]]:
     read = attribute(name)
 
-    def look_for(first: _Get, further: Callable[[Raw], Values]) -> Look:
+    def look_for(first: _Get, further: Callable[[Raw], Values]) -> Lookup:
         def look(event: Event, memo: Memo) -> Values:
             picked = memo.get(name)
             if picked is None:
@@ -98,10 +98,10 @@ def _looks(
 
 
 def _picking(keys: Iterable[str]) -> tuple[Callable[[Raw], Any], dict[str, _Get]]:
-    """Return what decodes an object, and what then gets each of the keys."""
+    """Return a decoder of an object, and for each key a getter on its result."""
     wanted = list(keys)
     if any(not key.isprintable() or '"' in key or "\\" in key for key in wanted):
-        # Structs cannot have such names.
+        # Struct fields cannot have such names.
         decode: Callable[[Raw], Any] = msgspec.json.Decoder(dict[str, Raw]).decode
         return decode, {key: _getting(key) for key in wanted}
     fields = [(f"k{at}", Raw, field(name=key, default=_ABSENT)) for at, key in enumerate(wanted)]
@@ -114,7 +114,7 @@ def _getting(key: str) -> _Get:
 
 
 def _walk(keys: tuple[str, ...]) -> Callable[[Raw], Values]:
-    """Return what follows keys from a piece of JSON on."""
+    """Return a function that follows keys into a piece of JSON."""
     steps = [(decode, get[key]) for key in keys for decode, get in [_picking([key])]]
 
     def walk(raw: Raw) -> Values:
@@ -129,7 +129,7 @@ def _walk(keys: tuple[str, ...]) -> Callable[[Raw], Values]:
         if first == _NULL:
             return ()
         if first == _BRACE:
-            return ({},)  # whatever is in it: no condition asks
+            return ({},)  # no condition needs its content
         found = _decoded(raw)
         return _flat([found]) if first == _BRACKET else (found,)
 
@@ -137,7 +137,7 @@ def _walk(keys: tuple[str, ...]) -> Callable[[Raw], Values]:
 
 
 def _inside(values: object, keys: tuple[str, ...]) -> Values:
-    """Follow keys through an array: into each object that it holds."""
+    """Follow keys into each object of an array."""
     found = _flat([values])
     for key in keys:
         found = _flat([each[key] for each in found if isinstance(each, dict) and key in each])
@@ -145,7 +145,7 @@ def _inside(values: object, keys: tuple[str, ...]) -> Values:
 
 
 def _flat(values: list[object]) -> Values:
-    """Return the elements of arrays, those of arrays within arrays too, in their order; null is none."""
+    """Return the elements of arrays in order, nested ones included, without nulls."""
     flat, waiting = [], values[::-1]
     while waiting:
         each = waiting.pop()
@@ -160,5 +160,5 @@ def _decoded(raw: Raw) -> object:
     try:
         return _ANY.decode(raw)
     except msgspec.DecodeError:
-        # An integer beyond what the decoder takes: valid JSON, and no reason to stop the hour.
+        # The decoder refuses integers beyond its range. They are valid JSON.
         return json.loads(bytes(raw), parse_int=exact, parse_float=exact)

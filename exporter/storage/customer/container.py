@@ -14,7 +14,6 @@ from exporter.domain.marker import StagedFile
 from exporter.domain.versioned import BlobInfo, SmallBlob
 from exporter.pipeline.hashes import md5_base64
 from exporter.storage.blocks import (
-    CONTENT_TYPE,
     BlockPool,
     Commit,
     StagedBlocks,
@@ -130,7 +129,7 @@ class CustomerContainer:
         with StagedBlocks(send, self._pool, attempt) as blocks:
             yield CustomerUpload(blocks)
 
-    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str = CONTENT_TYPE) -> None:
+    def commit(self, sent: StagedFile, *, etag: str | None, content_type: str) -> None:
         """Make the blocks of an attempt the blob's content, if it still is the one that was seen."""
         part = sent.part
         wanted = Commit(

@@ -1,4 +1,4 @@
-"""Customers' containers by destination: how we sign in, and where we refuse to go."""
+"""Opens customers' containers by destination, and refuses addresses that are not allowed."""
 
 from threading import Lock
 
@@ -12,9 +12,9 @@ from exporter.storage.customer.credentials import ClientSettings, sign_in
 
 
 class CustomerContainers:
-    """Opens customers' containers, each once in a process and anew when its credentials change.
+    """Opens customers' containers: one client a destination, replaced when its credentials change.
 
-    All of them share their connections, which are closed with them, and the threads that send blocks.
+    All clients share one pool of connections, which ``close`` closes, and the threads that send blocks.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class CustomerContainers:
         self._open: dict[str, tuple[object, CustomerContainer]] = {}
 
     def open(self, destination: Destination) -> CustomerContainer:
-        """Return the destination's container; ``DestinationFault`` if we cannot or may not go there."""
+        """Return the destination's container; ``DestinationFault`` if it cannot or may not be opened."""
         as_stored = (destination.credentials, destination.storage)
         with self._turn:
             known = self._open.get(destination.id)
@@ -43,9 +43,9 @@ class CustomerContainers:
         return known[1]
 
     def anew(self, destination: Destination) -> CustomerContainer:
-        """Return the container with nothing remembered from before: no token, and not for later either.
+        """Return a new client without a cached token; it is not kept for later calls.
 
-        A storage that was silent is asked again.
+        A storage host that was marked as silent is asked again.
         """
         container = self._connect(destination)
         self._client_settings.attentive.forget(container.host)
@@ -63,18 +63,18 @@ class CustomerContainers:
             client = service.get_container_client(destination.storage.container)
         except ExportError:
             raise
-        except Exception as error:  # noqa: BLE001  the SDK raises anything over what it cannot take for a URL
+        except Exception as error:  # noqa: BLE001  the SDK raises errors of any type for a bad URL
             raise DestinationFault(_unusable(error)) from None
-        # Asked of the client itself: what it makes of the credentials is where it would go.
+        # Checked on the client, because credentials may decide the address: a connection string does.
         fault = self._objection(destination.storage, f"{service.scheme}://{service.primary_hostname}")
         if fault is not None:
             raise DestinationFault(fault)
         return CustomerContainer(client, self._pool, signed_in.token)
 
     def _objection(self, storage: StorageTarget, url: str) -> Fault | None:
-        """Return why files may not go to a storage account, or None if they may.
+        """Return why this storage account may not be written to, or None if it may.
 
-        All of it was checked when the destination was saved; settings may have been changed since.
+        The same was checked when the destination was saved; settings may have changed since.
         """
         if objection := self._hosts.objection(url):
             return Fault(
@@ -85,13 +85,13 @@ class CustomerContainers:
         if storage.account_url and account_of(storage.account_url) != account_of(url):
             return Fault(
                 "account_mismatch",
-                "The destination names one storage account, and its connection string another.",
-                "Save the destination again with the connection string of the account that is meant.",
+                "The destination's account URL and its connection string name different storage accounts.",
+                "Save the destination again with the connection string of the right account.",
             )
         if self._own.hold(url, storage.container):
             return Fault(
                 "container_not_allowed",
-                f"The container {storage.container} is one of the exporter's own.",
+                f"The container {storage.container} is one of the exporter's own containers.",
                 "Choose another container, and save the destination again.",
             )
         return None
@@ -107,14 +107,14 @@ class CustomerContainers:
             raise DestinationFault(
                 Fault(
                     "secret_unreadable",
-                    "The stored credentials cannot be decrypted any more: the exporter's key was changed.",
-                    "Save the destination's credentials again, or have the operator restore the former key.",
+                    "The stored credentials cannot be decrypted because the exporter's key was changed.",
+                    "Save the destination's credentials again, or ask the operator to restore the old key.",
                 )
             ) from error
 
 
 def _unusable(error: Exception) -> Fault:
-    """Return what to tell of an address or credentials of which the SDK makes no client."""
+    """Return the fault of an address or credentials that the SDK rejects."""
     return Fault(
         "address_unusable",
         f"The address or the credentials of the storage account cannot be used ({type(error).__name__}).",

@@ -1,4 +1,4 @@
-"""How we sign in to a customer's storage account: one function for each type of credentials."""
+"""Sign-in to a customer's storage account: one function a type of credentials."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from exporter.storage.transport import AttentiveTransport
 
 
-# A storage that cannot be reached, or says nothing, costs an attempt 13 seconds at most; one that falls
-# silent in the midst of an hour 30. Other destinations' hours that wait for the same worker wait no longer.
+# An unreachable or silent storage costs an attempt at most 13 seconds, one that becomes silent later 30.
+# Other destinations' hours that wait for the same worker wait no longer than that.
 CUSTOMER_PATIENCE = RetryPolicy(
     connect_seconds=5, read_seconds=10, retries=3, connect_retries=1, read_retries=1, first_wait_seconds=1
 )
@@ -29,9 +29,9 @@ CUSTOMER_PATIENCE = RetryPolicy(
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What signing in takes besides the credentials: where tokens are given out, patience, and connections.
+    """What a sign-in needs besides the credentials: the token service, the retry policy and connections.
 
-    The connections are shared by all customers; ``attentive`` are the same ones, for calls to storage.
+    All customers share the connections. ``attentive`` uses the same ones, and watches storage for silence.
     """
 
     authority: str
@@ -46,9 +46,9 @@ class ClientSettings:
         retry: RetryPolicy = CUSTOMER_PATIENCE,
         transport: "HttpTransport[Any, Any] | None" = None,
     ) -> "ClientSettings":
-        """Return means with connections of their own, unless others are given."""
+        """Return settings with a new pool of connections, unless a ``transport`` is given."""
         connections = transport or new_transport(retry)
-        from exporter.storage.transport import (  # noqa: PLC0415  it takes the HTTP library along
+        from exporter.storage.transport import (  # noqa: PLC0415  it imports the HTTP library
             FIRST_ANSWER_SECONDS,
             AttentiveTransport,
         )
@@ -58,18 +58,18 @@ class ClientSettings:
 
     @property
     def of_blobs(self) -> dict[str, Any]:
-        """What clients of the blob service are made with."""
+        """The arguments for clients of the blob service."""
         return blob_options(self.retry, self.attentive)
 
     @property
     def of_tokens(self) -> dict[str, Any]:
-        """What credentials are made with."""
+        """The arguments for credentials."""
         return token_options(self.retry, self.transport)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """An account's client; ``token`` really gets a token, where the credentials are good for one."""
+    """An account's client. ``token`` requests a token; None for credentials without tokens."""
 
     service: "BlobServiceClient"
     token: Callable[[], object] | None = None
@@ -81,14 +81,14 @@ type SignIn = Callable[[StorageTarget, Credentials, str, ClientSettings], Signed
 def sign_in(
     target: StorageTarget, credentials: Credentials, secret: str, client_settings: ClientSettings
 ) -> SignedIn:
-    """Return the customer's account; nothing is sent yet."""
+    """Return a client for the customer's account; sends nothing."""
     return _SIGN_IN[credentials.type](target, credentials, secret, client_settings)
 
 
 def _by_connection_string(
     _: StorageTarget, _credentials: Credentials, secret: str, client_settings: ClientSettings
 ) -> SignedIn:
-    """Return the account that a connection string names; it holds a key or a shared access signature."""
+    """Sign in with a connection string: it contains the account and a key or shared access signature."""
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415  the SDK takes 0.3 s to import
 
     try:
@@ -97,8 +97,8 @@ def _by_connection_string(
         raise DestinationFault(
             Fault(
                 "secret_wrong",
-                "The connection string is none: it does not say which account it is for, and with which key.",
-                "Copy it anew from the portal (storage account > Access keys > Connection string).",
+                "This is not a connection string: it names no account, or has no key.",
+                "Copy it from the portal (storage account > Access keys > Connection string).",
             )
         ) from error
 
@@ -106,14 +106,14 @@ def _by_connection_string(
 def _by_signature(
     target: StorageTarget, _: Credentials, secret: str, client_settings: ClientSettings
 ) -> SignedIn:
-    """Return the account, to which a shared access signature goes with every request."""
+    """Sign in with a shared access signature, which goes with every request."""
     return SignedIn(_service(target, AzureSasCredential(secret), client_settings))
 
 
 def _by_service_principal(
     target: StorageTarget, credentials: Credentials, secret: str, client_settings: ClientSettings
 ) -> SignedIn:
-    """Return the account, to which tokens of an application with a secret are sent."""
+    """Sign in as an application with a secret."""
     from azure.identity import ClientSecretCredential  # noqa: PLC0415  the SDK takes 0.2 s to import
 
     who = entra.Principal(
@@ -127,30 +127,30 @@ def _by_service_principal(
         who.client_id,
         secret,
         authority=client_settings.authority,
-        # It would ask Microsoft's public cloud whether to trust the authority, which the operator has chosen.
+        # Discovery asks Microsoft's public cloud about the authority, which the operator has chosen.
         disable_instance_discovery=True,
         retry_policy_class=ShortWaits,
         **client_settings.of_tokens,
     )
 
-    def explain(error: BaseException) -> ExportError:
+    def diagnose(error: BaseException) -> ExportError:
         return entra.refusal(error, who)
 
-    return _by_token(target, SharedCredential(source, explain), client_settings)
+    return _by_token(target, SharedCredential(source, diagnose), client_settings)
 
 
 def _by_managed_identity(
     target: StorageTarget, credentials: Credentials, _: str, client_settings: ClientSettings
 ) -> SignedIn:
-    """Return the account, to which tokens of the exporter's own identity are sent."""
+    """Sign in as the exporter's own identity."""
     from azure.identity import ManagedIdentityCredential  # noqa: PLC0415  the SDK takes 0.2 s to import
 
     source = ManagedIdentityCredential(client_id=credentials.client_id, **client_settings.of_tokens)
 
-    def explain(error: BaseException) -> ExportError:
+    def diagnose(error: BaseException) -> ExportError:
         return managed_identity.refusal(error, credentials.client_id)
 
-    return _by_token(target, SharedCredential(source, explain), client_settings)
+    return _by_token(target, SharedCredential(source, diagnose), client_settings)
 
 
 def _by_token(
@@ -159,11 +159,11 @@ def _by_token(
     try:
         return SignedIn(_service(target, credential, client_settings), credential.get_token_info)
     except (ClientAuthenticationError, ValueError) as error:
-        # The SDK sends no token over http, which only hosts of this machine may be reached by.
+        # The SDK sends no token over http, which is allowed for loopback hosts only.
         raise DestinationFault(
             Fault(
                 "https_required",
-                "The address of the storage account is not https, and tokens are sent over nothing else.",
+                "The address of the storage account is not https, and tokens are sent over https only.",
                 "Enter the blob endpoint as the portal shows it (storage account > Endpoints).",
             )
         ) from error

@@ -1,8 +1,8 @@
-"""What Microsoft Entra ID answers to a request for a token, and what to tell the customer then.
+"""Translates failed token requests to Microsoft Entra ID into faults for the customer.
 
-Its errors have numbers (AADSTS7000215). The SDK hides them in texts, calls everything an authentication
-error, even a network that is down, and of an unknown tenant keeps only that discovery failed: so the whole
-chain of causes is read.
+Entra ID numbers its errors (AADSTS7000215). The SDK keeps the number only in its texts, raises an
+authentication error even when the network is down, and reports an unknown tenant as a failed discovery. So
+the texts of the whole chain of causes are searched.
 """
 
 import re
@@ -12,11 +12,11 @@ from http import HTTPStatus
 
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
-from exporter.domain.errors import DestinationFault, ExportError, Fault, Transient
+from exporter.domain.errors import DestinationFault, ExportError, Fault, Scope, Transient
 from exporter.storage.network import root_cause, words_of
 
 _NUMBER = re.compile(r"AADSTS(\d+)")
-# How the SDK writes down an answer that it did not like: to looking the tenant up, and to anything.
+# The SDK's words for a refused tenant discovery, and for any refused request.
 _DISCOVERY = re.compile(r"OIDC Discovery failed on .*? HTTP status: (\d{3})")
 _ANSWER = re.compile(r"HTTP (?:status|Error): (\d{3})")
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -25,7 +25,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks for a token, and where. ``secret_is_an_id``: what was given as its secret looks like an ID."""
+    """The application that signs in. ``secret_is_an_id``: the value given as its secret looks like an ID."""
 
     tenant_id: str
     client_id: str
@@ -35,7 +35,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalRow:
-    """One case: Entra ID's numbers for it, and what to tell; each text is one sentence."""
+    """One case: Entra ID's error numbers, and the fault; each text is one sentence."""
 
     code: str
     message: str
@@ -43,27 +43,27 @@ class RefusalRow:
     numbers: tuple[int, ...] = ()
 
     def fault(self, who: Principal, answer: str = "") -> Fault:
-        """Return what to tell the customer."""
+        """Return the fault of this case, with its texts filled in."""
         words = {
             "tenant": who.tenant_id,
             "client": who.client_id,
             "authority": who.authority,
             "answer": answer,
         }
-        return Fault(self.code, self.message.format(**words), self.fix.format(**words))
+        return Fault(self.code, self.message.format(**words), self.fix.format(**words), Scope.DESTINATION)
 
 
 TENANT_NOT_FOUND = RefusalRow(
     code="tenant_not_found",
     numbers=(90002, 900021, 900023, 50059),
-    message="Microsoft Entra ID at {authority} knows no tenant {tenant}.",
+    message="Microsoft Entra ID at {authority} has no tenant {tenant}.",
     fix="Copy the tenant ID from the portal (Microsoft Entra ID > Overview) or from: az account show.",
 )
 SECRET_ID_GIVEN = RefusalRow(
     code="secret_wrong",
-    message="What was entered as the secret of the application {client} is the secret's ID, not its value.",
+    message="The secret entered for the application {client} is the secret's ID, not its value.",
     fix=(
-        "Make a new secret and copy its value, which is shown only once:"
+        "Create a new secret and copy its value, which is shown only once:"
         " az ad app credential reset --id {client} --append."
     ),
 )
@@ -71,17 +71,17 @@ SECRET_WRONG = RefusalRow(
     code="secret_wrong",
     numbers=(7000215, 50012, 7000218),
     message="Microsoft Entra ID does not accept the secret of the application {client}.",
-    fix="Make a new secret and save its value here: az ad app credential reset --id {client} --append.",
+    fix="Create a new secret and save its value here: az ad app credential reset --id {client} --append.",
 )
 UNREACHABLE = RefusalRow(
     code="unreachable",
-    message="Microsoft Entra ID at {authority} did not answer as it should: {answer}.",
-    fix="Have the operator of this exporter check that it can reach {authority}, and try again.",
+    message="Microsoft Entra ID at {authority} gave no usable answer: {answer}.",
+    fix="Ask the operator of this exporter to check the network path to {authority}, and try again.",
 )
 REFUSED = RefusalRow(
     code="sign_in_refused",
-    message="Microsoft Entra ID refuses the application {client} a token: {answer}.",
-    fix="Look up why in the portal (Microsoft Entra ID > Sign-in logs > Service principal sign-ins).",
+    message="Microsoft Entra ID refuses to issue a token to the application {client}: {answer}.",
+    fix="Find the reason in the portal (Microsoft Entra ID > Sign-in logs > Service principal sign-ins).",
 )
 ROWS = (
     TENANT_NOT_FOUND,
@@ -99,7 +99,7 @@ ROWS = (
         code="secret_expired",
         numbers=(7000222, 50013),
         message="The secret of the application {client} has expired.",
-        fix="Make a new secret and save its value here: az ad app credential reset --id {client} --append.",
+        fix="Create a new secret and save its value here: az ad app credential reset --id {client} --append.",
     ),
     RefusalRow(
         code="client_disabled",
@@ -111,7 +111,7 @@ ROWS = (
         code="sign_in_blocked",
         numbers=(53003, 530034, 530035),
         message="A Conditional Access policy of the tenant {tenant} blocks the application {client}.",
-        fix="Let the exporter's network in, in the portal (Microsoft Entra ID > Conditional Access).",
+        fix="Allow the exporter's network in the portal (Microsoft Entra ID > Conditional Access).",
     ),
     REFUSED,
     UNREACHABLE,
@@ -119,7 +119,7 @@ ROWS = (
 
 
 def refusal(error: BaseException, who: Principal) -> ExportError:
-    """Return what a failed request for a token means: a fault of the customer's, or something that passes."""
+    """Return the error for a failed token request: ``DestinationFault`` or ``Transient``."""
     chain = list(chain_of(error))
     for each in chain:
         if isinstance(each, (ServiceRequestError, ServiceResponseError)):
@@ -131,14 +131,14 @@ def refusal(error: BaseException, who: Principal) -> ExportError:
         return Transient(f"Microsoft Entra ID at {who.authority} is busy: {status}")
     if found:
         return DestinationFault(_fault(int(found[1]), who))
-    # Some authorities say of an unknown tenant no more than this.
+    # For an unknown tenant, some authorities answer with no error number.
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND} and discovery:
         return DestinationFault(TENANT_NOT_FOUND.fault(who))
     return DestinationFault(UNREACHABLE.fault(who, f"status {status}" if status else "no token came back"))
 
 
 def is_passing_status(status: int | None) -> bool:
-    """Whether whoever gives tokens out asks us to come back later."""
+    """Whether the HTTP status of a token service means: try again later."""
     return status in _PASSING or (status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -150,7 +150,7 @@ def _fault(number: int, who: Principal) -> Fault:
 
 
 def looks_like_an_id(secret: str) -> bool:
-    """Whether a secret is a GUID: its ID stands beside it in the portal, and gets copied in its place."""
+    """Whether a secret is a GUID: the portal shows the secret's ID beside its value, easily confused."""
     return _GUID.fullmatch(secret) is not None
 
 
@@ -160,7 +160,7 @@ def _status(chain: list[BaseException]) -> int | None:
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from, outermost first."""
+    """Yield an error and its causes, outermost first."""
     link: BaseException | None = error
     while link is not None:
         yield link

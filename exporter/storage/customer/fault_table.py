@@ -1,9 +1,9 @@
-"""What a customer's storage may answer that only the customer can repair, and what to tell them then.
+"""The fault table: answers of a customer's storage that only the customer can repair, with message and fix.
 
-One row for each case, the most specific first; the first that fits is taken. An answer that fits none is
-``STORAGE_REFUSED``. Filled in are ``{account}``, ``{container}``, ``{thing}`` (the blob, or else the
-container), ``{flags}`` and ``{lease}`` (what names it in commands), ``{action}`` and ``{answer}``. Each text
-is one sentence, and holds no secret.
+One row a case, the most specific first; the first row that fits is used, or else ``STORAGE_REFUSED``.
+Texts have the placeholders ``{account}``, ``{container}``, ``{thing}`` (the blob, or else the container),
+``{flags}`` and ``{lease}`` (command arguments that name the blob), ``{action}`` and ``{answer}``. Each text
+is one sentence and contains no secret.
 """
 
 import shlex
@@ -15,7 +15,7 @@ from exporter.domain.errors import Fault, Scope
 
 
 class Action(StrEnum):
-    """The three rights that an export needs, as Azure's roles call them. Listing is reading."""
+    """The three data actions that an export needs, as Azure names them; ``READ`` includes listing."""
 
     READ = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
     WRITE = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was tried: the names of the account, the container and, if it was one, the blob."""
+    """What a request was about: account, container and, for requests on a blob, its name."""
 
     account: str
     container: str
@@ -32,7 +32,7 @@ class Place:
 
     @property
     def thing(self) -> str:
-        """What was asked for, in words: the blob if it is known."""
+        """The blob in words, or the container if there is no blob."""
         return (
             f"the container {self.container}"
             if self.blob is None
@@ -41,20 +41,20 @@ class Place:
 
     @property
     def flags(self) -> str:
-        """What names the container in a command of the Azure CLI, quoted for a shell."""
+        """The Azure CLI arguments that name the container, quoted for a shell."""
         return f"--account-name {shlex.quote(self.account)} --container-name {shlex.quote(self.container)}"
 
     @property
     def quoted_blob(self) -> str:
-        """The blob's name, quoted for a shell."""
+        """The blob name, quoted for a shell; ``NAME`` if there is no blob."""
         return "NAME" if self.blob is None else shlex.quote(self.blob)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRow:
-    """One case: it fits an answer with one of these codes or statuses and, if given, any of these words.
+    """One case: answers with one of these codes or statuses and, if ``words`` are given, one of those.
 
-    ``scope`` says whether other hours of the destination would meet it, too.
+    ``scope`` and ``may_pass`` are those of the fault.
     """
 
     code: str
@@ -64,15 +64,16 @@ class FaultRow:
     statuses: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
     scope: Scope = Scope.DESTINATION
+    may_pass: bool = False
 
     def fits(self, status: int | None, answer: str | None, text: str) -> bool:
-        """Whether an error answer is this case."""
+        """Whether the case fits an answer with this HTTP status, error code and text."""
         if self.words and not any(words in text for words in self.words):
             return False
         return answer in self.answers or status in self.statuses
 
     def fault(self, place: Place, action: Action, answer: str) -> Fault:
-        """Return what to tell the customer."""
+        """Return the fault of this case, with its texts filled in."""
         words = {
             "account": place.account,
             "container": place.container,
@@ -82,35 +83,36 @@ class FaultRow:
             "action": action.value,
             "answer": answer,
         }
-        return Fault(self.code, self.message.format(**words), self.fix.format(**words), self.scope)
+        message, fix = self.message.format(**words), self.fix.format(**words)
+        return Fault(self.code, message, fix, self.scope, self.may_pass)
 
 
 ACCOUNT_NOT_FOUND = FaultRow(
     code="account_not_found",
-    answers=("ResourceNotFound",),  # the emulator; Azure gives unknown accounts no address
-    message="There is no storage account {account} at that address.",
+    answers=("ResourceNotFound",),  # the emulator's code; in Azure an unknown account has no DNS name
+    message="No storage account {account} exists at this address.",
     fix="Compare the account's name with the portal (Storage accounts) or with: az storage account list.",
 )
 UNREACHABLE = FaultRow(
     code="unreachable",
     message="The storage account {account} did not answer: {answer}.",
-    fix="Check in the portal (storage account > Networking) that this exporter's network may reach it.",
+    fix="Check in the portal (storage account > Networking) that this exporter's network has access.",
 )
 TLS_FAILED = FaultRow(
     code="tls_failed",
-    message="No encrypted connection to the storage account {account} comes about: {answer}.",
-    fix="Enter the address that the portal shows (storage account > Endpoints): its certificate is Azure's.",
+    message="The encrypted connection to the storage account {account} failed: {answer}.",
+    fix="Enter the address that the portal shows (storage account > Endpoints): it has Azure's certificate.",
 )
 NOT_A_BLOB_SERVICE = FaultRow(
     code="not_a_blob_service",
-    message="What answers at the address of {account} is no blob service: {answer}.",
+    message="The server at the address of {account} is not a blob service: {answer}.",
     fix="Enter the blob endpoint that the portal shows (storage account > Endpoints > Blob service).",
 )
 STORAGE_REFUSED = FaultRow(
     code="storage_refused",
-    message="The storage account {account} refuses a request for {thing}: {answer}.",
+    message="The storage account {account} refused a request for {thing}: {answer}.",
     fix=(
-        "Look the code up (Microsoft Learn > Azure Blob Storage error codes), and look at the portal"
+        "Look up the code (Microsoft Learn > Azure Blob Storage error codes), and check the portal"
         " (storage account > Diagnose and solve problems)."
     ),
 )
@@ -120,14 +122,14 @@ SECRET_WRONG = FaultRow(
     statuses=(HTTPStatus.UNAUTHORIZED,),
     message="The storage account {account} does not accept the credentials.",
     fix=(
-        "Make new ones and save them here, in the portal (storage account > Access keys, or > Shared access"
-        " signature) or with: az storage account show-connection-string --name {account}."
+        "Create new credentials in the portal (storage account > Access keys, or > Shared access signature)"
+        " or with az storage account show-connection-string --name {account}, and save them here."
     ),
 )
 BLOB_ARCHIVED = FaultRow(
     code="blob_archived",
     answers=("BlobArchived", "BlobBeingRehydrated"),
-    message="The archive tier holds {thing}, which can be neither read nor replaced there.",
+    message="The archive tier holds {thing}, so it can be neither read nor replaced.",
     fix=(
         "Exclude this destination's files from the lifecycle rule that archives them, and rehydrate this one:"
         " az storage blob set-tier {flags} --tier Hot."
@@ -140,54 +142,54 @@ FAULTS = (
         code="secret_expired",
         answers=("AuthenticationFailed",),
         words=("not valid in the specified time frame",),
-        message="The shared access signature for {account} has expired, or does not hold yet.",
-        fix="Make a new one in the portal (storage account > Shared access signature) and save it here.",
+        message="The shared access signature for {account} has expired or is not valid yet.",
+        fix="Create a new one in the portal (storage account > Shared access signature) and save it here.",
     ),
     FaultRow(
         code="clock_wrong",
         answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
         words=("Request date header too old", "The Date header in the request", "Lifetime validation failed"),
-        message="The storage account {account} finds that the exporter's clock is wrong.",
-        fix="Have the operator of this exporter correct the time of the machine that it runs on.",
+        message="The storage account {account} rejects requests because the exporter's clock is wrong.",
+        fix="Ask the operator of this exporter to correct the clock of the machine.",
     ),
     FaultRow(
         code="tenant_mismatch",
         answers=("AuthenticationFailed", "InvalidAuthenticationInfo"),
         words=("Issuer validation failed",),
-        message="The storage account {account} belongs to another tenant than the credentials.",
-        fix="Use an application of the account's own tenant: az account show --query tenantId.",
+        message="The storage account {account} is in another tenant than the credentials.",
+        fix="Use an application in the account's tenant: az account show --query tenantId.",
     ),
     SECRET_WRONG,
     FaultRow(
         code=SECRET_WRONG.code,
         answers=("AuthorizationFailure",),
-        words=("failed to authenticate",),  # how the emulator says it
+        words=("failed to authenticate",),  # the emulator's words
         message=SECRET_WRONG.message,
         fix=SECRET_WRONG.fix,
     ),
     FaultRow(
         code="key_not_permitted",
         answers=("KeyBasedAuthenticationNotPermitted",),
-        message="The storage account {account} does not let anyone in with an account key.",
+        message="The storage account {account} does not permit access with an account key.",
         fix="Allow it in the portal (storage account > Configuration > Allow storage account key access).",
     ),
     FaultRow(
         code="account_disabled",
         answers=("AccountIsDisabled",),
         message="The storage account {account} is disabled.",
-        fix="Enable its subscription again in the portal (Subscriptions), or ask Azure's support why it is.",
+        fix="Enable the subscription in the portal (Subscriptions), or ask Azure support for the reason.",
     ),
     FaultRow(
         code="network_blocked",
         answers=("AuthorizationFailure", "AuthorizationSourceIPMismatch"),
-        message="The firewall of the storage account {account} keeps this exporter out.",
-        fix="Let this exporter's network in, in the portal (storage account > Networking > Firewalls).",
+        message="The firewall of the storage account {account} blocks this exporter.",
+        fix="Allow this exporter's network in the portal (storage account > Networking > Firewalls).",
     ),
     FaultRow(
         code="public_access_disabled",
         answers=("PublicAccessNotPermitted",),
-        message="The storage account {account} permits no public access, and no credentials came with us.",
-        fix="Save the credentials anew, and look at the portal (storage account > Networking).",
+        message="The storage account {account} permits no public access, and the request had no credentials.",
+        fix="Save the credentials again, and check the portal (storage account > Networking).",
     ),
     FaultRow(
         code="missing_action",
@@ -200,12 +202,13 @@ FAULTS = (
         ),
         message="The credentials lack the data action {action} on the container {container}.",
         fix="Grant it in the portal (container {container} > Access control) or: az role assignment create.",
+        may_pass=True,
     ),
     FaultRow(
         code="access_refused",
         statuses=(HTTPStatus.FORBIDDEN,),
         message="The storage account {account} refuses access to {thing}: {answer}.",
-        fix="Look at what the portal says about the account's access (storage account > Diagnose and solve).",
+        fix="Check the account's access in the portal (storage account > Diagnose and solve problems).",
     ),
     FaultRow(
         code="container_not_found",
@@ -223,14 +226,14 @@ FAULTS = (
     FaultRow(
         code="immutable",
         answers=("BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "PathImmutableDueToPolicy"),
-        message="An immutability policy or a legal hold forbids to replace or delete {thing}.",
+        message="An immutability policy or a legal hold prevents replacing or deleting {thing}.",
         fix="Remove it in the portal (storage account > Containers > {container} > Access policy).",
         scope=Scope.BLOB,
     ),
     FaultRow(
         code="snapshots_present",
         answers=("SnapshotsPresent",),
-        message="Snapshots exist of {thing}, and Azure deletes no blob that has any.",
+        message="Azure does not delete {thing} because it has snapshots.",
         fix="Delete the snapshots: az storage blob delete {flags} --delete-snapshots only.",
         scope=Scope.BLOB,
     ),
@@ -238,33 +241,33 @@ FAULTS = (
     FaultRow(
         code="blob_leased",
         answers=("LeaseIdMissing", "LeaseIdMismatchWithBlobOperation", "LeaseLost"),
-        message="A lease of another program protects {thing} from being written or deleted.",
-        fix="End it in the portal (the blob > Break lease) or with: az storage blob lease break {lease}.",
+        message="Another program holds a lease on {thing}, so it can be neither written nor deleted.",
+        fix="Break it in the portal (the blob > Break lease) or with: az storage blob lease break {lease}.",
         scope=Scope.BLOB,
     ),
     FaultRow(
         code="blob_in_the_way",
         answers=(
             "InvalidBlobType",
-            "BlobOperationNotSupported",  # made by the Data Lake API
+            "BlobOperationNotSupported",  # created by the Data Lake API
             "ResourceTypeMismatch",  # a folder of an account with a hierarchical namespace
             "BlobUsesCustomerSpecifiedEncryption",
             "PendingCopyOperation",
         ),
-        message="An export needs the name of {thing}, which cannot be replaced: {answer}.",
-        fix="Move it away, or let this destination write below another prefix.",
+        message="The export needs the name of {thing}, which cannot be replaced: {answer}.",
+        fix="Move that blob, or choose another prefix for this destination.",
         scope=Scope.BLOB,
     ),
     FaultRow(
         code="not_supported",
         answers=("FeatureNotSupportedForAccount", "BlobTypeNotSupported"),
-        message="The storage account {account} is of a kind that holds no block blobs: {answer}.",
+        message="The storage account {account} does not support block blobs: {answer}.",
         fix="Use a general-purpose account: az storage account create --kind StorageV2.",
     ),
     FaultRow(
         code="redirected",
         statuses=(300, 301, 302, 303, 307, 308),
-        message="The address of {account} answers with a redirection, and those are not followed.",
+        message="The address of {account} redirects requests, and this exporter follows no redirects.",
         fix="Enter the blob endpoint that the portal shows (storage account > Endpoints).",
     ),
 )

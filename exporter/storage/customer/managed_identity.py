@@ -1,4 +1,4 @@
-"""What the exporter's own identity in Azure may lack, and what to tell about it."""
+"""Translates failed token requests of the exporter's own managed identity into faults."""
 
 import re
 
@@ -8,13 +8,13 @@ from exporter.domain.errors import DestinationFault, ExportError, Fault, Transie
 from exporter.storage.customer.entra import chain_of, is_passing_status
 from exporter.storage.network import root_cause, words_of
 
-# How the SDK writes down the service's answer: OAuth's word for it, then the status.
+# The SDK's words for a refusal: OAuth's error, then the HTTP status.
 _STATUS = re.compile(r"Token request error: \(\w+\) (\d{3}),")
 _NOT_ASSIGNED = ("Identity not found", "No User Assigned", "No Managed Identity found", "invalid_request")
 
 
 def refusal(error: BaseException, client_id: str | None) -> ExportError:
-    """Return what a failed request for a token of the own identity means."""
+    """Return the error for a failed token request: ``DestinationFault`` or ``Transient``."""
     chain = list(chain_of(error))
     texts = " ".join(str(each) for each in chain)
     for each in chain:
@@ -25,23 +25,23 @@ def refusal(error: BaseException, client_id: str | None) -> ExportError:
         return Transient(f"the service of managed identities is busy: {answer[1]}")
     if any(words in texts for words in _NOT_ASSIGNED):
         return DestinationFault(not_assigned(client_id))
-    return DestinationFault(unavailable("it has none"))
+    return DestinationFault(unavailable("it has no identity"))
 
 
 def not_assigned(client_id: str | None) -> Fault:
-    """Return what to tell if the identity is not the exporter's."""
+    """Return the fault of an identity that is not assigned to the exporter."""
     which = f"the managed identity {client_id}" if client_id else "a managed identity of its own"
     return Fault(
         "identity_not_assigned",
         f"This exporter does not have {which}.",
-        "Have its operator assign it: az functionapp identity assign, or use a service principal.",
+        "Ask the operator to assign it (az functionapp identity assign), or use a service principal.",
     )
 
 
 def unavailable(answer: str) -> Fault:
-    """Return what to tell if there is no such service where the exporter runs."""
+    """Return the fault of an exporter that runs where no managed identities exist."""
     return Fault(
         "identity_unavailable",
-        f"Where this exporter runs, it gets no token for a managed identity: {answer}.",
-        "Have its operator assign it one: az functionapp identity assign, or use a service principal.",
+        f"This exporter got no token for a managed identity: {answer}.",
+        "Ask the operator to assign one (az functionapp identity assign), or use a service principal.",
     )

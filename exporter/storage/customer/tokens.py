@@ -1,4 +1,4 @@
-"""Tokens of Microsoft Entra ID: one credential for all threads of a destination, one request at a time."""
+"""Tokens of Microsoft Entra ID: threads share a credential, which sends one request at a time."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpTransport
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
-# A longer wait that Entra ID asks for is left to the next attempt, in seconds.
+# Longest wait, in seconds, that a Retry-After of Entra ID may cause; the next attempt covers longer ones.
 RETRY_AFTER_SECONDS_MAX = 5
 
 
 class TokenSource(Protocol):
-    """What azure-identity's credentials are to us."""
+    """The part of azure-identity's credentials that is used here."""
 
     def get_token_info(self, *scopes: str, options: "TokenRequestOptions | None" = None) -> AccessTokenInfo:
-        """Return a token, from the cache if there is one."""
+        """Return a token, from the cache if it has a valid one."""
         ...
 
 
 class SharedCredential:
-    """A credential that several threads may use: those that come together wait for one request's outcome.
+    """A thread-safe credential: concurrent callers share the outcome of one token request.
 
-    It asks for tokens for storage, of its own tenant, and for no others: a server's challenge could name any.
-    ``explain`` says what a failure means. What it returns is no error of the SDK's on purpose: the storage
-    client would repeat the request, and a wrong secret does not get better by that.
+    It requests tokens for storage in its own tenant only: a server's challenge could name any scope.
+    ``diagnose`` translates a failure into one of our errors. An SDK error would make the storage client
+    repeat the request, which is useless for a wrong secret.
     """
 
-    def __init__(self, source: TokenSource, explain: Callable[[BaseException], ExportError]) -> None:
+    def __init__(self, source: TokenSource, diagnose: Callable[[BaseException], ExportError]) -> None:
         self._source = source
-        self._explain = explain
+        self._diagnose = diagnose
         self._turn = Lock()
         self._failures = 0
         self._failure: ExportError | None = None
@@ -47,37 +47,37 @@ class SharedCredential:
         *_scopes: str,
         options: "TokenRequestOptions | None" = None,  # noqa: ARG002  see the class
     ) -> AccessTokenInfo:
-        """Return a token for storage; the SDK's clients call this."""
+        """Return a token for storage; called by the SDK's clients."""
         failures = self._failures
         with self._turn:
             if self._failure is not None and self._failures != failures:
-                # It failed while we waited: asking again at once would make as many requests as threads.
+                # The request of another thread failed during the wait: do not send one a thread.
                 raise self._failure
             try:
                 return self._source.get_token_info(STORAGE_SCOPE)
-            except Exception as error:  # noqa: BLE001  whatever the answers were that it could not read
+            except Exception as error:  # noqa: BLE001  the SDK raises errors of any type for answers that it cannot parse
                 self._failures += 1
-                self._failure = self._explain(error)
-                # The SDK's error may repeat URLs; what matters of it has been read.
+                self._failure = self._diagnose(error)
+                # No cause: the SDK's error may contain URLs, and ``diagnose`` has read the rest.
                 raise self._failure from None
 
-    def get_token(self, *scopes: str, **_: Any) -> AccessToken:  # noqa: ANN401  as the SDK has it
-        """Return a token for storage; by this method the SDK's clients know a credential."""
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:  # noqa: ANN401  the SDK's signature
+        """Return a token for storage; the SDK's clients recognise a credential by this method."""
         info = self.get_token_info(*scopes)
         return AccessToken(info.token, info.expires_on)
 
 
 class ShortWaits(policies.RetryPolicy[Any, Any]):
-    """Tries again as usual, but never waits for long because the server says so."""
+    """The SDK's retry policy with an upper bound on the wait that the server asks for."""
 
-    def get_retry_after(self, response: Any) -> float | None:  # noqa: ANN401  as the SDK has it
-        """Return how many seconds the server asks for, up to our own bound."""
+    def get_retry_after(self, response: Any) -> float | None:  # noqa: ANN401  the SDK's signature
+        """Return the wait in seconds that the server asks for, at most our bound."""
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, RETRY_AFTER_SECONDS_MAX)
 
 
 def token_options(retry: RetryPolicy, transport: "HttpTransport[Any, Any]") -> dict[str, Any]:
-    """Return what every credential of ours is made with; its calls are as patient as those to storage."""
+    """Return the arguments for credentials; they retry as calls to storage do."""
     return {
         "transport": transport,
         "retry_total": retry.retries,

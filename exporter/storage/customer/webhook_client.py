@@ -30,7 +30,7 @@ class Webhooks:
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Send a request, and return the status of the answer; ``Transient`` if there is none in time.
 
-        A redirect is an answer, and is not followed: it would lead to a host that nobody has allowed.
+        A redirect is an answer and is not followed: its target may be a host that is not allowed.
         """
         if wrong := self._hosts.objection(url):
             raise Transient(f"the webhook {wrong}")

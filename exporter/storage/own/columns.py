@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import BackfillProgress
 from exporter.backfill.requests import BackfillRequest, create, create_repair
 from exporter.domain.backfill import BackfillStatus
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Invalid, NotPossible, Transient
 from exporter.domain.hour import Hour, count_between
-from exporter.domain.streams import DataType
 from exporter.schedule.ledger_view import AsOf
 from tests.support.backfill_life import (
     DAY,

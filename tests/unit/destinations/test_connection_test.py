@@ -14,7 +14,7 @@ from tests.support.fakes.writes import Crash
 from tests.support.worlds import ACME, NOW, a_world
 
 STEPS = ["sign_in", "write", "read", "list", "delete"]
-MISSING = Fault("missing_action", "The credentials lack it.", "Grant it.")
+MISSING = Fault("missing_action", "The credentials lack it.", "Grant it.", may_pass=True)
 GONE = Fault("container_not_found", "There is no container raw.", "Create it.")
 DESTINATION = replace(ACME, storage=StorageTarget("raw", prefix="p"))
 ID = "0123456789abcdef0123456789abcdef"

@@ -9,13 +9,14 @@ from exporter.destinations.edit import Draft, put_destination
 from exporter.destinations.find import find_destination, find_history
 from exporter.destinations.lifecycle import activate, delete, pause, resume, run_draft_test, run_saved_test
 from exporter.destinations.overview import Overview, list_destinations, overview_of
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
 from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf, list_hours

@@ -204,7 +204,7 @@ def test_a_port_that_is_listed_with_its_host_is_allowed() -> None:
     ids=["by name", "by path", "default ports"],
 )
 def test_every_name_of_an_account_is_told_to_be_the_same(urls: tuple[str, ...]) -> None:
-    """As storage sees it, whoever wrote the URL."""
+    """As storage sees it, in any spelling of the URL."""
     assert len(set(map(account_of, urls))) == 1
 
 

@@ -117,7 +117,7 @@ def test_a_failure_of_an_earlier_round_says_nothing_about_this_one() -> None:
 
 
 def test_a_failure_is_forgiven_once_the_storage_has_recovered() -> None:
-    """It is tried again without that somebody asks."""
+    """It is tried again without a request."""
     assert outcome(failed(MINE, timedelta()), breaker=Breaker(healed_at=NOW)) is HourOutcome.LEFT
 
 
@@ -204,5 +204,5 @@ def test_something_stands_still_if_it_moved_long_ago_or_in_the_future(
     moved: timedelta,
     expected: bool,  # noqa: FBT001  a case
 ) -> None:
-    """A clock that is ahead has written the time: how long ago that was, nobody can tell."""
+    """A clock that is ahead has written the time: how long ago that was is unknown."""
     assert stalled(NOW + moved, NOW, timedelta(minutes=1)) is expected

@@ -12,7 +12,7 @@ FAULT = Fault("container_not_found", "There is no container raw.", "Create it.")
 
 
 def refused(times: int) -> Breaker:
-    """Return the standing after so many faults, each at once when the wait was over."""
+    """Return the breaker after so many faults, each at once when the wait was over."""
     breaker = CLOSED
     for _ in range(times):
         breaker = breaker.record_failure(FAULT, breaker.retry_at or NOW)

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import MIB, Output
 from exporter.domain.file_names import NameStyle, PathLayout
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from tests.support.builders import EVENTS, HOUR, MERGED_IDS, ORG, PROJECT, destination, hour, utc
 
 

@@ -14,7 +14,7 @@ from exporter.domain.errors import (
 
 
 def test_the_tree_in_the_module_is_the_tree_of_the_classes() -> None:
-    """Whoever adds an error draws it."""
+    """A new error is drawn, too."""
     drawn = set(re.findall(r"^[│├└─ ]*(\w+)(?:  +|$)", errors.__doc__ or "", re.MULTILINE))
     classes = {
         name for name, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, ExportError)

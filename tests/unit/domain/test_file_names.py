@@ -2,8 +2,9 @@ import itertools
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from tests.support.builders import EVENTS, MERGED_IDS, hour
 
 FIVE_PM = hour("2020-01-25T17")
@@ -125,7 +126,7 @@ def test_a_project_and_an_organization_of_one_number_are_two() -> None:
     ],
 )
 def test_a_neighbour_with_something_before_behind_or_between_is_not_ours(neighbour: str) -> None:
-    """Nothing of somebody else's is ever taken for a part, since surplus parts are deleted."""
+    """A file of another program is never taken for a part, since surplus parts are deleted."""
     assert Naming(EVENTS).part_number(FIVE_PM, neighbour) is None
 
 

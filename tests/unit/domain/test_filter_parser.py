@@ -164,7 +164,7 @@ def test_a_number_with_too_many_digits_is_refused_with_what_would_become_of_it()
     found = read(condition("event_properties.x", "is", Decimal("9007199254740993.0")))
 
     (problem,) = refused.value.problems
-    assert "would be rounded to 0.1: write" in problem.message
+    assert "would be rounded to 0.1: a number" in problem.message
     assert "at most 15 significant digits" in problem.message
     assert found == read(condition("event_properties.x", "is", 9007199254740993))
 

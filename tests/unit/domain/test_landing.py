@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.landing import MISFITS_MAX, Entry, Landed, Survey, earliest_hour, sources, survey
-from exporter.domain.streams import DataType, Stream, is_data
+from exporter.domain.streams import Stream, is_data
 
 NOW = datetime(2026, 1, 31, 13, 15, tzinfo=UTC)
 EVENTS = Stream(DataType.EVENTS, 187520)

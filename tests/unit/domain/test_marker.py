@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType
 from tests.support.builders import HOUR
 
 MARKER = Marker(

@@ -8,12 +8,13 @@ import pytest
 
 from exporter.destinations.overview import list_destinations
 from exporter.destinations.preview import preview
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import DestinationFault
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.export.attempt import Outcome
 from exporter.schedule.ledger_view import AsOf
 from exporter.schedule.planner import queue_due_hours

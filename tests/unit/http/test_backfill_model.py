@@ -3,9 +3,9 @@
 import pytest
 
 from exporter.backfill.requests import BackfillRequest
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 from exporter.http.backfill_model import parse_backfill
 
 DAY = {"start": "2020-01-25", "end": "2020-01-25"}

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.allowed_hosts import AllowedHosts, OwnContainers
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Output
 from exporter.domain.errors import Invalid
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType, Stream
+from exporter.domain.streams import Stream
 from exporter.http.destination_model import PREFIX_CHARACTERS_MAX, PREFIX_FOLDERS_MAX, parse_draft
 
 HOSTS = AllowedHosts(("*.blob.core.windows.net", "127.0.0.1"))

@@ -2,9 +2,9 @@
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
 from exporter.domain.hour import Hour
-from exporter.domain.streams import DataType
 from exporter.http.verify_model import VerifyRequest, parse_verify
 
 

@@ -136,7 +136,7 @@ def test_a_rejected_row_does_not_stand_in_the_way_of_a_good_one() -> None:
 
 
 def test_a_filtered_row_does_not_stand_in_the_way_of_one_that_is_kept() -> None:
-    """A row that nobody received is nobody's first."""
+    """A row that is not exported is not the first of its key."""
     rows = [
         event_line(1, event_type="skip"),
         event_line(1, event_type="good"),

@@ -445,7 +445,7 @@ def test_integers_stay_what_they_are_whatever_their_size(number: int) -> None:
 
 
 def test_an_integer_too_long_to_be_read_is_left_out_and_within_objects_kept() -> None:
-    """Python reads up to 4,300 digits; what is passed through, nobody has to read."""
+    """Python reads up to 4,300 digits; what passes through is not read."""
     number = b"9" * 4301
     within = event_line(data={"a": 1}).replace(b":1}", b":" + number + b"}")
 
@@ -583,7 +583,7 @@ def test_a_line_nested_without_end_is_rejected() -> None:
 )
 def test_json_that_is_no_object_is_rejected(row: bytes) -> None:
     """And it is told that it is JSON."""
-    assert rejection(row) == Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but no object.")
+    assert rejection(row) == Rejection(Reason.NOT_AN_OBJECT, "The line is JSON, but not an object.")
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_what_follows_a_gzip_and_is_none_breaks_it_after_all_was_read(
     found, why = readable(gzipped(TEXT) + garbage, chunk_bytes)
 
     assert found == TEXT
-    assert why == "the gzip data is followed by something else"
+    assert why == "the gzip data is followed by other data"
 
 
 @pytest.mark.parametrize("chunk_bytes", [50, 1 << 20])

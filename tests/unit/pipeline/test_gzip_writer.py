@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from exporter.domain.destination import MIB, Compression
+from exporter.pipeline.exported import Exported
 from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipWriter
 
 NOISE = random.Random(1)  # noqa: S311  noise that does not compress, the same each time
@@ -18,13 +19,13 @@ def noise(size: int) -> bytes:
     return NOISE.randbytes(size).replace(b"\n", b" ")[:-1] + b"\n"
 
 
-def packed(lines: Iterable[bytes], compression: Compression = Compression.BALANCED) -> list[bytes]:
+def written(lines: Iterable[bytes], compression: Compression = Compression.BALANCED) -> list[bytes]:
     """Return the blocks of a file of these lines."""
-    packer = GzipWriter(compression)
+    writer = GzipWriter(compression)
     blocks: list[bytes] = []
     for line in lines:
-        blocks += packer.add(line)
-    return blocks + list(packer.finish())
+        blocks += writer.add(Exported(1, line))
+    return blocks + list(writer.finish())
 
 
 @pytest.mark.parametrize("compression", Compression)
@@ -34,21 +35,21 @@ def test_a_file_holds_its_lines_in_order(count: int, compression: Compression) -
     lines = [b'{"n":%d}\n' % number for number in range(count)]
     member = zlib.decompressobj(wbits=31)
 
-    assert member.decompress(b"".join(packed(lines, compression))) == b"".join(lines)
+    assert member.decompress(b"".join(written(lines, compression))) == b"".join(lines)
     assert member.eof
     assert member.unused_data == b""
 
 
 def test_a_file_without_lines_is_a_valid_gzip_of_nothing() -> None:
     """The file of an hour of merged ids, of which all were rejected, say."""
-    (block,) = packed([])
+    (block,) = written([])
 
     assert gzip.decompress(block) == b""
 
 
 def test_the_header_holds_neither_time_nor_name() -> None:
     """Bytes 4 to 7 are the time, the flags before them announce a name."""
-    (block,) = packed([b"{}\n"])
+    (block,) = written([b"{}\n"])
 
     assert block[:3] == b"\x1f\x8b\x08"
     assert block[3:8] == bytes(5)
@@ -59,20 +60,20 @@ def test_the_same_lines_give_the_same_bytes(compression: Compression) -> None:
     """So that a retry overwrites a file with itself."""
     lines = [noise(500) for _ in range(2000)]
 
-    assert packed(lines, compression) == packed(lines, compression)
+    assert written(lines, compression) == written(lines, compression)
 
 
 def test_a_smaller_file_is_what_small_compression_gives() -> None:
     """And a larger one the fast one."""
     lines = [b'{"event_type":"purchase","n":%d,"square":%d}\n' % (n, n * n) for n in range(20_000)]
-    sizes = {each: sum(map(len, packed(lines, each))) for each in Compression}
+    sizes = {each: sum(map(len, written(lines, each))) for each in Compression}
 
     assert sizes[Compression.SMALL] < sizes[Compression.BALANCED] < sizes[Compression.FAST]
 
 
 def test_blocks_are_full_but_the_last() -> None:
     """However large the lines are, and even if one fills several blocks."""
-    blocks = packed([noise(100_000) for _ in range(60)] + [noise(3 * BLOCK_BYTES)] + [noise(9)])
+    blocks = written([noise(100_000) for _ in range(60)] + [noise(3 * BLOCK_BYTES)] + [noise(9)])
 
     assert [len(block) for block in blocks[:-1]] == [BLOCK_BYTES] * (len(blocks) - 1)
     assert len(blocks) >= 4
@@ -81,36 +82,38 @@ def test_blocks_are_full_but_the_last() -> None:
 
 def test_size_rows_and_md5_are_those_of_the_whole_file() -> None:
     """As the storage service will check them."""
-    packer = GzipWriter()
+    writer = GzipWriter()
     lines = [noise(50_000) for _ in range(200)]
-    content = b"".join([block for line in lines for block in packer.add(line)] + list(packer.finish()))
+    content = b"".join(
+        [block for line in lines for block in writer.add(Exported(1, line))] + list(writer.finish())
+    )
     digest = hashlib.md5(content, usedforsecurity=False).digest()
 
-    assert packer.rows == 200
-    assert packer.size == len(content)
-    assert packer.md5 == base64.b64encode(digest).decode()
+    assert writer.rows == 200
+    assert writer.size == len(content)
+    assert writer.md5 == base64.b64encode(digest).decode()
 
 
 @pytest.mark.parametrize("line_bytes", [200, 60_000])
 @pytest.mark.parametrize("mib", [1, 6])
 def test_a_file_is_full_just_before_its_limit(mib: int, line_bytes: int) -> None:
     """Whatever the compressor still holds back fits, and not much room is left over."""
-    packer, size = GzipWriter(bytes_max=mib * MIB), 0
-    while not packer.full:
-        size += sum(map(len, packer.add(noise(line_bytes))))
-    size += sum(map(len, packer.finish()))
+    writer, size = GzipWriter(bytes_max=mib * MIB), 0
+    while not writer.full:
+        size += sum(map(len, writer.add(Exported(1, noise(line_bytes)))))
+    size += sum(map(len, writer.finish()))
 
-    assert packer.size == size
+    assert writer.size == size
     assert (mib - 0.6) * MIB < size <= mib * MIB
 
 
 def test_a_file_without_a_limit_is_never_full() -> None:
     """Merged ids have one file an hour, however many they are."""
-    packer = GzipWriter()
+    writer = GzipWriter()
     for _ in range(10):
-        list(packer.add(noise(MIB)))
+        list(writer.add(Exported(1, noise(MIB))))
 
-    assert not packer.full
+    assert not writer.full
 
 
 def test_a_new_file_is_not_full() -> None:
@@ -120,9 +123,9 @@ def test_a_new_file_is_not_full() -> None:
 
 def test_a_block_is_handed_out_as_soon_as_it_is_complete() -> None:
     """So that no more than one stays in memory."""
-    packer, waiting = GzipWriter(), 0
+    writer, waiting = GzipWriter(), 0
     for _ in range(200):
         line = noise(100_000)
         waiting += len(line)
-        waiting -= sum(map(len, packer.add(line)))
+        waiting -= sum(map(len, writer.add(Exported(1, line))))
         assert waiting < BLOCK_BYTES + MIB

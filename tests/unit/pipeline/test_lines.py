@@ -164,7 +164,7 @@ def test_of_gzip_that_unfolds_beyond_all_rows_little_is_read(content: bytes) -> 
     kept = sum(len(each.content) for each in pieces)
 
     assert last.rejection.reason is Reason.UNREADABLE
-    assert "unfolds to more than 500 times its size" in last.rejection.detail
+    assert "decompresses to more than 500 times its size" in last.rejection.detail
     assert kept <= LINE_KEPT_BYTES_MAX + MIB
     assert sum(taken) < len(blob) / 2
 

@@ -13,9 +13,9 @@ from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.timestamps import TimestampFormat
-from exporter.pipeline.chain import RowChain, keep_all
+from exporter.pipeline.chain import RowChain, accept_all
 from exporter.pipeline.events import EventCodec
-from exporter.pipeline.gzip_writer import WholeFile
+from exporter.pipeline.exported import WholeFile
 from tests.support.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
 from tests.support.filters import Keep, row_by_row
 
@@ -39,7 +39,9 @@ def packed(content: bytes, level: int = 6) -> bytes:
 class Sent:
     """What becomes of blobs that may pass whole: files, lines, counts and rejected rows."""
 
-    def __init__(self, landing: dict[str, bytes], keep: Keep = keep_all, chunk_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self, landing: dict[str, bytes], keep: Keep = accept_all, chunk_bytes: int = 1 << 20
+    ) -> None:
         self.rejected: list[RejectedRow] = []
         self.read: list[str] = []
         source = Landing(landing, chunk_bytes)
@@ -73,7 +75,7 @@ def test_a_blob_of_which_every_line_is_exported_as_it_came_passes_whole() -> Non
 
 
 def test_a_name_in_the_header_is_left_out() -> None:
-    """It is a name of the source's, and nobody's business."""
+    """It is a name at the source, and does not concern readers."""
     blob = packed(lines_of(*exported(1, 2)))
     named = blob[:3] + NAMED + blob[4:10] + b"a secret name\0" + blob[10:]
 

@@ -7,12 +7,13 @@ import pytest
 
 from exporter.domain.breaker import Breaker
 from exporter.domain.claims import LEASE
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
 from exporter.schedule.due_hours import HOURS_A_STREAM_MAX

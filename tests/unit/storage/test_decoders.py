@@ -28,7 +28,8 @@ from exporter.domain.hour_content import HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part
-from exporter.domain.streams import DataType, Stream, StreamKey
+from exporter.domain.data_types import DataType
+from exporter.domain.streams import Stream, StreamKey
 from exporter.pipeline.events import EventCodec
 from exporter.messages import EXPORT_HOURS
 from exporter.storage.own import ledger, specs

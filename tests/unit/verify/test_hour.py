@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from exporter.domain.claims import LEASE
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import StorageTarget
 from exporter.domain.errors import Fault
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.marker import Marker, Part
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, Span
 from exporter.verify.hour import FINDINGS_MAX
 from exporter.verify.range import (

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotPossible, Scope
 from exporter.domain.hour import Hour
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, Span
 from exporter.verify.range import (
     AT_ONCE_MAX,

@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 
 from exporter.domain import transient_failures
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Status
 from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
-from exporter.domain.streams import DataType
 from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
 from exporter.http.verify import verification_view
 from exporter.schedule.ledger_view import AsOf

@@ -8,8 +8,8 @@ from msgspec import Raw
 
 from exporter.domain.filters import Property
 from exporter.pipeline.events import Event
-from exporter.pipeline.filters.compile import filtering
-from exporter.pipeline.filters.lookup import LINE, Memo, Values, looks, written
+from exporter.pipeline.filters.compile import compile_filter
+from exporter.pipeline.filters.lookup import LINE, Memo, Values, lookups, written
 from exporter.pipeline.sanitize import NESTING_MAX
 from tests.support.builders import event_line
 from tests.support.filters import condition, decoded, keeps, read
@@ -23,7 +23,7 @@ def an_event(properties: str) -> Event:
 def values(properties: str, *keys: str) -> Values:
     """Return what stands under keys of an event's properties."""
     wanted = Property("event_properties", keys)
-    return looks([wanted])[wanted](an_event(properties), {})
+    return lookups([wanted])[wanted](an_event(properties), {})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_no_condition_asks_for_is_skipped() -> None:
 def test_an_object_is_read_once_for_all_conditions_and_only_if_one_is_asked() -> None:
     """For each event anew."""
     wanted = [Property("event_properties", (key,)) for key in "ab"]
-    by_property = looks(wanted)
+    by_property = lookups(wanted)
     memo: Memo = {}
     event = an_event('{"a": 1, "b": 2}')
 
@@ -92,7 +92,7 @@ def test_an_object_is_read_once_for_all_conditions_and_only_if_one_is_asked() ->
     assert by_property[wanted[1]](event, memo) == (2,)
 
     unread = {"any": [condition("event_type", "is_set"), condition("event_properties.a", "is", 1)]}
-    assert filtering(read(unread))([event], [event_line()]) == [True]
+    assert compile_filter(read(unread))([event], [event_line()]) == [True]
 
 
 def test_a_row_as_deep_or_as_long_as_rows_may_be_is_asked_in_time() -> None:

@@ -1,4 +1,4 @@
-"""Patterns: whatever somebody writes, the export goes on."""
+"""Patterns: with any pattern the export goes on."""
 
 import json
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from exporter.domain.errors import DestinationFault, Invalid
 from exporter.domain.filter_parser import INSTRUCTIONS_MAX, read_filter, stored_filter
-from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS, filtering
+from exporter.pipeline.filters.compile import EVENT_SECONDS_MAX, GRACE_SECONDS, compile_filter
 from exporter.pipeline.filters.patterns import (
     MATCHED_CHARACTERS_MAX,
     STEPS_MAX,
@@ -18,7 +18,7 @@ from exporter.pipeline.filters.patterns import (
 from tests.support.builders import event_line
 from tests.support.filters import condition, decoded, passes, read
 
-# Each of these takes the usual engines longer than anybody lives.
+# Each of these takes backtracking engines more than a lifetime.
 CATASTROPHES = [
     (r"(x+x+)+y", "x"),
     (r"(a|aa)+$", "a"),
@@ -85,9 +85,9 @@ def test_a_refused_pattern_says_what_is_wrong_why_and_what_to_do() -> None:
         read(condition("event_type", "matches", "[ab]*a[ab]{900}[ab]{500}c"))
 
     (problem,) = refused.value.problems
-    assert "1407 instructions or more together, of at most 1280" in problem.message
-    assert "because each of them takes time for every character of every event" in problem.message
-    assert "shorten the patterns, or lower their counts of repetitions" in problem.message
+    assert "1407 or more instructions in total, and 1280 are allowed" in problem.message
+    assert "because each takes time for every character of each event" in problem.message
+    assert "shorten the patterns, or lower their repetition counts" in problem.message
 
 
 def test_no_more_patterns_are_compiled_than_it_takes_to_refuse_them() -> None:
@@ -141,8 +141,8 @@ class Meter:
 def test_a_filter_that_takes_too_long_fails_the_hour_with_its_own_code() -> None:
     """The message says how long it took and what it may take, the fix what to do."""
     events, lines = [decoded(event_line())] * 40, [event_line()] * 40
-    of_usual_cost = filtering(read(condition("event_type", "is_set")), Meter(40 * EVENT_SECONDS_MAX))
-    too_slow = filtering(read(condition("event_type", "is_set")), Meter(80 * EVENT_SECONDS_MAX))
+    of_usual_cost = compile_filter(read(condition("event_type", "is_set")), Meter(40 * EVENT_SECONDS_MAX))
+    too_slow = compile_filter(read(condition("event_type", "is_set")), Meter(80 * EVENT_SECONDS_MAX))
 
     for _ in range(5_000):
         assert of_usual_cost(events, lines) == [True] * 40
@@ -159,7 +159,7 @@ def test_a_filter_that_takes_too_long_fails_the_hour_with_its_own_code() -> None
 
 def test_a_slow_beginning_is_forgiven() -> None:
     """A few large events say nothing about the hour."""
-    keep = filtering(read(condition("event_type", "is_set")), Meter(GRACE_SECONDS - 1))
+    keep = compile_filter(read(condition("event_type", "is_set")), Meter(GRACE_SECONDS - 1))
 
     assert keep([decoded(event_line())], [event_line()]) == [True]
 
@@ -174,7 +174,7 @@ def test_a_pattern_that_was_stored_before_it_was_refused_fails_when_it_is_used_a
 
     assert stored.document == json.loads(text)
     with pytest.raises(DestinationFault) as refused:
-        filtering(stored)
+        compile_filter(stored)
     assert refused.value.fault.code == "filter_refused"
     assert "Replace the destination" in refused.value.fault.fix
 

@@ -10,8 +10,8 @@ from itertools import chain
 import pytest
 
 from exporter.domain.row_schema import Reason
+from exporter.pipeline.content_sniffing import WINDOW_BYTES
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX
-from exporter.pipeline.sniff import WINDOW_BYTES
 from tests.support.builders import Line, chunks, event_line, gzipped, lines_of, lines_of_chunks
 
 ROWS = [event_line(number) for number in range(400)]
@@ -77,7 +77,7 @@ def test_a_blob_that_is_no_ndjson_is_one_record_that_names_it(
 
     assert found.rejection is not None
     assert found.rejection.reason is Reason.NOT_NDJSON
-    assert found.rejection.detail == f"The blob is no newline-delimited JSON: it looks like {name}."
+    assert found.rejection.detail == f"The blob is not newline-delimited JSON: it looks like {name}."
     assert (found.number, found.content, found.cut) == (1, content, False)
 
 

@@ -1,9 +1,9 @@
-"""Telling blobs that are no newline-delimited JSON at all, by how their plain content begins.
+"""Content sniffing: recognises blobs that are not newline-delimited JSON by their first bytes and lines.
 
-Archives, compressed files, columnar files and text in UTF-16 or UTF-32 are told by their first bytes. JSON
-that is laid out over several lines (an array, a pretty-printed document) is told by its first line: that is
-no value by itself, but continues on the lines after it. A blob whose first line is merely damaged is not
-among these: its other lines are rows.
+Archives, compressed files, columnar files and text in UTF-16 or UTF-32 are recognised by their first bytes.
+JSON over several lines (an array, a pretty-printed document) is recognised by its first line, which is not a
+value but continues on the next lines. A blob whose first line is damaged is still NDJSON: its other lines are
+rows.
 """
 
 import re
@@ -15,10 +15,10 @@ import msgspec
 from exporter.pipeline.gunzip import BrokenContentError
 from exporter.pipeline.sanitize import too_deep
 
-# Real lines are 2 KB, and documents over several lines have short ones: the layout shows well before this.
+# Typical lines have 2 KB, and documents over several lines have short ones: this is enough to see the layout.
 WINDOW_BYTES = 256 * 1024
 BOM = b"\xef\xbb\xbf"
-# A first line that begins an array may be as long as any other line.
+# A first line that begins with an array may have any allowed length.
 FIRST_LINE_BYTES_MAX = 16 * 1024 * 1024
 _MAGIC_BYTES_MAX = 16
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
@@ -34,7 +34,7 @@ _MAGIC = (
     (b"\xff\x06\0\0sNaPpY", "snappy"),
     (b"PAR1\x15", "Parquet"),
     (b"Obj\x01", "Avro"),
-    # Those of UTF-32 first: one of them begins as one of UTF-16 does.
+    # UTF-32 first: one of its marks begins with a mark of UTF-16.
     (b"\xff\xfe\0\0", "text in UTF-32"),
     (b"\0\0\xfe\xff", "text in UTF-32"),
     (b"\xff\xfe", "text in UTF-16"),
@@ -50,17 +50,17 @@ _MAGIC = (
 )
 _ARRAY, _PRETTY = "a JSON array", "pretty-printed JSON"
 NAMES = tuple(dict.fromkeys([name for _, name in _MAGIC] + ["bzip2", _ARRAY, _PRETTY]))
-"""All that a blob may be said to look like."""
+"""Every name that ``looks_like`` can have."""
 _anything = msgspec.json.Decoder(msgspec.Raw).decode
 _TRUNCATED, _TRAILING = "Input data was truncated", re.compile(r"trailing characters \(byte (\d+)\)")
 _LINES_MIN = 2
 
 
-class Beginning:
-    """The first pieces of a blob's plain content: as many as it takes to tell what it is.
+class SniffedContent:
+    """A blob's plain content, of which as much is read ahead as its kind takes to recognise.
 
-    ``looks_like`` says what it is if it is no newline-delimited JSON, else it is None. ``pieces`` are all
-    pieces of the content, those that were looked at included.
+    ``looks_like`` names the kind, or is None for newline-delimited JSON. ``pieces`` are all pieces of the
+    content, including those that were read ahead.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -74,7 +74,7 @@ class Beginning:
 
     @property
     def pieces(self) -> Iterator[bytes]:
-        """All pieces of the content, once; raises ``BrokenContentError`` as reading them does."""
+        """All pieces of the content, once; raises ``BrokenContentError`` where reading ahead did."""
         taken, self._taken = self._taken, []
         yield from taken
         if self._broken is not None:
@@ -82,7 +82,7 @@ class Beginning:
         yield from self._pieces
 
     def _more(self, bytes_max: int) -> bool:
-        """Take another piece; False if there is none, or if more than that many bytes were taken."""
+        """Read ahead one piece; False at the end, or if more than ``bytes_max`` bytes were read."""
         if self._ended or len(self._content) > bytes_max:
             return False
         try:
@@ -106,7 +106,7 @@ class Beginning:
         return found or self._layout()
 
     def _layout(self) -> str | None:
-        """Tell JSON over several lines, and an array that is alone in its line."""
+        """Recognise JSON over several lines, and an array as the only line."""
         while not (start := self._content.removeprefix(BOM).lstrip()) and self._more(WINDOW_BYTES):
             continue
         if not start.startswith((b"{", b"[")):
@@ -128,18 +128,18 @@ class Beginning:
         return _ARRAY if is_array else _PRETTY
 
     def _nothing_follows(self, at: int) -> bool:
-        """Whether there is nothing but white space from there on."""
+        """Whether only white space follows."""
         while not (follows := self._content[at:].strip()) and self._more(at + WINDOW_BYTES):
             continue
         return not follows and self._ended and self._broken is None
 
     def _whole_lines(self, at: int) -> bytes:
-        """Return what was taken from there on, up to the last end of a line unless there is no more."""
+        """Return the content from ``at`` to the last line end, or to the end of the blob."""
         return bytes(self._content[at : None if self._ended else self._content.rfind(b"\n") + 1])
 
 
 class _State(Enum):
-    """How a window of JSON ends, that is one value or several."""
+    """How a window of one or more JSON values ends."""
 
     WHOLE = auto()
     WITHIN_A_VALUE = auto()
@@ -147,27 +147,27 @@ class _State(Enum):
 
 
 def _goes_on(window: bytes) -> bool:
-    """Whether the first line, which is no JSON, goes on in those after it, and is not just damaged."""
+    """Whether the first line, which is not JSON, continues on the next lines and is not just damaged."""
     values, state = _parsed(window)
     lines = [line for line in window.split(b"\n") if line.strip()]
     if state is _State.INVALID or len(lines) < _LINES_MIN or any(map(_is_row, values)):
         return False
-    # A damaged line and a row after it may look like the beginning of a value; a third line settles it.
+    # A damaged line followed by a row may look like the beginning of a value; a third line decides.
     return state is _State.WHOLE or not _is_row(lines[-1])
 
 
 def _is_row(text: bytes) -> bool:
-    """Whether the text is an object in one line."""
+    """Whether the text is an object on one line."""
     return text.lstrip().startswith(b"{") and b"\n" not in text.strip() and is_json(text)
 
 
 def is_json(line: bytes) -> bool:
-    """Whether the text is one JSON value, nested no deeper than rows may be."""
+    """Whether the text is one JSON value of allowed depth."""
     return _parsed(line) == ([line.strip()], _State.WHOLE)
 
 
 def _parsed(window: bytes) -> tuple[list[bytes], _State]:
-    """Return the values that stand one after the other, and how the window ends."""
+    """Return the consecutive values, and how the window ends."""
     values: list[bytes] = []
     rest = window.strip()
     while rest:
