@@ -6,8 +6,8 @@ A step does a bounded amount of work, writes the job's row by compare-and-swap, 
 * If the worker dies before it sends the next step, the queue delivers its message again, and the second
   delivery sends that step.
 * If a message is lost, a tick sends the step again (``resend_stalled``).
-* A step that fails in passing is counted and tried again (``Job.broken_off``). Another error is a bug: it
-  ends the job, which would otherwise be tried for ever.
+* A step that fails with a transient error is counted and tried again (``Job.broken_off``). Another error
+  is a bug: it ends the job, which would otherwise be tried for ever.
 """
 
 import logging
@@ -64,8 +64,8 @@ class JobSteps[J: Job[Any]]:
         """Take a step of the job that was ``found``, and send the next one; return the job if it moved.
 
         ``advance`` does the step's work; it returns the moved job and when to take the next step.
-        ``redelivered`` says that the step's message was delivered before. ``Transient`` if the step failed in
-        passing: it is to be tried again.
+        ``redelivered`` says that the step's message was delivered before. ``Transient`` if the step has to be
+        tried again.
         """
         if found is None:
             return None
@@ -94,7 +94,7 @@ class JobSteps[J: Job[Any]]:
         return moved
 
     def start(self, job: J) -> None:
-        """Send the first step of a job that was stored; if that fails in passing, a tick sends it."""
+        """Send the first step of a job that was stored; after a transient error, a tick sends it."""
         with suppress(Transient):
             self.send(job, AT_ONCE)
 

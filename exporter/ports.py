@@ -2,8 +2,8 @@
 
 Rules for every method:
 
-* It raises ``Transient`` if a call failed in passing. Methods of a customer's container also raise
-  ``DestinationFault``; the others raise nothing else but what they name.
+* It raises ``Transient`` if a call failed and the same call may succeed later. Methods of a customer's
+  container also raise ``DestinationFault``; the others raise nothing else but what they name.
 * A write with an ``etag`` happens only if the stored ETag is that one; ``None`` means "only if nothing is
   stored yet". If the condition fails, the method raises ``Conflict`` and has changed nothing. If the answer
   to a write is lost, the implementation reads what is stored before it reports a conflict.

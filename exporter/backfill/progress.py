@@ -18,7 +18,7 @@ WINDOW_HOURS = 1000
 class BackfillProgress:
     """The progress of a backfill; ``hours_per_minute`` is None until an hour was finished.
 
-    ``struggling`` hours are left, and attempts at them failed in passing several times in a row.
+    ``struggling`` hours are left, and the last attempts at them failed with transient errors.
     """
 
     tally: Tally

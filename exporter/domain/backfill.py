@@ -3,7 +3,7 @@
 Progress is derived from the ledger. For a backfill an hour is
 
 * *done* if its record names the backfill among the requests that its files fulfil, or if an attempt exported
-  the whole hour that certainly began after the backfill was requested, whoever requested that attempt;
+  the whole hour that certainly began after the backfill was requested, no matter who requested that attempt;
 * *failed* if its record shows a failure of the backfill's own round, or one that certainly happened since;
 * *left* otherwise.
 
@@ -235,7 +235,7 @@ class Backfill(Job[BackfillStep]):
         )
 
     def _given_up(self, record: HourRecord, now: datetime) -> bool:
-        """Whether attempts at the hour failed in passing so often that it is not waited for any longer."""
+        """Whether so many attempts at the hour had transient errors that the backfill stops waiting."""
         return transient_failures.failed(
             record.work.transient_failures, self.started_at or self.retry_since, now
         )

@@ -18,7 +18,7 @@ class Job[Step](ABC):
     """A row that says how far a job is.
 
     ``moved_at`` is when the job was created, or when its latest step was taken. ``transient_failures`` counts
-    the attempts in a row at its next step that failed in passing.
+    the attempts in a row at its next step that failed with a transient error.
     """
 
     NOUN: ClassVar[str]
@@ -75,7 +75,7 @@ class Job[Step](ABC):
         return self.fail_with(fault, now)
 
     def broken_off(self, reason: str, now: datetime) -> Self:
-        """Return the job after an attempt at its next step that failed in passing.
+        """Return the job after an attempt at its next step that failed with a transient error.
 
         The third failure in a row shows the reason; after many failures and a long time the job has failed.
         """

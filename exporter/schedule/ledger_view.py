@@ -38,7 +38,7 @@ class StreamState:
     last_exported: Hour | None
     owed: int
     failed: HourRecord | None
-    """The newest hour that failed, or fails in passing again and again, and is not done yet."""
+    """The newest hour that failed, or fails with transient errors again and again, and is not done yet."""
     owed_since: Hour | None = None
 
 

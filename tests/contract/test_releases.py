@@ -167,7 +167,7 @@ ROWS = {
         lambda at: (at.destinations.names_version("|raw") is not None, len(at.destinations.all())),
         (True, 1),
     ),
-    "trial": Stored(
+    "test": Stored(
         "destinations",
         lambda to: to.destinations.record_test("acme", TRIAL),
         lambda at: at.destinations.last_test("acme"),

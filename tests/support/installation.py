@@ -17,7 +17,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueClient
 
-from exporter.domain import streams
+from exporter.domain import data_types
 from exporter.domain.breaker import CLOSED
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
@@ -302,4 +302,4 @@ def installed(folder: Path, at: datetime | None = None) -> Iterator[Installation
 def stream_key(destination_id: str, sample: Sample, data_type: DataType = DataType.EVENTS) -> StreamKey:
     """Return the ledger's key of the stream that a destination gets of a sample."""
     source = sample.project_id if data_type is DataType.EVENTS else sample.org_id
-    return StreamKey(destination_id, Stream(streams.DataType(data_type), source))
+    return StreamKey(destination_id, Stream(data_types.DataType(data_type), source))

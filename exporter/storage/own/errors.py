@@ -1,4 +1,4 @@
-"""The meaning of errors of our own storage account: a call failed in passing, a condition failed, or a bug.
+"""The meaning of errors of our own storage account: a transient failure, a condition failed, or a bug.
 
 The reading is total: whatever the account answers becomes ``Transient``, ``Conflict`` or an SDK error that
 says which answer it was (a missing role, for example), never an error of the SDK's own parsers.

@@ -57,7 +57,7 @@ DESTINATIONS = in_partition(
 )
 # Beside the destinations: a connection test changes neither its destination's row nor the ETag of it.
 CONNECTION_TESTS = in_partition(
-    "trial", TEXT, name="destinations", kind=ConnectionTest, document=Document(ConnectionTest)
+    "test", TEXT, name="destinations", kind=ConnectionTest, document=Document(ConnectionTest)
 )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from azure.storage.blob import BlobServiceClient
 
-from exporter.domain import streams
+from exporter.domain import data_types, streams
 from exporter.domain.hour import Hour
 from exporter.domain.stream_progress import StreamProgress
 from exporter.storage.clients import Account
@@ -94,7 +94,7 @@ def pretend_activated_before(first: LandingHour, connection_string: str) -> None
     try:
         hour = Hour(first.start)
         for customer in ALL:
-            stream = streams.Stream(streams.DataType(customer.data_type), customer.source_id(first))
+            stream = streams.Stream(data_types.DataType(customer.data_type), customer.source_id(first))
             key = streams.StreamKey(customer.id, stream)
             schedule_table(account).put(key, StreamProgress(key, hour, hour))
     finally:
