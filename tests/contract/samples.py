@@ -1,21 +1,42 @@
 """Values in which every field differs from its default: what is stored of them is all that can be stored."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from exporter.domain.backfill import (
+    Backfill,
+    BackfillStatus,
+    FailedHour,
+    Tally,
+)
 from exporter.domain.claims import Claim
 from exporter.domain.commit_journal import CommitJournal, Doubt
-from exporter.domain.destination import Compression, ExtraKeys, Output
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
+from exporter.domain.data_types import DataType
+from exporter.domain.destination import (
+    Compression,
+    Credentials,
+    CredentialsType,
+    EarlierPlace,
+    ExtraKeys,
+    Output,
+    Status,
+    StorageTarget,
+)
 from exporter.domain.errors import Fault, Scope
 from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.filter_parser import stored_filter
 from exporter.domain.hour_content import AppendBase, HourContent, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus, SlicedExport
 from exporter.domain.marker import Part, StagedFile
+from exporter.domain.notifications import Webhook
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import SliceRecord, SliceResult
-from exporter.domain.streams import LandingFingerprint
+from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.timestamps import TimestampFormat
+from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
 from exporter.domain.work_item import Refusal, WorkItem
-from tests.contract.backends import HOUR, KEY, NOW
+from tests.contract.backends import HOUR, KEY, NOW, a_destination
 
 FAULT = Fault("blob_leased", "The blob x is leased.", "End its lease.", Scope.BLOB, may_pass=True)
 OUTPUT = Output(
@@ -85,4 +106,85 @@ SLICE = SliceRecord(
         ("acme/rejected",),
     ),
     "acme/excluded",
+)
+STREAMS = (Stream(DataType.EVENTS, 187520), Stream(DataType.MERGED_IDS, 189524))
+ASKED = Backfill(
+    id="b1",
+    destination_id="acme",
+    start="2020-01-25",
+    end="2030-01-25T05",
+    first=HOUR,
+    last=HOUR.plus(10 * 366 * 24),
+    streams=STREAMS,
+    total=2 * 10 * 366 * 24,
+    created_at=NOW,
+    since=NOW,
+    retry_since=NOW,
+    moved_at=NOW,
+    done_before=HOUR,
+    queued_before=HOUR,
+    clamped=True,
+)
+RUNNING = replace(
+    ASKED,
+    status=BackfillStatus.RUNNING,
+    step=17,
+    hour_list="acme/backfills/b1/hours",
+    tally=Tally(done=5, empty=4, rows=2**40, bytes=2**50, fresh=3),
+    done_before=HOUR.plus(9),
+    queued_before=HOUR.plus(100),
+    begins=(HOUR, HOUR.plus(7)),
+    clamped_start=True,
+    allow_loss=True,
+    round=2,
+    resent_step=11,
+    transient_failures=4,
+    started_at=NOW + timedelta(seconds=2),
+    moved_at=NOW + timedelta(minutes=1),
+)
+BEGUN = Verification(
+    id="v1",
+    destination_id="acme",
+    span=Span(HOUR, HOUR.plus(24 * 365), (DataType.EVENTS, DataType.MERGED_IDS), open=2),
+    repair=True,
+    created_at=NOW,
+    moved_at=NOW,
+    next=HOUR,
+)
+MOVED = replace(
+    BEGUN,
+    moved_at=NOW + timedelta(minutes=1),
+    next=HOUR.plus(200),
+    transient_failures=4,
+    counts=Counts(whole=390, wrong=5, running=3, elsewhere=2),
+    found=("acme/verifications/v1/2020-01-25T17-s1.json",),
+)
+ENDED = replace(MOVED, status=VerificationStatus.SUCCEEDED, finished_at=NOW, backfill_id="b1")
+DESTINATION = replace(
+    a_destination("raw", "v1.key.sealed"),
+    event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),
+    webhook=Webhook("https://hooks.example.com/exports", "v1.key.sealed"),
+    storage=StorageTarget("raw", "https://acme.blob.core.windows.net", "a/b"),
+    credentials=Credentials(CredentialsType.SERVICE_PRINCIPAL, "v1.key.sealed", "tenant", "client"),
+    org_id=189524,
+    output=OUTPUT,
+    status=Status.PAUSED,
+    activated_at=NOW,
+    events_since=NOW,
+    earlier=(EarlierPlace("acme.blob.core.windows.net|old", "a", PathLayout.FLAT, NOW),),
+)
+TRIAL = ConnectionTest(
+    NOW,
+    ConnectionReport(
+        (ConnectionStep("sign_in"), ConnectionStep("write", FAULT), ConnectionStep("read", skipped=True))
+    ),
+)
+VERIFIED = replace(
+    ENDED, status=VerificationStatus.FAILED, error=FAULT, found=("acme/verifications/v1/found.json",)
+)
+BACKFILL = replace(
+    RUNNING,
+    finished_at=NOW,
+    failed=(FailedHour(KEY.stream, HOUR, FAULT),),
+    error=FAULT,
 )

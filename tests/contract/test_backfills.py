@@ -11,53 +11,16 @@ from exporter.domain.backfill import (
     Backfill,
     BackfillStatus,
     FailedHour,
-    Tally,
 )
-from exporter.domain.data_types import DataType
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.streams import Stream
 from exporter.ports import Jobs
 from exporter.storage.clients import Account
 from exporter.storage.own.specs import backfills_table
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
+from tests.contract.samples import ASKED, RUNNING, STREAMS
 from tests.support.fakes.world import World
 
-STREAMS = (Stream(DataType.EVENTS, 187520), Stream(DataType.MERGED_IDS, 189524))
-ASKED = Backfill(
-    id="b1",
-    destination_id="acme",
-    start="2020-01-25",
-    end="2030-01-25T05",
-    first=HOUR,
-    last=HOUR.plus(10 * 366 * 24),
-    streams=STREAMS,
-    total=2 * 10 * 366 * 24,
-    created_at=NOW,
-    since=NOW,
-    retry_since=NOW,
-    moved_at=NOW,
-    done_before=HOUR,
-    queued_before=HOUR,
-    clamped=True,
-)
-RUNNING = replace(
-    ASKED,
-    status=BackfillStatus.RUNNING,
-    step=17,
-    hour_list="acme/backfills/b1/hours",
-    tally=Tally(done=5, empty=4, rows=2**40, bytes=2**50, fresh=3),
-    done_before=HOUR.plus(9),
-    queued_before=HOUR.plus(100),
-    begins=(HOUR, HOUR.plus(7)),
-    clamped_start=True,
-    allow_loss=True,
-    round=2,
-    resent_step=11,
-    transient_failures=4,
-    started_at=NOW + timedelta(seconds=2),
-    moved_at=NOW + timedelta(minutes=1),
-)
 # As many failed hours as one may have, each with as much to say as any fault does.
 FAILED = replace(
     RUNNING,

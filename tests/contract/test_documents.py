@@ -13,7 +13,7 @@ from exporter.storage.own import specs
 from exporter.storage.own.documents import from_columns, to_columns
 from exporter.storage.own.entities import Entity
 from exporter.storage.own.tables import TableSpec
-from tests.contract.test_releases import BACKFILL, DESTINATION, TRIAL, VERIFIED
+from tests.contract.samples import BACKFILL, DESTINATION, TRIAL, VERIFIED
 
 # Filled samples: something stands in every field, so that every level is there.
 SAMPLES: dict[str, tuple[TableSpec[*tuple[Any, ...], Any], tuple[Any, ...], Any]] = {

@@ -23,8 +23,8 @@ from exporter.storage.customer.errors import customer_storage
 from exporter.storage.customer.fault_table import FAULTS, Action, FaultRow, Place
 from infra.local.certificates import make_certificate
 from tests.contract.backends import CIPHER, NOW, a_destination
+from tests.contract.customers import CALLS, by_key, container_at, customers, sealed, upload
 from tests.contract.servers import Answer, Server, answering, nobody
-from tests.contract.test_errors import CALLS, by_key, container_at, customers, sealed, upload
 from tests.contract.tls import answering_over_tls
 
 NAME = "it's/187520_2020-01-25_17#1.json.gz"

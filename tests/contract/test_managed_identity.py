@@ -9,8 +9,8 @@ import pytest
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import DestinationFault, Fault, Transient
 from tests.contract.backends import a_destination
+from tests.contract.customers import customers
 from tests.contract.servers import Answer, answering, nobody
-from tests.contract.test_errors import customers
 
 CLIENT = "22222222-2222-4222-8222-222222222222"
 NO_SUCH_IDENTITY = b'{"statusCode": 400, "message": "No User Assigned or Delegated Managed Identity found."}'

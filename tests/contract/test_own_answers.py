@@ -21,9 +21,9 @@ from exporter.ports import Gateways
 from exporter.storage.blocks import BlockPool
 from exporter.storage.clients import Account
 from exporter.wiring import Customers, gateways_of
+from tests.contract.answers import BODIES, RAW
 from tests.contract.backends import HASTE, HOUR, KEY, NOW
 from tests.contract.servers import Answer, Server, Talker, answering, talking
-from tests.contract.test_every_answer import BODIES, RAW
 from tests.support.fakes.world import World
 
 BLOB = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x1"', 9)

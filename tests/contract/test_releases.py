@@ -1,7 +1,7 @@
 """What this release stores, as it lies in tables, queues and blobs: the next one must read it, and so do we.
 
 ``released/0.1.json`` was written by this release. A change of form shows here: then the old file stays, to
-be read for ever, and the new form gets a file of its own: ``python -m tests.contract.test_releases FILE``.
+be read for ever, and the new form gets a file of its own: ``python -m tests.contract.samples FILE``.
 """
 
 import base64
@@ -19,51 +19,33 @@ import pytest
 
 from exporter import messages
 from exporter.backfill.hour_list import decode_hours, encode_hours
-from exporter.domain.backfill import BackfillStep, FailedHour
+from exporter.domain.backfill import BackfillStep
 from exporter.domain.breaker import Breaker
-from exporter.domain.connection_test import ConnectionReport, ConnectionStep, ConnectionTest
 from exporter.domain.data_types import DataType
-from exporter.domain.destination import (
-    Credentials,
-    CredentialsType,
-    EarlierPlace,
-    Status,
-    StorageTarget,
-)
-from exporter.domain.file_names import PathLayout
-from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour_task import HourTask, SliceRef
-from exporter.domain.notifications import Delivery, NotificationKind, Webhook, notification
+from exporter.domain.notifications import Delivery, NotificationKind, notification
 from exporter.domain.slices import Slice
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob
-from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerificationStatus, VerifyStep
+from exporter.domain.verification import Code, Finding, HourCheck, Verdict, VerifyStep
 from exporter.export.slice_plan import SlicePlan
 from exporter.export.slice_plan import decode as decode_plan
 from exporter.export.slice_plan import encode as encode_plan
 from exporter.ports import Gateways
 from exporter.verify.findings import decode_findings, encode_findings
 from infra.local import azurite as emulator
-from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend, a_destination
-from tests.contract.samples import FAULT, OUTPUT, RECORD, SLICE
-from tests.contract.test_backfills import RUNNING
-from tests.contract.test_verifications import ENDED
+from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
+from tests.contract.samples import (
+    BACKFILL,
+    DESTINATION,
+    RECORD,
+    SLICE,
+    TRIAL,
+    VERIFIED,
+)
 
 RELEASED = Path(__file__).with_name("released")
-DESTINATION = replace(
-    a_destination("raw", "v1.key.sealed"),
-    event_filter=stored_filter('{"all":[{"property":"event_type","operator":"is","values":["purchase"]}]}'),
-    webhook=Webhook("https://hooks.example.com/exports", "v1.key.sealed"),
-    storage=StorageTarget("raw", "https://acme.blob.core.windows.net", "a/b"),
-    credentials=Credentials(CredentialsType.SERVICE_PRINCIPAL, "v1.key.sealed", "tenant", "client"),
-    org_id=189524,
-    output=OUTPUT,
-    status=Status.PAUSED,
-    activated_at=NOW,
-    events_since=NOW,
-    earlier=(EarlierPlace("acme.blob.core.windows.net|old", "a", PathLayout.FLAT, NOW),),
-)
 PROGRESS = StreamProgress(
     KEY,
     HOUR,
@@ -74,12 +56,6 @@ PROGRESS = StreamProgress(
     place="acme.blob.core.windows.net|raw",
 )
 STANDING = Breaker(3, NOW, NOW - timedelta(days=1))
-TRIAL = ConnectionTest(
-    NOW,
-    ConnectionReport(
-        (ConnectionStep("sign_in"), ConnectionStep("write", FAULT), ConnectionStep("read", skipped=True))
-    ),
-)
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
 SHARE = HourTask(KEY, HOUR, "backfill:b1", slice_ref=SliceRef("run", 7), round=2, allow_loss=True)
 LANDED = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x8DEADBEEF000000"', 99, "md5==")
@@ -100,15 +76,6 @@ CHECKED = HourCheck(
     (Finding(Code.PART_MISSING, "187520_2020-01-25_17#1.json.gz", "It is not there."),),
     repairable=True,
     more=3,
-)
-VERIFIED = replace(
-    ENDED, status=VerificationStatus.FAILED, error=FAULT, found=("acme/verifications/v1/found.json",)
-)
-BACKFILL = replace(
-    RUNNING,
-    finished_at=NOW,
-    failed=(FailedHour(KEY.stream, HOUR, FAULT),),
-    error=FAULT,
 )
 
 

@@ -27,8 +27,8 @@ from exporter.storage.transport import (
     AttentiveTransport,
 )
 from tests.contract.backends import NOW
+from tests.contract.customers import CALLS, ONCE, by_key, container_at, customers, sealed
 from tests.contract.servers import Answer, answering, saying_nothing
-from tests.contract.test_errors import CALLS, ONCE, by_key, container_at, customers, sealed
 
 # What is not waiting for the network, on a busy machine.
 SLACK_SECONDS = 3

@@ -24,8 +24,8 @@ from infra.local import azurite
 from infra.local.certificates import Certificate, make_certificate
 from infra.local.entra import Directory, EntraStandIn, entra_running
 from tests.contract.backends import CIPHER, HASTE, NOW, a_destination
+from tests.contract.customers import ONCE
 from tests.contract.servers import Answer, nobody, saying_nothing
-from tests.contract.test_errors import ONCE
 from tests.contract.tls import answering_over_tls
 
 TENANT = "11111111-1111-4111-8111-111111111111"

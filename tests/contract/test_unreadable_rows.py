@@ -17,8 +17,7 @@ from exporter.domain.verification import Verification
 from exporter.domain.versioned import UnreadableRowError
 from exporter.ports import Gateways
 from tests.contract.backends import HOUR, KEY, NOW, Backend, a_destination
-from tests.contract.test_backfills import ASKED
-from tests.contract.test_verifications import BEGUN
+from tests.contract.samples import ASKED, BEGUN
 
 OTHER = StreamKey("other", Stream(DataType.EVENTS, 187520))
 

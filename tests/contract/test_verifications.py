@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import pytest
 
-from exporter.domain.data_types import DataType
 from exporter.domain.errors import Conflict, Fault
-from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
+from exporter.domain.verification import Verification, VerificationStatus
 from exporter.messages import VERIFY_STEPS
 from exporter.ports import Jobs
 from exporter.storage.clients import Account
@@ -16,26 +14,9 @@ from exporter.storage.own.queues import Queue
 from exporter.storage.own.specs import verifications_table
 from infra.local.azurite import Endpoints
 from tests.contract.backends import HASTE, HOUR, NOW, AzuriteBackend
+from tests.contract.samples import BEGUN, ENDED, MOVED
 from tests.support.fakes.world import World
 
-BEGUN = Verification(
-    id="v1",
-    destination_id="acme",
-    span=Span(HOUR, HOUR.plus(24 * 365), (DataType.EVENTS, DataType.MERGED_IDS), open=2),
-    repair=True,
-    created_at=NOW,
-    moved_at=NOW,
-    next=HOUR,
-)
-MOVED = replace(
-    BEGUN,
-    moved_at=NOW + timedelta(minutes=1),
-    next=HOUR.plus(200),
-    transient_failures=4,
-    counts=Counts(whole=390, wrong=5, running=3, elsewhere=2),
-    found=("acme/verifications/v1/2020-01-25T17-s1.json",),
-)
-ENDED = replace(MOVED, status=VerificationStatus.SUCCEEDED, finished_at=NOW, backfill_id="b1")
 REFUSED = replace(
     MOVED, status=VerificationStatus.FAILED, finished_at=NOW, error=Fault("code", "message", "fix")
 )

@@ -13,9 +13,8 @@ from exporter.messages import WORK_QUEUES
 from exporter.notify.log_events import Event
 from exporter.settings import Settings
 from infra.local.settings_file import local_settings
+from tests.infra.templates import AZURE, PROJECT, ROLES, text
 
-PROJECT = Path(__file__).resolve().parents[2]
-AZURE = PROJECT / "infra" / "azure"
 TEMPLATES = sorted(AZURE.rglob("*.bicep"))
 PARAMETERS = sorted(AZURE.glob("*.bicepparam"))
 # What Flex Consumption refuses, or has elsewhere.
@@ -30,14 +29,6 @@ FORBIDDEN_ON_FLEX = {
     "WEBSITE_TIME_ZONE",
     "TZ",
 }
-# Which of our clients needs which role: all that the identity is given, and nothing else.
-ROLES = {
-    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
-    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
-    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
-    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
-    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
-}
 THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 # For requests, the tick and what is taken from poison queues.
 THREADS_LEFT_MIN = 30
@@ -47,11 +38,6 @@ GUID = re.compile(r"'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 def parsed(template: Path) -> dict[str, Any]:
     """Return a template as the parser sees it."""
     return dict(BicepParser().parse(text=template.read_text()))
-
-
-def text(name: str) -> str:
-    """Return a template."""
-    return (AZURE / name).read_text()
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda each: str(each.relative_to(AZURE)))

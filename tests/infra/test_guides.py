@@ -6,7 +6,7 @@ from pathlib import Path
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
-from tests.infra.test_bicep import ROLES, text
+from tests.infra.templates import ROLES, text
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = "".join(path.read_text() for path in sorted((PROJECT / "exporter").rglob("*.py")))

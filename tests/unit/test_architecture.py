@@ -96,3 +96,15 @@ def test_no_word_that_is_not_used_stands_in_code_or_docs(word: str) -> None:
             found.append(f"{path.relative_to(PROJECT)}:{line}")
 
     assert not found, " ".join(found)
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several need stands in a module of its own: ``samples``, ``customers``, ``tests.support``, ..."""
+    imports = re.compile(r"^\s*(?:from|import) (tests\.(?:\w+\.)*test_\w+)", re.MULTILINE)
+    found = {
+        f"{path.relative_to(PROJECT)} imports {name}"
+        for path in (PROJECT / "tests").rglob("*.py")
+        for name in imports.findall(path.read_text())
+    }
+
+    assert not found
