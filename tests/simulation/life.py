@@ -33,6 +33,7 @@ from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.domain.versioned import UnreadableRowError
+from exporter.domain.work_item import Refusal
 from exporter.export.attempt import AttemptContext, Outcome
 from exporter.export.export_hour import export_hour
 from exporter.ports import Gateways
@@ -185,6 +186,8 @@ class Life:
         self.asked: dict[str, datetime] = {}
         self.unfiltered_since: dict[str, int] = {}
         self.exports: dict[tuple[str, StreamKey, Hour], int] = {}
+        # Refusals of hours that stayed in a former container then: whose, in which round, and of which hour.
+        self.stayed: set[tuple[str, int, StreamKey, Hour]] = set()
         self.happened: set[str] = set()
         self.log: list[str] = []
         # What kind of world it is; ``happenings`` change these.
@@ -639,8 +642,12 @@ class Life:
         """Look after a write whose result a reader or the ledger shows."""
         if what == "ledger.put" and isinstance(record := arguments[0], HourRecord):
             place = (record.key, record.hour)
-            self.truth.observe(record, self._records.get(place), self.now)
+            before = self._records.get(place)
+            self.truth.observe(record, before, self.now)
             self._records[place] = record
+            refused = record.work.refused
+            if refused and refused != (before.work.refused if before else None):
+                self._remember_refusal(refused, *place)
             if record.done:
                 self.truth.look(what)
                 self.truth.remember_rejected(record)
@@ -648,6 +655,11 @@ class Life:
             self.asked.setdefault(asked.id, self.now)
         elif what in CONTAINER_WRITES:
             self.truth.look(what)
+
+    def _remember_refusal(self, refused: Refusal, key: StreamKey, hour: Hour) -> None:
+        """Remember a refusal that is right because of where the hour is: its record may be lost or move."""
+        if self.truth.stays_elsewhere(self.destination, key, hour):
+            self.stayed.add((refused.requested_by, refused.round, key, hour))
 
     def judge(self) -> None:
         """Hold what ``verify`` says now against what is true."""
@@ -816,11 +828,12 @@ class Life:
         if error.code not in HOUR_CODES:
             raise BrokenPromise("an hour of a backfill fails for a strange reason", f"{backfill.id} {error}")
         key = StreamKey(backfill.destination_id, stream)
-        if error.code == "landing_incomplete" and self._still_there(key, hour):
+        stayed = (backfill.requested_by, backfill.round, key, hour) in self.stayed
+        if error.code == "landing_incomplete" and not stayed and self._still_there(key, hour):
             raise BrokenPromise("a backfill refuses an hour of which landing holds all", f"{key} {hour}")
 
     def _still_there(self, key: StreamKey, hour: Hour) -> bool:
-        """Whether every blob that ever landed in an hour is still there, as far as the product can know.
+        """Whether every blob that ever landed in an hour is still there: none of them ever comes back.
 
         A predecessor's rows may have been missing in landing when a backfill was refused, and land later.
         """
@@ -829,8 +842,7 @@ class Life:
         ever = {
             name for name, blob in self.truth.landed.items() if (blob.stream, blob.hour) == (key.stream, hour)
         }
-        stays = self.truth.stays_elsewhere(self.destination, key, hour)
-        return not stays and ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
+        return ever <= self.world.landed.committed.keys() and self.truth.complete(key, hour)
 
     def _has_written(self, backfill: Backfill) -> None:
         """Look whether all hours of a backfill were written by attempts that began after it was asked for."""

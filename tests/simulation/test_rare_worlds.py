@@ -1,15 +1,21 @@
 """Worlds that broke a promise once in thousands, told step by step."""
 
+from collections.abc import Callable
+
 import pytest
 
+from exporter.domain.backfill import BackfillStatus
 from exporter.domain.file_names import PathLayout
+from exporter.export import whole_hour
+from exporter.export.moved import STAYS_ELSEWHERE
 from tests.simulation import happenings
 from tests.simulation.happenings import live, unland
-from tests.simulation.life import LAST
+from tests.simulation.life import FIRST, LAST
 from tests.simulation.scripts import Script
+from tests.simulation.truth import BrokenPromise
 from tests.support.worlds import EVENTS
 
-SEEDS = (65478, 83191, 83727, 87104, 91331, 98035)
+SEEDS = (65478, 83191, 83727, 87104, 91331, 98035, 100219)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -60,3 +66,41 @@ def test_malformed_lines_stay_though_a_late_blob_repeats_every_row_of_the_files(
     life.pass_busily(0.5)
     life.ask((LAST, LAST))
     life.end()
+
+
+def _adopted() -> Script:
+    """Return a world whose tables were lost: which landing blobs an adopted hour was made of is not known."""
+    life = Script()
+    life.landed_in_order((101,), (102,))
+    life.pass_busily(0.02)
+    happenings.tables_lost(life)
+    life.pass_busily(0.02)
+    return life
+
+
+def _back(life: Script) -> bool:
+    return life.edit(container="raw")
+
+
+@pytest.mark.parametrize("since", [happenings.ledger_lost, _back])
+def test_a_refusal_is_right_if_it_was_when_it_was_written(since: Callable[[Script], bool]) -> None:
+    """The hour stayed in its former container then; its record was lost since, or it is back there."""
+    life = _adopted()
+    life.edit(container="raw2")
+    life.ask((FIRST, FIRST))
+    life.pass_busily(0.1)
+    assert [each.status for each in life.world.backfills.of("acme")] == [BackfillStatus.FAILED]
+    since(life)
+    life.end()
+
+
+def test_a_refusal_is_wrong_though_the_hour_stays_elsewhere_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hour was in the container of then, and landing held all of it."""
+    life = _adopted()
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_hour, "missing_rows", lambda *_arguments: STAYS_ELSEWHERE)
+        life.ask((FIRST, FIRST))
+        life.pass_busily(0.1)
+    life.edit(container="raw2")
+    with pytest.raises(BrokenPromise, match="refuses an hour of which landing holds all"):
+        life.end()
