@@ -2,6 +2,7 @@
 # make test     set up and run all tests but the slow ones (make test-all: those too)
 # make check    check format, lint, types, import rules; parse and scan the Bicep files
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
+# make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
 # make bench    measure time, memory and storage calls (QUICK=1)
@@ -21,6 +22,7 @@ PORT       ?= 7071
 BLOB_PORT  ?= 10000
 QUEUE_PORT ?= 10001
 TABLE_PORT ?= 10002
+HOURS      ?= 24
 
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -67,6 +69,10 @@ local.settings.json: | $(PY_READY)
 azurite: setup
 	@exec $(PYTHON3) -m infra.local.azurite --data .azurite \
 	    --blob-port $(BLOB_PORT) --queue-port $(QUEUE_PORT) --table-port $(TABLE_PORT)
+
+.PHONY: sample
+sample: $(PY_READY) local.settings.json
+	@$(PYTHON3) -m infra.local.sample --last $(HOURS) --container landing
 
 # By name: the long tests (contract, e2e) start before the many short ones (unit).
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder

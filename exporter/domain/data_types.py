@@ -23,6 +23,11 @@ class Source(StrEnum):
     PROJECT = "project"
     ORGANIZATION = "organization"
 
+    @property
+    def id_key(self) -> str:
+        """The key of its number: in a destination, and in the folders of the layout ``hive``."""
+        return "project_id" if self is Source.PROJECT else "org_id"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataTypeSpec:

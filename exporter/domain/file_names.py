@@ -23,10 +23,19 @@ class NameStyle(StrEnum):
 
 
 class PathLayout(StrEnum):
-    """``output.path_layout``: whether files are in a folder for each project or organization."""
+    """``output.path_layout``: the folders of the files.
+
+    ``flat`` has none, ``by_project`` one for each project or organization. ``hive`` has folders that query
+    engines read as columns: ``project_id=187520/date=2020-01-25/hour=05/``.
+    """
 
     FLAT = "flat"
     BY_PROJECT = "by_project"
+    HIVE = "hive"
+
+
+# The folder of an hour within the folder of its stream, in the layout hive.
+_HIVE_HOUR = r"date=\d{4}-\d\d-\d\d/hour=\d\d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +78,35 @@ class Naming:
 
     @property
     def root(self) -> str:
-        """The prefix of all names of the stream, and of no name of another one: ``a/187520_``.
+        """The prefix of all names of the stream: ``a/187520_``. Namings with different roots share no name.
 
-        Styles share it: ``187520_2026-01-31_5_1.json.gz`` and ``…_5#1.json.gz`` are the same part.
+        Styles share it: ``187520_2026-01-31_5_1.json.gz`` and ``…_5#1.json.gz`` are the same part. A prefix
+        that is the folder of an hour in the layout ``hive`` has that layout's root, as in this hour their
+        names are the same.
         """
-        owner = self.stream.owner
-        folders = [self.prefix, owner if self.layout is PathLayout.BY_PROJECT else ""]
-        return "/".join([*filter(None, folders), f"{owner}_"])
+        if self.layout is PathLayout.HIVE:
+            return f"{_path(self.prefix, self._hive_stream)}/"
+        folders = self._stream_folders
+        within = re.fullmatch(rf"((?:.*/)?{self._hive_stream}/){_HIVE_HOUR}", folders, re.ASCII)
+        return within[1] if within else _path(folders, f"{self.stream.owner}_")
+
+    @property
+    def _hive_stream(self) -> str:
+        return f"{self.stream.spec.source.id_key}={self.stream.source_id}"
+
+    @property
+    def _stream_folders(self) -> str:
+        return _path(self.prefix, self.stream.owner if self.layout is PathLayout.BY_PROJECT else "")
 
     def _hour(self, hour: Hour) -> str:
-        return f"{self.root}{hour.date}_{hour.start.hour}"
+        folders = self._stream_folders
+        if self.layout is PathLayout.HIVE:
+            folders = _path(folders, f"{self._hive_stream}/date={hour.date}/hour={hour.start:%H}")
+        return _path(folders, f"{self.stream.owner}_{hour.date}_{hour.start.hour}")
+
+
+def _path(*folders: str) -> str:
+    return "/".join(filter(None, folders))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,10 @@ hours = st.datetimes(
 near_hours = st.sampled_from(
     [Hour.parse(f"2020-{day}T{hour:02}") for day in ("01-01", "01-11", "11-01") for hour in range(24)]
 )
-prefixes = st.sampled_from(["", "raw", "raw/raw", "1", "187520", "-1", "a.c", "1_2020-01-01_1#1.json.gz"])
+HIVE_HOURS = ["project_id=1/date=2020-01-01/hour=01", "raw/org_id=1/date=2020-01-11/hour=11"]
+prefixes = st.sampled_from(
+    ["", "raw", "raw/raw", "1", "187520", "-1", "a.c", "1_2020-01-01_1#1.json.gz", *HIVE_HOURS]
+)
 styles = st.sampled_from(NameStyle)
 layouts = st.sampled_from(PathLayout)
 namings = st.builds(Naming, streams, prefixes, styles, layouts)
@@ -87,10 +90,26 @@ def test_whatever_stands_for_the_number_only_a_number_is_one(text: str) -> None:
 def test_namings_share_a_name_just_if_they_share_their_root(  # noqa: PLR0913, PLR0917  drawn, each by its name
     one: Naming, other: Naming, hour: Hour, other_hour: Hour, number: int, other_number: int
 ) -> None:
-    """Whatever prefix and layout it is made of: markers of an hour meet then, and else nothing does."""
+    """Whatever prefix and layout it is made of: markers of an hour meet then, and else nothing does.
+
+    Only within the folder of an hour of the layout hive do they meet in this one hour.
+    """
     names = {one.part(hour, number), one.marker(hour)}
     others = {other.part(other_hour, other_number), other.marker(other_hour)}
+    within = any(each.prefix.endswith(tuple(HIVE_HOURS)) for each in (one, other))
 
     assert all(name.startswith(one.root) for name in names)
-    assert (one.marker(hour) == other.marker(hour)) == (one.root == other.root)
     assert one.root == other.root or not names & others
+    assert within or (one.marker(hour) == other.marker(hour)) == (one.root == other.root)
+
+
+def test_a_prefix_within_the_layout_hive_has_its_root() -> None:
+    """A prefix that is the folder of one of its hours: in this hour, both have the same names."""
+    hive = Naming(EVENTS, "raw", layout=PathLayout.HIVE)
+    hour = Hour.parse("2020-01-25T05")
+    folder = "raw/project_id=187520/date=2020-01-25/hour=05"
+
+    assert Naming(EVENTS, folder).part(hour, 1) == hive.part(hour, 1)
+    assert Naming(EVENTS, folder).root == hive.root == "raw/project_id=187520/"
+    for other in (f"x{folder}", folder.replace("187520", "7"), f"{folder}/a", folder[:-1], folder[:-8]):
+        assert (Naming(EVENTS, other).root == hive.root) == (other == folder)

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from azure.storage.blob import ContainerClient
 
 from infra.local.sample import Fault, Sample, TimeFormat
 from infra.local.sample.__main__ import STORAGE_SETTING, main
+from infra.local.sample.times import last_closed_hours
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 FROM_NOON = ["--from", "2026-01-31T12", "--rate", "20"]
@@ -72,6 +74,45 @@ def test_it_fills_a_container_that_the_environment_names(
     assert main([*FROM_NOON, "--container", f"{container.container_name}-new"]) == 0
 
     assert len(list(container.list_blob_names())) == 4
+
+
+def test_it_fills_the_storage_of_the_local_settings_with_the_newest_closed_hours(
+    container: ContainerClient, connection_string: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``make sample`` does: the settings of ``make start``, unless the environment names a storage."""
+    monkeypatch.delenv(STORAGE_SETTING, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "local.settings.json").write_text(
+        json.dumps({"Values": {STORAGE_SETTING: connection_string}})
+    )
+
+    before = datetime.now(UTC)  # noqa: TID251  the newest hours depend on the clock
+    assert main(["--last", "3", "--rate", "20", "--container", container.container_name]) == 0
+    after = datetime.now(UTC)  # noqa: TID251  as above
+
+    hours = {name.rpartition("/")[0] for name in container.list_blob_names(name_starts_with="events/")}
+    expected = [
+        {f"events/187520/{each:%Y/%m/%d/%H}" for each in last_closed_hours(now, 3)} for now in (before, after)
+    ]
+    assert hours in expected
+
+
+def test_the_newest_closed_hour_ended_ten_minutes_ago() -> None:
+    """The default of SETTLE_MINUTES; oldest first."""
+    assert last_closed_hours(NOON + timedelta(minutes=9), 2) == [
+        NOON - timedelta(hours=each) for each in (3, 2)
+    ]
+    assert last_closed_hours(NOON + timedelta(minutes=10), 1) == [NOON - timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("options", [[], [*FROM_NOON, "--last", "3"]])
+def test_hours_are_either_named_or_the_newest(
+    options: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Neither both nor none."""
+    assert main([*options, "--folder", str(tmp_path)]) == 64
+
+    assert "one of --from and --last" in capsys.readouterr().err
 
 
 def test_the_connection_string_is_never_printed(

@@ -30,6 +30,7 @@ from tests.support.worlds import EVENTS, SETTLE
 CHANGES: dict[str, Callable[[Life], bool]] = {
     "name_style": lambda life: life.edit(name_style=NameStyle.SAFE),
     "path_layout": lambda life: life.edit(path_layout=PathLayout.BY_PROJECT),
+    "hive": lambda life: life.edit(path_layout=PathLayout.HIVE),
     "prefix": lambda life: life.edit(prefix="new"),
 }
 

@@ -24,7 +24,10 @@ def test_the_world_keeps_what_is_promised(seed: int) -> None:
     live(seed)
 
 
-@pytest.mark.parametrize("change", [{"path_layout": PathLayout.BY_PROJECT}, {"prefix": "new"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"path_layout": PathLayout.BY_PROJECT}, {"path_layout": PathLayout.HIVE}, {"prefix": "new"}],
+)
 def test_a_destination_made_again_remembers_its_place_though_it_is_changed_before_it_is_activated(
     change: dict[str, object],
 ) -> None:

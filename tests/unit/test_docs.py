@@ -205,7 +205,7 @@ def test_the_names_in_the_documents_are_those_that_are_written() -> None:
     """Part, merged ids and marker in every layout."""
     rows = table(text("docs/files.md"), "| Layout | Events | Merged ids | Marker |")
     hour = HOUR.parse("2020-01-25T17")
-    options = [{}, {"style": NameStyle.SAFE}, {"layout": PathLayout.BY_PROJECT}]
+    options = [{}, {"style": NameStyle.SAFE}, {"layout": PathLayout.BY_PROJECT}, {"layout": PathLayout.HIVE}]
 
     for cells, option in zip(rows, options, strict=True):
         events, merged = (Naming(key.stream, **option) for key in (EVENTS, MERGED_IDS))  # type: ignore[arg-type]  # one each

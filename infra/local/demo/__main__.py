@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,13 +23,13 @@ from infra.local.demo import customers
 from infra.local.demo.report import Ledger, Report
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
+from infra.local.sample.times import last_closed_hours
 
 HOURS = 24
 # The tenant and the application of the demo's customer. Each run generates another secret.
 TENANT_ID = "5c0f7a3e-1111-4000-8000-000000000001"
 CLIENT_ID = "5c0f7a3e-2222-4000-8000-000000000002"
 EVENTS_PER_HOUR_DEFAULT = 500
-SETTLE = timedelta(minutes=10)
 # Two workers export about ten such hours a second. A busy machine needs longer.
 EXPORT_SECONDS_MAX = 600
 # Faults that every real source has now and then. The table shows that no row is lost or doubled.
@@ -111,12 +111,6 @@ def _expect(answer: Answer, status: int) -> Any:  # noqa: ANN401  JSON
     if answer.status != status:
         raise DemoError(f"the API answered {answer.status} instead of {status}: {answer.body}")
     return answer.body
-
-
-def last_closed_hours(now: datetime, count: int) -> list[datetime]:
-    """Return the starts of the newest closed hours, oldest first."""
-    newest = (now - SETTLE).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    return [newest - timedelta(hours=count - 1 - number) for number in range(count)]
 
 
 def run(options: argparse.Namespace, folder: Path) -> int:

@@ -1,6 +1,7 @@
 """``python -m infra.local.sample``: write landing data into a folder or a container, and print a summary."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +11,17 @@ from pathlib import Path
 from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 
+from infra.local.azurite import Endpoints
 from infra.local.sample.faults import Fault, named
 from infra.local.sample.landing import LandingHour
 from infra.local.sample.sample import Sample
 from infra.local.sample.summary import summary
-from infra.local.sample.times import TimeFormat
+from infra.local.sample.times import TimeFormat, last_closed_hours
 from infra.local.sample.writers import Container, Folder, Target, write
 
 STORAGE_SETTING = "AzureWebJobsStorage"
+# The settings of make start, in the folder in which make runs.
+SETTINGS_FILE = Path("local.settings.json")
 _HOUR_FORMAT = "%Y-%m-%dT%H"
 _HOURS_MAX = 5 * 366 * 24
 _PROCESSES_MAX = 64
@@ -58,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--project", default="187520", help="project id of the events (default: %(default)s)")
     add("--org", default="189524", help="organisation id of the merged ids (default: %(default)s)")
-    add("--from", dest="first", required=True, metavar="HOUR", help="first UTC hour, such as 2026-01-31T00")
+    add("--from", dest="first", metavar="HOUR", help="first UTC hour, such as 2026-01-31T00")
     add("--to", dest="last", metavar="HOUR", help="last UTC hour, inclusive (default: the first)")
+    add("--last", dest="newest", metavar="N", help="the N newest closed hours, in place of --from and --to")
     add("--rate", default="1000", help="events an hour, up to 5,000,000 (default: %(default)s)")
     add("--merges", help="merged ids an hour (default: one for every hundred events)")
     add("--blobs", help="event blobs an hour (default: at least 3, each of up to 10 MB)")
@@ -77,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--folder", type=Path, help="write below this folder")
     where.add_argument("--container", help="write into this container; create it if it does not exist")
-    add("--connection-string", help=f"of the storage account (default: environment {STORAGE_SETTING})")
+    add(
+        "--connection-string",
+        help=f"of the storage account (default: {STORAGE_SETTING}, of the environment or {SETTINGS_FILE})",
+    )
     return parser
 
 
@@ -94,7 +102,7 @@ class _Reader:
         try:
             return instead if text is None else parse(text)
         except ValueError:
-            flag = {"first": "from", "last": "to"}.get(name, name.replace("_", "-"))
+            flag = {"first": "from", "last": "to", "newest": "last"}.get(name, name.replace("_", "-"))
             self.problems.append(f"--{flag} is {text!r}, but must be {expected}")
             return instead
 
@@ -131,7 +139,9 @@ def _understood(options: argparse.Namespace) -> tuple[Target, list[LandingHour],
     except ValueError as error:
         reader.problems.append(str(error))
         sample = Sample()
-    starts = list(_starts(reader))
+    starts = list(_newest(reader) if options.newest is not None else _starts(reader))
+    if (options.first is None) == (options.newest is None):
+        reader.problems.append("one of --from and --last is needed, and not both")
     processes = reader.read("processes", _processes, 1, f"a whole number from 1 to {_PROCESSES_MAX}")
     if options.late and Fault.LATE_BLOB not in dials["faults"]:
         reader.problems.append(f"--late needs --fault {Fault.LATE_BLOB}")
@@ -143,6 +153,18 @@ def _understood(options: argparse.Namespace) -> tuple[Target, list[LandingHour],
 
 def _processes(text: str) -> int:
     if not 1 <= int(text) <= _PROCESSES_MAX:
+        raise ValueError(text)
+    return int(text)
+
+
+def _newest(reader: _Reader) -> list[datetime]:
+    count = reader.read("newest", _hours, 1, f"a whole number from 1 to {_HOURS_MAX}")
+    now = datetime.now(UTC)  # noqa: TID251  the newest hours depend on the clock
+    return last_closed_hours(now, count)
+
+
+def _hours(text: str) -> int:
+    if not 1 <= int(text) <= _HOURS_MAX:
         raise ValueError(text)
     return int(text)
 
@@ -171,10 +193,10 @@ def _target(options: argparse.Namespace, reader: _Reader) -> Target:
         return Folder(options.folder)
     text = options.connection_string
     if text is None:
-        text = os.environ.get(STORAGE_SETTING)  # noqa: TID251  a command line tool reads it
+        text = _own_storage()
     if not text:
         reader.problems.append(
-            f"--container needs --connection-string or the environment's {STORAGE_SETTING}"
+            f"--container needs --connection-string, or {STORAGE_SETTING} in environment or {SETTINGS_FILE}"
         )
         return Container(options.container, "")
     try:
@@ -183,6 +205,15 @@ def _target(options: argparse.Namespace, reader: _Reader) -> Target:
         # The text may contain a part of a key, so it is not printed.
         reader.problems.append("the connection string is not one of a storage account")
     return Container(options.container, text)
+
+
+def _own_storage() -> str | None:
+    """Return the connection string of the app's own storage, as the app finds it; None if there is none."""
+    text = os.environ.get(STORAGE_SETTING)  # noqa: TID251  a command line tool reads it
+    if text is None and SETTINGS_FILE.exists():
+        text = json.loads(SETTINGS_FILE.read_text())["Values"].get(STORAGE_SETTING)
+    emulator = text is not None and text.strip("; ").lower() == "usedevelopmentstorage=true"
+    return Endpoints(10000, 10001, 10002).connection_string if emulator else text
 
 
 if __name__ == "__main__":

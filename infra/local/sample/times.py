@@ -9,6 +9,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+# The default of SETTLE_MINUTES: an hour is closed that long after its end.
+SETTLE = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # "MM:SS" of every second of an hour.
 _MINUTE_SECOND = [f"{second // 60:02d}:{second % 60:02d}".encode() for second in range(3600)]
@@ -29,6 +31,12 @@ def hour_index(start: datetime) -> int:
     if start.utcoffset() != timedelta(0) or start.replace(minute=0, second=0, microsecond=0) != start:
         raise ValueError(f"{start.isoformat()} is not the start of a UTC hour")
     return (start - _EPOCH) // timedelta(hours=1)
+
+
+def last_closed_hours(now: datetime, count: int) -> list[datetime]:
+    """Return the starts of the newest closed hours, oldest first."""
+    newest = (now - SETTLE).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    return [newest - timedelta(hours=count - 1 - number) for number in range(count)]
 
 
 def moment(microseconds: int) -> datetime:

@@ -122,6 +122,16 @@ def test_a_prefix_that_makes_the_folder_of_a_layout_makes_the_same_names() -> No
     put(world, replace(SECOND, storage=replace(FIRST.storage, prefix="a/187521")))
 
 
+def test_a_prefix_within_the_layout_hive_is_refused() -> None:
+    """In one hour, its names would be those of the owner of the layout."""
+    world = World()
+    put(world, replace(FIRST, output=Output(path_layout=PathLayout.HIVE)))
+    within = "a/project_id=187520/date=2020-01-25/hour=05"
+
+    refused(world, replace(SECOND, storage=replace(FIRST.storage, prefix=within)))
+    put(world, replace(SECOND, project_id=7, org_id=None, storage=replace(FIRST.storage, prefix=within)))
+
+
 def test_the_account_may_be_only_in_the_connection_string() -> None:
     """As in stored rows without an account URL."""
     world = World()

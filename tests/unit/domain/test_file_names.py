@@ -12,6 +12,7 @@ ONE_AM = hour("2020-01-25T01")
 MIDNIGHT = hour("2020-01-25T00")
 SAFE = NameStyle.SAFE
 BY_PROJECT = PathLayout.BY_PROJECT
+HIVE = PathLayout.HIVE
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,14 @@ BY_PROJECT = PathLayout.BY_PROJECT
         (Naming(EVENTS, layout=BY_PROJECT), "187520/187520_2020-01-25_17#1.json.gz"),
         (Naming(EVENTS, "raw/amp"), "raw/amp/187520_2020-01-25_17#1.json.gz"),
         (Naming(EVENTS, "raw", SAFE, BY_PROJECT), "raw/187520/187520_2020-01-25_17_1.json.gz"),
+        (
+            Naming(EVENTS, layout=HIVE),
+            "project_id=187520/date=2020-01-25/hour=17/187520_2020-01-25_17#1.json.gz",
+        ),
+        (
+            Naming(MERGED_IDS, "raw", layout=HIVE),
+            "raw/org_id=189524/date=2020-01-25/hour=17/-189524_2020-01-25_17.json.gz",
+        ),
         (Naming(MERGED_IDS), "-189524_2020-01-25_17.json.gz"),
         (Naming(MERGED_IDS, style=SAFE), "-189524_2020-01-25_17.json.gz"),
         (Naming(MERGED_IDS, "raw", layout=BY_PROJECT), "raw/-189524/-189524_2020-01-25_17.json.gz"),
@@ -38,6 +47,10 @@ def test_a_part_is_named_by_source_day_hour_and_number(naming: Naming, name: str
     [
         (Naming(EVENTS), "187520_2020-01-25_17_complete"),
         (Naming(EVENTS, "raw", SAFE, BY_PROJECT), "raw/187520/187520_2020-01-25_17_complete"),
+        (
+            Naming(EVENTS, layout=HIVE),
+            "project_id=187520/date=2020-01-25/hour=17/187520_2020-01-25_17_complete",
+        ),
         (Naming(MERGED_IDS), "-189524_2020-01-25_17_complete"),
         (Naming(MERGED_IDS, "raw"), "raw/-189524_2020-01-25_17_complete"),
     ],
@@ -55,6 +68,13 @@ def test_the_hour_has_no_leading_zero_and_the_date_has_them() -> None:
     assert naming.part(MIDNIGHT, 1) == "187520_2020-01-25_0#1.json.gz"
     assert naming.part(ONE_AM, 1) == "187520_2020-01-25_1#1.json.gz"
     assert naming.marker(hour("0045-03-07T05")) == "187520_0045-03-07_5_complete"
+
+
+def test_the_folder_of_an_hour_has_a_leading_zero() -> None:
+    """So folders are in the order of time; the name of the file stays as it is elsewhere."""
+    name = Naming(EVENTS, layout=HIVE).part(ONE_AM, 1)
+
+    assert name == "project_id=187520/date=2020-01-25/hour=01/187520_2020-01-25_1#1.json.gz"
 
 
 def test_parts_are_numbered_without_leading_zeros() -> None:

@@ -124,6 +124,7 @@ def test_a_death_and_a_tidied_landing_cost_no_row(write: int, moment: str) -> No
     [
         {"name_style": NameStyle.SAFE},
         {"path_layout": PathLayout.BY_PROJECT},
+        {"path_layout": PathLayout.HIVE},
         {"completion_marker": False},
     ],
     ids=str,
