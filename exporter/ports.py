@@ -31,7 +31,7 @@ from exporter.domain.slices import SliceRecord
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
-from exporter.domain.versioned import BlobInfo, Rows, RowsByKey, SmallBlob, Versioned
+from exporter.domain.versioned import BlobInfo, Page, Rows, RowsByKey, SmallBlob, Versioned
 
 type Clock = Callable[[], datetime]
 type NewId = Callable[[], str]
@@ -60,6 +60,10 @@ class LastWrite[Key, Value, Default = None](Protocol):
 
     def all(self) -> RowsByKey[Key, Value]:
         """Return every value by its key."""
+        ...
+
+    def between(self, first: Key, last: Key) -> RowsByKey[Key, Value]:
+        """Return the values from the first to the last key, both included, by the texts of the keys."""
         ...
 
     def put(self, key: Key, value: Value) -> None:
@@ -323,6 +327,13 @@ class Destinations(Table[str, Destination], Protocol):
         """Return the active destinations, by id."""
         ...
 
+    def page(self, after: str, size: int, *, deleted: bool) -> Page[Destination]:
+        """Return up to ``size`` destinations after an id, by id: the deleted ones, or the others.
+
+        Unreadable rows count as destinations that are not deleted.
+        """
+        ...
+
     def names_version(self, place: str) -> str | None:
         """Return the version of the names in a container (``account|container``); None before the first."""
         ...
@@ -341,8 +352,8 @@ class Destinations(Table[str, Destination], Protocol):
         """Return a destination's last connection test."""
         ...
 
-    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
-        """Return the last connection test of every destination that has one, by id."""
+    def last_tests(self, first: str, last: str) -> RowsByKey[str, ConnectionTest]:
+        """Return the last connection tests of the destinations from the first to the last id, by id."""
         ...
 
     def record_test(self, destination_id: str, test: ConnectionTest | None) -> None:

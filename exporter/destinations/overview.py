@@ -1,17 +1,67 @@
 """The status and progress of destinations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from exporter.destinations.recent_rows import RecentRows, recent_rows
 from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import UNREADABLE, HourRecord
-from exporter.domain.versioned import Rows, Unreadable, UnreadableRowError
+from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
+from exporter.domain.streams import StreamKey
+from exporter.domain.versioned import Page, Unreadable, UnreadableRowError, Versioned
 from exporter.notify.log_events import log_unreadable
 from exporter.ports import Gateways
 from exporter.schedule.ledger_view import AsOf, StreamState, stream_states
+
+# The destinations on a page: a page whose streams all owe hours needs a ledger query for each stream.
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 500
+# The destinations whose progress is read for one page, however few of them have the status.
+EXAMINED_MAX = 500
+# A query that selects few destinations reads as many rows a call as the service allows, with one to spare.
+_SEARCHED_ROWS = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationQuery:
+    """Which destinations to list: by the ``status`` that is shown, and by a text in id, name or target.
+
+    ``deleted`` selects the deleted destinations, and no others. A page begins after the id ``after`` and has
+    up to ``limit`` destinations.
+    """
+
+    status: Status | None = None
+    text: str = ""
+    deleted: bool = False
+    after: str = ""
+    limit: int = LIMIT_DEFAULT
+
+    @property
+    def rows_a_page(self) -> int:
+        """How many stored destinations to read at a time."""
+        return _SEARCHED_ROWS if self.text or self.status else self.limit
+
+    def may_select(self, destination: Destination) -> bool:
+        """Whether the destination is selected, as far as it is known without its progress."""
+        stored = Status.ACTIVE if self.status is Status.FAILING else self.status
+        if stored not in {None, destination.status}:
+            return False
+        storage = destination.storage
+        texts = [destination.id, destination.name, storage.container, storage.account_url or ""]
+        texts += [str(key.stream.source_id) for key in destination.streams]
+        wanted = self.text.casefold()
+        return any(wanted in each.casefold() for each in texts)
+
+    def selects(self, overview: "Overview") -> bool:
+        """Whether a destination that may be selected is."""
+        return self.status in {None, overview.status}
+
+
+EVERY_DESTINATION = DestinationQuery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +109,68 @@ def overview_of(gateways: Gateways, destination: Destination, as_of: AsOf) -> Ov
         return Overview(destination, _unknown_states(destination), None, (error.row,))
 
 
-def list_destinations(gateways: Gateways, as_of: AsOf) -> Rows[Overview]:
-    """Return the status and progress of all destinations by id, without the deleted ones.
+def list_destinations(
+    gateways: Gateways, as_of: AsOf, query: DestinationQuery = EVERY_DESTINATION
+) -> Page[Overview]:
+    """Return the status and progress of the selected destinations by id, page by page.
 
-    ``unreadable`` has every stored row that cannot be read, whatever it is about. The number of rows read
-    grows with the streams that owe hours, not with the age of the ledger.
+    ``unreadable`` has the stored rows of the page that cannot be read. The number of rows read grows with the
+    streams of the page that owe hours, neither with the age of the ledger nor with the other destinations.
+    A page may have fewer destinations than ``limit``, even none, and be followed by another one.
     """
-    schedule, tests = gateways.schedule.all(), gateways.destinations.last_tests()
-    reopened, destinations = gateways.reopened.all(), gateways.destinations.all()
-    about = schedule.unreadable + gateways.breakers.all().unreadable + tests.unreadable
-    rows = (*destinations.unreadable, *about, *reopened.unreadable)
-    log_unreadable(rows)
-    overviews = [
-        Overview(
-            found.value,
-            stream_states(gateways, found.value, as_of, schedule, reopened),
-            tests.get(found.value.id),
-            tuple(_about(found.value, about)),
+    reopened = gateways.reopened.all()
+    found, unreadable, examined, after = list[Overview](), set(reopened.unreadable), 0, query.after
+    log_unreadable(reopened.unreadable)
+    while True:
+        page = gateways.destinations.page(after, query.rows_a_page, deleted=query.deleted)
+        log_unreadable(page.unreadable)
+        unreadable.update(page.unreadable)
+        for batch in batched(filter(query.may_select, page), query.limit, strict=False):
+            about = _StoredAbout.of(gateways, batch)
+            log_unreadable(about.unreadable)
+            unreadable.update(about.unreadable)
+            for destination in batch:
+                overview = about.overview(gateways, destination, as_of, reopened)
+                examined += 1
+                if query.selects(overview):
+                    found.append(overview)
+                if len(found) == query.limit or examined == EXAMINED_MAX:
+                    # Whatever follows is left to the next page.
+                    more = page.next_after is not None or destination is not page[-1]
+                    return Page(found, sorted(unreadable), destination.id if more else None)
+        if page.next_after is None:
+            return Page(found, sorted(unreadable))
+        after = page.next_after
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredAbout:
+    """What is stored about some destinations besides the ledger; ``unreadable`` are its bad rows."""
+
+    schedule: Mapping[StreamKey, StreamProgress]
+    tests: Mapping[str, ConnectionTest]
+    unreadable: tuple[Unreadable, ...]
+
+    @classmethod
+    def of(cls, gateways: Gateways, destinations: Sequence[Destination]) -> "_StoredAbout":
+        """Read it for destinations that are sorted by id."""
+        first, last = destinations[0].id, destinations[-1].id
+        streams = sorted((key for each in destinations for key in each.streams), key=str)
+        schedule = gateways.schedule.between(streams[0], streams[-1])
+        tests = gateways.destinations.last_tests(first, last)
+        breakers = gateways.breakers.between(first, last)
+        return cls(schedule, tests, schedule.unreadable + breakers.unreadable + tests.unreadable)
+
+    def overview(
+        self, gateways: Gateways, destination: Destination, as_of: AsOf, notes: list[Versioned[HourTask]]
+    ) -> Overview:
+        """Return the status and progress of one of the destinations."""
+        return Overview(
+            destination,
+            stream_states(gateways, destination, as_of, self.schedule, notes),
+            self.tests.get(destination.id),
+            tuple(_about(destination, self.unreadable)),
         )
-        for found in destinations
-        if found.value.status is not Status.DELETED
-    ]
-    return Rows(overviews, sorted(rows))
 
 
 def _about(destination: Destination, rows: Iterable[Unreadable]) -> Iterable[Unreadable]:

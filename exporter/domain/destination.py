@@ -42,7 +42,7 @@ class Compression(StrEnum):
 class Status(StrEnum):
     """The state of a destination.
 
-    ``failing`` is never stored: it follows from the ledger. ``deleted`` is never shown: it keeps the history.
+    ``failing`` is never stored: it follows from the ledger. ``deleted`` is listed only on request.
     """
 
     DRAFT = "draft"

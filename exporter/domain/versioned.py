@@ -84,6 +84,19 @@ class Rows[Value](list[Value]):
         self.unreadable = tuple(unreadable)
 
 
+class Page[Value](Rows[Value]):
+    """A page of a long list; the next one begins after the key ``next_after``, None on the last page."""
+
+    def __init__(
+        self,
+        rows: Iterable[Value] = (),
+        unreadable: Iterable[Unreadable] = (),
+        next_after: str | None = None,
+    ) -> None:
+        super().__init__(rows, unreadable)
+        self.next_after = next_after
+
+
 class RowsByKey[Key, Value](dict[Key, Value]):
     """The same, by key."""
 

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 from exporter.destinations.overview import Overview
 from exporter.destinations.recent_rows import RecentRows
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Status
-from exporter.domain.versioned import Rows
+from exporter.domain.versioned import Page
 from exporter.http.schemas import (
     FaultView,
     HourKey,
@@ -70,11 +70,20 @@ class LastTestView(ReportView):
     at: Moment
 
 
-class DestinationView(TypedDict):
-    """A destination and its progress; a field with a value for each data type has the data types as keys.
+class ProgressView(TypedDict):
+    """The progress of a destination, in lists as well as alone."""
 
-    A list of destinations has neither ``last_24_hours`` nor ``warning``.
-    """
+    status: Status
+    created_at: Moment
+    activated_at: Moment | None
+    last_exported_hour: dict[str, HourKey | None]
+    owed_hours: dict[str, int]
+    behind_since: dict[str, HourKey | None]
+    last_error: FaultView | None
+
+
+class DestinationView(ProgressView):
+    """A destination and its progress; a field with a value for each data type has the data types as keys."""
 
     id: str
     name: str
@@ -84,15 +93,8 @@ class DestinationView(TypedDict):
     credentials: CredentialsView
     output: OutputView
     notify: NotifyView | None
-    status: Status
-    created_at: Moment
-    activated_at: Moment | None
-    last_exported_hour: dict[str, HourKey | None]
-    owed_hours: dict[str, int]
-    behind_since: dict[str, HourKey | None]
-    last_error: FaultView | None
-    last_24_hours: NotRequired[dict[str, RecentRowsView]]
-    warning: NotRequired[str | None]
+    last_24_hours: dict[str, RecentRowsView]
+    warning: str | None
     last_test_upload: LastTestView | None
 
 
@@ -110,40 +112,73 @@ class UnreadableView(TypedDict):
     column: str
 
 
+class ListedEventsView(TypedDict):
+    """The project whose events are exported, and whether a filter selects some of them."""
+
+    project_id: int
+    filtered: bool
+
+
+class ListedTestView(TypedDict):
+    """The time of the last test upload, and whether it passed."""
+
+    at: Moment
+    ok: bool
+
+
+class ListedDestinationView(ProgressView):
+    """A destination in a list: without its credentials, output settings, filter and recent row counts."""
+
+    id: str
+    name: str
+    events: ListedEventsView | None
+    merged_ids: MergedIdsView | None
+    storage: StorageView
+    last_test_upload: ListedTestView | None
+
+
 class DestinationsView(TypedDict):
-    """All destinations by id, and the stored rows that cannot be read, for the operator."""
+    """A page of destinations by id, and the stored rows about them that cannot be read, for the operator.
 
-    destinations: list[DestinationView]
+    ``next`` is the value of ``after`` for the next page, null on the last page.
+    """
+
+    destinations: list[ListedDestinationView]
     unreadable: list[UnreadableView]
+    next: str | None
 
 
-def destinations_view(overviews: Rows[Overview]) -> DestinationsView:
-    """Return all destinations; of an unreadable row only its table, key and column."""
+def destinations_view(page: Page[Overview]) -> DestinationsView:
+    """Return a page of destinations; of an unreadable row only its table, key and column."""
     return {
-        "destinations": [destination_view(each) for each in overviews],
-        "unreadable": [
-            {"table": row.table, "key": row.key, "column": row.column} for row in overviews.unreadable
-        ],
+        "destinations": [_listed_view(each) for each in page],
+        "unreadable": [{"table": row.table, "key": row.key, "column": row.column} for row in page.unreadable],
+        "next": page.next_after,
     }
 
 
-def destination_view(overview: Overview) -> DestinationView:
-    """Return a destination without its secrets, and the progress of its streams."""
+def _listed_view(overview: Overview) -> ListedDestinationView:
     destination, test = overview.destination, overview.last_test
-    states = {state.key.stream.data_type.value: state for state in overview.states}
-    view: DestinationView = {
+    filtered = destination.event_filter is not None
+    return {
         "id": destination.id,
         "name": destination.name,
-        "events": _events_view(destination),
-        "merged_ids": None if destination.org_id is None else {"org_id": destination.org_id},
-        "storage": {
-            "account_url": destination.storage.account_url,
-            "container": destination.storage.container,
-            "prefix": destination.storage.prefix,
-        },
-        "credentials": credentials_view(destination.credentials),
-        "output": output_view(destination.output),
-        "notify": {"url": destination.webhook.url} if destination.webhook else None,
+        "events": (
+            None
+            if destination.project_id is None
+            else {"project_id": destination.project_id, "filtered": filtered}
+        ),
+        "merged_ids": _merged_ids_view(destination),
+        "storage": _storage_view(destination),
+        **_progress_view(overview),
+        "last_test_upload": {"at": time_text(test.at), "ok": test.report.ok} if test else None,
+    }
+
+
+def _progress_view(overview: Overview) -> ProgressView:
+    destination = overview.destination
+    states = {state.key.stream.data_type.value: state for state in overview.states}
+    return {
         "status": overview.status,
         "created_at": time_text(destination.created_at),
         "activated_at": time_or_null(destination.activated_at),
@@ -155,15 +190,41 @@ def destination_view(overview: Overview) -> DestinationView:
             each: state.owed_since.key if state.owed_since else None for each, state in states.items()
         },
         "last_error": fault_or_null(overview.error),
+    }
+
+
+def _merged_ids_view(destination: Destination) -> MergedIdsView | None:
+    return None if destination.org_id is None else {"org_id": destination.org_id}
+
+
+def _storage_view(destination: Destination) -> StorageView:
+    return {
+        "account_url": destination.storage.account_url,
+        "container": destination.storage.container,
+        "prefix": destination.storage.prefix,
+    }
+
+
+def destination_view(overview: Overview) -> DestinationView:
+    """Return a destination without its secrets, and the progress of its streams."""
+    destination, test, recent = overview.destination, overview.last_test, overview.recent or []
+    return {
+        "id": destination.id,
+        "name": destination.name,
+        "events": _events_view(destination),
+        "merged_ids": _merged_ids_view(destination),
+        "storage": _storage_view(destination),
+        "credentials": credentials_view(destination.credentials),
+        "output": output_view(destination.output),
+        "notify": {"url": destination.webhook.url} if destination.webhook else None,
+        **_progress_view(overview),
+        "last_24_hours": {
+            each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}
+            for each in recent
+        },
+        "warning": _lost_rows_warning(recent),
         "last_test_upload": {"at": time_text(test.at), **report_view(test.report)} if test else None,
     }
-    if overview.recent is not None:
-        view["last_24_hours"] = {
-            each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}
-            for each in overview.recent
-        }
-        view["warning"] = _lost_rows_warning(overview.recent)
-    return view
 
 
 def _events_view(destination: Destination) -> EventsView | None:

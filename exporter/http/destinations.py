@@ -1,7 +1,6 @@
 """``/destinations`` and ``/destinations/{id}``."""
 
 from http import HTTPStatus
-from types import MappingProxyType
 
 import azure.functions as func
 
@@ -10,14 +9,28 @@ from exporter.destinations import lifecycle
 from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
 from exporter.destinations.edit import Draft, put_destination
 from exporter.destinations.find import find_destination
-from exporter.destinations.overview import list_destinations, overview_of
-from exporter.domain.destination import Destination
+from exporter.destinations.overview import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    DestinationQuery,
+    list_destinations,
+    overview_of,
+)
+from exporter.domain.destination import Destination, Status
 from exporter.domain.versioned import Versioned
 from exporter.http.destination_view import (
     DestinationsView,
     DestinationView,
     destination_view,
     destinations_view,
+)
+from exporter.http.query import (
+    Query,
+    choice_parameter,
+    flag_parameter,
+    id_parameter,
+    limit_parameter,
+    text_parameter,
 )
 from exporter.http.responses import answer, json_body, no_content, upload_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
@@ -26,11 +39,10 @@ from exporter.schedule.ledger_view import AsOf
 BODY = "exporter.http.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must have, or *. Otherwise: 412.")
 IF_NONE_MATCH = Parameter("If-None-Match", "With *, only create; 412 if the destination exists.")
-FORCE = Parameter(
-    "force",
-    "With true, save new credentials or storage of an active destination without a test upload.",
-    MappingProxyType({"type": "string", "enum": ["true", "false"]}),
+FORCE = flag_parameter(
+    "force", "With true, save new credentials or storage of an active destination without a test upload."
 )
+_LISTED = [Status.DRAFT, Status.ACTIVE, Status.PAUSED, Status.FAILING]
 
 blueprint = func.Blueprint()
 
@@ -62,6 +74,21 @@ def _as_of() -> AsOf:
     return AsOf(wiring.now(), wiring.app().settings.settle)
 
 
+def _parse_list(req: func.HttpRequest) -> DestinationQuery:
+    query = Query(req)
+    found = DestinationQuery(
+        status=query.one_of("status", _LISTED),
+        text=query.text("q"),
+        deleted=query.flag("deleted"),
+        after=query.destination_id("after"),
+        limit=query.limit(LIMIT_DEFAULT, LIMIT_MAX),
+    )
+    if found.deleted and found.status:
+        query.problem("status", "must be left out with deleted=true")
+    query.check()
+    return found
+
+
 @operation(
     blueprint,
     Operation(
@@ -69,12 +96,23 @@ def _as_of() -> AsOf:
         method="GET",
         route="destinations",
         answers={HTTPStatus.OK: DestinationsView},
+        query=(
+            choice_parameter("status", "Only destinations with this status.", _LISTED),
+            text_parameter(
+                "q",
+                "Only destinations with this text in id, name, container, account address, project or"
+                " organization; upper and lower case are the same.",
+            ),
+            flag_parameter("deleted", "With true, only deleted destinations; their hours can be listed."),
+            limit_parameter(LIMIT_DEFAULT, LIMIT_MAX),
+            id_parameter("after", "Only destinations after this id: `next` of the page before."),
+        ),
     ),
-    parse=nothing,
+    parse=_parse_list,
 )
-def list_all(_: func.HttpRequest, __: None) -> func.HttpResponse:
-    """List all destinations with their status, progress, owed hours and last error."""
-    return answer(destinations_view(list_destinations(wiring.app().gateways, _as_of())))
+def list_all(_: func.HttpRequest, query: DestinationQuery) -> func.HttpResponse:
+    """List destinations by id with their status, progress, owed hours and last error, page by page."""
+    return answer(destinations_view(list_destinations(wiring.app().gateways, _as_of(), query)))
 
 
 @operation(

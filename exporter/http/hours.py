@@ -9,15 +9,13 @@ import azure.functions as func
 from exporter import wiring
 from exporter.destinations.find import find_history
 from exporter.domain.data_types import DataType
-from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.http.query import Query, choice_parameter, hour_parameter
 from exporter.http.responses import answer
-from exporter.http.routing import Operation, Parameter, operation
+from exporter.http.routing import Operation, operation
 from exporter.http.schemas import (
-    HOUR_PATTERN,
-    NOT_AN_HOUR,
     FaultView,
     HourKey,
     Moment,
@@ -35,7 +33,6 @@ from exporter.schedule.ledger_view import AsOf, list_hours
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
 HOURS_MAX = 366 * 24
-_HOUR = {"type": "string", "pattern": HOUR_PATTERN}
 
 blueprint = func.Blueprint()
 
@@ -89,18 +86,15 @@ class _HoursRequest:
 
 def _parse(req: func.HttpRequest) -> _HoursRequest:
     as_of = AsOf(wiring.now(), wiring.app().settings.settle)
-    problems: list[Problem] = []
-    data_type = _data_type(req, problems)
-    last = _hour(req, "to", last_closed_hour(as_of.now, as_of.settle), problems)
-    first = _hour(req, "from", _default_first(last), problems)
-    if not problems and first > last:
-        problems.append(Problem("from", "must not be after to"))
-    if not problems and count_between(first, last) > HOURS_MAX:
-        problems.append(
-            Problem("from", f"must be less than {HOURS_MAX} hours before to: send several requests")
-        )
-    if problems:
-        raise Invalid(*problems)
+    query = Query(req)
+    data_type = query.one_of("data_type", list(DataType))
+    last = query.hour("to", last_closed_hour(as_of.now, as_of.settle))
+    first = query.hour("from", _default_first(last))
+    if not query.problems and first > last:
+        query.problem("from", "must not be after to")
+    if not query.problems and count_between(first, last) > HOURS_MAX:
+        query.problem("from", f"must be less than {HOURS_MAX} hours before to: send several requests")
+    query.check()
     return _HoursRequest(data_type, (first, last), as_of)
 
 
@@ -112,24 +106,6 @@ def _default_first(last: Hour) -> Hour:
         return last.first_of_day()
 
 
-def _data_type(req: func.HttpRequest, problems: list[Problem]) -> DataType | None:
-    text = req.params.get("data_type")
-    try:
-        return DataType(text) if text else None
-    except ValueError:
-        problems.append(Problem("data_type", f"must be one of {', '.join(DataType)}"))
-        return None
-
-
-def _hour(req: func.HttpRequest, name: str, default: Hour, problems: list[Problem]) -> Hour:
-    text = req.params.get(name)
-    try:
-        return Hour.parse(text) if text else default
-    except ValueError:
-        problems.append(Problem(name, NOT_AN_HOUR))
-        return default
-
-
 @operation(
     blueprint,
     Operation(
@@ -138,13 +114,9 @@ def _hour(req: func.HttpRequest, name: str, default: Hour, problems: list[Proble
         route="destinations/{id}/hours",
         answers={HTTPStatus.OK: HoursView},
         query=(
-            Parameter(
-                "data_type",
-                "Only hours of this data type. Default: all.",
-                {"type": "string", "enum": [each.value for each in DataType]},
-            ),
-            Parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last.", _HOUR),
-            Parameter("to", "The last hour, inclusive. Default: the last closed hour.", _HOUR),
+            choice_parameter("data_type", "Only hours of this data type. Default: all.", list(DataType)),
+            hour_parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last."),
+            hour_parameter("to", "The last hour, inclusive. Default: the last closed hour."),
         ),
     ),
     parse=_parse,

@@ -68,6 +68,29 @@ def test_destinations_are_listed_by_id_and_the_active_ones_apart(backend: Backen
     assert [found.id for found in destinations.active()] == ["d10", "d3"]
 
 
+def test_destinations_are_read_page_by_page(backend: Backend) -> None:
+    """By id, from after the last one of the page before; deleted ones apart."""
+    destinations = backend.gateways.destinations
+    for number in range(7):
+        status = Status.DELETED if number in {2, 5} else Status.ACTIVE
+        destinations.put(replace(backend.destination, id=f"d{number}", status=status), None)
+        destinations.record_test(f"d{number}", None)
+    destinations.put_with_names(replace(backend.destination, id="d9"), None, {"account|raw": None})
+    backend.spoil("destinations", "destination", "d1")
+
+    first = destinations.page("", 2, deleted=False)
+    second = destinations.page("d1", 3, deleted=False)
+    last = destinations.page("d6", 1, deleted=False)
+
+    assert ([each.id for each in first], first.next_after) == (["d0"], "d1")
+    assert [row.row_key for row in first.unreadable] == ["d1"]
+    assert ([each.id for each in second], second.next_after) == (["d3", "d4", "d6"], "d6")
+    assert ([each.id for each in last], last.next_after) == (["d9"], None)
+    assert destinations.page("d9", 5, deleted=False) == []
+    deleted = destinations.page("", 2, deleted=True)
+    assert ([each.id for each in deleted], deleted.next_after) == (["d2", "d5"], None)
+
+
 def test_only_who_has_seen_a_destination_may_change_it(backend: Backend) -> None:
     """Two people at the same form: the second one is told."""
     destinations = backend.gateways.destinations
@@ -88,7 +111,7 @@ def test_a_test_upload_is_kept_beside_its_destination(backend: Backend) -> None:
     """Every step of it; it changes neither the destination nor its ETag, and a later one takes its place."""
     destinations = backend.gateways.destinations
     etag = destinations.put(backend.destination, None)
-    assert (destinations.last_test("acme"), destinations.last_tests()) == (None, {})
+    assert (destinations.last_test("acme"), destinations.last_tests("acme", "acme")) == (None, {})
     fault = Fault("missing_action", "The credentials lack it.", "Grant it. 日本")
     first = ConnectionTest(
         NOW,
@@ -103,7 +126,8 @@ def test_a_test_upload_is_kept_beside_its_destination(backend: Backend) -> None:
         destinations.record_test("other", first)
 
         assert destinations.last_test("acme") == trial
-        assert destinations.last_tests() == {"acme": trial, "other": first}
+        assert destinations.last_tests("acme", "other") == {"acme": trial, "other": first}
+        assert destinations.last_tests("b", "other") == {"other": first}
     assert destinations.all() == [Versioned(backend.destination, etag)]
 
 

@@ -29,6 +29,21 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
     }
 
 
+def test_the_progress_of_some_streams_is_read_by_their_range(backend: Backend) -> None:
+    """Both ends are in it; unreadable rows outside it are not reported."""
+    schedule = backend.gateways.schedule
+    keys = [StreamKey(name, KEY.stream) for name in ("acme", "acme-2", "b", "c", "d")]
+    for key in keys:
+        schedule.put(key, StreamProgress(key, HOUR, HOUR))
+    for key in (keys[0], keys[3]):
+        backend.spoil("schedule", "stream", str(key))
+
+    found = schedule.between(keys[2], keys[3])
+
+    assert found == {keys[2]: StreamProgress(keys[2], HOUR, HOUR)}
+    assert [row.row_key for row in found.unreadable] == [str(keys[3])]
+
+
 def test_progress_that_is_forgotten_is_gone_and_the_rest_stays(backend: Backend) -> None:
     """Forgetting what is not known is fine, even before anything ever was."""
     schedule = backend.gateways.schedule

@@ -51,11 +51,17 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
     app.tick()
     listed = {each["id"]: each for each in ok(app.api.get("/destinations"))["destinations"]}
-    # Only the answer about one destination has this: it reads the last 24 hours.
-    of_one = {"last_24_hours", "warning"}
+    # Only the answer about one destination has these.
+    of_one = {"last_24_hours", "warning", "credentials", "output", "notify"}
     shown = app.destination("lives")
     assert shown.keys() - listed["lives"].keys() == of_one
-    assert listed["lives"] == {key: shown[key] for key in shown.keys() - of_one}
+    light = {key: shown[key] for key in shown.keys() - of_one} | {
+        "events": {"project_id": body["events"]["project_id"], "filtered": False},
+        "last_test_upload": {key: kept[key] for key in ("at", "ok")},
+    }
+    assert listed["lives"] == light
+    assert ok(app.api.get("/destinations?status=paused&q=LIVES&limit=1"))["destinations"] == [light]
+    assert ok(app.api.get("/destinations?after=lives"))["destinations"] == []
     assert listed["lives"]["owed_hours"] == {"events": 2, "merged_ids": 2}
     assert listed["lives"]["behind_since"] == {"events": key_of(first), "merged_ids": key_of(first)}
     assert ok(app.api.post(f"{path}/resume"))["status"] == "active"
@@ -73,6 +79,8 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     for answer in (app.api.get(path), app.api.post(f"{path}/activate"), app.api.post(f"{path}/resume")):
         the_problem(answer, 404, "destination_deleted")
     assert "lives" not in {each["id"] for each in ok(app.api.get("/destinations"))["destinations"]}
+    (deleted,) = ok(app.api.get("/destinations?deleted=true&q=lives"))["destinations"]
+    assert (deleted["id"], deleted["status"]) == ("lives", "deleted")
     assert app.hours("lives", [first, second]) == hours
     credentials = {"type": "connection_string"}
     assert fields(app.api.put(path, body | {"credentials": credentials})) == {"credentials.connection_string"}
@@ -146,7 +154,7 @@ def test_unknown_parameters_are_told_with_all_that_is_wrong(app: App, shared: In
     body = draft(shared, "misspelt", name="")
 
     assert fields(app.api.put("/destinations/misspelt?forced=true&x=1", body)) == {"forced", "x", "name"}
-    assert fields(app.api.get("/destinations?status=failing")) == {"status"}
+    assert fields(app.api.get("/destinations?state=failing&limit=0&after=A")) == {"state", "limit", "after"}
     assert fields(app.api.get("/health?verbose=1")) == {"verbose"}
     assert fields(app.api.get("/destinations/acme/hours?form=2026-01-31T13&to=x")) == {"form", "to"}
     assert app.api.get("/health?code=any-key").status == 200

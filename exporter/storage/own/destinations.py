@@ -6,12 +6,13 @@ destinations, because a transaction is limited to one partition.
 
 import hashlib
 from collections.abc import Mapping
+from itertools import islice
 
 from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
-from exporter.domain.versioned import Rows, RowsByKey, Versioned
+from exporter.domain.versioned import Page, Rows, RowsByKey, Versioned
 from exporter.storage.clients import Account
-from exporter.storage.own.entities import new_row, unversioned
+from exporter.storage.own.entities import new_row, unversioned, versioned
 from exporter.storage.own.specs import CONNECTION_TESTS, DESTINATIONS
 from exporter.storage.own.tables import LastWriteTable, Table
 
@@ -38,6 +39,23 @@ class DestinationsTable(Table[str, Destination]):
         """Return the active destinations, by id."""
         return unversioned(self._sorted(_ACTIVE, **_NOT_ACTIVE))
 
+    def page(self, after: str, size: int, *, deleted: bool) -> Page[Destination]:
+        """Return up to ``size`` destinations whose ids follow ``after``: the deleted ones or the others."""
+        condition = f"{_ALL} and RowKey gt @after and status {'eq' if deleted else 'ne'} @deleted"
+        parameters = {
+            "partition": DESTINATIONS.partition,
+            "names": _NAMES,
+            "after": after,
+            "deleted": Status.DELETED.value,
+        }
+        # One more row says whether there is a next page.
+        found = self.entities.find(condition, parameters, page_rows=size + 1)
+        rows = list(islice(found, size + 1))
+        kept = rows[:size]
+        page = unversioned(versioned(kept, lambda row: self.spec.decode(row)[1]))
+        last = str(kept[-1][0].columns["RowKey"]) if len(rows) > size else None
+        return Page(page, page.unreadable, last)
+
     def _sorted(self, condition: str, **parameters: str) -> Rows[Versioned[Destination]]:
         rows = self.find(condition, partition=DESTINATIONS.partition, names=_NAMES, **parameters)
         return Rows(sorted(rows, key=lambda each: each.value.id), rows.unreadable)
@@ -62,9 +80,9 @@ class DestinationsTable(Table[str, Destination]):
         """Return a destination's last connection test."""
         return self._tests.get(destination_id)
 
-    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
-        """Return the last connection test of every destination that has one, by id."""
-        return self._tests.all()
+    def last_tests(self, first: str, last: str) -> RowsByKey[str, ConnectionTest]:
+        """Return the last connection tests of the destinations from the first to the last id, by id."""
+        return self._tests.between(first, last)
 
     def record_test(self, destination_id: str, test: ConnectionTest | None) -> None:
         """Replace a destination's last connection test; None deletes it."""

@@ -40,12 +40,21 @@ class EntityTable:
         return (self._row(found), _etag(found)) if found is not None else None
 
     def find(
-        self, condition: str, parameters: dict[str, str], columns: list[str] | None = None
+        self,
+        condition: str,
+        parameters: dict[str, str],
+        columns: list[str] | None = None,
+        page_rows: int | None = None,
     ) -> Iterator[tuple[Entity, str]]:
-        """Yield the rows that meet an OData condition, with their ETags, by key; lazily, page by page."""
+        """Yield the rows that meet an OData condition, with their ETags, by key; lazily, page by page.
+
+        A page has ``page_rows`` rows, by default the 1,000 that the service allows at most.
+        """
         with own_storage():
             try:
-                for found in self._client.query_entities(condition, parameters=parameters, select=columns):
+                for found in self._client.query_entities(
+                    condition, parameters=parameters, select=columns, results_per_page=page_rows
+                ):
                     yield self._row(found), _etag(found)
             except HttpResponseError as error:
                 if not is_missing(error):

@@ -15,6 +15,7 @@ from exporter.storage.own.entities import Entity, new_row, versioned
 from exporter.storage.own.entity_table import EntityTable
 
 _NONE: Mapping[str, Column[Any]] = MappingProxyType({})
+_BETWEEN = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,15 @@ class LastWriteTable[Key, Value, Default = None]:
 
     def all(self) -> RowsByKey[Key, Value]:
         """Return every value by its key."""
-        found = self._entities.find("PartitionKey eq @partition", {"partition": self._spec.partition})
+        return self._found("PartitionKey eq @partition")
+
+    def between(self, first: Key, last: Key) -> RowsByKey[Key, Value]:
+        """Return the values from the first to the last key, both included."""
+        (_, low), (_, high) = self._spec.keys(first), self._spec.keys(last)
+        return self._found(_BETWEEN, first=low, last=high)
+
+    def _found(self, condition: str, **parameters: str) -> RowsByKey[Key, Value]:
+        found = self._entities.find(condition, {"partition": self._spec.partition, **parameters})
         rows = versioned(found, self._spec.decode)
         values = (row.value for row in rows)
         return RowsByKey({key: value for (key,), value in values}, rows.unreadable)

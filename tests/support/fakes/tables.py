@@ -17,7 +17,7 @@ from exporter.domain.slices import SliceRecord
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Verification
-from exporter.domain.versioned import Rows, RowsByKey, Unreadable, UnreadableRowError, Versioned
+from exporter.domain.versioned import Page, Rows, RowsByKey, Unreadable, UnreadableRowError, Versioned
 from tests.support.fakes.writes import Writes
 
 
@@ -136,6 +136,14 @@ class FakeLastWrite[Key, Value, Default = None](FakeRows[Key, Value]):
         """Return every value by its key."""
         found = self.split()
         return RowsByKey({key: row.value for (key,), row in found.items()}, found.unreadable)
+
+    def between(self, first: Key, last: Key) -> RowsByKey[Key, Value]:
+        """Return the values from the first to the last key."""
+        low, high = self._naming.keys(first), self._naming.keys(last)
+        every = self.all()
+        within = {key: value for key, value in every.items() if low <= self._naming.keys(key) <= high}
+        bad = [row for row in every.unreadable if low[1] <= row.row_key <= high[1]]
+        return RowsByKey(within, bad)
 
     def put(self, key: Key, value: Value) -> None:
         """Write a value, whatever is stored."""
@@ -262,6 +270,19 @@ class FakeDestinations(FakeTable[str, Destination]):
         active = (each.value for each in found if each.value.status is Status.ACTIVE)
         return Rows(active, found.unreadable)
 
+    def page(self, after: str, size: int, *, deleted: bool) -> Page[Destination]:
+        """Return up to ``size`` destinations after an id: the deleted ones or the others."""
+        ids = [
+            key
+            for (key,), row in sorted(self.rows.items())
+            if key > after and (row.value.status is Status.DELETED) == deleted
+        ]
+        kept = set(ids[:size])
+        found = self.all()
+        rows = [each.value for each in found if each.value.id in kept]
+        bad = [row for row in found.unreadable if row.row_key in kept]
+        return Page(rows, bad, ids[size - 1] if len(ids) > size else None)
+
     def names_version(self, place: str) -> str | None:
         """Return the version of the names in a container."""
         return self._versions.get(place)
@@ -286,9 +307,9 @@ class FakeDestinations(FakeTable[str, Destination]):
         """Return a destination's last connection test."""
         return self._tests.get(destination_id)
 
-    def last_tests(self) -> RowsByKey[str, ConnectionTest]:
-        """Return the last connection test of every destination that has one."""
-        return self._tests.all()
+    def last_tests(self, first: str, last: str) -> RowsByKey[str, ConnectionTest]:
+        """Return the last connection tests of the destinations from the first to the last id."""
+        return self._tests.between(first, last)
 
     def record_test(self, destination_id: str, test: ConnectionTest | None) -> None:
         """Replace a destination's last connection test; None deletes it."""

@@ -256,7 +256,7 @@ def test_the_test_upload_of_a_draft_stores_nothing() -> None:
     assert run_draft_test(world.gateways, DRAFT, now=NOW, test_id="0" * 32).ok
     assert world.reader().names() == []
     assert world.destinations.all() == []
-    assert world.destinations.last_tests() == {}
+    assert world.destinations.last_tests("a", "z") == {}
 
 
 def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
@@ -278,7 +278,7 @@ def test_a_deleted_destination_is_gone_but_for_its_history() -> None:
     assert gone.value.code == "destination_deleted"
     assert find_history(world.gateways.destinations, "acme").value.credentials.sealed == ""
     assert listed(world, now=later) == history
-    assert (world.schedule.all(), world.destinations.last_tests()) == ({}, {})
+    assert (world.schedule.all(), world.destinations.last_tests("a", "z")) == ({}, {})
 
 
 def test_a_draft_that_is_deleted_has_no_history() -> None:
