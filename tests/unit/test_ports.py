@@ -16,7 +16,18 @@ PORTS = [
 READS = frozenset(
     {
         *("get", "all", "of", "unfinished", "active", "between", "states", "names_version"),
-        *("last_test", "last_tests", "waiting", "read", "names", "find", "stream", "blobs", "reading"),
+        *(
+            "page",
+            "last_test",
+            "last_tests",
+            "waiting",
+            "read",
+            "names",
+            "find",
+            "stream",
+            "blobs",
+            "reading",
+        ),
         *("earliest_hour", "sources", "survey", "check", "sign_in", "arrived"),
         # Nothing is written before a block is staged; a container is opened without a call.
         *("upload", "open", "anew"),
