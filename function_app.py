@@ -9,6 +9,7 @@ from exporter.http import (
     destinations,
     health,
     hours,
+    hours_summary,
     landing,
     lifecycle,
     not_found,
@@ -24,6 +25,7 @@ app.register_functions(health.blueprint)
 app.register_functions(destinations.blueprint)
 app.register_functions(lifecycle.blueprint)
 app.register_functions(hours.blueprint)
+app.register_functions(hours_summary.blueprint)
 app.register_functions(landing.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)

@@ -22,6 +22,7 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour
+from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.landing import Survey
@@ -262,6 +263,13 @@ class Ledger(Table[StreamKey, Hour, HourRecord], Protocol):
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the same records with only the fields that ``due`` and ``done`` use."""
+        ...
+
+    def figures(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[tuple[HourRecord, HourFigures]]:
+        """Yield the ``HourRecord.outline`` of the same records, each with the figures of its content.
+
+        An unreadable record has none.
+        """
         ...
 
     def identity(self, now: datetime) -> str:

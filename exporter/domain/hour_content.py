@@ -109,6 +109,19 @@ def container_of(target: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class HourFigures:
+    """The figures of an hour: exported and rejected ``rows``, and the compressed ``bytes`` of its parts.
+
+    ``late`` says whether late rows were appended since the hour was exported whole.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    bytes: int = 0
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HourContent:
     """What an hour is, or is to be: its parts in order, and what they are made of.
 
@@ -123,3 +136,13 @@ class HourContent:
     output: Output | None = None
     origin: Provenance = field(default_factory=Provenance)
     rejected: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> HourFigures:
+        """The figures of the hour."""
+        return HourFigures(
+            self.rows.exported,
+            self.rows.rejected,
+            sum(part.bytes for part in self.parts),
+            self.origin.kept is not None,
+        )

@@ -131,6 +131,17 @@ class HourRecord:
             not_moved_to=self.not_moved_to,
         )
 
+    def outline(self) -> "HourRecord":
+        """Return the record with only those fields that a summary reads: the status, who works, and where."""
+        return HourRecord(
+            self.key,
+            self.hour,
+            self.status,
+            work=WorkItem(claim=self.work.claim),
+            content=HourContent(origin=Provenance(self.content.origin.target)),
+            not_moved_to=self.not_moved_to,
+        )
+
     def done_for(self, target: str) -> bool:
         """Whether nothing of the hour is owed to a target (``account|container|prefix``).
 

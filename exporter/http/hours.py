@@ -9,13 +9,17 @@ import azure.functions as func
 from exporter import wiring
 from exporter.destinations.find import find_history
 from exporter.domain.data_types import DataType
+from exporter.domain.destination import Destination
+from exporter.domain.errors import Invalid, NotFound, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.streams import StreamKey
 from exporter.http.query import Query, choice_parameter, hour_parameter
 from exporter.http.responses import answer
-from exporter.http.routing import Operation, operation
+from exporter.http.routing import Operation, Parameter, operation
 from exporter.http.schemas import (
+    NOT_AN_HOUR,
     FaultView,
     HourKey,
     Moment,
@@ -33,6 +37,8 @@ from exporter.schedule.ledger_view import AsOf, list_hours
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
 HOURS_MAX = 366 * 24
+
+FIRST_DATA_TYPE = "Default: events, or merged ids if the destination has no events."
 
 blueprint = func.Blueprint()
 
@@ -69,6 +75,13 @@ class HourView(RowIssuesView):
     refused: FaultView | None
 
 
+class OneHourView(HourView):
+    """An hour, and the hours before and after it; null where that one is neither owed nor exported."""
+
+    previous: HourKey | None
+    next: HourKey | None
+
+
 class HoursView(TypedDict):
     """Hours, oldest first."""
 
@@ -76,7 +89,7 @@ class HoursView(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class _HoursRequest:
+class HoursRequest:
     """A range of hours, both ends inclusive; ``data_type`` None means all."""
 
     data_type: DataType | None
@@ -84,9 +97,15 @@ class _HoursRequest:
     as_of: AsOf
 
 
-def _parse(req: func.HttpRequest) -> _HoursRequest:
-    as_of = AsOf(wiring.now(), wiring.app().settings.settle)
+def _parse(req: func.HttpRequest) -> tuple[HoursRequest, HourStatus | None]:
     query = Query(req)
+    status = query.one_of("status", list(HourStatus))
+    return parse_hours(query), status
+
+
+def parse_hours(query: Query) -> HoursRequest:
+    """Return the range of a request, or raise ``Invalid`` with every problem of its parameters."""
+    as_of = AsOf(wiring.now(), wiring.app().settings.settle)
     data_type = query.one_of("data_type", list(DataType))
     last = query.hour("to", last_closed_hour(as_of.now, as_of.settle))
     first = query.hour("from", _default_first(last))
@@ -95,7 +114,7 @@ def _parse(req: func.HttpRequest) -> _HoursRequest:
     if not query.problems and count_between(first, last) > HOURS_MAX:
         query.problem("from", f"must be less than {HOURS_MAX} hours before to: send several requests")
     query.check()
-    return _HoursRequest(data_type, (first, last), as_of)
+    return HoursRequest(data_type, (first, last), as_of)
 
 
 def _default_first(last: Hour) -> Hour:
@@ -106,6 +125,28 @@ def _default_first(last: Hour) -> Hour:
         return last.first_of_day()
 
 
+def neighbour(hour: Hour, hours: int) -> Hour | None:
+    """Return the hour that many hours later; None before the earliest and after the latest date."""
+    try:
+        return hour.plus(hours)
+    except OverflowError:
+        return None
+
+
+def data_type_parameter(default: str) -> Parameter:
+    """Declare the parameter ``data_type``."""
+    return choice_parameter("data_type", f"Only hours of this data type. {default}", list(DataType))
+
+
+def range_parameters(data_type_default: str) -> tuple[Parameter, ...]:
+    """Declare the parameters that ``parse_hours`` reads."""
+    return (
+        data_type_parameter(data_type_default),
+        hour_parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last."),
+        hour_parameter("to", "The last hour, inclusive. Default: the last closed hour."),
+    )
+
+
 @operation(
     blueprint,
     Operation(
@@ -114,15 +155,15 @@ def _default_first(last: Hour) -> Hour:
         route="destinations/{id}/hours",
         answers={HTTPStatus.OK: HoursView},
         query=(
-            choice_parameter("data_type", "Only hours of this data type. Default: all.", list(DataType)),
-            hour_parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last."),
-            hour_parameter("to", "The last hour, inclusive. Default: the last closed hour."),
+            *range_parameters("Default: all."),
+            choice_parameter("status", "Only hours with this status. Default: all.", list(HourStatus)),
         ),
     ),
     parse=_parse,
 )
-def hours(req: func.HttpRequest, request: _HoursRequest) -> func.HttpResponse:
+def hours(req: func.HttpRequest, parsed: tuple[HoursRequest, HourStatus | None]) -> func.HttpResponse:
     """List hours of the ledger, also of a deleted destination; by default the last 24 closed hours."""
+    request, status = parsed
     gateways = wiring.app().gateways
     destination = find_history(gateways.destinations, req.route_params["id"]).value
     records = [
@@ -130,10 +171,68 @@ def hours(req: func.HttpRequest, request: _HoursRequest) -> func.HttpResponse:
         for key in destination.streams
         if request.data_type in {None, key.stream.data_type}
         for record in list_hours(gateways, destination, key, request.span, as_of=request.as_of)
+        if status in {None, record.status}
     ]
     return answer(
         {"hours": [hour_view(record) for record in sorted(records, key=lambda record: record.hour)]}
     )
+
+
+def hour_of_path(req: func.HttpRequest, query: Query) -> Hour:
+    """Return the hour that the path names; note the problem if it is none."""
+    text = req.route_params["hour"]
+    try:
+        return Hour.parse(text)
+    except ValueError:
+        query.problem("hour", NOT_AN_HOUR)
+        return last_closed_hour(wiring.now(), wiring.app().settings.settle)
+
+
+def chosen_stream(destination: Destination, data_type: DataType | None) -> StreamKey:
+    """Return the stream of a data type, by default the first one; ``Invalid`` if there is none."""
+    streams = (key for key in destination.streams if data_type in {None, key.stream.data_type})
+    found = next(streams, None)
+    if found is None:
+        raise Invalid(Problem("data_type", "is not exported to this destination"))
+    return found
+
+
+def _parse_one(req: func.HttpRequest) -> tuple[Hour, DataType | None]:
+    query = Query(req)
+    found = hour_of_path(req, query), query.one_of("data_type", list(DataType))
+    query.check()
+    return found
+
+
+@operation(
+    blueprint,
+    # The host tries functions in the order of their names: after "hours_summary".
+    Operation(
+        name="one_hour",
+        method="GET",
+        route="destinations/{id}/hours/{hour}",
+        answers={HTTPStatus.OK: OneHourView},
+        query=(data_type_parameter(FIRST_DATA_TYPE),),
+    ),
+    parse=_parse_one,
+)
+def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> func.HttpResponse:
+    """Return an hour of the ledger and its neighbours; 404 if it is neither owed nor exported."""
+    hour, data_type = request
+    app = wiring.app()
+    destination = find_history(app.gateways.destinations, req.route_params["id"]).value
+    key, as_of = chosen_stream(destination, data_type), AsOf(wiring.now(), app.settings.settle)
+    span = (neighbour(hour, -1) or hour, neighbour(hour, 1) or hour)
+    records = {each.hour: each for each in list_hours(app.gateways, destination, key, span, as_of=as_of)}
+    if hour not in records:
+        raise NotFound("hour_not_found", f"The hour {hour} is neither owed nor exported.")
+    previous, following = neighbour(hour, -1), neighbour(hour, 1)
+    view: OneHourView = {
+        **hour_view(records[hour]),
+        "previous": previous.key if previous in records else None,
+        "next": following.key if following in records else None,
+    }
+    return answer(view)
 
 
 def hour_view(record: HourRecord) -> HourView:

@@ -13,6 +13,7 @@ from exporter.domain.destination import ID_PATTERN
 from exporter.http.api_docs import DocumentView
 from exporter.http.responses import BODY_BYTES_MAX, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
+from exporter.http.schemas import HOUR_PATTERN
 
 type Json = dict[str, Any]
 
@@ -115,6 +116,13 @@ def _parameters(declared: Operation) -> Iterator[Json]:
     for name in _PATH_IDS.findall(declared.route):
         schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
+    if "{hour}" in declared.route:
+        yield {
+            "name": "hour",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": HOUR_PATTERN},
+        }
     for place, parameters in (("query", declared.query), ("header", declared.headers)):
         yield from (_parameter(place, each) for each in parameters)
 

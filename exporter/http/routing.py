@@ -3,6 +3,7 @@
 The function binding, the check of query parameters and OpenAPI follow from the declaration.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +13,7 @@ import azure.functions as func
 
 from exporter.domain.errors import Invalid, Problem, named
 from exporter.http.responses import problem_answers
+from exporter.http.schemas import HOUR_PATTERN
 
 # Query parameters of the Functions host: the function key and its name.
 HOST_PARAMETERS = frozenset({"code", "clientid"})
@@ -50,10 +52,13 @@ class Operation:
     def matches(self, path: str) -> bool:
         """Whether a path, without the prefix ``/api``, belongs to this route."""
         wanted, given = (text.strip("/").lower().split("/") for text in (self.route, path))
-        return len(wanted) == len(given) and all(
-            (each.startswith("{") and other) or each == other
-            for each, other in zip(wanted, given, strict=True)
-        )
+        return len(wanted) == len(given) and all(map(_matches, wanted, given))
+
+
+def _matches(wanted: str, given: str) -> bool:
+    if wanted == "{hour}":
+        return bool(re.fullmatch(HOUR_PATTERN, given.upper(), re.ASCII))
+    return (wanted.startswith("{") and given != "") or wanted == given
 
 
 OPERATIONS: dict[str, tuple[Operation, str]] = {}

@@ -74,16 +74,22 @@ def list_hours(
     only hours with a record are listed.
     """
     first, last = span[0], min(span[1], last_closed_hour(as_of.now, as_of.settle))
-    progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
-    if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
-        progress = first_progress(gateways.ledger, gateways.landing, destination, key, as_of.now)
+    owed_from = first_owed(gateways, destination, key, as_of)
     place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
-        owed = progress is not None and hour >= progress.first
+        owed = owed_from is not None and hour >= owed_from
         if record is not None and not (owed and record.done and not record.done_for(place)):
             yield as_shown(record, as_of.now)
         elif owed:
             yield HourRecord(key, hour, HourStatus.OWED)
+
+
+def first_owed(gateways: Gateways, destination: Destination, key: StreamKey, as_of: AsOf) -> Hour | None:
+    """Return the schedule's first hour of a stream, or None if it owes none."""
+    progress = None if destination.status is Status.DELETED else gateways.schedule.get(key)
+    if progress is None and destination.status in {Status.ACTIVE, Status.PAUSED}:
+        progress = first_progress(gateways.ledger, gateways.landing, destination, key, as_of.now)
+    return progress.first if progress else None
 
 
 def as_shown(record: HourRecord, now: datetime) -> HourRecord:

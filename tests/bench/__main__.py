@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from infra.local.stack import PROJECT, NotStartedError
-from tests.bench import cold_start, components, files, growth, hard_lines, hours, records, together
+from tests.bench import answers, cold_start, components, files, growth, hard_lines, hours, records, together
 from tests.bench.goals import Goal, show_goals
 from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
@@ -52,6 +52,10 @@ def _together(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections
     return [], []
 
 
+def _answers(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    return [], answers.run(quick=quick)
+
+
 def _growth(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return growth.run(folder, quick=quick)
 
@@ -62,6 +66,7 @@ SECTIONS: dict[str, Section] = {
     "hours": _hours,
     "records": _records,
     "together": _together,
+    "answers": _answers,
     "growth": _growth,
 }
 

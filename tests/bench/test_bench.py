@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
-from tests.bench import chain, cold_start, components, files, hard_lines, hours, naive, sink, ticks
+from tests.bench import answers, chain, cold_start, components, files, hard_lines, hours, naive, sink, ticks
 from tests.bench.goals import Goal, show_goals
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.lab import HOUR, PROJECT_ID
@@ -207,3 +207,13 @@ def test_numbers_of_a_table_are_aligned() -> None:
         "| a    |   1.5 |",
         "| bc   | 1,000 |",
     ]
+
+
+def test_answers_of_the_api_are_measured() -> None:
+    """With their time and their size, which is that of the JSON."""
+    page, paused, summary, days, listed, owing = answers.measure(60, 48)
+
+    assert all(each.seconds > 0 for each in (page, paused, summary, days, listed, owing))
+    assert owing.size == pytest.approx(page.size, rel=0.1)
+    assert paused.size < page.size
+    assert days.size < summary.size < listed.size

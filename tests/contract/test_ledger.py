@@ -17,7 +17,7 @@ from exporter.domain.data_types import DataType
 from exporter.domain.destination import Output
 from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour import Hour
-from exporter.domain.hour_content import HourContent, Provenance, RowCounts
+from exporter.domain.hour_content import AppendBase, HourContent, HourFigures, Provenance, RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.marker import Part
 from exporter.domain.streams import Stream, StreamKey
@@ -228,6 +228,32 @@ def test_states_hold_what_the_schedule_looks_at(backend: Backend) -> None:
     assert [state.due(later) for state in states] == [True, True, False]
 
 
+def test_figures_are_read_without_the_record(backend: Backend) -> None:
+    """Rows, rejected rows, bytes of all parts, and whether late rows were appended."""
+    ledger = backend.gateways.ledger
+    parts = (Part("a", 2, 2**40, "x"), Part("b", 3, 5, "y"))
+    base = AppendBase(1, 1, RowCounts(2))
+    exported = with_content(
+        RECORD,
+        parts=parts,
+        rows=RowCounts(2**33, 7, 8, 9, 1),
+        origin=Provenance("acme|raw|", kept=base),
+    ).finished(NOW)
+    running = replace(RECORD, hour=HOUR.plus(1)).claimed_by("ours", "schedule", NOW)
+    for record in (exported, running):
+        ledger.put(record, None)
+
+    found = list(ledger.figures(KEY, HOUR, HOUR.plus(9)))
+
+    assert found == [
+        (exported.outline(), HourFigures(2**33, 9, 2**40 + 5, late=True)),
+        (running.outline(), HourFigures()),
+    ]
+    backend.spoil("ledger", str(KEY), HOUR.key)
+    (bad, figures), _ = ledger.figures(KEY, HOUR, HOUR.plus(9))
+    assert (bad.hour, bad.unreadable, figures) == (HOUR, True, HourFigures())
+
+
 def test_ranges_are_read_lazily(backend: Backend) -> None:
     """To look at the first hours of years does not read the years."""
     ledger = backend.gateways.ledger
@@ -235,6 +261,7 @@ def test_ranges_are_read_lazily(backend: Backend) -> None:
 
     assert isinstance(ledger.between(KEY, HOUR, HOUR), GeneratorType)
     assert isinstance(ledger.states(KEY, HOUR, HOUR), GeneratorType)
+    assert isinstance(ledger.figures(KEY, HOUR, HOUR), GeneratorType)
 
 
 def test_a_ledger_is_told_from_one_that_was_made_in_its_place(backend: Backend) -> None:
@@ -273,12 +300,15 @@ def test_a_stored_record_that_has_other_keys_is_unreadable(
     assert [record.unreadable for record in ledger.between(KEY, HOUR, HOUR)] == [True]
 
 
-def test_a_row_whose_columns_and_document_differ_is_unreadable(azurite: AzuriteBackend) -> None:
-    """A tick reads the columns, an export the document: they have to agree."""
+@pytest.mark.parametrize("column", [{"status": "exported"}, {"rows": "5"}, {"bytes": "5"}, {"late": "0"}])
+def test_a_row_whose_columns_and_document_differ_is_unreadable(
+    azurite: AzuriteBackend, column: dict[str, str]
+) -> None:
+    """A tick and a summary read the columns, an export the document: they have to agree."""
     ledger = azurite.gateways.ledger
     ledger.put(RECORD_OF_ALL, None)
     client = azurite.account.tables.get_table_client(azurite.own_name("ledger"))
-    client.update_entity({"PartitionKey": str(KEY), "RowKey": HOUR.key, "status": "exported"})
+    client.update_entity({"PartitionKey": str(KEY), "RowKey": HOUR.key, **column})
 
     with pytest.raises(UnreadableRowError, match="do not say what its document says"):
         ledger.get(KEY, HOUR)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import datetime
 
 import jsonschema_rs
 import pytest
@@ -11,7 +12,7 @@ from infra.local.api import Answer
 from infra.local.sample import Sample
 from tests.support.api_calls import draft, fields, the_problem
 from tests.support.customer_files import contents
-from tests.support.installation import App, Installation, key_of, ok
+from tests.support.installation import App, Installation, Json, key_of, ok
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
 STEPS = ["sign_in", "write", "read", "list", "delete"]
@@ -27,6 +28,32 @@ def app(shared: Installation) -> Iterator[App]:
 def delete(app: App, path: str, **headers: str) -> Answer:
     """Send a DELETE."""
     return app.api.call("DELETE", f"/api{path}", b"", **headers)
+
+
+def check_hours(app: App, path: str, two: tuple[datetime, datetime], hours: list[Json]) -> None:
+    """Compare the summary of two hours, and one of them alone, with the list of them."""
+    first, second = two
+    events = [hour for hour in hours if hour["data_type"] == "events"]
+    span = f"data_type=events&from={key_of(first)}&to={key_of(second)}"
+    summary = ok(app.api.get(f"{path}/hours/summary?{span}"))
+    assert summary == {
+        "data_type": "events",
+        "by": "hour",
+        "first": key_of(first),
+        "status": "".join({"exported": "E", "empty": "."}[hour["status"]] for hour in events),
+        "rows": [hour["rows"]["exported"] for hour in events],
+        "rejected": [hour["rows"]["rejected"] for hour in events],
+        "bytes": [sum(part["bytes"] for part in hour["parts"]) for hour in events],
+        "late": [0, 0],
+    }
+    assert sum(ok(app.api.get(f"{path}/hours/summary?{span}&by=day"))["hours"]["exported"]) > 0
+    alone = ok(app.api.get(f"{path}/hours/{key_of(second)}?data_type=events"))
+    assert alone == events[1] | {"previous": key_of(first), "next": None}
+    of_status = f"{path}/hours?{span}&status={events[0]['status']}"
+    assert events[0] in ok(app.api.get(of_status))["hours"]
+    assert ok(app.api.get(f"{path}/hours?{span}&status=failed"))["hours"] == []
+    the_problem(app.api.get(f"{path}/hours/2001-01-01T00"), 404, "hour_not_found")
+    assert fields(app.api.get(f"{path}/hours/yesterday?data_type=rows")) == {"hour", "data_type"}
 
 
 def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Installation) -> None:
@@ -71,6 +98,7 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert (done["owed_hours"]["events"], done["behind_since"]["events"]) == (0, None)
     assert {hour["status"]: hour["output"] for hour in hours}.keys() == {"exported", "empty"}
     assert all(hour["output"] == done["output"] for hour in hours)
+    check_hours(app, path, (first, second), hours)
 
     the_problem(delete(app, path, If_Match=tag), 412, "destination_changed")
     for _ in range(2):
@@ -178,7 +206,7 @@ def test_a_route_tells_which_methods_it_takes(app: App, method: str, path: str, 
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["", "/", "/no", "/destinations/acme/no", "/destinations/acme/hours/x"])
+@pytest.mark.parametrize("path", ["", "/", "/no", "/destinations/acme/no", "/destinations/acme/hours/x/y"])
 def test_an_unknown_route_is_a_problem_like_any_other(app: App, path: str) -> None:
     """The answer says where the routes are listed."""
     body = the_problem(app.api.get(path), 404, "route_not_found")

@@ -22,6 +22,8 @@ ROUTES = {
     "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
     "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
+    "hours_summary": ("GET", "destinations/{id}/hours/summary", "FUNCTION"),
+    "one_hour": ("GET", "destinations/{id}/hours/{hour}", "FUNCTION"),
     "landing": ("GET", "landing", "FUNCTION"),
 }
 """Method, path below ``/api`` and authorization level of each function, by its name."""

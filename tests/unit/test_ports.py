@@ -15,7 +15,7 @@ PORTS = [
 # Everything else that a port can be asked: after such a call, storage is as it was before.
 READS = frozenset(
     {
-        *("get", "all", "of", "unfinished", "active", "between", "states", "names_version"),
+        *("get", "all", "of", "unfinished", "active", "between", "states", "figures", "names_version"),
         *(
             "page",
             "last_test",

@@ -1,7 +1,7 @@
 """The table of the ledger: a partition for each stream, a row for each hour that was ever touched.
 
-A row holds the whole record as its document. Its columns repeat what a tick reads of every hour, so that
-reading years of hours loads no documents.
+A row holds the whole record as its document. Its columns repeat what a tick and a summary read of every hour,
+so that reading years of hours loads no documents.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from typing import Any
 from exporter.domain.claims import Claim
 from exporter.domain.errors import Conflict
 from exporter.domain.hour import Hour
-from exporter.domain.hour_content import HourContent, Provenance
+from exporter.domain.hour_content import HourContent, HourFigures, Provenance
 from exporter.domain.hour_record import HourRecord, HourStatus, unreadable_record
 from exporter.domain.streams import StreamKey
 from exporter.domain.versioned import UnreadableRowError, Versioned
@@ -29,6 +29,9 @@ _STATE = [
     *("PartitionKey", "RowKey", "v", "status", "claim", "retry_at", "finished_at", "late_checked_at"),
     *("target", "not_moved_to"),
 ]
+# Numbers as text; with these columns, what ``HourRecord.outline`` holds.
+_FIGURES = ["rows", "rejected", "bytes", "late"]
+_SUMMARY = ["PartitionKey", "RowKey", "v", "status", "claim", "target", "not_moved_to", *_FIGURES]
 _RANGE = "PartitionKey eq @stream and RowKey ge @first and RowKey le @last"
 _RECORD = Document(HourRecord, without=("key", "hour"))
 _CLAIM = Document(Claim)
@@ -49,11 +52,15 @@ class LedgerTable:
 
     def between(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the records from the first to the last hour, oldest first."""
-        return self._readable(_record, key, first, last)
+        return self._readable(key, (first, last), _record, _as_it_is)
 
     def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
         """Yield the ``HourRecord.state`` of the records from the first to the last hour, oldest first."""
-        return self._readable(_state, key, first, last, _STATE)
+        return self._readable(key, (first, last), _state, _as_it_is, _STATE)
+
+    def figures(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[tuple[HourRecord, HourFigures]]:
+        """Yield the outlines of a range, oldest first, each with the figures of its content."""
+        return self._readable(key, (first, last), _with_figures, _without_figures, _SUMMARY)
 
     def put(self, record: HourRecord, etag: str | None) -> str:
         """Write a record over the one of that ETag."""
@@ -69,26 +76,28 @@ class LedgerTable:
         # Any text will do: it is compared, and never read as a time.
         return "" if found is None else str(found[0].columns.get("begun_at", ""))
 
-    def _readable(
+    def _readable[Found](
         self,
-        parse: Callable[[StreamKey, Entity], HourRecord],
         key: StreamKey,
-        first: Hour,
-        last: Hour,
+        span: tuple[Hour, Hour],
+        parse: Callable[[StreamKey, Entity], Found],
+        stand_in: Callable[[HourRecord], Found],
         columns: list[str] | None = None,
-    ) -> Iterator[HourRecord]:
-        """Yield the records of a range, and an ``unreadable_record`` in place of each unreadable row."""
-        for row, _ in self._table.find(_RANGE, _bounds(key, first, last), columns):
+    ) -> Iterator[Found]:
+        """Yield the rows of a range as parsed; an unreadable row by way of its ``unreadable_record``."""
+        bounds = {"stream": str(key), "first": span[0].key, "last": span[1].key}
+        for row, _ in self._table.find(_RANGE, bounds, columns):
             try:
                 yield row.parsed(lambda row: parse(key, row))
             except UnreadableRowError as error:
                 # A row whose key is no hour is about no hour: it is left out.
                 with suppress(ValueError):
-                    yield unreadable_record(key, Hour.parse(str(row.columns.get("RowKey"))), error.row)
+                    hour = Hour.parse(str(row.columns.get("RowKey")))
+                    yield stand_in(unreadable_record(key, hour, error.row))
 
 
-def _bounds(key: StreamKey, first: Hour, last: Hour) -> dict[str, str]:
-    return {"stream": str(key), "first": first.key, "last": last.key}
+def _as_it_is(record: HourRecord) -> HourRecord:
+    return record
 
 
 def _row(record: HourRecord) -> dict[str, Any]:
@@ -102,6 +111,7 @@ def _row(record: HourRecord) -> dict[str, Any]:
         late_checked_at=moment_text(record.late_checked_at),
         target=record.content.origin.target,
         not_moved_to=record.not_moved_to,
+        **_figures_columns(record.content.figures),
     )
     return columns | to_columns(_RECORD.encode(record))
 
@@ -110,7 +120,7 @@ def _record(key: StreamKey, row: Entity) -> HourRecord:
     """Read a row; its columns have to say the same as its document."""
     state = _state(key, row)
     record = row.document(_RECORD, key=key, hour=state.hour)
-    if record.state() != state:
+    if (record.state(), record.content.figures) != (state, _figures(row)):
         raise ValueError("the columns of the row do not say what its document says")
     return record
 
@@ -127,6 +137,32 @@ def _state(key: StreamKey, row: Entity) -> HourRecord:
         late_checked_at=row.read("late_checked_at", parse_moment),
         not_moved_to=row.read("not_moved_to", str),
     )
+
+
+def _with_figures(key: StreamKey, row: Entity) -> tuple[HourRecord, HourFigures]:
+    row.check_version()
+    outline = HourRecord(
+        key,
+        row.read("RowKey", Hour.parse),
+        row.read("status", HourStatus),
+        work=WorkItem(claim=row.read("claim", _claim)),
+        content=HourContent(origin=Provenance(row.read("target", str))),
+        not_moved_to=row.read("not_moved_to", str),
+    )
+    return outline, _figures(row)
+
+
+def _without_figures(record: HourRecord) -> tuple[HourRecord, HourFigures]:
+    return record, HourFigures()
+
+
+def _figures_columns(figures: HourFigures) -> dict[str, str]:
+    return {name: str(int(getattr(figures, name))) for name in _FIGURES}
+
+
+def _figures(row: Entity) -> HourFigures:
+    rows, rejected, size, late = (row.read(name, int) for name in _FIGURES)
+    return HourFigures(rows, rejected, size, bool(late))
 
 
 def _claim(text: str) -> Claim | None:

@@ -11,6 +11,7 @@ from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict
 from exporter.domain.hour import Hour
+from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourRecord, unreadable_record
 from exporter.domain.hour_task import HourTask
 from exporter.domain.slices import SliceRecord
@@ -172,6 +173,11 @@ class FakeLedger(FakeTable[StreamKey, Hour, HourRecord]):
         """Yield only what ``due`` and ``done`` use."""
         for full in self.between(key, first, last):
             yield full if full.unreadable else full.state()
+
+    def figures(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[tuple[HourRecord, HourFigures]]:
+        """Yield outlines, each with the figures of its content."""
+        for full in self.between(key, first, last):
+            yield (full, HourFigures()) if full.unreadable else (full.outline(), full.content.figures)
 
     def identity(self, now: datetime) -> str:
         """Return when this ledger was first asked."""

@@ -196,7 +196,8 @@ def test_a_secret_anywhere_in_a_body_is_not_returned(
 def test_a_secret_in_the_query_is_not_returned(name: str, secret: str, records: Records) -> None:
     """As name and as value."""
     body = json.dumps(BODIES.get(name, {})).encode()
-    for params in ({secret: "1"}, {"from": secret}, {"data_type": secret}, {"force": secret}, {"x": secret}):
+    values = ("from", "data_type", "force", "x", "q", "status", "after", "limit", "by")
+    for params in ({secret: "1"}, *({each: secret} for each in values)):
         answer = ask_with_ids(name, body, params, "acme")
 
         assert answer.status_code < 500
@@ -223,7 +224,7 @@ def ask_with_ids(name: str, body: bytes, params: dict[str, str], each: str) -> f
         f"http://127.0.0.1/api/{declared.route}",
         headers={"Content-Type": "application/json"},
         params=params,
-        route_params=dict.fromkeys(("id", "backfill_id", "verification_id"), each),
+        route_params=dict.fromkeys(("id", "backfill_id", "verification_id", "hour"), each),
         body=body,
     )
     answer: func.HttpResponse = FUNCTIONS[name](request)

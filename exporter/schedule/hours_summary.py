@@ -1,0 +1,67 @@
+"""The hours of a stream as columns of figures: what a heat map of a year shows, without the records."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from exporter.domain.destination import Destination
+from exporter.domain.hour import Hour, hours_between, last_closed_hour
+from exporter.domain.hour_content import HourFigures
+from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.streams import StreamKey
+from exporter.ports import Gateways
+from exporter.schedule.ledger_view import AsOf, first_owed
+
+_NO_FIGURES = HourFigures()
+
+
+@dataclass(frozen=True, slots=True)
+class SummarizedHour:
+    """An hour as people see it: ``status`` is None if nothing is owed and nothing was exported.
+
+    An hour that is not done has no figures.
+    """
+
+    hour: Hour
+    status: HourStatus | None
+    figures: HourFigures = _NO_FIGURES
+
+
+def summarize_hours(
+    gateways: Gateways,
+    destination: Destination,
+    key: StreamKey,
+    span: tuple[Hour, Hour],
+    *,
+    as_of: AsOf,
+) -> Iterator[SummarizedHour]:
+    """Yield every hour of a span, oldest first, with the status that ``list_hours`` gives it.
+
+    Hours that ``list_hours`` leaves out have none.
+    """
+    first, last = span
+    closed = min(last, last_closed_hour(as_of.now, as_of.settle))
+    owed_from = first_owed(gateways, destination, key, as_of)
+    place = destination.storage.place
+    found = gateways.ledger.figures(key, first, closed)
+    records = {record.hour: (record, figures) for record, figures in found}
+    for hour in hours_between(first, last):
+        owed = owed_from is not None and owed_from <= hour <= closed
+        record, figures = records.get(hour, (None, _NO_FIGURES))
+        if record is None or (owed and record.done and not record.done_for(place)):
+            yield SummarizedHour(hour, HourStatus.OWED if owed else None)
+        else:
+            yield SummarizedHour(hour, _status(record, as_of), figures if record.done else _NO_FIGURES)
+
+
+def by_day(hours: Iterable[SummarizedHour]) -> Iterator[list[SummarizedHour]]:
+    """Yield the hours of each UTC day together; ``hours`` are sorted."""
+    for _, together in groupby(hours, key=lambda each: each.hour.start.date()):
+        yield list(together)
+
+
+def _status(record: HourRecord, as_of: AsOf) -> HourStatus:
+    """Return the status as ``as_shown`` does: an hour whose worker died is owed."""
+    if record.status is HourStatus.RUNNING and not record.claimed(as_of.now):
+        return HourStatus.OWED
+    return record.status
