@@ -14,6 +14,7 @@ from exporter.http import (
     lifecycle,
     not_found,
     preview,
+    summary,
     verify,
 )
 from exporter.queues import backfill_steps, export, poison, tick, verify_steps, webhooks
@@ -27,6 +28,7 @@ app.register_functions(lifecycle.blueprint)
 app.register_functions(hours.blueprint)
 app.register_functions(hours_summary.blueprint)
 app.register_functions(landing.blueprint)
+app.register_functions(summary.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)

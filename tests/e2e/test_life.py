@@ -56,6 +56,24 @@ def check_hours(app: App, path: str, two: tuple[datetime, datetime], hours: list
     assert fields(app.api.get(f"{path}/hours/yesterday?data_type=rows")) == {"hour", "data_type"}
 
 
+def check_list(app: App, body: Json, listed: Json) -> None:
+    """Compare a paused destination in the list with the same one alone, and select it."""
+    shown = app.destination("lives")
+    # Only the answer about one destination has these.
+    of_one = {"last_24_hours", "warning", "credentials", "output", "notify"}
+    assert shown.keys() - listed.keys() == of_one
+    light = {key: shown[key] for key in shown.keys() - of_one} | {
+        "events": {"project_id": body["events"]["project_id"], "filtered": False},
+        "last_test_upload": {key: shown["last_test_upload"][key] for key in ("at", "ok")},
+    }
+    assert listed == light
+    assert ok(app.api.get("/destinations?status=paused&q=LIVES&limit=1"))["destinations"] == [light]
+    summary = ok(app.api.get("/summary"))
+    assert summary["destinations"]["paused"] >= 1
+    assert (summary["owed_hours"] >= 4, summary["complete"]) == (True, True)
+    assert ok(app.api.get("/destinations?after=lives"))["destinations"] == []
+
+
 def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Installation) -> None:
     """Created, tested, activated, exported, paused, resumed, deleted and created again."""
     first, second = shared.newest_hours(2)
@@ -78,17 +96,7 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
     app.tick()
     listed = {each["id"]: each for each in ok(app.api.get("/destinations"))["destinations"]}
-    # Only the answer about one destination has these.
-    of_one = {"last_24_hours", "warning", "credentials", "output", "notify"}
-    shown = app.destination("lives")
-    assert shown.keys() - listed["lives"].keys() == of_one
-    light = {key: shown[key] for key in shown.keys() - of_one} | {
-        "events": {"project_id": body["events"]["project_id"], "filtered": False},
-        "last_test_upload": {key: kept[key] for key in ("at", "ok")},
-    }
-    assert listed["lives"] == light
-    assert ok(app.api.get("/destinations?status=paused&q=LIVES&limit=1"))["destinations"] == [light]
-    assert ok(app.api.get("/destinations?after=lives"))["destinations"] == []
+    check_list(app, body, listed["lives"])
     assert listed["lives"]["owed_hours"] == {"events": 2, "merged_ids": 2}
     assert listed["lives"]["behind_since"] == {"events": key_of(first), "merged_ids": key_of(first)}
     assert ok(app.api.post(f"{path}/resume"))["status"] == "active"

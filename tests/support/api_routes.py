@@ -24,6 +24,7 @@ ROUTES = {
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
     "hours_summary": ("GET", "destinations/{id}/hours/summary", "FUNCTION"),
     "one_hour": ("GET", "destinations/{id}/hours/{hour}", "FUNCTION"),
+    "summary": ("GET", "summary", "FUNCTION"),
     "landing": ("GET", "landing", "FUNCTION"),
 }
 """Method, path below ``/api`` and authorization level of each function, by its name."""
