@@ -11,7 +11,18 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from infra.local.stack import PROJECT, NotStartedError
-from tests.bench import answers, cold_start, components, files, growth, hard_lines, hours, records, together
+from tests.bench import (
+    answers,
+    bodies,
+    cold_start,
+    components,
+    files,
+    growth,
+    hard_lines,
+    hours,
+    records,
+    together,
+)
 from tests.bench.goals import Goal, show_goals
 from tests.bench.lab import LabError
 from tests.bench.tables import MB, megabytes
@@ -26,6 +37,11 @@ type Section = Callable[[Path, bool], Found]
 
 def _cold_start(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return [], cold_start.run(3 if quick else 9)
+
+
+def _bodies(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    bodies.run(quick=quick)
+    return [], []
 
 
 def _files(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
@@ -62,6 +78,7 @@ def _growth(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections l
 
 SECTIONS: dict[str, Section] = {
     "cold-start": _cold_start,
+    "bodies": _bodies,
     "files": _files,
     "hours": _hours,
     "records": _records,

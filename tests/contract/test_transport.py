@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from azure.core.rest import HttpRequest
 
-from exporter.storage.clients import RetryPolicy, new_transport
+from exporter.storage.clients import BODY_BLOCK_BYTES, RetryPolicy, new_transport
+from tests.bench import bodies
 
 THREADS = 40
 
@@ -52,3 +53,9 @@ def test_many_threads_at_once_leave_nothing_in_the_log(url: str, caplog: pytest.
 
     assert [answer.status_code for answer in answers] == [200] * THREADS
     assert caplog.records == []
+
+
+def test_a_body_is_read_in_large_blocks() -> None:
+    """Each block costs a pass through the SDK, whatever its size."""
+    with bodies.serving(3 * BODY_BLOCK_BYTES + 1) as url, closing(new_transport(RetryPolicy())) as transport:
+        assert bodies.block_sizes(transport, url) == [BODY_BLOCK_BYTES] * 3 + [1]
