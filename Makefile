@@ -4,6 +4,7 @@
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
+# make recipes  write the table schemas of docs/recipes
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
 # make bench    measure time, memory and storage calls (QUICK=1)
 
@@ -81,28 +82,34 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 test: setup
 	@$(PYTHON3) -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
-.PHONY: test-all
-test-all: setup
-	@$(PYTHON3) -m pytest $(PARALLEL) $(ARGS)
-
 .PHONY: coverage
 coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
-# Separate environments: the scanner of infra/azure, the peers that make bench compares with (a gigabyte), and the
-# tool that writes requirements.txt.
-SCAN_READY  := .scan/.ready
-PEERS_READY := .peers/.ready
-LOCK_READY  := .lock/.ready
-PURPOSE_scan  := make check
-PURPOSE_peers := make bench
-PURPOSE_lock  := make lock
-$(SCAN_READY) $(PEERS_READY) $(LOCK_READY): .%/.ready: pyproject.toml $(PY_READY)
+# Separate environments: the scanner of infra/azure, the peers that make bench compares with (a gigabyte), what the
+# recipes for readers use (another one), and the tool that writes requirements.txt.
+SCAN_READY    := .scan/.ready
+PEERS_READY   := .peers/.ready
+RECIPES_READY := .recipes/.ready
+LOCK_READY    := .lock/.ready
+PURPOSE_scan    := make check
+PURPOSE_peers   := make bench
+PURPOSE_recipes := make test-all
+PURPOSE_lock    := make lock
+$(SCAN_READY) $(PEERS_READY) $(RECIPES_READY) $(LOCK_READY): .%/.ready: pyproject.toml $(PY_READY)
 	@echo "Python environment for $(PURPOSE_$*): .$*"
 	@$(PYTHON3) -m venv .$*
 	@.$*/bin/python -m pip install -qq --upgrade "pip>=25.1"
 	@.$*/bin/python -m pip install -qq --group $*
 	@touch $@
+
+.PHONY: test-all
+test-all: setup $(RECIPES_READY)
+	@$(PYTHON3) -m pytest $(PARALLEL) $(ARGS)
+
+.PHONY: recipes
+recipes: $(PY_READY)
+	@$(PYTHON3) -m infra.recipes
 
 .PHONY: check
 check: $(PY_READY) $(SCAN_READY)
@@ -131,4 +138,4 @@ bench: setup $(PEERS_READY)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .scan .peers .lock node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers .recipes .lock node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

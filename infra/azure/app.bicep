@@ -132,6 +132,9 @@ resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
   }
 }
 
+@description('The resource id of the function app.')
+output id string = app.id
+
 @description('The function app.')
 output name string = app.name
 

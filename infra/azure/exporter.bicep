@@ -37,6 +37,12 @@ param rejectedDays int
 @description('The mail address for alerts; empty sends no mail.')
 param alertEmail string
 
+@description('The object id of the operator; empty for none.')
+param operatorPrincipalId string
+
+@description('The object ids of those who land data.')
+param landingWriterPrincipalIds array
+
 @description('Tags for all resources.')
 param tags object
 
@@ -127,6 +133,16 @@ module roles 'roles.bicep' = {
   }
 }
 
+module access 'access.bicep' = {
+  name: 'access'
+  params: {
+    operatorPrincipalId: operatorPrincipalId
+    landingWriterPrincipalIds: landingWriterPrincipalIds
+    storageAccountName: storage.outputs.name
+    keyVaultName: vault.outputs.name
+  }
+}
+
 module app 'app.bicep' = {
   name: 'app'
   params: {
@@ -172,6 +188,18 @@ module workbook 'workbook.bicep' = {
 
 @description('The function app.')
 output functionAppName string = app.outputs.name
+
+@description('The resource id of the function app.')
+output functionAppId string = app.outputs.id
+
+@description('The client id of the identity.')
+output identityClientId string = identity.outputs.clientId
+
+@description('The principal id of the identity.')
+output identityPrincipalId string = identity.outputs.principalId
+
+@description('The resource id of the workbook.')
+output workbookId string = workbook.outputs.id
 
 @description('The URL of the API.')
 output apiUrl string = app.outputs.apiUrl

@@ -11,3 +11,4 @@ param landingDays = 365
 param rejectedDays = 365
 param newSecretsKey = readEnvironmentVariable('NEW_SECRETS_KEY', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
+param operatorPrincipalId = readEnvironmentVariable('OPERATOR_PRINCIPAL_ID', '')

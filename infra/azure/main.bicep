@@ -55,6 +55,12 @@ param rejectedDays int = 0
 @description('The mail address for alerts; empty sends no mail.')
 param alertEmail string = ''
 
+@description('The object id of the operator, a person or a group, who gets roles for data and key; empty for none: az ad signed-in-user show --query id.')
+param operatorPrincipalId string = ''
+
+@description('The object ids of those who land data: applications, managed identities, people or groups.')
+param landingWriterPrincipalIds array = []
+
 @description('Tags for all resources.')
 param tags object = {}
 
@@ -80,24 +86,39 @@ module exporter 'exporter.bicep' = {
     landingDays: landingDays
     rejectedDays: rejectedDays
     alertEmail: alertEmail
+    operatorPrincipalId: operatorPrincipalId
+    landingWriterPrincipalIds: landingWriterPrincipalIds
     tags: tags
   }
 }
 
+// Names in camel case: Azure changes the case of others. docs/deploy.md makes variables of them, such as FUNCTION_APP.
 @description('The resource group.')
-output AZURE_RESOURCE_GROUP string = group.name
+output resourceGroup string = group.name
 
 @description('The function app; func azure functionapp publish needs this name.')
-output FUNCTION_APP string = exporter.outputs.functionAppName
+output functionApp string = exporter.outputs.functionAppName
+
+@description('The resource id of the function app, the scope of roles for deployments.')
+output functionAppId string = exporter.outputs.functionAppId
 
 @description('The URL of the API.')
-output API_URL string = exporter.outputs.apiUrl
+output apiUrl string = exporter.outputs.apiUrl
 
 @description('The storage account of the exporter; its container landing takes the landing data.')
-output STORAGE_ACCOUNT string = exporter.outputs.storageAccountName
+output storageAccount string = exporter.outputs.storageAccountName
 
 @description('The vault that holds SECRETS-KEY.')
-output KEY_VAULT string = exporter.outputs.keyVaultName
+output keyVault string = exporter.outputs.keyVaultName
 
 @description('The addresses that customers allow in their firewalls; empty if the network is open.')
-output OUTBOUND_ADDRESSES array = exporter.outputs.outboundAddresses
+output outboundAddresses array = exporter.outputs.outboundAddresses
+
+@description('The client id of the identity of the app, for customers in the same tenant (managed_identity).')
+output identityClientId string = exporter.outputs.identityClientId
+
+@description('The principal id of the identity of the app, for their role assignments.')
+output identityPrincipalId string = exporter.outputs.identityPrincipalId
+
+@description('The workbook in the portal.')
+output workbookUrl string = '${environment().portal}/#@${tenant().tenantId}/resource${exporter.outputs.workbookId}/workbook'

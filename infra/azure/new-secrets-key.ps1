@@ -1,5 +1,5 @@
 # Creates the key that encrypts stored credentials, before the first deployment. See new-secrets-key.sh.
-$vault = azd env get-value KEY_VAULT 2>$null
+$vault = azd env get-value keyVault 2>$null
 if ($LASTEXITCODE -eq 0 -and $vault) {
     azd env set NEW_SECRETS_KEY ""
 }

@@ -9,3 +9,4 @@ param network = 'open'
 param landingDays = 90
 param newSecretsKey = readEnvironmentVariable('NEW_SECRETS_KEY', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
+param operatorPrincipalId = readEnvironmentVariable('OPERATOR_PRINCIPAL_ID', '')

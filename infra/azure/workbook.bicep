@@ -139,3 +139,6 @@ resource workbook 'Microsoft.Insights/workbooks@2022-04-01' = {
     serializedData: string(content)
   }
 }
+
+@description('The resource id of the workbook.')
+output id string = workbook.id

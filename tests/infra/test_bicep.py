@@ -13,7 +13,7 @@ from exporter.messages import WORK_QUEUES
 from exporter.notify.log_events import Event
 from exporter.settings import Settings
 from infra.local.settings_file import local_settings
-from tests.infra.templates import AZURE, PROJECT, ROLES, text
+from tests.infra.templates import AZURE, PROJECT, ROLES, ROLES_OF_PEOPLE, text
 
 TEMPLATES = sorted(AZURE.rglob("*.bicep"))
 PARAMETERS = sorted(AZURE.glob("*.bicepparam"))
@@ -133,6 +133,7 @@ def test_everything_that_must_be_there_before_the_exporter_is() -> None:
 def test_the_roles_are_those_that_the_code_needs_and_no_more() -> None:
     """Each by its GUID, with its name beside it."""
     assert dict(GUID.findall(text("roles.bicep"))) == ROLES
+    assert dict(GUID.findall(text("access.bicep"))) == ROLES_OF_PEOPLE
     customer = text("customer/main.bicep")
     actions = re.findall(r"'(Microsoft\.Storage/[\w/]+/blobs/\w+)'", customer)
     prefix = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.infra.queries import AZURE, WINDOWS, Alert, alerts
+from tests.infra.test_bicep import ROLES_OF_PEOPLE
 
 BICEP = shutil.which(os.environ.get("BICEP", "bicep"))  # noqa: TID251  a tool of the tests, no setting
 FILES = [*AZURE.rglob("*.bicep"), *AZURE.rglob("*.bicepparam")]
@@ -31,6 +32,10 @@ NAMES = {
     "Microsoft.Network/privateEndpoints": re.compile(r"(?=.{2,64}$)[a-zA-Z0-9][a-zA-Z0-9._-]*[a-zA-Z0-9_]"),
 }
 
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+OPERATOR = "00000000-0000-4000-8000-000000000001"
+WRITER = "00000000-0000-4000-8000-000000000002"
 # Another version may warn of more, and format otherwise.
 VERSION = "0.49.2"
 
@@ -73,6 +78,8 @@ def resources(environment_name: str) -> list[dict[str, Any]]:
             "param location = 'westeurope'\n"
             "param network = 'private'\n"
             "param alertEmail = 'operator@example.net'\n"
+            f"param operatorPrincipalId = '{OPERATOR}'\n"
+            f"param landingWriterPrincipalIds = ['{WRITER}']\n"
         )
         place = ["--location", "westeurope", "--subscription-id", f"{1:032x}", "--tenant-id", f"{2:032x}"]
         bicep("snapshot", parameters, *place)
@@ -114,6 +121,26 @@ def test_the_job_that_checks_the_templates_has_this_compiler() -> None:
     workflow = (AZURE.parents[1] / ".github" / "workflows" / "check.yml").read_text()
 
     assert f"az bicep install --version v{VERSION}\n" in workflow
+
+
+def test_people_and_sources_get_their_roles_for_data_and_no_more() -> None:
+    """The operator on the account and the vault, those who land data on their container."""
+    scopes = {
+        OPERATOR: {
+            "storageAccounts": ROLES_OF_PEOPLE.keys() - {SECRETS_OFFICER},
+            "vaults": {SECRETS_OFFICER},
+        },
+        WRITER: {"containers": {BLOB_CONTRIBUTOR}},
+    }
+    found: dict[str, dict[str, set[str]]] = {OPERATOR: {}, WRITER: {}}
+    for resource in resources("abc"):
+        properties = resource["properties"] if resource["type"].endswith("/roleAssignments") else {}
+        if (principal := properties.get("principalId")) in found:
+            kind = resource["id"].partition("/providers/Microsoft.Authorization")[0].split("/")[-2]
+            role = properties["roleDefinitionId"].rpartition("/")[2]
+            found[principal].setdefault(kind, set()).add(role)
+
+    assert found == scopes
 
 
 def test_two_installations_do_not_share_a_name() -> None:

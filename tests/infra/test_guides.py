@@ -1,12 +1,17 @@
 """The guides for operators agree with the templates and the code."""
 
+import ast
+import base64
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
-from tests.infra.templates import ROLES, text
+from tests.infra.templates import ROLES, ROLES_OF_PEOPLE, text
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = "".join(path.read_text() for path in sorted((PROJECT / "exporter").rglob("*.py")))
@@ -56,15 +61,106 @@ def test_the_ten_commands_use_what_there_is() -> None:
     """Files of the project, parameters of the templates, outputs of the deployment."""
     deploy = guide("deploy.md")
     steps = re.findall(r"^\*\*(\d+)\. ", deploy, re.MULTILINE)
-    told = set(re.findall(r"^output ([A-Z_]+) ", text("main.bicep"), re.MULTILINE))
+    told = {variable_of(name) for name in outputs()}
 
     assert steps == [str(number) for number in range(1, 11)]
     for path in re.findall(r"(?:infra/azure|\.github)/[\w./-]+\w", deploy):
         assert (PROJECT / path).exists(), path
-    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - {"NEW_SECRETS_KEY", "FUNCTION_APP_ID"}
+    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - {"NEW_SECRETS_KEY"}
     assert used <= told
     for parameter in ("storageAccountName", "containerName", "principalId"):
         assert f"param {parameter} " in text("customer/main.bicep")
+
+
+def test_the_fourth_command_exports_every_output(tmp_path: Path) -> None:
+    """Also lists and values with blanks, and with Python 3.8."""
+    block = re.search(r"\*\*4\. .*?```sh\n(.*?)```", guide("deploy.md"), re.DOTALL)
+    assert block
+    answer: dict[str, dict[str, object]] = {
+        name: {"type": "String", "value": f"the {name}"} for name in outputs()
+    }
+    answer["outboundAddresses"] = {"type": "Array", "value": ["203.0.113.7", "203.0.113.8"]}
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat {tmp_path}/answer.json\n')
+    az.chmod(0o755)
+
+    script = f"{block[1]}\nenv"
+    done = subprocess.run(  # noqa: S603  the project's own guide
+        ["/bin/sh", "-ec", script],
+        env={"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    exported = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert {variable_of(name): exported[variable_of(name)] for name in outputs()} == {
+        variable_of(name): f"the {name}" for name in outputs()
+    } | {"OUTBOUND_ADDRESSES": "203.0.113.7 203.0.113.8"}
+    asked = (tmp_path / "asked").read_text()
+    assert asked == "deployment sub show --name exporter --query properties.outputs --output json\n"
+    python = re.search(r"python3 -c '(.*?)'", block[1], re.DOTALL)
+    assert python
+    ast.parse(python[1], feature_version=(3, 8))
+
+
+def test_azure_changes_no_name_of_an_output() -> None:
+    """It makes camel case of other names: FUNCTION_APP becomes functioN_APP."""
+    assert all(re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)*", name) for name in outputs())
+
+
+def outputs() -> list[str]:
+    """Return the names of the outputs of the deployment."""
+    return re.findall(r"^output (\w+) ", text("main.bicep"), re.MULTILINE)
+
+
+def variable_of(name: str) -> str:
+    """Return the variable of an output: ``FUNCTION_APP`` of ``functionApp``."""
+    return re.sub("([A-Z])", r"_\1", name).upper()
+
+
+def test_the_key_is_created_once_and_forgotten_when_the_vault_has_it(tmp_path: Path) -> None:
+    """The hooks of azd, with an azd that keeps its environment in a file, as the real one does."""
+    azd = tmp_path / "azd"
+    azd.write_text(
+        "#!/bin/sh\n"
+        'case "$2" in\n'
+        f'  set) printf "%s" "$4" > "{tmp_path}/$3" ;;\n'
+        f'  get-value) cat "{tmp_path}/$3" 2>/dev/null || {{ echo "ERROR: key not found"; exit 1; }} ;;\n'
+        "esac\n"
+    )
+    azd.chmod(0o755)
+
+    def hook(name: str) -> str:
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        subprocess.run(["/bin/sh", str(PROJECT / "infra/azure" / name)], env=path, check=True)  # noqa: S603  our own
+        return (tmp_path / "NEW_SECRETS_KEY").read_text()
+
+    key = hook("new-secrets-key.sh")
+    assert len(base64.b64decode(key)) == 32
+    assert hook("new-secrets-key.sh") != key
+    (tmp_path / "keyVault").write_text("kvexporter")
+    assert hook("forget-secrets-key.sh") == ""
+    assert hook("new-secrets-key.sh") == ""
+    hooks = (PROJECT / "azure.yaml").read_text()
+    assert hooks.index("preprovision") < hooks.index("new-secrets-key.sh") < hooks.index("postprovision")
+    assert hooks.index("postprovision") < hooks.index("forget-secrets-key.sh")
+
+
+def test_the_environments_of_azd_are_in_neither_repository_nor_package() -> None:
+    """They may hold the key."""
+    for name in (".gitignore", ".funcignore"):
+        assert ".azure/" in (PROJECT / name).read_text().splitlines(), name
+
+
+def test_the_roles_of_people_are_explained() -> None:
+    """Each with its parameter."""
+    table = rows(guide("deploy.md"), "| Parameter | Role | On | For |")
+
+    assert {cells[1] for cells in table} == set(ROLES_OF_PEOPLE.values())
+    for cells in table:
+        assert f"param {cells[0].strip('`')} " in text("main.bicep")
 
 
 def test_the_roles_are_explained() -> None:

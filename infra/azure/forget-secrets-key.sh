@@ -1,0 +1,4 @@
+#!/bin/sh
+# Removes the key from azd's environment, which is a file, once the deployment has put it into the vault.
+set -eu
+azd env set NEW_SECRETS_KEY ""
