@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.infra.queries import AZURE, WINDOWS, Alert, alerts
-from tests.infra.test_bicep import ROLES_OF_PEOPLE
+from tests.infra.templates import ROLES_OF_PEOPLE
 
 BICEP = shutil.which(os.environ.get("BICEP", "bicep"))  # noqa: TID251  a tool of the tests, no setting
 FILES = [*AZURE.rglob("*.bicep"), *AZURE.rglob("*.bicepparam")]
