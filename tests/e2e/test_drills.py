@@ -30,14 +30,17 @@ def commands(heading: str) -> list[str]:
     return [line for block in blocks for line in re.sub(r"\\\n", "", block).splitlines()]
 
 
+IDS = ".destinations[].id"
+PRINTS_IDS = "import json, sys; [print(each['id']) for each in json.load(sys.stdin)['destinations']]"
+
+
 class Shell:
-    """Runs the commands of the docs as an operator does, with our own ``az`` (az.py)."""
+    """Runs the commands of the docs as an operator does, with our own ``az`` (az.py) and ``jq``."""
 
     def __init__(self, folder: Path, app: App, installation: Installation) -> None:
         self.folder = folder
-        az = folder / "az"
-        az.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.e2e.az "$@"\n')
-        az.chmod(0o755)
+        self._program("az", f'exec {sys.executable} -m tests.e2e.az "$@"')
+        self._program("jq", f'[ "$*" = "-r {IDS}" ] && exec {sys.executable} -c "{PRINTS_IDS}"')
         self._environment = {
             **os.environ,  # noqa: TID251  the shell's own
             "PATH": f"{folder}:{os.environ['PATH']}",  # noqa: TID251  as above
@@ -47,6 +50,11 @@ class Shell:
             "STORAGE_ACCOUNT": "acme",
             "AZURE_STORAGE_CONNECTION_STRING": installation.connection_string,
         }
+
+    def _program(self, name: str, script: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
 
     def run(self, command: str) -> str:
         """Run a command, which must succeed, and return what it prints."""
@@ -134,9 +142,8 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
 def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Installation, shell: Shell) -> None:
     """With their secrets, which are stored nowhere else. The history is found; no hour is exported twice."""
     before = etags(shared)
-    (keep,) = commands("The table of destinations is lost.")
-    shell.run(keep)
-    (kept,) = json.loads((shell.folder / "destinations.json").read_text())["destinations"]
+    shell.run("\n".join(commands("The table of destinations is lost.")))
+    kept = json.loads((shell.folder / "acme.json").read_text())
     with TableServiceClient.from_connection_string(shared.connection_string) as service:
         service.delete_table("destinations")
     app.tick()

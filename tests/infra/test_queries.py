@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import azure.functions as func
@@ -14,7 +13,8 @@ import pytest
 from exporter.domain.errors import Fault
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
-from tests.infra.queries import PROJECT, alerts, charts, examples
+from tests.infra.kusto import SCRIPT, SERVICE, needs_the_service
+from tests.infra.queries import alerts, charts, examples
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
@@ -25,8 +25,6 @@ from tests.infra.telemetry import (
 )
 from tests.support.worlds import EVENTS, NOW
 
-SERVICE = PROJECT / "node_modules" / "@kusto" / "language-service-next"
-SCRIPT = Path(__file__).with_name("language_service.js")
 QUERIES = {
     **{f"alert {each.name}": each.query for each in alerts()},
     **{f"chart {title}": query for title, query in charts().items()},
@@ -40,11 +38,6 @@ MISTAKES = [
     "exceptions | extend x = toint(",
     "events",
 ]
-
-needs_the_service = pytest.mark.skipif(
-    shutil.which("node") is None or not SERVICE.is_dir(),
-    reason="the KQL language service is not installed: run npm ci, with Node.js 20 or newer on the PATH",
-)
 
 
 def analysed(queries: list[str]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from sqlglot import expressions as exp
 from exporter.domain.data_types import DATA_TYPES
 from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS
 from infra.recipes import FOLDER, files
-from tests.infra.test_queries import SCRIPT, SERVICE, needs_the_service
+from tests.infra.kusto import SCRIPT, SERVICE, needs_the_service
 
 TABLES = FOLDER / "tables"
 DIALECTS = {
