@@ -66,7 +66,8 @@ def test_the_ten_commands_use_what_there_is() -> None:
     assert steps == [str(number) for number in range(1, 11)]
     for path in re.findall(r"(?:infra/azure|\.github)/[\w./-]+\w", deploy):
         assert (PROJECT / path).exists(), path
-    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - {"NEW_SECRETS_KEY"}
+    set_here = set(re.findall(r"^(?:export )?([A-Z_]+)=", deploy, re.MULTILINE))
+    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - set_here
     assert used <= told
     for parameter in ("storageAccountName", "containerName", "principalId"):
         assert f"param {parameter} " in text("customer/main.bicep")
@@ -152,6 +153,32 @@ def test_the_environments_of_azd_are_in_neither_repository_nor_package() -> None
     """They may hold the key."""
     for name in (".gitignore", ".funcignore"):
         assert ".azure/" in (PROJECT / name).read_text().splitlines(), name
+
+
+def test_every_provider_is_registered_before_it_is_needed() -> None:
+    """Those of the resources in the templates, and the one of the subnet's delegation."""
+    registered = re.search(r"for each in ([\w ]+); do\n +az provider register", guide("deploy.md"))
+    assert registered
+    needed = {
+        provider
+        for path in (PROJECT / "infra/azure").glob("*.bicep")
+        for provider in re.findall(r"'Microsoft\.(\w+)/[\w/]+(?:@|')", path.read_text())
+    }
+
+    assert set(registered[1].split()) == needed - {"Authorization", "Resources"}
+
+
+def test_the_variables_of_the_deployment_from_github_are_set() -> None:
+    """Each one that the workflow reads; and the application has a service principal."""
+    workflow = (PROJECT / ".github/workflows/deploy.yml").read_text()
+    deploy = guide("deploy.md").partition("## From GitHub")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^set_variable (\w+) ", deploy, re.MULTILINE)) == set(
+        re.findall(r"vars\.(\w+)", workflow)
+    )
+    assert deploy.index("az ad sp create") < deploy.index("az role assignment create")
+    assert re.search(r"^ +environment: production$", workflow, re.MULTILINE)
+    assert ":environment:production" in deploy
 
 
 def test_the_roles_of_people_are_explained() -> None:
