@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
 from tests.infra.test_bicep import ROLES, ROLES_OF_PEOPLE, text
 
 PROJECT = Path(__file__).resolve().parents[2]
+# The default of small.bicepparam.
+ENVIRONMENT_NAME = "exporter"
 SOURCES = "".join(path.read_text() for path in sorted((PROJECT / "exporter").rglob("*.py")))
 
 
@@ -104,6 +108,27 @@ def test_the_fourth_command_exports_every_output(tmp_path: Path) -> None:
     python = re.search(r"python3 -c '(.*?)'", block[1], re.DOTALL)
     assert python
     ast.parse(python[1], feature_version=(3, 8))
+
+
+@pytest.mark.parametrize(("group", "created"), [("false", True), ("true", False), ("", False)])
+def test_the_second_command_never_replaces_a_key(group: str, tmp_path: Path, *, created: bool) -> None:
+    """Nor does it create one if Azure does not answer."""
+    block = re.search(r"\*\*2\. .*?```sh\n(.*?)```", guide("deploy.md"), re.DOTALL)
+    assert block
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\necho {group}\n")
+    az.chmod(0o755)
+
+    done = subprocess.run(  # noqa: S603  the project's own guide
+        ["/bin/sh", "-ec", f"{block[1]}\nenv"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ("NEW_SECRETS_KEY=" in done.stdout) == created
+    assert f"rg-{ENVIRONMENT_NAME}" in block[1]
 
 
 def test_azure_changes_no_name_of_an_output() -> None:
