@@ -110,6 +110,41 @@ def test_the_fourth_command_exports_every_output(tmp_path: Path) -> None:
     ast.parse(python[1], feature_version=(3, 8))
 
 
+def test_the_blocks_of_the_deployment_run_one_after_the_other(tmp_path: Path) -> None:
+    """In one shell in which an unknown variable is an error, with tools that note what they are asked."""
+    answer = {
+        name: {"value": ["a", "b"] if name == "outboundAddresses" else f"the-{name}"} for name in outputs()
+    }
+    (tmp_path / "outputs.json").write_text(json.dumps(answer))
+    for tool in ("az", "func", "curl", "gh"):
+        path = tmp_path / tool
+        path.write_text(
+            f'#!/bin/sh\necho "{tool} $*" >> {tmp_path}/asked\n'
+            'case "$*" in\n'
+            f'  "deployment sub show"*) cat {tmp_path}/outputs.json ;;\n'
+            '  "group exists"*) echo false ;;\n'
+            '  *"--output tsv"*) echo an-id ;;\n'
+            "esac\n"
+        )
+        path.chmod(0o755)
+    blocks = re.findall(r"^ *```sh\n(.*?)```", guide("deploy.md"), re.DOTALL | re.MULTILINE)
+
+    subprocess.run(  # noqa: S603  the project's own guide
+        ["/bin/sh", "-euc", "\n".join(blocks)],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin"},
+        check=True,
+    )
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert "func azure functionapp publish the-functionApp --python" in asked
+    assert "curl the-apiUrl/health" in asked
+    assert "curl the-apiUrl/destinations/acme/hours?code=an-id" in asked
+    assert "gh variable set FUNCTION_APP --repo OWNER/NAME --env production --body the-functionApp" in asked
+    assert any("repo:OWNER/NAME:environment:production" in each for each in asked)
+    assert asked[-1] == "az group delete --name the-resourceGroup"
+
+
 @pytest.mark.parametrize(("group", "created"), [("false", True), ("true", False), ("", False)])
 def test_the_second_command_never_replaces_a_key(group: str, tmp_path: Path, *, created: bool) -> None:
     """Nor does it create one if Azure does not answer."""
