@@ -28,6 +28,9 @@ param newSecretsKey string
 @description('Further settings of the exporter.')
 param settings object
 
+@description('Whether storage is copied to other zones of the region.')
+param zoneRedundantStorage bool
+
 @description('The number of days after which landing blobs are deleted; 0 keeps them.')
 param landingDays int
 
@@ -93,6 +96,7 @@ module storage 'storage.bicep' = {
     name: storageAccountName
     location: location
     publicAccess: network != 'private'
+    zoneRedundant: zoneRedundantStorage
     landingDays: landingDays
     rejectedDays: rejectedDays
     tags: tags

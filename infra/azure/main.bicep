@@ -44,6 +44,9 @@ param newSecretsKey string = ''
 @description('Further settings of the exporter: see docs/settings.md.')
 param settings object = {}
 
+@description('Whether storage is copied to other zones of the region. Set it to false in a region without zones.')
+param zoneRedundantStorage bool = true
+
 @description('The number of days after which landing blobs are deleted; 0 keeps them. Backfills need them.')
 @minValue(0)
 param landingDays int = 0
@@ -83,6 +86,7 @@ module exporter 'exporter.bicep' = {
     outboundAddressCount: outboundAddressCount
     newSecretsKey: newSecretsKey
     settings: settings
+    zoneRedundantStorage: zoneRedundantStorage
     landingDays: landingDays
     rejectedDays: rejectedDays
     alertEmail: alertEmail

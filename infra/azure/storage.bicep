@@ -11,6 +11,9 @@ param location string
 @description('Whether public network access is allowed, to callers with a role; otherwise only private endpoints.')
 param publicAccess bool
 
+@description('Whether the data is copied to other zones of the region; not every region has zones.')
+param zoneRedundant bool
+
 @description('The number of days after which landing blobs are deleted; 0 keeps them.')
 param landingDays int
 
@@ -49,7 +52,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
   }
   properties: {
     accessTier: 'Hot'

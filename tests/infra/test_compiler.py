@@ -95,6 +95,12 @@ def test_the_templates_compile_without_a_warning(template: str) -> None:
     assert bicep("build", AZURE / template, "--stdout").stderr == ""
 
 
+@pytest.mark.parametrize("parameters", sorted(AZURE.glob("*.bicepparam")), ids=lambda each: each.name)
+def test_the_parameter_files_compile_without_a_warning(parameters: Path) -> None:
+    """Each parameter has the type that its template declares."""
+    assert bicep("build-params", parameters, "--stdout").stderr == ""
+
+
 def test_every_file_is_formatted_as_the_compiler_formats_it(tmp_path: Path) -> None:
     """So that an editor changes nothing but what was meant."""
     shutil.copytree(AZURE, tmp_path, dirs_exist_ok=True)

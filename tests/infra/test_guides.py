@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
 from tests.infra.templates import ROLES, ROLES_OF_PEOPLE, text
 
 PROJECT = Path(__file__).resolve().parents[2]
+# The default of small.bicepparam.
+ENVIRONMENT_NAME = "exporter"
 SOURCES = "".join(path.read_text() for path in sorted((PROJECT / "exporter").rglob("*.py")))
 
 
@@ -66,7 +70,8 @@ def test_the_ten_commands_use_what_there_is() -> None:
     assert steps == [str(number) for number in range(1, 11)]
     for path in re.findall(r"(?:infra/azure|\.github)/[\w./-]+\w", deploy):
         assert (PROJECT / path).exists(), path
-    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - {"NEW_SECRETS_KEY"}
+    set_here = set(re.findall(r"^(?:export )?([A-Z_]+)=", deploy, re.MULTILINE))
+    used = set(re.findall(r"\$([A-Z_]{4,})", deploy)) - set_here
     assert used <= told
     for parameter in ("storageAccountName", "containerName", "principalId"):
         assert f"param {parameter} " in text("customer/main.bicep")
@@ -103,6 +108,62 @@ def test_the_fourth_command_exports_every_output(tmp_path: Path) -> None:
     python = re.search(r"python3 -c '(.*?)'", block[1], re.DOTALL)
     assert python
     ast.parse(python[1], feature_version=(3, 8))
+
+
+def test_the_blocks_of_the_deployment_run_one_after_the_other(tmp_path: Path) -> None:
+    """In one shell in which an unknown variable is an error, with tools that note what they are asked."""
+    answer = {
+        name: {"value": ["a", "b"] if name == "outboundAddresses" else f"the-{name}"} for name in outputs()
+    }
+    (tmp_path / "outputs.json").write_text(json.dumps(answer))
+    for tool in ("az", "func", "curl", "gh"):
+        path = tmp_path / tool
+        path.write_text(
+            f'#!/bin/sh\necho "{tool} $*" >> {tmp_path}/asked\n'
+            'case "$*" in\n'
+            f'  "deployment sub show"*) cat {tmp_path}/outputs.json ;;\n'
+            '  "group exists"*) echo false ;;\n'
+            '  *"--output tsv"*) echo an-id ;;\n'
+            "esac\n"
+        )
+        path.chmod(0o755)
+    blocks = re.findall(r"^ *```sh\n(.*?)```", guide("deploy.md"), re.DOTALL | re.MULTILINE)
+
+    subprocess.run(  # noqa: S603  the project's own guide
+        ["/bin/sh", "-euc", "\n".join(blocks)],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin"},
+        check=True,
+    )
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert "func azure functionapp publish the-functionApp --python" in asked
+    assert "curl the-apiUrl/health" in asked
+    assert "curl the-apiUrl/destinations/acme/hours?code=an-id" in asked
+    assert "gh variable set FUNCTION_APP --repo OWNER/NAME --env production --body the-functionApp" in asked
+    assert any("repo:OWNER/NAME:environment:production" in each for each in asked)
+    assert asked[-1] == "az group delete --name the-resourceGroup"
+
+
+@pytest.mark.parametrize(("group", "created"), [("false", True), ("true", False), ("", False)])
+def test_the_second_command_never_replaces_a_key(group: str, tmp_path: Path, *, created: bool) -> None:
+    """Nor does it create one if Azure does not answer."""
+    block = re.search(r"\*\*2\. .*?```sh\n(.*?)```", guide("deploy.md"), re.DOTALL)
+    assert block
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\necho {group}\n")
+    az.chmod(0o755)
+
+    done = subprocess.run(  # noqa: S603  the project's own guide
+        ["/bin/sh", "-ec", f"{block[1]}\nenv"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ("NEW_SECRETS_KEY=" in done.stdout) == created
+    assert f"rg-{ENVIRONMENT_NAME}" in block[1]
 
 
 def test_azure_changes_no_name_of_an_output() -> None:
@@ -152,6 +213,32 @@ def test_the_environments_of_azd_are_in_neither_repository_nor_package() -> None
     """They may hold the key."""
     for name in (".gitignore", ".funcignore"):
         assert ".azure/" in (PROJECT / name).read_text().splitlines(), name
+
+
+def test_every_provider_is_registered_before_it_is_needed() -> None:
+    """Those of the resources in the templates, and the one of the subnet's delegation."""
+    registered = re.search(r"for each in ([\w ]+); do\n +az provider register", guide("deploy.md"))
+    assert registered
+    needed = {
+        provider
+        for path in (PROJECT / "infra/azure").glob("*.bicep")
+        for provider in re.findall(r"'Microsoft\.(\w+)/[\w/]+(?:@|')", path.read_text())
+    }
+
+    assert set(registered[1].split()) == needed - {"Authorization", "Resources"}
+
+
+def test_the_variables_of_the_deployment_from_github_are_set() -> None:
+    """Each one that the workflow reads; and the application has a service principal."""
+    workflow = (PROJECT / ".github/workflows/deploy.yml").read_text()
+    deploy = guide("deploy.md").partition("## From GitHub")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^set_variable (\w+) ", deploy, re.MULTILINE)) == set(
+        re.findall(r"vars\.(\w+)", workflow)
+    )
+    assert deploy.index("az ad sp create") < deploy.index("az role assignment create")
+    assert re.search(r"^ +environment: production$", workflow, re.MULTILINE)
+    assert ":environment:production" in deploy
 
 
 def test_the_roles_of_people_are_explained() -> None:
