@@ -14,6 +14,7 @@ from exporter.http import (
     lifecycle,
     not_found,
     preview,
+    rejected,
     summary,
     verify,
 )
@@ -27,6 +28,7 @@ app.register_functions(destinations.blueprint)
 app.register_functions(lifecycle.blueprint)
 app.register_functions(hours.blueprint)
 app.register_functions(hours_summary.blueprint)
+app.register_functions(rejected.blueprint)
 app.register_functions(landing.blueprint)
 app.register_functions(summary.blueprint)
 app.register_functions(preview.blueprint)

@@ -97,11 +97,16 @@ class Query:
 
     def limit(self, default: int, most: int) -> int:
         """Return the parameter ``limit``."""
-        text = self._params.get("limit") or str(default)
-        # Short enough for every limit; int() alone accepts signs, spaces and digits of other scripts.
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else 0
-        if not 1 <= number <= most:
-            self.problem("limit", f"must be a whole number from 1 to {most}")
+        return self.number("limit", default, least=1, most=most)
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        """Return a whole number, or the default."""
+        text = self._params.get(name) or str(default)
+        # int() alone accepts signs, spaces, underscores and digits of other scripts.
+        digits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        number = int(text) if digits else least - 1
+        if not least <= number <= most:
+            self.problem(name, f"must be a whole number from {least} to {most}")
         return number
 
     def problem(self, name: str, message: str) -> None:

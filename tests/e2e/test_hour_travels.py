@@ -21,7 +21,7 @@ from azure.storage.blob import ContainerClient
 from infra.local.sample import DataType, Fault, LandingHour, Sample, TimeFormat, Truth
 from tests.support import landing_reader as reader
 from tests.support.customer_files import EVENT_COLUMNS, MERGED_ID_COLUMNS, Files, contents
-from tests.support.installation import Installation, Json, installed, key_of
+from tests.support.installation import Installation, Json, installed, key_of, ok
 
 SAMPLE = Sample(
     events_per_hour=300,
@@ -64,6 +64,8 @@ class Export:
     seen: dict[str, dict[str, bytes]]
     ledger: dict[str, list[Json]]
     destinations: dict[str, Json]
+    rejected: dict[tuple[str, datetime], list[Json]]
+    """The rejected and amended rows that the API shows, by destination and hour."""
 
     def container(self, destination_id: str) -> ContainerClient:
         """Return a customer's container."""
@@ -93,8 +95,15 @@ def exported(installation: Installation, *, backwards: bool = False) -> Export:
         app.tick()
         ledger = {name: app.exported(name, starts) for name in (EVENTS, MERGED_IDS, OTHERWISE)}
         destinations = {name: app.destination(name) for name in ledger}
+        rejected = {
+            (name, hour.start): ok(
+                app.api.get(f"/destinations/{name}/hours/{key_of(hour.start)}/rejected?limit=200")
+            )["rows"]
+            for name in (EVENTS, MERGED_IDS)
+            for hour in hours
+        }
     seen = {name: contents(installation.container(name)) for name in ledger}
-    return Export(installation, hours, starts[1], seen, ledger, destinations)
+    return Export(installation, hours, starts[1], seen, ledger, destinations, rejected)
 
 
 def name_of(hour: LandingHour | datetime, data_type: DataType) -> str:
@@ -237,6 +246,10 @@ def test_rejected_rows_are_kept_byte_for_byte_with_their_place(
             assert line["reason"] in REASONS[each.fault], (line, each)
             assert line["detail"]
         assert {(line["reason"], len(line["keys"])) for line in amended} <= {("wrong_type", 1)}
+        for line, shown in zip(lines, export.rejected[destination_id, hour.start], strict=True):
+            same = ("blob", "line", "reason", "detail")
+            assert [line[key] for key in same] == [shown[key] for key in same]
+            assert bytes_of(line).startswith(bytes_of({key: text for key, text in shown.items() if text}))
 
 
 def bytes_of(rejected: dict[str, Any]) -> bytes:

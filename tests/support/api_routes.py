@@ -25,6 +25,7 @@ ROUTES = {
     "hours_summary": ("GET", "destinations/{id}/hours/summary", "FUNCTION"),
     "one_hour": ("GET", "destinations/{id}/hours/{hour}", "FUNCTION"),
     "summary": ("GET", "summary", "FUNCTION"),
+    "list_rejected_rows": ("GET", "destinations/{id}/hours/{hour}/rejected", "FUNCTION"),
     "landing": ("GET", "landing", "FUNCTION"),
 }
 """Method, path below ``/api`` and authorization level of each function, by its name."""
