@@ -1,17 +1,21 @@
 """The preview of an hour: what the filter keeps of it, with examples. Nothing is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from exporter.domain.destination import Destination
+from exporter.destinations.seen_properties import PropertySample, SeenProperty
+from exporter.domain.data_types import DataType
+from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import NotPossible
+from exporter.domain.filters import EventFilter
 from exporter.domain.hour import Hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.streams import LandingBlob
+from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.stage import row_chain
-from exporter.pipeline.chain import Tally
+from exporter.pipeline.chain import RowChain, Tally
 from exporter.pipeline.exported import Exported
 from exporter.ports import Clock, Landing
 
@@ -22,6 +26,9 @@ EXAMPLES_BYTES_MAX = 1024 * 1024
 TIME_MAX = timedelta(seconds=45)
 # The keys of so many rows, needed to find duplicates, take 50 MB.
 ROWS_MAX = 2_000_000
+# Rows whose properties are collected: these show what a project sends.
+SAMPLE_ROWS_MAX = 2_000
+SAMPLE_TIME_MAX = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,62 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
     stream = next((key.stream for key in destination.streams if key.stream.spec.filterable), None)
     if stream is None:
         raise NotPossible("no_events", "This destination exports no events; merged ids are never filtered.")
-    limits = _Limits(clock, clock() + TIME_MAX)
+    return _previewed(destination, stream, hour, landing, clock)
+
+
+def preview_unsaved(
+    project_id: int, event_filter: EventFilter | None, hour: Hour, landing: Landing, clock: Clock
+) -> tuple[Preview, list[SeenProperty]]:
+    """Preview a filter on an hour of a project before there is a destination, with default output settings.
+
+    Also return the properties that rows of the hour have, whether the filter keeps these rows or not.
+    """
+    destination = Destination(
+        id="unsaved",
+        name="unsaved",
+        storage=StorageTarget("unsaved"),
+        credentials=Credentials(CredentialsType.MANAGED_IDENTITY, ""),
+        created_at=hour.start,
+        project_id=project_id,
+        event_filter=event_filter,
+    )
+    stream = Stream(DataType.EVENTS, project_id)
+    seen = _seen(replace(destination, event_filter=None), stream, hour, landing, clock)
+    return _previewed(destination, stream, hour, landing, clock), seen
+
+
+def _previewed(
+    destination: Destination, stream: Stream, hour: Hour, landing: Landing, clock: Clock
+) -> Preview:
+    limits, examples = _Limits(clock, clock() + TIME_MAX), _Examples()
+    chain = row_chain(destination, stream, hour, limits.reject)
+    complete = _read_rows(chain, landing.blobs(stream, hour), landing, limits, examples.add)
+    return Preview(limits.tally.counts(), tuple(examples.lines), complete)
+
+
+def _seen(
+    destination: Destination, stream: Stream, hour: Hour, landing: Landing, clock: Clock
+) -> list[SeenProperty]:
+    limits = _Limits(clock, clock() + SAMPLE_TIME_MAX, SAMPLE_ROWS_MAX)
+    properties = PropertySample()
+
+    def add(found: Exported) -> None:
+        for line in found.content.splitlines():
+            properties.add(line)
+
+    chain = row_chain(destination, stream, hour, limits.reject)
+    _read_rows(chain, landing.blobs(stream, hour), landing, limits, add)
+    return properties.seen()
+
+
+def _read_rows(
+    chain: RowChain[Any],
+    blobs: Iterator[LandingBlob],
+    landing: Landing,
+    limits: "_Limits",
+    add: Callable[[Exported], None],
+) -> bool:
+    """Pass the exported rows of an hour to ``add``; return False if a limit ended this early."""
 
     def read(blob: LandingBlob) -> Iterator[bytes]:
         limits.check()
@@ -52,15 +114,13 @@ def preview(destination: Destination, hour: Hour, landing: Landing, clock: Clock
             yield chunk
             limits.check()
 
-    chain = replace(row_chain(destination, stream, hour, limits.reject), tally=limits.tally)
-    examples, complete = _Examples(), True
     try:
-        for found in chain.exported(landing.blobs(stream, hour), read):
-            examples.add(found)
+        for found in replace(chain, tally=limits.tally).exported(blobs, read):
+            add(found)
             limits.check()
     except _LimitReachedError:
-        complete = False
-    return Preview(limits.tally.counts(), tuple(examples.lines), complete)
+        return False
+    return True
 
 
 class _LimitReachedError(Exception):
@@ -70,14 +130,15 @@ class _LimitReachedError(Exception):
 class _Limits:
     """Bounds the time and the rows of one preview."""
 
-    def __init__(self, clock: Clock, until: datetime) -> None:
+    def __init__(self, clock: Clock, until: datetime, rows_max: int = ROWS_MAX) -> None:
         self.tally = Tally()
         self._clock = clock
         self._until = until
+        self._rows_max = rows_max
 
     def check(self) -> None:
         """Raise if a limit is reached."""
-        if self._clock() >= self._until or self.tally.counts().read >= ROWS_MAX:
+        if self._clock() >= self._until or self.tally.counts().read >= self._rows_max:
             raise _LimitReachedError
 
     def reject(self, _row: RejectedRow) -> None:

@@ -50,8 +50,13 @@ class LandingView(TypedDict):
 )
 def landing(_: func.HttpRequest, __: None) -> func.HttpResponse:
     """List the projects and organizations in landing with their first and last hour, and all misfits."""
+    return answer(_landing_view(surveyed()))
+
+
+def surveyed() -> Survey:
+    """Return a survey of landing that is at most a minute old."""
     gateways, now = wiring.app().gateways, wiring.now()
-    return answer(_landing_view(_cache.get(lambda: gateways.landing.survey(now), now)))
+    return _cache.get(lambda: gateways.landing.survey(now), now)
 
 
 def _landing_view(survey: Survey) -> LandingView:

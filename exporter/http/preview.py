@@ -1,22 +1,26 @@
-"""``POST /destinations/{id}/preview``."""
+"""``POST /destinations/{id}/preview`` and ``POST /preview``."""
 
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import azure.functions as func
 import orjson
 
 from exporter import wiring
 from exporter.destinations.find import find_destination
-from exporter.destinations.preview import Preview, preview
+from exporter.destinations.preview import Preview, preview, preview_unsaved
+from exporter.domain.data_types import DataType
+from exporter.domain.errors import NotFound
 from exporter.domain.hour import Hour
+from exporter.domain.streams import Stream
+from exporter.http.landing import surveyed
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, operation
 from exporter.http.schemas import HourKey, Json, RowIssuesView, RowsView, row_issues_view, rows_view
 
 if TYPE_CHECKING:
-    from exporter.http.preview_model import PreviewRequest
+    from exporter.http.preview_model import PreviewRequest, UnsavedPreviewRequest
 
 blueprint = func.Blueprint()
 
@@ -30,10 +34,82 @@ class PreviewView(RowIssuesView):
     complete: bool
 
 
+class SeenPropertyView(TypedDict):
+    """A property: the kinds of its values, the number of rows that have it, up to five frequent values."""
+
+    property: str
+    kinds: list[str]
+    rows: int
+    values: list[str | int | float | bool]
+
+
+class UnsavedPreviewView(PreviewView):
+    """The effect of a filter on an hour of a project, and the properties of a sample of its rows."""
+
+    properties: list[SeenPropertyView]
+
+
 def _parse(req: func.HttpRequest) -> "PreviewRequest":
     from exporter.http.preview_model import parse_preview  # noqa: PLC0415  pydantic, for few requests
 
     return parse_preview(json_body(req))
+
+
+def _parse_unsaved(req: func.HttpRequest) -> "UnsavedPreviewRequest":
+    from exporter.http.preview_model import parse_unsaved_preview  # noqa: PLC0415  as above
+
+    return parse_unsaved_preview(json_body(req))
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="preview",
+        method="POST",
+        route="preview",
+        answers={HTTPStatus.OK: UnsavedPreviewView},
+        problems=(HTTPStatus.NOT_FOUND,),
+        body="exporter.http.preview_model:UnsavedPreviewModel",
+    ),
+    parse=_parse_unsaved,
+)
+def show_unsaved(_: func.HttpRequest, request: "UnsavedPreviewRequest") -> func.HttpResponse:
+    """Count the events of an hour of a project that a filter keeps, with examples and properties.
+
+    Nothing is written.
+    """
+    gateways = wiring.app().gateways
+    hour = request.hour or _newest_hour(request.project_id)
+    found, seen = preview_unsaved(
+        request.project_id, request.event_filter, hour, gateways.landing, wiring.now
+    )
+    view: UnsavedPreviewView = {
+        **preview_view(hour, found),
+        "properties": [
+            {
+                "property": each.name,
+                "kinds": list(each.kinds),
+                "rows": each.rows,
+                "values": _as_written(each.values),
+            }
+            for each in seen
+        ],
+    }
+    return answer(view)
+
+
+def _as_written(values: tuple[str, ...]) -> list[str | int | float | bool]:
+    """Return JSON values for an answer; a number may have more digits than a JSON library keeps."""
+    return cast("list[str | int | float | bool]", [orjson.Fragment(text) for text in values])
+
+
+def _newest_hour(project_id: int) -> Hour:
+    """Return the newest hour of a project that has landed."""
+    stream = Stream(DataType.EVENTS, project_id)
+    found = next((each for each in surveyed().streams if each.stream == stream), None)
+    if found is None or found.last is None:
+        raise NotFound("nothing_landed", "No events of this project have landed.")
+    return found.last
 
 
 @operation(

@@ -90,6 +90,24 @@ def test_another_filter_can_be_tried_and_changes_nothing(app: App, shared: Insta
     assert app.api.get("/destinations/tried").headers["etag"] == before.headers["etag"]
 
 
+def test_a_filter_is_previewed_before_there_is_a_destination(app: App, shared: Installation) -> None:
+    """On the newest hour that has landed, with the properties that its rows have."""
+    body = {"project_id": SAMPLE.project_id, "filter": WANTED}
+
+    newest_hour = ok(app.api.post("/preview", body))
+    same = ok(app.api.post("/preview", body | {"hour": newest_hour["hour"]}))
+    nothing = app.api.post("/preview", {"project_id": 1})
+
+    assert newest_hour == same
+    assert newest_hour["hour"] == key_of(newest(shared))
+    assert newest_hour["rows"]["exported"] == len(expected(shared))
+    names = {each["property"] for each in newest_hour["properties"]}
+    assert {"event_type", "uuid"} <= names
+    assert any(name.startswith("event_properties.") for name in names)
+    assert (nothing.status, nothing.body["code"]) == (404, "nothing_landed")
+    assert app.api.post("/preview", {"project_id": "x", "hour": "now"}).status == 422
+
+
 def test_what_is_wrong_with_a_filter_is_told_where_it_stands(app: App, shared: Installation) -> None:
     """In the destination's filter as in the one that is tried."""
     wrong = {"any": [condition("event_type", "matches", "("), condition("evnt_type", "is_set")]}

@@ -26,6 +26,7 @@ ROUTES = {
     "one_hour": ("GET", "destinations/{id}/hours/{hour}", "FUNCTION"),
     "summary": ("GET", "summary", "FUNCTION"),
     "list_rejected_rows": ("GET", "destinations/{id}/hours/{hour}/rejected", "FUNCTION"),
+    "preview": ("POST", "preview", "FUNCTION"),
     "landing": ("GET", "landing", "FUNCTION"),
 }
 """Method, path below ``/api`` and authorization level of each function, by its name."""

@@ -68,6 +68,11 @@ BODIES: dict[str, dict[str, Any]] = {
     | {"credentials": {"type": "service_principal", "tenant_id": "a.example", "client_id": "x"}},
     "create_backfill": {"start": "2026-01-25", "end": "2026-01-26T05", "data_types": ["events"]},
     "preview_destination": {"hour": "2026-01-25T05", "filter": DESTINATION["events"]["filter"]},  # type: ignore[index]
+    "preview": {
+        "project_id": 187520,
+        "hour": "2026-01-25T05",
+        "filter": DESTINATION["events"]["filter"],  # type: ignore[index]
+    },
     "verify_destination": {
         "from": "2026-01-25",
         "to": "2026-01-25",
