@@ -66,11 +66,12 @@ def export_hour(task: HourTask, gateways: Gateways, worker: AttemptContext) -> O
     disposition = disposition_of(task, record, backfill, breaker, now, here=here)
     if disposition is WriteDisposition.SKIP or breaker.is_open(now):
         return Outcome.NOT_DUE
+    attempt = Attempt(task, destination, gateways, worker)
     exporting = disposition is WriteDisposition.EXPORT and task.slice_ref is None
-    if exporting and stays_elsewhere(gateways, found, here):
-        return Outcome.UNCHANGED
     try:
-        outcome = _attempt(Attempt(task, destination, gateways, worker), found, disposition)
+        if exporting and stays_elsewhere(attempt, found):
+            return Outcome.UNCHANGED
+        outcome = _attempt(attempt, found, disposition)
     except DestinationFault as error:
         _record_fault(task, destination, gateways, worker, error.fault)
         return Outcome.FAILED

@@ -1,18 +1,20 @@
 """Moved destinations: hours that were exported to the container that a destination had before.
 
 They are exported again, to the present container, if landing still has all that they were made of. Otherwise
-they stay where they are: part of an hour in the new container would look like a whole one.
+they stay where they are, as part of an hour in the new container would look like a whole one; unless the
+present container holds their files, too, from the time before: then they are adopted there.
 """
 
 from datetime import datetime
 
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
+from exporter.domain.marker import Part
 from exporter.domain.streams import LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt
 from exporter.export.lease import HourLease
-from exporter.ports import Gateways
+from exporter.ports import Container, Gateways
 
 STAYS_ELSEWHERE = Fault(
     "landing_incomplete",
@@ -35,12 +37,30 @@ def landed_whole(gateways: Gateways, record: HourRecord) -> bool:
     return LandingFingerprint.of(gateways.landing.blobs(record.key.stream, record.hour)).holds(exported)
 
 
-def stays_elsewhere(gateways: Gateways, found: Versioned[HourRecord] | None, target: str) -> bool:
-    """Whether an hour that is done, but not for ``target``, stays where it is; if so, record that."""
-    if found is None or not found.value.done or landed_whole(gateways, found.value):
+def stays_elsewhere(attempt: Attempt, found: Versioned[HourRecord] | None) -> bool:
+    """Whether an hour that is done, but not for the present container, stays where it is; if so, record that.
+
+    It does if neither landing nor the present container holds all of it.
+    """
+    if found is None or not found.value.done or landed_whole(attempt.gateways, found.value):
         return False
-    gateways.ledger.put(found.value.left_elsewhere(target, STAYS_ELSEWHERE), found.etag)
+    if _is_here_too(attempt, found.value):
+        return False
+    left = found.value.left_elsewhere(attempt.destination.target, STAYS_ELSEWHERE)
+    attempt.gateways.ledger.put(left, found.etag)
     return True
+
+
+def _is_here_too(attempt: Attempt, record: HourRecord) -> bool:
+    """Whether the present container holds every part of an hour, as it does if the hour comes back to it."""
+    names, parts = attempt.names(), record.content.parts
+    return bool(parts) and all(names.is_part(part.name) and _holds(attempt.container, part) for part in parts)
+
+
+def _holds(container: Container, part: Part) -> bool:
+    """Whether a container holds a part with the recorded size and MD5."""
+    wanted = (part.name, part.bytes, part.md5)
+    return any((blob.name, blob.size, blob.md5) == wanted for blob in container.find(part.name))
 
 
 def leave_elsewhere(lease: HourLease, target: str, now: datetime) -> None:

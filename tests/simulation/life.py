@@ -662,11 +662,17 @@ class Life:
             self.stayed.add((refused.requested_by, refused.round, key, hour))
 
     def judge(self) -> None:
-        """Hold what ``verify`` says now against what is true."""
-        if self.destination.status is not Status.DELETED and not self._faults():
+        """Hold what ``verify`` says now against what is true.
+
+        Of an hour that is done, but owed to the container of now, people are told that it is owed.
+        """
+        now = self.destination
+        if now.status is not Status.DELETED and not self._faults():
             for key in self.keys:
                 for hour in HOURS:
-                    self.truth.agrees(self.destination, key, hour)
+                    record = self.record(key, hour)
+                    if record is not None and record.done_for(now.target):
+                        self.truth.agrees(now, key, hour)
 
     def _faults(self) -> bool:
         return any(self.world.reader(each).faults for each in self.truth.containers["acme"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.domain.backfill import BackfillStatus
+from exporter.domain.data_types import DataType
 from exporter.domain.file_names import PathLayout
 from exporter.export import whole_hour
 from exporter.export.moved import STAYS_ELSEWHERE
@@ -54,6 +55,37 @@ def test_an_hour_that_comes_back_to_a_container_is_not_what_it_was_there() -> No
     life.landed(202)
     life.pass_busily(3)
     life.edit(container="raw")
+    life.end()
+
+
+@pytest.mark.parametrize("markers", [True, False])
+def test_an_hour_that_comes_back_is_adopted_though_landing_does_not_hold_it(*, markers: bool) -> None:
+    """Its files are in the container of now as in that of then; what lands late is added to them."""
+    life = Script()
+    if not markers:
+        happenings.no_markers(life)
+    gone = life.landed(201)
+    life.landed(202)
+    life.pass_busily(0.02)
+    life.edit(container="raw2")
+    life.pass_busily(0.1)
+    unland(life, gone)
+    life.edit(container="raw")
+    life.pass_busily(0.1)
+    life.landed(203)
+    life.end()
+    assert {201, 202, 203} <= set(life.truth.seen("raw")[DataType.EVENTS])
+
+
+def test_an_hour_that_comes_back_is_owed_until_a_tick_has_looked_for_it() -> None:
+    """Nothing else is said of it before."""
+    life = Script()
+    life.landed(201)
+    life.pass_busily(0.02)
+    life.edit(container="raw2")
+    life.pass_busily(0.1)
+    life.edit(container="raw")
+    life.judge()
     life.end()
 
 

@@ -13,7 +13,7 @@ from exporter.destinations.lifecycle import activate, delete
 from exporter.destinations.overview import overview_of
 from exporter.domain.claims import LEASE
 from exporter.domain.destination import CredentialsType, Output, StorageTarget
-from exporter.domain.errors import Conflict
+from exporter.domain.errors import Conflict, Fault
 from exporter.domain.hour_content import Provenance
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.hour_task import HourTask
@@ -167,6 +167,67 @@ def test_back_in_its_first_container_an_hour_is_adopted() -> None:
 
     assert set(export_all(world)) == {Outcome.ADOPTED}
     assert world.reader("raw").committed == before
+
+
+def back_with_lost_landing(world: World) -> None:
+    """Move the hours and back again; meanwhile landing loses all of the last one."""
+    move(world)
+    export_all(world)
+    world.landed.committed.clear()
+    put(world, HERE)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_back_in_its_first_container_an_hour_is_adopted_though_landing_has_lost_it(*, marked: bool) -> None:
+    """Every file that the ledger names is there, so that nothing of the hour is missing."""
+    world = exported(World())
+    files = {name: blob for name, blob in world.reader("raw").committed.items() if name.endswith(".gz")}
+    (marker,) = {name.partition("#")[0] + "_complete" for name in files}
+    if not marked:
+        del world.reader("raw").committed[marker]
+    back_with_lost_landing(world)
+
+    assert Outcome.UNCHANGED not in export_all(world)
+
+    record = the_record(world)
+    assert (record.content.origin.target, record.work.refused) == ("acme.blob.core.windows.net|raw|a", None)
+    assert [part.name for part in record.content.parts] == sorted(files)
+    assert files.items() <= world.reader("raw").committed.items()
+    assert marker in world.reader("raw").committed
+
+
+@pytest.mark.parametrize("body", [None, b"other"])
+def test_back_in_a_container_that_lacks_a_file_of_it_an_hour_stays_elsewhere(body: bytes | None) -> None:
+    """The file was deleted or changed meanwhile, and landing cannot replace it."""
+    world = exported(World())
+    reader = world.reader("raw")
+    (name,) = (name for name in reader.names() if name.endswith(".gz"))
+    del reader.committed[name]
+    if body is not None:
+        reader.set(name, body)
+    back_with_lost_landing(world)
+
+    assert export_all(world).count(Outcome.UNCHANGED) == 1
+
+    record = the_record(world)
+    assert record.content.origin.target == "acme.blob.core.windows.net|other|a"
+    assert record.work.refused is not None
+    assert tick(world) == []
+
+
+def test_while_a_container_refuses_an_hour_that_comes_back_to_it_remains_owed() -> None:
+    """Whether its files are there is not known yet; its record stays as it is."""
+    world = exported(World())
+    back_with_lost_landing(world)
+    before = the_record(world)
+    world.reader("raw").faults["list"] = Fault("access_denied", "The container refuses us.", "Let us in.")
+
+    assert attempt(world, NOW, "refused") is Outcome.FAILED
+
+    assert the_record(world) == before
+    assert not before.done_for("acme.blob.core.windows.net|raw|a")
+    world.reader("raw").faults.clear()
+    assert attempt(world, NOW + timedelta(hours=1), "healed") is Outcome.ADOPTED
 
 
 def test_an_hour_that_landing_does_not_hold_any_more_stays_where_it_is() -> None:
