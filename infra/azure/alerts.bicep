@@ -29,6 +29,7 @@ var rules = [
     description: 'A stream has not exported an hour that closed more than ${lagMinutesMax} minutes ago. See owed_hours and last_error in GET /api/destinations.'
     window: 'PT15M'
     operator: 'GreaterThan'
+    splitBy: ['destination']
     query: '''
 traces
 | where message startswith "stream behind "
@@ -45,6 +46,7 @@ traces
     description: 'The storage of a customer refuses the exporter. GET /api/destinations/{id} shows the error and its fix.'
     window: 'PT30M'
     operator: 'GreaterThan'
+    splitBy: ['destination']
     query: '''
 traces
 | where message startswith "destination failing "
@@ -60,6 +62,7 @@ traces
     description: 'A queue message failed five times. Its work is still owed and is queued again; the log line "poison" has an error id that leads to the cause.'
     window: 'PT15M'
     operator: 'GreaterThan'
+    splitBy: []
     query: '''
 traces
 | where message startswith "poison "
@@ -72,6 +75,7 @@ traces
     description: 'More than ${rejectedPercentMax} % of the rows of a destination are invalid. The container rejected of the exporter has the rows with their reasons.'
     window: 'PT1H'
     operator: 'GreaterThan'
+    splitBy: ['destination']
     query: '''
 traces
 | where message startswith "hour exported "
@@ -87,6 +91,7 @@ traces
     description: 'The exporter cannot read a row of its own tables; the destination, stream or hour of the row is not exported. The log line "row unreadable" names the row and the reason.'
     window: 'PT15M'
     operator: 'GreaterThan'
+    splitBy: ['stored_in', 'row_key']
     query: '''
 traces
 | where message startswith "row unreadable "
@@ -101,6 +106,7 @@ traces
     description: 'The timer of the exporter does not run, so nothing is exported. Check that the function app is running, and its log.'
     window: 'PT15M'
     operator: 'LessThan'
+    splitBy: []
     query: '''
 traces
 | where message startswith "tick {"
@@ -146,6 +152,8 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [
               '{rejectedPercentMax}',
               string(rejectedPercentMax)
             )
+            // An alert for each destination, whose mail names it.
+            dimensions: map(rule.splitBy, column => { name: column, operator: 'Include', values: ['*'] })
             timeAggregation: 'Count'
             operator: rule.operator
             threshold: rule.operator == 'LessThan' ? 1 : 0

@@ -187,3 +187,26 @@ def test_the_alerts_that_the_other_tests_run_are_those_that_are_deployed() -> No
             )
 
     assert [asdict(each) for each in deployed] == [asdict(each) for each in alerts()]
+
+
+def test_an_alert_names_the_destination_that_it_is_about() -> None:
+    """It is split by columns that its query ends with: of destinations, or of unreadable rows."""
+    split: dict[str, list[str]] = {}
+    for resource in resources("abc"):
+        if resource["type"] == "Microsoft.Insights/scheduledQueryRules":
+            (criterion,) = resource["properties"]["criteria"]["allOf"]
+            split[resource["name"].split("-")[1]] = columns = [
+                each["name"] for each in criterion["dimensions"]
+            ]
+            by = criterion["query"].rpartition(" by ")[2].partition("\n")[0] if columns else ""
+            assert [each.partition("=")[0].strip() for each in by.split(",")] == (columns or [""])
+            assert all(each["values"] == ["*"] for each in criterion["dimensions"])
+
+    assert split == {
+        "behind": ["destination"],
+        "failing": ["destination"],
+        "poison": [],
+        "rejected": ["destination"],
+        "unreadable": ["stored_in", "row_key"],
+        "stopped": [],
+    }
