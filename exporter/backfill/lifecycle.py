@@ -8,7 +8,8 @@ from exporter.backfill.runner import steps_of
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.backfill import HOURS_LOST, Backfill, BackfillStatus
 from exporter.domain.errors import Conflict, NotFound, NotPossible, Transient
-from exporter.domain.versioned import Versioned
+from exporter.domain.job import JOBS_MAX, page_of_jobs
+from exporter.domain.versioned import Page, Versioned
 from exporter.notify.notifications import backfill_ended
 from exporter.ports import Gateways, Jobs
 
@@ -31,11 +32,15 @@ def _find(backfills: Jobs[Backfill], destination_id: str, backfill_id: str) -> V
     return found
 
 
-def list_backfills(gateways: Gateways, destination_id: str) -> list[Backfill]:
-    """Return the backfills of a destination, also of a deleted one, the newest first."""
+def list_backfills(
+    gateways: Gateways, destination_id: str, *, after: str = "", limit: int = JOBS_MAX
+) -> Page[Backfill]:
+    """Return a page of the backfills of a destination, also of a deleted one, the newest first.
+
+    It begins after the backfill of the id ``after``.
+    """
     find_history(gateways.destinations, destination_id)
-    found = gateways.backfills.of(destination_id)
-    return sorted(found, key=lambda backfill: (backfill.created_at, backfill.id), reverse=True)
+    return page_of_jobs(gateways.backfills.of(destination_id), after, limit)
 
 
 def cancel(gateways: Gateways, destination_id: str, backfill_id: str, *, now: datetime) -> Backfill:

@@ -5,7 +5,7 @@ A request costs the same however long its range is: it is checked and stored. ``
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from exporter.backfill.hour_list import encode_hours
 from exporter.backfill.runner import steps_of
@@ -16,9 +16,14 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Invalid, NotPossible, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.streams import Stream, StreamKey
-from exporter.ports import Gateways, Landing, Ledger
+from exporter.ports import Clock, Gateways, Landing, Ledger
 from exporter.schedule.ledger_view import AsOf
 from exporter.verify.range import Repair
+
+# Azure ends a request after 230 s; people wait less. Ten years of hours take ten seconds.
+PLAN_TIME_MAX = timedelta(seconds=30)
+# The clock is asked once a page of the ledger.
+_HOURS_A_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,57 @@ def create(
     or in the ledger; a backfill without any hour has ended at once. The backfill of a paused destination
     waits until the destination is resumed.
     """
+    backfill = _checked(gateways, destination_id, request, as_of, new_id)
+    if backfill.total == 0:
+        backfill = backfill.moved(as_of.now).end_as(BackfillStatus.SUCCEEDED, as_of.now)
+    gateways.backfills.put(backfill, None)
+    steps = steps_of(gateways, as_of.now)
+    (steps.finish if backfill.ended else steps.start)(backfill)
+    return backfill
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBackfill:
+    """A backfill that is not created, and what is exported of its hours: a number, ``rows`` and ``bytes``.
+
+    ``complete`` is false if the time was not enough to look at all hours.
+    """
+
+    backfill: Backfill
+    exported: int
+    rows: int
+    bytes: int
+    complete: bool
+
+
+def plan(  # noqa: PLR0913  as for the creation, and the clock
+    gateways: Gateways,
+    destination_id: str,
+    request: BackfillRequest,
+    *,
+    as_of: AsOf,
+    new_id: str,
+    clock: Clock,
+) -> PlannedBackfill:
+    """Return what ``create`` would create, and what the ledger knows of its hours; nothing is written."""
+    until = clock() + PLAN_TIME_MAX
+    backfill = _checked(gateways, destination_id, request, as_of, new_id)
+    exported = rows = size = 0
+    for stream, begin in zip(backfill.streams, backfill.begins, strict=True):
+        known = gateways.ledger.figures(StreamKey(destination_id, stream), begin, backfill.last)
+        for number, (record, figures) in enumerate(known):
+            if number % _HOURS_A_PAGE == 0 and clock() >= until:
+                return PlannedBackfill(backfill, exported, rows, size, complete=False)
+            exported += record.done
+            rows += figures.rows if record.done else 0
+            size += figures.bytes if record.done else 0
+    return PlannedBackfill(backfill, exported, rows, size, complete=True)
+
+
+def _checked(
+    gateways: Gateways, destination_id: str, request: BackfillRequest, as_of: AsOf, new_id: str
+) -> Backfill:
+    """Return the backfill of a request that is in order; raises otherwise."""
     destination = find_destination(gateways.destinations, destination_id).value
     closed = last_closed_hour(as_of.now, as_of.settle)
     streams = _checked_streams(destination, request, closed)
@@ -53,7 +109,7 @@ def create(
     keys = [StreamKey(destination.id, stream) for stream in streams]
     known = [first_known(gateways.landing, gateways.ledger, key, (request.first, last)) for key in keys]
     begins = tuple(first or last.plus(1) for first in known)
-    backfill = replace(
+    return replace(
         _new(new_id, destination, streams, (min(begins), last), as_of.now),
         start=request.start,
         end=request.end,
@@ -63,12 +119,6 @@ def create(
         clamped_start=any(known) and min(begins) > request.first,
         allow_loss=request.allow_loss,
     )
-    if backfill.total == 0:
-        backfill = backfill.moved(as_of.now).end_as(BackfillStatus.SUCCEEDED, as_of.now)
-    gateways.backfills.put(backfill, None)
-    steps = steps_of(gateways, as_of.now)
-    (steps.finish if backfill.ended else steps.start)(backfill)
-    return backfill
 
 
 def _checked_streams(destination: Destination, request: BackfillRequest, closed: Hour) -> tuple[Stream, ...]:

@@ -7,10 +7,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from exporter.domain import transient_failures
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Fault, Invalid, Problem
+from exporter.domain.versioned import Page, Rows
+
+# People request jobs by hand: a destination has dozens. For each one on a page its progress is read.
+JOBS_DEFAULT = 20
+JOBS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +90,18 @@ class Job[Step](ABC):
             return self.fail_with(fault, now)
         shown = fault if transient_failures.shown(count) else None
         return replace(self, transient_failures=count, error=shown)
+
+
+def page_of_jobs[Found: Job[Any]](jobs: Rows[Found], after: str, limit: int) -> Page[Found]:
+    """Return up to ``limit`` jobs that were created before the one of the id ``after``, the newest first.
+
+    ``Invalid`` if there is no such job. Jobs that cannot be read are left out.
+    """
+    newest_first = sorted(jobs, key=lambda job: (job.created_at, job.id), reverse=True)
+    ids = [job.id for job in newest_first]
+    if after and after not in ids:
+        raise Invalid(Problem("after", "is not in this list"))
+    begin = ids.index(after) + 1 if after else 0
+    rows = newest_first[begin : begin + limit]
+    more = begin + limit < len(newest_first)
+    return Page(rows, jobs.unreadable, rows[-1].id if more else None)

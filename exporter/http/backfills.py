@@ -8,9 +8,12 @@ import azure.functions as func
 from exporter import wiring
 from exporter.backfill import lifecycle, requests
 from exporter.backfill.progress import BackfillProgress, progress_of
-from exporter.backfill.requests import BackfillRequest
+from exporter.backfill.requests import BackfillRequest, PlannedBackfill
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
+from exporter.domain.errors import Invalid
+from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
+from exporter.http.query import AFTER_JOB, Query, flag_parameter, limit_parameter
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import (
@@ -75,15 +78,50 @@ class BackfillView(TypedDict):
 
 
 class BackfillsView(TypedDict):
-    """Backfills, newest first."""
+    """Backfills, newest first; ``next`` is the value of ``after`` for the next page, null on the last."""
 
     backfills: list[BackfillView]
+    next: str | None
 
 
-def _parse(req: func.HttpRequest) -> BackfillRequest:
+class PlannedBackfillView(TypedDict):
+    """What a backfill would export: the number of its hours, and what the ledger knows of them.
+
+    ``exported_hours`` are exported now, with ``rows`` and compressed ``bytes``. ``complete`` is false if the
+    range is too long to look at all of its hours in the time of a request.
+    """
+
+    start: str
+    end: str
+    data_types: list[DataType]
+    hours: int
+    exported_hours: int
+    rows: int
+    bytes: int
+    complete: bool
+    clamped_from: HourKey | None
+    clamped_to: HourKey | None
+
+
+def _parse(req: func.HttpRequest) -> tuple[BackfillRequest, bool]:
     from exporter.http.backfill_model import parse_backfill  # noqa: PLC0415  pydantic, for few requests
 
-    return parse_backfill(json_body(req))
+    query = Query(req)
+    dry_run = query.flag("dry_run")
+    try:
+        request = parse_backfill(json_body(req))
+    except Invalid as invalid:
+        raise Invalid(*query.problems, *invalid.problems) from invalid
+    query.check()
+    return request, dry_run
+
+
+def parse_page(req: func.HttpRequest) -> tuple[str, int]:
+    """Return ``after`` and ``limit`` of a list of jobs."""
+    query = Query(req)
+    found = query.job_id("after"), query.limit(JOBS_DEFAULT, JOBS_MAX)
+    query.check()
+    return found
 
 
 def _ids(req: func.HttpRequest) -> tuple[str, str]:
@@ -105,16 +143,30 @@ def _accepted(backfill: Backfill) -> func.HttpResponse:
         name="create_backfill",
         method="POST",
         route="destinations/{id}/backfills",
-        answers={HTTPStatus.ACCEPTED: BackfillView},
+        answers={HTTPStatus.OK: PlannedBackfillView, HTTPStatus.ACCEPTED: BackfillView},
         problems=(HTTPStatus.CONFLICT,),
+        query=(
+            flag_parameter("dry_run", "With true, return what the backfill would export, and create none."),
+        ),
         body="exporter.http.backfill_model:BackfillModel",
     ),
     parse=_parse,
 )
-def create(req: func.HttpRequest, request: BackfillRequest) -> func.HttpResponse:
+def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.HttpResponse:
     """Export a range of hours again, of any length; each hour replaces its files in the container."""
+    request, dry_run = parsed
     app = wiring.app()
     as_of = AsOf(wiring.now(), app.settings.settle)
+    if dry_run:
+        found = requests.plan(
+            app.gateways,
+            req.route_params["id"],
+            request,
+            as_of=as_of,
+            new_id=wiring.new_id(),
+            clock=wiring.now,
+        )
+        return answer(planned_view(found))
     return _accepted(
         requests.create(app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id())
     )
@@ -127,13 +179,15 @@ def create(req: func.HttpRequest, request: BackfillRequest) -> func.HttpResponse
         method="GET",
         route="destinations/{id}/backfills",
         answers={HTTPStatus.OK: BackfillsView},
+        query=(limit_parameter(JOBS_DEFAULT, JOBS_MAX), AFTER_JOB),
     ),
-    parse=nothing,
+    parse=parse_page,
 )
-def list_all(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """List the backfills of a destination, also of a deleted one, newest first."""
-    found = lifecycle.list_backfills(wiring.app().gateways, req.route_params["id"])
-    return answer({"backfills": [_with_progress(each) for each in found]})
+def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
+    """List the backfills of a destination, also of a deleted one, newest first, page by page."""
+    after, limit = page
+    found = lifecycle.list_backfills(wiring.app().gateways, req.route_params["id"], after=after, limit=limit)
+    return answer({"backfills": [_with_progress(each) for each in found], "next": found.next_after})
 
 
 @operation(
@@ -181,6 +235,23 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Export the failed hours of a backfill again, and the ones not started; no hour that is done."""
     return _accepted(lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
+
+
+def planned_view(planned: PlannedBackfill) -> PlannedBackfillView:
+    """Return what a backfill would export."""
+    backfill = planned.backfill
+    return {
+        "start": backfill.start,
+        "end": backfill.end,
+        "data_types": [stream.data_type for stream in backfill.streams],
+        "hours": backfill.total,
+        "exported_hours": planned.exported,
+        "rows": planned.rows,
+        "bytes": planned.bytes,
+        "complete": planned.complete,
+        "clamped_from": backfill.first.key if backfill.clamped_start else None,
+        "clamped_to": backfill.last.key if backfill.clamped else None,
+    }
 
 
 def backfill_view(backfill: Backfill, progress: BackfillProgress) -> BackfillView:

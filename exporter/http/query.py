@@ -1,5 +1,6 @@
 """Query parameters: how they are declared, and how they are read."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from exporter.http.routing import Parameter
 from exporter.http.schemas import HOUR_PATTERN, NOT_AN_HOUR
 
 TEXT_CHARACTERS_MAX = 200
+_JOB_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
 def choice_parameter(name: str, description: str, choices: Sequence[str]) -> Parameter:
@@ -48,6 +50,13 @@ def limit_parameter(default: int, most: int) -> Parameter:
     """Declare the parameter ``limit`` of a list."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
     return Parameter("limit", f"At most so many on a page. Default: {default}.", MappingProxyType(schema))
+
+
+AFTER_JOB = Parameter(
+    "after",
+    "Only those created before the one of this id: `next` of the page before.",
+    MappingProxyType({"type": "string", "pattern": _JOB_ID.pattern}),
+)
 
 
 class Query:
@@ -93,6 +102,13 @@ class Query:
         text = self._params.get(name) or ""
         if text and not ID_PATTERN.fullmatch(text):
             self.problem(name, "must be the id of a destination")
+        return text
+
+    def job_id(self, name: str) -> str:
+        """Return the id of a backfill or verification; empty if it is left out."""
+        text = self._params.get(name) or ""
+        if text and not _JOB_ID.fullmatch(text):
+            self.problem(name, "must be an id of this list")
         return text
 
     def limit(self, default: int, most: int) -> int:

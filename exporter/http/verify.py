@@ -9,7 +9,10 @@ from exporter import wiring
 from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.data_types import DataType
+from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
+from exporter.http.backfills import parse_page
+from exporter.http.query import AFTER_JOB, limit_parameter
 from exporter.http.responses import answer, json_body
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
@@ -77,6 +80,35 @@ class VerificationView(VerifiedView):
     error: FaultView | None
 
 
+class VerificationsView(TypedDict):
+    """Verifications in the background, newest first, without their wrong hours.
+
+    ``next`` is the value of ``after`` for the next page, null on the last page.
+    """
+
+    verifications: list["ListedVerificationView"]
+    next: str | None
+
+
+ListedVerificationView = TypedDict(
+    "ListedVerificationView",
+    {
+        "id": str,
+        "status": VerificationStatus,
+        "from": HourKey,
+        "to": HourKey,
+        "data_types": list[DataType],
+        "checked": int,
+        "wrong": int,
+        "repair": str | None,
+        "created_at": Moment,
+        "finished_at": Moment | None,
+        "error": FaultView | None,
+    },
+)
+"""A verification in a list; the answer about it alone has its wrong hours."""
+
+
 def _parse(req: func.HttpRequest) -> "VerifyRequest":
     from exporter.http.verify_model import parse_verify  # noqa: PLC0415  pydantic, for few requests
 
@@ -120,6 +152,25 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
     location = f"/api/destinations/{destination.id}/verifications/{begun.id}"
     body = verification_view(begun, runner.result(gateways.state, begun))
     return answer(body, HTTPStatus.ACCEPTED, {"Location": location})
+
+
+@operation(
+    blueprint,
+    Operation(
+        name="list_verifications",
+        method="GET",
+        route="destinations/{id}/verifications",
+        answers={HTTPStatus.OK: VerificationsView},
+        query=(limit_parameter(JOBS_DEFAULT, JOBS_MAX), AFTER_JOB),
+    ),
+    parse=parse_page,
+)
+def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
+    """List the verifications of a destination that ran in the background, newest first, page by page."""
+    gateways, (after, limit) = wiring.app().gateways, page
+    destination = find_history(gateways.destinations, req.route_params["id"]).value
+    found = runner.list_verifications(gateways.verifications, destination.id, after=after, limit=limit)
+    return answer({"verifications": [listed_view(each) for each in found], "next": found.next_after})
 
 
 @operation(
@@ -181,4 +232,22 @@ def verification_view(verification: Verification, found: VerifyResult) -> Verifi
         "created_at": time_text(verification.created_at),
         "finished_at": time_or_null(verification.finished_at),
         "error": fault_or_null(verification.error or (findings_lost() if found.lost else None)),
+    }
+
+
+def listed_view(verification: Verification) -> ListedVerificationView:
+    """Return a verification in a list."""
+    span, counts = verification.span, verification.counts
+    return {
+        "id": verification.id,
+        "status": verification.status,
+        "from": span.first.key,
+        "to": span.last.key,
+        "data_types": list(span.data_types),
+        "checked": counts.checked,
+        "wrong": counts.wrong,
+        "repair": verification.backfill_id,
+        "created_at": time_text(verification.created_at),
+        "finished_at": time_or_null(verification.finished_at),
+        "error": fault_or_null(verification.error),
     }

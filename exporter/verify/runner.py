@@ -8,7 +8,9 @@ from itertools import groupby, islice
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import DestinationFault, Fault, NotFound, Rejected
 from exporter.domain.hour import Hour
+from exporter.domain.job import JOBS_MAX, page_of_jobs
 from exporter.domain.verification import HourCheck, Span, Verification, VerificationStatus, VerifyStep
+from exporter.domain.versioned import Page
 from exporter.job_steps import AT_ONCE, JobSteps
 from exporter.ports import BlobStore, Clock, Gateways, Jobs
 from exporter.schedule.ledger_view import AsOf
@@ -65,6 +67,13 @@ def find_verification(
     if found is None:
         raise NotFound("verification_not_found", "This destination has no such verification.")
     return found.value
+
+
+def list_verifications(
+    verifications: Jobs[Verification], destination_id: str, *, after: str = "", limit: int = JOBS_MAX
+) -> Page[Verification]:
+    """Return a page of the verifications of a destination, the newest first, after the id ``after``."""
+    return page_of_jobs(verifications.of(destination_id), after, limit)
 
 
 def result(state: BlobStore, verification: Verification) -> VerifyResult:

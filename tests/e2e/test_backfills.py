@@ -10,7 +10,7 @@ import pytest
 
 from exporter.backfill.step import WAITING_MAX
 from infra.local.sample import DataType, Fault, Sample
-from tests.support.api_calls import asked_for, ended, the_problem
+from tests.support.api_calls import asked_for, ended, fields, the_problem
 from tests.support.customer_files import contents, event_ids
 from tests.support.installation import LANDING, App, Installation, key_of, ok
 
@@ -123,6 +123,16 @@ def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Insta
     the_problem(app.api.post(f"{where}/cancel"), 409, "backfill_ended")
     listed = ok(app.api.get(path))["backfills"]
     assert [f"{path}/{each['id']}" for each in listed] == [where, first]
+    newest = ok(app.api.get(f"{path}?limit=1"))
+    assert (newest["backfills"], newest["next"]) == (listed[:1], listed[0]["id"])
+    older = ok(app.api.get(f"{path}?after={newest['next']}"))
+    assert (older["backfills"], older["next"]) == (listed[1:], None)
+    assert fields(app.api.get(f"{path}?limit=x&after=y")) == {"limit", "after"}
+    planned = ok(
+        app.api.post(f"{path}?dry_run=true", {"start": key_of(starts[0]), "end": key_of(starts[-1])})
+    )
+    assert (planned["hours"], planned["exported_hours"], planned["rows"]) == (30, 30, 0)
+    assert len(ok(app.api.get(path))["backfills"]) == len(listed)
 
 
 def test_a_backfill_begins_where_something_landed(shared: Installation, app: App) -> None:
@@ -268,4 +278,4 @@ def test_what_is_wrong_with_a_request_is_told_at_once(shared: Installation, app:
     assert {each["field"] for each in wrong["errors"]} == {"start", "data_types"}
     the_problem(app.api.post("/destinations/nobody/backfills", TEN_YEARS), 404, "destination_not_found")
     the_problem(app.api.get(f"{path}/{'0' * 32}"), 404, "backfill_not_found")
-    assert ok(app.api.get(path)) == {"backfills": []}
+    assert ok(app.api.get(path)) == {"backfills": [], "next": None}

@@ -85,6 +85,10 @@ def test_a_long_range_is_verified_in_the_background(shared: Installation, app: A
     assert found is not None
     assert (found["status"], found["error"], found["checked"]) == ("succeeded", None, len(starts))
     assert codes(found) == [(key_of(start), "events", ["hour_missing"]) for start in starts]
+    listed = ok(app.api.get("/destinations/long/verifications?limit=1"))
+    (shown,) = listed["verifications"]
+    assert (shown, listed["next"]) == ({key: found[key] for key in shown}, None)
+    assert (shown["status"], shown["wrong"]) == ("succeeded", len(starts))
 
 
 def test_what_is_wrong_with_a_verification_is_told(shared: Installation, app: App) -> None:

@@ -20,6 +20,7 @@ ROUTES = {
     "cancel_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/cancel", "FUNCTION"),
     "retry_backfill": ("POST", "destinations/{id}/backfills/{backfill_id}/retry", "FUNCTION"),
     "verify_destination": ("POST", "destinations/{id}/verify", "FUNCTION"),
+    "list_verifications": ("GET", "destinations/{id}/verifications", "FUNCTION"),
     "get_verification": ("GET", "destinations/{id}/verifications/{verification_id}", "FUNCTION"),
     "list_hours": ("GET", "destinations/{id}/hours", "FUNCTION"),
     "hours_summary": ("GET", "destinations/{id}/hours/summary", "FUNCTION"),

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import BackfillProgress
-from exporter.backfill.requests import BackfillRequest, create, create_repair
+from exporter.backfill.requests import PLAN_TIME_MAX, BackfillRequest, create, create_repair, plan
 from exporter.domain.backfill import BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
@@ -234,3 +234,50 @@ def test_what_was_exported_from_blobs_that_are_gone_is_not_passed_over() -> None
     begun = life.request(TEN_YEARS)
 
     assert (begun.first, begun.total) == (FIRST, 24)
+
+
+def test_a_dry_run_shows_what_would_be_exported_and_writes_nothing() -> None:
+    """The hours of the range with what the ledger knows of them; hours that are not done have no rows."""
+    life = a_life()
+    life.request()
+    life.until_ended("b1")
+    life.world.writes.log.clear()
+
+    found = plan(
+        life.world.gateways,
+        "acme",
+        THREE_HOURS,
+        as_of=AsOf(life.now, SETTLE),
+        new_id="b2",
+        clock=lambda: life.now,
+    )
+
+    done = life.progress("b1").tally
+    assert found.backfill.total == life.backfill("b1").total
+    assert (found.exported, found.rows, found.bytes, found.complete) == (
+        done.hours,
+        done.rows,
+        done.bytes,
+        True,
+    )
+    assert done.rows > 0
+    assert life.world.writes.log == []
+
+
+def test_a_dry_run_ends_in_time_and_says_that_it_is_not_complete() -> None:
+    """However long the range is."""
+    life = a_life()
+    life.request()
+    life.until_ended("b1")
+    times = iter([life.now, life.now + PLAN_TIME_MAX])
+
+    found = plan(
+        life.world.gateways,
+        "acme",
+        THREE_HOURS,
+        as_of=AsOf(life.now, SETTLE),
+        new_id="b2",
+        clock=lambda: next(times),
+    )
+
+    assert (found.exported, found.complete) == (0, False)
