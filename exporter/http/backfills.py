@@ -14,7 +14,7 @@ from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
 from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
 from exporter.http.query import AFTER_JOB, Query, flag_parameter, limit_parameter
-from exporter.http.responses import answer, json_body
+from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import (
     FaultView,
@@ -132,9 +132,9 @@ def _with_progress(backfill: Backfill) -> BackfillView:
     return backfill_view(backfill, progress_of(wiring.app().gateways, backfill, wiring.now()))
 
 
-def _accepted(backfill: Backfill) -> func.HttpResponse:
-    location = f"/api/destinations/{backfill.destination_id}/backfills/{backfill.id}"
-    return answer(_with_progress(backfill), HTTPStatus.ACCEPTED, {"Location": location})
+def _accepted(req: func.HttpRequest, backfill: Backfill) -> func.HttpResponse:
+    path = f"/destinations/{backfill.destination_id}/backfills/{backfill.id}"
+    return accepted(req, _with_progress(backfill), path)
 
 
 @operation(
@@ -168,7 +168,8 @@ def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.
         )
         return answer(planned_view(found))
     return _accepted(
-        requests.create(app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id())
+        req,
+        requests.create(app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id()),
     )
 
 
@@ -197,12 +198,14 @@ def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
         method="GET",
         route="destinations/{id}/backfills/{backfill_id}",
         answers={HTTPStatus.OK: BackfillView},
+        polled=True,
     ),
     parse=nothing,
 )
 def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Return a backfill with its progress, its speed, and its failed hours with their errors."""
-    return answer(_with_progress(lifecycle.find_backfill(wiring.app().gateways, *_ids(req))))
+    found = lifecycle.find_backfill(wiring.app().gateways, *_ids(req))
+    return answer(_with_progress(found), headers=None if found.ended else retry_after(POLL_SECONDS))
 
 
 @operation(
@@ -234,7 +237,7 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Export the failed hours of a backfill again, and the ones not started; no hour that is done."""
-    return _accepted(lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
+    return _accepted(req, lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
 
 
 def planned_view(planned: PlannedBackfill) -> PlannedBackfillView:

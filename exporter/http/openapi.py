@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from exporter.domain.destination import ID_PATTERN
 from exporter.http.api_docs import DocumentView
-from exporter.http.responses import BODY_BYTES_MAX, RETRY_AFTER_SECONDS, ProblemView
+from exporter.http.responses import BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
 from exporter.http.schemas import HOUR_PATTERN
 
@@ -37,7 +37,15 @@ _MEANINGS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Storage is unreachable for the moment, or settings are wrong.",
 }
 _ETAG = {"description": "The version, for If-Match.", "schema": {"type": "string"}}
-_LOCATION = {"description": "The URL of the progress.", "schema": {"type": "string"}}
+_OWN_ETAG = {
+    "description": "The version of this answer; with If-None-Match, 304 while it is the same.",
+    "schema": {"type": "string"},
+}
+_POLL_AFTER = {
+    "description": f"Seconds to wait before asking again: {POLL_SECONDS}. Missing once the job has ended.",
+    "schema": {"type": "integer"},
+}
+_LOCATION = {"description": "The absolute URL of the progress.", "schema": {"type": "string"}}
 # Ids that the app assigns; the caller chooses the id of a destination.
 _PATH_IDS = re.compile(r"\{(\w+_id)\}")
 _RETRY_AFTER = {
@@ -142,11 +150,19 @@ def _answers(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:
         answer: Json = {"description": status.description or status.phrase}
         if view is not None:
             answer["content"] = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=view.__name__)}}}
-        if declared.has_etag:
-            answer["headers"] = {"ETag": _ETAG}
+        headers = {"ETag": _ETAG} if declared.has_etag else {}
+        if declared.answers_not_modified:
+            headers["ETag"] = _OWN_ETAG
         if status is HTTPStatus.ACCEPTED:
-            answer["headers"] = {"Location": _LOCATION}
+            headers["Location"] = _LOCATION
+        if status is HTTPStatus.ACCEPTED or declared.polled:
+            headers["Retry-After"] = _POLL_AFTER
+        if headers:
+            answer["headers"] = headers
         yield status, answer
+    if declared.answers_not_modified:
+        unchanged = {"description": "The caller has this answer.", "headers": {"ETag": _OWN_ETAG}}
+        yield HTTPStatus.NOT_MODIFIED, unchanged
 
 
 def _problems(declared: Operation) -> Iterator[tuple[HTTPStatus, Json]]:

@@ -1,11 +1,13 @@
 """JSON answers, and problem documents (RFC 9457) for every error."""
 
 import functools
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import NotRequired, TypedDict
+from urllib.parse import urlsplit, urlunsplit
 
 import azure.functions as func
 import msgspec
@@ -71,18 +73,54 @@ class ProblemView(TypedDict):
     steps: NotRequired[list[StepView]]
 
 
+# Answers are about now, and hold what only the owner of a key may see.
+_EVERY_ANSWER = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+_TAG_CHARACTERS = 32
+# A job takes its next step within seconds.
+POLL_SECONDS = 2
+
+
 def answer(
     body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
     """Return a JSON answer."""
+    sent = {**_EVERY_ANSWER, **(headers or {})}
     return func.HttpResponse(
-        orjson.dumps(body), status_code=status, headers=headers or {}, mimetype="application/json"
+        orjson.dumps(body), status_code=status, headers=sent, mimetype="application/json"
     )
 
 
 def no_content() -> func.HttpResponse:
     """Return an answer without a body."""
-    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
+    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=dict(_EVERY_ANSWER))
+
+
+def accepted(req: func.HttpRequest, body: Mapping[str, object], path: str) -> func.HttpResponse:
+    """Answer 202 for a job: ``path``, below ``/api``, is where its progress is."""
+    url = urlsplit(req.url)
+    headers = {"Location": urlunsplit((url.scheme, url.netloc, f"/api{path}", "", ""))}
+    return answer(body, HTTPStatus.ACCEPTED, headers | retry_after(POLL_SECONDS))
+
+
+def retry_after(seconds: int) -> dict[str, str]:
+    """Return the header that says when to ask again."""
+    return {"Retry-After": str(seconds)}
+
+
+def unless_known(req: func.HttpRequest, response: func.HttpResponse) -> func.HttpResponse:
+    """Return 304 without a body if the caller has this answer already; otherwise the answer with its ETag.
+
+    The ETag is a weak one: it is about this answer, and never matches an If-Match.
+    """
+    if response.status_code != HTTPStatus.OK or "ETag" in response.headers:
+        return response
+    tag = f'W/"{hashlib.sha256(response.get_body()).hexdigest()[:_TAG_CHARACTERS]}"'
+    known = {each.strip() for each in req.headers.get("if-none-match", "").split(",")}
+    headers = {**_EVERY_ANSWER, "ETag": tag}
+    if known & {tag, tag.removeprefix("W/"), "*"}:
+        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response.headers["ETag"] = tag
+    return response
 
 
 def problem(
@@ -102,8 +140,9 @@ def problem(
         "code": code,
         **extra,
     }
+    sent = {**_EVERY_ANSWER, **(headers or {})}
     return func.HttpResponse(
-        orjson.dumps(body), status_code=status, headers=headers or {}, mimetype="application/problem+json"
+        orjson.dumps(body), status_code=status, headers=sent, mimetype="application/problem+json"
     )
 
 
@@ -143,7 +182,7 @@ def _expected(error: ExportError) -> func.HttpResponse:
             return not_configured(error)
         case _:
             _log.warning("answered 503: %s", error)
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            headers = retry_after(RETRY_AFTER_SECONDS)
             detail = "The exporter's storage is busy or unreachable. Send the request again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail, headers=headers)
 

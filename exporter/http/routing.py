@@ -12,7 +12,7 @@ from types import MappingProxyType
 import azure.functions as func
 
 from exporter.domain.errors import Invalid, Problem, named
-from exporter.http.responses import problem_answers
+from exporter.http.responses import problem_answers, unless_known
 from exporter.http.schemas import HOUR_PATTERN
 
 # Query parameters of the Functions host: the function key and its name.
@@ -35,7 +35,8 @@ class Operation:
 
     ``answers`` has the type of the body by success status, None for no content. ``problems`` are the error
     statuses besides those of every operation of its kind. ``body`` is the model of the request body as
-    ``module:Class``, so that pydantic is imported when first needed.
+    ``module:Class``, so that pydantic is imported when first needed. ``polled`` answers say when to
+    ask again.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Operation:
     headers: tuple[Parameter, ...] = ()
     has_etag: bool = False
     anonymous: bool = False
+    polled: bool = False
+
+    @property
+    def answers_not_modified(self) -> bool:
+        """Whether the answer has an ETag of its own, and If-None-Match is honoured."""
+        return self.method == "GET" and not self.has_etag
 
     def matches(self, path: str) -> bool:
         """Whether a path, without the prefix ``/api``, belongs to this route."""
@@ -77,7 +84,8 @@ def operation[Parsed](
 
     def register(handler: Callable[[func.HttpRequest, Parsed], func.HttpResponse]) -> Bound:
         def bound(req: func.HttpRequest) -> func.HttpResponse:
-            return handler(req, _checked(req, declared, parse))
+            answered = handler(req, _checked(req, declared, parse))
+            return unless_known(req, answered) if declared.answers_not_modified else answered
 
         bound.__doc__ = handler.__doc__
         OPERATIONS[declared.name] = declared, " ".join((handler.__doc__ or "").split())

@@ -13,7 +13,7 @@ from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
 from exporter.http.backfills import parse_page
 from exporter.http.query import AFTER_JOB, limit_parameter
-from exporter.http.responses import answer, json_body
+from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
 from exporter.schedule.ledger_view import AsOf
@@ -149,9 +149,8 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
         if verified is not None:
             return answer(verified_view(verified))
     begun = runner.begin(gateways, destination, span, repair=request.repair, now=as_of.now, new_id=new_id)
-    location = f"/api/destinations/{destination.id}/verifications/{begun.id}"
     body = verification_view(begun, runner.result(gateways.state, begun))
-    return answer(body, HTTPStatus.ACCEPTED, {"Location": location})
+    return accepted(req, body, f"/destinations/{destination.id}/verifications/{begun.id}")
 
 
 @operation(
@@ -180,6 +179,7 @@ def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
         method="GET",
         route="destinations/{id}/verifications/{verification_id}",
         answers={HTTPStatus.OK: VerificationView},
+        polled=True,
     ),
     parse=nothing,
 )
@@ -190,7 +190,8 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     found = runner.find_verification(
         gateways.verifications, destination.id, req.route_params["verification_id"]
     )
-    return answer(verification_view(found, runner.result(gateways.state, found)))
+    body = verification_view(found, runner.result(gateways.state, found))
+    return answer(body, headers=None if found.ended else retry_after(POLL_SECONDS))
 
 
 def verified_view(found: VerifyResult) -> VerifiedView:

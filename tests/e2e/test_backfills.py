@@ -116,7 +116,7 @@ def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Insta
     assert ok(app.api.post(f"{where}/cancel"))["status"] == "cancelled"
 
     again = app.api.post(f"{where}/retry")
-    assert (again.status, again.headers["location"]) == (202, f"/api{where}")
+    assert (again.status, again.headers["location"]) == (202, f"{app.api.url}/api{where}")
 
     assert ended(app, where)["hours"] == {"total": 30, "done": 0, "empty": 30, "failed": 0, "left": 0}
     the_problem(app.api.post(f"{where}/retry"), 409, "nothing_to_retry")

@@ -74,7 +74,7 @@ def test_a_long_range_is_verified_in_the_background(shared: Installation, app: A
 
     answer = app.api.post("/destinations/long/verify", asked)
     assert (answer.status, answer.body["status"]) == (202, "running")
-    where = answer.headers["location"].removeprefix("/api")
+    where = answer.headers["location"].removeprefix(f"{app.api.url}/api")
     assert where == f"/destinations/long/verifications/{answer.body['id']}"
 
     def ended() -> Json | None:

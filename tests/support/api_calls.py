@@ -43,7 +43,7 @@ def asked_for(app: App, destination_id: str, body: Json) -> str:
     """Create a backfill and return its path."""
     answer = app.api.post(f"/destinations/{destination_id}/backfills", body)
     assert answer.status == 202, answer
-    where = answer.headers["location"].removeprefix("/api")
+    where = answer.headers["location"].removeprefix(f"{app.api.url}/api")
     assert where == f"/destinations/{destination_id}/backfills/{answer.body['id']}"
     return where
 

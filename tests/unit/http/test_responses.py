@@ -25,7 +25,15 @@ from exporter.domain.errors import (
     Transient,
     WrongMediaType,
 )
-from exporter.http.responses import BODY_BYTES_MAX, answer, json_body, problem_answers
+from exporter.http.responses import (
+    BODY_BYTES_MAX,
+    accepted,
+    answer,
+    json_body,
+    no_content,
+    problem_answers,
+    unless_known,
+)
 from exporter.http.routing import OPERATIONS, Operation, Parameter, operation
 
 WRONG = Problem("name", "is missing")
@@ -183,3 +191,44 @@ def test_unknown_parameters_are_reported_together_with_wrong_ones() -> None:
     assert wrong(hour="now", code="key", clientId="default") == []
     assert wrong(hour="now", hours="now") == ["hours"]
     assert wrong(hour="later", hours="now", x="") == ["hours", "x", "hour"]
+
+
+@pytest.mark.parametrize("sent", [answer({}), no_content(), failing(ValueError("x"))])
+def test_no_answer_is_stored_or_taken_for_another_type(sent: func.HttpResponse) -> None:
+    """Whatever its status is."""
+    assert sent.headers["Cache-Control"] == "no-store"
+    assert sent.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_answer_that_the_caller_has_is_not_sent_again() -> None:
+    """304 without a body, with the same ETag; another answer has another ETag."""
+    first = unless_known(request(), answer({"a": 1}))
+    tag = first.headers["ETag"]
+
+    for known in (tag, tag.removeprefix("W/"), f'"x", {tag}', "*"):
+        again = unless_known(request(if_none_match=known), answer({"a": 1}))
+        assert (again.status_code, again.get_body(), again.headers["ETag"]) == (304, b"", tag)
+    changed = unless_known(request(if_none_match=tag), answer({"a": 2}))
+    assert (changed.status_code, json.loads(changed.get_body())) == (200, {"a": 2})
+    assert changed.headers["ETag"] != tag
+
+
+@pytest.mark.parametrize(
+    "sent", [answer({}, HTTPStatus.ACCEPTED), failing(ValueError("x")), answer({}, headers={"ETag": '"v"'})]
+)
+def test_only_a_whole_answer_without_a_version_has_an_etag_of_its_own(sent: func.HttpResponse) -> None:
+    """The ETag of a destination is that of what was put, and says nothing about its progress."""
+    before = dict(sent.headers)
+
+    same = unless_known(request(if_none_match="*"), sent)
+
+    assert (same, dict(same.headers)) == (sent, before)
+
+
+def test_an_accepted_job_names_its_absolute_url_and_when_to_ask_for_it() -> None:
+    """As the caller reached the app."""
+    sent = accepted(request(), {}, "/destinations/acme/backfills/1")
+
+    assert sent.status_code == HTTPStatus.ACCEPTED
+    assert sent.headers["Location"] == "http://127.0.0.1/api/destinations/acme/backfills/1"
+    assert sent.headers["Retry-After"] == "2"
