@@ -130,6 +130,13 @@ class LandingFingerprint:
         mine, theirs = self.each(), other.each()
         return mine is not None and theirs is not None and theirs <= mine
 
+    def lacks(self, other: "LandingFingerprint") -> bool:
+        """Whether some blob of the other is known not to be in this one; False if that is unknown."""
+        if other.partial or other.blobs > self.blobs:
+            return not other.partial
+        mine, theirs = self.each(), other.each()
+        return mine is not None and theirs is not None and not theirs <= mine
+
     def new(self, blobs: Iterable[LandingBlob]) -> tuple[LandingBlob, ...]:
         """Return the blobs that are not known to be in it, in their order."""
         every = tuple(blobs)

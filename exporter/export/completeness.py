@@ -26,6 +26,8 @@ from exporter.pipeline.formats import format_of
 
 # Keys of landing rows held in memory, 25 bytes each. The rows of larger hours are not compared.
 ROWS_COMPARED_MAX = 2_000_000
+# The rows of an hour are compared only if all of its files are in the container as they were exported.
+RESTORE = "If files of it were deleted or changed, restore them: then their rows are compared with landing. "
 
 
 def missing_rows(
@@ -34,10 +36,13 @@ def missing_rows(
     """Return the fault if the hour would lose rows when replaced by these landing blobs; None if not."""
     content = record.content
     exported = content.origin.landing if content.origin.target else None
-    covered = exported is not None and LandingFingerprint.of(blobs).holds(exported)
+    landing = LandingFingerprint.of(blobs)
+    covered = exported is not None and landing.holds(exported)
     here = attempt.holds(record)
     held = content.rows.exported if content.origin.target and not record.journal.committing else 0
     if held and not covered and not (here and all(map(inventory.has, content.parts))):
+        if exported is None or not landing.lacks(exported):
+            return _unknown(attempt, "it is not known whether landing holds all that it was made of", RESTORE)
         return _incomplete(attempt, "its landing blobs are not all there any more")
     explained = recorded_names(record, attempt.container_id) if covered and here else frozenset()
     files = [
@@ -51,7 +56,7 @@ def missing_rows(
         return _incomplete(attempt, "landing holds nothing of it any more")
     lost = _rows_not_in_landing(attempt, inventory, [blob.name for blob in files], blobs)
     if lost is None:
-        return _incomplete(attempt, f"it has more than {ROWS_COMPARED_MAX:,} rows to compare with landing")
+        return _unknown(attempt, f"landing has more than {ROWS_COMPARED_MAX:,} rows to compare with its own")
     return _incomplete(attempt, f"landing does not hold {lost} of its rows any more") if lost else None
 
 
@@ -119,4 +124,13 @@ def _incomplete(attempt: Attempt, why: str) -> Fault:
         code="landing_incomplete",
         message=f"The hour {attempt.task.hour} stays as it is: {why}, so a new export would lose rows.",
         fix='Land the missing data again; or, to accept the loss, backfill with "allow_loss": true.',
+    )
+
+
+def _unknown(attempt: Attempt, why: str, fix: str = "") -> Fault:
+    """Return the fault of an hour of which landing may hold all or not: that is not known."""
+    return Fault(
+        code="landing_incomplete",
+        message=f"The hour {attempt.task.hour} stays as it is: {why}, so a new export may lose rows.",
+        fix=f'{fix}To accept a loss, backfill with "allow_loss": true.',
     )

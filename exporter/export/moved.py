@@ -18,8 +18,8 @@ from exporter.ports import Container, Gateways
 
 STAYS_ELSEWHERE = Fault(
     "landing_incomplete",
-    "The hour was exported into another container, and the landing container does not hold all of it any"
-    " more. It stays where it is.",
+    "The hour was exported into another container, and the landing container is not known to hold all of it"
+    " any more. It stays where it is.",
     "Copy its files from the former container, if they are needed in this one.",
 )
 
