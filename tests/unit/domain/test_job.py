@@ -9,7 +9,7 @@ from exporter.domain.errors import Invalid
 from exporter.domain.job import page_of_jobs
 from exporter.domain.verification import Verification
 from exporter.domain.versioned import Rows, Unreadable
-from tests.contract.test_verifications import BEGUN
+from tests.contract.samples import BEGUN
 
 COUNT = 7
 # Two of them were created at the same moment.
