@@ -1,5 +1,6 @@
 """Start, stop, crashes, and storage that cannot be reached."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -76,6 +77,18 @@ def test_running_functions_end_before_the_host_does(start_host: StartHost, queue
     assert host.notes("work", event="end")
     assert queue.get_queue_properties().approximate_message_count == 0
     assert not any(child.is_running() for child in host.children)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux delivers a signal to a chosen thread")
+def test_a_signal_that_another_thread_receives_ends_the_host(start_host: StartHost) -> None:
+    """The system chooses the thread; only the main one runs Python's handlers."""
+    host = start_host()
+    number = host.process.pid
+    other = next(each.id for each in psutil.Process(number).threads() if each.id != number)
+
+    assert ctypes.CDLL(None).tgkill(number, other, signal.SIGTERM) == 0
+
+    assert host.process.wait(30) == 0
 
 
 @pytest.mark.slow

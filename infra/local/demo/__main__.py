@@ -32,6 +32,8 @@ CLIENT_ID = "5c0f7a3e-2222-4000-8000-000000000002"
 EVENTS_PER_HOUR_DEFAULT = 500
 # Two workers export about ten such hours a second. A busy machine needs longer.
 EXPORT_SECONDS_MAX = 600
+# How late a signal may be noticed.
+SIGNAL_SECONDS = 0.5
 # Faults that every real source has now and then. The table shows that no row is lost or doubled.
 FAULTS = frozenset(
     {
@@ -165,7 +167,9 @@ def _serve(app: stack.RunningApp) -> None:
         print(f"  curl {app.api.url}/api/destinations/{customer.id}")
     print(f"  curl '{app.api.url}/api/destinations/{customers.ALL[0].id}/hours'")
     print(f"Its log: {app.log}", flush=True)
-    app.process.wait()
+    # In short steps, so that a signal that another thread receives is noticed, too.
+    while app.process.poll() is None:
+        time.sleep(SIGNAL_SECONDS)
 
 
 def _check_port(port: int) -> None:

@@ -32,6 +32,8 @@ from infra.local.host.worker_process import WorkerCommand
 
 # How long Azure waits for running invocations when it removes an instance.
 DRAIN_SECONDS = 10.0
+# How late a signal may be noticed.
+SIGNAL_SECONDS = 0.5
 # How long to wait, after a kill, for messages to be returned and locks to be released.
 _SETTLE_SECONDS = 3.0
 _log = logging.getLogger("host")
@@ -91,7 +93,10 @@ class Host:
 
     def wait(self) -> None:
         """Block until storage is lost. The real host ends then, too, and Azure starts it again."""
-        self._storage_lost.wait()
+        # In short steps: a signal that the system delivers to another thread, as it may, does not end a wait
+        # of the main thread, and Python runs the signal's handler in the main thread only.
+        while not self._storage_lost.wait(SIGNAL_SECONDS):
+            continue
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
         """Accept no new work, wait so long for running invocations, then kill them."""
