@@ -121,7 +121,8 @@ def test_poison_is_recorded_and_the_queue_is_drained(shared: Installation, app: 
 
     fix = app.until(failed, "the hour recorded as failed")
     assert fix is not None
-    assert fix.rstrip(".").rpartition(" ")[2] in app.log
+    # The row is written first; the line reaches the file through two processes.
+    app.until(lambda: fix.rstrip(".").rpartition(" ")[2] in app.log, "the id in the log")
     app.until(lambda: left(shared) == 0, "the queues drained")
     found = shared.ledger.get(key, Hour(start))
     assert found is not None
