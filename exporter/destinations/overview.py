@@ -1,6 +1,6 @@
 """The status and progress of destinations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
@@ -118,28 +118,42 @@ def list_destinations(
     streams of the page that owe hours, neither with the age of the ledger nor with the other destinations.
     A page may have fewer destinations than ``limit``, even none, and be followed by another one.
     """
-    reopened = gateways.reopened.all()
-    found, unreadable, examined, after = list[Overview](), set(reopened.unreadable), 0, query.after
-    log_unreadable(reopened.unreadable)
+    found, unreadable = list[Overview](), set[Unreadable]()
+    for examined, (overview, more) in enumerate(overviews(gateways, as_of, query, unreadable), start=1):
+        if query.selects(overview):
+            found.append(overview)
+        if len(found) == query.limit or examined == EXAMINED_MAX:
+            # Whatever follows is left to the next page.
+            return Page(found, sorted(unreadable), overview.destination.id if more else None)
+    return Page(found, sorted(unreadable))
+
+
+def overviews(
+    gateways: Gateways, as_of: AsOf, query: DestinationQuery, unreadable: set[Unreadable]
+) -> Iterator[tuple[Overview, bool]]:
+    """Yield all destinations that may be selected, by id, each with whether others may follow it.
+
+    What is stored about them is read for ``limit`` destinations at a time. Rows that cannot be read are
+    logged, and added to ``unreadable``.
+    """
+
+    def report(rows: tuple[Unreadable, ...]) -> None:
+        log_unreadable(rows)
+        unreadable.update(rows)
+
+    reopened, after = gateways.reopened.all(), query.after
+    report(reopened.unreadable)
     while True:
         page = gateways.destinations.page(after, query.rows_a_page, deleted=query.deleted)
-        log_unreadable(page.unreadable)
-        unreadable.update(page.unreadable)
+        report(page.unreadable)
         for batch in batched(filter(query.may_select, page), query.limit, strict=False):
             about = _StoredAbout.of(gateways, batch)
-            log_unreadable(about.unreadable)
-            unreadable.update(about.unreadable)
+            report(about.unreadable)
             for destination in batch:
-                overview = about.overview(gateways, destination, as_of, reopened)
-                examined += 1
-                if query.selects(overview):
-                    found.append(overview)
-                if len(found) == query.limit or examined == EXAMINED_MAX:
-                    # Whatever follows is left to the next page.
-                    more = page.next_after is not None or destination is not page[-1]
-                    return Page(found, sorted(unreadable), destination.id if more else None)
+                more = page.next_after is not None or destination is not page[-1]
+                yield about.overview(gateways, destination, as_of, reopened), more
         if page.next_after is None:
-            return Page(found, sorted(unreadable))
+            return
         after = page.next_after
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from exporter.destinations.overview import DestinationQuery, Overview, list_destinations
+from exporter.destinations.overview import EVERY_DESTINATION, Overview, overviews
 from exporter.destinations.recent_rows import RECENT_HOURS
 from exporter.domain.destination import Status
 from exporter.domain.hour import Hour, last_closed_hour
@@ -15,7 +15,6 @@ from exporter.schedule.ledger_view import AsOf
 
 # Azure ends a request after 230 s; people wait less. Some thousand streams take so long.
 TIME_MAX = timedelta(seconds=30)
-_PAGE = DestinationQuery()
 
 
 @dataclass(slots=True)
@@ -42,28 +41,21 @@ class Summary:
 
 def summarize(gateways: Gateways, as_of: AsOf, clock: Clock) -> Summary:
     """Count the destinations. Each stream costs a ledger query, and another one if it owes hours."""
-    until, found, after = clock() + TIME_MAX, Summary(as_of.now), ""
+    until, found = clock() + TIME_MAX, Summary(as_of.now)
     unfinished = gateways.backfills.unfinished()
     found.running_backfills = len(unfinished)
     unreadable = set(unfinished.unreadable)
     last = last_closed_hour(as_of.now, as_of.settle)
-    while found.complete:
-        query = DestinationQuery(after=after, limit=_PAGE.limit)
-        page = list_destinations(gateways, as_of, query)
-        unreadable.update(page.unreadable)
-        for overview in page:
-            if clock() >= until:
-                found.complete = False
-                break
-            _count(found, overview)
-            for key in overview.destination.streams if overview.status is not Status.DRAFT else ():
-                for each in _recent(gateways.ledger, key, last):
-                    found.rows += each.rows
-                    found.rejected += each.rejected
-                    found.bytes += each.bytes
-        if page.next_after is None:
+    for overview, _ in overviews(gateways, as_of, EVERY_DESTINATION, unreadable):
+        if clock() >= until:
+            found.complete = False
             break
-        after = page.next_after
+        _count(found, overview)
+        for key in overview.destination.streams if overview.status is not Status.DRAFT else ():
+            for each in _recent(gateways.ledger, key, last):
+                found.rows += each.rows
+                found.rejected += each.rejected
+                found.bytes += each.bytes
     found.unreadable = len(unreadable)
     return found
 
