@@ -7,10 +7,10 @@ from itertools import groupby
 from exporter.domain.destination import Destination
 from exporter.domain.hour import Hour, hours_between, last_closed_hour
 from exporter.domain.hour_content import HourFigures
-from exporter.domain.hour_record import HourRecord, HourStatus
+from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
 from exporter.ports import Gateways
-from exporter.schedule.ledger_view import AsOf, first_owed
+from exporter.schedule.ledger_view import AsOf, first_owed, not_here, shown_status
 
 _NO_FIGURES = HourFigures()
 
@@ -48,20 +48,16 @@ def summarize_hours(
     for hour in hours_between(first, last):
         owed = owed_from is not None and owed_from <= hour <= closed
         record, figures = records.get(hour, (None, _NO_FIGURES))
-        if record is None or (owed and record.done and not record.done_for(place)):
-            yield SummarizedHour(hour, HourStatus.OWED if owed else None)
+        if owed and not_here(record, place):
+            yield SummarizedHour(hour, HourStatus.OWED)
+        elif record is None:
+            yield SummarizedHour(hour, None)
         else:
-            yield SummarizedHour(hour, _status(record, as_of), figures if record.done else _NO_FIGURES)
+            status = shown_status(record, as_of.now)
+            yield SummarizedHour(hour, status, figures if record.done else _NO_FIGURES)
 
 
 def by_day(hours: Iterable[SummarizedHour]) -> Iterator[list[SummarizedHour]]:
     """Yield the hours of each UTC day together; ``hours`` are sorted."""
     for _, together in groupby(hours, key=lambda each: each.hour.start.date()):
         yield list(together)
-
-
-def _status(record: HourRecord, as_of: AsOf) -> HourStatus:
-    """Return the status as ``as_shown`` does: an hour whose worker died is owed."""
-    if record.status is HourStatus.RUNNING and not record.claimed(as_of.now):
-        return HourStatus.OWED
-    return record.status

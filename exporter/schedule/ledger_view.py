@@ -77,11 +77,10 @@ def list_hours(
     owed_from = first_owed(gateways, destination, key, as_of)
     place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
-        owed = owed_from is not None and hour >= owed_from
-        if record is not None and not (owed and record.done and not record.done_for(place)):
-            yield as_shown(record, as_of.now)
-        elif owed:
+        if owed_from is not None and hour >= owed_from and not_here(record, place):
             yield HourRecord(key, hour, HourStatus.OWED)
+        elif record is not None:
+            yield as_shown(record, as_of.now)
 
 
 def first_owed(gateways: Gateways, destination: Destination, key: StreamKey, as_of: AsOf) -> Hour | None:
@@ -94,8 +93,19 @@ def first_owed(gateways: Gateways, destination: Destination, key: StreamKey, as_
 
 def as_shown(record: HourRecord, now: datetime) -> HourRecord:
     """Return the record as people see it: an hour whose worker died is owed."""
+    status = shown_status(record, now)
+    return record if status is record.status else replace(record, status=status)
+
+
+def shown_status(record: HourRecord, now: datetime) -> HourStatus:
+    """Return the status that ``as_shown`` gives a record."""
     abandoned = record.status is HourStatus.RUNNING and not record.claimed(now)
-    return replace(record, status=HourStatus.OWED) if abandoned else record
+    return HourStatus.OWED if abandoned else record.status
+
+
+def not_here(record: HourRecord | None, place: str) -> bool:
+    """Whether an hour has no record, or its files went to another place than the destination's."""
+    return record is None or (record.done and not record.done_for(place))
 
 
 def stream_states(
