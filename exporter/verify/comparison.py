@@ -82,10 +82,8 @@ class HourComparison:
                     f"It has {found.size} bytes with the MD5 {found.md5}, and should have {part.bytes} with"
                     f" {part.md5}.",
                 )
-        known = {part.name for part in self.record.content.parts}
-        if self._marker is not None:
-            known |= {part.name for part in self._marker.parts}
-        for name in there.keys() - known:
+        marked = self._marker.parts if self._marker else ()
+        for name in self._inventory.surplus((*self.record.content.parts, *marked)):
             yield _surplus(name)
 
     @cached_property

@@ -32,10 +32,6 @@ class Entity:
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             raise self.unreadable(column, str(error)) from error
 
-    def read_newer[Value](self, column: str, parse: Callable[[Any], Value]) -> Value | None:
-        """Return a column's value as parsed; None for rows that were written before there was this column."""
-        return self.read(column, parse) if column in self.columns else None
-
     def document[Value](self, document: Document[Value], **others: object) -> Value:
         """Return the value of the row's document and of its other fields, checked."""
         self.check_version()
