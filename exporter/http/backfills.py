@@ -12,8 +12,7 @@ from exporter.backfill.requests import BackfillRequest, PlannedBackfill
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
-from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
-from exporter.http.query import AFTER_JOB, Query, flag_parameter, limit_parameter
+from exporter.http.query import JOB_PAGE, Query, flag_parameter, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import (
@@ -116,14 +115,6 @@ def _parse(req: func.HttpRequest) -> tuple[BackfillRequest, bool]:
     return request, dry_run
 
 
-def parse_page(req: func.HttpRequest) -> tuple[str, int]:
-    """Return ``after`` and ``limit`` of a list of jobs."""
-    query = Query(req)
-    found = query.job_id("after"), query.limit(JOBS_DEFAULT, JOBS_MAX)
-    query.check()
-    return found
-
-
 def _ids(req: func.HttpRequest) -> tuple[str, str]:
     return req.route_params["id"], req.route_params["backfill_id"]
 
@@ -180,9 +171,9 @@ def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.
         method="GET",
         route="destinations/{id}/backfills",
         answers={HTTPStatus.OK: BackfillsView},
-        query=(limit_parameter(JOBS_DEFAULT, JOBS_MAX), AFTER_JOB),
+        query=JOB_PAGE,
     ),
-    parse=parse_page,
+    parse=parse_job_page,
 )
 def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
     """List the backfills of a destination, also of a deleted one, newest first, page by page."""

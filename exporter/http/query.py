@@ -10,6 +10,7 @@ import azure.functions as func
 from exporter.domain.destination import ID_PATTERN
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.hour import Hour
+from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
 from exporter.http.routing import Parameter
 from exporter.http.schemas import HOUR_PATTERN, NOT_AN_HOUR
 
@@ -52,10 +53,14 @@ def limit_parameter(default: int, most: int) -> Parameter:
     return Parameter("limit", f"At most so many on a page. Default: {default}.", MappingProxyType(schema))
 
 
-AFTER_JOB = Parameter(
-    "after",
-    "Only those created before the one of this id: `next` of the page before.",
-    MappingProxyType({"type": "string", "pattern": _JOB_ID.pattern}),
+# The parameters that ``parse_job_page`` reads.
+JOB_PAGE = (
+    limit_parameter(JOBS_DEFAULT, JOBS_MAX),
+    Parameter(
+        "after",
+        "Only those created before the one of this id: `next` of the page before.",
+        MappingProxyType({"type": "string", "pattern": _JOB_ID.pattern}),
+    ),
 )
 
 
@@ -133,3 +138,11 @@ class Query:
         """Raise ``Invalid`` with all problems, if there are any."""
         if self.problems:
             raise Invalid(*self.problems)
+
+
+def parse_job_page(req: func.HttpRequest) -> tuple[str, int]:
+    """Return ``after`` and ``limit`` of a list of backfills or verifications."""
+    query = Query(req)
+    found = query.job_id("after"), query.limit(JOBS_DEFAULT, JOBS_MAX)
+    query.check()
+    return found

@@ -9,10 +9,8 @@ from exporter import wiring
 from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.data_types import DataType
-from exporter.domain.job import JOBS_DEFAULT, JOBS_MAX
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
-from exporter.http.backfills import parse_page
-from exporter.http.query import AFTER_JOB, limit_parameter
+from exporter.http.query import JOB_PAGE, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
@@ -160,9 +158,9 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
         method="GET",
         route="destinations/{id}/verifications",
         answers={HTTPStatus.OK: VerificationsView},
-        query=(limit_parameter(JOBS_DEFAULT, JOBS_MAX), AFTER_JOB),
+        query=JOB_PAGE,
     ),
-    parse=parse_page,
+    parse=parse_job_page,
 )
 def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
     """List the verifications of a destination that ran in the background, newest first, page by page."""
