@@ -6,6 +6,7 @@ import pytest
 
 from infra.local.azurite import Endpoints, running
 from tests.contract.backends import AzuriteBackend, Backend, TwinBackend, azurite_backend
+from tests.contract.servers import Answer, Server, Talker, answering, talking
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,17 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         return TwinBackend()
     real: AzuriteBackend = request.getfixturevalue("azurite")
     return real
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Run a server that gives one answer to everything."""
+    with answering(Answer(200)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def talker() -> Iterator[Talker]:
+    """Run a server that says anything."""
+    with talking() as started:
+        yield started

@@ -19,7 +19,7 @@ from exporter.storage.customer.fault_table import FAULTS
 from tests.contract.answers import BODIES, DOCUMENTED, RAW, WORDS
 from tests.contract.backends import NOW
 from tests.contract.customers import CALLS, SIGNATURE, by_signature, customers, sealed
-from tests.contract.servers import Answer, Server, Talker, answering, talking
+from tests.contract.servers import Answer, Server, Talker
 
 STEPS = ("sign_in", "write", "read", "list", "delete")
 KNOWN = {code for row in FAULTS for code in row.answers}
@@ -42,20 +42,6 @@ def opened() -> Iterator[CustomerContainers]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """Run a server that gives one answer to everything."""
-    with answering(Answer(200)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def talker() -> Iterator[Talker]:
-    """Run a server that says anything."""
-    with talking() as running:
-        yield running
 
 
 def outcome(container: Container, call: str) -> ExportError | None:

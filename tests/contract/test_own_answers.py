@@ -23,7 +23,7 @@ from exporter.storage.clients import Account
 from exporter.wiring import Customers, gateways_of
 from tests.contract.answers import BODIES, RAW
 from tests.contract.backends import HASTE, HOUR, KEY, NOW
-from tests.contract.servers import Answer, Server, Talker, answering, talking
+from tests.contract.servers import Answer, Server, Talker
 from tests.support.fakes.world import World
 
 BLOB = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x1"', 9)
@@ -74,20 +74,6 @@ def own_gateways(url: str) -> Iterator[Gateways]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """Run a server that gives one answer to everything."""
-    with answering(Answer(200)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def talker() -> Iterator[Talker]:
-    """Run a server that says anything."""
-    with talking() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
