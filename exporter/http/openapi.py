@@ -109,7 +109,7 @@ def _operation(declared: Operation, summary: str) -> Json:
         found["parameters"] = parameters
     if declared.body:
         schema = {"$ref": _REFERENCE.format(model=_class_name(declared.body))}
-        found["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+        found["requestBody"] = {"required": declared.body_required, "content": {_JSON: {"schema": schema}}}
     found["responses"] = {
         str(int(status)): answer for status, answer in sorted([*_answers(declared), *_problems(declared)])
     }
