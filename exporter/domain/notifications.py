@@ -17,6 +17,7 @@ class NotificationKind(StrEnum):
     DESTINATION_FAILING = "destination_failing"
     DESTINATION_HEALED = "destination_healed"
     BACKFILL_ENDED = "backfill_ended"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)

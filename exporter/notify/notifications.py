@@ -7,16 +7,18 @@ webhook. If a worker dies right after a commit, the notification is lost; the AP
 import json
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Fault, Transient
+from exporter.domain.errors import Fault, NotPossible, Transient
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.notifications import (
     Delivery,
     Notification,
     NotificationKind,
+    Webhook,
     notification,
     signature,
 )
@@ -98,6 +100,43 @@ def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: dateti
     webhook = found.value.webhook if found else None
     if found is None or webhook is None or found.value.status is Status.DELETED:
         return True
+    error = _call(gateways, webhook, sent, now).error
+    if error is None:
+        return True
+    last = tries >= len(WAITS)
+    text = "webhook of %s: call %d failed: %s%s"
+    _log.warning(text, sent.destination_id, tries + 1, error, "; given up" if last else "")
+    if not last:
+        gateways.webhook_calls.send([Delivery(sent, tries + 1)], delay=WAITS[tries])
+    return last
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCall:
+    """A call of a webhook: the status of the answer, if there was one, and what was wrong, if anything."""
+
+    status: int | None
+    error: str | None
+
+
+def call_for_test(gateways: Gateways, destination: Destination, *, now: datetime, new_id: str) -> WebhookCall:
+    """Call a destination's webhook with a notification of type ``test``; it is called once.
+
+    ``NotPossible`` (``no_webhook``) if the destination has none.
+    """
+    if destination.webhook is None:
+        raise NotPossible(
+            "no_webhook", f"The destination {destination.id} has no webhook: save it with notify.url first."
+        )
+    sent = notification(NotificationKind.TEST, destination.id, now, new_id)
+    try:
+        return _call(gateways, destination.webhook, sent, now)
+    except ValueError:
+        return WebhookCall(None, "its secret cannot be decrypted: save the destination with notify.secret")
+
+
+def _call(gateways: Gateways, webhook: Webhook, sent: Notification, now: datetime) -> WebhookCall:
+    """Call a webhook once; ``ValueError`` if its secret cannot be decrypted."""
     secret = gateways.cipher.open(webhook.sealed, destination_id=sent.destination_id, field=SECRET_FIELD)
     body = body_of(sent)
     headers = {
@@ -107,17 +146,10 @@ def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: dateti
     }
     try:
         status = gateways.webhooks.post(webhook.url, body, headers)
-        error = None if _OK <= status < _REDIRECT else f"the server answered {status}"
     except Transient as transient:
-        error = str(transient)
-    if error is None:
-        return True
-    last = tries >= len(WAITS)
-    text = "webhook of %s: call %d failed: %s%s"
-    _log.warning(text, sent.destination_id, tries + 1, error, "; given up" if last else "")
-    if not last:
-        gateways.webhook_calls.send([Delivery(sent, tries + 1)], delay=WAITS[tries])
-    return last
+        return WebhookCall(None, str(transient))
+    good = _OK <= status < _REDIRECT
+    return WebhookCall(status, None if good else f"the server answered {status}")
 
 
 def body_of(sent: Notification) -> bytes:
