@@ -195,6 +195,6 @@ def possible_problems(declared: Operation) -> set[HTTPStatus]:
         }
     if "{id}" in declared.route and declared.method != "PUT":  # creates what does not exist
         found.add(HTTPStatus.NOT_FOUND)
-    if declared.headers:
+    if any(each.name.startswith("If-") for each in declared.headers):
         found.add(HTTPStatus.PRECONDITION_FAILED)
     return found
