@@ -12,14 +12,13 @@ from pydantic import TypeAdapter
 from exporter.domain.destination import ID_PATTERN
 from exporter.http.api_docs import DocumentView
 from exporter.http.problem_docs import DOCS_URL
-from exporter.http.responses import BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
+from exporter.http.responses import API, BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
 from exporter.http.schemas import HOUR_PATTERN
 
 type Json = dict[str, Any]
 
 VERSION = "1"
-PREFIX = "/api"
 _REFERENCE = "#/components/schemas/{model}"
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 _DESCRIPTION = (
@@ -89,7 +88,7 @@ def document() -> DocumentView:
             "contact": {"name": "The operator of this exporter", "url": f"{DOCS_URL}/api.md"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": PREFIX}],
+        "servers": [{"url": API}],
         "tags": [{"name": name, "description": told} for name, (told, _) in _TAGS.items()],
         "security": [{"key": []}, {"code": []}],
         "paths": _tidied(paths),

@@ -1,1 +1,0 @@
-"""The OpenAPI document as a file, and the linters that check it."""
