@@ -3,6 +3,8 @@
 import { Backfill } from "./pages/backfill";
 import { Destination } from "./pages/destination";
 import { Overview } from "./pages/overview";
+import { Settings } from "./pages/settings";
+import { Wizard } from "./pages/wizard";
 import { match, type Route } from "./router";
 
 /** The hours of a destination are one place, whichever hour is open beside them. */
@@ -10,6 +12,9 @@ const tab = ({ id = "", tab: name = "" }: Record<string, string>): string => `${
 
 export const routes: Route[] = [
   { pattern: "/", page: Overview, section: "overview" },
+  { pattern: "/new", page: Wizard, section: "overview" },
+  { pattern: "/new/:step", page: Wizard, section: "overview" },
+  { pattern: "/settings", page: Settings, section: "settings" },
   { pattern: "/destinations/:id", page: Destination, section: "overview", focus: tab },
   { pattern: "/destinations/:id/hours/:hour", page: Destination, section: "overview", focus: tab },
   { pattern: "/destinations/:id/backfills/:backfill", page: Backfill, section: "overview" },

@@ -4,7 +4,10 @@ import type { ComponentType } from "preact";
 
 import type { Schemas } from "./api/client";
 import { BackfillsTab } from "./pages/backfills";
+import { ConfigurationTab } from "./pages/configuration";
+import { FilterTab } from "./pages/filter";
 import { HoursTab } from "./pages/hours";
+import { NotificationsTab } from "./pages/notifications";
 
 export interface TabProps {
   destination: Schemas["DestinationView"];
@@ -24,4 +27,7 @@ interface Tab {
 export const tabs: Tab[] = [
   { name: "", label: "Hours", page: HoursTab },
   { name: "backfills", label: "Backfills", page: BackfillsTab },
+  { name: "configuration", label: "Configuration", page: ConfigurationTab },
+  { name: "filter", label: "Filter", page: FilterTab },
+  { name: "notifications", label: "Notifications", page: NotificationsTab },
 ];

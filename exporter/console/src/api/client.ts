@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 
+import { parseExactly } from "../filter";
 import { credentials, refused } from "../session";
 import type { components, paths } from "./schema";
 
@@ -49,7 +50,11 @@ type Query<P extends keyof paths, M extends Method> =
 type PathParameters<P extends keyof paths, M extends Method> =
   Operation<P, M> extends { parameters: { path: infer Given } } ? Given : never;
 type Body<P extends keyof paths, M extends Method> =
-  Operation<P, M> extends { requestBody: { content: { "application/json": infer Given } } } ? Given : never;
+  Operation<P, M> extends { requestBody?: infer Sent }
+    ? NonNullable<Sent> extends { content: { "application/json": infer Given } }
+      ? Given
+      : never
+    : never;
 
 export interface Options<P extends keyof paths, M extends Method> {
   path?: PathParameters<P, M>;
@@ -180,8 +185,12 @@ function search(query: object): string {
 }
 
 function parsed(text: string): unknown {
-  return text === "" ? null : JSON.parse(text);
+  if (text === "") return null;
+  return MANY_DIGITS.test(text) ? parseExactly(text) : JSON.parse(text);
 }
+
+// Digits that JavaScript may round: a filter that is read and saved again must stay the same.
+const MANY_DIGITS = /[\d.]{16}|\d[eE][+-]?\d\d/;
 
 function problemOf(status: number, text: string, retryAfter: number | null): Problem {
   try {

@@ -1,0 +1,225 @@
+// The exporter itself: is the timer alive, are messages waiting or given up, which settings are in effect.
+
+import { type Schemas, send } from "../api/client";
+import { useResource } from "../api/resource";
+import { count, plural } from "../format";
+import { Copy } from "../parts/fix";
+import { Icon } from "../parts/icons";
+import { Table } from "../parts/table";
+import { Ago } from "../parts/time";
+import { Title } from "../parts/title";
+import { Loaded } from "../parts/trouble";
+import { signedIn } from "../session";
+
+type View = Schemas["StatusView"];
+type Tone = "good" | "bad" | "warn";
+
+const EVERY = 15_000;
+/** The alert of the exporter's templates fires after this time without a tick. */
+const SILENT_MINUTES_MAX = 15;
+const QUEUES: Record<string, string> = {
+  "export-hours": "Hours to export",
+  "backfill-hours": "Hours to export again",
+  "backfill-steps": "Steps of backfills",
+  "verify-steps": "Steps of verifications",
+  "webhook-calls": "Calls of webhooks",
+};
+
+export function Settings() {
+  const status = useResource("status", (signal) => send("get", "/status", { signal }), { every: EVERY });
+  return (
+    <>
+      <div class="page-head">
+        <Title text="Settings and health" />
+      </div>
+      <Loaded of={status} lines={10}>
+        {(found) => (
+          <div class="narrow">
+            <Problems of={found} />
+            <Health of={found} />
+            <Queues of={found} />
+            <Addresses of={found.outbound_addresses} />
+            <Effective of={found.settings} />
+            <Links />
+          </div>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Problems({ of: { problems } }: { of: View }) {
+  if (problems.length === 0) return null;
+  return (
+    <div class="note bad" role="alert">
+      <p class="note-title">
+        <Icon name="cross" /> {plural(problems.length, "setting needs", "settings need")} a correction
+      </p>
+      <ul class="errors">
+        {problems.map(({ field, message }) => (
+          <li key={field}>
+            <code>{field}</code> {message}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Health({ of: { at, version, row_reader, storage_reached, last_tick } }: { of: View }) {
+  return (
+    <section aria-labelledby="health">
+      <h2 id="health">Health</h2>
+      <dl class="checks">
+        <div>
+          <dt>Timer</dt>
+          <dd>{timer(at, storage_reached, last_tick)}</dd>
+        </div>
+        <div>
+          <dt>Own storage</dt>
+          <dd>
+            {storage_reached ? (
+              <Badge tone="good" text="reached" />
+            ) : (
+              <>
+                <Badge tone="bad" text="not reached" /> <span class="quiet">Nothing is exported meanwhile, and nothing is lost.</span>
+              </>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Version</dt>
+          <dd>
+            {version} <span class="quiet">· rows are read by {row_reader === "native" ? "compiled code" : "Python code"}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>This page</dt>
+          <dd>
+            {signedIn.value ? "signed in with a function key" : "no key is needed"}
+          </dd>
+        </div>
+      </dl>
+    </section>
+  );
+}
+
+function timer(at: string, reached: boolean, tick: View["last_tick"]) {
+  if (!reached) return <Badge tone="warn" text="not known" />;
+  if (tick === null) {
+    return (
+      <>
+        <Badge tone="warn" text="no tick yet" /> <span class="quiet">The first one comes by the setting EXPORT_SCHEDULE.</span>
+      </>
+    );
+  }
+  const silent = (Date.parse(at) - Date.parse(tick.at)) / 60_000 > SILENT_MINUTES_MAX;
+  return (
+    <>
+      {tick.failed_parts > 0 ? (
+        <Badge tone="bad" text={`ticked with ${plural(tick.failed_parts, "error")}`} />
+      ) : (
+        <Badge tone={silent ? "warn" : "good"} text={silent ? "silent" : "ticking"} />
+      )}{" "}
+      <Ago at={tick.at} />
+      <span class="quiet">
+        {" "}
+        · {count(tick.queued)} of {plural(tick.due, "due hour")} queued · {plural(tick.behind, "stream")} behind ·{" "}
+        {plural(tick.failing, "destination")} failing
+        {tick.failed_parts > 0 && " · the log has each error"}
+        {silent && " · ticks come by the setting EXPORT_SCHEDULE"}
+      </span>
+    </>
+  );
+}
+
+function Badge({ tone, text }: { tone: Tone; text: string }) {
+  return (
+    <span class={`badge ${tone}`}>
+      <Icon name={tone === "good" ? "check" : tone === "bad" ? "cross" : "alert"} size={14} />
+      {text}
+    </span>
+  );
+}
+
+function Queues({ of: { queues } }: { of: View }) {
+  return (
+    <section aria-labelledby="queues">
+      <h2 id="queues">Queues</h2>
+      {queues === null ? (
+        <p class="quiet">Not known: the storage of the exporter is not reached.</p>
+      ) : (
+        <Table
+          caption="Messages that wait, and messages that were given up, by queue"
+          rows={queues}
+          keyOf={({ name }) => name}
+          columns={[
+            {
+              title: "Queue",
+              heads: true,
+              cell: ({ name }) => (
+                <>
+                  {QUEUES[name] ?? name} <code class="id quiet">{name}</code>
+                </>
+              ),
+            },
+            { title: "Waiting", number: true, cell: ({ waiting }) => count(waiting) },
+            {
+              title: "Given up",
+              number: true,
+              cell: ({ poison }) =>
+                poison === 0 ? count(poison) : <span class="error">{count(poison)}: the log has the reason</span>,
+            },
+          ]}
+        />
+      )}
+    </section>
+  );
+}
+
+function Addresses({ of: addresses }: { of: string[] | null }) {
+  return (
+    <section aria-labelledby="addresses">
+      <h2 id="addresses">Outbound addresses</h2>
+      {addresses === null ? (
+        <p class="quiet">
+          Not known. If the app has fixed addresses, the setting <code>OUTBOUND_ADDRESSES</code> shows them here and in the
+          wizard, for the firewalls of customers.
+        </p>
+      ) : (
+        <p class="row">
+          <code>{addresses.join(", ")}</code> <Copy text={addresses.join(",")} />
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Effective({ of: settings }: { of: Schemas["SettingView"][] }) {
+  return (
+    <section aria-labelledby="settings">
+      <h2 id="settings">Settings in effect</h2>
+      <Table
+        caption="The settings in effect"
+        rows={settings}
+        keyOf={({ name }) => name}
+        columns={[
+          { title: "Setting", heads: true, cell: ({ name }) => <code>{name}</code> },
+          {
+            title: "Value",
+            cell: ({ value }) => (value === "" ? <span class="quiet">none</span> : <code>{value.replaceAll(",", ", ")}</code>),
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+function Links() {
+  const url = new URL("../api/openapi.json", document.baseURI).pathname;
+  return (
+    <p class="quiet last">
+      Everything that the console does, the API does, too: <a href={url}>its OpenAPI document</a>.
+    </p>
+  );
+}
