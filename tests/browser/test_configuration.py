@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.accessibility import check_accessibility
@@ -48,7 +49,7 @@ def test_another_container_of_an_active_destination_is_tested_first(tab: Tab, ap
     """If the test fails, its steps are shown, and nothing is saved."""
     page = tab.page
     tab.open(f"#/destinations/{WELL}/configuration")
-    page.get_by_label("Container", exact=True).fill("not-there")
+    page.get_by_role("textbox", name="Container").fill("not-there")
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_text("container_not_found", exact=True)).to_be_visible()
@@ -68,6 +69,15 @@ def test_a_destination_is_deleted_after_a_question(tab: Tab, app: App, shared: I
 
     tab.title("Destinations")
     assert app.api.get("/destinations/short-lived").body["code"] == "destination_deleted"
+
+
+@pytest.fixture
+def told(app: App, shared: Installation) -> Iterator[str]:
+    """Yield a destination without a webhook; it is deleted, for the other tests."""
+    body = draft(shared, "told", events={"project_id": SAMPLE.project_id})
+    assert app.api.put("/destinations/told", body).status == 201
+    yield "told"
+    assert app.api.call("DELETE", "/api/destinations/told").status == 204
 
 
 class Receiver(ThreadingHTTPServer):
@@ -104,30 +114,33 @@ def receiving() -> Iterator[Receiver]:
             serving.join()
 
 
-def test_a_webhook_is_saved_called_for_a_test_and_removed(browser: Browser, shared: Installation) -> None:
+def test_a_webhook_is_saved_called_for_a_test_and_removed(
+    browser: Browser, shared: Installation, told: str
+) -> None:
     """The result of the call is shown; a host that the operator does not allow is refused."""
-    body = draft(shared, "told", events={"project_id": SAMPLE.project_id})
-    with receiving() as receiver, shared.app(NOTIFY_HOSTS="127.0.0.1") as app:
-        assert app.api.put("/destinations/told", body).status == 201
-        with opened(browser, app.api.url) as other:
-            page = other.page
-            other.open("#/destinations/told/notifications")
-            page.get_by_label("URL").fill("https://hooks.example.com/")
-            page.get_by_label("Secret").fill(SECRET)
-            page.get_by_role("button", name="Save", exact=True).click()
-            expect(page.get_by_text("URL names a host that is not allowed")).to_be_visible()
-            page.get_by_label("URL").fill(f"http://127.0.0.1:{receiver.server_port}/exports")
-            page.get_by_role("button", name="Save", exact=True).click()
-            call = page.get_by_role("button", name="Send a test call")
-            call.click()
-            expect(page.get_by_text("The webhook answered with status 204.")).to_be_visible()
-            check_accessibility(page)
-            assert [json.loads(each)["type"] for each in receiver.calls] == ["test"]
-            receiver.answers = 500
-            call.click()
-            expect(page.get_by_text("The test call failed: the server answered 500.")).to_be_visible()
-            page.get_by_role("button", name="Remove the webhook").click()
-            expect(call).to_be_hidden()
-            assert app.destination("told")["notify"] is None
-            other.check()
-        assert app.api.call("DELETE", "/api/destinations/told").status == 204
+    with (
+        receiving() as receiver,
+        shared.app(NOTIFY_HOSTS="127.0.0.1") as app,
+        opened(browser, app.api.url) as tab,
+    ):
+        page = tab.page
+        tab.open(f"#/destinations/{told}/notifications")
+        page.get_by_label("URL").fill("https://hooks.example.com/")
+        page.get_by_label("Secret").fill(SECRET)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("URL names a host that is not allowed")).to_be_visible()
+        page.get_by_label("URL").fill(f"http://127.0.0.1:{receiver.server_port}/exports")
+        page.get_by_role("button", name="Save", exact=True).click()
+        call = page.get_by_role("button", name="Send a test call")
+        call.click()
+        expect(page.get_by_text("The webhook answered with status 204.")).to_be_visible()
+        check_accessibility(page)
+        assert [json.loads(each)["type"] for each in receiver.calls] == ["test"]
+        receiver.answers = 500
+        call.click()
+        expect(page.get_by_text("The test call failed: the server answered 500.")).to_be_visible()
+        page.get_by_role("button", name="Remove the webhook").click()
+        expect(page.get_by_text("The webhook is removed.")).to_be_visible()
+        expect(call).to_be_hidden()
+        assert app.destination(told)["notify"] is None
+        tab.check()

@@ -29,6 +29,7 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
   const [plan, setPlan] = useState<Schemas["PlannedBackfillView"] | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
   const [busy, setBusy] = useState(false);
+  const [dialog] = useState(() => [...crypto.getRandomValues(new Uint32Array(4))].join("-"));
 
   const body = { start, end, data_types: chosen, allow_loss: loss };
   const complete = start.length === 13 && end.length === 13 && chosen.length > 0;
@@ -55,7 +56,9 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
     event.preventDefault();
     setBusy(true);
     try {
-      const made = await post("/destinations/{id}/backfills", { path: { id }, body });
+      // If the answer is lost, the same request again creates no second backfill.
+      const headers = { "Idempotency-Key": [dialog, start, end, ...chosen, loss].join(".") };
+      const made = await post("/destinations/{id}/backfills", { path: { id }, body, headers });
       onClose();
       if ("id" in made) go(href(`/destinations/${id}/backfills/${made.id}`));
       say("The backfill is started.");
