@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.browsers import launched
-from tests.browser.landscape import furnish
+from tests.browser.landscape import ALL, furnish
 from tests.browser.tab import Tab, opened
-from tests.support.installation import App, Installation, installed
+from tests.support.installation import App, Installation, installed, ok
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOW = (
@@ -51,6 +51,16 @@ def furnished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
         installation.app() as app,
     ):
         yield Furnished(installation, app, furnish(installation, app))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidied(furnished: Furnished) -> Iterator[None]:
+    """Delete what the tests of a file have made: other files count the destinations."""
+    yield
+    api = furnished.app.api
+    for each in ok(api.get("/destinations?limit=500"))["destinations"]:
+        if each["id"] not in ALL:
+            api.call("DELETE", f"/api/destinations/{each['id']}")
 
 
 @pytest.fixture

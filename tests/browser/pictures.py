@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from infra.local.api import Api
 from tests.browser.browsers import launched
@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[ViewportSize, Literal["light", "dark"]]] = {
     "dark": (WIDE, "dark"),
     "phone": (NARROW, "light"),
 }
+PAUSE_MILLISECONDS, MILLISECONDS_MAX = 1_500, 30_000
 
 
 def pages(api: Api) -> dict[str, str]:
@@ -44,6 +45,10 @@ def take(browser: Browser, api: Api, folder: Path) -> None:
         for name, address in pages(api).items():
             page.goto("about:blank")
             page.goto(f"{api.url}/console/{address}")
+            expect(page.locator("main h1")).to_be_visible(timeout=MILLISECONDS_MAX)
+            expect(page.locator(".skeleton")).to_have_count(0, timeout=MILLISECONDS_MAX)
+            # What is loaded when it is seen: the bars of the last 48 hours.
+            page.wait_for_timeout(PAUSE_MILLISECONDS)
             page.wait_for_load_state("networkidle")
             page.screenshot(path=folder / f"{name}-{kind}.png")
         context.close()

@@ -132,10 +132,27 @@ function Tiles({
   );
 }
 
+interface Selection {
+  status?: StatusName;
+  q?: string;
+  after?: string;
+  limit?: number;
+}
+
+/** A page of destinations. The API looks at a part of them at a time, and a part may have none that are selected. */
+async function listed(selection: Selection, signal: AbortSignal) {
+  let query = selection;
+  for (;;) {
+    const page = await send("get", "/destinations", { query, signal });
+    if (page.body.destinations.length > 0 || page.body.next === null) return page;
+    query = { ...selection, after: page.body.next };
+  }
+}
+
 function Needing({ total }: { total: number }) {
   const failing = useResource(
     "failing",
-    (signal) => send("get", "/destinations", { query: { status: "failing", limit: NEEDING_MAX }, signal }),
+    (signal) => listed({ status: "failing", limit: NEEDING_MAX }, signal),
     { every: EVERY },
   );
   const found = failing.data?.destinations ?? [];
@@ -153,7 +170,7 @@ function Needing({ total }: { total: number }) {
           ))}
         </ul>
       )}
-      {total > found.length && found.length > 0 && <a href={href("/", { status: "failing" })}>Show all {count(total)}</a>}
+      {failing.data !== null && total > found.length && <a href={href("/", { status: "failing" })}>Show all {count(total)}</a>}
     </section>
   );
 }
@@ -254,10 +271,7 @@ function Page({ after, status, text, more }: ListProps & { after: string; more: 
   const page = useResource(
     `${after} ${status} ${text}`,
     (signal) =>
-      send("get", "/destinations", {
-        query: { ...(after && { after }), ...(status && { status }), ...(text && { q: text }) },
-        signal,
-      }),
+      listed({ ...(after && { after }), ...(status && { status }), ...(text && { q: text }) }, signal),
     { every: EVERY },
   );
   if (page.data === null) {

@@ -1,6 +1,6 @@
 // The dialog that starts a backfill. It shows what the backfill would replace before it starts.
 
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useId, useMemo, useState } from "preact/hooks";
 
 import { type DataType, post, Problem, type Schemas } from "../api/client";
 import { bytes, count, hourShort, NAMES, plural } from "../format";
@@ -29,9 +29,10 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
   const [plan, setPlan] = useState<Schemas["PlannedBackfillView"] | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
   const [busy, setBusy] = useState(false);
-  const [dialog] = useState(() => [...crypto.getRandomValues(new Uint32Array(4))].join("-"));
 
   const body = { start, end, data_types: chosen, allow_loss: loss };
+  // The same request twice, such as after a lost answer, starts one backfill.
+  const once = useMemo(() => newKey(), [start, end, chosen.join(), loss]);
   const complete = start.length === 13 && end.length === 13 && chosen.length > 0;
 
   useEffect(() => {
@@ -56,9 +57,7 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
     event.preventDefault();
     setBusy(true);
     try {
-      // If the answer is lost, the same request again creates no second backfill.
-      const headers = { "Idempotency-Key": [dialog, start, end, ...chosen, loss].join(".") };
-      const made = await post("/destinations/{id}/backfills", { path: { id }, body, headers });
+      const made = await post("/destinations/{id}/backfills", { path: { id }, body, headers: { "Idempotency-Key": once } });
       onClose();
       if ("id" in made) go(href(`/destinations/${id}/backfills/${made.id}`));
       say("The backfill is started.");
@@ -123,6 +122,11 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
       </form>
     </Dialog>
   );
+}
+
+/** 32 random hexadecimal digits. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
 }
 
 function HourField({ label, value, onChange }: { label: string; value: string; onChange: (hour: string) => void }) {
