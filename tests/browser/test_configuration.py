@@ -113,6 +113,7 @@ def receiving() -> Iterator[Receiver]:
             serving.join()
 
 
+@pytest.mark.slow
 def test_a_webhook_is_saved_called_for_a_test_and_removed(
     browser: Browser, shared: Installation, told: str
 ) -> None:

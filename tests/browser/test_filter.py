@@ -67,6 +67,7 @@ def kept(page: Page) -> tuple[int, int]:
     return int(words[1]), int(words[3])
 
 
+@pytest.mark.slow
 def test_the_preview_is_that_of_the_api_and_json_comes_back_as_it_was(page: Page, app: App) -> None:
     """Twenty filters, each written as JSON, shown as fields, and read as JSON again."""
     assert len(FILTERS) == 20

@@ -171,6 +171,7 @@ def test_a_draft_is_saved_without_a_test_and_wrong_fields_lead_to_their_steps(
     assert app.destination("initech")["status"] == "draft"
 
 
+@pytest.mark.slow
 def test_the_step_at_fault_is_marked_and_shows_the_fix_of_the_api(
     wizard: Wizard, app: App, shared: Installation
 ) -> None:
@@ -219,6 +220,7 @@ def test_the_step_at_fault_is_marked_and_shows_the_fix_of_the_api(
     assert app.api.get("/destinations/umbrella").status == 404
 
 
+@pytest.mark.slow
 def test_wrong_and_expired_secrets_are_faults_of_the_credentials(
     browser: Browser, shared: Installation, tmp_path: Path
 ) -> None:
