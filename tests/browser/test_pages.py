@@ -96,6 +96,7 @@ def test_the_key_is_asked_for_and_kept_nowhere_unless_wanted(browser: Browser, f
         field.press("Enter")
         expect(tab.page.get_by_role("alert")).to_have_text("The app does not accept this key.")
         expect(field).to_be_focused()
+        assert violations(tab.page) == []
         assert stored(tab) == ["{}", "{}"]
 
         field.fill(KEY)
