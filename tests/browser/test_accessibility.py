@@ -1,33 +1,23 @@
 """WCAG 2.2 AA by axe, on every page and state, in light and dark; also narrow, large, with few colours."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import Furnished
 from tests.browser.landscape import BROKEN, DRAFT, FEW, MESSY, OTHER, WELL
 from tests.browser.tab import Scheme, Tab, opened
 from tests.support.installation import key_of, ok, stream_key
 
-PROJECT = Path(__file__).resolve().parents[2]
-AXE = (PROJECT / "node_modules/axe-core/axe.min.js").read_text()
+pytestmark = pytest.mark.slow
+
 SECONDS_MAX = 180.0
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NARROW, WIDE = ViewportSize(width=320, height=700), ViewportSize(width=1280, height=800)
 
 type Show = Callable[[Tab, Furnished], Locator]
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds: the rule, and where."""
-    page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate(
-        "(rules) => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })", RULES
-    )
-    return [f"{each['id']}: {node['target']}" for each in found["violations"] for node in each["nodes"]]
 
 
 def overview(tab: Tab, _: Furnished) -> Locator:
@@ -137,14 +127,6 @@ def _a_backfill(furnished: Furnished) -> str:
     return str(ok(api.get(path))["backfills"][0]["id"])
 
 
-def test_the_overview_has_no_violation(tab: Tab, furnished: Furnished) -> None:
-    """The page that is seen first; the others are slow tests."""
-    expect(overview(tab, furnished)).to_be_visible()
-
-    assert violations(tab.page) == []
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("show", [*STATES, month], ids=lambda show: show.__name__)
 def test_no_page_has_a_violation(browser: Browser, furnished: Furnished, show: Show, scheme: Scheme) -> None:
@@ -157,7 +139,6 @@ def test_no_page_has_a_violation(browser: Browser, furnished: Furnished, show: S
         tab.check()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("show", [*STATES, month], ids=lambda show: show.__name__)
 def test_every_page_fits_a_narrow_screen_and_large_text(
     browser: Browser, furnished: Furnished, show: Show
@@ -190,7 +171,6 @@ def _overflowing(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.slow
 def test_states_can_be_told_apart_without_colours_and_without_motion(
     browser: Browser, furnished: Furnished
 ) -> None:

@@ -23,7 +23,8 @@ from tests.browser.tab import opened
 from tests.support.installation import App, Installation, installed, now
 from tests.support.worlds import ACME, EVENTS
 
-pytestmark = pytest.mark.slow
+# The emulator takes minutes for 36,000 rows.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 DESTINATIONS_COUNT = 5_000
 YEARS = 3

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import Furnished
 from tests.browser.landscape import (
     ALL,
@@ -59,6 +60,7 @@ def test_the_overview_shows_every_destination_and_what_needs_someone(tab: Tab) -
     expect(needing).to_contain_text("container_not_found")
     expect(needing).to_contain_text("az storage container create")
     assert tab.messages == []
+    assert violations(tab.page) == []
 
 
 def test_destinations_are_found_by_text_and_by_state(tab: Tab) -> None:
@@ -94,6 +96,7 @@ def test_the_key_is_asked_for_and_kept_nowhere_unless_wanted(browser: Browser, f
         field.press("Enter")
         expect(tab.page.get_by_role("alert")).to_have_text("The app does not accept this key.")
         expect(field).to_be_focused()
+        assert violations(tab.page) == []
         assert stored(tab) == ["{}", "{}"]
 
         field.fill(KEY)

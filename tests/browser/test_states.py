@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from infra.local import azurite, stack
+from tests.browser.axe import violations
 from tests.browser.conftest import Furnished
 from tests.browser.tab import opened
 
@@ -92,4 +93,5 @@ def test_wrong_settings_are_named_on_the_page(browser: Browser, tmp_path: Path) 
         expect(alert).to_contain_text("The exporter is not configured")
         for name in ("AzureWebJobsStorage", "SECRETS_KEY", "SETTLE_MINUTES"):
             expect(alert).to_contain_text(name)
+        assert violations(tab.page) == []
         tab.check()
