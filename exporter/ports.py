@@ -27,7 +27,7 @@ from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.landing import Survey
 from exporter.domain.marker import StagedFile
-from exporter.domain.notifications import Delivery
+from exporter.domain.notifications import Delivery, WebhookAnswer
 from exporter.domain.slices import SliceRecord
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
@@ -391,8 +391,8 @@ class Cipher(Protocol):
 class Webhooks(Protocol):
     """Calls webhooks."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Send a request, and return the status of the answer; ``Transient`` if there is none."""
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
+        """Send a request, and return the answer; ``Transient`` if there is none."""
         ...
 
 

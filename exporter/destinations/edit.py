@@ -1,6 +1,6 @@
 """Creating and replacing a destination."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Conflict, Invalid, Outdated, Problem
 from exporter.domain.filters import EventFilter
-from exporter.domain.notifications import Webhook
+from exporter.domain.notifications import OLD_SECRET_FOR, Webhook
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import SECRET_FIELD
 from exporter.ports import Cipher, Gateways, LastWrite
@@ -107,7 +107,7 @@ def destination_from(cipher: Cipher, draft: Draft, before: Destination | None, n
         activated_at=before.activated_at if before else None,
         events_since=_events_since(before, draft, now) if before else None,
         event_filter=draft.event_filter,
-        webhook=_webhook(cipher, draft, before),
+        webhook=_webhook(cipher, draft, before, now),
     )
 
 
@@ -211,14 +211,36 @@ def _names(gateways: Gateways, destination: Destination) -> frozenset[str]:
     return with_account(gateways.cipher, destination).names
 
 
-def _webhook(cipher: Cipher, draft: Draft, stored: Destination | None) -> Webhook | None:
-    """Return the webhook with its sealed secret: the one of the draft, or the stored one of the same URL."""
+def _webhook(cipher: Cipher, draft: Draft, stored: Destination | None, now: datetime) -> Webhook | None:
+    """Return the webhook with its sealed secret: the one of the draft, or the stored one of the same URL.
+
+    A webhook that had ended is called again. A secret that is replaced signs beside the new one for a while.
+    """
     if draft.webhook_url is None:
         return None
     purpose = {"destination_id": draft.id, "field": SECRET_FIELD}
-    if draft.webhook_secret is not None:
-        return Webhook(draft.webhook_url, cipher.seal(draft.webhook_secret, **purpose))
     before = stored.webhook if stored else None
+    secret = draft.webhook_secret
     if before is None or before.url != draft.webhook_url:
-        raise Invalid(Problem(SECRET_FIELD, "is required: no secret is stored for this URL"))
-    return Webhook(before.url, cipher.renew(before.sealed, **purpose))
+        if secret is None:
+            raise Invalid(Problem(SECRET_FIELD, "is required: no secret is stored for this URL"))
+        return Webhook(draft.webhook_url, cipher.seal(secret, **purpose))
+    kept = replace(before, sealed=cipher.renew(before.sealed, **purpose), ended_at=None)
+    if before.old_sealed is not None:
+        old = cipher.renew(before.old_sealed, **purpose) if len(before.secrets(now)) > 1 else None
+        kept = replace(kept, old_sealed=old, old_until=before.old_until if old else None)
+    known = _opened(cipher, before.sealed, purpose)
+    if secret is None or secret == known:
+        return kept
+    sealed = cipher.seal(secret, **purpose)
+    if known is None:
+        return Webhook(before.url, sealed)
+    return replace(kept, sealed=sealed, old_sealed=kept.sealed, old_until=now + OLD_SECRET_FOR)
+
+
+def _opened(cipher: Cipher, sealed: str, purpose: Mapping[str, str]) -> str | None:
+    """Return a stored secret; None if it cannot be decrypted."""
+    try:
+        return cipher.open(sealed, **purpose)
+    except ValueError:
+        return None

@@ -17,7 +17,8 @@ from exporter.storage.sdk_errors import is_missing
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
-# One day. A message that waited longer is sent again by the next tick, if its hour or step is still owed.
+# One day, from its first delivery on. A message that waited longer is sent again by the next tick, if its
+# hour or step is still owed.
 TIME_TO_LIVE_SECONDS = 24 * 3600
 
 
@@ -59,7 +60,10 @@ class Queue[Message]:
     def _send(self, text: str, delay_seconds: int) -> None:
         create_if_missing(
             lambda: self._client.send_message(
-                text, visibility_timeout=delay_seconds, time_to_live=TIME_TO_LIVE_SECONDS
+                text,
+                visibility_timeout=delay_seconds,
+                # The service deletes a message at its end, and the longest delay is a day itself.
+                time_to_live=delay_seconds + TIME_TO_LIVE_SECONDS,
             ),
             self._client.create_queue,
         )

@@ -13,7 +13,7 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.errors import Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
-from exporter.domain.notifications import Delivery
+from exporter.domain.notifications import Delivery, WebhookAnswer
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
@@ -33,18 +33,19 @@ from tests.support.fakes.writes import Writes
 
 
 class FakeWebhooks:
-    """Answers calls with ``status``, or not at all if that is None, and remembers them."""
+    """Answers calls with ``status`` and ``retry_after``, or not at all without a status; remembers them."""
 
     def __init__(self) -> None:
         self.status: int | None = 200
+        self.retry_after = ""
         self.requests: list[tuple[str, bytes, Mapping[str, str]]] = []
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
         """Take a call."""
         self.requests.append((url, body, headers))
         if self.status is None:
             raise Transient("the webhook cannot be reached")
-        return self.status
+        return WebhookAnswer(self.status, self.retry_after)
 
 
 class FakeCipher:
