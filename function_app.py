@@ -15,6 +15,7 @@ from exporter.http import (
     not_found,
     preview,
     rejected,
+    status,
     summary,
     verify,
 )
@@ -31,6 +32,7 @@ app.register_functions(hours_summary.blueprint)
 app.register_functions(rejected.blueprint)
 app.register_functions(landing.blueprint)
 app.register_functions(summary.blueprint)
+app.register_functions(status.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)

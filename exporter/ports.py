@@ -26,6 +26,7 @@ from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.landing import Survey
+from exporter.domain.last_tick import LastTick
 from exporter.domain.marker import StagedFile
 from exporter.domain.notifications import Delivery, WebhookAnswer
 from exporter.domain.slices import SliceRecord
@@ -410,6 +411,8 @@ class Gateways:
     slices: Slices
     schedule: LastWrite[StreamKey, StreamProgress]
     breakers: LastWrite[str, Breaker, Breaker]
+    ticks: LastWrite[str, LastTick]
+    """The note of the last tick, by the key ``LAST``."""
     reopened: Reopened
     destinations: Destinations
     backfills: Jobs[Backfill]

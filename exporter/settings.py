@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ipaddress
 import logging
 import os
 import re
@@ -85,11 +86,36 @@ class Settings:
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
+    outbound_addresses: tuple[str, ...] = ()
 
     @property
     def own_containers(self) -> OwnContainers:
         """The containers of the app itself, which no destination may use."""
         return OwnContainers.at(self.own_storage.blob_url, self.landing_container)
+
+    def shown(self) -> dict[str, str]:
+        """Return the effective settings by name, in the form in which they are set; no secret.
+
+        Of a secret only that it is set, and of a connection string the account's address.
+        """
+        hour, minute = timedelta(hours=1), timedelta(minutes=1)
+        own = self.own_storage
+        whole = self.whole_bytes_min
+        return {
+            "AzureWebJobsStorage": ", ".join(own.urls.values()) or own.blob_url,
+            "LANDING_CONTAINER": self.landing_container,
+            "EXPORT_SCHEDULE": self.export_schedule,
+            "SETTLE_MINUTES": str(self.settle // minute),
+            "LATE_CHECK_HOURS": ",".join(str(each // hour) for each in self.late_checks) or "off",
+            "WHOLE_BLOB_MIB_MIN": "off" if whole is None else str(whole // MIB),
+            "DESTINATION_HOSTS": ",".join(self.destination_hosts.patterns),
+            "ENTRA_AUTHORITY": self.entra_authority,
+            "NOTIFY_HOSTS": ",".join(self.notify_hosts.patterns),
+            "NOTICE_QUEUE": self.notice_queue or "",
+            "SDK_LOG_LEVEL": logging.getLevelName(self.sdk_log_level),
+            "SECRETS_KEY": f"set ({len(self.secrets_keys)})",
+            "OUTBOUND_ADDRESSES": ",".join(self.outbound_addresses),
+        }
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -108,6 +134,7 @@ class Settings:
             notify_hosts=reader.notify_hosts(),
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
+            outbound_addresses=reader.outbound_addresses(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -291,6 +318,18 @@ class _Reader:
         if text not in SDK_LOG_LEVELS:
             self._wrong(name, f"must be one of {', '.join(SDK_LOG_LEVELS)}")
         return SDK_LOG_LEVELS.get(text, SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT])
+
+    def outbound_addresses(self) -> tuple[str, ...]:
+        name = "OUTBOUND_ADDRESSES"
+        texts = tuple(text.strip() for text in self._get(name).split(",") if text.strip())
+        for text in texts:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError:
+                wrong = "must be addresses or ranges such as 20.50.1.2 or 20.50.1.0/28, separated by commas"
+                self._wrong(name, wrong)
+                return ()
+        return texts
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

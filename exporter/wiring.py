@@ -172,6 +172,7 @@ def gateways_of(  # noqa: PLR0913  what the gateways are made of, each by its na
         slices=SlicesTable(account, named("slices")),
         schedule=specs.schedule_table(account, named("schedule")),
         breakers=specs.breakers_table(account, named("breakers")),
+        ticks=specs.ticks_table(account, named("schedule")),
         reopened=ReopenedTable(account, named("schedule")),
         destinations=DestinationsTable(account, named("destinations")),
         backfills=specs.backfills_table(account, named("backfills")),

@@ -43,6 +43,8 @@ class Draft:
     event_filter: EventFilter | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
+    stated: Mapping[str, object] = field(default_factory=dict)
+    """Fields that no request changes, as it has them: ``status``, ``created_at``, ``activated_at``."""
 
 
 def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
@@ -71,6 +73,7 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
         raise changed_meanwhile(draft.id)
     if if_none_match is not None and found is not None and found.matches(if_none_match):
         raise Outdated("destination_exists", f"The destination {draft.id} already exists.")
+    _check_stated(draft, found.value if found else None)
     changed = destination_from(gateways.cipher, draft, found.value if found else None, now)
     if stored is not None:
         changed = changed.moved_from(stored.value, now)
@@ -90,6 +93,26 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if moved:
         reset_breaker(gateways.breakers, changed.id, now)
     return saved, found is None
+
+
+def _check_stated(draft: Draft, before: Destination | None) -> None:
+    """Raise ``Invalid`` if the draft states a status or a time that the stored destination does not have.
+
+    A destination that is created, perhaps from a backup, becomes a draft: a request that calls it active
+    would else be taken for its activation. Times are compared to the second, as answers have them.
+    """
+    actual: dict[str, object] = {"status": Status.DRAFT if before is None else before.status}
+    if before is not None:
+        actual["created_at"] = before.created_at.replace(microsecond=0)
+        activated = before.activated_at
+        actual["activated_at"] = activated.replace(microsecond=0) if activated else None
+    problems = [
+        Problem(name, f"is read-only, and is {shown}: leave it out")
+        for name, shown in actual.items()
+        if name in draft.stated and draft.stated[name] != shown
+    ]
+    if problems:
+        raise Invalid(*problems)
 
 
 def destination_from(cipher: Cipher, draft: Draft, before: Destination | None, now: datetime) -> Destination:

@@ -1,7 +1,9 @@
 """The request body of a destination, validated as a whole: all problems are reported at once."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo
 
@@ -24,6 +26,7 @@ from exporter.domain.destination import (
     CredentialsType,
     ExtraKeys,
     Output,
+    Status,
     StorageTarget,
 )
 from exporter.domain.errors import Invalid, Problem
@@ -153,8 +156,15 @@ class NotifyModel(StrictModel):
     ) = None
 
 
+def _show_read_only(schema: dict[str, Any]) -> None:
+    shown = {"readOnly": True, "description": "As in the answer, or left out."}
+    schema["properties"].update(dict.fromkeys(sorted(READ_ONLY), shown))
+
+
 class DestinationModel(StrictModel):
-    """A destination without its read-only fields."""
+    """A destination. An answer can be sent back: its read-only fields may be in the request."""
+
+    model_config = ConfigDict(json_schema_extra=_show_read_only)
 
     id: str | None = None
     name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
@@ -175,8 +185,12 @@ def parse_draft(
 ) -> Draft:
     """Return the destination of a request, or raise ``Invalid`` with every problem.
 
-    Without ``account_url``, a connection string decides the account.
+    Without ``account_url``, a connection string decides the account. Of the read-only fields, ``stated`` has
+    those that are compared with the stored destination; the others, which change by themselves, are ignored.
     """
+    stated = _stated(body)
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if name not in READ_ONLY}
     problems, chosen_filter = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
         problems += _cross_field_problems(destination_id, body)
@@ -185,7 +199,7 @@ def parse_draft(
     try:
         model = DestinationModel.model_validate(body, context=hosts)
     except ValidationError as error:
-        raise Invalid(*problems, *wrong_fields(error, READ_ONLY)) from error
+        raise Invalid(*problems, *wrong_fields(error)) from error
     credentials, url = model.credentials, model.storage.account_url
     kind, secret = type_of(credentials), secret_of(credentials)
     if kind is CredentialsType.CONNECTION_STRING and secret:
@@ -214,7 +228,21 @@ def parse_draft(
         event_filter=chosen_filter,
         webhook_url=model.notify.url if model.notify else None,
         webhook_secret=_webhook_secret(model.notify),
+        stated=stated,
     )
+
+
+def _stated(body: object) -> dict[str, object]:
+    """Return status and times of a body, in the form of the stored ones where they have it."""
+    given = body if isinstance(body, dict) else {}
+    stated = {name: given[name] for name in ("status", "created_at", "activated_at") if name in given}
+    if stated.get("status") == Status.FAILING:
+        stated["status"] = Status.ACTIVE
+    for name in stated.keys() - {"status"}:
+        if isinstance(stated[name], str):
+            with suppress(ValueError):
+                stated[name] = datetime.fromisoformat(stated[name])
+    return stated
 
 
 def _webhook_secret(notify: NotifyModel | None) -> str | None:

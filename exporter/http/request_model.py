@@ -1,7 +1,6 @@
 """The base class of request models, and the problems of a request that does not fit one."""
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -24,26 +23,19 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-def wrong_fields(error: ValidationError, read_only: AbstractSet[str] = frozenset()) -> list[Problem]:
+def wrong_fields(error: ValidationError) -> list[Problem]:
     """Return the errors of pydantic as problems.
 
-    ``read_only`` are the fields that answers have and requests must not. No problem repeats a value, and an
-    unknown key is named only if it looks like a field name: secrets are pasted in wrong places.
+    No problem repeats a value, and an unknown key is named only if it looks like a field name: secrets are
+    pasted in wrong places.
     """
     return [
         Problem(
             ".".join(_path(each["loc"], each["type"])) or "(body)",
-            _message(each["type"], each["loc"], read_only) or each["msg"].removeprefix("Value error, "),
+            _MESSAGES.get(each["type"]) or each["msg"].removeprefix("Value error, "),
         )
         for each in error.errors(include_input=False, include_context=False, include_url=False)
     ]
-
-
-def _message(error: str, loc: tuple[int | str, ...], read_only: AbstractSet[str]) -> str | None:
-    """Return our text for an error type of pydantic, or None."""
-    if error == "extra_forbidden" and len(loc) == 1 and loc[0] in read_only:
-        return "is read-only: leave it out"
-    return _MESSAGES.get(error)
 
 
 def _path(loc: tuple[int | str, ...], error: str) -> Iterator[str]:

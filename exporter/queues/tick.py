@@ -1,10 +1,11 @@
 """The timer: queue the owed hours, log the state of the schedule."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import azure.functions as func
 
 from exporter import wiring
+from exporter.domain.last_tick import LAST, LastTick
 from exporter.notify.log_events import Event, hour_fields, log_event
 from exporter.schedule.failures import Failures
 from exporter.schedule.planner import TickReport
@@ -21,20 +22,31 @@ BEHIND_MIN = timedelta(minutes=15)
 @blueprint.timer_trigger("timer", schedule=schedule_of_timer(), run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest) -> None:
     """Queue the owed hours. A missed tick loses nothing: the next one queues the same hours."""
-    app = wiring.app()
+    app, now = wiring.app(), wiring.now()
     settings, failures = app.settings, Failures()
     found = run_tick(
         app.gateways,
-        now=wiring.now(),
+        now=now,
         settle=settings.settle,
         late_checks=settings.late_checks,
         failures=failures,
     )
     with failures.guard("creating queues"):
         app.queues.ensure()
+    with failures.guard("noting the tick"):
+        app.gateways.ticks.put(LAST, last_tick(now, found, failures))
     if found is not None:
         log_tick(found, past_due=bool(timer.past_due))
     failures.end()
+
+
+def last_tick(now: datetime, found: TickReport | None, failures: Failures) -> LastTick:
+    """Return the note of a tick that began at ``now``; ``found`` is None if planning failed."""
+    failed = len(failures.found)
+    if found is None:
+        return LastTick(now, failed_parts=failed)
+    behind = sum(each.lag >= BEHIND_MIN for each in found.behind)
+    return LastTick(now, found.due, found.queued, behind, len(found.refusing), failed)
 
 
 def log_tick(found: TickReport, *, past_due: bool) -> None:

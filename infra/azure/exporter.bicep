@@ -60,6 +60,8 @@ var functionAppName = 'func-${name}'
 var storageAccountName = 'st${take(label, 9)}${suffix}'
 var keyVaultName = 'kv${take(label, 8)}-${suffix}'
 var fixed = network != 'open'
+// GET /api/status shows them, for customers' firewalls.
+var outbound = fixed ? { OUTBOUND_ADDRESSES: join(addresses.?outputs.outboundAddresses ?? [], ',') } : {}
 
 module identity 'identity.bicep' = {
   name: 'identity'
@@ -161,7 +163,7 @@ module app 'app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
     subnetId: fixed ? addresses.?outputs.appSubnetId ?? '' : ''
-    settings: settings
+    settings: union(outbound, settings)
     tags: tags
   }
   // The roles come first: the app reads package and key when it is deployed.

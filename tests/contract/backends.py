@@ -156,6 +156,7 @@ class TwinBackend:
         rows: dict[tuple[str, str], FakeRows[*tuple[Any, ...], Any]] = {
             ("schedule", "stream"): world.schedule,
             ("schedule", "reopened"): world.reopened,
+            ("schedule", "tick"): world.ticks,
             ("breakers", "destination"): world.breakers,
             ("destinations", "destination"): world.destinations,
             ("backfills", "acme"): world.backfills,

@@ -57,6 +57,21 @@ def test_all_queues_are_made_and_one_that_was_deleted_comes_back(
     assert len(transport.made) == 1
 
 
+def test_every_queue_has_its_length_with_its_poison_queue(account: Account) -> None:
+    """A queue that does not exist has no message."""
+    Queue(account, EXPORT_HOURS).send([HourTask(KEY, HOUR)] * 3)
+    account.queues.create_queue(WEBHOOK_CALLS.poison)
+    account.queues.get_queue_client(WEBHOOK_CALLS.poison).send_message("given up")
+
+    lengths = OwnQueues(account).lengths()
+
+    assert sorted(lengths) == NAMES
+    assert {name: count for name, count in lengths.items() if count} == {
+        EXPORT_HOURS.name: 3,
+        WEBHOOK_CALLS.poison: 1,
+    }
+
+
 def names(account: Account) -> list[str]:
     """Return the names of all queues."""
     return sorted(queue.name for queue in account.queues.list_queues())

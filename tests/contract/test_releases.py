@@ -24,6 +24,7 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.data_types import DataType
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour_task import HourTask, SliceRef
+from exporter.domain.last_tick import LAST, LastTick
 from exporter.domain.notifications import Delivery, NotificationKind, notification
 from exporter.domain.slices import Slice
 from exporter.domain.stream_progress import StreamProgress
@@ -59,6 +60,7 @@ PROGRESS = StreamProgress(
 STANDING = Breaker(3, NOW, NOW - timedelta(days=1))
 TASK = HourTask(KEY, HOUR, "backfill:b1", late=True)
 SHARE = HourTask(KEY, HOUR, "backfill:b1", slice_ref=SliceRef("run", 7), round=2, allow_loss=True)
+TICKED = LastTick(NOW, due=5, queued=4, behind=3, failing=2, failed_parts=1)
 LANDED = LandingBlob("events/187520/2020/01/25/17/a.json.gz", '"0x8DEADBEEF000000"', 99, "md5==")
 PLAN = SlicePlan(
     slices=(Slice(1, 2, (LANDED,)),),
@@ -122,6 +124,12 @@ ROWS = {
         lambda to: to.breakers.put("acme", STANDING),
         lambda at: at.breakers.get("acme"),
         STANDING,
+    ),
+    "tick": Stored(
+        "schedule",
+        lambda to: to.ticks.put(LAST, TICKED),
+        lambda at: at.ticks.get(LAST),
+        TICKED,
     ),
     "destination": Stored(
         "destinations",

@@ -98,6 +98,9 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert (active.status, active.body["status"]) == (200, "active")
     the_problem(app.api.call("POST", f"/api{path}/pause", If_Match=tag), 412, "destination_changed")
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
+    shown = app.destination("lives")
+    assert ok(app.api.put(path, shown)) == shown
+    assert fields(app.api.put(path, shown | {"status": "active"})) == {"status"}
     app.tick()
     listed = {each["id"]: each for each in ok(app.api.get("/destinations"))["destinations"]}
     check_list(app, body, listed["lives"])

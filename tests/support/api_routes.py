@@ -26,6 +26,7 @@ ROUTES = {
     "hours_summary": ("GET", "destinations/{id}/hours/summary", "FUNCTION"),
     "one_hour": ("GET", "destinations/{id}/hours/{hour}", "FUNCTION"),
     "summary": ("GET", "summary", "FUNCTION"),
+    "status": ("GET", "status", "FUNCTION"),
     "list_rejected_rows": ("GET", "destinations/{id}/hours/{hour}/rejected", "FUNCTION"),
     "preview": ("POST", "preview", "FUNCTION"),
     "landing": ("GET", "landing", "FUNCTION"),

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import function_app  # noqa: F401  registers the operations
+from exporter import __version__
 from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.http.routing import OPERATIONS
 
@@ -76,6 +77,11 @@ def test_one_python_and_one_node_version_everywhere() -> None:
         assert set(re.findall(r"Node\.js (\d+)", text(name))) == {node}, name
     for name in ("README.md", "CONTRIBUTING.md"):
         assert set(re.findall(r"Python (3\.\d+)", text(name))) == {python}, name
+
+
+def test_the_version_that_the_api_shows_is_the_one_of_the_project() -> None:
+    """``GET /api/status`` has it; pyproject.toml is not deployed."""
+    assert tomllib.loads(text("pyproject.toml"))["project"]["version"] == __version__
 
 
 def test_the_hooks_format_and_lint_with_the_versions_of_make_check() -> None:

@@ -56,6 +56,38 @@ def test_every_setting_can_be_set() -> None:
     assert read.entra_authority == "https://login.microsoftonline.us"
 
 
+def test_the_settings_in_effect_are_shown_as_they_are_set() -> None:
+    """Those that are shown can be set again; secrets are not shown."""
+    environ = {
+        "LANDING_CONTAINER": "raw-data",
+        "EXPORT_SCHEDULE": "0 0 * * * *",
+        "SETTLE_MINUTES": "7",
+        "LATE_CHECK_HOURS": "off",
+        "WHOLE_BLOB_MIB_MIN": "off",
+        "DESTINATION_HOSTS": "storage.example,*.blob.core.windows.net",
+        "ENTRA_AUTHORITY": "https://login.microsoftonline.us",
+        "NOTIFY_HOSTS": "hooks.example.com",
+        "NOTICE_QUEUE": "notices",
+        "SDK_LOG_LEVEL": "ERROR",
+        "OUTBOUND_ADDRESSES": "20.50.1.2,20.50.1.4/31,2001:db8::1",
+    }
+    read = settings(**environ)
+    shown = read.shown()
+
+    assert {name: shown[name] for name in environ} == environ
+    assert shown.keys() - environ.keys() == {"AzureWebJobsStorage", "SECRETS_KEY"}
+    assert shown["AzureWebJobsStorage"] == "https://ours.blob.core.windows.net"
+    assert (ACCOUNT_KEY in str(shown), KEY in str(shown)) == (False, False)
+    by_default = {name: text for name, text in settings().shown().items() if text and name in environ}
+    assert settings(**by_default) == settings()
+
+
+def test_outbound_addresses_are_addresses() -> None:
+    """Customers copy them into their firewalls."""
+    assert problems(OUTBOUND_ADDRESSES="20.50.1.2,example.com").keys() == {"OUTBOUND_ADDRESSES"}
+    assert settings(OUTBOUND_ADDRESSES=" ").outbound_addresses == ()
+
+
 def test_a_setting_that_is_empty_counts_as_missing() -> None:
     """Templates leave empty strings behind."""
     assert settings(LANDING_CONTAINER="", SETTLE_MINUTES=" ", DESTINATION_HOSTS="") == settings()

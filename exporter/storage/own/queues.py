@@ -50,12 +50,7 @@ class Queue[Message]:
     def waiting(self) -> int:
         """Return about how many messages are in the queue, those being worked on included."""
         with own_storage():
-            try:
-                return self._client.get_queue_properties().approximate_message_count or 0
-            except HttpResponseError as error:
-                if not is_missing(error):
-                    raise
-                return 0
+            return _length(self._client)
 
     def _send(self, text: str, delay_seconds: int) -> None:
         create_if_missing(
@@ -67,6 +62,15 @@ class Queue[Message]:
             ),
             self._client.create_queue,
         )
+
+
+def _length(client: "QueueClient") -> int:
+    try:
+        return client.get_queue_properties().approximate_message_count or 0
+    except HttpResponseError as error:
+        if not is_missing(error):
+            raise
+        return 0
 
 
 class NoQueue:
@@ -86,6 +90,14 @@ class OwnQueues:
     def __init__(self, account: Account, queues: Iterable[QueueSpec[Any]] = WORK_QUEUES) -> None:
         self._account = account
         self._names = [name for queue in queues for name in (queue.name, queue.poison)]
+
+    def lengths(self) -> dict[str, int]:
+        """Return about how many messages each queue has, by its name; a call for each queue.
+
+        Messages being worked on are included. A queue that does not exist has none.
+        """
+        with own_storage():
+            return {name: _length(self._account.queues.get_queue_client(name)) for name in self._names}
 
     def ensure(self) -> None:
         """Create each queue that does not exist: one call if all do.

@@ -6,6 +6,7 @@ from exporter.domain.connection_test import ConnectionTest
 from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
+from exporter.domain.last_tick import LastTick
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Verification, VerificationStatus
@@ -46,6 +47,8 @@ BREAKERS = in_partition(
     kind=Breaker,
     columns={"faults": NUMBER, "retry_at": MOMENT, "healed_at": MOMENT},
 )
+# Beside the schedule: one row.
+TICKS = in_partition("tick", TEXT, name="schedule", kind=LastTick, document=Document(LastTick))
 DESTINATIONS = in_partition(
     "destination",
     TEXT,
@@ -104,6 +107,11 @@ def schedule_table(account: Account, name: str | None = None) -> LastWriteTable[
 def breakers_table(account: Account, name: str | None = None) -> LastWriteTable[str, Breaker, Breaker]:
     """Return the breaker of each destination; closed, if none is stored."""
     return LastWriteTable(account, BREAKERS, CLOSED, name)
+
+
+def ticks_table(account: Account, name: str | None = None) -> LastWriteTable[str, LastTick]:
+    """Return the note of the last tick."""
+    return LastWriteTable(account, TICKS, None, name)
 
 
 def backfills_table(account: Account, name: str | None = None) -> JobsTable[Backfill]:

@@ -14,6 +14,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourRecord, unreadable_record
 from exporter.domain.hour_task import HourTask
+from exporter.domain.last_tick import LastTick
 from exporter.domain.slices import SliceRecord
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
@@ -338,3 +339,8 @@ def schedule(writes: Writes) -> FakeLastWrite[StreamKey, StreamProgress]:
 def breakers(writes: Writes) -> FakeLastWrite[str, Breaker, Breaker]:
     """Return the breakers' twin."""
     return FakeLastWrite(writes, one("breaker", "breakers", "destination"), CLOSED)
+
+
+def ticks(writes: Writes) -> FakeLastWrite[str, LastTick]:
+    """Return the twin of the note of the last tick."""
+    return FakeLastWrite(writes, one("tick", "schedule", "tick"), None)

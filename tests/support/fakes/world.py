@@ -13,6 +13,7 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.errors import Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
+from exporter.domain.last_tick import LastTick
 from exporter.domain.notifications import Delivery, WebhookAnswer
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
@@ -96,6 +97,7 @@ class World:
     schedule: FakeLastWrite[StreamKey, StreamProgress] = field(init=False)
     breakers: FakeLastWrite[str, Breaker, Breaker] = field(init=False)
     reopened: FakeReopened = field(init=False)
+    ticks: FakeLastWrite[str, LastTick] = field(init=False)
     destinations: FakeDestinations = field(init=False)
     backfills: FakeJobs[Backfill] = field(init=False)
     verifications: FakeJobs[Verification] = field(init=False)
@@ -116,7 +118,7 @@ class World:
         self.landing, self.containers = FakeLanding(self.landed), FakeContainers(writes)
         self.ledger, self.slices, self.reopened = FakeLedger(writes), FakeSlices(writes), FakeReopened(writes)
         self.schedule, self.breakers = tables.schedule(writes), tables.breakers(writes)
-        self.destinations = FakeDestinations(writes)
+        self.ticks, self.destinations = tables.ticks(writes), FakeDestinations(writes)
         self.backfills, self.verifications = FakeJobs(writes, "backfill"), FakeJobs(writes, "verification")
         self.hours, self.backfill_hours = FakeQueue(writes, _hour), FakeQueue(writes, _hour)
         self.backfill_steps = ImpatientQueue(writes, lambda step: f"{step.backfill_id} {step.number}")
@@ -133,6 +135,7 @@ class World:
             slices=self.slices,
             schedule=self.schedule,
             breakers=self.breakers,
+            ticks=self.ticks,
             reopened=self.reopened,
             destinations=self.destinations,
             backfills=self.backfills,

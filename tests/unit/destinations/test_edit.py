@@ -63,6 +63,42 @@ def test_a_repeated_put_changes_nothing() -> None:
     assert kept == replace(first.value, status=Status.ACTIVE, activated_at=NOW)
 
 
+@pytest.mark.parametrize("active", [False, True])
+def test_read_only_fields_may_be_sent_as_they_are(active: bool) -> None:  # noqa: FBT001  a parameter
+    """What GET answers can be sent back; no request changes them."""
+    world, created = landing_for_long(World()), NOW.replace(microsecond=7)
+    put_destination(world.gateways, DRAFT, if_match=None, now=created)
+    status = Status.DRAFT
+    if active:
+        activate(world.gateways, "acme", now=created, test_id="t")
+        status = Status.ACTIVE
+    same = {"status": status.value, "created_at": NOW, "activated_at": NOW if active else None}
+
+    put_destination(world.gateways, replace(DRAFT, stated=same, name="New"), if_match=None, now=NOW)
+    assert (stored(world).name, stored(world).status) == ("New", status)
+
+    for name, wrong in (("status", "paused"), ("created_at", "x"), ("activated_at", NOW - timedelta(days=1))):
+        with pytest.raises(Invalid) as refused:
+            put_destination(
+                world.gateways, replace(DRAFT, stated=same | {name: wrong}), if_match=None, now=NOW
+            )
+        assert [problem.field for problem in refused.value.problems] == [name]
+
+
+def test_a_destination_that_is_restored_from_a_backup_becomes_a_draft() -> None:
+    """Its times are new ones; a request that calls it active is refused."""
+    times = {"created_at": NOW - timedelta(days=9), "activated_at": NOW - timedelta(days=8)}
+    active = replace(DRAFT, stated=times | {"status": "active"})
+    with pytest.raises(Invalid) as refused:
+        put_destination(World().gateways, active, if_match=None, now=NOW)
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.message) == ("status", "is read-only, and is draft: leave it out")
+
+    saved, new = put_destination(World().gateways, replace(DRAFT, stated=times), if_match=None, now=NOW)
+
+    assert (new, saved.value.created_at, saved.value.activated_at) == (True, NOW, None)
+
+
 def test_a_replacement_without_the_secret_keeps_the_stored_one() -> None:
     """A change of the name does not need the secret."""
     world = landing_for_long(World())

@@ -1,6 +1,7 @@
 """The request body of a destination."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -201,15 +202,15 @@ def test_a_connection_string_without_an_account_is_refused_and_not_repeated(secr
     assert "aHVudGVyMg" not in json.dumps(found)
 
 
-def test_read_only_fields_are_refused() -> None:
-    """A read-only field in a request would be ignored; a user might try to pause a destination with it."""
-    found = problems(BODY | {"status": "paused", "owed_hours": {}, "stauts": "active"})
+def test_read_only_fields_are_kept_for_the_comparison_or_ignored() -> None:
+    """Progress changes between GET and PUT; status and times are compared with the stored ones."""
+    times = {"created_at": "2026-01-31T13:15:00Z", "activated_at": None}
+    body = BODY | times | {"status": "failing", "owed_hours": {"events": 3}, "last_error": {}, "warning": ""}
 
-    assert found == {
-        "status": "is read-only: leave it out",
-        "owed_hours": "is read-only: leave it out",
-        "stauts": "is not a known field: check its spelling",
-    }
+    stated = {"status": "active", "created_at": datetime(2026, 1, 31, 13, 15, tzinfo=UTC)}
+    assert parse_draft("acme", body, HOSTS).stated == stated | {"activated_at": None}
+    assert parse_draft("acme", BODY, HOSTS).stated == {}
+    assert problems(BODY | {"stauts": "active"}) == {"stauts": "is not a known field: check its spelling"}
 
 
 json_values = st.recursive(

@@ -1,0 +1,10 @@
+"""The implementation that reads rows in this process."""
+
+from typing import Literal
+
+type RowReader = Literal["native", "python"]
+
+
+def row_reader() -> RowReader:
+    """Return whether rows are read by compiled code (``native``) or by Python code."""
+    return "python"
