@@ -47,7 +47,7 @@ class Document[Value]:
     Every field is a key, at every level: a document with an unknown key is refused, and so is one that lacks
     a key, even if the field has a default. A field that came after a release (``LEFT_OUT_AT_DEFAULT``) is a
     key only with another value than its default, so that releases read each other's documents as long as
-    nobody uses it. Fields named in ``without`` are stored elsewhere.
+    it is not used. Fields named in ``without`` are stored elsewhere.
 
     Make documents at import: msgspec learns a type when its first decoder is made, and is not safe if another
     thread decodes meanwhile (tests/unit/storage/test_decoders.py).
