@@ -4,6 +4,8 @@
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
+# make console  build the web page that the app serves at /console/
+# make api-types  write the types of the API that the console's code uses
 # make recipes  write the table schemas of docs/recipes
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
 # make bench    measure time, memory and storage calls (QUICK=1)
@@ -18,6 +20,8 @@ PYTHON3 := $(VENV)/bin/python
 # Each stamp is inside the folder that it stands for: if the folder is deleted, make creates it again.
 PY_READY   := $(VENV)/.ready
 NODE_READY := node_modules/.ready
+# The page of the console: written last by its build.
+CONSOLE    := exporter/console/static/index.html
 
 PORT       ?= 7071
 BLOB_PORT  ?= 10000
@@ -48,7 +52,17 @@ $(NODE_READY): package.json package-lock.json .npmrc
 	@touch $@
 
 .PHONY: setup
-setup: $(PY_READY) $(NODE_READY)
+setup: $(PY_READY) $(NODE_READY) $(CONSOLE)
+
+$(CONSOLE): $(NODE_READY) exporter/console/build.mjs $(shell find exporter/console/src -type f)
+	@node exporter/console/build.mjs
+
+.PHONY: console
+console: $(CONSOLE)
+
+.PHONY: api-types
+api-types: $(PY_READY) $(NODE_READY)
+	@$(PYTHON3) -m infra.openapi | node_modules/.bin/openapi-typescript --output exporter/console/src/api/schema.d.ts
 
 .PHONY: run
 run: setup
@@ -112,11 +126,12 @@ recipes: $(PY_READY)
 	@$(PYTHON3) -m infra.recipes
 
 .PHONY: check
-check: $(PY_READY) $(SCAN_READY)
+check: setup $(SCAN_READY)
 	@$(PYTHON3) -m ruff format --check .
 	@$(PYTHON3) -m ruff check .
 	@$(PYTHON3) -m mypy
 	@$(VENV)/bin/lint-imports
+	@node_modules/.bin/tsc --project exporter/console
 	@LOG_LEVEL=ERROR .scan/bin/checkov --directory infra/azure --config-file infra/azure/.checkov.yaml
 	@$(PYTHON3) -m pytest -q tests/infra
 
@@ -138,4 +153,4 @@ bench: setup $(PEERS_READY)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .scan .peers .recipes .lock node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers .recipes .lock node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

@@ -6,6 +6,7 @@ from exporter import wiring
 from exporter.http import (
     api_docs,
     backfills,
+    console,
     destinations,
     health,
     hours,
@@ -38,6 +39,8 @@ app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
 app.register_functions(api_docs.blueprint)
 app.register_functions(not_found.blueprint)
+# The page for people.
+app.register_functions(console.blueprint)
 # The timer and the queues.
 app.register_functions(tick.blueprint)
 app.register_functions(export.blueprint)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from exporter.http.responses import problem, problem_answers
-from exporter.http.routing import OPERATIONS
+from exporter.http.routing import OPERATIONS, below_api
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
@@ -17,7 +17,7 @@ blueprint = func.Blueprint()
 
 
 @blueprint.function_name("zz_unknown")
-@blueprint.route("{*path}", methods=METHODS)
+@blueprint.route(below_api("{*path}"), methods=METHODS)
 @problem_answers
 def unknown(req: func.HttpRequest) -> func.HttpResponse:
     """Answer 405 if the route exists with other methods, otherwise 404."""

@@ -11,14 +11,13 @@ from pydantic import TypeAdapter
 
 from exporter.domain.destination import ID_PATTERN
 from exporter.http.api_docs import DocumentView
-from exporter.http.responses import BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
+from exporter.http.responses import API, BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
 from exporter.http.schemas import HOUR_PATTERN
 
 type Json = dict[str, Any]
 
 VERSION = "1"
-PREFIX = "/api"
 _REFERENCE = "#/components/schemas/{model}"
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 _DESCRIPTION = (
@@ -67,7 +66,7 @@ def document() -> DocumentView:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Blob exporter", "version": VERSION, "description": _DESCRIPTION},
-        "servers": [{"url": PREFIX}],
+        "servers": [{"url": API}],
         "security": [{"key": []}, {"code": []}],
         "paths": paths,
         "components": {

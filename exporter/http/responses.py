@@ -33,6 +33,8 @@ from exporter.domain.errors import (
 from exporter.domain.filter_values import as_written
 from exporter.http.schemas import StepView, report_view
 
+# Where the API is. The host adds no prefix of its own: the console is beside the API.
+API = "/api"
 RETRY_AFTER_SECONDS = 5
 BODY_BYTES_MAX = 1024 * 1024
 
@@ -98,7 +100,7 @@ def no_content() -> func.HttpResponse:
 def accepted(req: func.HttpRequest, body: Mapping[str, object], path: str) -> func.HttpResponse:
     """Answer 202 for a job: ``path``, below ``/api``, is where its progress is."""
     url = urlsplit(req.url)
-    headers = {"Location": urlunsplit((url.scheme, url.netloc, f"/api{path}", "", ""))}
+    headers = {"Location": urlunsplit((url.scheme, url.netloc, f"{API}{path}", "", ""))}
     return answer(body, HTTPStatus.ACCEPTED, headers | retry_after(POLL_SECONDS))
 
 

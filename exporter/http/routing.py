@@ -12,7 +12,7 @@ from types import MappingProxyType
 import azure.functions as func
 
 from exporter.domain.errors import Invalid, Problem, named
-from exporter.http.responses import problem_answers, unless_known
+from exporter.http.responses import API, problem_answers, unless_known
 from exporter.http.schemas import HOUR_PATTERN
 
 # Query parameters of the Functions host: the function key and its name.
@@ -90,11 +90,16 @@ def operation[Parsed](
         bound.__doc__ = handler.__doc__
         OPERATIONS[declared.name] = declared, " ".join((handler.__doc__ or "").split())
         level = func.AuthLevel.ANONYMOUS if declared.anonymous else func.AuthLevel.FUNCTION
-        route = blueprint.route(declared.route, methods=[declared.method], auth_level=level)
+        route = blueprint.route(below_api(declared.route), methods=[declared.method], auth_level=level)
         blueprint.function_name(declared.name)(route(problem_answers(bound)))
         return bound
 
     return register
+
+
+def below_api(route: str) -> str:
+    """Return the route of a function of the API: ``destinations`` is served at ``/api/destinations``."""
+    return f"{API.strip('/')}/{route}"
 
 
 def nothing(_: func.HttpRequest) -> None:

@@ -15,6 +15,7 @@ from tests.support.api_routes import ROUTES
 PROJECT = Path(__file__).resolve().parents[2]
 # The function for unknown routes; the last by name, because the host tries routes in this order.
 UNKNOWN = "zz_unknown"
+CONSOLE = "console"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 # The queue of each function.
 QUEUES = {
@@ -80,8 +81,11 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
             {"type": "http", "direction": "OUT", "name": "$return"},
         ]
         for name, (methods, route, level) in (
-            {name: ([method], route, level) for name, (method, route, level) in ROUTES.items()}
-            | {UNKNOWN: (METHODS, "{*path}", "FUNCTION")}
+            {name: ([method], f"api/{route}", level) for name, (method, route, level) in ROUTES.items()}
+            | {
+                UNKNOWN: (METHODS, "api/{*path}", "FUNCTION"),
+                CONSOLE: (["GET", "HEAD"], "console/{*path}", "ANONYMOUS"),
+            }
         ).items()
     }
     return http | {

@@ -161,7 +161,8 @@ def run(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _serve(app: stack.RunningApp) -> None:
-    print(f"\nThe app serves {app.api.url}/api until Ctrl-C. Try:")
+    print(f"\nThe console: {app.api.url}/console/")
+    print(f"The app serves {app.api.url}/api until Ctrl-C. Try:")
     print(f"  curl {app.api.url}/api/health")
     for customer in customers.ALL:
         print(f"  curl {app.api.url}/api/destinations/{customer.id}")
