@@ -87,6 +87,7 @@ class Settings:
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
     outbound_addresses: tuple[str, ...] = ()
+    native_code: bool = True
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -135,6 +136,7 @@ class Settings:
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
             outbound_addresses=reader.outbound_addresses(),
+            native_code=reader.native_code(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -330,6 +332,12 @@ class _Reader:
                 self._wrong(name, wrong)
                 return ()
         return texts
+
+    def native_code(self) -> bool:
+        text = self._get("NATIVE_CODE", "on").lower()
+        if text not in {"on", "off"}:
+            self._wrong("NATIVE_CODE", "must be on or off")
+        return text != "off"
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

@@ -11,7 +11,7 @@ from infra.local.sample import DataType, Digest
 from infra.local.sample.writers import Folder, write
 from tests.bench import rounds, sink
 from tests.bench.chain import STEPS
-from tests.bench.child import FLOOR, NAIVE, OURS, SINK
+from tests.bench.child import FLOOR, NAIVE, OURS, PYTHON, SINK
 from tests.bench.goals import Goal
 from tests.bench.hour import Shape
 from tests.bench.lab import HOUR, PROJECT_ID
@@ -42,6 +42,8 @@ _ONE = "one core"
 WAYS = {
     OURS: Way("ours (zlib-ng 5)", OURS, content=True),
     f"{OURS}, {_ONE}": Way(f"ours, {_ONE}", OURS, cores=1),
+    PYTHON: Way("ours, without native code", PYTHON, content=True),
+    f"{PYTHON}, {_ONE}": Way(f"ours, without native code, {_ONE}", PYTHON, cores=1),
     NAIVE: Way("gzip + json (zlib 6)", NAIVE, content=True),
     FLOOR: Way("floor: gunzip + gzip alone (zlib-ng 5)", FLOOR),
     f"{FLOOR}, {_ONE}": Way(f"floor, {_ONE}", FLOOR, cores=1),
