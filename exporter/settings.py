@@ -85,6 +85,8 @@ class Settings:
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
+    trusts_principal: bool = False
+    """Whether App Service authentication checks callers, and sets the headers that name them."""
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -108,6 +110,7 @@ class Settings:
             notify_hosts=reader.notify_hosts(),
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
+            trusts_principal=reader.trusts_principal(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -291,6 +294,9 @@ class _Reader:
         if text not in SDK_LOG_LEVELS:
             self._wrong(name, f"must be one of {', '.join(SDK_LOG_LEVELS)}")
         return SDK_LOG_LEVELS.get(text, SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT])
+
+    def trusts_principal(self) -> bool:
+        return self._get("WEBSITE_AUTH_ENABLED").lower() == "true"
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")
