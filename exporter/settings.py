@@ -88,6 +88,8 @@ class Settings:
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
     outbound_addresses: tuple[str, ...] = ()
     native_code: bool = True
+    trusts_principal: bool = False
+    """Whether App Service authentication checks callers, and sets the headers that name them."""
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -137,6 +139,7 @@ class Settings:
             sdk_log_level=reader.sdk_log_level(),
             outbound_addresses=reader.outbound_addresses(),
             native_code=reader.native_code(),
+            trusts_principal=reader.trusts_principal(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -338,6 +341,9 @@ class _Reader:
         if text not in {"on", "off"}:
             self._wrong("NATIVE_CODE", "must be on or off")
         return text != "off"
+
+    def trusts_principal(self) -> bool:
+        return self._get("WEBSITE_AUTH_ENABLED").lower() == "true"
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

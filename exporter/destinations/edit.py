@@ -55,11 +55,13 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if_none_match: str | None = None,
     now: datetime,
     test: Callable[[Destination], None] | None = None,
+    changed_from: Callable[[Destination | None, Destination], None] | None = None,
 ) -> tuple[Versioned[Destination], bool]:
     """Create or replace a destination; return it, and whether it is new.
 
     Idempotent. A replacement keeps status, times, and the secrets that the draft leaves out. ``test`` is
     called with an active destination whose credentials or storage change, and raises if they do not work.
+    ``changed_from`` is called with the destination before (None: there was none) and after a change.
 
     A stream that the destination did not have begins anew: events on the day of the change. A deleted
     destination is created again, with its history.
@@ -92,6 +94,9 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     saved = save(gateways, changed, stored, if_match=if_match, claims=claims)
     if moved:
         reset_breaker(gateways.breakers, changed.id, now)
+    before = found.value if found else None
+    if changed_from is not None and before != changed:
+        changed_from(before, changed)
     return saved, found is None
 
 

@@ -12,6 +12,7 @@ from exporter.backfill.requests import BackfillRequest, PlannedBackfill
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
+from exporter.http.audit import log_change
 from exporter.http.query import JOB_PAGE, Query, flag_parameter, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
@@ -128,6 +129,18 @@ def _accepted(req: func.HttpRequest, backfill: Backfill) -> func.HttpResponse:
     return accepted(req, _with_progress(backfill), path)
 
 
+def _log(req: func.HttpRequest, action: str, backfill: Backfill) -> None:
+    log_change(
+        req,
+        action,
+        backfill=backfill.id,
+        start=backfill.start,
+        end=backfill.end,
+        data_types=[str(stream.data_type) for stream in backfill.streams],
+        allow_loss=backfill.allow_loss,
+    )
+
+
 @operation(
     blueprint,
     Operation(
@@ -158,10 +171,11 @@ def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.
             clock=wiring.now,
         )
         return answer(planned_view(found))
-    return _accepted(
-        req,
-        requests.create(app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id()),
+    created = requests.create(
+        app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id()
     )
+    _log(req, "create_backfill", created)
+    return _accepted(req, created)
 
 
 @operation(
@@ -212,7 +226,9 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Start no further hour of a backfill; running hours finish and keep their files."""
-    return answer(_with_progress(lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
+    cancelled = lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())
+    _log(req, "cancel_backfill", cancelled)
+    return answer(_with_progress(cancelled))
 
 
 @operation(
@@ -228,7 +244,9 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Export the failed hours of a backfill again, and the ones not started; no hour that is done."""
-    return _accepted(req, lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
+    retried = lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now())
+    _log(req, "retry_backfill", retried)
+    return _accepted(req, retried)
 
 
 def planned_view(planned: PlannedBackfill) -> PlannedBackfillView:

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.destinations import lifecycle
+from exporter.destinations.changes import changed_fields
 from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
 from exporter.destinations.edit import Draft, put_destination
 from exporter.destinations.find import find_destination
@@ -18,6 +19,7 @@ from exporter.destinations.overview import (
 )
 from exporter.domain.destination import Destination, Status
 from exporter.domain.versioned import Versioned
+from exporter.http.audit import log_change
 from exporter.http.destination_view import (
     DestinationsView,
     DestinationView,
@@ -162,6 +164,9 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
             if_none_match=req.headers.get("if-none-match"),
             now=now,
             test=test,
+            changed_from=lambda before, after: log_change(
+                req, "put_destination", created=before is None, changed=changed_fields(before, after)
+            ),
         )
     except ConnectionTestFailed as failed:
         return upload_failed(failed.report)
@@ -183,4 +188,5 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
 def delete(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Stop all exports of a destination and delete its secret; its hours can still be listed."""
     lifecycle.delete(wiring.app().gateways, req.route_params["id"], if_match=req.headers.get("if-match"))
+    log_change(req, "delete_destination")
     return no_content()

@@ -10,6 +10,7 @@ from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.data_types import DataType
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
+from exporter.http.audit import log_change
 from exporter.http.query import JOB_PAGE, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
@@ -134,6 +135,8 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
     span = span_of(gateways, destination, request.span, request.data_types, as_of)
     repair = repairing(destination, requests.repairer(gateways, wiring.now)) if request.repair else None
     new_id = wiring.new_id()
+    if request.repair:
+        log_change(req, "verify_destination", repair=True, start=span.first.key, end=span.last.key)
     if fits_at_once(span):
         verified = verify_at_once(
             gateways,

@@ -29,6 +29,7 @@ class Event(StrEnum):
     TICK = "tick"
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
+    CHANGE_MADE = "change made"
 
 
 _LEVELS = {
