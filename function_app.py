@@ -14,6 +14,7 @@ from exporter.http import (
     landing,
     lifecycle,
     not_found,
+    notify,
     preview,
     rejected,
     status,
@@ -35,6 +36,7 @@ app.register_functions(landing.blueprint)
 app.register_functions(summary.blueprint)
 app.register_functions(status.blueprint)
 app.register_functions(preview.blueprint)
+app.register_functions(notify.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
 app.register_functions(api_docs.blueprint)

@@ -3,6 +3,7 @@
 A request costs the same however long its range is: it is checked and stored. ``runner`` does the rest.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from exporter.destinations.find import find_destination
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Invalid, NotPossible, Problem
+from exporter.domain.errors import Conflict, Invalid, NotPossible, Problem
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.streams import Stream, StreamKey
 from exporter.ports import Clock, Gateways, Landing, Ledger
@@ -22,6 +23,8 @@ from exporter.verify.range import Repair
 
 # Azure ends a request after 230 s; people wait less. Ten years of hours take ten seconds.
 PLAN_TIME_MAX = timedelta(seconds=30)
+# As of all ids of backfills.
+ID_CHARACTERS = 32
 # The clock is asked once a page of the ledger.
 _HOURS_A_PAGE = 1_000
 
@@ -40,6 +43,41 @@ class BackfillRequest:
     last: Hour
     data_types: tuple[DataType, ...] | None = None
     allow_loss: bool = False
+
+
+def id_of_key(destination_id: str, key: str) -> str:
+    """Return the id of the backfill of an idempotency key: the same one for each request with it."""
+    return hashlib.sha256(f"{destination_id}|{key}".encode()).hexdigest()[:ID_CHARACTERS]
+
+
+def create_once(
+    gateways: Gateways, destination_id: str, request: BackfillRequest, *, as_of: AsOf, key: str
+) -> Backfill:
+    """Create the backfill of an idempotency key, or return the one that an earlier request has created.
+
+    Raise ``Invalid`` (``idempotency_key_used``) if the key was used for another request.
+    """
+    new_id = id_of_key(destination_id, key)
+    if (found := gateways.backfills.get(destination_id, new_id)) is None:
+        try:
+            return create(gateways, destination_id, request, as_of=as_of, new_id=new_id)
+        except Conflict:
+            # The same request, sent twice at the same time.
+            found = gateways.backfills.get(destination_id, new_id)
+            if found is None:
+                raise
+    if not _is_of(found.value, request):
+        wrong = "was used for another backfill: send another key, or the same request"
+        raise Invalid(Problem("Idempotency-Key", wrong), code="idempotency_key_used")
+    return found.value
+
+
+def _is_of(backfill: Backfill, request: BackfillRequest) -> bool:
+    """Whether a backfill was created by a request like this one."""
+    data_types = {stream.data_type for stream in backfill.streams}
+    same_range = (backfill.start, backfill.end) == (request.start, request.end)
+    same_types = request.data_types is None or set(request.data_types) == data_types
+    return same_range and same_types and backfill.allow_loss == request.allow_loss
 
 
 def create(

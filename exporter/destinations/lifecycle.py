@@ -19,7 +19,7 @@ from exporter.destinations.find import find_destination, find_history
 from exporter.destinations.name_claims import check_unclaimed
 from exporter.domain.connection_test import ConnectionReport, ConnectionTest
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import NotPossible
+from exporter.domain.errors import Invalid, NotPossible, Problem
 from exporter.domain.versioned import Versioned
 from exporter.ports import Gateways
 from exporter.schedule.review import first_progress
@@ -50,25 +50,56 @@ def _test(gateways: Gateways, destination: Destination, now: datetime, test_id: 
     return report
 
 
-def activate(
-    gateways: Gateways, destination_id: str, *, now: datetime, test_id: str, if_match: str | None = None
+def activate(  # noqa: PLR0913  what an activation may say, each by its name
+    gateways: Gateways,
+    destination_id: str,
+    *,
+    now: datetime,
+    test_id: str,
+    if_match: str | None = None,
+    since: datetime | None = None,
 ) -> tuple[Versioned[Destination], ConnectionReport]:
     """Run the test upload; if it passes, set the status to active.
 
+    ``since`` is the beginning of the first UTC day whose events are owed, instead of the day of activation.
     A destination that was active before keeps its first hour; a paused one is resumed.
+
+    Raise ``Invalid`` if ``since`` is in the future or the destination has no events, and ``NotPossible``
+    (``activated_before``) if the destination began on another day.
     """
     found = _find_matching(gateways, destination_id, if_match)
+    if since is not None:
+        _check_beginning(found.value, since, now)
     check_unclaimed(gateways.destinations, gateways.cipher, found.value)
     report = _test(gateways, found.value, now, test_id)
     if not report.ok:
         return found, report
-    active = replace(found.value, status=Status.ACTIVE, activated_at=found.value.activated_at or now)
+    before = found.value
+    active = replace(before, status=Status.ACTIVE, activated_at=before.activated_at or now)
+    if since is not None and before.activated_at is None:
+        active = replace(active, events_since=since)
     for key in active.streams:
         # Before the status: a tick that reads the status active finds where the streams begin.
         first = first_progress(gateways.ledger, gateways.landing, active, key, now)
         if first is not None and gateways.schedule.get(key) is None:
             gateways.schedule.put(key, first)
     return save(gateways, active, found, if_match=if_match), report
+
+
+def _check_beginning(destination: Destination, since: datetime, now: datetime) -> None:
+    if destination.project_id is None:
+        raise Invalid(Problem("from", "is for events, and this destination has none: leave it out"))
+    if since > now:
+        raise Invalid(Problem("from", "must not be in the future"))
+    if destination.activated_at is None:
+        return
+    began = destination.first_hour_of_events()
+    if began.start != since:
+        raise NotPossible(
+            "activated_before",
+            f"The destination {destination.id} was activated before, and exports events from {began} on."
+            " Export earlier hours by a backfill.",
+        )
 
 
 def pause(gateways: Gateways, destination_id: str, *, if_match: str | None = None) -> Versioned[Destination]:

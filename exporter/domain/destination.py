@@ -156,7 +156,10 @@ class Destination:
     status: Status = Status.DRAFT
     activated_at: datetime | None = None
     events_since: datetime | None = None
-    """When its project was chosen, if that was after its activation."""
+    """The day from which its events are owed, if it is not the one of its activation.
+
+    Its activation named an earlier day, or its project was chosen later.
+    """
     event_filter: EventFilter | None = None
     """The filter of its events; None for all events. Merged ids are never filtered."""
     webhook: Webhook | None = None

@@ -33,6 +33,7 @@ class NotificationKind(StrEnum):
     DESTINATION_FAILING = "destination_failing"
     DESTINATION_HEALED = "destination_healed"
     BACKFILL_ENDED = "backfill_ended"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,20 @@ class Delivery:
     tries: int = 0
 
 
+_OK, _REDIRECT = 200, 300
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookAnswer:
     """The status of a receiver's answer, and its header ``Retry-After``, empty if it has none."""
 
     status: int
     retry_after: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the status says that the receiver has the call: 200 to 299."""
+        return _OK <= self.status < _REDIRECT
 
     def wait(self, now: datetime) -> timedelta:
         """Return how long the receiver asks to be left alone: nothing, or at most a day.

@@ -1,6 +1,9 @@
 """``/destinations/{id}/backfills``."""
 
+import re
+from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TypedDict
 
 import azure.functions as func
@@ -15,7 +18,7 @@ from exporter.domain.errors import Invalid
 from exporter.http.audit import log_change
 from exporter.http.query import JOB_PAGE, Query, flag_parameter, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
-from exporter.http.routing import Operation, nothing, operation
+from exporter.http.routing import Operation, Parameter, nothing, operation
 from exporter.http.schemas import (
     FaultView,
     HourKey,
@@ -28,6 +31,14 @@ from exporter.http.schemas import (
 from exporter.schedule.ledger_view import AsOf
 
 blueprint = func.Blueprint()
+
+KEY_CHARACTERS_MAX = 200
+_KEY = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "Any text, new for each backfill. A request that is sent again with it creates no second backfill.",
+    MappingProxyType({"type": "string", "pattern": f"^{_KEY.pattern}$"}),
+)
 
 
 class BackfillHoursView(TypedDict):
@@ -103,17 +114,29 @@ class PlannedBackfillView(TypedDict):
     clamped_to: HourKey | None
 
 
-def _parse(req: func.HttpRequest) -> tuple[BackfillRequest, bool]:
+@dataclass(frozen=True, slots=True)
+class _Creation:
+    """A request to create a backfill, or to show what it would export; ``key`` is None without the header."""
+
+    request: BackfillRequest
+    dry_run: bool
+    key: str | None
+
+
+def _parse(req: func.HttpRequest) -> _Creation:
     from exporter.http.backfill_model import parse_backfill  # noqa: PLC0415  pydantic, for few requests
 
     query = Query(req)
     dry_run = query.flag("dry_run")
+    key = req.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        query.problem("Idempotency-Key", f"must have 1 to {KEY_CHARACTERS_MAX} visible ASCII characters")
     try:
         request = parse_backfill(json_body(req))
     except Invalid as invalid:
         raise Invalid(*query.problems, *invalid.problems) from invalid
     query.check()
-    return request, dry_run
+    return _Creation(request, dry_run, key)
 
 
 def _ids(req: func.HttpRequest) -> tuple[str, str]:
@@ -152,28 +175,23 @@ def _log(req: func.HttpRequest, action: str, backfill: Backfill) -> None:
         query=(
             flag_parameter("dry_run", "With true, return what the backfill would export, and create none."),
         ),
+        headers=(IDEMPOTENCY_KEY,),
         body="exporter.http.backfill_model:BackfillModel",
     ),
     parse=_parse,
 )
-def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.HttpResponse:
+def create(req: func.HttpRequest, wanted: _Creation) -> func.HttpResponse:
     """Export a range of hours again, of any length; each hour replaces its files in the container."""
-    request, dry_run = parsed
-    app = wiring.app()
-    as_of = AsOf(wiring.now(), app.settings.settle)
-    if dry_run:
-        found = requests.plan(
-            app.gateways,
-            req.route_params["id"],
-            request,
-            as_of=as_of,
-            new_id=wiring.new_id(),
-            clock=wiring.now,
-        )
+    app, destination_id, request = wiring.app(), req.route_params["id"], wanted.request
+    as_of, gateways = AsOf(wiring.now(), app.settings.settle), app.gateways
+    if wanted.dry_run:
+        new_id = wiring.new_id()
+        found = requests.plan(gateways, destination_id, request, as_of=as_of, new_id=new_id, clock=wiring.now)
         return answer(planned_view(found))
-    created = requests.create(
-        app.gateways, req.route_params["id"], request, as_of=as_of, new_id=wiring.new_id()
-    )
+    if wanted.key is not None:
+        created = requests.create_once(gateways, destination_id, request, as_of=as_of, key=wanted.key)
+    else:
+        created = requests.create(gateways, destination_id, request, as_of=as_of, new_id=wiring.new_id())
     _log(req, "create_backfill", created)
     return _accepted(req, created)
 

@@ -11,6 +11,7 @@ from exporter.domain.hour import Hour
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LAST_OF_DAY = 23
+_NOT_A_DAY = "must be a UTC day such as 2026-01-31"
 
 
 def _day_or_hour(text: str) -> str:
@@ -31,8 +32,26 @@ DayOrHour = Annotated[
     Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}),
 ]
 
+
+def _day(text: str) -> str:
+    if not _DAY.fullmatch(text):
+        raise ValueError(_NOT_A_DAY)
+    try:
+        _hour(text)
+    except ValueError:
+        raise ValueError(_NOT_A_DAY) from None
+    return text
+
+
+Day = Annotated[str, AfterValidator(_day), Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}$"})]
+
 # A strict enum accepts no JSON string.
 DataTypes = Annotated[list[Annotated[DataType, Field(strict=False)]], Field(min_length=1)]
+
+
+def first_of_day(day: str) -> Hour:
+    """Return the first hour of a ``Day``."""
+    return _hour(day)
 
 
 def hours_of_range(first: str, last: str, names: tuple[str, str]) -> tuple[Hour, Hour]:

@@ -1,6 +1,7 @@
 """Test upload, activation, pause and resumption of a destination."""
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 
 import azure.functions as func
@@ -66,8 +67,19 @@ def run_saved_test(req: func.HttpRequest, _: None) -> func.HttpResponse:
     return answer(report_view(report))
 
 
-def _transition(name: str, verb: str) -> Operation:
+def _parse_activation(req: func.HttpRequest) -> datetime | None:
+    """Return the beginning of the first day whose events are owed; None for the day of activation."""
+    if not req.get_body():
+        return None
+    from exporter.http.activate_model import parse_activation  # noqa: PLC0415  pydantic, for few requests
+
+    return parse_activation(json_body(req))
+
+
+def _transition(name: str, verb: str, body: str | None = None) -> Operation:
     return Operation(
+        body=body,
+        body_required=False,
         name=name,
         method="POST",
         route=f"destinations/{{id}}/{verb}",
@@ -78,15 +90,23 @@ def _transition(name: str, verb: str) -> Operation:
     )
 
 
-@operation(blueprint, _transition("activate_destination", "activate"), parse=nothing)
-def activate(req: func.HttpRequest, _: None) -> func.HttpResponse:
-    """Run the test upload; if it passes, start the exports, otherwise 422 with the report."""
+@operation(
+    blueprint,
+    _transition("activate_destination", "activate", "exporter.http.activate_model:ActivateModel"),
+    parse=_parse_activation,
+)
+def activate(req: func.HttpRequest, since: datetime | None) -> func.HttpResponse:
+    """Run the test upload; if it passes, start the exports, otherwise 422 with the report.
+
+    With `from`, events are owed from that UTC day on, and not only from today.
+    """
     saved, report = lifecycle.activate(
         wiring.app().gateways,
         req.route_params["id"],
         now=wiring.now(),
         test_id=wiring.new_id(),
         if_match=req.headers.get("if-match"),
+        since=since,
     )
     if not report.ok:
         return upload_failed(report)

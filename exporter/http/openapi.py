@@ -108,7 +108,7 @@ def _operation(declared: Operation, summary: str) -> Json:
         found["parameters"] = parameters
     if declared.body:
         schema = {"$ref": _REFERENCE.format(model=_class_name(declared.body))}
-        found["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+        found["requestBody"] = {"required": declared.body_required, "content": {_JSON: {"schema": schema}}}
     found["responses"] = {
         str(int(status)): answer for status, answer in sorted([*_answers(declared), *_problems(declared)])
     }
@@ -194,6 +194,6 @@ def possible_problems(declared: Operation) -> set[HTTPStatus]:
         }
     if "{id}" in declared.route and declared.method != "PUT":  # creates what does not exist
         found.add(HTTPStatus.NOT_FOUND)
-    if declared.headers:
+    if any(each.name.startswith("If-") for each in declared.headers):
         found.add(HTTPStatus.PRECONDITION_FAILED)
     return found

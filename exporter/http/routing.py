@@ -35,8 +35,8 @@ class Operation:
 
     ``answers`` has the type of the body by success status, None for no content. ``problems`` are the error
     statuses besides those of every operation of its kind. ``body`` is the model of the request body as
-    ``module:Class``, so that pydantic is imported when first needed. ``polled`` answers say when to
-    ask again.
+    ``module:Class``, so that pydantic is imported when first needed; it may be missing if ``body_required``
+    is false. ``polled`` answers say when to ask again.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Operation:
     answers: Mapping[HTTPStatus, type | None]
     problems: tuple[HTTPStatus, ...] = ()
     body: str | None = None
+    body_required: bool = True
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     has_etag: bool = False

@@ -7,18 +7,19 @@ webhook. If a worker dies right after a commit, the notification is lost; the AP
 import json
 import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exporter.domain.backfill import Backfill
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, Fault, Transient
+from exporter.domain.errors import Conflict, Fault, NotPossible, Transient
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.notifications import (
     Delivery,
     Notification,
     NotificationKind,
     Webhook,
+    WebhookAnswer,
     call_headers,
     notification,
 )
@@ -28,7 +29,6 @@ from exporter.ports import Gateways
 # The wait after the n-th failed call. The last failure gives up: two days outlast most outages.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 1440))
 SECRET_FIELD = "notify.secret"  # noqa: S105  the name of a field
-_OK, _REDIRECT = 200, 300
 # The receiver is no longer there, and wants no further calls.
 _GONE = 410
 _log = logging.getLogger(__name__)
@@ -103,15 +103,12 @@ def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: dateti
     webhook = found.value.webhook if found else None
     if found is None or webhook is None or webhook.ended_at or found.value.status is Status.DELETED:
         return True
-    body = body_of(sent)
-    headers = call_headers(sent, body, _secrets(gateways, webhook, sent.destination_id, now), now)
-    wait = timedelta()
     try:
-        answer = gateways.webhooks.post(webhook.url, body, headers)
+        answer = _call(gateways, webhook, sent, now)
     except Transient as transient:
-        error = str(transient)
+        error, wait = str(transient), timedelta()
     else:
-        if _OK <= answer.status < _REDIRECT:
+        if answer.accepted:
             return True
         if answer.status == _GONE:
             _end(gateways, found, webhook, now)
@@ -123,6 +120,43 @@ def call_webhook(sent: Notification, tries: int, gateways: Gateways, now: dateti
     if not last:
         gateways.webhook_calls.send([Delivery(sent, tries + 1)], delay=max(WAITS[tries], wait))
     return last
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCall:
+    """A call of a webhook: the status of the answer, if there was one, and what was wrong, if anything."""
+
+    status: int | None
+    error: str | None
+
+
+def call_for_test(gateways: Gateways, destination: Destination, *, now: datetime, new_id: str) -> WebhookCall:
+    """Call a destination's webhook with a notification of type ``test``; it is called once.
+
+    A webhook that has ended is called, too. ``NotPossible`` (``no_webhook``) if the destination has none.
+    """
+    if destination.webhook is None:
+        raise NotPossible(
+            "no_webhook", f"The destination {destination.id} has no webhook: save it with notify.url first."
+        )
+    sent = notification(NotificationKind.TEST, destination.id, now, new_id)
+    try:
+        answer = _call(gateways, destination.webhook, sent, now)
+    except Transient as transient:
+        return WebhookCall(None, str(transient))
+    except ValueError:
+        return WebhookCall(None, "its secret cannot be decrypted: save the destination with notify.secret")
+    return WebhookCall(answer.status, None if answer.accepted else f"the server answered {answer.status}")
+
+
+def _call(gateways: Gateways, webhook: Webhook, sent: Notification, now: datetime) -> WebhookAnswer:
+    """Call a webhook once.
+
+    ``Transient`` if there is no answer; ``ValueError`` if its newest secret cannot be decrypted.
+    """
+    body = body_of(sent)
+    headers = call_headers(sent, body, _secrets(gateways, webhook, sent.destination_id, now), now)
+    return gateways.webhooks.post(webhook.url, body, headers)
 
 
 def _secrets(gateways: Gateways, webhook: Webhook, destination_id: str, now: datetime) -> list[str]:

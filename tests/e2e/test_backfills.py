@@ -1,6 +1,7 @@
 """Backfills over real HTTP: hours are exported again, whatever else exists and runs."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,13 @@ def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Insta
     )
     assert (planned["hours"], planned["exported_hours"], planned["rows"]) == (30, 30, 0)
     assert len(ok(app.api.get(path))["backfills"]) == len(listed)
+    day = json.dumps({"start": key_of(starts[0]), "end": key_of(starts[0])}).encode()
+    twice = [app.api.call("POST", f"/api{path}", day, Idempotency_Key="5f0c") for _ in range(2)]
+    assert [(each.status, each.body["id"]) for each in twice] == [(202, twice[0].body["id"])] * 2
+    other = json.dumps({"start": key_of(starts[0]), "end": key_of(starts[1])}).encode()
+    refused = app.api.call("POST", f"/api{path}", other, Idempotency_Key="5f0c")
+    the_problem(refused, 422, "idempotency_key_used")
+    assert fields(app.api.call("POST", f"/api{path}", day, Idempotency_Key="a b")) == {"Idempotency-Key"}
 
 
 def test_a_backfill_begins_where_something_landed(shared: Installation, app: App) -> None:

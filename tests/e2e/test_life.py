@@ -94,8 +94,11 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert app.api.get(path).headers["etag"] == tag
     the_problem(app.api.post(f"{path}/pause"), 409, "destination_not_active")
 
+    assert fields(app.api.post(f"{path}/activate", {"from": "2999-01-01"})) == {"from"}
     active = app.api.call("POST", f"/api{path}/activate", If_Match=tag)
     assert (active.status, active.body["status"]) == (200, "active")
+    earlier = {"from": "2020-01-25"}
+    the_problem(app.api.post(f"{path}/activate", earlier), 409, "activated_before")
     the_problem(app.api.call("POST", f"/api{path}/pause", If_Match=tag), 412, "destination_changed")
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
     shown = app.destination("lives")

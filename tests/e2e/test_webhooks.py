@@ -88,6 +88,17 @@ def test_exported_hours_and_ended_backfills_send_notifications(installation: Ins
             assert standardwebhooks.Webhook(SECRET.encode()).verify(body, headers) == notice
             told[notice["id"]] = notice
         published = [json.loads(base64.b64decode(each.content)) for each in queue.receive_messages()]
+        receiver.calls.clear()
+        assert ok(app.api.post("/destinations/told/notify/test")) == {
+            "ok": True,
+            "status": 204,
+            "message": None,
+        }
+        ((body, headers),) = receiver.calls
+        assert (json.loads(body)["type"], json.loads(body)["id"]) == ("test", headers["x-export-notice"])
+        silent = installation.destination("silent", SAMPLE, start, (DataType.EVENTS,), prefix="silent")
+        assert app.api.put("/destinations/silent", silent).status == 201
+        the_problem(app.api.post("/destinations/silent/notify/test"), 409, "no_webhook")
         assert SECRET not in app.log
         assert ok(app.api.get("/destinations/told"))["notify"] == {"url": url}
 

@@ -14,6 +14,7 @@ ROUTES = {
     "resume_destination": ("POST", "destinations/{id}/resume", "FUNCTION"),
     "activate_destination": ("POST", "destinations/{id}/activate", "FUNCTION"),
     "preview_destination": ("POST", "destinations/{id}/preview", "FUNCTION"),
+    "test_webhook": ("POST", "destinations/{id}/notify/test", "FUNCTION"),
     "create_backfill": ("POST", "destinations/{id}/backfills", "FUNCTION"),
     "list_backfills": ("GET", "destinations/{id}/backfills", "FUNCTION"),
     "get_backfill": ("GET", "destinations/{id}/backfills/{backfill_id}", "FUNCTION"),

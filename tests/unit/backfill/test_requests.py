@@ -6,8 +6,16 @@ import pytest
 
 from exporter.backfill.lifecycle import cancel, retry
 from exporter.backfill.progress import BackfillProgress
-from exporter.backfill.requests import PLAN_TIME_MAX, BackfillRequest, create, create_repair, plan
-from exporter.domain.backfill import BackfillStatus
+from exporter.backfill.requests import (
+    PLAN_TIME_MAX,
+    BackfillRequest,
+    create,
+    create_once,
+    create_repair,
+    id_of_key,
+    plan,
+)
+from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Invalid, NotPossible, Transient
@@ -281,3 +289,53 @@ def test_a_dry_run_ends_in_time_and_says_that_it_is_not_complete() -> None:
     )
 
     assert (found.exported, found.complete) == (0, False)
+
+
+def asked(life: Life, request: BackfillRequest = THREE_HOURS, key: str = "k") -> Backfill:
+    """Request a backfill with an idempotency key."""
+    return create_once(life.world.gateways, "acme", request, as_of=AsOf(NOW, SETTLE), key=key)
+
+
+def test_a_request_that_is_sent_twice_with_a_key_is_one_backfill() -> None:
+    """Also after its end. Another key is another backfill."""
+    life = a_life()
+    first = asked(life)
+    life.world.backfill_steps.take()
+
+    assert asked(life) == first
+    named = tuple(each.data_type for each in first.streams)
+    assert asked(life, replace(THREE_HOURS, data_types=named)) == first
+    assert life.world.backfill_steps.messages == []
+    assert asked(life, key="other").id != first.id
+    assert id_of_key("acme", "k") == first.id != id_of_key("other", "k")
+
+
+def test_two_requests_at_the_same_time_are_one_backfill() -> None:
+    """The second one finds no backfill, and cannot write its own any more."""
+    life = a_life()
+    backfills = life.world.backfills
+    look, looks = backfills.get, iter([None])
+    first = asked(life)
+    backfills.get = lambda *key: next(looks, look(*key))  # type: ignore[method-assign]  # the first look is early
+
+    assert asked(life) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(THREE_HOURS, allow_loss=True),
+        replace(THREE_HOURS, start="2026-01-31T00"),
+        replace(THREE_HOURS, data_types=(DataType.MERGED_IDS,)),
+    ],
+)
+def test_a_key_that_was_used_for_another_request_is_refused(other: BackfillRequest) -> None:
+    """Or the caller believes that it was done."""
+    life = a_life()
+    asked(life, replace(THREE_HOURS, data_types=(DataType.EVENTS,)))
+
+    with pytest.raises(Invalid) as refused:
+        asked(life, other)
+
+    assert refused.value.code == "idempotency_key_used"
+    assert [problem.field for problem in refused.value.problems] == ["Idempotency-Key"]

@@ -11,7 +11,7 @@ from exporter.destinations.lifecycle import activate, delete, pause, resume, run
 from exporter.destinations.overview import Overview, list_destinations, overview_of
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import CredentialsType, Destination, Output, Status, StorageTarget
-from exporter.domain.errors import Conflict, Fault, NotFound, NotPossible, Outdated
+from exporter.domain.errors import Conflict, Fault, Invalid, NotFound, NotPossible, Outdated
 from exporter.domain.file_names import NameStyle
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourStatus
@@ -88,6 +88,41 @@ def listed(world: World, key: StreamKey = EVENTS, now: datetime = NOW) -> dict[s
     span = (MIDNIGHT.plus(-24), MIDNIGHT.plus(48))
     records = list_hours(world.gateways, found, key, span, as_of=AsOf(now, SETTLE))
     return {record.hour.key: record.status for record in records}
+
+
+def test_an_activation_may_name_the_first_day_of_events() -> None:
+    """They are owed from there on without a backfill; the same request again changes nothing."""
+    world, first = landing_for_long(World()), MIDNIGHT.plus(-48)
+    put(world)
+
+    active, report = activate(world.gateways, "acme", now=NOW, test_id="t", since=first.start)
+
+    assert (report.ok, active.value.activated_at) == (True, NOW)
+    assert min(task.hour for task in tick(world)) == first
+    assert seen(world).states[0].owed_since == first
+    again, _ = activate(world.gateways, "acme", now=NOW + DAY, test_id="t", since=first.start)
+    assert again == active
+
+
+def test_an_activation_refuses_a_first_day_that_it_cannot_keep() -> None:
+    """A future day; another day than the one that a destination began on; a destination without events."""
+    world = landing_for_long(World())
+    put(world)
+    for since in (NOW + timedelta(seconds=1), MIDNIGHT.start + DAY):
+        with pytest.raises(Invalid) as refused:
+            activate(world.gateways, "acme", now=NOW, test_id="t", since=since)
+        assert [problem.field for problem in refused.value.problems] == ["from"]
+    assert find_destination(world.gateways.destinations, "acme").value.status is Status.DRAFT
+
+    activate(world.gateways, "acme", now=NOW, test_id="t")
+    with pytest.raises(NotPossible) as late:
+        activate(world.gateways, "acme", now=NOW, test_id="t", since=MIDNIGHT.start - DAY)
+    assert late.value.code == "activated_before"
+    activate(world.gateways, "acme", now=NOW + DAY, test_id="t", since=MIDNIGHT.start)
+
+    put(world, replace(DRAFT, project_id=None, org_id=189524))
+    with pytest.raises(Invalid):
+        activate(world.gateways, "acme", now=NOW, test_id="t", since=MIDNIGHT.start)
 
 
 def test_a_paused_destination_gets_nothing_and_a_resumed_one_every_owed_hour() -> None:

@@ -66,6 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_destination": DESTINATION,
     "test_upload": DESTINATION
     | {"credentials": {"type": "service_principal", "tenant_id": "a.example", "client_id": "x"}},
+    "activate_destination": {"from": "2026-01-25"},
     "create_backfill": {"start": "2026-01-25", "end": "2026-01-26T05", "data_types": ["events"]},
     "preview_destination": {"hour": "2026-01-25T05", "filter": DESTINATION["events"]["filter"]},  # type: ignore[index]
     "preview": {

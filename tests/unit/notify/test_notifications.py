@@ -14,7 +14,7 @@ import standardwebhooks
 
 from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Conflict, Fault, Invalid, Transient
+from exporter.domain.errors import Conflict, Fault, Invalid, NotPossible, Transient
 from exporter.domain.hour_task import HourTask
 from exporter.domain.notifications import (
     OLD_SECRET_FOR,
@@ -28,7 +28,14 @@ from exporter.domain.notifications import (
     standard_signature,
 )
 from exporter.export.attempt import Outcome
-from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_webhook, healed
+from exporter.notify.notifications import (
+    SECRET_FIELD,
+    WAITS,
+    body_of,
+    call_for_test,
+    call_webhook,
+    healed,
+)
 from tests.support.destinations import DRAFT
 from tests.support.fakes.world import World
 from tests.support.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
@@ -355,3 +362,40 @@ def test_the_documented_check_accepts_only_valid_signatures() -> None:
     assert not is_ours(body + b" ", signature(body, SECRET, seconds), SECRET, seconds)
     assert not is_ours(body, signature(body, "another one", seconds), SECRET, seconds)
     assert not is_ours(body, signature(body, SECRET, seconds), SECRET, seconds + 3600)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(204, None), (301, "the server answered 301"), (None, "the webhook cannot be reached")],
+)
+def test_a_test_call_is_signed_and_made_once(status: int | None, error: str | None) -> None:
+    """The result is told at once; nothing is queued, and nothing is published."""
+    world = world_with_webhook()
+    world.webhooks.status = status
+
+    call = call_for_test(world.gateways, acme_of(world), now=NOW, new_id="i")
+
+    assert (call.status, call.error) == (status, error)
+    ((url, body, headers),) = world.webhooks.requests
+    assert (url, json.loads(body)["type"], json.loads(body)["destination"]) == (URL, "test", "acme")
+    assert headers["X-Export-Signature"] == signature(body, SECRET, int(NOW.timestamp()))
+    assert calls(world) == published(world) == []
+
+
+def test_a_test_call_needs_a_webhook_with_a_secret_that_can_be_read() -> None:
+    """After the loss of the key, the destination has to be saved again."""
+    with pytest.raises(NotPossible) as refused:
+        call_for_test(World().gateways, acme(), now=NOW, new_id="i")
+    assert refused.value.code == "no_webhook"
+
+    world = World()
+    call = call_for_test(world.gateways, acme(webhook=Webhook(URL, "lost")), now=NOW, new_id="i")
+    assert "notify.secret" in (call.error or "")
+    assert world.webhooks.requests == []
+
+
+def acme_of(world: World) -> Destination:
+    """Return the stored destination."""
+    found = world.destinations.get("acme")
+    assert found is not None
+    return found.value
