@@ -67,7 +67,7 @@ def test_every_change_is_logged_with_who_and_what(installation: Installation) ->
     assert created["changed"]["credentials.connection_string"] == [None, "stored"]
     assert (edited["key"], edited["principal"], edited["created"]) == (key_id(KEY), "ada@example.net", False)
     assert edited["changed"] == {
-        "name": ["Test: watched", "New"],
+        "name": ["sha256:1f65105f6b5c", "sha256:18fdd549b2ed"],
         "notify.url": [None, "https://hooks.example.com/…"],
         "notify.secret": [None, "stored"],
         "credentials.connection_string": [None, "stored"],

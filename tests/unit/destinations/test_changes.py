@@ -1,8 +1,9 @@
 """What the log says of a change of a destination."""
 
 from dataclasses import fields, replace
+from unittest.mock import ANY
 
-from exporter.destinations.changes import VALUE_CHARACTERS_MAX, changed_fields
+from exporter.destinations.changes import changed_fields
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Output, StorageTarget
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.notifications import Webhook
@@ -19,12 +20,11 @@ NOT_SHOWN = {"id", "created_at", "activated_at", "events_since", "earlier"}
 
 def test_each_field_that_differs_has_its_old_and_its_new_value() -> None:
     """Under its name in the API; None is a field that is not there."""
-    after = replace(BEFORE, name="New", project_id=None, storage=replace(BEFORE.storage, prefix="a"))
+    after = replace(BEFORE, project_id=None, storage=replace(BEFORE.storage, container="cold"))
 
     assert changed_fields(BEFORE, after) == {
-        "name": [BEFORE.name, "New"],
         "events.project_id": [BEFORE.project_id, None],
-        "storage.prefix": ["", "a"],
+        "storage.container": ["raw", "cold"],
     }
     assert changed_fields(BEFORE, BEFORE) == {}
 
@@ -39,20 +39,31 @@ def test_a_new_destination_has_every_field_that_is_there() -> None:
     assert {old for old, _ in found.values()} == {None}
 
 
-def test_no_secret_is_shown_and_a_filter_is_cut() -> None:
-    """Neither encrypted nor in the path of a webhook."""
+def test_a_free_text_is_shown_by_its_digest() -> None:
+    """A secret may have been pasted into it by mistake."""
+    storage = replace(BEFORE.storage, prefix="hunter2")
+
+    found = changed_fields(BEFORE, replace(BEFORE, name="hunter2", storage=storage))
+
+    digest = "sha256:f52fbd32b2b3"
+    assert found == {"name": [ANY, digest], "storage.prefix": ["", digest]}
+
+
+def test_no_secret_is_shown() -> None:
+    """Neither encrypted, nor in the path of a webhook, nor in a filter."""
     hooked = replace(
         BEFORE,
         credentials=replace(BEFORE.credentials, sealed="v1.key.other"),
         webhook=Webhook("https://hooks.example.com/services/token", "v1.key.hook"),
-        event_filter=stored_filter(FILTER.text.replace("purchase", "p" * 1000)),
+        event_filter=stored_filter(FILTER.text.replace("purchase", "hunter2")),
     )
 
     found = changed_fields(BEFORE, hooked)
 
     assert found["credentials.client_secret"] == found["notify.secret"] == [None, "stored"]
     assert found["notify.url"] == [None, "https://hooks.example.com/…"]
-    assert len(str(found["events.filter"][1])) == VALUE_CHARACTERS_MAX + 1
+    assert str(found["events.filter"][1]).startswith("sha256:")
+    assert "hunter2" not in str(found)
     assert "v1.key" not in str(found)
     assert "token" not in str(found)
 

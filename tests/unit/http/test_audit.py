@@ -11,7 +11,13 @@ from exporter.http.routing import OPERATIONS
 
 FOLDER = Path(__file__).resolve().parents[3] / "exporter" / "http"
 # They store nothing that a caller chose.
-CHANGE_NOTHING = {"test_upload", "test_upload_of_destination", "preview", "preview_destination"}
+CHANGE_NOTHING = {
+    "test_upload",
+    "test_upload_of_destination",
+    "preview",
+    "preview_destination",
+    "test_webhook",
+}
 
 
 def named_in_calls(name: str) -> set[str]:
