@@ -122,7 +122,8 @@ async function exchange(
   });
   const retryAfter = seconds(answer.headers.get("Retry-After"));
   if (answer.status === 304 && before) {
-    return { ...before, retryAfter };
+    // What is unchanged still runs: it is asked for again after the same time.
+    return { ...before, retryAfter: retryAfter ?? before.retryAfter };
   }
   if (answer.status === 401) {
     refused();

@@ -340,13 +340,10 @@ function Row({ of: destination }: { of: Listed }) {
 }
 
 function Name({ of: { id, name } }: { of: Listed }) {
-  const path = `/destinations/${id}`;
-  return isRoute(path) ? (
-    <a href={href(path)}>
+  return (
+    <a href={href(`/destinations/${id}`)}>
       <bdi>{name}</bdi>
     </a>
-  ) : (
-    <bdi>{name}</bdi>
   );
 }
 

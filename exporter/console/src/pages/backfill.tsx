@@ -1,0 +1,194 @@
+// One backfill: its progress while it runs, and afterwards what became of it.
+
+import { useState } from "preact/hooks";
+
+import { post, type Schemas, send } from "../api/client";
+import { useResource } from "../api/resource";
+import { hourShort, NAMES, plural } from "../format";
+import { Bar, isOver, Numbers, rangeOf, typesOf } from "../parts/backfill-line";
+import { Confirm } from "../parts/confirm";
+import { FaultNote } from "../parts/fix";
+import { Icon } from "../parts/icons";
+import { Status } from "../parts/status";
+import { At } from "../parts/time";
+import { say } from "../parts/toast";
+import { Title } from "../parts/title";
+import { Loaded } from "../parts/trouble";
+import { href, type RouteProps } from "../router";
+
+type View = Schemas["BackfillView"];
+type FailedHour = View["failed_hours"][number];
+
+const HOURS_SHOWN_MAX = 24;
+
+export function Backfill({ parameters }: RouteProps) {
+  const { id = "", backfill: backfillId = "" } = parameters;
+  const path = { id, backfill_id: backfillId };
+  const [asked, setAsked] = useState<"" | "cancel" | "retry">("");
+  // The answer says when to ask again, until the backfill has ended.
+  const found = useResource(`backfill ${id} ${backfillId}`, (signal) =>
+    send("get", "/destinations/{id}/backfills/{backfill_id}", { path, signal }),
+  );
+  const close = (): void => setAsked("");
+  return (
+    <>
+      <a class="back" href={href(`/destinations/${id}/backfills`)}>
+        <Icon name="left" size={14} /> Backfills of {id}
+      </a>
+      {found.data === null && <Title text="Backfill" />}
+      <Loaded of={found}>
+        {(backfill) => (
+          <>
+            <div class="page-head">
+              <div class="headline">
+                <Title text={rangeOf(backfill)} /> <Status of={backfill.status} />
+              </div>
+              <div class="row">
+                {!isOver(backfill) && (
+                  <button type="button" onClick={() => setAsked("cancel")}>
+                    Cancel…
+                  </button>
+                )}
+                {(backfill.status === "failed" || backfill.status === "cancelled") && (
+                  <button type="button" class="primary" onClick={() => setAsked("retry")}>
+                    {backfill.status === "failed" ? "Retry what failed…" : "Go on…"}
+                  </button>
+                )}
+              </div>
+            </div>
+            <section class="job" aria-label="Progress">
+              <Bar of={backfill} />
+              <p>
+                <Numbers of={backfill} />
+              </p>
+              <Facts of={backfill} />
+            </section>
+            {backfill.error && (
+              <section aria-label="Error">
+                <FaultNote fault={backfill.error} />
+              </section>
+            )}
+            {backfill.failed_hours.length > 0 && <Failed of={backfill.failed_hours} id={id} />}
+            {asked === "cancel" && (
+              <Confirm
+                title="Cancel this backfill?"
+                verb="Cancel the backfill"
+                dangerous
+                action={async () => {
+                  await post("/destinations/{id}/backfills/{backfill_id}/cancel", { path });
+                  found.reload();
+                  say("Cancelled. Hours that are running finish.");
+                }}
+                onClose={close}
+              >
+                <p>
+                  {plural(backfill.hours.left, "hour")} of it will not be exported again. Running hours finish, and hours that
+                  are done keep their files.
+                </p>
+              </Confirm>
+            )}
+            {asked === "retry" && (
+              <Confirm
+                title="Try again?"
+                verb="Try again"
+                action={async () => {
+                  await post("/destinations/{id}/backfills/{backfill_id}/retry", { path });
+                  found.reload();
+                  say("The backfill runs again.");
+                }}
+                onClose={close}
+              >
+                <p>
+                  {plural(backfill.hours.failed + backfill.hours.left, "hour")} that failed or did not start will be exported. Hours that
+                  are done stay as they are.
+                </p>
+              </Confirm>
+            )}
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Facts({ of: backfill }: { of: View }) {
+  return (
+    <dl class="facts small-facts">
+      <div>
+        <dt>Data</dt>
+        <dd>{typesOf(backfill)}</dd>
+      </div>
+      <div>
+        <dt>Asked for</dt>
+        <dd>
+          <At at={backfill.created_at} />
+        </dd>
+      </div>
+      {backfill.hours.empty > 0 && (
+        <div>
+          <dt>Without rows</dt>
+          <dd>{plural(backfill.hours.empty, "hour")}</dd>
+        </div>
+      )}
+      {backfill.clamped_from && (
+        <div>
+          <dt>Begins with</dt>
+          <dd>{hourShort(backfill.clamped_from)}: nothing had landed before</dd>
+        </div>
+      )}
+      {backfill.clamped_to && (
+        <div>
+          <dt>Ends with</dt>
+          <dd>{hourShort(backfill.clamped_to)}: later hours were not closed</dd>
+        </div>
+      )}
+      {backfill.allow_loss && (
+        <div>
+          <dt>Fewer rows</dt>
+          <dd>allowed</dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+/** Failed hours by their error: a hundred hours often have one cause. */
+function Failed({ of: hours, id }: { of: FailedHour[]; id: string }) {
+  const causes = new Map<string, FailedHour[]>();
+  for (const each of hours) {
+    const cause = `${each.error.code} ${each.error.fix}`;
+    causes.set(cause, [...(causes.get(cause) ?? []), each]);
+  }
+  return (
+    <section aria-labelledby="failed">
+      <h2 id="failed">Hours that fail</h2>
+      <div class="causes">
+        {[...causes].map(([cause, found]) => (
+          <Cause key={cause} hours={found} id={id} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Cause({ hours, id }: { hours: FailedHour[]; id: string }) {
+  const [first] = hours;
+  if (first === undefined) return null;
+  const more = hours.length - HOURS_SHOWN_MAX;
+  return (
+    <div class="cause">
+      <FaultNote fault={first.error} />
+      <p class="quiet">{plural(hours.length, "hour")}</p>
+      <ul class="row hour-links">
+        {hours.slice(0, HOURS_SHOWN_MAX).map(({ hour, data_type: type }) => (
+          <li key={`${hour} ${type}`}>
+            <a href={href(`/destinations/${id}/hours/${hour}`, { data_type: type })}>
+              {hourShort(hour)} <span class="quiet">{NAMES[type]}</span>
+            </a>
+          </li>
+        ))}
+        {more > 0 && <li class="quiet">and {plural(more, "more hour", "more hours")}</li>}
+      </ul>
+    </div>
+  );
+}
