@@ -1,6 +1,6 @@
 # make run      set up, export a day of sample data, print it, then serve on port 7071 (ONCE=1: do not serve)
 # make test     set up and run all tests but the slow ones (make test-all: those too; NATIVE_CODE=off)
-# make check    check format, lint, types, import rules; parse and scan the Bicep files
+# make check    check format, lint, types, import rules, the OpenAPI document; parse and scan the Bicep files
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
@@ -131,6 +131,22 @@ $(SCAN_READY) $(PEERS_READY) $(RECIPES_READY) $(LOCK_READY): .%/.ready: pyprojec
 	@.$*/bin/python -m pip install -qq --group $*
 	@touch $@
 
+# The linters of the OpenAPI document, in an environment of their own: make setup does not need their 80 MB.
+OPENAPI_READY := .openapi/.ready
+OPENAPI := infra/openapi
+$(OPENAPI_READY): $(OPENAPI)/package.json $(OPENAPI)/package-lock.json
+	@echo "Linters of the OpenAPI document: .openapi"
+	@mkdir -p .openapi && cp $(OPENAPI)/package.json $(OPENAPI)/package-lock.json $(OPENAPI)/.npmrc .openapi/
+	@cd .openapi && npm ci --ignore-scripts --no-progress --loglevel=error
+	@touch $@
+
+.PHONY: check-openapi
+check-openapi: $(PY_READY) $(OPENAPI_READY)
+	@$(PYTHON3) -m infra.openapi .openapi/openapi.json
+	@.openapi/node_modules/.bin/spectral lint --quiet --ruleset $(OPENAPI)/spectral.yaml --fail-severity hint .openapi/openapi.json
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+	    .openapi/node_modules/.bin/redocly lint --config $(OPENAPI)/redocly.yaml .openapi/openapi.json
+
 .PHONY: test-all
 test-all: setup $(RECIPES_READY)
 	@$(PYTHON3) -m pytest $(PARALLEL) $(ARGS)
@@ -140,7 +156,7 @@ recipes: $(PY_READY)
 	@$(PYTHON3) -m infra.recipes
 
 .PHONY: check
-check: setup $(SCAN_READY)
+check: setup $(SCAN_READY) check-openapi
 	@$(PYTHON3) -m ruff format --check .
 	@$(PYTHON3) -m ruff check .
 	@$(PYTHON3) -m mypy
@@ -168,4 +184,4 @@ bench: setup $(PEERS_READY)
 .PHONY: clean
 clean:
 	rm -f exporter/pipeline/native/scan-*
-	rm -rf $(VENV) .scan .peers .recipes .lock node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers .recipes .lock .openapi node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

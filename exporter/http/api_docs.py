@@ -18,6 +18,7 @@ class DocumentView(TypedDict):
     openapi: str
     info: Json
     servers: list[Json]
+    tags: list[Json]
     security: list[Json]
     paths: dict[str, Json]
     components: Json

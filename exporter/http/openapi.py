@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from exporter.domain.destination import ID_PATTERN
 from exporter.http.api_docs import DocumentView
+from exporter.http.problem_docs import DOCS_URL
 from exporter.http.responses import API, BODY_BYTES_MAX, POLL_SECONDS, RETRY_AFTER_SECONDS, ProblemView
 from exporter.http.routing import OPERATIONS, Operation, Parameter
 from exporter.http.schemas import HOUR_PATTERN
@@ -24,6 +25,21 @@ _DESCRIPTION = (
     "Exports raw events and merged user ids to containers in Azure Blob Storage, every hour. Errors are"
     " problem documents (RFC 9457) with a stable `code`; all problems of a request are reported at once."
 )
+# What each tag is about, and words in the routes that have it: the first tag with one of them counts.
+_TAGS = {
+    "Backfills": ("Exporting past hours again.", ("backfills",)),
+    "Verification": ("Comparing a container with marker, ledger and landing.", ("verif",)),
+    "Hours": ("What was exported, hour by hour.", ("/hours",)),
+    "Filters": ("Trying a filter before it is used.", ("preview",)),
+    "Destinations": (
+        "Containers of customers, and what is exported there and how.",
+        ("destinations", "test-upload"),
+    ),
+    "Service": (
+        "The exporter as a whole.",
+        ("health", "status", "summary", "landing", "openapi", "schemas"),
+    ),
+}
 _MEANINGS = {
     HTTPStatus.BAD_REQUEST: "The body is missing or is not valid JSON.",
     HTTPStatus.NOT_FOUND: "Not found.",
@@ -58,19 +74,26 @@ def document() -> DocumentView:
     """Return the OpenAPI document, generated once a process."""
     types: dict[str, Any] = {"ProblemView": ProblemView}
     paths: dict[str, Json] = {}
-    for declared, summary in sorted(OPERATIONS.values(), key=lambda each: (each[0].route, each[0].method)):
+    for declared, text in sorted(OPERATIONS.values(), key=lambda each: (each[0].route, each[0].method)):
         types |= {view.__name__: view for view in declared.answers.values() if view is not None}
         types |= {_class_name(declared.body): _model(declared.body)} if declared.body else {}
         path = paths.setdefault(f"/{declared.route}", {})
-        path[declared.method.lower()] = _operation(declared, summary)
+        path[declared.method.lower()] = _operation(declared, text)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Blob exporter", "version": VERSION, "description": _DESCRIPTION},
+        "info": {
+            "title": "Blob exporter",
+            "version": VERSION,
+            "description": _DESCRIPTION,
+            "contact": {"name": "The operator of this exporter", "url": f"{DOCS_URL}/api.md"},
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
         "servers": [{"url": API}],
+        "tags": [{"name": name, "description": told} for name, (told, _) in _TAGS.items()],
         "security": [{"key": []}, {"code": []}],
-        "paths": paths,
+        "paths": _tidied(paths),
         "components": {
-            "schemas": _schemas(types),
+            "schemas": _tidied(_schemas(types)),
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
                 "code": {"type": "apiKey", "in": "query", "name": "code"},
@@ -99,8 +122,37 @@ def _schemas(types: dict[str, Any]) -> Json:
     return dict(sorted(schemas.items()))
 
 
-def _operation(declared: Operation, summary: str) -> Json:
-    found: Json = {"operationId": declared.name, "summary": summary}
+def _tidied[Part](part: Part) -> Part:
+    """Return a part of the document in which integers are of 64 bits, and no default is null.
+
+    A field with the default null may be left out; generated clients would send the null.
+    """
+    if isinstance(part, list):
+        return [_tidied(each) for each in part]  # type: ignore[return-value]  # a list again
+    if not isinstance(part, dict):
+        return part
+    tidied = {
+        name: _tidied(value) for name, value in part.items() if not (name == "default" and value is None)
+    }
+    if part.get("type") == "integer":
+        tidied["format"] = "int64"
+    return tidied  # type: ignore[return-value]  # a dict again
+
+
+def _tag(declared: Operation) -> str:
+    """Return the tag of an operation, by its route."""
+    return next(name for name, (_, words) in _TAGS.items() if any(word in declared.route for word in words))
+
+
+def _operation(declared: Operation, text: str) -> Json:
+    """Return an operation; ``text`` is its documentation, whose first paragraph is the summary."""
+    paragraphs = [" ".join(each.split()) for each in text.split("\n\n")]
+    found: Json = {
+        "operationId": declared.name,
+        "summary": paragraphs[0].removesuffix("."),
+        "description": "\n\n".join(paragraphs),
+        "tags": [_tag(declared)],
+    }
     if declared.anonymous:
         found["security"] = []
     parameters = [*_parameters(declared)]

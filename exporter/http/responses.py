@@ -1,8 +1,10 @@
 """JSON answers, and problem documents (RFC 9457) for every error."""
 
 import functools
+import gzip
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -31,6 +33,7 @@ from exporter.domain.errors import (
     WrongMediaType,
 )
 from exporter.domain.filter_values import as_written
+from exporter.http.problem_docs import problem_type
 from exporter.http.schemas import StepView, report_view
 
 # Where the API is. The host adds no prefix of its own: the console is beside the API.
@@ -61,7 +64,10 @@ class ErrorView(TypedDict):
 
 
 class ProblemView(TypedDict):
-    """An error (RFC 9457); ``code`` is stable. The fields after it are present where they apply."""
+    """An error (RFC 9457); ``code`` is stable, and ``type`` is the URL of its documentation.
+
+    The fields after ``code`` are present where they apply.
+    """
 
     type: str
     title: str
@@ -78,6 +84,11 @@ class ProblemView(TypedDict):
 # Answers are about now, and hold what only the owner of a key may see.
 _EVERY_ANSWER = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 _TAG_CHARACTERS = 32
+# A smaller answer fits into a few packets.
+GZIP_BYTES_MIN = 4096
+# A year of hours in columns, 178 kB: 60 kB after 2 ms. Level 6 takes 11 ms for 53 kB.
+_GZIP_LEVEL = 1
+_NO_WEIGHT = re.compile(r"q=0(\.0*)?")
 # A job takes its next step within seconds.
 POLL_SECONDS = 2
 
@@ -125,6 +136,32 @@ def unless_known(req: func.HttpRequest, response: func.HttpResponse) -> func.Htt
     return response
 
 
+def compressed(req: func.HttpRequest, response: func.HttpResponse) -> func.HttpResponse:
+    """Return a large answer as gzip if the caller accepts that; any other answer as it is."""
+    body = response.get_body()
+    if len(body) < GZIP_BYTES_MIN:
+        return response
+    response.headers["Vary"] = "Accept-Encoding"
+    if not _accepts_gzip(req.headers.get("accept-encoding", "")):
+        return response
+    headers = {**response.headers, "Content-Encoding": "gzip"}
+    return func.HttpResponse(
+        gzip.compress(body, _GZIP_LEVEL, mtime=0),
+        status_code=response.status_code,
+        headers=headers,
+        mimetype=response.mimetype,
+    )
+
+
+def _accepts_gzip(accepted: str) -> bool:
+    """Whether a header Accept-Encoding has gzip with a weight above 0."""
+    for each in accepted.lower().split(","):
+        coding, _, weight = (part.strip() for part in each.partition(";"))
+        if coding in {"gzip", "*"}:
+            return not _NO_WEIGHT.fullmatch(weight)
+    return False
+
+
 def problem(
     status: HTTPStatus,
     code: str,
@@ -135,7 +172,7 @@ def problem(
 ) -> func.HttpResponse:
     """Return a problem document; ``code`` is stable, ``detail`` is for people."""
     body: dict[str, object] = {
-        "type": "about:blank",
+        "type": problem_type(code),
         "title": status.phrase,
         "status": status,
         "detail": detail,

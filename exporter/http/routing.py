@@ -3,6 +3,7 @@
 The function binding, the check of query parameters and OpenAPI follow from the declaration.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from types import MappingProxyType
 import azure.functions as func
 
 from exporter.domain.errors import Invalid, Problem, named
-from exporter.http.responses import API, problem_answers, unless_known
+from exporter.http.responses import API, compressed, problem_answers, unless_known
 from exporter.http.schemas import HOUR_PATTERN
 
 # Query parameters of the Functions host: the function key and its name.
@@ -70,7 +71,7 @@ def _matches(wanted: str, given: str) -> bool:
 
 
 OPERATIONS: dict[str, tuple[Operation, str]] = {}
-"""Every registered operation with its summary, by function name."""
+"""Every registered operation with its documentation, by function name."""
 
 type Bound = Callable[[func.HttpRequest], func.HttpResponse]
 
@@ -86,10 +87,10 @@ def operation[Parsed](
     def register(handler: Callable[[func.HttpRequest, Parsed], func.HttpResponse]) -> Bound:
         def bound(req: func.HttpRequest) -> func.HttpResponse:
             answered = handler(req, _checked(req, declared, parse))
-            return unless_known(req, answered) if declared.answers_not_modified else answered
+            return compressed(req, unless_known(req, answered)) if declared.answers_not_modified else answered
 
         bound.__doc__ = handler.__doc__
-        OPERATIONS[declared.name] = declared, " ".join((handler.__doc__ or "").split())
+        OPERATIONS[declared.name] = declared, inspect.cleandoc(handler.__doc__ or "")
         level = func.AuthLevel.ANONYMOUS if declared.anonymous else func.AuthLevel.FUNCTION
         route = blueprint.route(below_api(declared.route), methods=[declared.method], auth_level=level)
         blueprint.function_name(declared.name)(route(problem_answers(bound)))

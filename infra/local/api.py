@@ -1,5 +1,6 @@
 """A small client of the app's HTTP API for the demo and the tests. Bodies are JSON."""
 
+import gzip
 import json
 import urllib.error
 import urllib.request
@@ -58,4 +59,6 @@ class Api:
 def _answer(status: int, headers: dict[str, str], body: bytes) -> Answer:
     lowered = {name.lower(): value for name, value in headers.items()}
     is_json = "json" in lowered.get("content-type", "")
+    if lowered.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
     return Answer(status, lowered, json.loads(body) if is_json else body or None)

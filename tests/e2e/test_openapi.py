@@ -87,6 +87,36 @@ def test_the_document_is_valid_openapi_3_1(document: Json) -> None:
     assert document["openapi"] == "3.1.0"
 
 
+def parts(found: object) -> Iterator[Json]:
+    """Yield the objects of a document, at whatever depth."""
+    if isinstance(found, dict):
+        yield found
+    for each in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from parts(each)
+
+
+def test_generated_clients_get_what_they_need(document: Json) -> None:
+    """Each operation has a declared tag, a summary and a description; integers have 64 bits."""
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    declared = {each["name"]: each["description"] for each in document["tags"]}
+
+    assert {tag for each in operations for tag in each["tags"]} == declared.keys()
+    assert all(len(each["tags"]) == 1 and each["summary"] and each["description"] for each in operations)
+    found = list(parts([document["paths"], document["components"]["schemas"]]))
+    assert {each.get("format") for each in found if each.get("type") == "integer"} == {"int64"}
+    assert [each for each in found if "default" in each and each["default"] is None] == []
+
+
+def test_a_large_answer_is_compressed(app: App) -> None:
+    """The document itself is one."""
+    plain = app.api.get("/openapi.json")
+    small = app.api.call("GET", "/api/openapi.json", Accept_Encoding="gzip")
+
+    assert small.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(small.headers["content-length"]) * 4 < int(plain.headers["content-length"])
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize(("route", "method"), OPERATIONS, ids=lambda part: str(part).replace("/", "."))
 def test_every_answer_is_documented(

@@ -32,6 +32,7 @@ from exporter.http.destination_model import DestinationModel, parse_draft
 from exporter.http.destination_view import DestinationView, destination_view
 from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
+from exporter.http.problem_docs import API_CODES, DOCS_URL, problem_type
 from exporter.http.routing import OPERATIONS
 from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
@@ -57,6 +58,7 @@ TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
 PROMISES = 12
+PAGES_OF_CODES = ("api.md", "destinations.md")
 # Readers cannot remember more.
 TERMS_MAX = 20
 TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -115,6 +117,21 @@ def test_every_status_of_a_problem_is_documented_with_its_codes() -> None:
     assert {int(cells[0]) for cells in rows} == {405, *map(int, possible)}
     for cells in rows:
         assert all(f'"{each}"' in code for each in re.findall(r"`(\w+)`", cells[1])), cells
+
+
+def test_every_code_has_an_anchor_to_which_its_problems_link() -> None:
+    """``type`` of a problem: each page of the documentation names its codes once."""
+    rows = table(text("docs/api.md"), "| Status | `code` | When |")
+    of_the_api = [code for cells in rows for code in re.findall(r"`(\w+)`", cells[1])]
+    rows = table(text("docs/destinations.md"), "| Code | What it means |")
+    faults = [cells[0].strip("`") for cells in rows]
+
+    assert set(of_the_api) == API_CODES
+    anchors = {name: re.findall(r'<a id="(\w+)"></a>', text(f"docs/{name}")) for name in PAGES_OF_CODES}
+    assert anchors == {"api.md": of_the_api, "destinations.md": faults}
+    for code in (*API_CODES, *faults):
+        page, _, anchor = problem_type(code).removeprefix(f"{DOCS_URL}/").partition("#")
+        assert anchor in anchors[page]
 
 
 def test_every_finding_of_a_verification_is_documented() -> None:

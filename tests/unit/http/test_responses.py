@@ -1,5 +1,6 @@
 """Problem documents, and the parsing of request bodies."""
 
+import gzip
 import json
 import logging
 from decimal import Decimal
@@ -25,10 +26,13 @@ from exporter.domain.errors import (
     Transient,
     WrongMediaType,
 )
+from exporter.http.problem_docs import problem_type
 from exporter.http.responses import (
     BODY_BYTES_MAX,
+    GZIP_BYTES_MIN,
     accepted,
     answer,
+    compressed,
     json_body,
     no_content,
     problem_answers,
@@ -76,7 +80,7 @@ def test_every_error_is_a_problem_document(error: Exception, status: int, code: 
 
     assert (found.status_code, found.mimetype) == (status, "application/problem+json")
     assert (body["type"], body["title"], body["status"], body["code"]) == (
-        "about:blank",
+        problem_type(code),
         HTTPStatus(status).phrase,
         status,
         code,
@@ -223,6 +227,33 @@ def test_only_a_whole_answer_without_a_version_has_an_etag_of_its_own(sent: func
     same = unless_known(request(if_none_match="*"), sent)
 
     assert (same, dict(same.headers)) == (sent, before)
+
+
+LARGE: dict[str, object] = {"text": "x" * GZIP_BYTES_MIN}
+
+
+@pytest.mark.parametrize("accepted_", ["gzip", "br;q=1.0, GZIP;q=0.8", "*", "deflate, gzip ; q=0.5"])
+def test_a_large_answer_is_compressed_if_the_caller_accepts_that(accepted_: str) -> None:
+    """Status, type and headers stay; caches are told what the answer depends on."""
+    plain = answer(LARGE, headers={"ETag": "v"})
+    sent = compressed(request(accept_encoding=accepted_), answer(LARGE, headers={"ETag": "v"}))
+
+    assert json.loads(gzip.decompress(sent.get_body())) == LARGE
+    assert len(sent.get_body()) < GZIP_BYTES_MIN / 10
+    assert (sent.status_code, sent.mimetype) == (plain.status_code, plain.mimetype)
+    expected = {**plain.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    assert dict(sent.headers) == expected
+
+
+@pytest.mark.parametrize("accepted_", ["", "identity", "br", "gzip;q=0", "gzip; q=0.00", "x-gzip"])
+def test_a_caller_that_does_not_accept_gzip_gets_none(accepted_: str) -> None:
+    """And a small answer is sent as it is to anyone."""
+    sent = compressed(request(accept_encoding=accepted_), answer(LARGE))
+
+    assert json.loads(sent.get_body()) == LARGE
+    assert "Content-Encoding" not in sent.headers
+    small = answer({"a": 1})
+    assert compressed(request(accept_encoding="gzip"), small) is small
 
 
 def test_an_accepted_job_names_its_absolute_url_and_when_to_ask_for_it() -> None:

@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List destinations by id with their status, progress, owed hours and last error, page by page. */
+        /**
+         * List destinations by id with their status, progress, owed hours and last error, page by page
+         * @description List destinations by id with their status, progress, owed hours and last error, page by page.
+         */
         get: operations["list_destinations"];
         put?: never;
         post?: never;
@@ -28,12 +31,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return a destination with its progress. */
+        /**
+         * Return a destination with its progress
+         * @description Return a destination with its progress.
+         */
         get: operations["get_destination"];
-        /** Create a destination (201) or replace it (200); a body without the secret keeps the stored one. New credentials or storage of an active destination are saved only if the test upload passes; else 422. */
+        /**
+         * Create a destination (201) or replace it (200); a body without the secret keeps the stored one
+         * @description Create a destination (201) or replace it (200); a body without the secret keeps the stored one.
+         *
+         *     New credentials or storage of an active destination are saved only if the test upload passes; else 422.
+         */
         put: operations["put_destination"];
         post?: never;
-        /** Stop all exports of a destination and delete its secret; its hours can still be listed. */
+        /**
+         * Stop all exports of a destination and delete its secret; its hours can still be listed
+         * @description Stop all exports of a destination and delete its secret; its hours can still be listed.
+         */
         delete: operations["delete_destination"];
         options?: never;
         head?: never;
@@ -49,7 +63,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run the test upload; if it passes, start the exports, otherwise 422 with the report. */
+        /**
+         * Run the test upload; if it passes, start the exports, otherwise 422 with the report
+         * @description Run the test upload; if it passes, start the exports, otherwise 422 with the report.
+         *
+         *     With `from`, events are owed from that UTC day on, and not only from today.
+         */
         post: operations["activate_destination"];
         delete?: never;
         options?: never;
@@ -64,10 +83,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the backfills of a destination, also of a deleted one, newest first, page by page. */
+        /**
+         * List the backfills of a destination, also of a deleted one, newest first, page by page
+         * @description List the backfills of a destination, also of a deleted one, newest first, page by page.
+         */
         get: operations["list_backfills"];
         put?: never;
-        /** Export a range of hours again, of any length; each hour replaces its files in the container. */
+        /**
+         * Export a range of hours again, of any length; each hour replaces its files in the container
+         * @description Export a range of hours again, of any length; each hour replaces its files in the container.
+         */
         post: operations["create_backfill"];
         delete?: never;
         options?: never;
@@ -82,7 +107,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return a backfill with its progress, its speed, and its failed hours with their errors. */
+        /**
+         * Return a backfill with its progress, its speed, and its failed hours with their errors
+         * @description Return a backfill with its progress, its speed, and its failed hours with their errors.
+         */
         get: operations["get_backfill"];
         put?: never;
         post?: never;
@@ -101,7 +129,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start no further hour of a backfill; running hours finish and keep their files. */
+        /**
+         * Start no further hour of a backfill; running hours finish and keep their files
+         * @description Start no further hour of a backfill; running hours finish and keep their files.
+         */
         post: operations["cancel_backfill"];
         delete?: never;
         options?: never;
@@ -118,7 +149,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Export the failed hours of a backfill again, and the ones not started; no hour that is done. */
+        /**
+         * Export the failed hours of a backfill again, and the ones not started; no hour that is done
+         * @description Export the failed hours of a backfill again, and the ones not started; no hour that is done.
+         */
         post: operations["retry_backfill"];
         delete?: never;
         options?: never;
@@ -133,7 +167,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List hours of the ledger, also of a deleted destination; by default the last 24 closed hours. */
+        /**
+         * List hours of the ledger, also of a deleted destination; by default the last 24 closed hours
+         * @description List hours of the ledger, also of a deleted destination; by default the last 24 closed hours.
+         */
         get: operations["list_hours"];
         put?: never;
         post?: never;
@@ -150,7 +187,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return a range of hours in columns of status and figures, by hour or by day; for heat maps. */
+        /**
+         * Return a range of hours in columns of status and figures, by hour or by day; for heat maps
+         * @description Return a range of hours in columns of status and figures, by hour or by day; for heat maps.
+         */
         get: operations["hours_summary"];
         put?: never;
         post?: never;
@@ -167,7 +207,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return an hour of the ledger and its neighbours; 404 if it is neither owed nor exported. */
+        /**
+         * Return an hour of the ledger and its neighbours; 404 if it is neither owed nor exported
+         * @description Return an hour of the ledger and its neighbours; 404 if it is neither owed nor exported.
+         */
         get: operations["one_hour"];
         put?: never;
         post?: never;
@@ -184,10 +227,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the rejected and amended rows of an exported hour, each up to 4 KiB, page by page. */
+        /**
+         * List the rejected and amended rows of an exported hour, each up to 4 KiB, page by page
+         * @description List the rejected and amended rows of an exported hour, each up to 4 KiB, page by page.
+         */
         get: operations["list_rejected_rows"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/destinations/{id}/notify/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call the webhook of a destination once, with a signed notification of type `test`
+         * @description Call the webhook of a destination once, with a signed notification of type `test`.
+         */
+        post: operations["test_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -203,7 +269,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start no further hour until the destination is resumed; a running hour finishes. */
+        /**
+         * Start no further hour until the destination is resumed; a running hour finishes
+         * @description Start no further hour until the destination is resumed; a running hour finishes.
+         */
         post: operations["pause_destination"];
         delete?: never;
         options?: never;
@@ -220,7 +289,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Count the events of an hour that the filter keeps, with up to ten examples; nothing is written. */
+        /**
+         * Count the events of an hour that the filter keeps, with up to ten examples; nothing is written
+         * @description Count the events of an hour that the filter keeps, with up to ten examples; nothing is written.
+         */
         post: operations["preview_destination"];
         delete?: never;
         options?: never;
@@ -237,7 +309,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Export again, from the oldest owed hour on; the hours of the pause are owed too. */
+        /**
+         * Export again, from the oldest owed hour on; the hours of the pause are owed too
+         * @description Export again, from the oldest owed hour on; the hours of the pause are owed too.
+         */
         post: operations["resume_destination"];
         delete?: never;
         options?: never;
@@ -254,7 +329,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run the test upload of a saved destination and store the report with it. */
+        /**
+         * Run the test upload of a saved destination and store the report with it
+         * @description Run the test upload of a saved destination and store the report with it.
+         */
         post: operations["test_upload_of_destination"];
         delete?: never;
         options?: never;
@@ -269,7 +347,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the verifications of a destination that ran in the background, newest first, page by page. */
+        /**
+         * List the verifications of a destination that ran in the background, newest first, page by page
+         * @description List the verifications of a destination that ran in the background, newest first, page by page.
+         */
         get: operations["list_verifications"];
         put?: never;
         post?: never;
@@ -286,7 +367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return a verification in the background with its progress and its findings so far. */
+        /**
+         * Return a verification in the background with its progress and its findings so far
+         * @description Return a verification in the background with its progress and its findings so far.
+         */
         get: operations["get_verification"];
         put?: never;
         post?: never;
@@ -305,7 +389,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Compare the container with marker, ledger and landing, hour by hour; long ranges in the background. */
+        /**
+         * Compare the container with marker, ledger and landing, hour by hour; long ranges in the background
+         * @description Compare the container with marker, ledger and landing, hour by hour; long ranges in the background.
+         */
         post: operations["verify_destination"];
         delete?: never;
         options?: never;
@@ -320,7 +407,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check the configuration; 503 lists every setting that is missing or wrong. */
+        /**
+         * Check the configuration; 503 lists every setting that is missing or wrong
+         * @description Check the configuration; 503 lists every setting that is missing or wrong.
+         */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -337,7 +427,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the projects and organizations in landing with their first and last hour, and all misfits. */
+        /**
+         * List the projects and organizations in landing with their first and last hour, and all misfits
+         * @description List the projects and organizations in landing with their first and last hour, and all misfits.
+         */
         get: operations["landing"];
         put?: never;
         post?: never;
@@ -354,7 +447,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return this API as an OpenAPI 3.1 document. */
+        /**
+         * Return this API as an OpenAPI 3.1 document
+         * @description Return this API as an OpenAPI 3.1 document.
+         */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -373,7 +469,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Count the events of an hour of a project that a filter keeps, with examples and properties. Nothing is written. */
+        /**
+         * Count the events of an hour of a project that a filter keeps, with examples and properties
+         * @description Count the events of an hour of a project that a filter keeps, with examples and properties.
+         *
+         *     Nothing is written.
+         */
         post: operations["preview"];
         delete?: never;
         options?: never;
@@ -388,8 +489,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return the JSON Schema of the rows of both data types. */
+        /**
+         * Return the JSON Schema of the rows of both data types
+         * @description Return the JSON Schema of the rows of both data types.
+         */
         get: operations["schemas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return version, last tick, lengths of queues, effective settings, and whether storage is reached
+         * @description Return version, last tick, lengths of queues, effective settings, and whether storage is reached.
+         */
+        get: operations["status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -405,7 +529,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return how many destinations there are of each status, what they owe, and what they exported. */
+        /**
+         * Return how many destinations there are of each status, what they owe, and what they exported
+         * @description Return how many destinations there are of each status, what they owe, and what they exported.
+         */
         get: operations["summary"];
         put?: never;
         post?: never;
@@ -424,7 +551,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run the test upload of an unsaved destination; nothing is stored. */
+        /**
+         * Run the test upload of an unsaved destination; nothing is stored
+         * @description Run the test upload of an unsaved destination; nothing is stored.
+         */
         post: operations["test_upload"];
         delete?: never;
         options?: never;
@@ -436,6 +566,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ActivateModel
+         * @description The first UTC day whose events are exported; without it, the day of the activation.
+         */
+        ActivateModel: {
+            /** From */
+            from?: string | null;
+        };
         /**
          * AllModel
          * @description All conditions hold.
@@ -455,15 +593,30 @@ export interface components {
          * @description The number of hours, each data type counted separately; ``total`` is the sum of the others.
          */
         BackfillHoursView: {
-            /** Total */
+            /**
+             * Total
+             * Format: int64
+             */
             total: number;
-            /** Done */
+            /**
+             * Done
+             * Format: int64
+             */
             done: number;
-            /** Empty */
+            /**
+             * Empty
+             * Format: int64
+             */
             empty: number;
-            /** Failed */
+            /**
+             * Failed
+             * Format: int64
+             */
             failed: number;
-            /** Left */
+            /**
+             * Left
+             * Format: int64
+             */
             left: number;
         };
         /**
@@ -477,11 +630,8 @@ export interface components {
             start: string;
             /** End */
             end: string;
-            /**
-             * Data Types
-             * @default null
-             */
-            data_types: components["schemas"]["DataType"][] | null;
+            /** Data Types */
+            data_types?: components["schemas"]["DataType"][] | null;
             /**
              * Allow Loss
              * @default false
@@ -516,9 +666,15 @@ export interface components {
             hours: components["schemas"]["BackfillHoursView"];
             /** Failed Hours */
             failed_hours: components["schemas"]["FailedHourView"][];
-            /** Rows Exported */
+            /**
+             * Rows Exported
+             * Format: int64
+             */
             rows_exported: number;
-            /** Bytes Exported */
+            /**
+             * Bytes Exported
+             * Format: int64
+             */
             bytes_exported: number;
             /** Hours Per Minute */
             hours_per_minute: number | null;
@@ -562,11 +718,8 @@ export interface components {
             /** Property */
             property: string;
             operator: components["schemas"]["Operator"];
-            /**
-             * Values
-             * @default null
-             */
-            values: (components["schemas"]["_Text"] | number | boolean)[] | null;
+            /** Values */
+            values?: (components["schemas"]["_Text"] | number | boolean)[] | null;
         };
         /**
          * ConnectionStringModel
@@ -578,8 +731,7 @@ export interface components {
              * @enum {string}
              */
             type: "connection_string";
-            /** @default null */
-            connection_string: components["schemas"]["_Secret"] | null;
+            connection_string?: components["schemas"]["_Secret"] | null;
         };
         CredentialsModel: components["schemas"]["ServicePrincipalModel"] | components["schemas"]["ManagedIdentityModel"] | components["schemas"]["SasModel"] | components["schemas"]["ConnectionStringModel"];
         /**
@@ -607,25 +759,41 @@ export interface components {
         DataType: "events" | "merged_ids";
         /**
          * DestinationModel
-         * @description A destination without its read-only fields.
+         * @description A destination. An answer can be sent back: its read-only fields may be in the request.
          */
         DestinationModel: {
-            /**
-             * Id
-             * @default null
-             */
-            id: string | null;
+            /** Id */
+            id?: string | null;
             /** Name */
             name: string;
-            /** @default null */
-            events: components["schemas"]["EventsModel"] | null;
-            /** @default null */
-            merged_ids: components["schemas"]["MergedIdsModel"] | null;
+            events?: components["schemas"]["EventsModel"] | null;
+            merged_ids?: components["schemas"]["MergedIdsModel"] | null;
             storage: components["schemas"]["StorageModel"];
             credentials: components["schemas"]["CredentialsModel"];
             output?: components["schemas"]["OutputModel"];
-            /** @default null */
-            notify: components["schemas"]["NotifyModel"] | null;
+            notify?: components["schemas"]["NotifyModel"] | null;
+            /** @description As in the answer, or left out. */
+            readonly activated_at?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly behind_since?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly created_at?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly last_24_hours?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly last_error?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly last_exported_hour?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly last_test_upload?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly notify_state?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly owed_hours?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly status?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly warning?: unknown;
         };
         /**
          * DestinationView
@@ -658,6 +826,7 @@ export interface components {
             credentials: components["schemas"]["CredentialsView"];
             output: components["schemas"]["OutputView"];
             notify: components["schemas"]["NotifyView"] | null;
+            notify_state: components["schemas"]["NotifyStateView"] | null;
             /** Last 24 Hours */
             last_24_hours: {
                 [key: string]: components["schemas"]["RecentRowsView"];
@@ -690,6 +859,8 @@ export interface components {
             info: components["schemas"]["Json"];
             /** Servers */
             servers: components["schemas"]["Json"][];
+            /** Tags */
+            tags: components["schemas"]["Json"][];
             /** Security */
             security: components["schemas"]["Json"][];
             /** Paths */
@@ -714,15 +885,17 @@ export interface components {
          */
         EventsModel: {
             project_id: components["schemas"]["_SourceId"];
-            /** @default null */
-            filter: components["schemas"]["FilterField"];
+            filter?: components["schemas"]["FilterField"];
         };
         /**
          * EventsView
          * @description The project whose events are exported; without a filter, all of them.
          */
         EventsView: {
-            /** Project Id */
+            /**
+             * Project Id
+             * Format: int64
+             */
             project_id: number;
             filter: components["schemas"]["Json"] | null;
         };
@@ -758,11 +931,20 @@ export interface components {
          * @description Exported rows, rejected rows, and the compressed bytes of the files.
          */
         FiguresView: {
-            /** Rows */
+            /**
+             * Rows
+             * Format: int64
+             */
             rows: number;
-            /** Rejected */
+            /**
+             * Rejected
+             * Format: int64
+             */
             rejected: number;
-            /** Bytes */
+            /**
+             * Bytes
+             * Format: int64
+             */
             bytes: number;
         };
         FilterField: components["schemas"]["FilterNode"] | null;
@@ -818,7 +1000,10 @@ export interface components {
          *     export the hour again was refused; the hour stays unchanged.
          */
         HourView: {
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -835,7 +1020,10 @@ export interface components {
             /** Filter Sha256 */
             filter_sha256: string | null;
             output: components["schemas"]["OutputView"] | null;
-            /** Attempts */
+            /**
+             * Attempts
+             * Format: int64
+             */
             attempts: number;
             /** Requested By */
             requested_by: string;
@@ -887,7 +1075,10 @@ export interface components {
          */
         LandedStreamView: {
             data_type: components["schemas"]["DataType"];
-            /** Source Id */
+            /**
+             * Source Id
+             * Format: int64
+             */
             source_id: number;
             first_hour: components["schemas"]["HourKey"] | null;
             last_hour: components["schemas"]["HourKey"] | null;
@@ -914,6 +1105,41 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["StepView"][];
             at: components["schemas"]["Moment"];
+        };
+        /**
+         * LastTickView
+         * @description The last tick of the timer: when it began, and what it found.
+         *
+         *     Of the ``due`` hours, ``queued`` were queued. ``behind`` is a number of streams, ``failing`` one of
+         *     destinations, ``failed_parts`` one of parts of the tick that had an error: the log has each of them.
+         */
+        LastTickView: {
+            at: components["schemas"]["Moment"];
+            /**
+             * Due
+             * Format: int64
+             */
+            due: number;
+            /**
+             * Queued
+             * Format: int64
+             */
+            queued: number;
+            /**
+             * Behind
+             * Format: int64
+             */
+            behind: number;
+            /**
+             * Failing
+             * Format: int64
+             */
+            failing: number;
+            /**
+             * Failed Parts
+             * Format: int64
+             */
+            failed_parts: number;
         };
         /**
          * ListedDestinationView
@@ -950,7 +1176,10 @@ export interface components {
          * @description The project whose events are exported, and whether a filter selects some of them.
          */
         ListedEventsView: {
-            /** Project Id */
+            /**
+             * Project Id
+             * Format: int64
+             */
             project_id: number;
             /** Filtered */
             filtered: boolean;
@@ -973,9 +1202,15 @@ export interface components {
             to: components["schemas"]["HourKey"];
             /** Data Types */
             data_types: components["schemas"]["DataType"][];
-            /** Checked */
+            /**
+             * Checked
+             * Format: int64
+             */
             checked: number;
-            /** Wrong */
+            /**
+             * Wrong
+             * Format: int64
+             */
             wrong: number;
             /** Repair */
             repair: string | null;
@@ -993,8 +1228,7 @@ export interface components {
              * @enum {string}
              */
             type: "managed_identity";
-            /** @default null */
-            client_id: components["schemas"]["_Client"] | null;
+            client_id?: components["schemas"]["_Client"] | null;
         };
         /**
          * MergedIdsModel
@@ -1008,7 +1242,10 @@ export interface components {
          * @description The organization whose merged ids are exported.
          */
         MergedIdsView: {
-            /** Org Id */
+            /**
+             * Org Id
+             * Format: int64
+             */
             org_id: number;
         };
         /**
@@ -1042,15 +1279,22 @@ export interface components {
         /**
          * NotifyModel
          * @description The webhook for notifications. The secret signs the calls; without it the stored one is kept.
+         *
+         *     For a day after a change of the secret, calls are signed with both.
          */
         NotifyModel: {
             /** Url */
             url: string;
-            /**
-             * Secret
-             * @default null
-             */
-            secret: string | null;
+            /** Secret */
+            secret?: string | null;
+        };
+        /**
+         * NotifyStateView
+         * @description Until when calls are signed with the secret before, too, and when an answer 410 ended the webhook.
+         */
+        NotifyStateView: {
+            old_secret_until: components["schemas"]["Moment"] | null;
+            ended_at: components["schemas"]["Moment"] | null;
         };
         /**
          * NotifyView
@@ -1075,7 +1319,10 @@ export interface components {
          * @description An hour, and the hours before and after it; null where that one is neither owed nor exported.
          */
         OneHourView: {
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -1092,7 +1339,10 @@ export interface components {
             /** Filter Sha256 */
             filter_sha256: string | null;
             output: components["schemas"]["OutputView"] | null;
-            /** Attempts */
+            /**
+             * Attempts
+             * Format: int64
+             */
             attempts: number;
             /** Requested By */
             requested_by: string;
@@ -1129,6 +1379,7 @@ export interface components {
             completion_marker: boolean;
             /**
              * Max Part Mib
+             * Format: int64
              * @default 256
              */
             max_part_mib: number;
@@ -1146,7 +1397,10 @@ export interface components {
             extra_keys: components["schemas"]["ExtraKeys"];
             /** Completion Marker */
             completion_marker: boolean;
-            /** Max Part Mib */
+            /**
+             * Max Part Mib
+             * Format: int64
+             */
             max_part_mib: number;
             compression: components["schemas"]["Compression"];
         };
@@ -1157,9 +1411,15 @@ export interface components {
         PartView: {
             /** Name */
             name: string;
-            /** Rows */
+            /**
+             * Rows
+             * Format: int64
+             */
             rows: number;
-            /** Bytes */
+            /**
+             * Bytes
+             * Format: int64
+             */
             bytes: number;
             /** Md5 */
             md5: string;
@@ -1187,13 +1447,25 @@ export interface components {
             end: string;
             /** Data Types */
             data_types: components["schemas"]["DataType"][];
-            /** Hours */
+            /**
+             * Hours
+             * Format: int64
+             */
             hours: number;
-            /** Exported Hours */
+            /**
+             * Exported Hours
+             * Format: int64
+             */
             exported_hours: number;
-            /** Rows */
+            /**
+             * Rows
+             * Format: int64
+             */
             rows: number;
-            /** Bytes */
+            /**
+             * Bytes
+             * Format: int64
+             */
             bytes: number;
             /** Complete */
             complete: boolean;
@@ -1213,7 +1485,10 @@ export interface components {
          * @description The effect of a filter on an hour; ``complete`` is false if only a part of the hour was read.
          */
         PreviewView: {
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -1228,14 +1503,19 @@ export interface components {
         };
         /**
          * ProblemView
-         * @description An error (RFC 9457); ``code`` is stable. The fields after it are present where they apply.
+         * @description An error (RFC 9457); ``code`` is stable, and ``type`` is the URL of its documentation.
+         *
+         *     The fields after ``code`` are present where they apply.
          */
         ProblemView: {
             /** Type */
             type: string;
             /** Title */
             title: string;
-            /** Status */
+            /**
+             * Status
+             * Format: int64
+             */
             status: number;
             /** Detail */
             detail: string;
@@ -1253,6 +1533,27 @@ export interface components {
             steps?: components["schemas"]["StepView"][];
         };
         /**
+         * QueueView
+         * @description A queue: about how many messages wait or are worked on, and how many were given up.
+         *
+         *     Messages that were given up are logged and removed within seconds: those that stay are a sign that no
+         *     function runs.
+         */
+        QueueView: {
+            /** Name */
+            name: string;
+            /**
+             * Waiting
+             * Format: int64
+             */
+            waiting: number;
+            /**
+             * Poison
+             * Format: int64
+             */
+            poison: number;
+        };
+        /**
          * Reason
          * @description Why a row is kept aside. Stable: readers of rejected rows select on it.
          * @enum {string}
@@ -1263,17 +1564,35 @@ export interface components {
          * @description Row counts of a data type over the last 24 closed hours, as far as these are done.
          */
         RecentRowsView: {
-            /** Read */
+            /**
+             * Read
+             * Format: int64
+             */
             read: number;
-            /** Exported */
+            /**
+             * Exported
+             * Format: int64
+             */
             exported: number;
-            /** Filtered */
+            /**
+             * Filtered
+             * Format: int64
+             */
             filtered: number;
-            /** Duplicate */
+            /**
+             * Duplicate
+             * Format: int64
+             */
             duplicate: number;
-            /** Rejected */
+            /**
+             * Rejected
+             * Format: int64
+             */
             rejected: number;
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -1288,13 +1607,22 @@ export interface components {
          *     beginning is shown. ``piece`` counts the pieces of a row that is stored in several.
          */
         RejectedRowView: {
-            /** Number */
+            /**
+             * Number
+             * Format: int64
+             */
             number: number;
             /** Blob */
             blob: string;
-            /** Line */
+            /**
+             * Line
+             * Format: int64
+             */
             line: number;
-            /** Piece */
+            /**
+             * Piece
+             * Format: int64
+             */
             piece: number;
             reason: components["schemas"]["Reason"];
             /** Detail */
@@ -1318,7 +1646,10 @@ export interface components {
          *     ``after`` for the next page, null on the last page.
          */
         RejectedRowsView: {
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -1326,11 +1657,17 @@ export interface components {
             };
             hour: components["schemas"]["HourKey"];
             data_type: components["schemas"]["DataType"];
-            /** Rejected */
+            /**
+             * Rejected
+             * Format: int64
+             */
             rejected: number;
             /** Rows */
             rows: components["schemas"]["RejectedRowView"][];
-            /** Lost Blobs */
+            /**
+             * Lost Blobs
+             * Format: int64
+             */
             lost_blobs: number;
             /** Next */
             next: number | null;
@@ -1345,20 +1682,37 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["StepView"][];
         };
+        /** @enum {string} */
+        RowReader: "native" | "python";
         /**
          * RowsView
          * @description Row counts; ``read`` is the sum of the others.
          */
         RowsView: {
-            /** Read */
+            /**
+             * Read
+             * Format: int64
+             */
             read: number;
-            /** Exported */
+            /**
+             * Exported
+             * Format: int64
+             */
             exported: number;
-            /** Filtered */
+            /**
+             * Filtered
+             * Format: int64
+             */
             filtered: number;
-            /** Duplicate */
+            /**
+             * Duplicate
+             * Format: int64
+             */
             duplicate: number;
-            /** Rejected */
+            /**
+             * Rejected
+             * Format: int64
+             */
             rejected: number;
         };
         /**
@@ -1371,8 +1725,7 @@ export interface components {
              * @enum {string}
              */
             type: "sas";
-            /** @default null */
-            sas_token: components["schemas"]["_Secret"] | null;
+            sas_token?: components["schemas"]["_Secret"] | null;
         };
         /**
          * SchemasView
@@ -1391,7 +1744,10 @@ export interface components {
             property: string;
             /** Kinds */
             kinds: string[];
-            /** Rows */
+            /**
+             * Rows
+             * Format: int64
+             */
             rows: number;
             /** Values */
             values: (string | number | boolean)[];
@@ -1408,8 +1764,17 @@ export interface components {
             type: "service_principal";
             tenant_id: components["schemas"]["_Tenant"];
             client_id: components["schemas"]["_Client"];
-            /** @default null */
-            client_secret: components["schemas"]["_Secret"] | null;
+            client_secret?: components["schemas"]["_Secret"] | null;
+        };
+        /**
+         * SettingView
+         * @description A setting as it is in effect. Of a secret only that it is set.
+         */
+        SettingView: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
         };
         /**
          * Status
@@ -1424,14 +1789,54 @@ export interface components {
          * @description The number of destinations by status; deleted ones are left out.
          */
         StatusCountsView: {
-            /** Draft */
+            /**
+             * Draft
+             * Format: int64
+             */
             draft: number;
-            /** Active */
+            /**
+             * Active
+             * Format: int64
+             */
             active: number;
-            /** Paused */
+            /**
+             * Paused
+             * Format: int64
+             */
             paused: number;
-            /** Failing */
+            /**
+             * Failing
+             * Format: int64
+             */
             failing: number;
+        };
+        /**
+         * StatusView
+         * @description The state of the app.
+         *
+         *     ``last_tick`` is null before the first tick; it and ``queues`` are null if the exporter's own storage
+         *     cannot be reached. ``problems`` are settings to be corrected. ``outbound_addresses`` are those of the
+         *     setting OUTBOUND_ADDRESSES, null if they are not known.
+         */
+        StatusView: {
+            at: components["schemas"]["Moment"];
+            /**
+             * Version
+             * @description The version of the exporter.
+             */
+            version: string;
+            row_reader: components["schemas"]["RowReader"];
+            /** Storage Reached */
+            storage_reached: boolean;
+            /** Problems */
+            problems: components["schemas"]["ErrorView"][];
+            last_tick: components["schemas"]["LastTickView"] | null;
+            /** Queues */
+            queues: components["schemas"]["QueueView"][] | null;
+            /** Settings */
+            settings: components["schemas"]["SettingView"][];
+            /** Outbound Addresses */
+            outbound_addresses: string[] | null;
         };
         /**
          * Step
@@ -1460,11 +1865,8 @@ export interface components {
          * @description The target of the files.
          */
         StorageModel: {
-            /**
-             * Account Url
-             * @default null
-             */
-            account_url: string | null;
+            /** Account Url */
+            account_url?: string | null;
             /** Container */
             container: string;
             /**
@@ -1495,15 +1897,27 @@ export interface components {
         SummaryView: {
             at: components["schemas"]["Moment"];
             destinations: components["schemas"]["StatusCountsView"];
-            /** Behind */
+            /**
+             * Behind
+             * Format: int64
+             */
             behind: number;
-            /** Owed Hours */
+            /**
+             * Owed Hours
+             * Format: int64
+             */
             owed_hours: number;
             oldest_owed: components["schemas"]["OldestOwedView"] | null;
             last_24_hours: components["schemas"]["FiguresView"];
-            /** Running Backfills */
+            /**
+             * Running Backfills
+             * Format: int64
+             */
             running_backfills: number;
-            /** Unreadable */
+            /**
+             * Unreadable
+             * Format: int64
+             */
             unreadable: number;
             /** Complete */
             complete: boolean;
@@ -1531,22 +1945,24 @@ export interface components {
          * @description A project, the filter to preview, and the hour; by default the newest hour that has landed.
          */
         UnsavedPreviewModel: {
-            /** Project Id */
-            project_id: number;
             /**
-             * Hour
-             * @default null
+             * Project Id
+             * Format: int64
              */
-            hour: string | null;
-            /** @default null */
-            filter: components["schemas"]["FilterField"];
+            project_id: number;
+            /** Hour */
+            hour?: string | null;
+            filter?: components["schemas"]["FilterField"];
         };
         /**
          * UnsavedPreviewView
          * @description The effect of a filter on an hour of a project, and the properties of a sample of its rows.
          */
         UnsavedPreviewView: {
-            /** Amended */
+            /**
+             * Amended
+             * Format: int64
+             */
             amended: number;
             /** Rejected By Reason */
             rejected_by_reason: {
@@ -1578,17 +1994,35 @@ export interface components {
             to: components["schemas"]["HourKey"];
             /** Data Types */
             data_types: components["schemas"]["DataType"][];
-            /** Checked */
+            /**
+             * Checked
+             * Format: int64
+             */
             checked: number;
-            /** Whole */
+            /**
+             * Whole
+             * Format: int64
+             */
             whole: number;
-            /** Wrong */
+            /**
+             * Wrong
+             * Format: int64
+             */
             wrong: number;
-            /** Running */
+            /**
+             * Running
+             * Format: int64
+             */
             running: number;
-            /** Elsewhere */
+            /**
+             * Elsewhere
+             * Format: int64
+             */
             elsewhere: number;
-            /** Open */
+            /**
+             * Open
+             * Format: int64
+             */
             open: number;
             /** Hours */
             hours: components["schemas"]["WrongHourView"][];
@@ -1619,17 +2053,35 @@ export interface components {
             to: components["schemas"]["HourKey"];
             /** Data Types */
             data_types: components["schemas"]["DataType"][];
-            /** Checked */
+            /**
+             * Checked
+             * Format: int64
+             */
             checked: number;
-            /** Whole */
+            /**
+             * Whole
+             * Format: int64
+             */
             whole: number;
-            /** Wrong */
+            /**
+             * Wrong
+             * Format: int64
+             */
             wrong: number;
-            /** Running */
+            /**
+             * Running
+             * Format: int64
+             */
             running: number;
-            /** Elsewhere */
+            /**
+             * Elsewhere
+             * Format: int64
+             */
             elsewhere: number;
-            /** Open */
+            /**
+             * Open
+             * Format: int64
+             */
             open: number;
             /** Hours */
             hours: components["schemas"]["WrongHourView"][];
@@ -1645,16 +2097,28 @@ export interface components {
             from: string;
             /** To */
             to: string;
-            /**
-             * Data Types
-             * @default null
-             */
-            data_types: components["schemas"]["DataType"][] | null;
+            /** Data Types */
+            data_types?: components["schemas"]["DataType"][] | null;
             /**
              * Repair
              * @default false
              */
             repair: boolean;
+        };
+        /**
+         * WebhookTestView
+         * @description The result of a test call.
+         *
+         *     ``status`` is the status of the webhook's answer, null if there was none; ``message`` says what is wrong,
+         *     null if the answer was a success.
+         */
+        WebhookTestView: {
+            /** Ok */
+            ok: boolean;
+            /** Status */
+            status: number | null;
+            /** Message */
+            message: string | null;
         };
         /**
          * WrongHourView
@@ -1667,7 +2131,10 @@ export interface components {
             data_type: components["schemas"]["DataType"];
             /** Findings */
             findings: components["schemas"]["FindingView"][];
-            /** More */
+            /**
+             * More
+             * Format: int64
+             */
             more: number;
             /** Repairable */
             repairable: boolean;
@@ -1677,6 +2144,7 @@ export interface components {
         _Nodes: components["schemas"]["FilterNode"][];
         /** Format: password */
         _Secret: string;
+        /** Format: int64 */
         _SourceId: number;
         _Tenant: string;
         _Text: string;
@@ -2062,7 +2530,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActivateModel"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -2073,6 +2545,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DestinationView"];
+                };
+            };
+            /** @description The body is missing or is not valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
             /** @description The function key is missing or wrong. The answer has no body. */
@@ -2102,6 +2583,24 @@ export interface operations {
             };
             /** @description The condition of If-Match or If-None-Match does not hold. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The body is larger than 1048576 bytes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The content type of the body is not application/json. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2229,7 +2728,10 @@ export interface operations {
                 /** @description With true, return what the backfill would export, and create none. */
                 dry_run?: "true" | "false";
             };
-            header?: never;
+            header?: {
+                /** @description Any text, new for each backfill. A request that is sent again with it creates no second backfill. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2891,6 +3393,82 @@ export interface operations {
             };
             /** @description Not found. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTestView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3868,6 +4446,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SchemasView"];
+                };
+            };
+            /** @description The caller has this answer. */
+            304: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusView"];
                 };
             };
             /** @description The caller has this answer. */
