@@ -19,7 +19,7 @@ from azure.storage.blob import BlobServiceClient
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.certificates import make_certificate
-from infra.local.demo import customers
+from infra.local.demo import customers, history
 from infra.local.demo.report import Ledger, Report
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import Fault, LandingHour, Sample, to_container
@@ -102,6 +102,21 @@ class Demo:
                 time.sleep(0.5)
         raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
 
+    def make_history(self) -> None:
+        """Give the console something to show: earlier weeks, a backfill, destinations that need a person."""
+        first, landing = self.hours[0], self.accounts.by_key.get_container_client("landing")
+        try:
+            history.make_a_failing_destination(self.api, first, self.accounts)
+            history.make_a_paused_destination(self.api, first, self.accounts)
+            history.land(landing, first.start)
+            history.start_backfills(self.api, first.start)
+        except history.NotMadeError as error:
+            raise DemoError(str(error)) from error
+        print(
+            f"It shows {history.DAYS} earlier days, which backfills export now, a failing destination and a"
+        )
+        print("paused one.", flush=True)
+
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
         """Return the hours of the demo from the API's ledger."""
         first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
@@ -156,12 +171,13 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         problems = demo.report.show(hours, ledger, accounts)
         if options.once:
             return 1 if problems else 0
+        print(f"\nThe console: {app.api.url}/console/", flush=True)
+        demo.make_history()
         _serve(app)
     return 0
 
 
 def _serve(app: stack.RunningApp) -> None:
-    print(f"\nThe console: {app.api.url}/console/")
     print(f"The app serves {app.api.url}/api until Ctrl-C. Try:")
     print(f"  curl {app.api.url}/api/health")
     for customer in customers.ALL:
