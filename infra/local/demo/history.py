@@ -14,8 +14,8 @@ from infra.local.sample import LandingHour, Sample, to_container
 
 DAYS = 20
 # Fewest at midnight, most at noon, so that the grid has shades.
-EVENTS_AT_NIGHT = 10
-EVENTS_MORE_EACH_HOUR = 3
+EVENTS_AT_NIGHT = 20
+EVENTS_MORE_EACH_HOUR = 25
 
 
 class NotMadeError(Exception):
