@@ -3,6 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -43,25 +45,29 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Yield an installation for all tests of a file; none is made if there is no browser."""
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """An installation with a running app, and the hours that its destinations have."""
+
+    installation: Installation
+    app: App
+    starts: list[datetime]
+
+
+@pytest.fixture(scope="session")
+def furnished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    """Run the app with destinations in every state, for all tests; there is none without a browser."""
     assert browser.is_connected()
-    with installed(tmp_path_factory.mktemp("installation")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def app(shared: Installation) -> Iterator[App]:
-    """Run the app with destinations in every state."""
-    with shared.app() as running:
-        furnish(shared, running)
-        yield running
+    with (
+        installed(tmp_path_factory.mktemp("installation")) as installation,
+        installation.app() as app,
+    ):
+        yield Furnished(installation, app, furnish(installation, app))
 
 
 @pytest.fixture
-def tab(browser: Browser, app: App) -> Iterator[Tab]:
+def tab(browser: Browser, furnished: Furnished) -> Iterator[Tab]:
     """Yield a tab of the console. At its end, nothing may be wrong in it."""
-    with opened(browser, app.api.url) as found:
+    with opened(browser, furnished.app.api.url) as found:
         yield found
         found.check()

@@ -46,6 +46,32 @@ class Tab:
         expect(found).to_be_visible()
         return found
 
+    def ask_again(self) -> None:
+        """Let the page ask the API now, as it does after a while."""
+        self.page.evaluate("window.dispatchEvent(new Event('online'))")
+
+    def focused(self) -> str:
+        """Return the name of the element with the focus; fail unless the focus can be seen."""
+        outline, name = self.page.evaluate(
+            """() => {
+                const found = document.activeElement;
+                const name = found.getAttribute("aria-label") ?? found.textContent.trim();
+                // Beyond the last element, the focus leaves the page.
+                if (found === document.body) return ["auto", "(the browser)"];
+                return [getComputedStyle(found).outlineStyle, name || found.outerHTML.slice(0, 80)];
+            }"""
+        )
+        assert outline not in {"none", ""}, f"the focus cannot be seen: {name}"
+        return str(name)
+
+    def press_until(self, key: str, name: str, most: int = 60) -> None:
+        """Press a key until the element with this name has the focus."""
+        for _ in range(most):
+            self.page.keyboard.press(key)
+            if self.focused() == name:
+                return
+        raise AssertionError(f"{key} does not lead to {name}")
+
     def check(self) -> None:
         """Fail if the page asked another origin, broke its policy, or wrote to the browser's console."""
         asked = [each.url for each in self.requests if not each.url.startswith(("about:", "data:"))]
