@@ -30,6 +30,9 @@ class Event(StrEnum):
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
     CHANGE_MADE = "change made"
+    HOUR_PULLED = "hour pulled"
+    PULL_FAILED = "pull failed"
+    SOURCE_FAILING = "source failing"
 
 
 _LEVELS = {
@@ -37,6 +40,8 @@ _LEVELS = {
     Event.DESTINATION_FAILING: logging.WARNING,
     Event.ROW_UNREADABLE: logging.ERROR,
     Event.LANDING_CREATED: logging.WARNING,
+    Event.PULL_FAILED: logging.WARNING,
+    Event.SOURCE_FAILING: logging.WARNING,
 }
 
 
