@@ -71,6 +71,15 @@ export function hourShort(key: string): string {
   return `${number} ${MONTHS[(monthNumber ?? 1) - 1]}, ${key.slice(11, 13)}:00`;
 }
 
+/** 2 Jan 2026 to 5 Jan 2026; of hours, 2 Jan 2026, 03:00 to 05:00 UTC. Both ends are included. */
+export function range(first: string, last: string): string {
+  if (first.length === 10 && last.length === 10) return first === last ? day(first) : `${day(first)} to ${day(last)}`;
+  const [from, to] = [first.length === 10 ? `${first}T00` : first, last.length === 10 ? `${last}T23` : last];
+  const end = `${two(Number(to.slice(11, 13)) + 1)}:00 UTC`;
+  const start = `${day(from)}, ${from.slice(11, 13)}:00`;
+  return from.slice(0, 10) === to.slice(0, 10) ? `${start} to ${end}` : `${start} to ${day(to)}, ${end}`;
+}
+
 /** 2 Jan 2026, 03:04:05 UTC */
 export function moment(text: string): string {
   return `${day(text)}, ${text.slice(11, 19)} UTC`;

@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 
 import { post, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
-import { hourShort, NAMES, plural } from "../format";
-import { Bar, isOver, Numbers, rangeOf, typesOf } from "../parts/backfill-line";
+import { hourShort, NAMES, plural, range } from "../format";
+import { Bar, isOver, Numbers, typesOf } from "../parts/backfill-line";
 import { Confirm } from "../parts/confirm";
 import { FaultNote } from "../parts/fix";
 import { Icon } from "../parts/icons";
@@ -41,7 +41,7 @@ export function Backfill({ parameters }: RouteProps) {
           <>
             <div class="page-head">
               <div class="headline">
-                <Title text={rangeOf(backfill)} /> <Status of={backfill.status} />
+                <Title text={range(backfill.start, backfill.end)} /> <Status of={backfill.status} />
               </div>
               <div class="row">
                 {!isOver(backfill) && (

@@ -4,8 +4,9 @@ import { useState } from "preact/hooks";
 
 import { type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
+import { range } from "../format";
 import { hourKey, plusHours } from "../hours";
-import { Bar, isOver, Numbers, rangeOf, typesOf } from "../parts/backfill-line";
+import { Bar, isOver, Numbers, typesOf } from "../parts/backfill-line";
 import { StartBackfill } from "../parts/start-backfill";
 import { Status } from "../parts/status";
 import { Ago } from "../parts/time";
@@ -104,7 +105,7 @@ function Line({ id, of: backfill }: { id: string; of: Backfill }) {
     <li class="job">
       <div class="row">
         <Status of={backfill.status} />
-        <a href={href(`/destinations/${id}/backfills/${backfill.id}`)}>{rangeOf(backfill)}</a>
+        <a href={href(`/destinations/${id}/backfills/${backfill.id}`)}>{range(backfill.start, backfill.end)}</a>
         <span class="quiet">
           {typesOf(backfill)} · asked for <Ago at={backfill.created_at} />
         </span>

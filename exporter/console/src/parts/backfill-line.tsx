@@ -1,7 +1,7 @@
 // A backfill in words: its range, its numbers, its speed.
 
 import type { Schemas } from "../api/client";
-import { bytes, count, day, hourShort, NAMES, plural } from "../format";
+import { bytes, count, NAMES, plural, range } from "../format";
 import { Progress } from "./progress";
 import { Ago, At } from "./time";
 
@@ -11,15 +11,9 @@ export function isOver({ status }: Backfill): boolean {
   return status !== "queued" && status !== "running";
 }
 
-/** 1 Jan 2026 to 31 Jan 2026; with hours where it has them. */
-export function rangeOf({ start, end }: Backfill): string {
-  const [first, last] = [start, end].map((each) => (each.length === 10 ? day(each) : `${hourShort(each)}`));
-  return start === end ? `${first}` : `${first} to ${last}`;
-}
-
 export function Bar({ of: backfill }: { of: Backfill }) {
   const { done, empty, failed, total } = backfill.hours;
-  return <Progress label={`Backfill of ${rangeOf(backfill)}`} done={done + empty} failed={failed} total={total} />;
+  return <Progress label={`Backfill of ${range(backfill.start, backfill.end)}`} done={done + empty} failed={failed} total={total} />;
 }
 
 /** 461 of 744 hours · 2 failed · 96 hours a minute */

@@ -62,6 +62,13 @@ export function Heatmap({ label, columns, rows, current, start, range, onRange, 
   const all = rows.flatMap(({ cells }) => cells.filter((each) => each !== null));
   const reachable = all.some(({ key }) => key === active) ? active : (all.find(({ key }) => key === start) ?? all[0])?.key;
 
+  // On a narrow screen the grid scrolls: it begins where its cell is.
+  useEffect(() => {
+    const cell = grid.current?.querySelector<HTMLElement>("[tabindex='0']");
+    const scroll = grid.current?.parentElement;
+    if (cell && scroll) scroll.scrollLeft = cell.offsetLeft - scroll.clientWidth / 2;
+  }, []);
+
   // What was open is closed: the focus goes back to its cell.
   useEffect(() => {
     if (current !== null) setActive(current);

@@ -5,7 +5,7 @@ const PATHS = {
   cross: "M4.5 4.5l7 7m0-7l-7 7",
   pause: "M5.5 4v8m5-8v8",
   draft: "M8 3.5v9M3.5 8h9",
-  clock: "M8 4.5V8l2.5 1.5",
+  clock: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3l2 1.3",
   dash: "M4 8h8",
   copy: "M6 5.5V3.5h6.5V10h-2M3.5 6H10v6.5H3.5z",
   left: "M10 3.5L5.5 8l4.5 4.5",

@@ -52,9 +52,11 @@ export function Trouble({ problem, retry }: { problem: Problem | Unreachable; re
           Give the operator this id: <code>{problem.rest.error_id}</code>
         </p>
       )}
-      <button type="button" class="small" onClick={retry}>
-        Try again
-      </button>
+      {!(problem instanceof Problem && problem.status === 404) && (
+        <button type="button" class="small" onClick={retry}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }
