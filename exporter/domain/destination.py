@@ -57,6 +57,7 @@ class CredentialsType(StrEnum):
 
     SERVICE_PRINCIPAL = "service_principal"
     MANAGED_IDENTITY = "managed_identity"
+    WORKLOAD_IDENTITY = "workload_identity"
     SAS = "sas"
     CONNECTION_STRING = "connection_string"
 
@@ -69,6 +70,7 @@ class CredentialsType(StrEnum):
 _SECRET_FIELDS = {
     CredentialsType.SERVICE_PRINCIPAL: "client_secret",
     CredentialsType.MANAGED_IDENTITY: None,
+    CredentialsType.WORKLOAD_IDENTITY: None,
     CredentialsType.SAS: "sas_token",
     CredentialsType.CONNECTION_STRING: "connection_string",
 }

@@ -107,6 +107,7 @@ class DestinationView(ProgressView):
     last_test_upload: LastTestView | None
 
 
+_OF_A_TENANT = frozenset({CredentialsType.SERVICE_PRINCIPAL, CredentialsType.WORKLOAD_IDENTITY})
 # The fields that answers have and requests must not.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
@@ -256,9 +257,9 @@ def _notify_state_view(webhook: Webhook | None) -> NotifyStateView | None:
 def credentials_view(credentials: Credentials) -> CredentialsView:
     """Return the type of credentials and the ids that it has; never a secret."""
     view: CredentialsView = {"type": credentials.type}
-    if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
+    if credentials.type in _OF_A_TENANT:
         view["tenant_id"] = credentials.tenant_id
-    if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
+    if credentials.type in _OF_A_TENANT | {CredentialsType.MANAGED_IDENTITY}:
         view["client_id"] = credentials.client_id
     return view
 
