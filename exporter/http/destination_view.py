@@ -102,6 +102,7 @@ class DestinationView(ProgressView):
     output: OutputView
     notify: NotifyView | None
     notify_state: NotifyStateView | None
+    credentials_expire_at: Moment | None
     last_24_hours: dict[str, RecentRowsView]
     warning: str | None
     last_test_upload: LastTestView | None
@@ -228,6 +229,7 @@ def destination_view(overview: Overview) -> DestinationView:
         "output": output_view(destination.output),
         "notify": {"url": destination.webhook.url} if destination.webhook else None,
         "notify_state": _notify_state_view(destination.webhook),
+        "credentials_expire_at": time_or_null(destination.credentials.expires_at),
         **_progress_view(overview),
         "last_24_hours": {
             each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}

@@ -1,6 +1,6 @@
 """The timer: queue the owed hours, log the state of the schedule."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import azure.functions as func
 
@@ -22,10 +22,10 @@ BEHIND_MIN = timedelta(minutes=15)
 def tick(timer: func.TimerRequest) -> None:
     """Queue the owed hours. A missed tick loses nothing: the next one queues the same hours."""
     app = wiring.app()
-    settings, failures = app.settings, Failures()
+    settings, failures, now = app.settings, Failures(), wiring.now()
     found = run_tick(
         app.gateways,
-        now=wiring.now(),
+        now=now,
         settle=settings.settle,
         late_checks=settings.late_checks,
         failures=failures,
@@ -33,12 +33,12 @@ def tick(timer: func.TimerRequest) -> None:
     with failures.guard("creating queues"):
         app.queues.ensure()
     if found is not None:
-        log_tick(found, past_due=bool(timer.past_due))
+        log_tick(found, now=now, past_due=bool(timer.past_due))
     failures.end()
 
 
-def log_tick(found: TickReport, *, past_due: bool) -> None:
-    """Log the streams that are behind, the destinations that fail, and the tick itself."""
+def log_tick(found: TickReport, *, now: datetime, past_due: bool) -> None:
+    """Log the streams that are behind, the destinations that fail or are about to, and the tick itself."""
     for each in found.behind:
         if each.lag < BEHIND_MIN:
             continue
@@ -47,6 +47,9 @@ def log_tick(found: TickReport, *, past_due: bool) -> None:
         log_event(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
     for name in found.refusing:
         log_event(Event.DESTINATION_FAILING, destination=name)
+    for name, expires_at in found.expiring:
+        days = (expires_at - now) // timedelta(days=1)
+        log_event(Event.CREDENTIALS_EXPIRE, destination=name, expires_at=expires_at.isoformat(), days=days)
     log_event(
         Event.TICK,
         streams=found.streams,
