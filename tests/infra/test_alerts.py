@@ -10,6 +10,7 @@ import pytest
 
 from exporter.domain.errors import Fault
 from exporter.domain.signatures import EXPIRES_SOON
+from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
@@ -189,6 +190,9 @@ def test_charts_show_what_happened() -> None:
         life.world.schedule.spoil(EVENTS)
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        log_event(
+            Event.CHANGE_MADE, action="pause_destination", destination="acme", key="1a2b", principal="ada"
+        )
     tables = telemetry.within(telemetry.now, timedelta(days=1))
 
     shown = {title: run(query, tables) for title, query in charts().items()}
@@ -203,6 +207,8 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
     assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
     assert [row["times"] for row in shown["Created landing containers"]] == [1]
+    (change,) = shown["Changes of destinations and backfills"]
+    assert (change["changes"], change["action"], change["principal"]) == (1, "pause_destination", "ada")
     taken = shown["Duration of an hour by step, in seconds, and storage calls"]
     assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 
