@@ -59,7 +59,7 @@ class OwnStorage:
     """Our own storage account: a connection string, or addresses to open with the app's identity.
 
     ``urls`` are the addresses of the services ``blob``, ``queue`` and ``table``; ``client_id`` names a
-    user-assigned identity.
+    user-assigned identity, which also signs in for destinations of the type ``workload_identity``.
     """
 
     connection_string: str | None = field(default=None, repr=False)
@@ -223,7 +223,7 @@ class _Reader:
             self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
         elif text.rstrip("; ").lower() != USE_EMULATOR and "accountname=" not in text.lower():
             self._wrong(name, "is not a connection string: it names no account")
-        return OwnStorage(connection_string=text)
+        return OwnStorage(connection_string=text, client_id=client_id)
 
     def _beside_identity(self, name: str) -> None:
         """Report a connection string, even an empty one, that hides the settings of an identity."""

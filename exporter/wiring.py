@@ -118,7 +118,7 @@ def _build(settings: Settings) -> App:
             cipher,
             settings.destination_hosts,
             pool,
-            ClientSettings.new(settings.entra_authority),
+            ClientSettings.new(settings.entra_authority, identity=own.client_id),
             settings.own_containers,
         ),
         webhooks=WebhookClient(settings.notify_hosts),

@@ -18,6 +18,7 @@ from exporter.domain.destination import (
 from exporter.domain.errors import Conflict, Invalid, Outdated, Problem
 from exporter.domain.filters import EventFilter
 from exporter.domain.notifications import OLD_SECRET_FOR, Webhook
+from exporter.domain.signatures import expiry_of
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import SECRET_FIELD
 from exporter.ports import Cipher, Gateways, LastWrite
@@ -209,15 +210,16 @@ def _credentials(cipher: Cipher, draft: Draft, stored: Destination | None) -> Cr
     if name is None:
         return public
     if draft.secret is not None:
-        return replace(public, sealed=cipher.seal(draft.secret, destination_id=draft.id, field=name))
+        sealed = cipher.seal(draft.secret, destination_id=draft.id, field=name)
+        return replace(public, sealed=sealed, expires_at=expiry_of(public.type, draft.secret))
     if stored is None or not stored.credentials.sealed or stored.credentials.type is not public.type:
         raise Invalid(Problem(f"credentials.{name}", "is required: no secret is stored"))
-    if replace(stored.credentials, sealed="") != public:
+    if replace(stored.credentials, sealed="", expires_at=None) != public:
         raise Invalid(Problem(f"credentials.{name}", "is required: the stored one is for other ids"))
     if public.type in _OF_ONE_ACCOUNT and not _same_account(cipher, stored, draft.storage.account_url):
         raise Invalid(Problem(f"credentials.{name}", "is required: the stored one is for another account"))
     sealed = cipher.renew(stored.credentials.sealed, destination_id=draft.id, field=name)
-    return replace(public, sealed=sealed)
+    return replace(public, sealed=sealed, expires_at=stored.credentials.expires_at)
 
 
 def _same_account(cipher: Cipher, stored: Destination, account_url: str | None) -> bool:

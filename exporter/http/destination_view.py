@@ -102,11 +102,13 @@ class DestinationView(ProgressView):
     output: OutputView
     notify: NotifyView | None
     notify_state: NotifyStateView | None
+    credentials_expire_at: Moment | None
     last_24_hours: dict[str, RecentRowsView]
     warning: str | None
     last_test_upload: LastTestView | None
 
 
+_OF_A_TENANT = frozenset({CredentialsType.SERVICE_PRINCIPAL, CredentialsType.WORKLOAD_IDENTITY})
 # The fields that answers have and requests must not.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
@@ -227,6 +229,7 @@ def destination_view(overview: Overview) -> DestinationView:
         "output": output_view(destination.output),
         "notify": {"url": destination.webhook.url} if destination.webhook else None,
         "notify_state": _notify_state_view(destination.webhook),
+        "credentials_expire_at": time_or_null(destination.credentials.expires_at),
         **_progress_view(overview),
         "last_24_hours": {
             each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}
@@ -256,9 +259,9 @@ def _notify_state_view(webhook: Webhook | None) -> NotifyStateView | None:
 def credentials_view(credentials: Credentials) -> CredentialsView:
     """Return the type of credentials and the ids that it has; never a secret."""
     view: CredentialsView = {"type": credentials.type}
-    if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
+    if credentials.type in _OF_A_TENANT:
         view["tenant_id"] = credentials.tenant_id
-    if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
+    if credentials.type in _OF_A_TENANT | {CredentialsType.MANAGED_IDENTITY}:
         view["client_id"] = credentials.client_id
     return view
 

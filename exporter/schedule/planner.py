@@ -15,6 +15,7 @@ from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import EARLIEST
+from exporter.domain.signatures import EXPIRES_SOON
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import RowsByKey, Versioned
@@ -37,7 +38,8 @@ class TickReport:
     """What a tick found: ``streams`` of active destinations, hours ``due``, and hours ``queued`` of these.
 
     ``late`` of the due hours are done and have a late check due. ``behind`` are the streams that owe hours,
-    ``refusing`` the destinations whose storage refused the latest attempts.
+    ``refusing`` the destinations whose storage refused the latest attempts, ``expiring`` those whose
+    credentials expire soon, or have expired, and when.
     """
 
     streams: int
@@ -46,6 +48,7 @@ class TickReport:
     late: int = 0
     behind: tuple[Behind, ...] = ()
     refusing: tuple[str, ...] = ()
+    expiring: tuple[tuple[str, datetime], ...] = ()
 
 
 def queue_due_hours(
@@ -120,6 +123,11 @@ class _Planner:
             late=checks,
             behind=tuple(self.behind),
             refusing=tuple(sorted(refused & {destination.id for destination in active})),
+            expiring=tuple(
+                (destination.id, at)
+                for destination in active
+                if (at := destination.credentials.expires_at) and at <= self.now + EXPIRES_SOON
+            ),
         )
 
     def _look(

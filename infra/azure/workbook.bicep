@@ -113,6 +113,16 @@ traces
 '''
   }
   {
+    title: 'Changes of destinations and backfills'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "change made "
+| extend facts = parse_json(substring(message, strlen("change made ")))
+| summarize changes = count(), newest = max(timestamp) by destination = tostring(facts.destination), action = tostring(facts.action), key = tostring(facts.key), principal = tostring(facts.principal)
+'''
+  }
+  {
     title: 'Created landing containers'
     visualization: 'table'
     query: '''

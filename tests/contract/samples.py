@@ -176,6 +176,7 @@ DESTINATION = replace(
 # Fields that are stored only if they are not at their default.
 NOTIFIED = replace(
     DESTINATION,
+    credentials=Credentials(CredentialsType.SAS, "v1.key.sealed", expires_at=NOW),
     webhook=Webhook(
         "https://hooks.example.com/exports",
         "v1.key.sealed",

@@ -120,7 +120,7 @@ def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool =
         found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)
         failures.end()
         assert found is not None
-        tick.log_tick(found, past_due=False)
+        tick.log_tick(found, now=now, past_due=False)
         telemetry.function = "export_hour"
         for number, task in enumerate(world.hours.take()):
             if workers:
