@@ -14,6 +14,8 @@ from exporter.domain import ncrontab
 from exporter.domain.allowed_hosts import (
     AZURE_BLOB_HOSTS,
     CONTAINER_NAME,
+    EXPORT_API,
+    EXPORT_API_HOSTS,
     NO_WEBHOOKS,
     AllowedHosts,
     OwnContainers,
@@ -25,6 +27,10 @@ from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
+PULL_SCHEDULE_DEFAULT = "30 */5 * * * *"
+PULL_CONCURRENCY_DEFAULT = 2
+# The Export API allows five requests at once, over all of its clients.
+PULL_CONCURRENCY_MAX = 4
 # At DEBUG the SDKs may log the contents of requests and answers, secrets included.
 SDK_LOG_LEVELS = {"ERROR": logging.ERROR, "WARNING": logging.WARNING, "INFO": logging.INFO}
 SDK_LOG_LEVEL_DEFAULT = "WARNING"
@@ -85,6 +91,9 @@ class Settings:
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
+    pull_schedule: str = PULL_SCHEDULE_DEFAULT
+    pull_hosts: AllowedHosts = EXPORT_API
+    pull_concurrency: int = PULL_CONCURRENCY_DEFAULT
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -108,6 +117,9 @@ class Settings:
             notify_hosts=reader.notify_hosts(),
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
+            pull_schedule=reader.pull_schedule(),
+            pull_hosts=reader.pull_hosts(),
+            pull_concurrency=reader.pull_concurrency(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -122,6 +134,13 @@ def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
     reader = _Reader(_process_environ() if environ is None else environ)
     schedule = reader.export_schedule()
     return SCHEDULE_DEFAULT if reader.problems else schedule
+
+
+def schedule_of_pull_timer(environ: Mapping[str, str] | None = None) -> str:
+    """Return the schedule of the timer of sources, in the same way."""
+    reader = _Reader(_process_environ() if environ is None else environ)
+    schedule = reader.pull_schedule()
+    return PULL_SCHEDULE_DEFAULT if reader.problems else schedule
 
 
 def sdk_log_level(environ: Mapping[str, str] | None = None) -> int:
@@ -217,10 +236,30 @@ class _Reader:
         return container
 
     def export_schedule(self) -> str:
-        schedule = self._get("EXPORT_SCHEDULE", SCHEDULE_DEFAULT)
+        return self._schedule("EXPORT_SCHEDULE", SCHEDULE_DEFAULT)
+
+    def pull_schedule(self) -> str:
+        return self._schedule("PULL_SCHEDULE", PULL_SCHEDULE_DEFAULT)
+
+    def _schedule(self, name: str, default: str) -> str:
+        schedule = self._get(name, default)
         if wrong := ncrontab.objection(schedule):
-            self._wrong("EXPORT_SCHEDULE", wrong)
+            self._wrong(name, wrong)
         return schedule
+
+    def pull_hosts(self) -> AllowedHosts:
+        name = "PULL_HOSTS"
+        hosts = self._hosts(name, ",".join(EXPORT_API_HOSTS), EXPORT_API_HOSTS[0])
+        if not hosts:
+            self._wrong(name, "names no host: remove the setting to allow the hosts of the Export API")
+        return replace(EXPORT_API, patterns=hosts)
+
+    def pull_concurrency(self) -> int:
+        text = self._get("PULL_CONCURRENCY", str(PULL_CONCURRENCY_DEFAULT))
+        if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= PULL_CONCURRENCY_MAX:
+            self._wrong("PULL_CONCURRENCY", f"must be a whole number from 1 to {PULL_CONCURRENCY_MAX}")
+            return PULL_CONCURRENCY_DEFAULT
+        return int(text)
 
     def settle(self) -> timedelta:
         text = self._get("SETTLE_MINUTES", "10")

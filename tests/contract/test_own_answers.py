@@ -67,7 +67,12 @@ def own_gateways(url: str) -> Iterator[Gateways]:
         f"{key};BlobEndpoint={url};QueueEndpoint={url};TableEndpoint={url}", retry=replace(HASTE, retries=0)
     )
     pool, world = BlockPool(), World()
-    customers = Customers(containers=world.containers, webhooks=world.webhooks, cipher=world.cipher)
+    customers = Customers(
+        containers=world.containers,
+        webhooks=world.webhooks,
+        export_api=world.puller.api,
+        cipher=world.cipher,
+    )
     yield gateways_of(account, pool, customers, landing="landing")
     pool.close()
     account.close()

@@ -157,6 +157,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "ENTRA_AUTHORITY": settings.entra_authority,
         "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
+        "PULL_SCHEDULE": settings.pull_schedule,
+        "PULL_HOSTS": ",".join(settings.pull_hosts.patterns),
+        "PULL_CONCURRENCY": str(settings.pull_concurrency),
     }
 
 
