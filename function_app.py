@@ -18,7 +18,7 @@ from exporter.http import (
     summary,
     verify,
 )
-from exporter.queues import backfill_steps, export, poison, tick, verify_steps, webhooks
+from exporter.queues import backfill_steps, export, poison, pull, tick, verify_steps, webhooks
 
 wiring.prepare_process()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -42,4 +42,5 @@ app.register_functions(export.blueprint)
 app.register_functions(backfill_steps.blueprint)
 app.register_functions(verify_steps.blueprint)
 app.register_functions(webhooks.blueprint)
+app.register_functions(pull.blueprint)
 app.register_functions(poison.blueprint)

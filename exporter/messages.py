@@ -187,4 +187,5 @@ WORK_QUEUES: tuple[QueueSpec[Any], ...] = (
     BACKFILL_STEPS,
     VERIFY_STEPS,
     WEBHOOK_CALLS,
+    PULL_HOURS,
 )

@@ -77,7 +77,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What one pull has put into landing: rows, blobs, and their compressed bytes."""
+    """What the puller has put into the landing folder of an hour: rows, blobs, and their compressed bytes."""
 
     rows: int = 0
     blobs: int = 0
@@ -105,9 +105,9 @@ class PulledHour:
     closed_at: datetime | None = None
     """When the hour was pulled, or found empty, for the first time."""
     rows: int = 0
-    """The rows that its pulls have landed in all folders; ``blobs`` and ``bytes`` go with them."""
+    """The rows that its landing folder held after its latest pull; ``blobs`` and ``bytes`` go with them."""
     new_rows: int = 0
-    """The rows that its latest pull has landed."""
+    """How many rows more these were than after the pull before."""
     blobs: int = 0
     bytes: int = 0
     ignored: int = 0
@@ -138,9 +138,7 @@ class PulledHour:
         """Return the status as people see it: an hour whose worker died is as it was before."""
         if self.status is not PullStatus.PULLING or self.claimed(now):
             return self.status
-        if not self.closed:
-            return PullStatus.OWED
-        return PullStatus.PULLED if self.rows else PullStatus.EMPTY
+        return self._unsettled(PullStatus.OWED)
 
     def claimed_by(self, claim_id: str, now: datetime) -> "PulledHour":
         """Return the record of a new attempt."""
@@ -155,11 +153,15 @@ class PulledHour:
 
     def answered(self, answer: StoredAnswer) -> "PulledHour":
         """Return the record with an answer that is to be unpacked."""
-        return replace(self, answer=answer, failures=0)
+        return replace(self, answer=answer)
 
     def released(self, next_pull_at: datetime) -> "PulledHour":
         """Return the record without a holder, to be continued at that time."""
         return replace(self, status=self._unsettled(PullStatus.OWED), claim=None, next_pull_at=next_pull_at)
+
+    def interrupted(self, fault: Fault, next_pull_at: datetime) -> "PulledHour":
+        """Return the record after an unexpected error; a stored answer is tried again."""
+        return replace(self.put_off(fault, next_pull_at), answer=self.answer)
 
     def put_off(self, fault: Fault, next_pull_at: datetime) -> "PulledHour":
         """Return the record after a request that had no answer that counts; a stored answer is void."""
@@ -172,20 +174,25 @@ class PulledHour:
         )
 
     def settled(
-        self, source: Source, asked_at: datetime, landed: Landed, now: datetime, *, ignored: int = 0
+        self,
+        source: Source,
+        asked_at: datetime,
+        now: datetime,
+        landed: Landed | None = None,
+        *,
+        ignored: int = 0,
     ) -> "PulledHour":
-        """Return the record after an answer of which everything has landed, or that had no data."""
-        closed_at = self.closed_at or now
-        rows = self.rows + landed.rows
+        """Return the record after an answer that has landed; None: it had no row of the hour."""
+        closed_at, after = self.closed_at or now, landed or Landed(self.rows, self.blobs, self.bytes)
         return replace(
             self._ended(asked_at),
-            status=PullStatus.PULLED if rows else PullStatus.EMPTY,
+            status=PullStatus.PULLED if after.rows else PullStatus.EMPTY,
             next_pull_at=source.repull_after(closed_at, asked_at),
             closed_at=closed_at,
-            rows=rows,
-            new_rows=landed.rows,
-            blobs=self.blobs + landed.blobs,
-            bytes=self.bytes + landed.bytes,
+            rows=after.rows,
+            new_rows=max(0, after.rows - self.rows),
+            blobs=after.blobs,
+            bytes=after.bytes,
             ignored=ignored,
         )
 
@@ -193,7 +200,8 @@ class PulledHour:
         """Return the record after an answer that is refused for good; a closed hour stays as it was."""
         status = self._unsettled(PullStatus.FAILED)
         next_pull_at = source.repull_after(self.closed_at, asked_at) if self.closed_at else None
-        return replace(self._ended(asked_at), status=status, next_pull_at=next_pull_at, error=fault)
+        ended = replace(self._ended(asked_at), new_rows=0)
+        return replace(ended, status=status, next_pull_at=next_pull_at, error=fault)
 
     def _ended(self, asked_at: datetime) -> "PulledHour":
         return replace(
@@ -233,7 +241,7 @@ class PullProgress:
         """Return the progress of a source whose start may have been changed since."""
         if start < self.first:
             return PullProgress(self.source_id, start, start, self.failed)
-        return self if start == self.first else replace(self, first=start)
+        return replace(self, first=start, pulled_until=max(start, self.pulled_until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +375,7 @@ class PullRun:
         return record is not None and record.asked_at is not None and record.asked_at >= self.created_at
 
     def wants(self, record: PulledHour | None, now: datetime) -> bool:
-        """Whether an hour is to be pulled for it now; one that was put off waits for its time."""
+        """Whether an hour is to be pulled for it now; one that waits, or was put off, has its own time."""
         if record is None or self.settles(record):
             return record is None
-        return record.due(now) or (not record.claimed(now) and not record.failures)
+        return record.due(now) or (record.status in SETTLED and not record.failures)

@@ -29,6 +29,9 @@ class Event(StrEnum):
     TICK = "tick"
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
+    HOUR_PULLED = "hour pulled"
+    PULL_FAILED = "pull failed"
+    SOURCE_FAILING = "source failing"
 
 
 _LEVELS = {
@@ -36,6 +39,8 @@ _LEVELS = {
     Event.DESTINATION_FAILING: logging.WARNING,
     Event.ROW_UNREADABLE: logging.ERROR,
     Event.LANDING_CREATED: logging.WARNING,
+    Event.PULL_FAILED: logging.WARNING,
+    Event.SOURCE_FAILING: logging.WARNING,
 }
 
 

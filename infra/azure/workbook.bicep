@@ -73,6 +73,36 @@ traces
 '''
   }
   {
+    title: 'Rows pulled'
+    visualization: 'timechart'
+    query: '''
+traces
+| where message startswith "hour pulled "
+| extend facts = parse_json(substring(message, strlen("hour pulled ")))
+| summarize sum(tolong(facts.new_rows)) by tostring(facts.source), bin(timestamp, 1h)
+'''
+  }
+  {
+    title: 'Failed pulls by code'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "pull failed "
+| extend facts = parse_json(substring(message, strlen("pull failed ")))
+| summarize failures = count(), newest = max(timestamp) by pulled_from = tostring(facts.source), code = tostring(facts.code)
+'''
+  }
+  {
+    title: 'Failing sources'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "source failing "
+| extend facts = parse_json(substring(message, strlen("source failing ")))
+| summarize ticks = count(), newest = max(timestamp) by pulled_from = tostring(facts.source)
+'''
+  }
+  {
     title: 'Unreadable stored rows'
     visualization: 'table'
     query: '''

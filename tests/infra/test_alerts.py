@@ -19,6 +19,7 @@ from tests.infra.telemetry import (
     an_installation_without_landing,
     collected,
     live,
+    pull_an_hour_and_fail,
 )
 from tests.support.fakes.world import World
 from tests.support.worlds import EVENTS, NOW
@@ -174,6 +175,7 @@ def test_charts_show_what_happened() -> None:
         life.world.schedule.spoil(EVENTS)
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        pull_an_hour_and_fail(telemetry)
     tables = telemetry.within(telemetry.now, timedelta(days=1))
 
     shown = {title: run(query, tables) for title, query in charts().items()}
@@ -188,6 +190,11 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
     assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
     assert [row["times"] for row in shown["Created landing containers"]] == [1]
+    assert [row["sum_facts_new_rows"] for row in shown["Rows pulled"]] == [2]
+    assert [(row["pulled_from"], row["code"]) for row in shown["Failed pulls by code"]] == [
+        ("acme", "credentials")
+    ]
+    assert [(row["pulled_from"], row["ticks"]) for row in shown["Failing sources"]] == [("acme", 1)]
     taken = shown["Duration of an hour by step, in seconds, and storage calls"]
     assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 

@@ -22,6 +22,7 @@ from tests.infra.telemetry import (
     an_installation_without_landing,
     collected,
     live,
+    pull_an_hour_and_fail,
 )
 from tests.support.worlds import EVENTS, NOW
 
@@ -66,7 +67,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 
 def test_there_are_queries_of_every_kind() -> None:
     """None is lost on the way out of the templates."""
-    assert [len(alerts()), len(charts()), len(examples())] == [6, 10, 1]
+    assert [len(alerts()), len(charts()), len(examples())] == [6, 13, 1]
 
 
 @needs_the_service
@@ -96,6 +97,7 @@ def a_bad_day() -> dict[str, list[dict[str, Any]]]:
         world.schedule.spoil(EVENTS)
         live(world, telemetry, telemetry.now + TICKS_EVERY)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        pull_an_hour_and_fail(telemetry)
         record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)
     return {name: telemetry.traces if name == "traces" else [] for name in SCHEMAS}
 
