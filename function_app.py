@@ -14,7 +14,10 @@ from exporter.http import (
     lifecycle,
     not_found,
     preview,
+    pulls,
     rejected,
+    source_hours,
+    sources,
     summary,
     verify,
 )
@@ -34,6 +37,9 @@ app.register_functions(summary.blueprint)
 app.register_functions(preview.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
+app.register_functions(sources.blueprint)
+app.register_functions(source_hours.blueprint)
+app.register_functions(pulls.blueprint)
 app.register_functions(api_docs.blueprint)
 app.register_functions(not_found.blueprint)
 # The timer and the queues.

@@ -5,8 +5,6 @@ import zlib
 from collections.abc import Iterator
 
 LOCAL_FILE = b"PK\x03\x04"
-# The signature of the end record, with which a zip without members begins.
-EMPTY = b"PK\x05\x06"
 _HEADER = struct.Struct("<4sHHHHHLLLHH")
 _DEFLATED = 8
 _RAW_DEFLATE = -15

@@ -9,8 +9,10 @@ import msgspec
 from exporter.domain.connection_test import ConnectionReport, ConnectionStep
 from exporter.domain.errors import Fault, SourceFault, Transient
 from exporter.domain.source import Source
-from exporter.pipeline.zip_beginning import EMPTY, LOCAL_FILE, first_line, up_to
+from exporter.pipeline.zip_beginning import LOCAL_FILE, first_line, up_to
 from exporter.ports import ExportApi
+from exporter.sources import faults
+from exporter.sources.answers import what_is_sent
 
 STEPS = ("sign_in", "project", "export")
 # If an hour has no rows, earlier ones are asked for, so that there are rows to look at: of the same hour of
@@ -39,9 +41,9 @@ def run_source_test(api: ExportApi, source: Source, now: datetime) -> Connection
     except SourceFault as error:
         return _stopped_at("sign_in", error.fault)
     except Transient as error:
-        return _stopped_at("sign_in", _unreachable(str(error)))
+        return _stopped_at("sign_in", faults.unreachable(str(error)))
     if found.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return _stopped_at("sign_in", _wrong_keys(found.status))
+        return _stopped_at("sign_in", faults.credentials(found.status))
     refused = _refusal(found)
     if refused is not None:
         return ConnectionReport(
@@ -77,39 +79,15 @@ def _stopped_at(name: str, fault: Fault) -> ConnectionReport:
     return ConnectionReport((ConnectionStep(name, fault), *skipped))
 
 
-def _wrong_keys(status: int) -> Fault:
-    return Fault(
-        "credentials",
-        f"The Export API refuses the API key and the secret key ({status}).",
-        "Copy both from the project's settings (General), check region, and save the source again.",
-    )
-
-
-def _unreachable(reason: str) -> Fault:
-    return Fault(
-        "unreachable",
-        f"The Export API cannot be reached: {reason}.",
-        "Check base_url, then test again in a minute.",
-    )
-
-
 def _refusal(found: _Beginning) -> Fault | None:
     """Return why an answer is neither a zip nor "no data", or None if it is one of them."""
-    zipped = found.status == HTTPStatus.OK and found.body.startswith((LOCAL_FILE, EMPTY))
+    zipped = found.status == HTTPStatus.OK and found.body.startswith(LOCAL_FILE)
     if zipped or found.status in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
         # An hour that is too large is refused with 400; other hours may be smaller.
         return None
     if found.status == HTTPStatus.OK:
-        return Fault(
-            "no_zip",
-            "The Export API answered 200 with something that is no zip.",
-            "Check base_url: a proxy or a page for people may answer in place of the API. Then test again.",
-        )
-    return Fault(
-        "busy",
-        f"The Export API answered {found.status}.",
-        "Test again in a few minutes. If the answer stays the same, check base_url.",
-    )
+        return faults.no_zip(what_is_sent(found.body))
+    return faults.status_fault(found.status)
 
 
 class _Row(msgspec.Struct):
@@ -129,8 +107,4 @@ def _foreign(source: Source, found: _Beginning) -> Fault | None:
         return None
     if project_id == source.project_id:
         return None
-    return Fault(
-        "wrong_project",
-        f"The keys belong to project {project_id}, not to {source.project_id}.",
-        "Enter the keys of this project, or create a source for the other one.",
-    )
+    return faults.wrong_project(project_id, source.project_id)

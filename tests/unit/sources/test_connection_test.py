@@ -35,7 +35,6 @@ def report_on(*answers: Answer) -> tuple[ConnectionReport, World]:
         a_zip(b"no JSON"),
         a_zip(b'{"app": "main"}'),
         a_zip(),
-        b"PK\5\6" + bytes(18),
         400,
     ],
 )
@@ -61,12 +60,13 @@ def test_hours_before_are_asked_for_if_the_newest_has_no_rows() -> None:
     [
         (401, "fail skip skip", "credentials"),
         (403, "fail skip skip", "credentials"),
-        (Transient("no route to host"), "fail skip skip", "unreachable"),
+        (Transient("no route to host"), "fail skip skip", "export_api_unreachable"),
         (SourceFault(REFUSED), "fail skip skip", "host_not_allowed"),
         (a_zip(b'{"app": 77}'), "pass fail pass", "wrong_project"),
         (b"<html>", "pass skip fail", "no_zip"),
-        ((429, timedelta(seconds=9)), "pass skip fail", "busy"),
-        (503, "pass skip fail", "busy"),
+        (b"PK\5\6" + bytes(18), "pass skip fail", "no_zip"),
+        ((429, timedelta(seconds=9)), "pass skip fail", "rate_limited"),
+        (503, "pass skip fail", "export_api_unavailable"),
     ],
 )
 def test_each_refusal_has_its_step_and_code(answer: Answer, states: str, code: str) -> None:
