@@ -16,7 +16,10 @@ from exporter.http import (
     not_found,
     notify,
     preview,
+    pulls,
     rejected,
+    source_hours,
+    sources,
     status,
     summary,
     verify,
@@ -39,6 +42,9 @@ app.register_functions(preview.blueprint)
 app.register_functions(notify.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
+app.register_functions(sources.blueprint)
+app.register_functions(source_hours.blueprint)
+app.register_functions(pulls.blueprint)
 app.register_functions(api_docs.blueprint)
 app.register_functions(not_found.blueprint)
 # The page for people.

@@ -1,6 +1,7 @@
 """The log line of each change that a caller makes: who, and what, secrets excepted."""
 
 import hashlib
+from typing import Literal
 
 import azure.functions as func
 
@@ -12,11 +13,16 @@ KEY_ID_CHARACTERS = 8
 _PRINCIPAL_CHARACTERS_MAX = 200
 
 
-def log_change(req: func.HttpRequest, action: str, **facts: object) -> None:
-    """Log that a caller has changed something of the destination in the request's path."""
+def log_change(
+    req: func.HttpRequest,
+    action: str,
+    kind: Literal["destination", "source"] = "destination",
+    **facts: object,
+) -> None:
+    """Log that a caller has changed something of the destination or source in the request's path."""
     trusts_principal = wiring.app().settings.trusts_principal
     who = {"key": key_id(req), "principal": principal(req) if trusts_principal else None}
-    log_event(Event.CHANGE_MADE, action=action, destination=req.route_params["id"], **who, **facts)
+    log_event(Event.CHANGE_MADE, action=action, **{kind: req.route_params["id"]}, **who, **facts)
 
 
 def key_id(req: func.HttpRequest) -> str | None:

@@ -82,7 +82,7 @@ def _parse_list(req: func.HttpRequest) -> DestinationQuery:
         status=query.one_of("status", _LISTED),
         text=query.text("q"),
         deleted=query.flag("deleted"),
-        after=query.destination_id("after"),
+        after=query.resource_id("after", "destination"),
         limit=query.limit(LIMIT_DEFAULT, LIMIT_MAX),
     )
     if found.deleted and found.status:

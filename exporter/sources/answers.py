@@ -76,7 +76,7 @@ def store_answer(
             size += len(block)
             tail = (tail + block)[-TAIL_BYTES:]
         if not size:
-            raise NoAnswerError(_what(beginning))
+            raise NoAnswerError(what_is_sent(beginning))
         if not ends_as_zip(tail):
             raise NoAnswerError(f"a zip that was cut off after {size} bytes")
         ensure_held()
@@ -84,7 +84,7 @@ def store_answer(
     return size
 
 
-def _what(beginning: bytes) -> str:
+def what_is_sent(beginning: bytes) -> str:
     """Return what a body that is no zip looks like; nothing of it is repeated."""
     if not beginning:
         return "nothing"

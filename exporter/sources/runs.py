@@ -3,15 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from exporter.domain.errors import Conflict, Invalid, NotFound, NotPossible, Problem
+from exporter.domain.errors import Conflict, Invalid, NotFound, NotPossible, Problem, Transient
 from exporter.domain.hour import Hour
+from exporter.domain.job import page_of_jobs
 from exporter.domain.pulls import PullRun, RunStatus
-from exporter.domain.source import SourceStatus
-from exporter.domain.versioned import Versioned
-from exporter.ports import PullGateways
+from exporter.domain.versioned import Page, Versioned
+from exporter.ports import Jobs, PullGateways
+from exporter.sources.find import find_source, find_source_history
 
-# Each conflict shows that a tick has moved the run on.
-TRIES_MAX = 5
+# A change that meets another one is tried again: the pull of each hour may move the run on.
+CHANGES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,57 +28,68 @@ class RunRequest:
 def create_run(
     pulls: PullGateways, source_id: str, request: RunRequest, *, now: datetime, new_id: str
 ) -> PullRun:
-    """Create a run. Hours that are not due yet are left out; a run without any hour has ended at once.
+    """Create a run of a range of hours. ``Invalid`` if none of them is due yet.
 
-    ``NotFound`` if there is no such source, ``Invalid`` if the range is reversed. The run of a paused source
-    waits until the source is resumed.
+    Hours that are not due yet are left out. The run of a paused source waits until the source is resumed.
     """
-    found = pulls.sources.get(source_id)
-    if found is None or found.value.status is SourceStatus.DELETED:
-        raise NotFound("source_not_found", f"There is no source {source_id}.")
-    if request.first > request.last:
-        raise Invalid(Problem("end", "must not be before start"))
-    last_due = found.value.last_due(now)
+    source = find_source(pulls.sources, source_id).value
+    due = source.last_due(now)
+    if request.first > due:
+        raise Invalid(Problem("start", f"is not due yet: the last hour that can be pulled is {due}"))
     run = PullRun(
-        source_id=source_id,
+        source_id=source.id,
         id=new_id,
         start=request.start,
         end=request.end,
         first=request.first,
-        last=min(request.last, last_due),
+        last=min(request.last, due),
+        clamped=request.last > due,
         created_at=now,
         done_before=request.first,
-        clamped=request.last > last_due,
     )
-    if run.total == 0:
-        run = replace(run, status=RunStatus.SUCCEEDED, finished_at=now)
     pulls.runs.put(run, None)
     return run
 
 
-def find_run(pulls: PullGateways, source_id: str, run_id: str) -> Versioned[PullRun]:
-    """Return a run; ``NotFound`` if there is none of that id."""
-    found = pulls.runs.get(source_id, run_id)
-    if found is None:
-        raise NotFound("pull_not_found", f"The source {source_id} has no pull {run_id}.")
-    return found
+def find_run(pulls: PullGateways, source_id: str, run_id: str) -> PullRun:
+    """Return a run, also of a deleted source, or raise ``NotFound``."""
+    find_source_history(pulls.sources, source_id)
+    return _find(pulls.runs, source_id, run_id).value
+
+
+def list_runs(pulls: PullGateways, source_id: str, *, after: str, limit: int) -> Page[PullRun]:
+    """Return up to ``limit`` runs of a source, also of a deleted one, the newest first.
+
+    The page begins after the run of the id ``after``; ``Invalid`` if there is no such run.
+    """
+    find_source_history(pulls.sources, source_id)
+    return page_of_jobs(pulls.runs.of(source_id), after, limit)
 
 
 def cancel_run(pulls: PullGateways, source_id: str, run_id: str, *, now: datetime) -> PullRun:
-    """End a run; an hour that is being pulled is finished. A cancelled run stays as it is.
+    """Cancel a run: no further hour is pulled for it; an hour that is being pulled finishes.
 
-    ``NotPossible`` if the run has ended in another way.
+    Cancelling twice is the same as once. ``NotPossible`` if the run has ended otherwise.
     """
-    for _ in range(TRIES_MAX):
-        found = find_run(pulls, source_id, run_id)
+    find_source_history(pulls.sources, source_id)
+    for _ in range(CHANGES_MAX):
+        found = _find(pulls.runs, source_id, run_id)
         if found.value.status is RunStatus.CANCELLED:
             return found.value
         if found.value.ended:
-            raise NotPossible("pull_ended", f"The pull {run_id} has ended: it is {found.value.status}.")
+            raise NotPossible("pull_ended", f"The pull has ended already: {found.value.status}.")
         cancelled = replace(found.value, status=RunStatus.CANCELLED, finished_at=now)
         try:
             pulls.runs.put(cancelled, found.etag)
         except Conflict:
             continue
         return cancelled
-    raise Conflict(f"the pull {run_id} is being moved on")
+    raise Transient("the row of the run is being changed too often")
+
+
+def _find(runs: Jobs[PullRun], source_id: str, run_id: str) -> Versioned[PullRun]:
+    """Return a run with its ETag, or raise ``NotFound``."""
+    found = runs.get(source_id, run_id)
+    if found is None:
+        raise NotFound("pull_not_found", "This source has no such pull.")
+    return found

@@ -195,19 +195,17 @@ def test_a_run_pulls_its_hours_again_once_and_counts_them() -> None:
 
 
 def test_hours_that_are_not_due_are_left_out_of_a_run() -> None:
-    """A run without any hour has ended at once; one of an hour before the start has it pulled."""
+    """A run of an hour before the start has it pulled."""
     pulling = Pulling(source=a_source(repull_hours=()))
     full(pulling, HOUR.plus(-3), HOUR)
     one = request(pulling, HOUR, HOUR.plus(50))
-    none = request(pulling, HOUR.plus(1), HOUR.plus(50))
     earlier = request(pulling, HOUR.plus(-3), HOUR.plus(-3))
     pulling.run()
     pulling.run()
 
-    runs = {run_id: pulling.world.puller.runs.rows["acme", run_id].value for run_id in (one, none, earlier)}
+    runs = {run_id: pulling.world.puller.runs.rows["acme", run_id].value for run_id in (one, earlier)}
     assert [(run.status, run.total, run.clamped) for run in runs.values()] == [
         (RunStatus.SUCCEEDED, 1, True),
-        (RunStatus.SUCCEEDED, 0, True),
         (RunStatus.SUCCEEDED, 1, False),
     ]
     assert numbers(landed(pulling.world, HOUR.plus(-3))) == [number_of(HOUR.plus(-3))]
