@@ -16,6 +16,7 @@ _PRINCIPAL_CHARACTERS_MAX = 200
 def log_change(
     req: func.HttpRequest,
     action: str,
+    *,
     kind: Literal["destination", "source"] = "destination",
     **facts: object,
 ) -> None:

@@ -88,7 +88,7 @@ def create(req: func.HttpRequest, request: RunRequest) -> func.HttpResponse:
     run = runs.create_run(
         _gateways(), req.route_params["id"], request, now=wiring.now(), new_id=wiring.new_id()
     )
-    log_change(req, "create_pull", "source", pull=run.id, start=run.start, end=run.end)
+    log_change(req, "create_pull", kind="source", pull=run.id, start=run.start, end=run.end)
     return accepted(req, pull_view(run), f"/sources/{run.source_id}/pulls/{run.id}")
 
 
@@ -141,7 +141,7 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Pull no further hour for this request; an hour that is being pulled finishes."""
     cancelled = runs.cancel_run(_gateways(), *_ids(req), now=wiring.now())
-    log_change(req, "cancel_pull", "source", pull=cancelled.id)
+    log_change(req, "cancel_pull", kind="source", pull=cancelled.id)
     return answer(pull_view(cancelled))
 
 

@@ -119,7 +119,7 @@ def put(req: func.HttpRequest, draft: SourceDraft) -> func.HttpResponse:
         if_none_match=req.headers.get("if-none-match"),
         now=wiring.now(),
     )
-    log_change(req, "put_source", "source", created=new)
+    log_change(req, "put_source", kind="source", created=new)
     return _source_answer(saved, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
@@ -138,7 +138,7 @@ def put(req: func.HttpRequest, draft: SourceDraft) -> func.HttpResponse:
 def delete(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Pull no further hour of a source and delete its secret key; its hours can still be listed."""
     lifecycle.delete(pulls(), req.route_params["id"], if_match=req.headers.get("if-match"))
-    log_change(req, "delete_source", "source")
+    log_change(req, "delete_source", kind="source")
     return no_content()
 
 
@@ -177,7 +177,7 @@ def activate(req: func.HttpRequest, _: None) -> func.HttpResponse:
     )
     if not report.ok:
         return source_test_failed(report)
-    log_change(req, "activate_source", "source")
+    log_change(req, "activate_source", kind="source")
     return _source_answer(saved)
 
 
@@ -195,5 +195,5 @@ def resume(req: func.HttpRequest, _: None) -> func.HttpResponse:
 
 def _move(req: func.HttpRequest, action: str, change: Callable[..., Versioned[Source]]) -> func.HttpResponse:
     moved = change(pulls(), req.route_params["id"], if_match=req.headers.get("if-match"))
-    log_change(req, action, "source")
+    log_change(req, action, kind="source")
     return _source_answer(moved)

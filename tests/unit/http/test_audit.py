@@ -16,6 +16,7 @@ CHANGE_NOTHING = {
     "test_upload_of_destination",
     "preview",
     "preview_destination",
+    "test_source",
     "test_webhook",
 }
 
