@@ -22,6 +22,7 @@ READS = frozenset(
             "last_test",
             "last_tests",
             "waiting",
+            "oldest",
             "read",
             "names",
             "find",
