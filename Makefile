@@ -1,10 +1,11 @@
 # make run      set up, export a day of sample data, print it, then serve on port 7071 (ONCE=1: do not serve)
-# make test     set up and run all tests but the slow ones (make test-all: those too)
+# make test     set up and run all tests but the slow ones (make test-all: those too; NATIVE_CODE=off)
 # make check    check format, lint, types, import rules; parse and scan the Bicep files
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
 # make recipes  write the table schemas of docs/recipes
+# make native build the native code (make setup does it, too)
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
 # make bench    measure time, memory and storage calls (QUICK=1)
 
@@ -47,15 +48,28 @@ $(NODE_READY): package.json package-lock.json .npmrc
 	@npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
 
+# Optional: what cannot be built is said, and the app does without. The stamp is not inside the folder of its files, so
+# that the package has nothing else in it.
+NATIVE_READY := $(VENV)/.native-ready
+NATIVE_FILES := exporter/pipeline/native
+$(NATIVE_READY): $(NATIVE_FILES)/scan.c $(NATIVE_FILES)/scanner.py infra/local/native.py $(PY_READY)
+	@$(PYTHON3) -m infra.local.native
+	@touch $@
+
+.PHONY: native
+native: $(PY_READY)
+	@$(PYTHON3) -m infra.local.native
+	@touch $(NATIVE_READY)
+
 .PHONY: setup
-setup: $(PY_READY) $(NODE_READY)
+setup: $(PY_READY) $(NODE_READY) $(NATIVE_READY)
 
 .PHONY: run
 run: setup
 	@exec $(PYTHON3) -m infra.local.demo --port $(PORT) $(if $(filter 1,$(ONCE)),--once)
 
 .PHONY: start
-start: $(PY_READY) local.settings.json
+start: $(PY_READY) $(NATIVE_READY) local.settings.json
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
 	if command -v func >/dev/null; then \
 	    exec func start --port $(PORT) $(if $(filter 1,$(AUTH)),--enableAuth); \
@@ -138,4 +152,5 @@ bench: setup $(PEERS_READY)
 
 .PHONY: clean
 clean:
+	rm -f exporter/pipeline/native/scan-*
 	rm -rf $(VENV) .scan .peers .recipes .lock node_modules .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

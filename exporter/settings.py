@@ -85,6 +85,7 @@ class Settings:
     notify_hosts: AllowedHosts = NO_WEBHOOKS
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
+    native_code: bool = True
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -108,6 +109,7 @@ class Settings:
             notify_hosts=reader.notify_hosts(),
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
+            native_code=reader.native_code(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -291,6 +293,12 @@ class _Reader:
         if text not in SDK_LOG_LEVELS:
             self._wrong(name, f"must be one of {', '.join(SDK_LOG_LEVELS)}")
         return SDK_LOG_LEVELS.get(text, SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT])
+
+    def native_code(self) -> bool:
+        text = self._get("NATIVE_CODE", "on").lower()
+        if text not in {"on", "off"}:
+            self._wrong("NATIVE_CODE", "must be on or off")
+        return text != "off"
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

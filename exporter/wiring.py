@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exporter.export.work_slots import WorkSlots
+from exporter.pipeline.native.scanner import allow
 from exporter.ports import Cipher, Containers, Gateways, Webhooks
 from exporter.settings import Settings, sdk_log_level
 
@@ -106,6 +107,7 @@ def _build(settings: Settings) -> App:
     from exporter.storage.own.queues import OwnQueues  # noqa: PLC0415
     from exporter.storage.transport import calls_made  # noqa: PLC0415
 
+    allow(settings.native_code)
     own = settings.own_storage
     identity = ByIdentity(own.urls, own.client_id, settings.entra_authority) if own.urls else None
     account = Account(own.connection_string, identity=identity)

@@ -177,6 +177,15 @@ def test_the_sdks_log_warnings_unless_asked_for_more() -> None:
         assert sdk_log_level({"SDK_LOG_LEVEL": wrong}) == logging.WARNING
 
 
+def test_native_code_can_be_switched_off() -> None:
+    """By a word; everything else is an error, so that a typing error is noticed."""
+    assert settings().native_code
+    assert settings(NATIVE_CODE=" On ").native_code
+    assert not settings(NATIVE_CODE="off").native_code
+    for wrong in ("0", "false", "no"):
+        assert "on or off" in problems(NATIVE_CODE=wrong)["NATIVE_CODE"]
+
+
 def test_several_keys_keep_their_order() -> None:
     """The first encrypts, all decrypt; spaces, line breaks and a last comma do not matter."""
     assert settings(SECRETS_KEY=f"{OTHER_KEY},\n {KEY},").secrets_keys == (b"\xff" * 32, bytes(range(32)))
