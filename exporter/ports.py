@@ -87,6 +87,10 @@ class Queue[Message](Protocol):
         """Return about how many messages are in the queue."""
         ...
 
+    def oldest(self) -> datetime | None:
+        """Return about when the oldest message was sent that a worker could take now, or None."""
+        ...
+
 
 class BlobUpload(Protocol):
     """A blob of our own that is sent block by block."""

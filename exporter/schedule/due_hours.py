@@ -32,11 +32,15 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class DueHours:
-    """The progress of a stream as the ledger has it, its owed hours, and its hours with a late check due."""
+    """The progress of a stream as the ledger has it, its owed hours, and its hours with a late check due.
+
+    ``moved_at`` has of the owed hours when a worker last had them, if that is known.
+    """
 
     progress: StreamProgress
     owed: Owed
     late: list[Hour]
+    moved_at: dict[Hour, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     first = min([known.watermark, *(cursor for cursor, end in cursors if cursor <= end)])
     reached, frontier = first.plus(-1), None
     live, history, late, unchecked = list[HourTask](), list[HourTask](), list[Hour](), dict[int, Hour]()
+    moved_at = dict[Hour, datetime]()
     for hour, record in with_gaps(ledger.states(key, first, last), first, last):
         reached, done = hour, record is not None and record.done_for(place)
         pending = [
@@ -130,6 +135,8 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
         if not done:
             frontier = frontier or hour
         if rules.due(record, place):
+            if record is not None and record.moved_at is not None:
+                moved_at[hour] = record.moved_at
             (live if hour >= live_from else history).append(HourTask(key, hour))
         if len(history) == HOURS_A_STREAM_MAX and hour < live_from:
             newest = with_gaps(ledger.states(key, live_from, last), live_from, last)
@@ -141,4 +148,4 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     )
     watermark = max(known.watermark, last.plus(1))
     progress = replace(known, watermark=frontier or watermark, late=tuple(late_cursors))
-    return DueHours(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX])
+    return DueHours(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX], moved_at)

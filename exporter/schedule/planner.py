@@ -4,7 +4,7 @@ Each destination, stream and stored row is a part of its own: an error in one pa
 are done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -23,11 +23,14 @@ from exporter.ports import Gateways
 from exporter.schedule.due_hours import Behind, DueRules, due_hours
 from exporter.schedule.failures import Failures
 from exporter.schedule.priorities import Owed, history_evenly, in_turn, live_first, one_probe_each
+from exporter.schedule.queued import read_queued, remember_queued
 from exporter.schedule.reopened import requeue_interrupted
 from exporter.schedule.review import chosen_for_review, first_progress, review_stream
 
-# The next tick would only repeat more messages than this.
-WAITING_MAX = 500
+# What a tick sends within its five minutes: a day of 500 destinations.
+SENT_MAX = 12_500
+# More messages than this would wait for so long that they expire.
+WAITING_MAX = 50_000
 # History is queued only while fewer messages wait: live hours find no more than these before them.
 HISTORY_WAITING_MAX = 200
 
@@ -87,6 +90,7 @@ class _Planner:
     owed: list[Owed] = field(default_factory=list)
     late: list[list[HourTask]] = field(default_factory=list)
     behind: list[Behind] = field(default_factory=list)
+    moved_at: dict[tuple[StreamKey, Hour], datetime] = field(default_factory=dict)
 
     def plan(self) -> TickReport:
         """Queue what is due, and return what was found."""
@@ -173,6 +177,9 @@ class _Planner:
         """Add the hours of a stream that are due to those of the tick; return its progress."""
         due = due_hours(self.gateways.ledger, known, rules)
         self.owed.append(due.owed)
+        for task in due.owed:
+            if moved := max(filter(None, (due.moved_at.get(task.hour), rules.healed_at)), default=None):
+                self.moved_at[task.key, task.hour] = moved
         self.late.append([HourTask(known.key, hour, late=True) for hour in due.late])
         return due.progress
 
@@ -206,11 +213,17 @@ class _Planner:
         """Queue as many hours as there is room for, owed hours first; return how many."""
         if not any(owed) and not any(late):
             return 0
-        waiting = self.gateways.hours.waiting()
-        room = max(0, WAITING_MAX - waiting)
-        live = list(islice(live_first(owed), room))
-        history_room = max(0, HISTORY_WAITING_MAX - waiting - len(live))
-        history = islice(history_evenly(owed, self.now), history_room)
-        tasks = list(islice(chain(live, history, in_turn(late)), room))
-        self.gateways.hours.send(tasks)
+        queued = read_queued(self.gateways, self.now)
+
+        def new(tasks: Iterable[HourTask]) -> Iterator[HourTask]:
+            return (task for task in tasks if not queued.has(task, self.moved_at.get((task.key, task.hour))))
+
+        room = max(0, min(SENT_MAX, WAITING_MAX - queued.waiting))
+        live = list(islice(new(live_first(owed)), room))
+        history_room = max(0, HISTORY_WAITING_MAX - queued.waiting - len(live))
+        history = islice(new(history_evenly(owed, self.now)), history_room)
+        tasks = list(islice(chain(live, history, new(in_turn(late))), room))
+        if tasks:
+            self.gateways.hours.send(tasks)
+            remember_queued(self.gateways.state, queued, tasks, self.now)
         return len(tasks)

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from exporter import messages
 from exporter.ports import Gateways
+from exporter.storage.blocks import BlockPool
 from exporter.storage.clients import Account
+from exporter.storage.own.blob_store import STATE, BlobContainer
 from exporter.storage.own.destinations import DestinationsTable
 from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
@@ -25,4 +27,5 @@ def gateways_for_ticks(account: Account) -> Gateways:
         breakers=breakers_table(account),
         destinations=DestinationsTable(account),
         hours=Queue(account, messages.EXPORT_HOURS),
+        state=BlobContainer(account, BlockPool(), STATE),
     )

@@ -21,6 +21,7 @@ READS = frozenset(
             "last_test",
             "last_tests",
             "waiting",
+            "oldest",
             "read",
             "names",
             "find",
