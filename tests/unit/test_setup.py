@@ -150,3 +150,19 @@ def test_a_package_without_native_code_is_a_warning(machine: Path) -> None:
     install(machine, "python3.13", 'echo "$@"')
     run = subprocess.run(script, cwd=machine, env=environ, capture_output=True, text=True, check=False)  # noqa: S603  our own script
     assert (run.stdout, run.stderr) == ("-m infra.local.native --strict\n", "")
+
+
+def test_of_the_console_only_what_is_built_is_deployed() -> None:
+    """By azd, by the workflow, and by the package that the guide makes."""
+    ignored = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
+    folder = PROJECT / "exporter/console"
+    sources = {f"exporter/console/{path.name}" for path in folder.iterdir() if path.name != "static"}
+
+    assert {name for name in ignored if name.startswith("exporter/")} == sources
+    for name in (".github/workflows/deploy.yml", "docs/console.md"):
+        text = (PROJECT / name).read_text()
+        assert [each for each in sources if each not in text] == [], name
+        assert text.index("make console") < text.index("zip -qr package.zip")
+    assert "node exporter/console/build.mjs" in (PROJECT / "azure.yaml").read_text()
+    assert "exporter/console/static/" in (PROJECT / ".gitignore").read_text().splitlines()
+    assert not any(fnmatch("exporter/console/static", pattern) for pattern in ignored)
