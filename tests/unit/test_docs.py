@@ -40,7 +40,7 @@ from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
 from exporter.pipeline.sanitize import NESTING_MAX
-from exporter.settings import Settings
+from exporter.settings import SERVICE_NAME_DEFAULT, Settings
 from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
@@ -155,6 +155,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "OTEL_SERVICE_NAME": SERVICE_NAME_DEFAULT,
         "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
     }
