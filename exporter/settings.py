@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from exporter.domain import ncrontab
 from exporter.domain.allowed_hosts import (
@@ -48,6 +48,7 @@ EMULATOR_BLOB_URL = "http://127.0.0.1:10000/devstoreaccount1"
 # The services of our own storage account that the app uses.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
+SERVICE_NAME_DEFAULT = "blob-exporter"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?", re.ASCII)
 _PORT_MAX = 65_535
@@ -77,6 +78,15 @@ class OwnStorage:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetryTarget:
+    """A collector of OpenTelemetry: its address, the headers of a request, and the name of the app there."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    service: str = SERVICE_NAME_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of the operator; docs/settings.md describes each of them."""
 
@@ -94,6 +104,7 @@ class Settings:
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
     outbound_addresses: tuple[str, ...] = ()
     native_code: bool = True
+    telemetry: "TelemetryTarget | None" = None
     trusts_principal: bool = False
     """Whether App Service authentication checks callers, and sets the headers that name them."""
     pull_schedule: str = PULL_SCHEDULE_DEFAULT
@@ -148,6 +159,7 @@ class Settings:
             sdk_log_level=reader.sdk_log_level(),
             outbound_addresses=reader.outbound_addresses(),
             native_code=reader.native_code(),
+            telemetry=reader.telemetry(),
             trusts_principal=reader.trusts_principal(),
             pull_schedule=reader.pull_schedule(),
             pull_hosts=reader.pull_hosts(),
@@ -181,6 +193,14 @@ def sdk_log_level(environ: Mapping[str, str] | None = None) -> int:
     An invalid level is replaced by the default; the health check reports it.
     """
     return _Reader(_process_environ() if environ is None else environ).sdk_log_level()
+
+
+def telemetry_target(environ: Mapping[str, str] | None = None) -> "TelemetryTarget | None":
+    """Return the collector for metrics and spans, read before the other settings; None: there is none.
+
+    An invalid address is no collector; the health check reports it.
+    """
+    return _Reader(_process_environ() if environ is None else environ).telemetry()
 
 
 def _uri_setting(service: str) -> str:
@@ -380,6 +400,21 @@ class _Reader:
         if text not in {"on", "off"}:
             self._wrong("NATIVE_CODE", "must be on or off")
         return text != "off"
+
+    def telemetry(self) -> TelemetryTarget | None:
+        url = self._get("OTEL_EXPORTER_OTLP_ENDPOINT").rstrip("/")
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            self._wrong("OTEL_EXPORTER_OTLP_ENDPOINT", "must be a URL such as http://collector:4318")
+            return None
+        pairs = (each.partition("=") for each in self._get("OTEL_EXPORTER_OTLP_HEADERS").split(",") if each)
+        headers = {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+        return TelemetryTarget(url, headers, self._get("OTEL_SERVICE_NAME", SERVICE_NAME_DEFAULT))
 
     def trusts_principal(self) -> bool:
         return self._get("WEBSITE_AUTH_ENABLED").lower() == "true"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.native.scanner import allow
 from exporter.ports import Cipher, Containers, ExportApi, Gateways, PullGateways, Webhooks
-from exporter.settings import Settings, sdk_log_level
+from exporter.settings import Settings, sdk_log_level, telemetry_target
 
 if TYPE_CHECKING:
     from exporter.storage.blocks import BlockPool
@@ -64,10 +64,15 @@ def new_id() -> str:
 
 
 def prepare_process() -> None:
-    """Set the log levels and the memory arenas of this process."""
+    """Set the log levels, the telemetry and the memory arenas of this process."""
     level = sdk_log_level()
     for name in _SDK_LOGGERS:
         logging.getLogger(name).setLevel(level)
+    if target := telemetry_target():
+        from exporter.notify.otlp import Collector, OtlpHandler  # noqa: PLC0415  only with a collector
+
+        collector = Collector(target.url, target.headers, target.service)
+        logging.getLogger("exporter").addHandler(OtlpHandler(collector))
     _share_memory()
 
 

@@ -45,7 +45,7 @@ from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
 from exporter.pipeline.sanitize import NESTING_MAX
-from exporter.settings import Settings
+from exporter.settings import SERVICE_NAME_DEFAULT, Settings
 from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
@@ -196,6 +196,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
         "NATIVE_CODE": "on" if settings.native_code else "off",
+        "OTEL_SERVICE_NAME": SERVICE_NAME_DEFAULT,
         "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
         "PULL_SCHEDULE": settings.pull_schedule,
@@ -387,3 +388,24 @@ def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
         assert anchor in anchors, f"{target}#{anchor}"
+
+
+def test_the_figures_of_the_readme_are_those_of_the_guides() -> None:
+    """Costs are measured in one place."""
+    rows = table(text("README.md"), "| What is paid for | Measured | A month of it |")
+    guides = "".join(text(f"docs/{name}.md") for name in ("operations", "monitoring", "performance"))
+    guides += text("docs/decisions/0010-metrics-are-lines.md")
+
+    figures = {each for cells in rows for each in re.findall(r"\d[\d.,]*\d|\d", " ".join(cells[1:]))}
+    assert {
+        each for each in figures if not re.search(rf"(?<![\d.,]){re.escape(each)}(?![\d])", guides)
+    } == set()
+
+
+def test_the_readme_says_in_its_first_screen_that_it_has_not_run_in_azure() -> None:
+    """Before anything that a reader could mistake for experience."""
+    first = text("README.md").partition("\n## ")[0]
+
+    assert "has not run in Azure itself yet" in first
+    assert "20,000 simulated worlds" in first
+    assert "Of 20,000 simulated worlds" in text("docs/delivery.md")

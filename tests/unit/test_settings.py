@@ -5,7 +5,14 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain.errors import NotConfigured
-from exporter.settings import Settings, schedule_of_pull_timer, schedule_of_timer, sdk_log_level
+from exporter.settings import (
+    Settings,
+    TelemetryTarget,
+    schedule_of_pull_timer,
+    schedule_of_timer,
+    sdk_log_level,
+    telemetry_target,
+)
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(b"\xff" * 32).decode()
@@ -460,3 +467,24 @@ def test_wrong_settings_of_sources_are_told_and_the_timer_ticks() -> None:
     assert "names no host" in problems(PULL_HOSTS=",")["PULL_HOSTS"]
     assert schedule_of_pull_timer({"PULL_SCHEDULE": "soon"}) == "30 */5 * * * *"
     assert schedule_of_pull_timer({"PULL_SCHEDULE": "0 * * * * *"}) == "0 * * * * *"
+
+
+@pytest.mark.parametrize("url", ["collector:4318", "ftp://collector", "https://", "http://[::1"])
+def test_a_wrong_address_of_a_collector_is_no_collector(url: str) -> None:
+    """The app starts without it; the health check reports it."""
+    assert telemetry_target({"OTEL_EXPORTER_OTLP_ENDPOINT": url}) is None
+    assert problems(OTEL_EXPORTER_OTLP_ENDPOINT=url).keys() == {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+
+
+def test_a_collector_may_want_headers() -> None:
+    """As OpenTelemetry writes them."""
+    assert telemetry_target({}) is None
+    found = telemetry_target(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp.example.com/",
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20key, x=1",
+            "OTEL_SERVICE_NAME": "ours",
+        }
+    )
+    assert found == TelemetryTarget("https://otlp.example.com", {"api-key": "a key", "x": "1"}, "ours")
+    assert "a key" not in repr(found)
