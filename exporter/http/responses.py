@@ -27,6 +27,7 @@ from exporter.domain.errors import (
     Outdated,
     Problem,
     Rejected,
+    SourceFault,
     TooLarge,
     WrongMediaType,
 )
@@ -171,7 +172,7 @@ def _expected(error: ExportError) -> func.HttpResponse:
     match error:
         case Rejected():
             return problem(_STATUS[type(error)], error.code, str(error), extra=_errors(error.problems))
-        case DestinationFault():
+        case DestinationFault() | SourceFault():
             fault = error.fault
             return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, extra={"fix": fault.fix}
