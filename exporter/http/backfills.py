@@ -28,7 +28,7 @@ from exporter.http.schemas import (
     time_or_null,
     time_text,
 )
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 
 blueprint = func.Blueprint()
 
@@ -183,7 +183,8 @@ def _log(req: func.HttpRequest, action: str, backfill: Backfill) -> None:
 def create(req: func.HttpRequest, wanted: _Creation) -> func.HttpResponse:
     """Export a range of hours again, of any length; each hour replaces its files in the container."""
     app, destination_id, request = wiring.app(), req.route_params["id"], wanted.request
-    as_of, gateways = AsOf(wiring.now(), app.settings.settle), app.gateways
+    gateways = app.gateways
+    as_of = as_of_now(gateways, wiring.now(), app.settings.settle)
     if wanted.dry_run:
         new_id = wiring.new_id()
         found = requests.plan(gateways, destination_id, request, as_of=as_of, new_id=new_id, clock=wiring.now)
