@@ -31,6 +31,7 @@ from exporter.domain.notifications import Delivery
 from exporter.domain.pulls import (
     ExportAnswer,
     FolderTurn,
+    LateLanding,
     PulledHour,
     PullProgress,
     PullRun,
@@ -414,6 +415,10 @@ class Sources(Table[str, Source], Protocol):
         """Return every source by id, deleted ones included."""
         ...
 
+    def states(self) -> tuple[Rows[Source], Rows[PullProgress]]:
+        """Return every source, deleted ones included, and the progress of each that has any."""
+        ...
+
 
 class PulledHours(Table[str, Hour, PulledHour], Protocol):
     """The record of each hour of each source. An hour that was never claimed has none."""
@@ -432,6 +437,25 @@ class FolderTurns(Table[int, Hour, FolderTurn], Protocol):
 
     def discard(self, turn: FolderTurn, etag: str) -> None:
         """Delete the turn of that ETag; another one, or none, is left as it is."""
+        ...
+
+
+class LateLandings(Protocol):
+    """Notes of rows that have landed in hours which may have been exported: the schedule looks at these.
+
+    Several notes of one hour are one; the last one counts.
+    """
+
+    def remember(self, note: LateLanding) -> None:
+        """Note that rows land in a folder."""
+        ...
+
+    def all(self) -> Rows[Versioned[LateLanding]]:
+        """Return all notes."""
+        ...
+
+    def forget(self, note: Versioned[LateLanding]) -> None:
+        """Delete a note, unless the hour was noted again meanwhile."""
         ...
 
 
@@ -495,6 +519,7 @@ class PullGateways:
     health: LastWrite[str, SourceHealth, SourceHealth]
     slots: Table[str, PullSlots]
     turns: FolderTurns
+    late: LateLandings
     runs: Jobs[PullRun]
     answers: AnswerStore
     landing: LandingWriter

@@ -175,6 +175,7 @@ def gateways_of(  # noqa: PLR0913  what the gateways are made of, each by its na
         health=specs.source_health_table(account, named("pullsources")),
         slots=Table(account, specs.PULL_SLOTS, named("pullsources")),
         turns=sources.FolderTurnsTable(account, named("pullhours")),
+        late=sources.LateLandingsTable(account, named("pullsources")),
         runs=specs.pull_runs_table(account, named("pullruns")),
         answers=BlobContainer(account, pool, named(PULLED)),
         landing=LandingWriter(account, pool, named(landing)),

@@ -308,6 +308,15 @@ class FolderTurn:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class LateLanding:
+    """The note that rows have landed in a folder whose hour may have been exported, and when the last did."""
+
+    project_id: int
+    hour: Hour
+    landed_at: datetime
+
+
 class RunStatus(StrEnum):
     """The state of a run."""
 

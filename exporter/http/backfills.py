@@ -24,7 +24,7 @@ from exporter.http.schemas import (
     time_or_null,
     time_text,
 )
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 
 blueprint = func.Blueprint()
 
@@ -147,7 +147,7 @@ def create(req: func.HttpRequest, parsed: tuple[BackfillRequest, bool]) -> func.
     """Export a range of hours again, of any length; each hour replaces its files in the container."""
     request, dry_run = parsed
     app = wiring.app()
-    as_of = AsOf(wiring.now(), app.settings.settle)
+    as_of = as_of_now(app.gateways, wiring.now(), app.settings.settle)
     if dry_run:
         found = requests.plan(
             app.gateways,

@@ -34,7 +34,7 @@ from exporter.http.query import (
 )
 from exporter.http.responses import answer, json_body, no_content, upload_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import AsOf, as_of_now
 
 BODY = "exporter.http.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must have, or *. Otherwise: 412.")
@@ -71,7 +71,7 @@ def destination_answer(
 
 
 def _as_of() -> AsOf:
-    return AsOf(wiring.now(), wiring.app().settings.settle)
+    return as_of_now(wiring.app().gateways, wiring.now(), wiring.app().settings.settle)
 
 
 def _parse_list(req: func.HttpRequest) -> DestinationQuery:

@@ -32,7 +32,7 @@ from exporter.http.schemas import (
     rows_view,
     time_or_null,
 )
-from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.ledger_view import AsOf, as_of_now, list_hours
 
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
@@ -105,7 +105,7 @@ def _parse(req: func.HttpRequest) -> tuple[HoursRequest, HourStatus | None]:
 
 def parse_hours(query: Query) -> HoursRequest:
     """Return the range of a request, or raise ``Invalid`` with every problem of its parameters."""
-    as_of = AsOf(wiring.now(), wiring.app().settings.settle)
+    as_of = as_of_now(wiring.app().gateways, wiring.now(), wiring.app().settings.settle)
     data_type = query.one_of("data_type", list(DataType))
     span = parse_span(query, last_closed_hour(as_of.now, as_of.settle))
     query.check()
@@ -231,7 +231,10 @@ def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> fu
     hour, data_type = request
     app = wiring.app()
     destination = find_history(app.gateways.destinations, req.route_params["id"]).value
-    key, as_of = chosen_stream(destination, data_type), AsOf(wiring.now(), app.settings.settle)
+    key, as_of = (
+        chosen_stream(destination, data_type),
+        as_of_now(app.gateways, wiring.now(), app.settings.settle),
+    )
     span = (neighbour(hour, -1) or hour, neighbour(hour, 1) or hour)
     records = {each.hour: each for each in list_hours(app.gateways, destination, key, span, as_of=as_of)}
     if hour not in records:

@@ -7,6 +7,7 @@ landing once more (late checks). Interrupted hours behind the watermark are the 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from exporter.domain.closing import Closing
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
@@ -44,18 +45,19 @@ class DueRules:
     """The rules for one stream at one time.
 
     ``late_checks`` are times after the closing of an hour at which landing is compared with it. ``healed_at``
-    is when the destination's storage last recovered.
+    is when the destination's storage last recovered. ``closing`` are the closed hours of the stream.
     """
 
     now: datetime
     settle: timedelta
     late_checks: tuple[timedelta, ...]
     healed_at: datetime | None
+    closing: Closing
 
     @property
     def last(self) -> Hour:
         """The newest closed hour."""
-        return last_closed_hour(self.now, self.settle)
+        return self.closing.last
 
     @property
     def live(self) -> Hour:
@@ -129,11 +131,15 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
             continue
         if not done:
             frontier = frontier or hour
-        if rules.due(record, place):
+        if rules.due(record, place) and hour not in rules.closing.open:
             (live if hour >= live_from else history).append(HourTask(key, hour))
         if len(history) == HOURS_A_STREAM_MAX and hour < live_from:
             newest = with_gaps(ledger.states(key, live_from, last), live_from, last)
-            live = [HourTask(key, each) for each, record in newest if rules.due(record, place)]
+            live = [
+                HourTask(key, each)
+                for each, record in newest
+                if rules.due(record, place) and each not in rules.closing.open
+            ]
             break
     late_cursors = (
         unchecked.get(number) or max(cursor, min(end, reached).plus(1))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.closing import Closings
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour
@@ -20,8 +21,10 @@ from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import RowsByKey, Versioned
 from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
+from exporter.schedule.closings import read_closings
 from exporter.schedule.due_hours import Behind, DueRules, due_hours
 from exporter.schedule.failures import Failures
+from exporter.schedule.late_landings import late_tasks
 from exporter.schedule.priorities import Owed, history_evenly, in_turn, live_first, one_probe_each
 from exporter.schedule.reopened import requeue_interrupted
 from exporter.schedule.review import chosen_for_review, first_progress, review_stream
@@ -97,12 +100,16 @@ class _Planner:
         log_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
         # The state of these is not known: they wait until an operator has repaired the row.
         unknown = {row.row_key for row in unreadable}
+        closings = read_closings(gateways.pulls.sources, log=True)
         streams = [(destination, key) for destination in active for key in destination.streams]
         known = [(each, key) for each, key in streams if not unknown & {each.id, str(key)}]
-        self._look(known, progress, breakers, notes)
+        self._look(known, progress, breakers, notes, closings)
         refused = {name for name, breaker in breakers.items() if breaker.faults}
         owed = one_probe_each(self.owed, refused)
-        late = [tasks for tasks in self.late if tasks and tasks[0].key.destination_id not in refused]
+        if closings.noted:
+            with self.failures.guard("looking at late landings"):
+                self.late.append(late_tasks(gateways, self.failures))
+        late = [tasks for tasks in self._late_by_stream() if tasks[0].key.destination_id not in refused]
         queued = 0
         if any(owed) or any(late) or notes:
             with self.failures.guard("queueing hours"):
@@ -122,12 +129,20 @@ class _Planner:
             refusing=tuple(sorted(refused & {destination.id for destination in active})),
         )
 
+    def _late_by_stream(self) -> list[list[HourTask]]:
+        """Return the hours with a late check due, of each stream and each once."""
+        found = dict[StreamKey, dict[HourTask, None]]()
+        for task in chain.from_iterable(self.late):
+            found.setdefault(task.key, {})[task] = None
+        return [list(tasks) for tasks in found.values()]
+
     def _look(
         self,
         keys: list[tuple[Destination, StreamKey]],
         progress: RowsByKey[StreamKey, StreamProgress],
         breakers: Mapping[str, Breaker],
         notes: list[Versioned[HourTask]],
+        closings: Closings,
     ) -> None:
         """Collect of each stream the hours that are due, and whether it is behind."""
         ledger = self.gateways.ledger.identity(self.now)
@@ -140,7 +155,8 @@ class _Planner:
         reviews = frozenset(chosen_for_review(known, self.now))
         for destination, key in keys:
             breaker = breakers.get(destination.id, CLOSED)
-            rules = DueRules(self.now, self.settle, self.late_checks, breaker.healed_at)
+            closing = closings.of(key.stream, self.now, self.settle)
+            rules = DueRules(self.now, self.settle, self.late_checks, breaker.healed_at, closing)
             with self.failures.guard(f"planning {key}"):
                 found = known.get(key)
                 if breaker.is_open(self.now):

@@ -315,6 +315,8 @@ class _Attempt:
             landing=self.gateways.landing,
             writer=pulls.landing,
             turns=pulls.turns,
+            late=pulls.late,
+            clock=self.worker.clock,
             ensure_held=lease.ensure_held,
         )
         try:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from exporter.domain.errors import Busy, Conflict, Transient
 from exporter.domain.hour import Hour
 from exporter.domain.landing import EARLIEST
-from exporter.domain.pulls import FolderTurn, Landed
+from exporter.domain.pulls import FolderTurn, Landed, LateLanding
 from exporter.domain.source import Source
 from exporter.domain.streams import LandingBlob
 from exporter.domain.versioned import Versioned
@@ -30,7 +30,7 @@ from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipWriter
 from exporter.pipeline.key_set import PARTITIONS, KeySet, partition
 from exporter.pipeline.raw_rows import LinePiece, RawLines, facts_of, raw_lines
 from exporter.pipeline.zip_members import DamagedZipError, ZipMembers
-from exporter.ports import AnswerStore, FolderTurns, Landing, LandingWriter
+from exporter.ports import AnswerStore, Clock, FolderTurns, Landing, LandingWriter, LateLandings
 
 PREFIX = "amplitude-"
 AGAIN = f"{PREFIX}again-"
@@ -77,6 +77,8 @@ class Unpacking:
     landing: Landing
     writer: LandingWriter
     turns: FolderTurns
+    late: LateLandings
+    clock: Clock
     ensure_held: Callable[[], None]
     keys_max: int = KEYS_MAX
     again_bytes_max: int = AGAIN_BYTES_MAX
@@ -200,37 +202,54 @@ class _Folder:
         self._keys = 0
 
     def fill(self) -> Landed:
-        """Land the rows that are new; return what the folder holds then."""
-        turn = self._take_turn()
+        """Land the rows that are new; return what the folder holds then.
+
+        The hour may have been exported, unless this is the first answer to it. Then it is noted before rows
+        land and again after that, also if the worker that has landed them is dead: a look at the hour between
+        the two notes may have missed rows.
+        """
+        turn, resumed = self._take_turn()
         present = [blob for blob in self._blobs() if self._name(blob).startswith(PREFIX)]
         self._names = {self._name(blob) for blob in present}
         self._bytes = sum(blob.size for blob in present)
         fresh = self._fresh(present)
+        late = self._unpacking.again or self._hour != self._unpacking.hour or bool(present)
+        new = [number for number in self._numbers if any(fresh[number])]
+        if new and late:
+            self._note()
         again: list[int] = []
-        for number in self._numbers:
-            if not any(fresh[number]):
-                continue
+        for number in new:
             name = f"{PREFIX}{member_name(self._members.names[number])}"
             if self._unpacking.again or name in self._names:
                 again.append(number)
             else:
                 self._create(name, self._blocks_of(number, fresh[number]))
         self._land_again(again, fresh)
+        if late and (new or resumed):
+            self._note()
         self._unpacking.turns.discard(turn.value, turn.etag)
         return Landed(self._keys, len(self._names), self._bytes)
 
-    def _take_turn(self) -> Versioned[FolderTurn]:
-        """Return this answer's turn in the folder; ``Busy`` while it is another one's."""
+    def _note(self) -> None:
+        """Let the schedule look at the hour again."""
+        note = LateLanding(self._unpacking.source.project_id, self._hour, self._unpacking.clock())
+        self._unpacking.late.remember(note)
+
+    def _take_turn(self) -> tuple[Versioned[FolderTurn], bool]:
+        """Return this answer's turn in the folder, and whether an earlier attempt has begun it.
+
+        ``Busy`` while it is another answer's.
+        """
         turns, project_id = self._unpacking.turns, self._unpacking.source.project_id
         mine = FolderTurn(project_id, self._hour, self._unpacking.name)
         found = turns.get(project_id, self._hour)
         if found is not None and found.value == mine:
-            return found
+            return found, True
         # An answer is deleted after everything of it has landed, or before anything of it has.
         if found is not None and self._unpacking.answers.size(found.value.answer) is not None:
             raise Busy(f"another answer is being landed in the hour {self._hour}")
         try:
-            return Versioned(mine, turns.put(mine, found.etag if found else None))
+            return Versioned(mine, turns.put(mine, found.etag if found else None)), False
         except Conflict as error:
             raise Busy(f"another answer is about to be landed in the hour {self._hour}") from error
 

@@ -131,7 +131,7 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
 
 
 def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
-    """Five calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
+    """Six calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
     transport.calls.clear()
     assert tick(gateways) == TickReport(DESTINATIONS, 0, 0)
     assert transport.calls == [
@@ -140,6 +140,8 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
         "GET destinations()",
         # Hours that were taken again.
         "GET schedule()",
+        # Which hours sources hold open.
+        "GET pullsources()",
         # Whether it is the ledger that the schedule was derived from.
         "GET ledger(PartitionKey='ledger',RowKey='ledger')",
     ]

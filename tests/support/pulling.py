@@ -17,6 +17,7 @@ from exporter.domain.source import Source
 from exporter.schedule.failures import Failures
 from exporter.sources.plan import queue_due
 from exporter.sources.pull_hour import PullContext, PullOutcome, pull_hour
+from exporter.sources.runs import RunRequest, create_run
 from exporter.sources.tick import PullReport, run_pull_tick
 from tests.support.fakes.blobs import Row
 from tests.support.fakes.world import World
@@ -173,6 +174,16 @@ class Pulling:
             if self.pull(task.hour, task.run_id).answered:
                 queue_due(self.world.gateways.pulls, self.source, self.now, self.slots_max)
         raise AssertionError("the puller does not come to rest")
+
+    def pull_on_request(self, hour: Hour) -> str:
+        """Let a person ask for an hour again, and let it be pulled; return the id of the run."""
+        self.wait(minutes=1)
+        request = RunRequest(hour.key, hour.key, hour, hour)
+        run_id = f"run{len(self.world.puller.runs.rows)}"
+        create_run(self.world.gateways.pulls, self.source.id, request, now=self.now, new_id=run_id)
+        self.run()
+        self.run()
+        return run_id
 
     def wait(self, **time: float) -> None:
         """Let time pass."""

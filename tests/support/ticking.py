@@ -10,6 +10,7 @@ from exporter.storage.own.landing import LandingContainer
 from exporter.storage.own.ledger import LedgerTable
 from exporter.storage.own.queues import Queue
 from exporter.storage.own.reopened import ReopenedTable
+from exporter.storage.own.sources import LateLandingsTable, SourcesTable
 from exporter.storage.own.specs import breakers_table, schedule_table
 from tests.support.fakes.world import World
 
@@ -25,4 +26,5 @@ def gateways_for_ticks(account: Account) -> Gateways:
         breakers=breakers_table(account),
         destinations=DestinationsTable(account),
         hours=Queue(account, messages.EXPORT_HOURS),
+        pulls=replace(World().gateways.pulls, sources=SourcesTable(account), late=LateLandingsTable(account)),
     )

@@ -15,7 +15,7 @@ PORTS = [
 # Everything else that a port can be asked: after such a call, storage is as it was before.
 READS = frozenset(
     {
-        *("size", "read_range", "due", "ask"),
+        *("states", "size", "read_range", "due", "ask"),
         *("get", "all", "of", "unfinished", "active", "between", "states", "figures", "names_version"),
         *(
             "page",

@@ -10,6 +10,7 @@ from exporter.domain.pulls import (
     HEALTHY,
     RUN_ENDED,
     FolderTurn,
+    LateLanding,
     PulledHour,
     PullProgress,
     PullRun,
@@ -136,6 +137,22 @@ PULL_SLOTS = in_partition(
     kind=PullSlots,
     key_field="source_id",
     document=Document(PullSlots, without=("source_id",)),
+)
+
+
+def _late_key(_: str, text: str) -> tuple[int, Hour]:
+    project_id, _, hour = text.partition(":")
+    return int(project_id), Hour.parse(hour)
+
+
+LATE_LANDINGS = TableSpec[int, Hour, LateLanding](
+    name="pullsources",
+    kind=LateLanding,
+    partition="late",
+    keys=lambda project_id, hour: ("late", f"{project_id}:{hour}"),
+    parse_keys=_late_key,
+    key_fields=("project_id", "hour"),
+    document=Document(LateLanding, without=("project_id", "hour")),
 )
 PULLED_HOURS = TableSpec[str, Hour, PulledHour](
     name="pullhours",

@@ -17,6 +17,7 @@ from exporter.domain.hour_task import HourTask
 from exporter.domain.pulls import (
     HEALTHY,
     FolderTurn,
+    LateLanding,
     PulledHour,
     PullProgress,
     PullRun,
@@ -353,8 +354,15 @@ def breakers(writes: Writes) -> FakeLastWrite[str, Breaker, Breaker]:
 class FakeSources(FakeTable[str, Source]):
     """The sources' twin."""
 
-    def __init__(self, writes: Writes) -> None:
+    def __init__(self, writes: Writes, progress: FakeLastWrite[str, PullProgress]) -> None:
         super().__init__(writes, one("source", "pullsources", "source"), lambda source: (source.id,))
+        self._progress = progress
+
+    def states(self) -> tuple[Rows[Source], Rows[PullProgress]]:
+        """Return every source, and the progress of each."""
+        found, progress = self.split(), self._progress.all()
+        sources = Rows((row.value for row in found.values()), found.unreadable)
+        return sources, Rows(progress.values(), progress.unreadable)
 
     def all(self) -> Rows[Versioned[Source]]:
         """Return every source by id."""
@@ -394,6 +402,29 @@ class FakeFolderTurns(FakeTable[int, Hour, FolderTurn]):
     def discard(self, turn: FolderTurn, etag: str) -> None:
         """Delete the turn of that ETag."""
         self.delete((turn.project_id, turn.hour), etag)
+
+
+class FakeLateLandings(FakeRows[int, Hour, LateLanding]):
+    """The twin of the notes of rows that have landed late."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming(
+            "late landing", "pullsources", lambda project_id, hour: ("late", f"{project_id}:{hour}")
+        )
+        super().__init__(writes, naming)
+
+    def remember(self, note: LateLanding) -> None:
+        """Note that rows land in a folder."""
+        self.overwrite((note.project_id, note.hour), note)
+
+    def all(self) -> Rows[Versioned[LateLanding]]:
+        """Return all notes."""
+        found = self.split()
+        return Rows(found.values(), found.unreadable)
+
+    def forget(self, note: Versioned[LateLanding]) -> None:
+        """Delete a note, unless it was noted again."""
+        self.delete((note.value.project_id, note.value.hour), note.etag)
 
 
 class FakeRuns(FakeTable[str, str, PullRun]):

@@ -14,7 +14,7 @@ from exporter.domain.errors import Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.notifications import Delivery
-from exporter.domain.pulls import PullTask
+from exporter.domain.pulls import PullProgress, PullTask
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
@@ -48,6 +48,8 @@ class Puller:
     sources: tables.FakeSources
     hours: tables.FakePulledHours
     turns: tables.FakeFolderTurns
+    late: tables.FakeLateLandings
+    progress: tables.FakeLastWrite[str, PullProgress]
     runs: tables.FakeRuns
     answers: FakeBlobs
     api: FakeExportApi
@@ -55,17 +57,20 @@ class Puller:
     gateways: PullGateways
 
     def __init__(self, writes: Writes, landed: FakeBlobs) -> None:
-        self.sources, self.hours = tables.FakeSources(writes), tables.FakePulledHours(writes)
+        self.hours = tables.FakePulledHours(writes)
         self.turns, self.runs = tables.FakeFolderTurns(writes), tables.FakeRuns(writes)
+        self.late, self.progress = tables.FakeLateLandings(writes), tables.pull_progress(writes)
         self.answers, self.api = FakeBlobs(writes), FakeExportApi()
+        self.sources = tables.FakeSources(writes, self.progress)
         self.queue = FakeQueue(writes, lambda task: f"pull {task.source_id} {task.hour}")
         self.gateways = PullGateways(
             sources=self.sources,
             hours=self.hours,
-            progress=tables.pull_progress(writes),
+            progress=self.progress,
             health=tables.source_health(writes),
             slots=tables.pull_slots(writes),
             turns=self.turns,
+            late=self.late,
             runs=self.runs,
             answers=FakeBlobStore(self.answers),
             landing=FakeLandingWriter(landed),
