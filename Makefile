@@ -1,4 +1,4 @@
-# make run      set up, export a day of sample data, print it, then serve on port 7071 (ONCE=1: do not serve)
+# make run      set up, export a day of sample data, print it, then serve (PORT=, ONCE=1: do not serve, SOURCE=1: pull it)
 # make test     set up and run all tests but the slow ones (make test-all: those too; NATIVE_CODE=off)
 # make check    check format, lint, types, import rules, the OpenAPI document; parse and scan the Bicep files
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
@@ -80,7 +80,7 @@ api-types: $(PY_READY) $(NODE_READY)
 
 .PHONY: run
 run: setup
-	@exec $(PYTHON3) -m infra.local.demo --port $(PORT) $(if $(filter 1,$(ONCE)),--once)
+	@exec $(PYTHON3) -m infra.local.demo --port $(PORT) $(if $(filter 1,$(ONCE)),--once) $(if $(filter 1,$(SOURCE)),--source)
 
 .PHONY: start
 start: $(PY_READY) $(NATIVE_READY) local.settings.json
