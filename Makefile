@@ -1,5 +1,5 @@
-# make run      set up, export a day of sample data, print it, then serve on port 7071 (ONCE=1: do not serve)
-# make test     set up and run all tests but the slow ones (make test-all: those too)
+# make run      set up, export a day of sample data, print it, then serve (PORT=, ONCE=1: do not serve, SOURCE=1: pull it)
+# make test     set up and run all tests but the slow ones (make test-all: those too; NATIVE_CODE=off)
 # make check    check format, lint, types, import rules, the OpenAPI document; parse and scan the Bicep files
 # make start    run the app alone, on the storage that local.settings.json names (PORT=, AUTH=1)
 # make sample   land generated rows of the newest hours, where make start finds them (HOURS=)
@@ -7,6 +7,7 @@
 # make console  build the web page that the app serves at /console/
 # make api-types  write the types of the API that the console's code uses
 # make recipes  write the table schemas of docs/recipes
+# make native build the native code (make setup does it, too)
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
 # make bench    measure time, memory and storage calls (QUICK=1)
 
@@ -51,8 +52,21 @@ $(NODE_READY): package.json package-lock.json .npmrc
 	@npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
 
+# Optional: what cannot be built is said, and the app does without. The stamp is not inside the folder of its files, so
+# that the package has nothing else in it.
+NATIVE_READY := $(VENV)/.native-ready
+NATIVE_FILES := exporter/pipeline/native
+$(NATIVE_READY): $(NATIVE_FILES)/scan.c $(NATIVE_FILES)/scanner.py infra/local/native.py $(PY_READY)
+	@$(PYTHON3) -m infra.local.native
+	@touch $@
+
+.PHONY: native
+native: $(PY_READY)
+	@$(PYTHON3) -m infra.local.native
+	@touch $(NATIVE_READY)
+
 .PHONY: setup
-setup: $(PY_READY) $(NODE_READY) $(CONSOLE)
+setup: $(PY_READY) $(NODE_READY) $(CONSOLE) $(NATIVE_READY)
 
 $(CONSOLE): $(NODE_READY) exporter/console/build.mjs $(shell find exporter/console/src -type f)
 	@node exporter/console/build.mjs
@@ -66,10 +80,10 @@ api-types: $(PY_READY) $(NODE_READY)
 
 .PHONY: run
 run: setup
-	@exec $(PYTHON3) -m infra.local.demo --port $(PORT) $(if $(filter 1,$(ONCE)),--once)
+	@exec $(PYTHON3) -m infra.local.demo --port $(PORT) $(if $(filter 1,$(ONCE)),--once) $(if $(filter 1,$(SOURCE)),--source)
 
 .PHONY: start
-start: $(PY_READY) local.settings.json
+start: $(PY_READY) $(NATIVE_READY) local.settings.json
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
 	if command -v func >/dev/null; then \
 	    exec func start --port $(PORT) $(if $(filter 1,$(AUTH)),--enableAuth); \
@@ -119,7 +133,7 @@ $(SCAN_READY) $(PEERS_READY) $(RECIPES_READY) $(LOCK_READY): .%/.ready: pyprojec
 
 # The linters of the OpenAPI document, in an environment of their own: make setup does not need their 80 MB.
 OPENAPI_READY := .openapi/.ready
-OPENAPI := infra/openapi_lint
+OPENAPI := infra/openapi
 $(OPENAPI_READY): $(OPENAPI)/package.json $(OPENAPI)/package-lock.json
 	@echo "Linters of the OpenAPI document: .openapi"
 	@mkdir -p .openapi && cp $(OPENAPI)/package.json $(OPENAPI)/package-lock.json $(OPENAPI)/.npmrc .openapi/
@@ -128,7 +142,7 @@ $(OPENAPI_READY): $(OPENAPI)/package.json $(OPENAPI)/package-lock.json
 
 .PHONY: check-openapi
 check-openapi: $(PY_READY) $(OPENAPI_READY)
-	@$(PYTHON3) -m infra.openapi > .openapi/openapi.json
+	@$(PYTHON3) -m infra.openapi .openapi/openapi.json
 	@.openapi/node_modules/.bin/spectral lint --quiet --ruleset $(OPENAPI)/spectral.yaml --fail-severity hint .openapi/openapi.json
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 	    .openapi/node_modules/.bin/redocly lint --config $(OPENAPI)/redocly.yaml .openapi/openapi.json
@@ -169,4 +183,5 @@ bench: setup $(PEERS_READY)
 
 .PHONY: clean
 clean:
+	rm -f exporter/pipeline/native/scan-*
 	rm -rf $(VENV) .scan .peers .recipes .lock .openapi node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

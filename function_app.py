@@ -16,12 +16,15 @@ from exporter.http import (
     not_found,
     notify,
     preview,
+    pulls,
     rejected,
+    source_hours,
+    sources,
     status,
     summary,
     verify,
 )
-from exporter.queues import backfill_steps, export, poison, tick, verify_steps, webhooks
+from exporter.queues import backfill_steps, export, poison, pull, tick, verify_steps, webhooks
 
 wiring.prepare_process()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -39,6 +42,9 @@ app.register_functions(preview.blueprint)
 app.register_functions(notify.blueprint)
 app.register_functions(backfills.blueprint)
 app.register_functions(verify.blueprint)
+app.register_functions(sources.blueprint)
+app.register_functions(source_hours.blueprint)
+app.register_functions(pulls.blueprint)
 app.register_functions(api_docs.blueprint)
 app.register_functions(not_found.blueprint)
 # The page for people.
@@ -49,4 +55,5 @@ app.register_functions(export.blueprint)
 app.register_functions(backfill_steps.blueprint)
 app.register_functions(verify_steps.blueprint)
 app.register_functions(webhooks.blueprint)
+app.register_functions(pull.blueprint)
 app.register_functions(poison.blueprint)

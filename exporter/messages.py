@@ -20,6 +20,7 @@ from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.notifications import Delivery, Notification, NotificationKind
+from exporter.domain.pulls import PullTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 
@@ -118,6 +119,19 @@ class _Delivery(_Form, omit_defaults=False):
         return Delivery(told, self.tries)
 
 
+class _Pull(_Form):
+    source: str
+    hour: str
+    run: str = ""
+
+    @classmethod
+    def of(cls, task: PullTask) -> Self:
+        return cls(1, task.source_id, task.hour.key, task.run_id)
+
+    def message(self) -> PullTask:
+        return PullTask(self.source, Hour.parse(self.hour), self.run)
+
+
 @dataclass(frozen=True, slots=True)
 class QueueSpec[Message]:
     """One queue: its name, and how its messages are encoded and parsed.
@@ -156,12 +170,14 @@ _HOUR = msgspec.json.Decoder(_Hour)
 _BACKFILL_STEP = msgspec.json.Decoder(_BackfillStep)
 _VERIFY_STEP = msgspec.json.Decoder(_VerifyStep)
 _DELIVERY = msgspec.json.Decoder(_Delivery)
+_PULL = msgspec.json.Decoder(_Pull)
 
 EXPORT_HOURS = _spec("export-hours", _Hour.of, lambda body: _HOUR.decode(body).message())
 BACKFILL_HOURS = _spec("backfill-hours", _Hour.of, lambda body: _HOUR.decode(body).message())
 BACKFILL_STEPS = _spec("backfill-steps", _BackfillStep.of, lambda body: _BACKFILL_STEP.decode(body).message())
 VERIFY_STEPS = _spec("verify-steps", _VerifyStep.of, lambda body: _VERIFY_STEP.decode(body).message())
 WEBHOOK_CALLS = _spec("webhook-calls", _Delivery.of, lambda body: _DELIVERY.decode(body).message())
+PULL_HOURS = _spec("pull-hours", _Pull.of, lambda body: _PULL.decode(body).message())
 
 # The queues that functions of this app listen to. The host polls each of them, and its poison queue, for as
 # long as it runs, and logs an error at each poll of one that does not exist.
@@ -171,4 +187,5 @@ WORK_QUEUES: tuple[QueueSpec[Any], ...] = (
     BACKFILL_STEPS,
     VERIFY_STEPS,
     WEBHOOK_CALLS,
+    PULL_HOURS,
 )

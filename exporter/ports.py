@@ -28,8 +28,20 @@ from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.landing import Survey
 from exporter.domain.last_tick import LastTick
 from exporter.domain.marker import StagedFile
-from exporter.domain.notifications import Delivery
+from exporter.domain.notifications import Delivery, WebhookAnswer
+from exporter.domain.pulls import (
+    ExportAnswer,
+    FolderTurn,
+    LateLanding,
+    PulledHour,
+    PullProgress,
+    PullRun,
+    PullSlots,
+    PullTask,
+    SourceHealth,
+)
 from exporter.domain.slices import SliceRecord
+from exporter.domain.source import Source
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob, Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
@@ -86,6 +98,10 @@ class Queue[Message](Protocol):
 
     def waiting(self) -> int:
         """Return about how many messages are in the queue."""
+        ...
+
+    def oldest(self) -> datetime | None:
+        """Return about when the oldest message was sent that a worker could take now, or None."""
         ...
 
 
@@ -392,9 +408,128 @@ class Cipher(Protocol):
 class Webhooks(Protocol):
     """Calls webhooks."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Send a request, and return the status of the answer; ``Transient`` if there is none."""
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
+        """Send a request, and return the answer; ``Transient`` if there is none."""
         ...
+
+
+class Sources(Table[str, Source], Protocol):
+    """The sources by id."""
+
+    def all(self) -> Rows[Versioned[Source]]:
+        """Return every source by id, deleted ones included."""
+        ...
+
+    def states(self) -> tuple[Rows[Source], Rows[PullProgress]]:
+        """Return every source, deleted ones included, and the progress of each that has any."""
+        ...
+
+
+class PulledHours(Table[str, Hour, PulledHour], Protocol):
+    """The record of each hour of each source. An hour that was never claimed has none."""
+
+    def between(self, source_id: str, first: Hour, last: Hour) -> Rows[PulledHour]:
+        """Return the records from ``first`` to ``last``, both included, oldest first."""
+        ...
+
+    def due(self, source_id: str, now: datetime) -> Rows[PulledHour]:
+        """Return the records that are due by their ``next_pull_at``, oldest hour first."""
+        ...
+
+
+class FolderTurns(Table[int, Hour, FolderTurn], Protocol):
+    """Whose turn it is to land rows in the folder of an hour, by project and hour; none if it is free."""
+
+    def discard(self, turn: FolderTurn, etag: str) -> None:
+        """Delete the turn of that ETag; another one, or none, is left as it is."""
+        ...
+
+
+class LateLandings(Protocol):
+    """Notes of rows that have landed in hours which may have been exported: the schedule looks at these.
+
+    Several notes of one hour are one; the last one counts.
+    """
+
+    def remember(self, note: LateLanding) -> None:
+        """Note that rows land in a folder."""
+        ...
+
+    def all(self) -> Rows[Versioned[LateLanding]]:
+        """Return all notes."""
+        ...
+
+    def forget(self, note: Versioned[LateLanding]) -> None:
+        """Delete a note, unless the hour was noted again meanwhile."""
+        ...
+
+
+class AnswerStore(BlobStore, Protocol):
+    """The container of answers that are being unpacked; parts of a blob can be read."""
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a blob in bytes, or None if there is no such blob."""
+        ...
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes (one at least) from ``start`` on, fewer at the end of the blob.
+
+        ``Transient`` if there is no such blob any more.
+        """
+        ...
+
+
+class LandingUpload(Protocol):
+    """A new blob of landing that is sent block by block."""
+
+    def stage(self, block: bytes) -> None:
+        """Send a block of a few MiB at most."""
+        ...
+
+    def create(self, *, md5: str) -> None:
+        """Make the blocks a new blob; ``md5`` is its MD5 in base64.
+
+        It is no conflict if a blob of that name has exactly this content already.
+        """
+        ...
+
+
+class LandingWriter(Protocol):
+    """Puts blobs into landing. It creates blobs and never replaces one."""
+
+    def upload(self, name: str, *, attempt: str) -> AbstractContextManager[LandingUpload]:
+        """Begin a blob. The block ids contain ``attempt``, so that rivals' blocks stay apart."""
+        ...
+
+
+class ExportApi(Protocol):
+    """The Export API of all sources."""
+
+    def ask(self, source: Source, hour: Hour) -> AbstractContextManager[ExportAnswer]:
+        """Ask for the rows of one hour. Leaving the context ends the connection.
+
+        ``Transient`` if there is no answer. ``SourceFault`` if the source may not be asked: its host, or one
+        that it redirects to, is not allowed, or its stored secret cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullGateways:
+    """The gateways of the puller."""
+
+    sources: Sources
+    hours: PulledHours
+    progress: LastWrite[str, PullProgress]
+    health: LastWrite[str, SourceHealth, SourceHealth]
+    slots: Table[str, PullSlots]
+    turns: FolderTurns
+    late: LateLandings
+    runs: Jobs[PullRun]
+    answers: AnswerStore
+    landing: LandingWriter
+    api: ExportApi
+    queue: Queue[PullTask]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +561,7 @@ class Gateways:
     """The queue of the setting NOTICE_QUEUE; other programs read it."""
     webhooks: Webhooks
     cipher: Cipher
+    pulls: PullGateways
     pause: Pause = time.sleep
 
     def queue_of(self, task: HourTask) -> Queue[HourTask]:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from exporter.domain import ncrontab
 from exporter.domain.allowed_hosts import (
     AZURE_BLOB_HOSTS,
     CONTAINER_NAME,
+    EXPORT_API,
+    EXPORT_API_HOSTS,
     NO_WEBHOOKS,
     AllowedHosts,
     OwnContainers,
@@ -26,6 +28,10 @@ from exporter.domain.errors import NotConfigured, Problem
 
 SCHEDULE_DEFAULT = "0 */5 * * * *"
 SETTLE_MINUTES_MAX = 1440
+PULL_SCHEDULE_DEFAULT = "30 */5 * * * *"
+PULL_CONCURRENCY_DEFAULT = 2
+# The Export API allows five requests at once, over all of its clients.
+PULL_CONCURRENCY_MAX = 4
 # At DEBUG the SDKs may log the contents of requests and answers, secrets included.
 SDK_LOG_LEVELS = {"ERROR": logging.ERROR, "WARNING": logging.WARNING, "INFO": logging.INFO}
 SDK_LOG_LEVEL_DEFAULT = "WARNING"
@@ -42,6 +48,7 @@ EMULATOR_BLOB_URL = "http://127.0.0.1:10000/devstoreaccount1"
 # The services of our own storage account that the app uses.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
+SERVICE_NAME_DEFAULT = "blob-exporter"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?", re.ASCII)
 _PORT_MAX = 65_535
@@ -53,7 +60,7 @@ class OwnStorage:
     """Our own storage account: a connection string, or addresses to open with the app's identity.
 
     ``urls`` are the addresses of the services ``blob``, ``queue`` and ``table``; ``client_id`` names a
-    user-assigned identity.
+    user-assigned identity, which also signs in for destinations of the type ``workload_identity``.
     """
 
     connection_string: str | None = field(default=None, repr=False)
@@ -68,6 +75,15 @@ class OwnStorage:
         if self.connection_string.strip("; ").lower() == USE_EMULATOR:
             return EMULATOR_BLOB_URL
         return blob_endpoint(self.connection_string)
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryTarget:
+    """A collector of OpenTelemetry: its address, the headers of a request, and the name of the app there."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    service: str = SERVICE_NAME_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,13 @@ class Settings:
     notice_queue: str | None = None
     sdk_log_level: int = SDK_LOG_LEVELS[SDK_LOG_LEVEL_DEFAULT]
     outbound_addresses: tuple[str, ...] = ()
+    native_code: bool = True
+    telemetry: "TelemetryTarget | None" = None
+    trusts_principal: bool = False
+    """Whether App Service authentication checks callers, and sets the headers that name them."""
+    pull_schedule: str = PULL_SCHEDULE_DEFAULT
+    pull_hosts: AllowedHosts = EXPORT_API
+    pull_concurrency: int = PULL_CONCURRENCY_DEFAULT
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -135,6 +158,12 @@ class Settings:
             notice_queue=reader.notice_queue(),
             sdk_log_level=reader.sdk_log_level(),
             outbound_addresses=reader.outbound_addresses(),
+            native_code=reader.native_code(),
+            telemetry=reader.telemetry(),
+            trusts_principal=reader.trusts_principal(),
+            pull_schedule=reader.pull_schedule(),
+            pull_hosts=reader.pull_hosts(),
+            pull_concurrency=reader.pull_concurrency(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -151,12 +180,27 @@ def schedule_of_timer(environ: Mapping[str, str] | None = None) -> str:
     return SCHEDULE_DEFAULT if reader.problems else schedule
 
 
+def schedule_of_pull_timer(environ: Mapping[str, str] | None = None) -> str:
+    """Return the schedule of the timer of sources, in the same way."""
+    reader = _Reader(_process_environ() if environ is None else environ)
+    schedule = reader.pull_schedule()
+    return PULL_SCHEDULE_DEFAULT if reader.problems else schedule
+
+
 def sdk_log_level(environ: Mapping[str, str] | None = None) -> int:
     """Return the log level of the SDKs, which is read before the other settings.
 
     An invalid level is replaced by the default; the health check reports it.
     """
     return _Reader(_process_environ() if environ is None else environ).sdk_log_level()
+
+
+def telemetry_target(environ: Mapping[str, str] | None = None) -> "TelemetryTarget | None":
+    """Return the collector for metrics and spans, read before the other settings; None: there is none.
+
+    An invalid address is no collector; the health check reports it.
+    """
+    return _Reader(_process_environ() if environ is None else environ).telemetry()
 
 
 def _uri_setting(service: str) -> str:
@@ -199,7 +243,7 @@ class _Reader:
             self._wrong(name, f"is missing: set it to a connection string, or {name}__accountName")
         elif text.rstrip("; ").lower() != USE_EMULATOR and "accountname=" not in text.lower():
             self._wrong(name, "is not a connection string: it names no account")
-        return OwnStorage(connection_string=text)
+        return OwnStorage(connection_string=text, client_id=client_id)
 
     def _beside_identity(self, name: str) -> None:
         """Report a connection string, even an empty one, that hides the settings of an identity."""
@@ -244,10 +288,30 @@ class _Reader:
         return container
 
     def export_schedule(self) -> str:
-        schedule = self._get("EXPORT_SCHEDULE", SCHEDULE_DEFAULT)
+        return self._schedule("EXPORT_SCHEDULE", SCHEDULE_DEFAULT)
+
+    def pull_schedule(self) -> str:
+        return self._schedule("PULL_SCHEDULE", PULL_SCHEDULE_DEFAULT)
+
+    def _schedule(self, name: str, default: str) -> str:
+        schedule = self._get(name, default)
         if wrong := ncrontab.objection(schedule):
-            self._wrong("EXPORT_SCHEDULE", wrong)
+            self._wrong(name, wrong)
         return schedule
+
+    def pull_hosts(self) -> AllowedHosts:
+        name = "PULL_HOSTS"
+        hosts = self._hosts(name, ",".join(EXPORT_API_HOSTS), EXPORT_API_HOSTS[0])
+        if not hosts:
+            self._wrong(name, "names no host: remove the setting to allow the hosts of the Export API")
+        return replace(EXPORT_API, patterns=hosts)
+
+    def pull_concurrency(self) -> int:
+        text = self._get("PULL_CONCURRENCY", str(PULL_CONCURRENCY_DEFAULT))
+        if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= PULL_CONCURRENCY_MAX:
+            self._wrong("PULL_CONCURRENCY", f"must be a whole number from 1 to {PULL_CONCURRENCY_MAX}")
+            return PULL_CONCURRENCY_DEFAULT
+        return int(text)
 
     def settle(self) -> timedelta:
         text = self._get("SETTLE_MINUTES", "10")
@@ -330,6 +394,30 @@ class _Reader:
                 self._wrong(name, wrong)
                 return ()
         return texts
+
+    def native_code(self) -> bool:
+        text = self._get("NATIVE_CODE", "on").lower()
+        if text not in {"on", "off"}:
+            self._wrong("NATIVE_CODE", "must be on or off")
+        return text != "off"
+
+    def telemetry(self) -> TelemetryTarget | None:
+        url = self._get("OTEL_EXPORTER_OTLP_ENDPOINT").rstrip("/")
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            self._wrong("OTEL_EXPORTER_OTLP_ENDPOINT", "must be a URL such as http://collector:4318")
+            return None
+        pairs = (each.partition("=") for each in self._get("OTEL_EXPORTER_OTLP_HEADERS").split(",") if each)
+        headers = {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+        return TelemetryTarget(url, headers, self._get("OTEL_SERVICE_NAME", SERVICE_NAME_DEFAULT))
+
+    def trusts_principal(self) -> bool:
+        return self._get("WEBSITE_AUTH_ENABLED").lower() == "true"
 
     def entra_authority(self) -> str:
         authority = self._get("ENTRA_AUTHORITY", ENTRA_AUTHORITY_DEFAULT).rstrip("/")

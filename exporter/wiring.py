@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exporter.export.work_slots import WorkSlots
-from exporter.ports import Cipher, Containers, Gateways, Webhooks
-from exporter.settings import Settings, sdk_log_level
+from exporter.pipeline.native.scanner import allow
+from exporter.ports import Cipher, Containers, ExportApi, Gateways, PullGateways, Webhooks
+from exporter.settings import Settings, sdk_log_level, telemetry_target
 
 if TYPE_CHECKING:
     from exporter.storage.blocks import BlockPool
@@ -63,10 +64,15 @@ def new_id() -> str:
 
 
 def prepare_process() -> None:
-    """Set the log levels and the memory arenas of this process."""
+    """Set the log levels, the telemetry and the memory arenas of this process."""
     level = sdk_log_level()
     for name in _SDK_LOGGERS:
         logging.getLogger(name).setLevel(level)
+    if target := telemetry_target():
+        from exporter.notify.otlp import Collector, OtlpHandler  # noqa: PLC0415  only with a collector
+
+        collector = Collector(target.url, target.headers, target.service)
+        logging.getLogger("exporter").addHandler(OtlpHandler(collector))
     _share_memory()
 
 
@@ -102,10 +108,12 @@ def _build(settings: Settings) -> App:
     from exporter.storage.customer.cipher import AesCipher  # noqa: PLC0415
     from exporter.storage.customer.containers import CustomerContainers  # noqa: PLC0415
     from exporter.storage.customer.credentials import ClientSettings  # noqa: PLC0415
+    from exporter.storage.customer.export_api import ExportApiClient  # noqa: PLC0415
     from exporter.storage.customer.webhook_client import Webhooks as WebhookClient  # noqa: PLC0415
     from exporter.storage.own.queues import OwnQueues  # noqa: PLC0415
     from exporter.storage.transport import calls_made  # noqa: PLC0415
 
+    allow(settings.native_code)
     own = settings.own_storage
     identity = ByIdentity(own.urls, own.client_id, settings.entra_authority) if own.urls else None
     account = Account(own.connection_string, identity=identity)
@@ -115,10 +123,11 @@ def _build(settings: Settings) -> App:
             cipher,
             settings.destination_hosts,
             pool,
-            ClientSettings.new(settings.entra_authority),
+            ClientSettings.new(settings.entra_authority, identity=own.client_id),
             settings.own_containers,
         ),
         webhooks=WebhookClient(settings.notify_hosts),
+        export_api=ExportApiClient(cipher, settings.pull_hosts, now),
         cipher=cipher,
     )
     gateways = gateways_of(
@@ -129,10 +138,11 @@ def _build(settings: Settings) -> App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """The gateways to customers' storage and webhooks, and the cipher of their secrets."""
+    """The gateways to customers' storage, webhooks and sources, and the cipher of their secrets."""
 
     containers: Containers
     webhooks: Webhooks
+    export_api: ExportApi
     cipher: Cipher
 
 
@@ -150,19 +160,35 @@ def gateways_of(  # noqa: PLR0913  what the gateways are made of, each by its na
     ``named`` returns what a container, table or queue of ours is called in this account: tests share one.
     """
     from exporter import messages  # noqa: PLC0415  see _build
-    from exporter.storage.own import specs  # noqa: PLC0415
-    from exporter.storage.own.blob_store import REJECTED, STATE, BlobContainer  # noqa: PLC0415
+    from exporter.storage.own import sources, specs  # noqa: PLC0415
+    from exporter.storage.own.blob_store import PULLED, REJECTED, STATE, BlobContainer  # noqa: PLC0415
     from exporter.storage.own.destinations import DestinationsTable  # noqa: PLC0415
     from exporter.storage.own.landing import LandingContainer  # noqa: PLC0415
+    from exporter.storage.own.landing_writer import LandingWriter  # noqa: PLC0415
     from exporter.storage.own.ledger import LedgerTable  # noqa: PLC0415
     from exporter.storage.own.queues import NoQueue, Queue  # noqa: PLC0415
     from exporter.storage.own.reopened import ReopenedTable  # noqa: PLC0415
     from exporter.storage.own.slices import SlicesTable  # noqa: PLC0415
+    from exporter.storage.own.tables import Table  # noqa: PLC0415
 
     def queue[Message](spec: messages.QueueSpec[Message]) -> Queue[Message]:
         return Queue(account, replace(spec, name=named(spec.name)))
 
     published = replace(messages.WEBHOOK_CALLS, name=notice_queue or "")
+    pulls = PullGateways(
+        sources=sources.SourcesTable(account, named("pullsources")),
+        hours=sources.PulledHoursTable(account, named("pullhours")),
+        progress=specs.pull_progress_table(account, named("pullsources")),
+        health=specs.source_health_table(account, named("pullsources")),
+        slots=Table(account, specs.PULL_SLOTS, named("pullsources")),
+        turns=sources.FolderTurnsTable(account, named("pullhours")),
+        late=sources.LateLandingsTable(account, named("pullsources")),
+        runs=specs.pull_runs_table(account, named("pullruns")),
+        answers=BlobContainer(account, pool, named(PULLED)),
+        landing=LandingWriter(account, pool, named(landing)),
+        api=customers.export_api,
+        queue=queue(messages.PULL_HOURS),
+    )
     return Gateways(
         landing=LandingContainer(account, named(landing)),
         containers=customers.containers,
@@ -185,4 +211,5 @@ def gateways_of(  # noqa: PLR0913  what the gateways are made of, each by its na
         notifications=Queue(account, published, base64=True) if notice_queue else NoQueue(),
         webhooks=customers.webhooks,
         cipher=customers.cipher,
+        pulls=pulls,
     )

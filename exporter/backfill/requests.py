@@ -141,8 +141,9 @@ def _checked(
 ) -> Backfill:
     """Return the backfill of a request that is in order; raises otherwise."""
     destination = find_destination(gateways.destinations, destination_id).value
-    closed = last_closed_hour(as_of.now, as_of.settle)
-    streams = _checked_streams(destination, request, closed)
+    by_clock = last_closed_hour(as_of.now, as_of.settle)
+    streams = _checked_streams(destination, request, by_clock)
+    closed = min((as_of.closing(stream).last for stream in streams), default=by_clock)
     last = min(request.last, closed)
     keys = [StreamKey(destination.id, stream) for stream in streams]
     known = [first_known(gateways.landing, gateways.ledger, key, (request.first, last)) for key in keys]

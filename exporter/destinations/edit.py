@@ -17,7 +17,8 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Conflict, Invalid, Outdated, Problem
 from exporter.domain.filters import EventFilter
-from exporter.domain.notifications import Webhook
+from exporter.domain.notifications import OLD_SECRET_FOR, Webhook
+from exporter.domain.signatures import expiry_of
 from exporter.domain.versioned import Versioned
 from exporter.notify.notifications import SECRET_FIELD
 from exporter.ports import Cipher, Gateways, LastWrite
@@ -55,11 +56,13 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     if_none_match: str | None = None,
     now: datetime,
     test: Callable[[Destination], None] | None = None,
+    changed_from: Callable[[Destination | None, Destination], None] | None = None,
 ) -> tuple[Versioned[Destination], bool]:
     """Create or replace a destination; return it, and whether it is new.
 
     Idempotent. A replacement keeps status, times, and the secrets that the draft leaves out. ``test`` is
     called with an active destination whose credentials or storage change, and raises if they do not work.
+    ``changed_from`` is called with the destination before (None: there was none) and after a change.
 
     A stream that the destination did not have begins anew: events on the day of the change. A deleted
     destination is created again, with its history.
@@ -92,6 +95,9 @@ def put_destination(  # noqa: PLR0913  what a PUT may say, each by its name
     saved = save(gateways, changed, stored, if_match=if_match, claims=claims)
     if moved:
         reset_breaker(gateways.breakers, changed.id, now)
+    before = found.value if found else None
+    if changed_from is not None and before != changed:
+        changed_from(before, changed)
     return saved, found is None
 
 
@@ -130,7 +136,7 @@ def destination_from(cipher: Cipher, draft: Draft, before: Destination | None, n
         activated_at=before.activated_at if before else None,
         events_since=_events_since(before, draft, now) if before else None,
         event_filter=draft.event_filter,
-        webhook=_webhook(cipher, draft, before),
+        webhook=_webhook(cipher, draft, before, now),
     )
 
 
@@ -204,15 +210,16 @@ def _credentials(cipher: Cipher, draft: Draft, stored: Destination | None) -> Cr
     if name is None:
         return public
     if draft.secret is not None:
-        return replace(public, sealed=cipher.seal(draft.secret, destination_id=draft.id, field=name))
+        sealed = cipher.seal(draft.secret, destination_id=draft.id, field=name)
+        return replace(public, sealed=sealed, expires_at=expiry_of(public.type, draft.secret))
     if stored is None or not stored.credentials.sealed or stored.credentials.type is not public.type:
         raise Invalid(Problem(f"credentials.{name}", "is required: no secret is stored"))
-    if replace(stored.credentials, sealed="") != public:
+    if replace(stored.credentials, sealed="", expires_at=None) != public:
         raise Invalid(Problem(f"credentials.{name}", "is required: the stored one is for other ids"))
     if public.type in _OF_ONE_ACCOUNT and not _same_account(cipher, stored, draft.storage.account_url):
         raise Invalid(Problem(f"credentials.{name}", "is required: the stored one is for another account"))
     sealed = cipher.renew(stored.credentials.sealed, destination_id=draft.id, field=name)
-    return replace(public, sealed=sealed)
+    return replace(public, sealed=sealed, expires_at=stored.credentials.expires_at)
 
 
 def _same_account(cipher: Cipher, stored: Destination, account_url: str | None) -> bool:
@@ -234,14 +241,36 @@ def _names(gateways: Gateways, destination: Destination) -> frozenset[str]:
     return with_account(gateways.cipher, destination).names
 
 
-def _webhook(cipher: Cipher, draft: Draft, stored: Destination | None) -> Webhook | None:
-    """Return the webhook with its sealed secret: the one of the draft, or the stored one of the same URL."""
+def _webhook(cipher: Cipher, draft: Draft, stored: Destination | None, now: datetime) -> Webhook | None:
+    """Return the webhook with its sealed secret: the one of the draft, or the stored one of the same URL.
+
+    A webhook that had ended is called again. A secret that is replaced signs beside the new one for a while.
+    """
     if draft.webhook_url is None:
         return None
     purpose = {"destination_id": draft.id, "field": SECRET_FIELD}
-    if draft.webhook_secret is not None:
-        return Webhook(draft.webhook_url, cipher.seal(draft.webhook_secret, **purpose))
     before = stored.webhook if stored else None
+    secret = draft.webhook_secret
     if before is None or before.url != draft.webhook_url:
-        raise Invalid(Problem(SECRET_FIELD, "is required: no secret is stored for this URL"))
-    return Webhook(before.url, cipher.renew(before.sealed, **purpose))
+        if secret is None:
+            raise Invalid(Problem(SECRET_FIELD, "is required: no secret is stored for this URL"))
+        return Webhook(draft.webhook_url, cipher.seal(secret, **purpose))
+    kept = replace(before, sealed=cipher.renew(before.sealed, **purpose), ended_at=None)
+    if before.old_sealed is not None:
+        old = cipher.renew(before.old_sealed, **purpose) if len(before.secrets(now)) > 1 else None
+        kept = replace(kept, old_sealed=old, old_until=before.old_until if old else None)
+    known = _opened(cipher, before.sealed, purpose)
+    if secret is None or secret == known:
+        return kept
+    sealed = cipher.seal(secret, **purpose)
+    if known is None:
+        return Webhook(before.url, sealed)
+    return replace(kept, sealed=sealed, old_sealed=kept.sealed, old_until=now + OLD_SECRET_FOR)
+
+
+def _opened(cipher: Cipher, sealed: str, purpose: Mapping[str, str]) -> str | None:
+    """Return a stored secret; None if it cannot be decrypted."""
+    try:
+        return cipher.open(sealed, **purpose)
+    except ValueError:
+        return None

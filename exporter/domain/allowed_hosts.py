@@ -15,6 +15,7 @@ AZURE_BLOB_HOSTS = (
     "*.blob.core.usgovcloudapi.net",
     "*.blob.core.chinacloudapi.cn",
 )
+EXPORT_API_HOSTS = ("amplitude.com", "analytics.eu.amplitude.com")
 # Azure's rule for container names. Azure's own containers $root and $web are not for data.
 CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 # Containers of the exporter's own account besides landing: no destination writes there.
@@ -93,6 +94,7 @@ def split_host(pattern: str) -> tuple[str, int | None]:
 
 
 NO_WEBHOOKS = AllowedHosts((), "NOTIFY_HOSTS", "https://HOST/PATH")
+EXPORT_API = AllowedHosts(EXPORT_API_HOSTS, "PULL_HOSTS", f"https://{EXPORT_API_HOSTS[0]}")
 
 
 def is_loopback(host: str) -> bool:

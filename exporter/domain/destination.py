@@ -13,6 +13,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.notifications import Webhook
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.timestamps import TimestampFormat
+from exporter.domain.versioned import LEFT_OUT_AT_DEFAULT
 
 ID_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 MIB = 1024 * 1024
@@ -57,6 +58,7 @@ class CredentialsType(StrEnum):
 
     SERVICE_PRINCIPAL = "service_principal"
     MANAGED_IDENTITY = "managed_identity"
+    WORKLOAD_IDENTITY = "workload_identity"
     SAS = "sas"
     CONNECTION_STRING = "connection_string"
 
@@ -69,6 +71,7 @@ class CredentialsType(StrEnum):
 _SECRET_FIELDS = {
     CredentialsType.SERVICE_PRINCIPAL: "client_secret",
     CredentialsType.MANAGED_IDENTITY: None,
+    CredentialsType.WORKLOAD_IDENTITY: None,
     CredentialsType.SAS: "sas_token",
     CredentialsType.CONNECTION_STRING: "connection_string",
 }
@@ -79,12 +82,14 @@ class Credentials:
     """How to sign in. The secret is here only in encrypted form; what opens a container decrypts it.
 
     ``sealed`` is empty if the type has no secret. The ids are public, and None where the type has none.
+    ``expires_at`` is None if the secret does not say when it expires.
     """
 
     type: CredentialsType
     sealed: str = field(default="", repr=False)
     tenant_id: str | None = None
     client_id: str | None = None
+    expires_at: datetime | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ ExportError
 ├── DestinationFault     the customer: their storage or filter refuses; the message is written for them
 │   ├── ForeignBlocks    uncommitted blocks of another program refuse ours; a fence removes them
 │   └── LandingArchived  the operator: a landing blob is archived; recorded with the hour as other faults
+├── SourceFault          the owner of a source, or the operator: the source may not be asked as it is set up
 ├── Transient            no action: the failure passes; try again
 │   ├── Busy             this process has no capacity left
 │   └── LandingChanged   a landing blob is not the one that was listed: list the hour again
@@ -178,6 +179,14 @@ class LandingArchived(DestinationFault):
             )
         )
         self.name = name
+
+
+class SourceFault(ExportError):
+    """A source may not be asked, or refuses: its owner must act, or the operator."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.code}: {fault.message}")
+        self.fault = fault
 
 
 class Transient(ExportError):

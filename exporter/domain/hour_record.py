@@ -118,6 +118,12 @@ class HourRecord:
         """The id of the claim on the hour, which may have run out."""
         return self.work.claim.id if self.work.claim else None
 
+    @property
+    def moved_at(self) -> datetime | None:
+        """When the hour came to its status, or the end of the latest lease if that is later."""
+        lease_ends = self.work.claim.until if self.work.claim else None
+        return max(filter(None, (self.finished_at, lease_ends)), default=None)
+
     def state(self) -> "HourRecord":
         """Return the record with only those fields that the schedule reads of every hour."""
         return HourRecord(

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 from exporter.domain import transient_failures
 from exporter.domain.errors import Fault, Invalid, Problem
@@ -92,7 +92,19 @@ class Job[Step](ABC):
         return replace(self, transient_failures=count, error=shown)
 
 
-def page_of_jobs[Found: Job[Any]](jobs: Rows[Found], after: str, limit: int) -> Page[Found]:
+class Listed(Protocol):
+    """What lists of jobs are sorted by."""
+
+    @property
+    def id(self) -> str:
+        """The id of the job."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the job was requested."""
+
+
+def page_of_jobs[Found: Listed](jobs: Rows[Found], after: str, limit: int) -> Page[Found]:
     """Return up to ``limit`` jobs that were created before the one of the id ``after``, the newest first.
 
     ``Invalid`` if there is no such job. Jobs that cannot be read are left out.

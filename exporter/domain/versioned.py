@@ -3,7 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+# The metadata of a stored dataclass's field that came after a release: it is stored only with another value
+# than its default, so that each release reads the rows of the other.
+LEFT_OUT_AT_DEFAULT = MappingProxyType({"left_out_at_default": True})
 _TAG_CHARACTERS = 32
 
 

@@ -24,6 +24,7 @@ from exporter.notify.notifications import hour_exported
 from exporter.pipeline.exported import Exported
 from exporter.pipeline.key_index import encode_key_index
 from exporter.pipeline.key_set import KeySet
+from exporter.pipeline.native.scanner import library
 from exporter.ports import Clock, Container, Gateways
 
 
@@ -213,6 +214,7 @@ class Attempt:
             bytes=bytes_of(record.content.parts),
             seconds={step: round(seconds, 3) for step, seconds in self.worker.seconds.items()},
             calls=self.worker.calls(),
+            native_code=library() is not None,
             **more,
         )
 

@@ -19,8 +19,7 @@ from exporter.domain.backfill import Backfill, backfill_id
 from exporter.domain.breaker import Breaker
 from exporter.domain.claims import RENEW_EVERY
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Transient
-from exporter.domain.hour import last_closed_hour
+from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Scope, Transient
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.domain.versioned import Versioned
@@ -36,6 +35,7 @@ from exporter.export.whole_hour import export_whole_hour
 from exporter.notify import notifications
 from exporter.notify.log_events import Event, hour_fields, log_event
 from exporter.ports import Gateways
+from exporter.schedule.closings import read_closings
 
 DONE = frozenset({Outcome.EXPORTED, Outcome.ADOPTED, Outcome.REFUSED, Outcome.UNCHANGED})
 
@@ -51,10 +51,12 @@ def export_hour(task: HourTask, gateways: Gateways, worker: AttemptContext) -> O
     if destination is None:
         return Outcome.NOT_WANTED
     now = worker.clock()
-    if task.hour > last_closed_hour(now, worker.settle):
-        # Some of it has not landed yet, and would be lost.
-        return Outcome.NOT_DUE
+    closing = read_closings(gateways.pulls.sources).of(task.key.stream, now, worker.settle)
     found = gateways.ledger.get(task.key, task.hour)
+    if not closing.closed(task.hour) and (found is None or not found.value.done):
+        # Some of it has not landed yet, and would be lost.
+        refused = task.hour in closing.open and backfill_id(task.requested_by) is not None
+        return _refuse_open(task, gateways, worker, found) if refused else Outcome.NOT_DUE
     if task.slice_ref is None and found:
         _leave_to_holder(task, found.value, gateways, worker, now)
     breaker = gateways.breakers.get(destination.id)
@@ -90,6 +92,27 @@ def _requesting(task: HourTask, gateways: Gateways) -> Destination | None:
     if found is None or found.value.status is not Status.ACTIVE or task.key not in found.value.streams:
         return None
     return found.value
+
+
+def _refuse_open(
+    task: HourTask, gateways: Gateways, worker: AttemptContext, found: Versioned[HourRecord] | None
+) -> Outcome:
+    """Record that a backfill cannot have an hour which its source could not pull."""
+    now, record = worker.clock(), found.value if found else HourRecord(task.key, task.hour)
+    if record.claimed(now):
+        return Outcome.NOT_DUE
+    claimed = record.claimed_by(worker.claim_id, task.requested_by, now, round_=task.round)
+    with suppress(Conflict):
+        gateways.ledger.put(claimed.failed(_OPEN, now), found.etag if found else None)
+    return Outcome.FAILED
+
+
+_OPEN = Fault(
+    code="source_hour_failed",
+    message="The source of this project could not pull this hour: landing does not hold all of it.",
+    fix="Repair the error that GET /api/sources/{id}/hours shows for it, then pull it again and retry.",
+    scope=Scope.BLOB,
+)
 
 
 def _leave_to_holder(

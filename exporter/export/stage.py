@@ -1,7 +1,7 @@
 """Staging: landing blobs become gzip files whose blocks no reader sees before they are committed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,7 @@ from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
-from exporter.pipeline.codecs import CODECS
+from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.exported import Exported, WholeFile
 from exporter.pipeline.filters.compile import compile_filter
 from exporter.pipeline.formats import format_of
@@ -171,18 +171,18 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     known: Counter[bytes] | None = None,
 ) -> RowChain[Any]:
     """Return the chain that turns the rows of an hour into what a destination gets."""
-    codec = CODECS[stream.data_type](stream, hour, destination.output)
     event_filter = destination.filter_of(stream)
     predicate = accept_all if known is None else _beyond(known, stream.data_type)
-    return RowChain(
-        codec, reject, compile_filter(event_filter) if event_filter else predicate, drops=excluded
-    )
+    if event_filter:
+        predicate = compile_filter(event_filter)
+    codec = codec_of(stream, hour, destination.output, rows_are_read=predicate is not accept_all)
+    return RowChain(codec, reject, predicate, drops=excluded)
 
 
-def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[list[Any], list[bytes]], list[bool]]:
+def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[Sequence[Any], list[bytes]], list[bool]]:
     """Return a predicate: rows that come more often than they are known. It uses up ``known``."""
 
-    def keep(rows: list[Any], _lines: list[bytes]) -> list[bool]:
+    def keep(rows: Sequence[Any], _lines: list[bytes]) -> list[bool]:
         kept = []
         for key in row_keys(map(msgspec.json.encode, rows), data_type):
             kept.append(known[key] == 0)

@@ -15,6 +15,7 @@ from exporter.backfill.requests import BackfillRequest, PlannedBackfill
 from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
+from exporter.http.audit import log_change
 from exporter.http.query import JOB_PAGE, Query, flag_parameter, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, Parameter, nothing, operation
@@ -27,7 +28,7 @@ from exporter.http.schemas import (
     time_or_null,
     time_text,
 )
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 
 blueprint = func.Blueprint()
 
@@ -151,6 +152,18 @@ def _accepted(req: func.HttpRequest, backfill: Backfill) -> func.HttpResponse:
     return accepted(req, _with_progress(backfill), path)
 
 
+def _log(req: func.HttpRequest, action: str, backfill: Backfill) -> None:
+    log_change(
+        req,
+        action,
+        backfill=backfill.id,
+        start=backfill.start,
+        end=backfill.end,
+        data_types=[str(stream.data_type) for stream in backfill.streams],
+        allow_loss=backfill.allow_loss,
+    )
+
+
 @operation(
     blueprint,
     Operation(
@@ -170,7 +183,8 @@ def _accepted(req: func.HttpRequest, backfill: Backfill) -> func.HttpResponse:
 def create(req: func.HttpRequest, wanted: _Creation) -> func.HttpResponse:
     """Export a range of hours again, of any length; each hour replaces its files in the container."""
     app, destination_id, request = wiring.app(), req.route_params["id"], wanted.request
-    as_of, gateways = AsOf(wiring.now(), app.settings.settle), app.gateways
+    gateways = app.gateways
+    as_of = as_of_now(gateways, wiring.now(), app.settings.settle)
     if wanted.dry_run:
         new_id = wiring.new_id()
         found = requests.plan(gateways, destination_id, request, as_of=as_of, new_id=new_id, clock=wiring.now)
@@ -179,6 +193,7 @@ def create(req: func.HttpRequest, wanted: _Creation) -> func.HttpResponse:
         created = requests.create_once(gateways, destination_id, request, as_of=as_of, key=wanted.key)
     else:
         created = requests.create(gateways, destination_id, request, as_of=as_of, new_id=wiring.new_id())
+    _log(req, "create_backfill", created)
     return _accepted(req, created)
 
 
@@ -230,7 +245,9 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Start no further hour of a backfill; running hours finish and keep their files."""
-    return answer(_with_progress(lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())))
+    cancelled = lifecycle.cancel(wiring.app().gateways, *_ids(req), now=wiring.now())
+    _log(req, "cancel_backfill", cancelled)
+    return answer(_with_progress(cancelled))
 
 
 @operation(
@@ -246,7 +263,9 @@ def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def retry(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Export the failed hours of a backfill again, and the ones not started; no hour that is done."""
-    return _accepted(req, lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now()))
+    retried = lifecycle.retry(wiring.app().gateways, *_ids(req), now=wiring.now())
+    _log(req, "retry_backfill", retried)
+    return _accepted(req, retried)
 
 
 def planned_view(planned: PlannedBackfill) -> PlannedBackfillView:

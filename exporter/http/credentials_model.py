@@ -87,6 +87,14 @@ class ManagedIdentityModel(StrictModel):
     client_id: _Client | None = None
 
 
+class WorkloadIdentityModel(StrictModel):
+    """An application that trusts the exporter's managed identity: no secret at all."""
+
+    type: Literal["workload_identity"]
+    tenant_id: _Tenant
+    client_id: _Client
+
+
 class SasModel(StrictModel):
     """A shared access signature of the account or the container."""
 
@@ -102,7 +110,7 @@ class ConnectionStringModel(StrictModel):
 
 
 type CredentialsModel = Annotated[
-    ServicePrincipalModel | ManagedIdentityModel | SasModel | ConnectionStringModel,
+    ServicePrincipalModel | ManagedIdentityModel | WorkloadIdentityModel | SasModel | ConnectionStringModel,
     Field(discriminator="type"),
 ]
 

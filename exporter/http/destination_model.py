@@ -31,6 +31,7 @@ from exporter.domain.destination import (
 )
 from exporter.domain.errors import Invalid, Problem
 from exporter.domain.file_names import NameStyle, PathLayout
+from exporter.domain.notifications import secret_objection
 from exporter.domain.timestamps import TimestampFormat
 from exporter.http.credentials_model import (
     SECRET_CHARACTERS_MAX,
@@ -132,11 +133,27 @@ class OutputModel(BaseModel):
     compression: Compression = Compression.BALANCED
 
 
+def _webhook_secret_form(secret: SecretStr) -> SecretStr:
+    if wrong := secret_objection(secret.get_secret_value()):
+        raise ValueError(wrong)
+    return secret
+
+
 class NotifyModel(StrictModel):
-    """The webhook for notifications. The secret signs the calls; without it the stored one is kept."""
+    """The webhook for notifications. The secret signs the calls; without it the stored one is kept.
+
+    For a day after a change of the secret, calls are signed with both.
+    """
 
     url: Annotated[str, Field(max_length=2048)]
-    secret: Annotated[SecretStr, Field(min_length=16, max_length=SECRET_CHARACTERS_MAX)] | None = None
+    secret: (
+        Annotated[
+            SecretStr,
+            Field(min_length=16, max_length=SECRET_CHARACTERS_MAX),
+            AfterValidator(_webhook_secret_form),
+        ]
+        | None
+    ) = None
 
 
 def _show_read_only(schema: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 from exporter.destinations.overview import Overview
 from exporter.destinations.recent_rows import RecentRows
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Status
+from exporter.domain.notifications import Webhook
 from exporter.domain.versioned import Page
 from exporter.http.schemas import (
     FaultView,
@@ -60,6 +61,13 @@ class NotifyView(TypedDict):
     url: str
 
 
+class NotifyStateView(TypedDict):
+    """Until when calls are signed with the secret before, too, and when an answer 410 ended the webhook."""
+
+    old_secret_until: Moment | None
+    ended_at: Moment | None
+
+
 class RecentRowsView(RowsView, RowIssuesView):
     """Row counts of a data type over the last 24 closed hours, as far as these are done."""
 
@@ -93,11 +101,14 @@ class DestinationView(ProgressView):
     credentials: CredentialsView
     output: OutputView
     notify: NotifyView | None
+    notify_state: NotifyStateView | None
+    credentials_expire_at: Moment | None
     last_24_hours: dict[str, RecentRowsView]
     warning: str | None
     last_test_upload: LastTestView | None
 
 
+_OF_A_TENANT = frozenset({CredentialsType.SERVICE_PRINCIPAL, CredentialsType.WORKLOAD_IDENTITY})
 # The fields that answers have and requests must not.
 READ_ONLY = frozenset(DestinationView.__annotations__) - {
     *("id", "name", "events", "merged_ids", "storage", "credentials", "output", "notify")
@@ -217,6 +228,8 @@ def destination_view(overview: Overview) -> DestinationView:
         "credentials": credentials_view(destination.credentials),
         "output": output_view(destination.output),
         "notify": {"url": destination.webhook.url} if destination.webhook else None,
+        "notify_state": _notify_state_view(destination.webhook),
+        "credentials_expire_at": time_or_null(destination.credentials.expires_at),
         **_progress_view(overview),
         "last_24_hours": {
             each.key.stream.data_type.value: {**rows_view(each.rows), **row_issues_view(each.rows)}
@@ -234,12 +247,21 @@ def _events_view(destination: Destination) -> EventsView | None:
     return {"project_id": destination.project_id, "filter": event_filter.document if event_filter else None}
 
 
+def _notify_state_view(webhook: Webhook | None) -> NotifyStateView | None:
+    if webhook is None:
+        return None
+    return {
+        "old_secret_until": time_or_null(webhook.old_until),
+        "ended_at": time_or_null(webhook.ended_at),
+    }
+
+
 def credentials_view(credentials: Credentials) -> CredentialsView:
     """Return the type of credentials and the ids that it has; never a secret."""
     view: CredentialsView = {"type": credentials.type}
-    if credentials.type is CredentialsType.SERVICE_PRINCIPAL:
+    if credentials.type in _OF_A_TENANT:
         view["tenant_id"] = credentials.tenant_id
-    if credentials.type in {CredentialsType.SERVICE_PRINCIPAL, CredentialsType.MANAGED_IDENTITY}:
+    if credentials.type in _OF_A_TENANT | {CredentialsType.MANAGED_IDENTITY}:
         view["client_id"] = credentials.client_id
     return view
 

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from exporter import wiring
 from exporter.destinations import lifecycle
+from exporter.destinations.changes import changed_fields
 from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
 from exporter.destinations.edit import Draft, put_destination
 from exporter.destinations.find import find_destination
@@ -18,6 +19,7 @@ from exporter.destinations.overview import (
 )
 from exporter.domain.destination import Destination, Status
 from exporter.domain.versioned import Versioned
+from exporter.http.audit import log_change
 from exporter.http.destination_view import (
     DestinationsView,
     DestinationView,
@@ -34,7 +36,7 @@ from exporter.http.query import (
 )
 from exporter.http.responses import answer, json_body, no_content, upload_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import AsOf, as_of_now
 
 BODY = "exporter.http.destination_model:DestinationModel"
 IF_MATCH = Parameter("If-Match", "The ETag that the destination must have, or *. Otherwise: 412.")
@@ -71,7 +73,7 @@ def destination_answer(
 
 
 def _as_of() -> AsOf:
-    return AsOf(wiring.now(), wiring.app().settings.settle)
+    return as_of_now(wiring.app().gateways, wiring.now(), wiring.app().settings.settle)
 
 
 def _parse_list(req: func.HttpRequest) -> DestinationQuery:
@@ -80,7 +82,7 @@ def _parse_list(req: func.HttpRequest) -> DestinationQuery:
         status=query.one_of("status", _LISTED),
         text=query.text("q"),
         deleted=query.flag("deleted"),
-        after=query.destination_id("after"),
+        after=query.resource_id("after", "destination"),
         limit=query.limit(LIMIT_DEFAULT, LIMIT_MAX),
     )
     if found.deleted and found.status:
@@ -162,6 +164,9 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
             if_none_match=req.headers.get("if-none-match"),
             now=now,
             test=test,
+            changed_from=lambda before, after: log_change(
+                req, "put_destination", created=before is None, changed=changed_fields(before, after)
+            ),
         )
     except ConnectionTestFailed as failed:
         return upload_failed(failed.report)
@@ -183,4 +188,5 @@ def put(req: func.HttpRequest, draft: Draft) -> func.HttpResponse:
 def delete(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Stop all exports of a destination and delete its secret; its hours can still be listed."""
     lifecycle.delete(wiring.app().gateways, req.route_params["id"], if_match=req.headers.get("if-match"))
+    log_change(req, "delete_destination")
     return no_content()

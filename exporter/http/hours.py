@@ -32,7 +32,7 @@ from exporter.http.schemas import (
     rows_view,
     time_or_null,
 )
-from exporter.schedule.ledger_view import AsOf, list_hours
+from exporter.schedule.ledger_view import AsOf, as_of_now, list_hours
 
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
@@ -105,16 +105,22 @@ def _parse(req: func.HttpRequest) -> tuple[HoursRequest, HourStatus | None]:
 
 def parse_hours(query: Query) -> HoursRequest:
     """Return the range of a request, or raise ``Invalid`` with every problem of its parameters."""
-    as_of = AsOf(wiring.now(), wiring.app().settings.settle)
+    as_of = as_of_now(wiring.app().gateways, wiring.now(), wiring.app().settings.settle)
     data_type = query.one_of("data_type", list(DataType))
-    last = query.hour("to", last_closed_hour(as_of.now, as_of.settle))
+    span = parse_span(query, last_closed_hour(as_of.now, as_of.settle))
+    query.check()
+    return HoursRequest(data_type, span, as_of)
+
+
+def parse_span(query: Query, last_default: Hour) -> tuple[Hour, Hour]:
+    """Return the hours ``from`` and ``to`` of a request, and note what is wrong with them."""
+    last = query.hour("to", last_default)
     first = query.hour("from", _default_first(last))
     if not query.problems and first > last:
         query.problem("from", "must not be after to")
     if not query.problems and count_between(first, last) > HOURS_MAX:
         query.problem("from", f"must be less than {HOURS_MAX} hours before to: send several requests")
-    query.check()
-    return HoursRequest(data_type, (first, last), as_of)
+    return first, last
 
 
 def _default_first(last: Hour) -> Hour:
@@ -140,10 +146,14 @@ def data_type_parameter(default: str) -> Parameter:
 
 def range_parameters(data_type_default: str) -> tuple[Parameter, ...]:
     """Declare the parameters that ``parse_hours`` reads."""
+    return data_type_parameter(data_type_default), *span_parameters("the last closed hour")
+
+
+def span_parameters(last_default: str) -> tuple[Parameter, Parameter]:
+    """Declare the parameters that ``parse_span`` reads."""
     return (
-        data_type_parameter(data_type_default),
         hour_parameter("from", f"The first hour. Default: {HOURS_DEFAULT - 1} hours before the last."),
-        hour_parameter("to", "The last hour, inclusive. Default: the last closed hour."),
+        hour_parameter("to", f"The last hour, inclusive. Default: {last_default}."),
     )
 
 
@@ -221,7 +231,10 @@ def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> fu
     hour, data_type = request
     app = wiring.app()
     destination = find_history(app.gateways.destinations, req.route_params["id"]).value
-    key, as_of = chosen_stream(destination, data_type), AsOf(wiring.now(), app.settings.settle)
+    key, as_of = (
+        chosen_stream(destination, data_type),
+        as_of_now(app.gateways, wiring.now(), app.settings.settle),
+    )
     span = (neighbour(hour, -1) or hour, neighbour(hour, 1) or hour)
     records = {each.hour: each for each in list_hours(app.gateways, destination, key, span, as_of=as_of)}
     if hour not in records:

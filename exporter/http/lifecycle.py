@@ -11,6 +11,7 @@ from exporter.destinations import lifecycle
 from exporter.destinations.edit import Draft
 from exporter.domain.destination import Destination
 from exporter.domain.versioned import Versioned
+from exporter.http.audit import log_change
 from exporter.http.destination_view import DestinationView
 from exporter.http.destinations import BODY, IF_MATCH, destination_answer, parse_body
 from exporter.http.responses import answer, json_body, upload_failed
@@ -107,21 +108,28 @@ def activate(req: func.HttpRequest, since: datetime | None) -> func.HttpResponse
         if_match=req.headers.get("if-match"),
         since=since,
     )
-    return destination_answer(saved) if report.ok else upload_failed(report)
+    if not report.ok:
+        return upload_failed(report)
+    log_change(req, "activate_destination")
+    return destination_answer(saved)
 
 
 @operation(blueprint, _transition("pause_destination", "pause"), parse=nothing)
 def pause(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Start no further hour until the destination is resumed; a running hour finishes."""
-    return _move(req, lifecycle.pause)
+    return _move(req, lifecycle.pause, "pause_destination")
 
 
 @operation(blueprint, _transition("resume_destination", "resume"), parse=nothing)
 def resume(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Export again, from the oldest owed hour on; the hours of the pause are owed too."""
-    return _move(req, lifecycle.resume)
+    return _move(req, lifecycle.resume, "resume_destination")
 
 
-def _move(req: func.HttpRequest, change: Callable[..., Versioned[Destination]]) -> func.HttpResponse:
+def _move(
+    req: func.HttpRequest, change: Callable[..., Versioned[Destination]], action: str
+) -> func.HttpResponse:
     destination_id, if_match = req.route_params["id"], req.headers.get("if-match")
-    return destination_answer(change(wiring.app().gateways, destination_id, if_match=if_match))
+    moved = change(wiring.app().gateways, destination_id, if_match=if_match)
+    log_change(req, action)
+    return destination_answer(moved)

@@ -29,6 +29,7 @@ _DESCRIPTION = (
 _TAGS = {
     "Backfills": ("Exporting past hours again.", ("backfills",)),
     "Verification": ("Comparing a container with marker, ledger and landing.", ("verif",)),
+    "Sources": ("What fills the landing folders of a project.", ("sources",)),
     "Hours": ("What was exported, hour by hour.", ("/hours",)),
     "Filters": ("Trying a filter before it is used.", ("preview",)),
     "Destinations": (

@@ -42,7 +42,7 @@ def text_parameter(name: str, description: str) -> Parameter:
 
 
 def id_parameter(name: str, description: str) -> Parameter:
-    """Declare a parameter that is the id of a destination."""
+    """Declare a parameter that is the id of a destination or a source."""
     schema = {"type": "string", "pattern": f"^{ID_PATTERN.pattern}$"}
     return Parameter(name, description, MappingProxyType(schema))
 
@@ -102,11 +102,11 @@ class Query:
             self.problem(name, f"must have at most {TEXT_CHARACTERS_MAX} characters")
         return text
 
-    def destination_id(self, name: str) -> str:
-        """Return the id; empty if it is left out."""
+    def resource_id(self, name: str, noun: str) -> str:
+        """Return the id of a ``noun``, a destination or a source; empty if it is left out."""
         text = self._params.get(name) or ""
         if text and not ID_PATTERN.fullmatch(text):
-            self.problem(name, "must be the id of a destination")
+            self.problem(name, f"must be the id of a {noun}")
         return text
 
     def job_id(self, name: str) -> str:

@@ -29,6 +29,7 @@ from exporter.domain.errors import (
     Outdated,
     Problem,
     Rejected,
+    SourceFault,
     TooLarge,
     WrongMediaType,
 )
@@ -210,7 +211,7 @@ def _expected(error: ExportError) -> func.HttpResponse:
     match error:
         case Rejected():
             return problem(_STATUS[type(error)], error.code, str(error), extra=_errors(error.problems))
-        case DestinationFault():
+        case DestinationFault() | SourceFault():
             fault = error.fault
             return problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, extra={"fix": fault.fix}
@@ -272,7 +273,17 @@ def _says_json(content_type: str) -> bool:
 
 def upload_failed(report: ConnectionReport) -> func.HttpResponse:
     """Answer 422 for a failed test upload, with the whole report."""
+    return _report_failed(report, "The test upload failed", "test_upload_failed")
+
+
+def source_test_failed(report: ConnectionReport) -> func.HttpResponse:
+    """Answer 422 for a failed test of a source, with the whole report."""
+    return _report_failed(report, "The test of the source failed", "source_test_failed")
+
+
+def _report_failed(report: ConnectionReport, what: str, otherwise: str) -> func.HttpResponse:
+    """``otherwise`` is the code of a report without a fault."""
     fault = report.first_fault
-    detail = f"The test upload failed: {fault.message} {fault.fix}" if fault else "The test upload failed."
-    code = fault.code if fault else "test_upload_failed"
+    detail = f"{what}: {fault.message} {fault.fix}" if fault else f"{what}."
+    code = fault.code if fault else otherwise
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, extra=report_view(report))

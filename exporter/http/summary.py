@@ -13,7 +13,7 @@ from exporter.http.response_cache import ResponseCache
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import HourKey, Moment, time_text
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 
 blueprint = func.Blueprint()
 
@@ -72,7 +72,7 @@ class SummaryView(TypedDict):
 def summary(_: func.HttpRequest, __: None) -> func.HttpResponse:
     """Return how many destinations there are of each status, what they owe, and what they exported."""
     app, now = wiring.app(), wiring.now()
-    as_of = AsOf(now, app.settings.settle)
+    as_of = as_of_now(app.gateways, now, app.settings.settle)
     return answer(summary_view(_cache.get(lambda: summarize(app.gateways, as_of, wiring.now), now)))
 
 

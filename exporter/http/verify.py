@@ -10,11 +10,12 @@ from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.data_types import DataType
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
+from exporter.http.audit import log_change
 from exporter.http.query import JOB_PAGE, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 from exporter.verify import runner
 from exporter.verify.range import VerifyResult, fits_at_once, repairing, span_of, verify_at_once
 from exporter.verify.runner import findings_lost
@@ -130,10 +131,12 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
     app = wiring.app()
     gateways = app.gateways
     destination = find_destination(gateways.destinations, req.route_params["id"]).value
-    as_of = AsOf(wiring.now(), app.settings.settle)
+    as_of = as_of_now(app.gateways, wiring.now(), app.settings.settle)
     span = span_of(gateways, destination, request.span, request.data_types, as_of)
     repair = repairing(destination, requests.repairer(gateways, wiring.now)) if request.repair else None
     new_id = wiring.new_id()
+    if request.repair:
+        log_change(req, "verify_destination", repair=True, start=span.first.key, end=span.last.key)
     if fits_at_once(span):
         verified = verify_at_once(
             gateways,

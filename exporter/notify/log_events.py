@@ -29,13 +29,21 @@ class Event(StrEnum):
     TICK = "tick"
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
+    CREDENTIALS_EXPIRE = "credentials expire"
+    CHANGE_MADE = "change made"
+    HOUR_PULLED = "hour pulled"
+    PULL_FAILED = "pull failed"
+    SOURCE_FAILING = "source failing"
 
 
 _LEVELS = {
     Event.HOUR_FAILED: logging.WARNING,
     Event.DESTINATION_FAILING: logging.WARNING,
+    Event.CREDENTIALS_EXPIRE: logging.WARNING,
     Event.ROW_UNREADABLE: logging.ERROR,
     Event.LANDING_CREATED: logging.WARNING,
+    Event.PULL_FAILED: logging.WARNING,
+    Event.SOURCE_FAILING: logging.WARNING,
 }
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
@@ -53,7 +53,7 @@ class Tally:
         )
 
 
-def accept_all(rows: list[Any], _lines: list[bytes]) -> list[bool]:
+def accept_all(rows: Sequence[Any], _lines: list[bytes]) -> list[bool]:
     """Accept every row: the predicate of a destination without a filter."""
     return [True] * len(rows)
 
@@ -70,7 +70,7 @@ class RowChain[Row]:
 
     codec: Codec[Row]
     reject: Reject
-    predicate: Callable[[list[Row], list[bytes]], list[bool]] = accept_all
+    predicate: Callable[[Sequence[Row], list[bytes]], list[bool]] = accept_all
     seen: KeySet = field(default_factory=KeySet)
     drops: KeySet | None = None
     tally: Tally = field(default_factory=Tally)
@@ -119,7 +119,7 @@ class RowChain[Row]:
         self.tally.exported += len(rows)
         return Exported(len(rows), self.codec.encode_all(rows, contents)) if rows else NOTHING
 
-    def _mine(self, rows: list[Row], contents: list[bytes]) -> list[bool] | None:
+    def _mine(self, rows: Sequence[Row], contents: list[bytes]) -> list[bool] | None:
         """Return which rows pass the filter and are not duplicates; None if all do."""
         kept = None
         if self.predicate is not accept_all:

@@ -1,8 +1,8 @@
 """The codec protocol, which decodes lines to rows and encodes rows to lines, and its shared steps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from exporter.domain.row_schema import Reason, Rejection
 from exporter.pipeline.normalize import Amended
@@ -18,21 +18,25 @@ class Decoded[Row]:
     ``rows`` to (index of the line, reason). Indexes of lines count all given lines from 0.
     """
 
-    rows: list[Row]
+    rows: Sequence[Row]
     lines: list[bytes]
-    rejected: list[tuple[int, Rejection]]
+    rejected: list[tuple[int, Rejection]] = field(default_factory=list)
     amended: dict[int, tuple[int, Rejection]] = field(default_factory=dict)
 
-    def add(self, found: Row | Amended[Row] | Rejection, place: int, line: bytes) -> None:
-        """Add the result for the line at index ``place``."""
-        if isinstance(found, Rejection):
-            self.rejected.append((place, found))
-            return
-        if isinstance(found, Amended):
-            self.amended[len(self.rows)] = place, found.why
-            found = found.row
-        self.rows.append(found)
-        self.lines.append(line)
+    @classmethod
+    def of(cls, results: Iterable[Row | Amended[Row] | Rejection], lines: Iterable[bytes]) -> Self:
+        """Return what was decoded from lines that gave these results, one each."""
+        rows, contents = list[Row](), list[bytes]()
+        decoded = cls(rows, contents)
+        for place, (result, line) in enumerate(zip(results, lines, strict=True)):
+            if isinstance(result, Rejection):
+                decoded.rejected.append((place, result))
+                continue
+            if isinstance(result, Amended):
+                decoded.amended[len(rows)] = place, result.why
+            rows.append(result.row if isinstance(result, Amended) else result)
+            contents.append(line)
+        return decoded
 
 
 class Codec[Row](Protocol):
@@ -42,11 +46,11 @@ class Codec[Row](Protocol):
         """Return the rows with canonical values, and the rejections of the other lines."""
         ...
 
-    def keys(self, rows: list[Row]) -> list[bytes] | None:
+    def keys(self, rows: Sequence[Row]) -> list[bytes] | None:
         """Return the 16-byte key of each row, by which duplicates are found; None if rows have no keys."""
         ...
 
-    def encode_all(self, rows: list[Row], lines: list[bytes]) -> bytes:
+    def encode_all(self, rows: Sequence[Row], lines: list[bytes]) -> bytes:
         """Return the lines to export, each with its newline; ``lines`` are those the rows were decoded from.
 
         Encoding may change the rows: do not use them afterwards.
@@ -55,13 +59,10 @@ class Codec[Row](Protocol):
 
 
 def one_by_one[Row](
-    lines: Iterable[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
+    lines: list[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
 ) -> Decoded[Row]:
     """Decode each line separately: the slow way, which finds every problem of a line."""
-    decoded = Decoded[Row]([], [], [])
-    for place, line in enumerate(lines):
-        decoded.add(decode(line), place, line)
-    return decoded
+    return Decoded[Row].of(map(decode, lines), lines)
 
 
 def readable(line: bytes) -> bytes | Rejection:

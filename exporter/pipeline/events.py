@@ -3,8 +3,12 @@
 Two ways lead to the same row. The fast way checks a few dozen lines together, which is enough for nearly all
 lines. Lines that fail it take the slow way, value by value: a mistyped value is normalized, or the row is
 amended or rejected (normalize.py).
+
+This is the definition of what is exported. Native code (native/scan.c) writes the same bytes for the lines
+that it accepts, and leaves the others to this module.
 """
 
+from collections.abc import Sequence
 from itertools import batched, chain
 from operator import attrgetter
 from typing import Any
@@ -113,19 +117,21 @@ class EventCodec:
     """The codec of one project's events of one hour."""
 
     def __init__(self, project_id: int, hour: Hour, output: Output) -> None:
-        self._project_id = project_id
-        self._hour = hour.key.replace("T", " ")
-        self._iso8601 = output.timestamp_format is TimestampFormat.ISO8601
-        self._keep_extra = output.extra_keys is ExtraKeys.KEEP
+        self.project_id = project_id
+        self.hour_begins = hour.key.replace("T", " ")
+        self.iso8601 = output.timestamp_format is TimestampFormat.ISO8601
+        self.keeps_extra = output.extra_keys is ExtraKeys.KEEP
 
     def decode_all(self, lines: list[bytes]) -> Decoded[Event]:
         """Return the events, and the rejections of the other lines."""
         if (rows := self._decode_fast(lines)) is not None:
-            return Decoded(rows, lines, [])
-        decoded = Decoded[Event]([], [], [])
-        for place, (line, usual) in enumerate(zip(lines, self._decode_fast_in_chunks(lines), strict=True)):
-            decoded.add(self.decode(line) if usual is None else usual, place, line)
-        return decoded
+            return Decoded(rows, lines)
+        return Decoded[Event].of(self.decode_each(lines), lines)
+
+    def decode_each(self, lines: list[bytes]) -> list[Event | Amended[Event] | Rejection]:
+        """Return what ``decode`` returns for each line; usual lines among them take the fast way."""
+        found = zip(lines, self._decode_fast_in_chunks(lines), strict=True)
+        return [self.decode(line) if usual is None else usual for line, usual in found]
 
     def _decode_fast(self, lines: list[bytes]) -> list[Event] | None:
         """Return the rows as ``decode`` does; None if any line needs the slow way."""
@@ -154,7 +160,7 @@ class EventCodec:
             return False
         times = _normalize_times(rows)
         return times is not None and all(
-            time.startswith(self._hour) for time in times[_UPLOAD :: len(_TIMES)]
+            time.startswith(self.hour_begins) for time in times[_UPLOAD :: len(_TIMES)]
         )
 
     def _all_of_the_project(self, rows: list[Event]) -> bool:
@@ -162,8 +168,8 @@ class EventCodec:
         if None in apps:
             for row in rows:
                 if row.app is None:
-                    row.app = self._project_id
-        return apps <= {None, self._project_id}
+                    row.app = self.project_id
+        return apps <= {None, self.project_id}
 
     def decode(self, line: bytes) -> Event | Amended[Event] | Rejection:
         """Return the event with canonical values and its project filled in, or its rejection."""
@@ -175,29 +181,29 @@ class EventCodec:
             return found
         event = Event(**{_ATTRIBUTES[name]: value for name, value in found.values.items()})  # type: ignore[arg-type]
         if event.app is None:
-            event.app = self._project_id
-        if event.app != self._project_id:
-            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self._project_id}.", ("app",))
-        if event.server_upload_time[:HOUR_LENGTH] != self._hour:
+            event.app = self.project_id
+        if event.app != self.project_id:
+            return Rejection(Reason.FOREIGN_APP, f"app is {event.app}, not {self.project_id}.", ("app",))
+        if event.server_upload_time[:HOUR_LENGTH] != self.hour_begins:
             time = event.server_upload_time
             return Rejection(
                 Reason.OUTSIDE_HOUR,
-                f"server_upload_time {time} is not in the hour {self._hour}.",
+                f"server_upload_time {time} is not in the hour {self.hour_begins}.",
                 ("server_upload_time",),
             )
         return event if found.why is None else Amended(event, found.why)
 
-    def keys(self, rows: list[Event]) -> list[bytes]:
+    def keys(self, rows: Sequence[Event]) -> list[bytes]:
         """Return the UUIDs: rows of an hour with the same UUID are the same event."""
         keys = bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
         return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
 
-    def encode_all(self, rows: list[Event], lines: list[bytes]) -> bytes:
+    def encode_all(self, rows: Sequence[Event], lines: list[bytes]) -> bytes:
         """Return the lines to export: the 49 keys, followed by unknown keys if the output keeps them."""
-        if self._iso8601:
+        if self.iso8601:
             times, nulls = _times(rows)
             _set_times(rows, all_to_iso8601(times), nulls)
-        if self._keep_extra:
+        if self.keeps_extra:
             text = b"".join(
                 _ENCODER.encode(row)[:-1] + _extra_keys(line) + b"}\n"
                 for row, line in zip(rows, lines, strict=True)
@@ -250,7 +256,7 @@ def _normalize_times(rows: list[Event]) -> list[str] | None:
     return settled
 
 
-def _times(rows: list[Event]) -> tuple[list[str], list[int]]:
+def _times(rows: Sequence[Event]) -> tuple[list[str], list[int]]:
     """Return the times of all rows in one list, and the indexes of nulls, which a valid time replaces."""
     times: list[Any] = list(chain.from_iterable(map(_times_of, rows)))
     nulls = [place for place, time in enumerate(times) if time is None] if None in times else []
@@ -268,7 +274,7 @@ def _take_empty_ones(times: list[str], nulls: list[int], another: str) -> bool:
     return bool(found)
 
 
-def _set_times(rows: list[Event], times: list[str], nulls: list[int]) -> None:
+def _set_times(rows: Sequence[Event], times: list[str], nulls: list[int]) -> None:
     """Set the times of all rows from one list."""
     values: list[Any] = times
     for place in nulls:

@@ -1,5 +1,7 @@
 """The codec of merged ids: from a landed line to the exported line."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from exporter.domain.hour import Hour
@@ -53,12 +55,12 @@ class MergedIdCodec:
         """Return the merged ids, and the rejections of the other lines."""
         return one_by_one(lines, self.decode)
 
-    def keys(self, rows: list[MergedId]) -> None:
+    def keys(self, rows: Sequence[MergedId]) -> None:
         """Return None: merged ids have no key, and a repeated one changes nothing for readers."""
 
     def encode_all(
         self,
-        rows: list[MergedId],
+        rows: Sequence[MergedId],
         lines: list[bytes],  # noqa: ARG002  only events keep unknown keys
     ) -> bytes:
         """Return the lines to export, with exactly the five keys."""

@@ -10,10 +10,18 @@ from collections.abc import Callable
 import azure.functions as func
 
 from exporter import wiring
-from exporter.messages import BACKFILL_HOURS, BACKFILL_STEPS, EXPORT_HOURS, VERIFY_STEPS, WEBHOOK_CALLS
+from exporter.messages import (
+    BACKFILL_HOURS,
+    BACKFILL_STEPS,
+    EXPORT_HOURS,
+    PULL_HOURS,
+    VERIFY_STEPS,
+    WEBHOOK_CALLS,
+)
 from exporter.ports import Gateways
 from exporter.queues.bindings import body_of, on_message
 from exporter.schedule.poison import record_poison
+from exporter.sources.poison import record_interrupted
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
@@ -68,6 +76,27 @@ def webhook_call_poison(message: func.QueueMessage) -> None:
         _unreadable(error_id, WEBHOOK_CALLS.name, error)
     else:
         _log.error("poison %s: notification %s of %s was given up", error_id, sent.id, sent.destination_id)
+
+
+@on_message(blueprint, "pull_hour_poison", PULL_HOURS.poison)
+def pull_hour_poison(message: func.QueueMessage) -> None:
+    """Record that the pull of an hour was interrupted, with the error id of the log line."""
+    error_id = wiring.new_id()
+    try:
+        task = PULL_HOURS.parse(body_of(message))
+    except Exception as error:  # noqa: BLE001  never raises
+        _unreadable(error_id, PULL_HOURS.name, error)
+        return
+    try:
+        recorded = record_interrupted(task, wiring.app().gateways.pulls, error_id=error_id, now=wiring.now())
+    except Exception:  # noqa: BLE001  never raises
+        # The hour stays due; only the reason is missing in the API.
+        _log.exception(
+            "poison %s: %s %s was given up; it could not be recorded", error_id, task.source_id, task.hour
+        )
+    else:
+        what = "recorded" if recorded else "not to be recorded"
+        _log.error("poison %s: %s %s was given up: %s", error_id, task.source_id, task.hour, what)
 
 
 def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], Gateways]) -> None:

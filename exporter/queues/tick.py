@@ -36,7 +36,7 @@ def tick(timer: func.TimerRequest) -> None:
     with failures.guard("noting the tick"):
         app.gateways.ticks.put(LAST, last_tick(now, found, failures))
     if found is not None:
-        log_tick(found, past_due=bool(timer.past_due))
+        log_tick(found, now=now, past_due=bool(timer.past_due))
     failures.end()
 
 
@@ -49,8 +49,8 @@ def last_tick(now: datetime, found: TickReport | None, failures: Failures) -> La
     return LastTick(now, found.due, found.queued, behind, len(found.refusing), failed)
 
 
-def log_tick(found: TickReport, *, past_due: bool) -> None:
-    """Log the streams that are behind, the destinations that fail, and the tick itself."""
+def log_tick(found: TickReport, *, now: datetime, past_due: bool) -> None:
+    """Log the streams that are behind, the destinations that fail or are about to, and the tick itself."""
     for each in found.behind:
         if each.lag < BEHIND_MIN:
             continue
@@ -59,6 +59,9 @@ def log_tick(found: TickReport, *, past_due: bool) -> None:
         log_event(Event.STREAM_BEHIND, **facts, lag_minutes=minutes, hours_max=each.hours_max)
     for name in found.refusing:
         log_event(Event.DESTINATION_FAILING, destination=name)
+    for name, expires_at in found.expiring:
+        days = (expires_at - now) // timedelta(days=1)
+        log_event(Event.CREDENTIALS_EXPIRE, destination=name, expires_at=expires_at.isoformat(), days=days)
     log_event(
         Event.TICK,
         streams=found.streams,

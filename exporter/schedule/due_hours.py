@@ -7,6 +7,7 @@ landing once more (late checks). Interrupted hours behind the watermark are the 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from exporter.domain.closing import Closing
 from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
@@ -32,11 +33,15 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class DueHours:
-    """The progress of a stream as the ledger has it, its owed hours, and its hours with a late check due."""
+    """The progress of a stream as the ledger has it, its owed hours, and its hours with a late check due.
+
+    ``moved_at`` has of the owed hours when a worker last had them, if that is known.
+    """
 
     progress: StreamProgress
     owed: Owed
     late: list[Hour]
+    moved_at: dict[Hour, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,19 @@ class DueRules:
     """The rules for one stream at one time.
 
     ``late_checks`` are times after the closing of an hour at which landing is compared with it. ``healed_at``
-    is when the destination's storage last recovered.
+    is when the destination's storage last recovered. ``closing`` are the closed hours of the stream.
     """
 
     now: datetime
     settle: timedelta
     late_checks: tuple[timedelta, ...]
     healed_at: datetime | None
+    closing: Closing
 
     @property
     def last(self) -> Hour:
         """The newest closed hour."""
-        return last_closed_hour(self.now, self.settle)
+        return self.closing.last
 
     @property
     def live(self) -> Hour:
@@ -114,6 +120,7 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     first = min([known.watermark, *(cursor for cursor, end in cursors if cursor <= end)])
     reached, frontier = first.plus(-1), None
     live, history, late, unchecked = list[HourTask](), list[HourTask](), list[Hour](), dict[int, Hour]()
+    moved_at = dict[Hour, datetime]()
     for hour, record in with_gaps(ledger.states(key, first, last), first, last):
         reached, done = hour, record is not None and record.done_for(place)
         pending = [
@@ -129,11 +136,17 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
             continue
         if not done:
             frontier = frontier or hour
-        if rules.due(record, place):
+        if rules.due(record, place) and hour not in rules.closing.open:
+            if record is not None and record.moved_at is not None:
+                moved_at[hour] = record.moved_at
             (live if hour >= live_from else history).append(HourTask(key, hour))
         if len(history) == HOURS_A_STREAM_MAX and hour < live_from:
             newest = with_gaps(ledger.states(key, live_from, last), live_from, last)
-            live = [HourTask(key, each) for each, record in newest if rules.due(record, place)]
+            live = [
+                HourTask(key, each)
+                for each, record in newest
+                if rules.due(record, place) and each not in rules.closing.open
+            ]
             break
     late_cursors = (
         unchecked.get(number) or max(cursor, min(end, reached).plus(1))
@@ -141,4 +154,4 @@ def due_hours(ledger: Ledger, known: StreamProgress, rules: DueRules) -> DueHour
     )
     watermark = max(known.watermark, last.plus(1))
     progress = replace(known, watermark=frontier or watermark, late=tuple(late_cursors))
-    return DueHours(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX])
+    return DueHours(progress, Owed(key, live, history), late[:HOURS_A_STREAM_MAX], moved_at)

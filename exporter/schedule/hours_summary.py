@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from exporter.domain.destination import Destination
-from exporter.domain.hour import Hour, hours_between, last_closed_hour
+from exporter.domain.hour import Hour, hours_between
 from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourStatus
 from exporter.domain.streams import StreamKey
@@ -40,13 +40,14 @@ def summarize_hours(
     Hours that ``list_hours`` leaves out have none.
     """
     first, last = span
-    closed = min(last, last_closed_hour(as_of.now, as_of.settle))
+    closing = as_of.closing(key.stream)
+    closed = min(last, closing.newest)
     owed_from = first_owed(gateways, destination, key, as_of)
     place = destination.storage.place
     found = gateways.ledger.figures(key, first, closed)
     records = {record.hour: (record, figures) for record, figures in found}
     for hour in hours_between(first, last):
-        owed = owed_from is not None and owed_from <= hour <= closed
+        owed = owed_from is not None and owed_from <= hour <= closed and closing.closed(hour)
         record, figures = records.get(hour, (None, _NO_FIGURES))
         if owed and not_here(record, place):
             yield SummarizedHour(hour, HourStatus.OWED)

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from exporter.domain.closing import BY_CLOCK, Closing, Closings
 from exporter.domain.destination import Destination, Status
-from exporter.domain.hour import Hour, count_between, hours_between, last_closed_hour
+from exporter.domain.hour import Hour, count_between, hours_between
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.hour_task import HourTask
 from exporter.domain.stream_progress import StreamProgress
-from exporter.domain.streams import StreamKey
+from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import Versioned
 from exporter.ports import Gateways, Ledger
+from exporter.schedule.closings import read_closings
 from exporter.schedule.review import first_progress
 
 # Of a stream's reopened hours the records of the newest are read. The others count as not done: a tick
@@ -21,10 +23,20 @@ NOTES_READ_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """The time of a query, and how long after its end an hour is closed."""
+    """The time of a query, how long after its end the clock closes an hour, and what the sources close."""
 
     now: datetime
     settle: timedelta
+    closings: Closings = BY_CLOCK
+
+    def closing(self, stream: Stream) -> Closing:
+        """Return the closed hours of a stream."""
+        return self.closings.of(stream, self.now, self.settle)
+
+
+def as_of_now(gateways: Gateways, now: datetime, settle: timedelta) -> AsOf:
+    """Return the time of a query, with what the sources close at this time."""
+    return AsOf(now, settle, read_closings(gateways.pulls.sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class StreamState:
     failed: HourRecord | None
     """The newest hour that failed, or fails with transient errors again and again, and is not done yet."""
     owed_since: Hour | None = None
+    held_by: str | None = None
+    """The source that holds hours open which the clock would have closed, if there is one."""
 
 
 def with_gaps(
@@ -73,12 +87,14 @@ def list_hours(
     files went to another container than the destination's current one. A deleted destination owes no hours:
     only hours with a record are listed.
     """
-    first, last = span[0], min(span[1], last_closed_hour(as_of.now, as_of.settle))
+    closing = as_of.closing(key.stream)
+    first, last = span[0], min(span[1], closing.newest)
     owed_from = first_owed(gateways, destination, key, as_of)
     place = destination.storage.place
     for hour, record in with_gaps(gateways.ledger.between(key, first, last), first, last):
         if owed_from is not None and hour >= owed_from and not_here(record, place):
-            yield HourRecord(key, hour, HourStatus.OWED)
+            if closing.closed(hour):
+                yield HourRecord(key, hour, HourStatus.OWED)
         elif record is not None:
             yield as_shown(record, as_of.now)
 
@@ -136,12 +152,14 @@ def stream_states(
 
 def stream_state(ledger: Ledger, key: StreamKey, progress: StreamProgress | None, as_of: AsOf) -> StreamState:
     """Return the state of a stream by its schedule; reads the ledger from the watermark on."""
+    closing = as_of.closing(key.stream)
     if progress is None:
-        return StreamState(key, None, 0, None)
+        return StreamState(key, None, 0, None, held_by=closing.held_by)
     last_exported = progress.watermark.plus(-1) if progress.watermark > progress.first else None
     owed_since, failed = None, None
-    last = last_closed_hour(as_of.now, as_of.settle)
-    owed = count_between(progress.watermark, last)
+    last = closing.last
+    open_ = sum(hour >= progress.watermark for hour in closing.open)
+    owed = max(0, count_between(progress.watermark, last) - open_)
     expected = progress.watermark
     for record in ledger.between(key, progress.watermark, last) if owed else ():
         # Hours without a record are counted, not listed: there may be years of them.
@@ -155,7 +173,7 @@ def stream_state(ledger: Ledger, key: StreamKey, progress: StreamProgress | None
             failed = record
     if owed and owed_since is None:
         owed_since = expected
-    return StreamState(key, last_exported, owed, failed, owed_since)
+    return StreamState(key, last_exported, owed, failed, owed_since, closing.held_by)
 
 
 def _with_reopened(
@@ -169,7 +187,7 @@ def _with_reopened(
 
     The watermark is past them, but their files in the container are not complete.
     """
-    last = last_closed_hour(as_of.now, as_of.settle)
+    last = as_of.closing(state.key.stream).last
     noted = sorted((note.value.hour for note in notes if note.value.key == state.key), reverse=True)
     behind = [hour for hour in noted if progress is None or not progress.watermark <= hour <= last]
     for number, hour in enumerate(behind):

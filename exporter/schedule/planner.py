@@ -4,30 +4,37 @@ Each destination, stream and stored row is a part of its own: an error in one pa
 are done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from exporter.domain.breaker import CLOSED, Breaker
+from exporter.domain.closing import Closings
 from exporter.domain.destination import Destination
 from exporter.domain.errors import LandingMissing
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.landing import EARLIEST
+from exporter.domain.signatures import EXPIRES_SOON
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.versioned import RowsByKey, Versioned
 from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
+from exporter.schedule.closings import read_closings
 from exporter.schedule.due_hours import Behind, DueRules, due_hours
 from exporter.schedule.failures import Failures
+from exporter.schedule.late_landings import late_tasks
 from exporter.schedule.priorities import Owed, history_evenly, in_turn, live_first, one_probe_each
+from exporter.schedule.queued import read_queued, remember_queued
 from exporter.schedule.reopened import requeue_interrupted
 from exporter.schedule.review import chosen_for_review, first_progress, review_stream
 
-# The next tick would only repeat more messages than this.
-WAITING_MAX = 500
+# What a tick sends within its five minutes: a day of 500 destinations.
+SENT_MAX = 12_500
+# More messages than this would wait for so long that they expire.
+WAITING_MAX = 50_000
 # History is queued only while fewer messages wait: live hours find no more than these before them.
 HISTORY_WAITING_MAX = 200
 
@@ -37,7 +44,8 @@ class TickReport:
     """What a tick found: ``streams`` of active destinations, hours ``due``, and hours ``queued`` of these.
 
     ``late`` of the due hours are done and have a late check due. ``behind`` are the streams that owe hours,
-    ``refusing`` the destinations whose storage refused the latest attempts.
+    ``refusing`` the destinations whose storage refused the latest attempts, ``expiring`` those whose
+    credentials expire soon, or have expired, and when.
     """
 
     streams: int
@@ -46,6 +54,7 @@ class TickReport:
     late: int = 0
     behind: tuple[Behind, ...] = ()
     refusing: tuple[str, ...] = ()
+    expiring: tuple[tuple[str, datetime], ...] = ()
 
 
 def queue_due_hours(
@@ -87,6 +96,7 @@ class _Planner:
     owed: list[Owed] = field(default_factory=list)
     late: list[list[HourTask]] = field(default_factory=list)
     behind: list[Behind] = field(default_factory=list)
+    moved_at: dict[tuple[StreamKey, Hour], datetime] = field(default_factory=dict)
 
     def plan(self) -> TickReport:
         """Queue what is due, and return what was found."""
@@ -97,12 +107,16 @@ class _Planner:
         log_unreadable((*unreadable, *active.unreadable, *notes.unreadable))
         # The state of these is not known: they wait until an operator has repaired the row.
         unknown = {row.row_key for row in unreadable}
+        closings = read_closings(gateways.pulls.sources, log=True)
         streams = [(destination, key) for destination in active for key in destination.streams]
         known = [(each, key) for each, key in streams if not unknown & {each.id, str(key)}]
-        self._look(known, progress, breakers, notes)
+        self._look(known, progress, breakers, notes, closings)
         refused = {name for name, breaker in breakers.items() if breaker.faults}
         owed = one_probe_each(self.owed, refused)
-        late = [tasks for tasks in self.late if tasks and tasks[0].key.destination_id not in refused]
+        if closings.noted:
+            with self.failures.guard("looking at late landings"):
+                self.late.append(late_tasks(gateways, self.failures))
+        late = [tasks for tasks in self._late_by_stream() if tasks[0].key.destination_id not in refused]
         queued = 0
         if any(owed) or any(late) or notes:
             with self.failures.guard("queueing hours"):
@@ -120,7 +134,19 @@ class _Planner:
             late=checks,
             behind=tuple(self.behind),
             refusing=tuple(sorted(refused & {destination.id for destination in active})),
+            expiring=tuple(
+                (destination.id, at)
+                for destination in active
+                if (at := destination.credentials.expires_at) and at <= self.now + EXPIRES_SOON
+            ),
         )
+
+    def _late_by_stream(self) -> list[list[HourTask]]:
+        """Return the hours with a late check due, of each stream and each once."""
+        found = dict[StreamKey, dict[HourTask, None]]()
+        for task in chain.from_iterable(self.late):
+            found.setdefault(task.key, {})[task] = None
+        return [list(tasks) for tasks in found.values()]
 
     def _look(
         self,
@@ -128,6 +154,7 @@ class _Planner:
         progress: RowsByKey[StreamKey, StreamProgress],
         breakers: Mapping[str, Breaker],
         notes: list[Versioned[HourTask]],
+        closings: Closings,
     ) -> None:
         """Collect of each stream the hours that are due, and whether it is behind."""
         ledger = self.gateways.ledger.identity(self.now)
@@ -140,7 +167,8 @@ class _Planner:
         reviews = frozenset(chosen_for_review(known, self.now))
         for destination, key in keys:
             breaker = breakers.get(destination.id, CLOSED)
-            rules = DueRules(self.now, self.settle, self.late_checks, breaker.healed_at)
+            closing = closings.of(key.stream, self.now, self.settle)
+            rules = DueRules(self.now, self.settle, self.late_checks, breaker.healed_at, closing)
             with self.failures.guard(f"planning {key}"):
                 found = known.get(key)
                 if breaker.is_open(self.now):
@@ -173,6 +201,9 @@ class _Planner:
         """Add the hours of a stream that are due to those of the tick; return its progress."""
         due = due_hours(self.gateways.ledger, known, rules)
         self.owed.append(due.owed)
+        for task in due.owed:
+            if moved := max(filter(None, (due.moved_at.get(task.hour), rules.healed_at)), default=None):
+                self.moved_at[task.key, task.hour] = moved
         self.late.append([HourTask(known.key, hour, late=True) for hour in due.late])
         return due.progress
 
@@ -206,11 +237,17 @@ class _Planner:
         """Queue as many hours as there is room for, owed hours first; return how many."""
         if not any(owed) and not any(late):
             return 0
-        waiting = self.gateways.hours.waiting()
-        room = max(0, WAITING_MAX - waiting)
-        live = list(islice(live_first(owed), room))
-        history_room = max(0, HISTORY_WAITING_MAX - waiting - len(live))
-        history = islice(history_evenly(owed, self.now), history_room)
-        tasks = list(islice(chain(live, history, in_turn(late)), room))
-        self.gateways.hours.send(tasks)
+        queued = read_queued(self.gateways, self.now)
+
+        def new(tasks: Iterable[HourTask]) -> Iterator[HourTask]:
+            return (task for task in tasks if not queued.has(task, self.moved_at.get((task.key, task.hour))))
+
+        room = max(0, min(SENT_MAX, WAITING_MAX - queued.waiting))
+        live = list(islice(new(live_first(owed)), room))
+        history_room = max(0, HISTORY_WAITING_MAX - queued.waiting - len(live))
+        history = islice(new(history_evenly(owed, self.now)), history_room)
+        tasks = list(islice(chain(live, history, new(in_turn(late))), room))
+        if tasks:
+            self.gateways.hours.send(tasks)
+            remember_queued(self.gateways.state, queued, tasks, self.now)
         return len(tasks)

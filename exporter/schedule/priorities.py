@@ -28,6 +28,10 @@ class Owed:
     def __len__(self) -> int:
         return len(self.live) + len(self.history)
 
+    def __iter__(self) -> Iterator[HourTask]:
+        yield from self.live
+        yield from self.history
+
 
 def one_probe_each(owed: list[Owed], refused: Collection[str]) -> list[Owed]:
     """Reduce each destination whose storage refused the latest attempt to one hour, its probe."""

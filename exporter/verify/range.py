@@ -10,7 +10,7 @@ from typing import Protocol
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Conflict, DestinationFault, Invalid, NotPossible, Problem, Scope
-from exporter.domain.hour import Hour, count_between, last_closed_hour
+from exporter.domain.hour import Hour, count_between
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Code, Counts, Finding, HourCheck, Span, Verdict
@@ -70,7 +70,7 @@ def span_of(
     if unknown:
         raise Invalid(Problem("data_types", f"the destination does not receive {' and '.join(unknown)}"))
     keys = _keys(destination, data_types or received)
-    closed = last_closed_hour(as_of.now, as_of.settle)
+    closed = min(as_of.closing(key.stream).last for key in keys)
     first, last = requested[0], min(requested[1], closed)
     begins = [begin for key in keys if (begin := _begin(gateways, destination, key, (first, last), as_of))]
     return Span(

@@ -13,7 +13,7 @@ from exporter.domain.verification import HourCheck, Span, Verification, Verifica
 from exporter.domain.versioned import Page
 from exporter.job_steps import AT_ONCE, JobSteps
 from exporter.ports import BlobStore, Clock, Gateways, Jobs
-from exporter.schedule.ledger_view import AsOf
+from exporter.schedule.ledger_view import as_of_now
 from exporter.verify.findings import FindingsLostError, encode_findings, read_findings
 from exporter.verify.range import Repair, VerifyResult, check_hours, repairable_hours, repairing
 
@@ -145,7 +145,7 @@ def _checked(verification: Verification, gateways: Gateways, context: StepContex
     if verification.next > verification.span.last:
         return _finished(verification, found.value, gateways, context)
     rest = replace(verification.span, first=verification.next)
-    as_of = AsOf(context.clock(), context.settle)
+    as_of = as_of_now(gateways, context.clock(), context.settle)
     checks, following = _some(check_hours(gateways, found.value, rest, context.clock, as_of), context.clock)
     moved = replace(
         verification.moved(context.clock()),

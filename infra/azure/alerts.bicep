@@ -85,6 +85,21 @@ traces
 '''
   }
   {
+    name: 'expiring'
+    severity: 3
+    title: 'Credentials expire'
+    description: 'The shared access signature of a destination expires within two weeks, and its exports stop then. Ask the customer for a new one, and put the destination with it.'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    splitBy: ['destination']
+    query: '''
+traces
+| where message startswith "credentials expire "
+| extend facts = parse_json(substring(message, strlen("credentials expire ")))
+| summarize ticks = count() by destination = tostring(facts.destination)
+'''
+  }
+  {
     name: 'unreadable'
     severity: 2
     title: 'Stored row unreadable'

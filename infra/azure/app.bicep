@@ -46,7 +46,7 @@ var ownSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${encryptionKeyAddress})'
   // One thread for each message that the host delivers at once, and as many for everything else; most wait.
-  PYTHON_THREADPOOL_THREAD_COUNT: '96'
+  PYTHON_THREADPOOL_THREAD_COUNT: '108'
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }

@@ -39,6 +39,8 @@ var queueNames = [
   'verify-steps-poison'
   'webhook-calls'
   'webhook-calls-poison'
+  'pull-hours'
+  'pull-hours-poison'
 ]
 var lifecycles = [
   { container: 'landing', days: landingDays }

@@ -73,6 +73,36 @@ traces
 '''
   }
   {
+    title: 'Rows pulled'
+    visualization: 'timechart'
+    query: '''
+traces
+| where message startswith "hour pulled "
+| extend facts = parse_json(substring(message, strlen("hour pulled ")))
+| summarize sum(tolong(facts.new_rows)) by tostring(facts.source), bin(timestamp, 1h)
+'''
+  }
+  {
+    title: 'Failed pulls by code'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "pull failed "
+| extend facts = parse_json(substring(message, strlen("pull failed ")))
+| summarize failures = count(), newest = max(timestamp) by pulled_from = tostring(facts.source), code = tostring(facts.code)
+'''
+  }
+  {
+    title: 'Failing sources'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "source failing "
+| extend facts = parse_json(substring(message, strlen("source failing ")))
+| summarize ticks = count(), newest = max(timestamp) by pulled_from = tostring(facts.source)
+'''
+  }
+  {
     title: 'Unreadable stored rows'
     visualization: 'table'
     query: '''
@@ -80,6 +110,16 @@ traces
 | where message startswith "row unreadable "
 | extend facts = parse_json(substring(message, strlen("row unreadable ")))
 | summarize times = count(), newest = max(timestamp) by stored_in = tostring(facts.table), row_key = tostring(facts.key), why = tostring(facts.why)
+'''
+  }
+  {
+    title: 'Changes of destinations and backfills'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "change made "
+| extend facts = parse_json(substring(message, strlen("change made ")))
+| summarize changes = count(), newest = max(timestamp) by destination = tostring(facts.destination), action = tostring(facts.action), key = tostring(facts.key), principal = tostring(facts.principal)
 '''
   }
   {

@@ -1,7 +1,8 @@
 """A token service on loopback in place of Microsoft Entra ID, with Entra's own error messages.
 
-Applications sign in with a secret (client credentials, v2.0). Azurite accepts its tokens if it was started
-with ``--oauth basic`` over https.
+Applications sign in with a secret, or with the token of a managed identity that they trust (client
+credentials, v2.0); the service also issues such tokens, as Azure does to a function app. Azurite accepts its
+tokens if it was started with ``--oauth basic`` over https.
 """
 
 import contextlib
@@ -22,16 +23,22 @@ from infra.local.certificates import Certificate
 TOKEN_SECONDS = 3599
 _ISSUER = "https://sts.windows.net"
 _SCOPE_END = "/.default"
+_IDENTITY_PATH = "/msi/token"
+_EXCHANGE = "api://AzureADTokenExchange"
 
 
 @dataclass(slots=True)
 class Directory:
-    """A tenant and its applications: secrets by client id, expired secrets, disabled client ids."""
+    """A tenant and its applications: secrets by client id, expired secrets, disabled client ids.
+
+    ``trusted`` has the object id of the managed identity that an application trusts, by client id.
+    """
 
     tenant_id: str
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     expired: set[str] = field(default_factory=set, repr=False)
     disabled: set[str] = field(default_factory=set)
+    trusted: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class EntraStandIn(ThreadingHTTPServer):
     """The token service.
 
     ``asked`` has the method and path of each request; ``failures`` are statuses that it answers first.
+    ``identities`` are the managed identities of the function app: object ids by client id, "" for the
+    system-assigned one.
     """
 
     daemon_threads = True
@@ -58,6 +67,7 @@ class EntraStandIn(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.failures: list[int] = []
         self.token_delay_seconds = 0.0
+        self.identities: dict[str, str] = {}
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         # The handshake is made in the request's own thread: a client that stalls delays no other.
         self.socket = certificate.server_context().wrap_socket(
@@ -68,6 +78,11 @@ class EntraStandIn(ThreadingHTTPServer):
     def url(self) -> str:
         """The base URL, for ``ENTRA_AUTHORITY``."""
         return f"https://127.0.0.1:{self.server_port}"
+
+    @property
+    def of_identities(self) -> dict[str, str]:
+        """The environment variables by which a function app finds its identities."""
+        return {"IDENTITY_ENDPOINT": f"{self.url}{_IDENTITY_PATH}", "IDENTITY_HEADER": "header"}
 
     @property
     def tokens_asked(self) -> int:
@@ -86,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the OpenID configuration of a tenant."""
+        if urlsplit(self.path).path == _IDENTITY_PATH:
+            self._answer_identity(parse_qs(urlsplit(self.path).query))
+            return
         if self._failed():
             return
         path = urlsplit(self.path).path.strip("/").split("/")
@@ -104,6 +122,20 @@ class _Handler(BaseHTTPRequestHandler):
                     "jwks_uri": f"{base}/discovery/v2.0/keys",
                 },
             )
+
+    def _answer_identity(self, query: dict[str, list[str]]) -> None:
+        """Answer with a token of a managed identity of the function app."""
+        self.server.asked.append(f"identity {query['resource'][0]}")
+        who = self.server.identities.get(query.get("client_id", [""])[0])
+        if who is None:
+            words = "No User Assigned or Delegated Managed Identity found."
+            self._answer(400, {"statusCode": 400, "message": words})
+            return
+        now = int(time.time())  # noqa: TID251  as below
+        claims = {"aud": query["resource"][0], "sub": who, "iat": now, "exp": now + TOKEN_SECONDS}
+        token = jwt.encode(claims, self.server.key, algorithm="RS256", headers={"kid": "stand-in"})
+        expires = str(claims["exp"])
+        self._answer(200, {"access_token": token, "expires_on": expires, "token_type": "Bearer"})
 
     def do_POST(self) -> None:
         """Answer with a token or an error."""
@@ -139,24 +171,43 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wrong(self, form: dict[str, str]) -> Refusal | None:
         directory = self.server.directory
-        client, secret = form.get("client_id", ""), form.get("client_secret", "")
-        if client not in directory.secrets:
+        client = form.get("client_id", "")
+        if client not in directory.secrets and client not in directory.trusted:
             words = f"Application with identifier '{client}' was not found in the directory 'Contoso'."
             return Refusal(400, "unauthorized_client", 700016, words)
         if client in directory.disabled:
             words = f"Application '{client}' is disabled."
             return Refusal(400, "unauthorized_client", 7000112, words)
+        if not form.get("scope", "").endswith(_SCOPE_END):
+            return Refusal(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+        if "client_assertion" in form:
+            return self._untrusted(client, form["client_assertion"])
+        return self._wrong_secret(client, form.get("client_secret", ""))
+
+    def _wrong_secret(self, client: str, secret: str) -> Refusal | None:
+        directory = self.server.directory
         if secret in directory.expired:
             words = f"The provided client secret keys for app '{client}' are expired."
             return Refusal(401, "invalid_client", 7000222, words)
-        if secret != directory.secrets[client]:
+        if secret != directory.secrets.get(client):
             words = (
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client"
                 f" secret value, not the client secret ID, for a secret added to app '{client}'."
             )
             return Refusal(401, "invalid_client", 7000215, words)
-        if not form.get("scope", "").endswith(_SCOPE_END):
-            return Refusal(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+        return None
+
+    def _untrusted(self, client: str, assertion: str) -> Refusal | None:
+        """Return the refusal of an identity's token that the application does not trust."""
+        key = self.server.key.public_key()
+        try:
+            claims = jwt.decode(assertion, key, algorithms=["RS256"], audience=_EXCHANGE)
+        except jwt.InvalidAudienceError:
+            words = "No matching federated identity record found for presented assertion audience."
+            return Refusal(401, "invalid_client", 700212, words)
+        if claims["sub"] != self.server.directory.trusted.get(client):
+            words = f"No matching federated identity record found for presented subject '{claims['sub']}'."
+            return Refusal(401, "invalid_client", 700213, words)
         return None
 
     def _token(self, tenant: str, client: str, audience: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SECRETS_KEY_BYTES = 32
 # As in Azure: docs/operations.md says why.
-THREADS_SETTING, THREADS = "PYTHON_THREADPOOL_THREAD_COUNT", "96"
+THREADS_SETTING, THREADS = "PYTHON_THREADPOOL_THREAD_COUNT", "108"
 
 
 def local_settings() -> dict[str, str]:

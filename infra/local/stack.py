@@ -73,7 +73,8 @@ def running_app(
 
 
 def _plain_environ() -> dict[str, str]:
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+    # NATIVE_CODE is the one setting that is passed on: it changes no result.
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "NATIVE_CODE")
     environ = os.environ  # noqa: TID251  a child process gets the variables that are not settings
     return {name: environ[name] for name in keep if name in environ}
 

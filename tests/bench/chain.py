@@ -1,12 +1,12 @@
 """The export from files to a file: complete, up to each of its steps, and its codecs alone."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import (
@@ -27,32 +27,36 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.export.stage import Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.chain import RowChain, rejected_line
-from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.codec import Codec
+from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import plain
 from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
+from exporter.pipeline.native.scanner import allow
 from exporter.ports import Container, Upload
 
 # The size of the chunks of the storage client.
 _READ_BYTES = 4 * 1024 * 1024
 _SELECTIVE = '{"property":"event_type","operator":"is","values":["session_start"]}'
 
-type Step = Callable[[EventCodec, list[Path]], Iterable[object]]
+type Step = Callable[[Codec[Any], list[Path]], Iterable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of a destination that change the cost. With ``passthrough``, blobs of any size may pass."""
+    """Options that change the cost. With ``passthrough``, blobs of any size may pass."""
 
     output: Output = field(default_factory=Output)
     event_filter: str | None = None
     passthrough: bool = False
+    native: bool = True
 
 
 OPTIONS = {
     "ours": Options(),
+    "python": Options(native=False),
     "fast": Options(Output(compression=Compression.FAST)),
     "filtered": Options(event_filter=_SELECTIVE),
     "passthrough": Options(Output(timestamp_format=TimestampFormat.AMPLITUDE), passthrough=True),
@@ -69,6 +73,7 @@ def export(  # noqa: PLR0913  the arguments of a child process
     container: Container | None = None,
 ) -> int:
     """Write the hour's parts into one file or into a container; return the number of rows."""
+    allow(options.native)
     destination = Destination(
         id="bench",
         name="Bench",
@@ -107,7 +112,9 @@ def recompress(blobs: list[Path], target: Path) -> int:
 
 def run_until(step: str, blobs: list[Path], project_id: int, hour: str) -> int:
     """Run the steps up to one of ``STEPS`` over all rows and drop the result."""
-    deque(STEPS[step](EventCodec(project_id, Hour.parse(hour), Output()), blobs), maxlen=0)
+    stream = Stream(DataType.EVENTS, project_id)
+    codec = codec_of(stream, Hour.parse(hour), Output(), rows_are_read=False)
+    deque(STEPS[step](codec, blobs), maxlen=0)
     return 0
 
 
@@ -170,27 +177,27 @@ class _OneFile:
         raise NotImplementedError(name)
 
 
-def _gunzip(_codec: EventCodec, blobs: list[Path]) -> Iterator[bytes]:
+def _gunzip(_codec: Codec[Any], blobs: list[Path]) -> Iterator[bytes]:
     return _gunzipped(blobs)
 
 
-def _split(_codec: EventCodec, blobs: list[Path]) -> Iterator[object]:
+def _split(_codec: Codec[Any], blobs: list[Path]) -> Iterator[object]:
     return (line for blob in blobs for line in lines(_read(blob)))
 
 
-def _decoded(codec: EventCodec, blobs: list[Path]) -> Iterator[list[Event]]:
+def _decoded(codec: Codec[Any], blobs: list[Path]) -> Iterator[Sequence[object]]:
     for blob in blobs:
         for found in lines(_read(blob)):
             if isinstance(found, Lines):
                 yield codec.decode_all(found.contents).rows
 
 
-def _new(codec: EventCodec, blobs: list[Path]) -> Iterator[list[bool]]:
+def _new(codec: Codec[Any], blobs: list[Path]) -> Iterator[list[bool]]:
     seen = KeySet()
-    return (seen.add_all(codec.keys(rows)) for rows in _decoded(codec, blobs))
+    return (seen.add_all(codec.keys(rows) or []) for rows in _decoded(codec, blobs))
 
 
-def _encoded(codec: EventCodec, blobs: list[Path]) -> Iterator[Exported]:
+def _encoded(codec: Codec[Any], blobs: list[Path]) -> Iterator[Exported]:
     landed = [LandingBlob(str(blob), "", blob.stat().st_size) for blob in blobs]
     return RowChain(codec, _DroppedRejects()).exported(landed, _Files().read)
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 # The ways to the same file. Every other name is one of our options, or the last step of a run of ours.
-OURS, NAIVE, FLOOR, SINK = "ours", "naive", "floor", "sink"
+OURS, PYTHON, NAIVE, FLOOR, SINK = "ours", "python", "naive", "floor", "sink"
 
 
 type Go = Callable[[list[Path], Path, int, str], int]

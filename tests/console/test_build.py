@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.openapi import as_json
+from infra.openapi.document import as_json
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONSOLE = PROJECT / "exporter/console"

@@ -16,7 +16,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
-from exporter.domain.allowed_hosts import NO_WEBHOOKS, AllowedHosts
+from exporter.domain.allowed_hosts import EXPORT_API, NO_WEBHOOKS, AllowedHosts
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Credentials, CredentialsType, Destination, StorageTarget
 from exporter.domain.errors import Fault
@@ -31,6 +31,7 @@ from exporter.storage.clients import Account, RetryPolicy
 from exporter.storage.customer.cipher import AesCipher
 from exporter.storage.customer.containers import CustomerContainers
 from exporter.storage.customer.credentials import ClientSettings
+from exporter.storage.customer.export_api import ExportApiClient
 from exporter.storage.customer.webhook_client import Webhooks
 from exporter.wiring import Customers, gateways_of
 from infra.local.azurite import Endpoints
@@ -222,7 +223,12 @@ class AzuriteBackend:
         hosts = AllowedHosts(("127.0.0.1",))
         client_settings = ClientSettings.new("https://login.invalid", retry, transport)
         self.containers = CustomerContainers(CIPHER, hosts, self._pool, client_settings)
-        customers = Customers(containers=self.containers, webhooks=Webhooks(NO_WEBHOOKS), cipher=CIPHER)
+        customers = Customers(
+            containers=self.containers,
+            webhooks=Webhooks(NO_WEBHOOKS),
+            export_api=ExportApiClient(CIPHER, EXPORT_API, lambda: NOW),
+            cipher=CIPHER,
+        )
         self.gateways = gateways_of(
             self.account, self._pool, customers, landing="landing", named=self.own_name
         )

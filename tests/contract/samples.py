@@ -173,6 +173,18 @@ DESTINATION = replace(
     events_since=NOW,
     earlier=(EarlierPlace("acme.blob.core.windows.net|old", "a", PathLayout.FLAT, NOW),),
 )
+# Fields that are stored only if they are not at their default.
+NOTIFIED = replace(
+    DESTINATION,
+    credentials=Credentials(CredentialsType.SAS, "v1.key.sealed", expires_at=NOW),
+    webhook=Webhook(
+        "https://hooks.example.com/exports",
+        "v1.key.sealed",
+        "v1.key.before",
+        old_until=NOW,
+        ended_at=NOW + timedelta(days=1),
+    ),
+)
 TRIAL = ConnectionTest(
     NOW,
     ConnectionReport(

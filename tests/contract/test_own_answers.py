@@ -45,6 +45,7 @@ CALLS: dict[str, Callable[[Gateways], object]] = {
     "delete a row if": lambda at: at.reopened.forget(KEY, HOUR, '"0x1"'),
     "send a message": lambda at: at.hours.send([HourTask(KEY, HOUR)]),
     "count messages": lambda at: at.hours.waiting(),
+    "look at the oldest message": lambda at: at.hours.oldest(),
     "list landing": lambda at: list(at.landing.blobs(KEY.stream, HOUR)),
     "read landing": lambda at: list(at.landing.read(BLOB)),
     "survey landing": lambda at: at.landing.survey(NOW),
@@ -67,7 +68,12 @@ def own_gateways(url: str) -> Iterator[Gateways]:
         f"{key};BlobEndpoint={url};QueueEndpoint={url};TableEndpoint={url}", retry=replace(HASTE, retries=0)
     )
     pool, world = BlockPool(), World()
-    customers = Customers(containers=world.containers, webhooks=world.webhooks, cipher=world.cipher)
+    customers = Customers(
+        containers=world.containers,
+        webhooks=world.webhooks,
+        export_api=world.puller.api,
+        cipher=world.cipher,
+    )
     yield gateways_of(account, pool, customers, landing="landing")
     pool.close()
     account.close()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -12,6 +13,7 @@ from azure.storage.queue import QueueClient
 from exporter.domain.hour_task import HourTask
 from exporter.domain.notifications import Delivery, Notification, NotificationKind
 from exporter.messages import EXPORT_HOURS, WEBHOOK_CALLS, WORK_QUEUES
+from exporter.notify.notifications import WAITS
 from exporter.storage.clients import Account
 from exporter.storage.own.queues import OwnQueues, Queue
 from infra.local import azurite
@@ -89,6 +91,15 @@ def test_a_message_is_its_json_and_a_notice_for_others_is_base64(account: Accoun
     assert [json.loads(each)["notice"] for each in contents(account, "webhook-calls")] == ["n1"]
     (published,) = contents(account, "for-others")
     assert not published.startswith("{")
+
+
+def test_a_message_that_waits_for_a_day_is_delivered(account: Account, transport: CountsCalls) -> None:
+    """The service deletes a message at the end of its time, which is longer than the longest wait."""
+    told = Delivery(Notification("n1", NotificationKind.DESTINATION_HEALED, "acme", NOW, {}), tries=7)
+    Queue(account, WEBHOOK_CALLS).send([told], delay=WAITS[-1])
+
+    query = parse_qs(urlsplit(transport.made[-1][1]).query)
+    assert int(query["messagettl"][0]) > int(query["visibilitytimeout"][0]) == WAITS[-1].total_seconds()
 
 
 def contents(account: Account, queue: str) -> list[str]:

@@ -40,6 +40,7 @@ from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
 from tests.contract.samples import (
     BACKFILL,
     DESTINATION,
+    NOTIFIED,
     RECORD,
     SLICE,
     TRIAL,
@@ -135,6 +136,12 @@ ROWS = {
         lambda to: to.destinations.put(DESTINATION, None),
         lambda at: value(at.destinations.get("acme")),
         DESTINATION,
+    ),
+    "notified destination": Stored(
+        "destinations",
+        lambda to: to.destinations.put(NOTIFIED, None),
+        lambda at: value(at.destinations.get("acme")),
+        NOTIFIED,
     ),
     "names": Stored(
         "destinations",

@@ -71,6 +71,34 @@ def test_tasks_are_queued_in_their_order(backend: Backend) -> None:
     assert hours.waiting() == 0
 
 
+def test_many_tasks_are_queued_each_once(backend: Backend) -> None:
+    """Several threads send them, so only about in their order."""
+    hours = backend.gateways.hours
+    tasks = [HourTask(KEY, HOUR.plus(number)) for number in range(100)]
+
+    hours.send(iter(tasks))
+
+    assert hours.waiting() == 100
+    taken = [*backend.sent(), *backend.sent(), *backend.sent(), *backend.sent()]
+    assert sorted(task.hour for task in taken) == [task.hour for task in tasks]
+
+
+def test_the_oldest_task_says_when_it_was_sent(backend: Backend) -> None:
+    """By the clock of the queue; a delayed one does not count, because no worker could take it."""
+    hours = backend.gateways.hours
+    assert hours.oldest() is None
+    hours.send([HourTask(KEY, HOUR)], delay=timedelta(seconds=30))
+    assert hours.oldest() is None
+
+    hours.send([HourTask(KEY, HOUR)])
+
+    found = hours.oldest()
+    assert found is not None
+    assert found.tzinfo is not None
+    backend.sent()
+    assert hours.oldest() is None
+
+
 def test_a_delayed_message_is_in_the_queue_but_not_delivered_yet(backend: Backend) -> None:
     """It counts as waiting, and comes out only when its time is over."""
     hours = backend.gateways.hours

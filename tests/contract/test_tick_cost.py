@@ -131,7 +131,7 @@ def _fill(account: Account, ledger: LedgerTable) -> None:
 
 
 def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transport: CountingTransport) -> None:
-    """Five calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
+    """Six calls if nothing is owed; for each stream that owes an hour, one to look and one to queue it."""
     transport.calls.clear()
     assert tick(gateways) == TickReport(DESTINATIONS, 0, 0)
     assert transport.calls == [
@@ -140,6 +140,8 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
         "GET destinations()",
         # Hours that were taken again.
         "GET schedule()",
+        # Which hours sources hold open.
+        "GET pullsources()",
         # Whether it is the ledger that the schedule was derived from.
         "GET ledger(PartitionKey='ledger',RowKey='ledger')",
     ]
@@ -163,7 +165,26 @@ def test_the_calls_of_a_tick_grow_with_what_is_owed(gateways: Gateways, transpor
     assert (
         sum(count for call, count in counted.items() if "messages" in call) == 2 + 1
     )  # the queue is made first
+    # What was queued is noted, in a container that is made first.
+    assert (counted.pop("PUT queued"), counted.pop("PUT export-state")) == (2, 1)
     assert sum(counted.values()) <= 2 + 1 + 1 + 1 + 2
+
+
+def test_what_waits_costs_a_tick_no_message(gateways: Gateways, transport: CountingTransport) -> None:
+    """It asks the queue for its length and its oldest message, and reads what was queued."""
+    key = replace(ACME, id="d001", org_id=None).streams[0]
+    gateways.schedule.put(key, known(key, A_QUARTER_AGO, HOUR, gateways.ledger.identity(NOW)))
+    owing = tick(gateways).due
+    transport.calls.clear()
+
+    found = tick(gateways)
+
+    assert (found.due, found.queued) == (owing, 0)
+    assert owing
+    assert [call for call in transport.calls if "messages" in call or "queued" in call] == [
+        "GET queued",
+        "GET messages",
+    ]
 
 
 def test_a_lost_schedule_costs_one_look_at_the_whole_ledger(

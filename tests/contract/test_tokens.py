@@ -314,3 +314,85 @@ def test_tokens_are_not_sent_in_the_clear() -> None:
     customer = Customer("https://127.0.0.1:1", "http://127.0.0.1:1/acme")
     with customer.containers() as containers, pytest.raises(DestinationFault, match="https_required"):
         containers.open(customer.destination).find("")
+
+
+IDENTITY, OTHER_IDENTITY = "55555555-5555-4555-8555-555555555555", "66666666-6666-4666-8666-666666666666"
+TRUSTING = "77777777-7777-4777-8777-777777777777"
+
+
+@contextmanager
+def exchanging(tokens: EntraStandIn, identity: str | None = IDENTITY) -> Iterator[Container]:
+    """Open a destination of an application that trusts the exporter's identity, which this process has."""
+    tokens.identities = {IDENTITY: "the object id of the identity", OTHER_IDENTITY: "another one"}
+    tokens.directory.trusted = {TRUSTING: "the object id of the identity"}
+    destination = replace(
+        Customer(tokens.url, "https://127.0.0.1:1/acme").destination,
+        credentials=Credentials(CredentialsType.WORKLOAD_IDENTITY, "", TENANT, TRUSTING),
+    )
+    pool = BlockPool()
+    settings = ClientSettings.new(tokens.url, QUICK, identity=identity)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in tokens.of_identities.items():
+            environment.setenv(name, value)
+        opened = CustomerContainers(CIPHER, HOSTS, pool, settings)
+        try:
+            yield opened.open(destination)
+        finally:
+            pool.close()
+            opened.close()
+
+
+def test_the_exporters_identity_takes_the_place_of_a_secret(tokens: EntraStandIn) -> None:
+    """Its token is for the exchange alone, and is exchanged once in the customer's tenant."""
+    with exchanging(tokens) as container:
+        container.sign_in()
+        container.sign_in()
+
+    token = f"POST /{TENANT}/oauth2/v2.0/token"
+    assert [each for each in tokens.asked if not each.startswith("GET")] == [
+        "identity api://AzureADTokenExchange",
+        token,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("identity", "trusted", "code", "words"),
+    [
+        (IDENTITY, {}, "client_not_found", TRUSTING),
+        (OTHER_IDENTITY, {TRUSTING: "the object id of the identity"}, "identity_not_trusted", "AADSTS700213"),
+        (SECRET_ID, {TRUSTING: "the object id of the identity"}, "identity_not_assigned", SECRET_ID),
+        (None, {TRUSTING: "the object id of the identity"}, "identity_not_assigned", "of its own"),
+    ],
+)
+def test_an_identity_that_is_not_trusted_is_told(
+    tokens: EntraStandIn, identity: str | None, trusted: dict[str, str], code: str, words: str
+) -> None:
+    """By the token service, or by Azure, which has no such identity for the exporter."""
+    with exchanging(tokens, identity) as container:
+        tokens.directory.trusted = trusted
+        with pytest.raises(DestinationFault) as raised:
+            container.sign_in()
+
+    assert raised.value.fault.code == code
+    assert words in raised.value.fault.message
+
+
+def test_a_busy_exchange_is_passing(tokens: EntraStandIn) -> None:
+    """There is nothing to repair."""
+    with exchanging(tokens) as container:
+        tokens.failures = [503] * 9
+        with pytest.raises(Transient, match="503"):
+            container.sign_in()
+
+
+@pytest.mark.parametrize(
+    ("authority", "audience"),
+    [
+        ("https://login.microsoftonline.com", "api://AzureADTokenExchange"),
+        ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+        ("https://login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+    ],
+)
+def test_each_cloud_has_an_audience_of_its_own(authority: str, audience: str) -> None:
+    """The token of the identity is meant for the exchange and nothing else."""
+    assert entra.exchange_scope(authority) == f"{audience}/.default"

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.errors import Transient
+from exporter.domain.notifications import WebhookAnswer
 from exporter.storage.customer import webhook_client
 from exporter.storage.customer.webhook_client import Webhooks
 from infra.local.certificates import make_certificate
@@ -29,7 +30,7 @@ SLACK_SECONDS = 3
 
 def post(url: str, body: bytes = b"{}") -> int:
     """Call a webhook."""
-    return Webhooks(HOSTS, SECONDS_MAX).post(url, body, {"X-Export-Notice": "1"})
+    return Webhooks(HOSTS, SECONDS_MAX).post(url, body, {"X-Export-Notice": "1"}).status
 
 
 @contextmanager
@@ -71,6 +72,12 @@ def test_the_status_is_the_answer(status: int) -> None:
             assert post(f"{server.url}/exports") == status
             assert server.asked == ["POST /exports"]
         assert elsewhere.asked == []
+
+
+def test_a_receiver_says_when_to_call_again() -> None:
+    """In the header of its answer, as it came."""
+    with answering(Answer(429, headers={"Retry-After": "120"})) as server:
+        assert Webhooks(HOSTS, SECONDS_MAX).post(server.url, b"{}", {}) == WebhookAnswer(429, "120")
 
 
 def test_a_body_is_not_waited_for() -> None:

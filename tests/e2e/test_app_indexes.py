@@ -24,11 +24,13 @@ QUEUES = {
     "backfill_step": "backfill-steps",
     "verify_step": "verify-steps",
     "webhook_call": "webhook-calls",
+    "pull_hour": "pull-hours",
     "export_hour_poison": "export-hours-poison",
     "backfill_hour_poison": "backfill-hours-poison",
     "backfill_step_poison": "backfill-steps-poison",
     "verify_step_poison": "verify-steps-poison",
     "webhook_call_poison": "webhook-calls-poison",
+    "pull_hour_poison": "pull-hours-poison",
 }
 QUEUE = {
     "type": "queueTrigger",
@@ -40,12 +42,14 @@ QUEUE = {
 }
 TIMER = {"type": "timerTrigger", "runOnStartup": False, "useMonitor": True}
 EVERY_FIVE_MINUTES = "0 */5 * * * *"
+PULL_SCHEDULE = "30 */5 * * * *"
 
 NOTHING: dict[str, str] = {}
 EVERYTHING_WRONG = {
     "AzureWebJobsStorage": "nonsense",
     "LANDING_CONTAINER": "No Container",
     "EXPORT_SCHEDULE": "now and then",
+    "PULL_SCHEDULE": "now and then",
     "SETTLE_MINUTES": "soon",
     "DESTINATION_HOSTS": "https://acme/",
     "ENTRA_AUTHORITY": "nobody",
@@ -66,7 +70,7 @@ def indexed(settings: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     return {function.name: [dict(binding) for binding in function.bindings] for function in functions}
 
 
-def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
+def expected(schedule: str, pull_schedule: str = PULL_SCHEDULE) -> dict[str, list[dict[str, Any]]]:
     """Return the expected functions with their bindings."""
     http: dict[str, list[dict[str, Any]]] = {
         name: [
@@ -90,6 +94,7 @@ def expected(schedule: str) -> dict[str, list[dict[str, Any]]]:
     }
     return http | {
         "tick": [TIMER | {"direction": "IN", "name": "timer", "schedule": schedule}],
+        "pull_tick": [TIMER | {"direction": "IN", "name": "timer", "schedule": pull_schedule}],
         **{name: [QUEUE | {"queueName": queue}] for name, queue in QUEUES.items()},
     }
 
@@ -105,9 +110,11 @@ def test_the_function_for_unknown_routes_is_the_last() -> None:
     assert max(expected(EVERY_FIVE_MINUTES), key=str.lower) == UNKNOWN
 
 
-def test_the_timer_has_the_schedule_of_the_setting() -> None:
-    """``EXPORT_SCHEDULE`` is in the binding."""
-    assert indexed({"EXPORT_SCHEDULE": "30 */2 * * * *"}) == expected("30 */2 * * * *")
+def test_the_timers_have_the_schedules_of_the_settings() -> None:
+    """``EXPORT_SCHEDULE`` and ``PULL_SCHEDULE`` are in the bindings."""
+    settings = {"EXPORT_SCHEDULE": "30 */2 * * * *", "PULL_SCHEDULE": "0 0 * * * *"}
+
+    assert indexed(settings) == expected("30 */2 * * * *", "0 0 * * * *")
 
 
 def test_a_tick_creates_every_queue_with_a_function() -> None:
@@ -127,7 +134,7 @@ def test_log_lines_of_the_host_are_off_and_ours_are_on() -> None:
         if bindings[0]["type"] in {"queueTrigger", "timerTrigger"}
     }
 
-    assert silent == {*QUEUES, "tick"}
+    assert silent == {*QUEUES, "tick", "pull_tick"}
     for name in silent:
         assert levels.level(of_invocations(name)) == logging.WARNING, name
         assert levels.level(of_user(name)) == logging.INFO, name

@@ -9,8 +9,6 @@ import base64
 import gzip
 import hashlib
 import json
-import shutil
-import subprocess
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -31,6 +29,7 @@ from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Fault, Sample
 from infra.local.stack import NotStartedError
 from tests.support.api_calls import ENDED, ended
+from tests.support.clocks import COMPILER, clock_library
 from tests.support.customer_files import contents, event_ids
 from tests.support.gate import MOMENTS, gate_before
 from tests.support.installation import (
@@ -68,7 +67,6 @@ ENDS_SECONDS_MAX = 120.0
 TIDIED_SECONDS_MAX = 420.0
 # Nothing waits for longer than five minutes: the back-off of an hour that failed, or a run left alone.
 HEALED_SECONDS_MAX = 420.0
-COMPILER = shutil.which("cc")
 # In seconds, for each host. The last one stays to the end: for it, no time of the others is in the future.
 APART = (0, -170, 170)
 
@@ -77,13 +75,7 @@ def set_apart(seconds: int, folder: Path) -> dict[str, str]:
     """Return settings that put the clock of a host and its workers ahead. Intervals do not change."""
     if not seconds:
         return {}
-    assert COMPILER is not None
-    library = folder / "clock_ahead.so"
-    if not library.exists():
-        source = Path(__file__).with_name("clock_ahead.c")
-        # The project's own source, and a compiler from the path.
-        subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)  # noqa: S603
-    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD_SECONDS": str(seconds)}
+    return {"LD_PRELOAD": str(clock_library(folder)), "CLOCK_AHEAD_SECONDS": str(seconds)}
 
 
 @dataclass

@@ -30,17 +30,13 @@ def commands(heading: str) -> list[str]:
     return [line for block in blocks for line in re.sub(r"\\\n", "", block).splitlines()]
 
 
-IDS = ".destinations[].id"
-PRINTS_IDS = "import json, sys; [print(each['id']) for each in json.load(sys.stdin)['destinations']]"
-
-
 class Shell:
-    """Runs the commands of the docs as an operator does, with our own ``az`` (az.py) and ``jq``."""
+    """Runs the commands of the docs as an operator does, with our own ``az`` (az.py)."""
 
     def __init__(self, folder: Path, app: App, installation: Installation) -> None:
         self.folder = folder
         self._program("az", f'exec {sys.executable} -m tests.e2e.az "$@"')
-        self._program("jq", f'[ "$*" = "-r {IDS}" ] && exec {sys.executable} -c "{PRINTS_IDS}"')
+        (folder / "infra").symlink_to(PROJECT / "infra")
         self._environment = {
             **os.environ,  # noqa: TID251  the shell's own
             "PATH": f"{folder}:{os.environ['PATH']}",  # noqa: TID251  as above
@@ -48,6 +44,7 @@ class Shell:
             "API_URL": f"{app.api.url}/api",
             "KEY": "any",
             "STORAGE_ACCOUNT": "acme",
+            "STORAGE": installation.connection_string,
             "AZURE_STORAGE_CONNECTION_STRING": installation.connection_string,
         }
 
@@ -142,15 +139,15 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
 def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Installation, shell: Shell) -> None:
     """With their secrets, which are stored nowhere else. The history is found; no hour is exported twice."""
     before = etags(shared)
-    shell.run("\n".join(commands("The table of destinations is lost.")))
-    kept = json.loads((shell.folder / "acme.json").read_text())
+    lines = commands("The table of destinations is lost.")
+    backup, restore = "\n".join(lines[:2]), "\n".join([lines[0], *lines[2:]])
+    shell.run(backup)
+    assert shared.connection_string not in (shell.folder / "destinations.yaml").read_text()
     with TableServiceClient.from_connection_string(shared.connection_string) as service:
         service.delete_table("destinations")
     app.tick()
 
-    settable = shared.destination("acme", SAMPLE, shared.newest_hours(HOURS)[0])
-    again = {name: kept[name] for name in settable} | {"credentials": settable["credentials"]}
-    app.activate(again)
+    shell.run(restore)
     catch_up(app, shared)
 
     assert etags(shared) == before

@@ -56,6 +56,8 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
             "compression": "balanced",
         },
         "notify": None,
+        "notify_state": None,
+        "credentials_expire_at": None,
         "status": "draft",
         "created_at": made.body["created_at"],
         "activated_at": None,

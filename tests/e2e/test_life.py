@@ -64,7 +64,15 @@ def check_list(app: App, body: Json, listed: Json) -> None:
     """Compare a paused destination in the list with the same one alone, and select it."""
     shown = app.destination("lives")
     # Only the answer about one destination has these.
-    of_one = {"last_24_hours", "warning", "credentials", "output", "notify"}
+    of_one = {
+        "last_24_hours",
+        "warning",
+        "credentials",
+        "output",
+        "notify",
+        "notify_state",
+        "credentials_expire_at",
+    }
     assert shown.keys() - listed.keys() == of_one
     light = {key: shown[key] for key in shown.keys() - of_one} | {
         "events": {"project_id": body["events"]["project_id"], "filtered": False},

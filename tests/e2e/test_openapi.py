@@ -35,7 +35,7 @@ OPERATIONS = sorted((route, method) for method, route, _ in ROUTES.values())
 
 @pytest.fixture(scope="module")
 def app(shared: Installation) -> Iterator[App]:
-    """Return an app that checks keys, with an active destination, a draft and a deleted one.
+    """Return an app that checks keys, with an active destination, a draft and a deleted one, and two sources.
 
     Generated credentials are sent only to this machine.
     """
@@ -45,7 +45,13 @@ def app(shared: Installation) -> Iterator[App]:
             body = shared.destination(name, Sample(events_per_hour=1), starts[0])
             assert running.api.put(f"/destinations/{name}", body).status == HTTPStatus.CREATED
         ok(running.api.post("/destinations/active/activate"))
-        assert running.api.call("DELETE", "/api/destinations/deleted").status == HTTPStatus.NO_CONTENT
+        for number, name in enumerate(("active", "deleted"), start=1):
+            body = {"type": "amplitude_export", "project_id": number, "region": "eu"}
+            body |= {"base_url": "http://127.0.0.1:1", "api_key": "k", "secret_key": "s"}
+            made = running.api.put(f"/sources/{name}", body)
+            assert made.status == HTTPStatus.CREATED
+        for path in ("destinations/deleted", "sources/deleted"):
+            assert running.api.call("DELETE", f"/api/{path}").status == HTTPStatus.NO_CONTENT
         yield running
 
 

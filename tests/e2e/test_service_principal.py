@@ -188,3 +188,29 @@ def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back
         assert app.destination("acme")["status"] == "active"
     expected = sorted(each for hour in hours for each in hour.truth().event_ids())
     assert sorted(uuids(contents(customer.container))) == expected
+
+
+def test_an_hour_travels_without_any_secret(installation: Installation, customer: Customer) -> None:
+    """The token of the exporter's identity is exchanged in the customer's tenant; no secret is stored."""
+    (start,) = installation.newest_hours(1)
+    installation.land(SAMPLE.hour(start))
+    trusting, identity = "77777777-7777-4777-8777-777777777777", "55555555-5555-4555-8555-555555555555"
+    customer.entra.identities = {identity: "object"}
+    body = customer.destination(installation.destination("acme", SAMPLE, start), FIRST)
+    body["credentials"] = {"type": "workload_identity", "tenant_id": TENANT, "client_id": trusting}
+    settings = {
+        **customer.settings,
+        **customer.entra.of_identities,
+        "AzureWebJobsStorage__clientId": identity,
+    }
+    with installation.app(**settings) as app:
+        app.api.put("/destinations/acme", body)
+        refused = ok(app.api.post("/destinations/acme/test-upload"))
+        assert refused["steps"][0]["code"] == "client_not_found"
+        customer.entra.directory.trusted[trusting] = "object"
+        shown = app.activate(body)
+        app.tick()
+        app.exported("acme", [start])
+
+    assert shown["credentials"] == body["credentials"]
+    assert sorted(uuids(contents(customer.container))) == sorted(SAMPLE.hour(start).truth().event_ids())

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import standardwebhooks
 from azure.storage.queue import QueueClient
 
 from infra.local.sample import DataType, Sample
@@ -84,6 +85,7 @@ def test_exported_hours_and_ended_backfills_send_notifications(installation: Ins
             assert headers["x-export-signature"] == f"t={seconds},v1={expected}"
             notice = json.loads(body)
             assert headers["x-export-notice"] == notice["id"]
+            assert standardwebhooks.Webhook(SECRET.encode()).verify(body, headers) == notice
             told[notice["id"]] = notice
         published = [json.loads(base64.b64decode(each.content)) for each in queue.receive_messages()]
         receiver.calls.clear()

@@ -10,11 +10,12 @@ from exporter.domain.errors import Conflict, Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.export.attempt import Outcome
-from exporter.queues import tick
+from exporter.queues import pull, tick
 from exporter.schedule.failures import Failures
 from exporter.tick import run_tick
 from tests.support.fakes.blobs import FakeLanding
 from tests.support.fakes.world import World
+from tests.support.pulling import HOUR, Pulling, answer, event
 from tests.support.worlds import EVENTS, NOW, SETTLE, a_world, acme, an_event, attempt
 
 _COMMON = (
@@ -119,7 +120,7 @@ def live(world: World, telemetry: Telemetry, until: datetime, *, workers: bool =
         found = run_tick(world.gateways, now=now, settle=SETTLE, late_checks=(), failures=failures)
         failures.end()
         assert found is not None
-        tick.log_tick(found, past_due=False)
+        tick.log_tick(found, now=now, past_due=False)
         telemetry.function = "export_hour"
         for number, task in enumerate(world.hours.take()):
             if workers:
@@ -131,3 +132,16 @@ def _exported(world: World, task: HourTask, now: datetime, claim_id: str) -> Out
         return attempt(world, now, claim_id, task)
     except (Conflict, Transient):
         return None
+
+
+def pull_an_hour_and_fail(telemetry: Telemetry) -> None:
+    """Let a source pull two rows; then its keys are refused."""
+    telemetry.function = "pull_hour"
+    pulling = Pulling()
+    pulling.answers(answer([event(1), event(2)]))
+    pulling.answers(401, hour=HOUR.plus(1))
+    pulling.run()
+    pulling.wait(hours=1)
+    pulling.run()
+    telemetry.function = "pull_tick"
+    pull.log_pull_tick(pulling.tick())

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import azure.functions as func
 import pytest
 
 from exporter.domain.errors import Fault
+from exporter.domain.signatures import EXPIRES_SOON
+from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
@@ -19,6 +21,7 @@ from tests.infra.telemetry import (
     an_installation_without_landing,
     collected,
     live,
+    pull_an_hour_and_fail,
 )
 from tests.support.fakes.world import World
 from tests.support.worlds import EVENTS, NOW
@@ -133,6 +136,20 @@ def test_a_stored_row_that_cannot_be_read_fires() -> None:
     assert lived(spoiled_and_mended) == set()
 
 
+def test_a_signature_that_expires_soon_fires() -> None:
+    """Two weeks before; the alert ends with a new signature."""
+
+    def expiring(life: Life, after: timedelta) -> None:
+        found = life.world.destinations.get("acme")
+        assert found is not None
+        credentials = replace(found.value.credentials, expires_at=life.telemetry.now + after)
+        life.world.destinations.put(replace(found.value, credentials=credentials), found.etag)
+        life.on(20)
+
+    assert lived(lambda life: expiring(life, EXPIRES_SOON)) == {"expiring"}
+    assert lived(lambda life: expiring(life, EXPIRES_SOON + timedelta(hours=1))) == set()
+
+
 def test_a_stopped_exporter_fires_after_15_minutes() -> None:
     """No tick: host or timer does not run."""
 
@@ -174,6 +191,10 @@ def test_charts_show_what_happened() -> None:
         life.world.schedule.spoil(EVENTS)
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        pull_an_hour_and_fail(telemetry)
+        log_event(
+            Event.CHANGE_MADE, action="pause_destination", destination="acme", key="1a2b", principal="ada"
+        )
     tables = telemetry.within(telemetry.now, timedelta(days=1))
 
     shown = {title: run(query, tables) for title, query in charts().items()}
@@ -188,6 +209,13 @@ def test_charts_show_what_happened() -> None:
     assert sum(row["ticks"] for row in shown["Ticks"]) == 18
     assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
     assert [row["times"] for row in shown["Created landing containers"]] == [1]
+    assert [row["sum_facts_new_rows"] for row in shown["Rows pulled"]] == [2]
+    assert [(row["pulled_from"], row["code"]) for row in shown["Failed pulls by code"]] == [
+        ("acme", "credentials")
+    ]
+    assert [(row["pulled_from"], row["ticks"]) for row in shown["Failing sources"]] == [("acme", 1)]
+    (change,) = shown["Changes of destinations and backfills"]
+    assert (change["changes"], change["action"], change["principal"]) == (1, "pause_destination", "ada")
     taken = shown["Duration of an hour by step, in seconds, and storage calls"]
     assert {row["destination"]: row["hours"] for row in taken}["acme"] == 13
 
@@ -197,7 +225,7 @@ def test_the_example_of_the_guide_shows_hours() -> None:
     with collected() as telemetry:
         live(a_healthy_world(), telemetry, NOW + TICKS_EVERY)
 
-    (example,) = examples()
+    example, _ = examples()
     rows = run(example, telemetry.within(telemetry.now, timedelta(days=1)))
 
     assert {row["facts_hour"] for row in rows} == {f"2026-01-31T{hour:02d}" for hour in range(13)}
@@ -211,6 +239,7 @@ def test_the_guide_says_what_each_alert_fires_on() -> None:
         "Destination failing": "at two ticks or more within 30 minutes",
         "Queue message given up": "a line that begins with `poison`, within 15 minutes",
         "Many rows rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
+        "Credentials expire": "a line `credentials expire`, within 15 minutes",
         "Stored row unreadable": "a line `row unreadable`, within 15 minutes",
         "Exporter stopped: no tick for 15 minutes": "no line `tick` for 15 minutes",
     }

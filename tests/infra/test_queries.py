@@ -11,6 +11,7 @@ import azure.functions as func
 import pytest
 
 from exporter.domain.errors import Fault
+from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.kusto import SCRIPT, SERVICE, needs_the_service
@@ -22,6 +23,7 @@ from tests.infra.telemetry import (
     an_installation_without_landing,
     collected,
     live,
+    pull_an_hour_and_fail,
 )
 from tests.support.worlds import EVENTS, NOW
 
@@ -66,7 +68,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 
 def test_there_are_queries_of_every_kind() -> None:
     """None is lost on the way out of the templates."""
-    assert [len(alerts()), len(charts()), len(examples())] == [6, 10, 1]
+    assert [len(alerts()), len(charts()), len(examples())] == [7, 14, 2]
 
 
 @needs_the_service
@@ -96,6 +98,9 @@ def a_bad_day() -> dict[str, list[dict[str, Any]]]:
         world.schedule.spoil(EVENTS)
         live(world, telemetry, telemetry.now + TICKS_EVERY)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        log_event(Event.CREDENTIALS_EXPIRE, destination="acme", expires_at="2026-02-01T00:00:00Z", days=1)
+        log_event(Event.CHANGE_MADE, action="x", destination="acme", key="1", principal="a", changed={})
+        pull_an_hour_and_fail(telemetry)
         record_hour(func.QueueMessage(body=b"\xff"), "export-hours", lambda: world.gateways)
     return {name: telemetry.traces if name == "traces" else [] for name in SCHEMAS}
 

@@ -225,6 +225,7 @@ def test_an_empty_connection_string_hides_the_settings_of_an_identity(start_host
     assert "remove it to use AzureWebJobsStorage__accountName or" in host.output
 
 
+@pytest.mark.slow
 def test_a_host_whose_storage_stays_unreachable_ends(start_host: StartHost) -> None:
     """After six attempts to poll, in about half a minute, with exit code 0: Azure starts it again."""
     ports = azurite.free_ports(3)

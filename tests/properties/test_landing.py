@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.codec import Codec
-from exporter.pipeline.events import EventCodec
+from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.merged_ids import MergedIdCodec
 from infra.local.sample import Counts, DataType, Fault, LandingHour, Sample, TimeFormat, Truth
 from tests.properties.rows import as_exported
-from tests.support.builders import HOUR, Landing, exported_lines
+from tests.support.builders import EVENTS, HOUR, Landing, exported_lines
+from tests.support.two_ways import codec_of_events
+
+pytestmark = pytest.mark.usefixtures("each_way")
 
 # One line of 10 MB an hour would be most of the work; it has a test of its own.
 FAULTS = frozenset(Fault) - {Fault.HUGE_LINE}
@@ -96,7 +100,8 @@ def test_every_event_of_an_hour_is_exported_once_or_accounted_for(
     for landing, truth in zip(
         landed(hour, DataType.EVENTS, chunk_bytes), (hour.truth(), hour.late_truth()), strict=True
     ):
-        reading = Reading(EventCodec(sample.project_id, HOUR, output), landing, seen)
+        stream = replace(EVENTS, source_id=sample.project_id)
+        reading = Reading(codec_of(stream, HOUR, output, rows_are_read=False), landing, seen)
         reading.agrees_with(truth)
         keep = extra is ExtraKeys.KEEP
         records = [
@@ -124,7 +129,7 @@ def test_a_line_of_ten_megabytes_is_a_row_like_any_other(chunk_bytes: int) -> No
     """Among all other faults."""
     hour = Sample(events_per_hour=10, faults=frozenset(Fault)).hour(HOUR.start)
     landing, _ = landed(hour, DataType.EVENTS, chunk_bytes)
-    reading = Reading(EventCodec(187520, HOUR, Output()), landing, KeySet())
+    reading = Reading(codec_of_events(), landing, KeySet())
 
     reading.agrees_with(hour.truth())
     assert max(len(json.dumps(row["event_properties"])) for row in reading.records) > 9_000_000

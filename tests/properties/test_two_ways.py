@@ -18,8 +18,10 @@ from exporter.domain.timestamps import (
     to_canonical,
     to_iso8601,
 )
-from exporter.pipeline.codec import one_by_one
+from exporter.pipeline.codec import Codec, one_by_one
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.native.codec import NativeEventCodec
+from exporter.pipeline.native.scanner import library
 from exporter.pipeline.normalize import Amended
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
 from tests.properties.rows import rows
@@ -91,15 +93,22 @@ some_lines = st.lists(
 
 
 def compare(codec: EventCodec, lines: list[bytes]) -> None:
-    """Fail unless both ways come to the same rows, rejections, keys and bytes."""
-    short, long = codec.decode_all(list(lines)), one_by_one(lines, codec.decode)
+    """Fail unless all ways, native code among them, come to the same rows, rejections, keys and bytes."""
+    long = one_by_one(lines, codec.decode)
+    keys = codec.keys(long.rows)
+    one = b"".join(codec.encode_all([row], [line]) for row, line in zip(long.rows, long.lines, strict=True))
+    native = library()
+    ways: list[Codec[Any]] = [codec]
+    if native is not None and not codec.keeps_extra:
+        ways.append(NativeEventCodec(codec, native))
+    for way in ways:
+        short = way.decode_all(list(lines))
 
-    assert short.rejected == long.rejected
-    assert short.amended == long.amended
-    assert short.lines == long.lines
-    assert codec.keys(short.rows) == codec.keys(long.rows)
-    one = [codec.encode_all([row], [line]) for row, line in zip(long.rows, long.lines, strict=True)]
-    assert (codec.encode_all(short.rows, short.lines) if short.rows else b"") == b"".join(one)
+        assert short.rejected == long.rejected
+        assert short.amended == long.amended
+        assert short.lines == long.lines
+        assert way.keys(short.rows) == keys
+        assert (way.encode_all(short.rows, short.lines) if short.rows else b"") == one
 
 
 @settings(max_examples=300)

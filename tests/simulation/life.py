@@ -116,6 +116,7 @@ class Message:
     """A message of some queue; it is hidden until ``ready_at``."""
 
     what: What
+    sent_at: datetime
     ready_at: datetime
     deliveries: int = 0
 
@@ -136,12 +137,21 @@ class Queue:
     def send(self, messages: Iterable[What], *, delay: timedelta = timedelta()) -> None:
         """Queue messages."""
         for each in messages:
-            message = Message(each, self.life.now + delay)
+            message = Message(each, self.life.now, self.life.now + delay)
             self.life.turns.call(f"{self.name}.send", partial(self.messages.append, message))
 
     def waiting(self) -> int:
         """Return how many there are."""
         return self.life.turns.call(f"{self.name}.waiting", lambda: len(self.messages))
+
+    def oldest(self) -> datetime | None:
+        """Return when the oldest of those was sent that could be delivered now."""
+
+        def look() -> datetime | None:
+            ready = [message for message in self.messages if message.ready_at <= self.life.now]
+            return min((message.sent_at for message in ready), default=None)
+
+        return self.life.turns.call(f"{self.name}.oldest", look)
 
 
 class SizedLanding(FakeLanding):

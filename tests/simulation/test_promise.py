@@ -21,7 +21,7 @@ WORLDS = 200
 STEPS = 30
 WORLDS_MORE = 10_000
 # Of so many worlds, each kind of event comes about in a tenth.
-COUNTED = 400
+COUNTED = 250
 MIDST = [each for each in HAPPENINGS if each not in STAGE]
 chance = st.integers(0, 2**32 - 1)
 

@@ -1,7 +1,7 @@
 """Filters to test with, and events to hold them against."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exporter.domain.destination import Output
 from exporter.domain.filter_parser import read_filter
@@ -12,7 +12,7 @@ from exporter.pipeline.filters.patterns import pattern_cost
 from tests.support.builders import HOUR, PROJECT, event
 
 type Json = dict[str, object]
-type Keep = Callable[[list[Event], list[bytes]], list[bool]]
+type Keep = Callable[[Sequence[Event], list[bytes]], list[bool]]
 
 
 def condition(name: str, operator: str, *values: object) -> Json:

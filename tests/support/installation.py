@@ -168,6 +168,8 @@ class Installation:
             # Any port: a test may put a proxy between the app and the storage.
             "DESTINATION_HOSTS": "127.0.0.1,localhost",
             "EXPORT_SCHEDULE": BY_HAND,
+            "PULL_HOSTS": "127.0.0.1,localhost",
+            "PULL_SCHEDULE": BY_HAND,
             "SETTLE_MINUTES": str(self.settle_minutes),
             # The host polls often, and the message of a killed worker is visible again soon.
             "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.1",

@@ -15,6 +15,7 @@ from exporter.http.credentials_model import (
     ManagedIdentityModel,
     SasModel,
     ServicePrincipalModel,
+    WorkloadIdentityModel,
 )
 from exporter.http.destination_model import parse_draft
 from exporter.storage.customer.credentials import CUSTOMER_PATIENCE
@@ -75,6 +76,7 @@ def test_every_type_of_credentials_is_documented_with_its_fields() -> None:
     models: dict[CredentialsType, type[BaseModel]] = {
         CredentialsType.SERVICE_PRINCIPAL: ServicePrincipalModel,
         CredentialsType.MANAGED_IDENTITY: ManagedIdentityModel,
+        CredentialsType.WORKLOAD_IDENTITY: WorkloadIdentityModel,
         CredentialsType.SAS: SasModel,
         CredentialsType.CONNECTION_STRING: ConnectionStringModel,
     }

@@ -10,12 +10,13 @@ import pytest
 
 import function_app  # noqa: F401  registers the operations
 from exporter.destinations.overview import Overview
-from exporter.domain.allowed_hosts import AllowedHosts
+from exporter.domain.allowed_hosts import EXPORT_API, AllowedHosts
 from exporter.domain.backfill import STALLED
 from exporter.domain.claims import LEASE, RENEW_EVERY
 from exporter.domain.clocks import CLOCKS_APART_MAX
 from exporter.domain.destination import MIB
 from exporter.domain.file_names import NameStyle, Naming, PathLayout
+from exporter.domain.hour import Hour
 from exporter.domain.hour_record import RUN_AGAIN, HourRecord
 from exporter.domain.marker import Marker
 from exporter.domain.row_schema import EVENT_FIELDS, MERGED_ID_FIELDS, Field, Reason, RejectedRow, Rejection
@@ -33,7 +34,10 @@ from exporter.http.destination_view import DestinationView, destination_view
 from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
 from exporter.http.problem_docs import API_CODES, DOCS_URL, problem_type
+from exporter.http.pulls import PullView
 from exporter.http.routing import OPERATIONS
+from exporter.http.source_model import SourceModel, parse_source
+from exporter.http.source_view import READ_ONLY, PulledHourView, SourceView
 from exporter.http.verify import VerifiedView
 from exporter.pipeline.chain import rejected_line
 from exporter.pipeline.content_sniffing import NAMES
@@ -41,7 +45,7 @@ from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
 from exporter.pipeline.sanitize import NESTING_MAX
-from exporter.settings import Settings
+from exporter.settings import SERVICE_NAME_DEFAULT, Settings
 from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
 from infra.local.host.timespan import parse_timespan
@@ -134,6 +138,25 @@ def test_every_code_has_an_anchor_to_which_its_problems_link() -> None:
         assert anchor in anchors[page]
 
 
+def test_the_document_of_the_api_shows_sources_as_they_are() -> None:
+    """The body of a request, the fields of answers, and the progress of a requested pull."""
+    shown = examples(text("docs/api.md"))
+    body = next(each for each in shown if "lag_minutes" in each)
+    hour = next(each for each in shown if "next_pull_at" in each)
+    pull = next(each for each in shown if "new_rows" in each and "clamped_to" in each)
+    read_only = [cells[0] for cells in table(text("docs/api.md"), "| Only in answers | What it says |")]
+
+    assert parse_source("acme", {**body, "secret_key": "a"}, EXPORT_API).start == Hour.parse("2026-11-01T00")
+    assert body.keys() == SourceModel.model_fields.keys() - {"id"}
+    assert {name for cell in read_only for name in re.findall(r"`(\w+)`", cell)} == READ_ONLY
+    assert SourceView.__annotations__.keys() == {"id", *body, *READ_ONLY} - {"secret_key"}
+    assert hour.keys() == PulledHourView.__annotations__.keys()
+    assert pull.keys() == PullView.__annotations__.keys()
+    counts = pull["hours"]
+    assert isinstance(counts, dict)
+    assert counts.pop("total") == sum(counts.values())
+
+
 def test_every_finding_of_a_verification_is_documented() -> None:
     """In the order of the code."""
     rows = table(text("docs/api.md"), "| Finding | What it says |")
@@ -172,8 +195,13 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "NATIVE_CODE": "on" if settings.native_code else "off",
+        "OTEL_SERVICE_NAME": SERVICE_NAME_DEFAULT,
         "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),
         "WHOLE_BLOB_MIB_MIN": str((settings.whole_bytes_min or 0) // MIB),
+        "PULL_SCHEDULE": settings.pull_schedule,
+        "PULL_HOSTS": ",".join(settings.pull_hosts.patterns),
+        "PULL_CONCURRENCY": str(settings.pull_concurrency),
     }
 
 
@@ -235,7 +263,7 @@ def test_the_names_in_the_documents_are_those_that_are_written() -> None:
 
 def test_the_examples_have_the_shape_of_the_real_thing() -> None:
     """A destination that the API accepts, an hour, a backfill, a verification, a marker, a rejected row."""
-    destination, hour, backfill, verified = examples(text("docs/api.md"))
+    destination, *_, hour, backfill, verified = examples(text("docs/api.md"))
     secret = "AccountName=acme;AccountKey=a2V5"  # noqa: S105  made up for this test
     credentials = {"type": "connection_string", "connection_string": secret}
     draft = parse_draft("acme", destination | {"credentials": credentials}, AllowedHosts())
@@ -360,3 +388,24 @@ def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
         assert anchor in anchors, f"{target}#{anchor}"
+
+
+def test_the_figures_of_the_readme_are_those_of_the_guides() -> None:
+    """Costs are measured in one place."""
+    rows = table(text("README.md"), "| What is paid for | Measured | A month of it |")
+    guides = "".join(text(f"docs/{name}.md") for name in ("operations", "monitoring", "performance"))
+    guides += text("docs/decisions/0010-metrics-are-lines.md")
+
+    figures = {each for cells in rows for each in re.findall(r"\d[\d.,]*\d|\d", " ".join(cells[1:]))}
+    assert {
+        each for each in figures if not re.search(rf"(?<![\d.,]){re.escape(each)}(?![\d])", guides)
+    } == set()
+
+
+def test_the_readme_says_in_its_first_screen_that_it_has_not_run_in_azure() -> None:
+    """Before anything that a reader could mistake for experience."""
+    first = text("README.md").partition("\n## ")[0]
+
+    assert "has not run in Azure itself yet" in first
+    assert "20,000 simulated worlds" in first
+    assert "Of 20,000 simulated worlds" in text("docs/delivery.md")

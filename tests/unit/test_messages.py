@@ -13,12 +13,14 @@ from exporter.domain.data_types import DataType
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.notifications import Delivery, NotificationKind, notification
+from exporter.domain.pulls import PullTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import VerifyStep
 from exporter.messages import (
     BACKFILL_HOURS,
     BACKFILL_STEPS,
     EXPORT_HOURS,
+    PULL_HOURS,
     VERIFY_STEPS,
     WEBHOOK_CALLS,
     WORK_QUEUES,
@@ -41,6 +43,7 @@ SAMPLES: dict[str, tuple[QueueSpec[Any], Any]] = {
     "slice": (BACKFILL_HOURS, HourTask(EVENTS, HOUR, "backfill:b1", slice_ref=SliceRef("run", 7), round=2)),
     "backfill step": (BACKFILL_STEPS, BackfillStep("acme", "b1", 17)),
     "verify step": (VERIFY_STEPS, VerifyStep("acme", "v1", HOUR)),
+    "pull": (PULL_HOURS, PullTask("acme", HOUR, "r1")),
     "webhook call": (
         WEBHOOK_CALLS,
         Delivery(notification(NotificationKind.BACKFILL_ENDED, "acme", NOW, "b1", failed_hours=0), 2),
@@ -97,7 +100,7 @@ def test_a_malformed_message_is_refused_with_its_queue_and_what_is_wrong(
 ) -> None:
     """Not JSON, another version, an unknown key, a missing key: no value is made up."""
     good = json.loads(queue.encode(message))
-    optional = {"tries", "slice_ref", "round"}
+    optional = {"tries", "slice_ref", "round", "run"}
     bad: list[str | bytes] = [
         *("", "no json", "[]", b"\xff"),
         json.dumps({**good, "v": 2}),

@@ -15,12 +15,14 @@ PORTS = [
 # Everything else that a port can be asked: after such a call, storage is as it was before.
 READS = frozenset(
     {
+        *("states", "size", "read_range", "due", "ask"),
         *("get", "all", "of", "unfinished", "active", "between", "states", "figures", "names_version"),
         *(
             "page",
             "last_test",
             "last_tests",
             "waiting",
+            "oldest",
             "read",
             "names",
             "find",

@@ -5,7 +5,14 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain.errors import NotConfigured
-from exporter.settings import Settings, schedule_of_timer, sdk_log_level
+from exporter.settings import (
+    Settings,
+    TelemetryTarget,
+    schedule_of_pull_timer,
+    schedule_of_timer,
+    sdk_log_level,
+    telemetry_target,
+)
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(b"\xff" * 32).decode()
@@ -207,6 +214,15 @@ def test_the_sdks_log_warnings_unless_asked_for_more() -> None:
     for wrong in ("DEBUG", "20", "quiet"):
         assert "WARNING" in problems(SDK_LOG_LEVEL=wrong)["SDK_LOG_LEVEL"]
         assert sdk_log_level({"SDK_LOG_LEVEL": wrong}) == logging.WARNING
+
+
+def test_native_code_can_be_switched_off() -> None:
+    """By a word; everything else is an error, so that a typing error is noticed."""
+    assert settings().native_code
+    assert settings(NATIVE_CODE=" On ").native_code
+    assert not settings(NATIVE_CODE="off").native_code
+    for wrong in ("0", "false", "no"):
+        assert "on or off" in problems(NATIVE_CODE=wrong)["NATIVE_CODE"]
 
 
 def test_several_keys_keep_their_order() -> None:
@@ -420,3 +436,55 @@ def test_notices_are_queued_only_if_a_queue_is_named() -> None:
     assert settings().notice_queue is None
     assert settings(NOTICE_QUEUE="all-notices").notice_queue == "all-notices"
     assert list(problems(NOTICE_QUEUE="All Notices")) == ["NOTICE_QUEUE"]
+
+
+def test_sources_are_pulled_from_the_export_api_two_at_a_time() -> None:
+    """Unless the operator says otherwise; spaces and the case of hosts do not matter."""
+    assert settings().pull_schedule == "30 */5 * * * *"
+    assert settings().pull_concurrency == 2
+    assert settings().pull_hosts.objection("https://amplitude.com") is None
+    assert settings().pull_hosts.objection("https://analytics.eu.amplitude.com") is None
+    assert "PULL_HOSTS" in (settings().pull_hosts.objection("https://evil.example") or "")
+
+    read = settings(
+        PULL_SCHEDULE="0 * * * * *", PULL_HOSTS=" Proxy.Example , 127.0.0.1", PULL_CONCURRENCY="4"
+    )
+
+    assert (read.pull_schedule, read.pull_concurrency) == ("0 * * * * *", 4)
+    assert read.pull_hosts.objection("https://proxy.example/x") is None
+    assert read.pull_hosts.objection("http://127.0.0.1:4711") is None
+
+
+@pytest.mark.parametrize("number", ["0", "5", "two", "-1", "1.5"])
+def test_a_source_is_asked_one_to_four_times_at_once(number: str) -> None:
+    """The API allows five requests, over all of its clients."""
+    assert problems(PULL_CONCURRENCY=number) == {"PULL_CONCURRENCY": "must be a whole number from 1 to 4"}
+
+
+def test_wrong_settings_of_sources_are_told_and_the_timer_ticks() -> None:
+    """The schedule is read when the app is indexed."""
+    assert set(problems(PULL_SCHEDULE="soon", PULL_HOSTS="a b")) == {"PULL_SCHEDULE", "PULL_HOSTS"}
+    assert "names no host" in problems(PULL_HOSTS=",")["PULL_HOSTS"]
+    assert schedule_of_pull_timer({"PULL_SCHEDULE": "soon"}) == "30 */5 * * * *"
+    assert schedule_of_pull_timer({"PULL_SCHEDULE": "0 * * * * *"}) == "0 * * * * *"
+
+
+@pytest.mark.parametrize("url", ["collector:4318", "ftp://collector", "https://", "http://[::1"])
+def test_a_wrong_address_of_a_collector_is_no_collector(url: str) -> None:
+    """The app starts without it; the health check reports it."""
+    assert telemetry_target({"OTEL_EXPORTER_OTLP_ENDPOINT": url}) is None
+    assert problems(OTEL_EXPORTER_OTLP_ENDPOINT=url).keys() == {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+
+
+def test_a_collector_may_want_headers() -> None:
+    """As OpenTelemetry writes them."""
+    assert telemetry_target({}) is None
+    found = telemetry_target(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp.example.com/",
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20key, x=1",
+            "OTEL_SERVICE_NAME": "ours",
+        }
+    )
+    assert found == TelemetryTarget("https://otlp.example.com", {"api-key": "a key", "x": "1"}, "ours")
+    assert "a key" not in repr(found)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.pipeline.native.scanner import file_name
+from infra.local.native import AZURE
+
 PROJECT = Path(__file__).resolve().parents[2]
 SH = shutil.which("sh") or "/bin/sh"
 
@@ -120,6 +123,33 @@ def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
     left_out = {name for name in names if any(fnmatch(name, pattern) for pattern in patterns)}
 
     assert set(names) - left_out == {"exporter", "function_app.py", "host.json", "requirements.txt"}
+
+
+def test_the_native_code_and_its_source_are_part_of_the_package() -> None:
+    """A file that is not of the same version as the source is not used."""
+    patterns = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
+
+    for name in ("scan.c", file_name(*AZURE)):
+        assert not any(fnmatch(name, pattern) for pattern in patterns), name
+    assert (PROJECT / "exporter/pipeline/native/scan.c").exists()
+
+
+def test_a_package_without_native_code_is_a_warning(machine: Path) -> None:
+    """The hook of azd does not fail without a Python, nor if the code cannot be built."""
+    script = [SH, str(PROJECT / "infra/azure/native-code.sh")]
+    hooks = (PROJECT / "azure.yaml").read_text()
+    assert hooks.index("prepackage") < hooks.index("native-code.sh") < hooks.index("preprovision")
+    environ = {"PATH": str(machine)}
+    for python in (None, "exit 1"):
+        if python:
+            install(machine, "python3", python)
+        run = subprocess.run(script, cwd=machine, env=environ, capture_output=True, text=True, check=False)  # noqa: S603  our own script
+        assert run.returncode == 0
+        assert "warning: the package has no native code" in run.stderr
+
+    install(machine, "python3.13", 'echo "$@"')
+    run = subprocess.run(script, cwd=machine, env=environ, capture_output=True, text=True, check=False)  # noqa: S603  our own script
+    assert (run.stdout, run.stderr) == ("-m infra.local.native --strict\n", "")
 
 
 def test_of_the_console_only_what_is_built_is_deployed() -> None:

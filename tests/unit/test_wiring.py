@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter import wiring
+from exporter.pipeline.native import scanner
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Threads that allocate at the same time; the allocator then tells of its arenas.
@@ -43,6 +44,24 @@ def test_the_loggers_of_the_sdks_are_at_warning_and_ours_are_not(monkeypatch: py
     assert {logging.getLogger(name).getEffectiveLevel() for name in names} == {logging.INFO}
     monkeypatch.undo()
     wiring.prepare_process()
+
+
+def test_the_app_has_native_code_unless_the_setting_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the whole process, before an hour is exported."""
+    before, found = scanner.library(), []
+    monkeypatch.setenv("AzureWebJobsStorage", "UseDevelopmentStorage=true")
+    monkeypatch.setenv("SECRETS_KEY", "A" * 43 + "=")
+    try:
+        for value in ("off", "on"):
+            monkeypatch.setattr(wiring, "_built", None)
+            monkeypatch.setenv("NATIVE_CODE", value)
+            wiring.app()
+            found.append(scanner.library())
+    finally:
+        scanner.allow(before is not None)
+
+    assert found[0] is None
+    assert found[1] is before or before is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU's C library")

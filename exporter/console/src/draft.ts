@@ -93,6 +93,8 @@ export function credentialsModel({ type, tenant_id, client_id, secret }: Credent
   switch (type) {
     case "service_principal":
       return { type, tenant_id: tenant_id.trim(), client_id: client_id.trim(), ...(typed && { client_secret: typed }) };
+    case "workload_identity":
+      return { type, tenant_id: tenant_id.trim(), client_id: client_id.trim() };
     case "managed_identity":
       return { type, ...(client_id.trim() && { client_id: client_id.trim() }) };
     case "sas":

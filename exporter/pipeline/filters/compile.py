@@ -8,7 +8,7 @@ pattern; 3 more for a number of a field that is next to a filter value. Decoding
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import NamedTuple
@@ -34,7 +34,7 @@ from exporter.pipeline.events import Event
 from exporter.pipeline.filters.lookup import LINE, Lookup, Memo, attribute, lookups, written
 from exporter.pipeline.filters.patterns import characters_searched, pattern_cost, searching
 
-type Predicate = Callable[[list[Event], list[bytes]], list[bool]]
+type Predicate = Callable[[Sequence[Event], list[bytes]], list[bool]]
 """Returns for each event whether it passes; the lines are those that the events were decoded from."""
 
 type Clock = Callable[[], float]
@@ -69,7 +69,7 @@ def compile_filter(event_filter: EventFilter, clock: Clock = time.thread_time) -
     test = _node(event_filter.root, _Context(lookups(_properties(event_filter.root)), characters))
     asked, spent = 0, 0.0
 
-    def predicate(events: list[Event], lines: list[bytes]) -> list[bool]:
+    def predicate(events: Sequence[Event], lines: list[bytes]) -> list[bool]:
         nonlocal asked, spent
         began = clock()
         kept = [test(event, {LINE: line}) for event, line in zip(events, lines, strict=True)]

@@ -38,6 +38,8 @@ class ClientSettings:
     retry: RetryPolicy
     transport: "HttpTransport[Any, Any]"
     attentive: "AttentiveTransport"
+    identity: str | None = None
+    """The client id of the exporter's own managed identity; None for the system-assigned one."""
 
     @classmethod
     def new(
@@ -45,6 +47,7 @@ class ClientSettings:
         authority: str,
         retry: RetryPolicy = CUSTOMER_PATIENCE,
         transport: "HttpTransport[Any, Any] | None" = None,
+        identity: str | None = None,
     ) -> "ClientSettings":
         """Return settings with a new pool of connections, unless a ``transport`` is given."""
         connections = transport or new_transport(retry)
@@ -54,7 +57,7 @@ class ClientSettings:
         )
 
         first = min(FIRST_ANSWER_SECONDS, retry.read_seconds)
-        return cls(authority, retry, connections, AttentiveTransport(connections, first))
+        return cls(authority, retry, connections, AttentiveTransport(connections, first), identity)
 
     @property
     def of_blobs(self) -> dict[str, Any]:
@@ -153,6 +156,45 @@ def _by_managed_identity(
     return _by_token(target, SharedCredential(source, diagnose), client_settings)
 
 
+def _by_workload_identity(
+    target: StorageTarget, credentials: Credentials, _: str, client_settings: ClientSettings
+) -> SignedIn:
+    """Sign in as an application that trusts the exporter's own identity, whose token replaces a secret."""
+    from azure.identity import (  # noqa: PLC0415  the SDK takes 0.2 s to import
+        ClientAssertionCredential,
+        ManagedIdentityCredential,
+    )
+
+    own = ManagedIdentityCredential(client_id=client_settings.identity, **client_settings.of_tokens)
+    who = entra.Principal(
+        tenant_id=credentials.tenant_id or "",
+        client_id=credentials.client_id or "",
+        authority=client_settings.authority,
+    )
+
+    def assertion() -> str:
+        try:
+            return str(own.get_token_info(entra.exchange_scope(client_settings.authority)).token)
+        except Exception as error:  # noqa: BLE001  as SharedCredential does
+            raise managed_identity.refusal(error, client_settings.identity) from None
+
+    source = ClientAssertionCredential(
+        who.tenant_id,
+        who.client_id,
+        assertion,
+        authority=client_settings.authority,
+        disable_instance_discovery=True,
+        retry_policy_class=ShortWaits,
+        **client_settings.of_tokens,
+    )
+
+    def diagnose(error: BaseException) -> ExportError:
+        ours = (each for each in entra.chain_of(error) if isinstance(each, ExportError))
+        return next(ours, None) or entra.refusal(error, who)
+
+    return _by_token(target, SharedCredential(source, diagnose), client_settings)
+
+
 def _by_token(
     target: StorageTarget, credential: SharedCredential, client_settings: ClientSettings
 ) -> SignedIn:
@@ -184,4 +226,5 @@ _SIGN_IN: dict[CredentialsType, SignIn] = {
     CredentialsType.SAS: _by_signature,
     CredentialsType.SERVICE_PRINCIPAL: _by_service_principal,
     CredentialsType.MANAGED_IDENTITY: _by_managed_identity,
+    CredentialsType.WORKLOAD_IDENTITY: _by_workload_identity,
 }

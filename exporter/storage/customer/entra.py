@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
@@ -21,6 +22,20 @@ _DISCOVERY = re.compile(r"OIDC Discovery failed on .*? HTTP status: (\d{3})")
 _ANSWER = re.compile(r"HTTP (?:status|Error): (\d{3})")
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+# For whom the token of a managed identity is meant that an application trusts, in each cloud. Source:
+# https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+_EXCHANGE = "api://AzureADTokenExchange"
+_EXCHANGES = {
+    "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
+    "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+
+
+def exchange_scope(authority: str) -> str:
+    """Return the scope of a managed identity's token that is exchanged at an authority."""
+    return f"{_EXCHANGES.get(urlsplit(authority).hostname or '', _EXCHANGE)}/.default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +115,15 @@ ROWS = (
         numbers=(7000222, 50013),
         message="The secret of the application {client} has expired.",
         fix="Create a new secret and save its value here: az ad app credential reset --id {client} --append.",
+    ),
+    RefusalRow(
+        code="identity_not_trusted",
+        numbers=(70021, 700211, 700212, 700213, 700236),
+        message="The application {client} does not trust the exporter's managed identity: {answer}.",
+        fix=(
+            "Ask the operator of this exporter to let it trust the identity:"
+            " az ad app federated-credential create --id {client}."
+        ),
     ),
     RefusalRow(
         code="client_disabled",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.domain.allowed_hosts import AllowedHosts
 from exporter.domain.errors import Transient
+from exporter.domain.notifications import WebhookAnswer
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
@@ -27,8 +28,8 @@ class Webhooks:
         self._hosts = hosts
         self._call_seconds_max = call_seconds_max
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Send a request, and return the status of the answer; ``Transient`` if there is none in time.
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
+        """Send a request, and return the answer; ``Transient`` if there is none in time.
 
         A redirect is an answer and is not followed: its target may be a host that is not allowed.
         """
@@ -58,7 +59,7 @@ class Webhooks:
                     raise Transient(f"the webhook did not answer within {seconds}") from error
                 raise Transient(f"the webhook cannot be reached: {type(error).__name__}") from error
             answer.close()
-            return int(answer.status_code)
+            return WebhookAnswer(int(answer.status_code), answer.headers.get("Retry-After") or "")
 
 
 class _Deadline:

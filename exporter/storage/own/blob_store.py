@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from exporter.storage.blocks import BlockPool, Commit, StagedBlocks, commit
+from exporter.domain.errors import Transient
+from exporter.storage.blocks import BlockPool, Commit, StagedBlocks, commit, properties
 from exporter.storage.clients import Account
 from exporter.storage.own.errors import create_if_missing, own_storage
 from exporter.storage.sdk_errors import is_missing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 REJECTED = "rejected"
 STATE = "export-state"
+PULLED = "pulled"
 # ``put`` sends a larger blob in blocks of this size, one after the other.
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -92,6 +94,26 @@ class BlobContainer:
             except ResourceNotFoundError:
                 return None
         return _pieces(chunks)
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a blob in bytes, or None if there is no such blob."""
+        with own_storage():
+            try:
+                found = properties(self._client.get_blob_client(name))
+            except HttpResponseError as error:
+                if not is_missing(error):
+                    raise
+                return None
+        return None if found is None else found.size
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``start`` on, fewer at the end of the blob."""
+        with own_storage():
+            try:
+                found = self._client.download_blob(name, offset=start, length=length, decompress=False)
+                return bytes(found.readall())
+            except ResourceNotFoundError as error:
+                raise Transient(f"the blob {name} of our own storage was deleted") from error
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the blobs of a folder, in order."""

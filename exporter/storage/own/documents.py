@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -14,6 +14,7 @@ import msgspec
 from exporter.domain.filter_parser import stored_filter
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour import Hour
+from exporter.domain.versioned import LEFT_OUT_AT_DEFAULT
 
 # Azure allows 64 KiB a column.
 COLUMN_BYTES = 60_000
@@ -44,7 +45,9 @@ class Document[Value]:
     """The JSON form of a dataclass, with the dataclasses in its fields.
 
     Every field is a key, at every level: a document with an unknown key is refused, and so is one that lacks
-    a key, even if the field has a default. Fields named in ``without`` are stored elsewhere.
+    a key, even if the field has a default. A field that came after a release (``LEFT_OUT_AT_DEFAULT``) is a
+    key only with another value than its default, so that releases read each other's documents as long as
+    it is not used. Fields named in ``without`` are stored elsewhere.
 
     Make documents at import: msgspec learns a type when its first decoder is made, and is not safe if another
     thread decodes meanwhile (tests/unit/storage/test_decoders.py).
@@ -71,14 +74,23 @@ type _Conversions = tuple[Callable[[Any], Any] | None, ...]
 def _struct(kind: type, without: frozenset[str]) -> tuple[tuple[str, ...], Any, _Conversions, _Conversions]:
     """Return the names of a dataclass's fields, the strict struct of their stored forms, and conversions."""
     types = get_type_hints(kind)
-    names = tuple(each.name for each in fields(kind) if each.name not in without)
-    forms = [_form(types[name]) for name in names]
+    stored = [each for each in fields(kind) if each.name not in without]
+    forms = [_form(types[each.name]) for each in stored]
     struct = msgspec.defstruct(
         kind.__name__,
-        [(name, form.stored) for name, form in zip(names, forms, strict=True)],
+        [_key(each, form) for each, form in zip(stored, forms, strict=True)],
         forbid_unknown_fields=True,
+        omit_defaults=True,
     )
+    names = tuple(each.name for each in stored)
     return names, struct, tuple(form.load for form in forms), tuple(form.dump for form in forms)
+
+
+def _key(of: Field[Any], form: _Form) -> Any:  # noqa: ANN401  one of several forms of msgspec
+    """Return the key of a field: its name and type, and its default if it may be left out."""
+    if of.metadata.keys() >= LEFT_OUT_AT_DEFAULT.keys():
+        return of.name, form.stored, of.default
+    return of.name, form.stored
 
 
 @cache
@@ -111,8 +123,9 @@ def _form_of_dataclass(kind: Any) -> _Form:  # noqa: ANN401  any dataclass
     def dump(value: object) -> Any:  # noqa: ANN401  a struct
         return struct(*_converted(dumps, _values(value, names)))
 
-    # msgspec encodes a dataclass as its struct, if nothing in it has a form of its own.
-    return _Form(struct, load if any(loads) else load_plain, dump if any(dumps) else None)
+    # msgspec encodes a dataclass as its struct, if nothing in it has a form of its own or is left out.
+    as_struct = any(dumps) or struct.__struct_defaults__
+    return _Form(struct, load if any(loads) else load_plain, dump if as_struct else None)
 
 
 def _values(value: object, names: tuple[str, ...]) -> tuple[Any, ...]:

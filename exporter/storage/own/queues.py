@@ -1,10 +1,13 @@
 """Queues of our own account."""
 
 import math
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
@@ -17,8 +20,12 @@ from exporter.storage.sdk_errors import is_missing
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
-# One day. A message that waited longer is sent again by the next tick, if its hour or step is still owed.
+# One day, from its first delivery on. A message that waited longer is sent again by the next tick, if its
+# hour or step is still owed.
 TIME_TO_LIVE_SECONDS = 24 * 3600
+# Few messages are sent one by one, more by so many threads: a call takes some 20 ms in Azure.
+ONE_BY_ONE_MAX = 32
+SENDERS = 8
 
 
 class Queue[Message]:
@@ -41,20 +48,43 @@ class Queue[Message]:
         return self._account.queues.get_queue_client(self._spec.name, message_encode_policy=policy)
 
     def send(self, messages: Iterable[Message], *, delay: timedelta = timedelta()) -> None:
-        """Send messages in their order; each is delivered after the delay, rounded up to whole seconds."""
+        """Send messages in about their order; each is delivered after the delay, rounded up to whole seconds.
+
+        The first one creates the queue if it is missing. Several threads send many messages.
+        """
+        seconds = math.ceil(delay.total_seconds())
+        texts = map(self._spec.encode, messages)
         with own_storage():
-            for message in messages:
-                self._send(self._spec.encode(message), math.ceil(delay.total_seconds()))
+            for text in islice(texts, ONE_BY_ONE_MAX):
+                self._send(text, seconds)
+            rest = list(texts)
+            if rest:
+                with ThreadPoolExecutor(SENDERS) as senders:
+                    deque(senders.map(self._send, rest, repeat(seconds)), maxlen=0)
 
     def waiting(self) -> int:
         """Return about how many messages are in the queue, those being worked on included."""
         with own_storage():
             return _length(self._client)
 
+    def oldest(self) -> datetime | None:
+        """Return when the first of the messages was sent that a worker could take now."""
+        with own_storage():
+            try:
+                first = self._client.peek_messages(max_messages=1)
+            except HttpResponseError as error:
+                if not is_missing(error):
+                    raise
+                return None
+        return first[0].inserted_on if first else None
+
     def _send(self, text: str, delay_seconds: int) -> None:
         create_if_missing(
             lambda: self._client.send_message(
-                text, visibility_timeout=delay_seconds, time_to_live=TIME_TO_LIVE_SECONDS
+                text,
+                visibility_timeout=delay_seconds,
+                # The service deletes a message at its end, and the longest delay is a day itself.
+                time_to_live=delay_seconds + TIME_TO_LIVE_SECONDS,
             ),
             self._client.create_queue,
         )
@@ -78,6 +108,9 @@ class NoQueue:
     def waiting(self) -> int:
         """Return 0."""
         return 0
+
+    def oldest(self) -> None:
+        """Return None."""
 
 
 class OwnQueues:

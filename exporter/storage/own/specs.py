@@ -7,6 +7,20 @@ from exporter.domain.destination import Destination, Status
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.last_tick import LastTick
+from exporter.domain.pulls import (
+    HEALTHY,
+    RUN_ENDED,
+    FolderTurn,
+    LateLanding,
+    PulledHour,
+    PullProgress,
+    PullRun,
+    PullSlots,
+    PullStatus,
+    RunStatus,
+    SourceHealth,
+)
+from exporter.domain.source import Source, SourceStatus
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Verification, VerificationStatus
@@ -97,6 +111,80 @@ VERIFICATIONS = TableSpec[str, str, Verification](
     columns={"status": enum_column(VerificationStatus)},
     document=Document(Verification, without=("destination_id", "id", "status")),
 )
+SOURCES = in_partition(
+    "source",
+    TEXT,
+    name="pullsources",
+    kind=Source,
+    key_field="id",
+    columns={"status": enum_column(SourceStatus)},
+    document=Document(Source, without=("id", "status")),
+)
+# Beside the sources: what changes while they are pulled changes neither their rows nor the ETags of these.
+PULL_PROGRESS = in_partition(
+    "progress",
+    TEXT,
+    name="pullsources",
+    kind=PullProgress,
+    key_field="source_id",
+    columns={"first": HOUR, "pulled_until": HOUR},
+    document=Document(PullProgress, without=("source_id", "first", "pulled_until")),
+)
+SOURCE_HEALTH = in_partition(
+    "health", TEXT, name="pullsources", kind=SourceHealth, document=Document(SourceHealth)
+)
+PULL_SLOTS = in_partition(
+    "slots",
+    TEXT,
+    name="pullsources",
+    kind=PullSlots,
+    key_field="source_id",
+    document=Document(PullSlots, without=("source_id",)),
+)
+
+
+def _late_key(_: str, text: str) -> tuple[int, Hour]:
+    project_id, _, hour = text.partition(":")
+    return int(project_id), Hour.parse(hour)
+
+
+LATE_LANDINGS = TableSpec[int, Hour, LateLanding](
+    name="pullsources",
+    kind=LateLanding,
+    partition="late",
+    keys=lambda project_id, hour: ("late", f"{project_id}:{hour}"),
+    parse_keys=_late_key,
+    key_fields=("project_id", "hour"),
+    document=Document(LateLanding, without=("project_id", "hour")),
+)
+PULLED_HOURS = TableSpec[str, Hour, PulledHour](
+    name="pullhours",
+    kind=PulledHour,
+    keys=lambda source_id, hour: (source_id, hour.key),
+    parse_keys=lambda source_id, hour: (source_id, Hour.parse(hour)),
+    key_fields=("source_id", "hour"),
+    columns={"status": enum_column(PullStatus), "next_pull_at": MOMENT},
+    document=Document(PulledHour, without=("source_id", "hour", "status", "next_pull_at")),
+)
+# No id of a source begins with this sign.
+_TURNS = "~turns:"
+FOLDER_TURNS = TableSpec[int, Hour, FolderTurn](
+    name="pullhours",
+    kind=FolderTurn,
+    keys=lambda project_id, hour: (f"{_TURNS}{project_id}", hour.key),
+    parse_keys=lambda project, hour: (int(project.removeprefix(_TURNS)), Hour.parse(hour)),
+    key_fields=("project_id", "hour"),
+    columns={"answer": TEXT},
+)
+PULL_RUNS = TableSpec[str, str, PullRun](
+    name="pullruns",
+    kind=PullRun,
+    keys=lambda source_id, run_id: (source_id, run_id),
+    parse_keys=lambda source_id, run_id: (source_id, run_id),
+    key_fields=("source_id", "id"),
+    columns={"status": enum_column(RunStatus)},
+    document=Document(PullRun, without=("source_id", "id", "status")),
+)
 
 
 def schedule_table(account: Account, name: str | None = None) -> LastWriteTable[StreamKey, StreamProgress]:
@@ -123,3 +211,20 @@ def backfills_table(account: Account, name: str | None = None) -> JobsTable[Back
 def verifications_table(account: Account, name: str | None = None) -> JobsTable[Verification]:
     """Return the verifications that run in the background."""
     return JobsTable(account, VERIFICATIONS, [VerificationStatus.RUNNING], name)
+
+
+def pull_progress_table(account: Account, name: str | None = None) -> LastWriteTable[str, PullProgress]:
+    """Return the progress of each source."""
+    return LastWriteTable(account, PULL_PROGRESS, None, name)
+
+
+def source_health_table(
+    account: Account, name: str | None = None
+) -> LastWriteTable[str, SourceHealth, SourceHealth]:
+    """Return the health of each source; healthy, if none is stored."""
+    return LastWriteTable(account, SOURCE_HEALTH, HEALTHY, name)
+
+
+def pull_runs_table(account: Account, name: str | None = None) -> JobsTable[PullRun]:
+    """Return the runs of all sources."""
+    return JobsTable(account, PULL_RUNS, [status for status in RunStatus if status not in RUN_ENDED], name)

@@ -19,10 +19,11 @@ from azure.storage.blob import BlobServiceClient
 from infra.local import azurite, stack
 from infra.local.api import Answer, Api
 from infra.local.certificates import make_certificate
-from infra.local.demo import customers
+from infra.local.demo import customers, history
 from infra.local.demo.report import Ledger, Report
+from infra.local.demo.source import LAG, SOURCE_ID, DemoSource, demo_source
 from infra.local.entra import Directory, entra_running
-from infra.local.sample import Fault, LandingHour, Sample, to_container
+from infra.local.sample import DataType, Fault, LandingHour, Sample, to_container
 from infra.local.sample.times import last_closed_hours
 
 HOURS = 24
@@ -35,6 +36,8 @@ EXPORT_SECONDS_MAX = 600
 # How late a signal may be noticed.
 SIGNAL_SECONDS = 0.5
 # Faults that every real source has now and then. The table shows that no row is lost or doubled.
+# The same of an Export API, whose files are whole, and whose doubled rows do not land.
+SOURCE_FAULTS = frozenset({Fault.NOT_JSON, Fault.AMENDED_FIELD})
 FAULTS = frozenset(
     {
         Fault.DUPLICATES_ACROSS_BLOBS,
@@ -59,15 +62,34 @@ class Demo:
     api: Api
     hours: tuple[LandingHour, ...]
     report: Report
+    source: DemoSource | None = None
 
     def land(self) -> None:
-        """Write the sample into the landing container, as sources do."""
+        """Write the sample into the landing container, without the events if a source pulls them."""
         landing = self.accounts.by_key.create_container("landing")
-        written = [each for hour in self.hours for each in to_container(landing, hour)]
+        kinds = (DataType.MERGED_IDS,) if self.source else tuple(DataType)
+        written = [each for hour in self.hours for each in to_container(landing, hour.files(*kinds))]
         size = sum(each.size for each in written)
         kind = "made-up rows, some of them invalid on purpose"
         print(
             f"Landed {len(self.hours)} hours of {kind}: {len(written)} blobs, {size / 1e6:.1f} MB", flush=True
+        )
+
+    def pull(self, source: DemoSource) -> None:
+        """Create and test the source, and run its timer until all of its hours are in landing."""
+        _expect(self.api.put(f"/sources/{SOURCE_ID}", source.request), 201)
+        print(f"Created the source {SOURCE_ID} of project {source.request['project_id']}. Its test:")
+        self.report.test_upload(_expect(self.api.post(f"/sources/{SOURCE_ID}/test"), 200))
+        print("Running the timer of the sources: it pulls hour by hour", flush=True)
+        pulled = source.pull(self.api, EXPORT_SECONDS_MAX)
+        if len(pulled) < len(self.hours):
+            raise DemoError(f"only {len(pulled)} of {len(self.hours)} hours were pulled")
+        rows, size = sum(hour["rows"] for hour in pulled), sum(hour["bytes"] for hour in pulled)
+        blobs, requests = sum(hour["blobs"] for hour in pulled), len(source.export_api.requests())
+        print(
+            f"  {len(pulled)} hours pulled with {requests} requests, the test included:"
+            f" {rows:,} rows, {blobs} blobs, {size / 1e6:.1f} MB",
+            flush=True,
         )
 
     def make_destinations(self) -> None:
@@ -102,6 +124,21 @@ class Demo:
                 time.sleep(0.5)
         raise DemoError(f"not all hours were exported after {EXPORT_SECONDS_MAX} seconds")
 
+    def make_history(self) -> None:
+        """Give the console something to show: earlier weeks, a backfill, destinations that need a person."""
+        first, landing = self.hours[0], self.accounts.by_key.get_container_client("landing")
+        try:
+            history.make_a_failing_destination(self.api, first, self.accounts)
+            history.make_a_paused_destination(self.api, first, self.accounts)
+            history.land(landing, first.start)
+            history.start_backfills(self.api, first.start)
+        except history.NotMadeError as error:
+            raise DemoError(str(error)) from error
+        print(
+            f"It shows {history.DAYS} earlier days, which backfills export now, a failing destination and a"
+        )
+        print("paused one.", flush=True)
+
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
         """Return the hours of the demo from the API's ledger."""
         first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
@@ -119,9 +156,15 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     """Run the demo and return the exit code: 0 if every row was found where it belongs, once."""
     # Fixed at the start: an hour that closes during the demo is not part of it.
     sample = Sample(
-        events_per_hour=options.events_per_hour, merges_per_hour=20, faults=FAULTS, real_shaped=True
+        events_per_hour=options.events_per_hour,
+        merges_per_hour=20,
+        faults=SOURCE_FAULTS if options.source else FAULTS,
+        real_shaped=True,
     )
     now = datetime.now(UTC)  # noqa: TID251  a demo of "the last 24 hours" starts from the clock
+    if options.source:
+        # An hour is pulled later than it closes otherwise.
+        now -= LAG
     hours = tuple(sample.hour(start) for start in last_closed_hours(now, HOURS))
     with contextlib.ExitStack() as running:
         print("Starting the storage emulators, the token service and the app", flush=True)
@@ -133,6 +176,9 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         entra = running.enter_context(entra_running(certificate, directory))
         settings = stack.settings_for(endpoints, secured) | certificate.trusted_by
         settings["ENTRA_AUTHORITY"] = entra.url
+        source = running.enter_context(demo_source(hours)) if options.source else None
+        if source:
+            settings["PULL_HOSTS"] = source.allowed_host
         app = running.enter_context(stack.running_app(settings, port=options.port, log=folder / "app.log"))
         accounts = customers.Accounts(
             by_key=running.enter_context(
@@ -147,8 +193,10 @@ def run(options: argparse.Namespace, folder: Path) -> int:
             account_url=secured.account_url,
             principal={"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": secret},
         )
-        demo = Demo(accounts, app.api, hours, Report())
+        demo = Demo(accounts, app.api, hours, Report(), source)
         demo.land()
+        if source:
+            demo.pull(source)
         # Before the destinations exist: from then on the real timer may run at any moment.
         customers.pretend_activated_before(hours[0], endpoints.connection_string)
         demo.make_destinations()
@@ -156,17 +204,20 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         problems = demo.report.show(hours, ledger, accounts)
         if options.once:
             return 1 if problems else 0
-        _serve(app)
+        print(f"\nThe console: {app.api.url}/console/", flush=True)
+        demo.make_history()
+        _serve(app, *([f"sources/{SOURCE_ID}", f"sources/{SOURCE_ID}/hours"] if source else []))
     return 0
 
 
-def _serve(app: stack.RunningApp) -> None:
-    print(f"\nThe console: {app.api.url}/console/")
+def _serve(app: stack.RunningApp, *others: str) -> None:
     print(f"The app serves {app.api.url}/api until Ctrl-C. Try:")
     print(f"  curl {app.api.url}/api/health")
     for customer in customers.ALL:
         print(f"  curl {app.api.url}/api/destinations/{customer.id}")
     print(f"  curl '{app.api.url}/api/destinations/{customers.ALL[0].id}/hours'")
+    for path in others:
+        print(f"  curl {app.api.url}/api/{path}")
     print(f"Its log: {app.log}", flush=True)
     # In short steps, so that a signal that another thread receives is noticed, too.
     while app.process.poll() is None:
@@ -189,6 +240,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Export a day of sample data and show the exported files.")
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--once", action="store_true", help="stop after printing")
+    parser.add_argument("--source", action="store_true", help="pull the events from an Export API")
     parser.add_argument("--events-per-hour", type=int, default=EVENTS_PER_HOUR_DEFAULT)
     options = parser.parse_args()
 

@@ -1,5 +1,6 @@
-"""The demo's customers: a destination for events and one for merged ids, each with its container."""
+"""The demo's customers: their destinations, each with its container."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from azure.storage.blob import BlobServiceClient
@@ -49,6 +50,9 @@ class Customer:
     container: str
     data_type: DataType
     by_token: bool = False
+    name: str = ""
+    """By default it says the data type."""
+    event_filter: dict[str, object] | None = None
 
     def source_id(self, hour: LandingHour) -> int:
         """Return the id of the project or organization whose rows it gets."""
@@ -58,9 +62,10 @@ class Customer:
     def request(self, hour: LandingHour, accounts: Accounts) -> dict[str, object]:
         """Return the body of the PUT that creates the destination."""
         source = "project_id" if self.data_type is DataType.EVENTS else "org_id"
+        chosen = {"filter": self.event_filter} if self.event_filter else {}
         return {
-            "name": f"Demo: {self.data_type.replace('_', ' ')}",
-            self.data_type.value: {source: self.source_id(hour)},
+            "name": self.name or f"Demo: {self.data_type.replace('_', ' ')}",
+            self.data_type.value: {source: self.source_id(hour), **chosen},
             "storage": {"container": self.container, **accounts.address(self)},
             "credentials": accounts.credentials(self),
         }
@@ -78,13 +83,28 @@ class Customer:
         }
 
 
+# Their hours are printed and checked.
 ALL = (
     Customer("demo-events", "demo-events", DataType.EVENTS, by_token=True),
     Customer("demo-merged-ids", "demo-merged-ids", DataType.MERGED_IDS),
 )
 
+# Destinations that need a person: only the console and the API show them.
+FAILING = Customer(
+    "demo-unreachable", "demo-unreachable", DataType.EVENTS, name="Demo: container was deleted"
+)
+PAUSED = Customer(
+    "demo-purchases",
+    "demo-purchases",
+    DataType.EVENTS,
+    name="Demo: purchases only",
+    event_filter={"all": [{"property": "event_type", "operator": "contains", "values": ["purchase"]}]},
+)
 
-def pretend_activated_before(first: LandingHour, connection_string: str) -> None:
+
+def pretend_activated_before(
+    first: LandingHour, connection_string: str, customers: Iterable[Customer] = ALL
+) -> None:
     """Let the schedules begin with the first landed hour.
 
     A destination that is activated today gets the events of today and later. The demo shows a whole day,
@@ -93,7 +113,7 @@ def pretend_activated_before(first: LandingHour, connection_string: str) -> None
     account = Account(connection_string)
     try:
         hour = Hour(first.start)
-        for customer in ALL:
+        for customer in customers:
             stream = streams.Stream(data_types.DataType(customer.data_type), customer.source_id(first))
             key = streams.StreamKey(customer.id, stream)
             schedule_table(account).put(key, StreamProgress(key, hour, hour))

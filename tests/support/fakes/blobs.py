@@ -20,6 +20,7 @@ from exporter.domain.errors import (
     LandingArchived,
     LandingChanged,
     LandingMissing,
+    Transient,
 )
 from exporter.domain.hour import Hour
 from exporter.domain.landing import Entry, Survey
@@ -228,6 +229,18 @@ class FakeBlobStore:
         body = found.body
         return (body[start : start + READ_BYTES] for start in range(0, len(body), READ_BYTES))
 
+    def size(self, name: str) -> int | None:
+        """Return the size of a blob, or None if there is no such blob."""
+        found = self._blobs.committed.get(name)
+        return None if found is None else len(found.body)
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return a part of a blob."""
+        found = self._blobs.committed.get(name)
+        if found is None:
+            raise Transient(f"the blob {name} was deleted")
+        return found.body[start : start + length]
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the blobs of a folder."""
         return self._blobs.names(folder)
@@ -236,6 +249,27 @@ class FakeBlobStore:
         """Delete a blob."""
         with self._blobs.writes.write(f"discard {name}"):
             self._blobs.committed.pop(name, None)
+
+
+class FakeLandingUpload(FakeBlocks):
+    """A new blob of landing that is sent block by block."""
+
+    def create(self, *, md5: str) -> None:
+        """Make the blocks a new blob."""
+        with self._blobs.writes.write(f"create {self._name}"):
+            self._blobs.commit(self._name, self._ids, md5, allowed=self._name not in self._blobs.committed)
+
+
+class FakeLandingWriter:
+    """The puller's side of landing."""
+
+    def __init__(self, blobs: FakeBlobs) -> None:
+        self._blobs = blobs
+
+    @contextmanager
+    def upload(self, name: str, *, attempt: str) -> Iterator[FakeLandingUpload]:
+        """Begin a blob."""
+        yield FakeLandingUpload(self._blobs, name, attempt)
 
 
 class FakeContainer:

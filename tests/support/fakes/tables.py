@@ -15,7 +15,18 @@ from exporter.domain.hour_content import HourFigures
 from exporter.domain.hour_record import HourRecord, unreadable_record
 from exporter.domain.hour_task import HourTask
 from exporter.domain.last_tick import LastTick
+from exporter.domain.pulls import (
+    HEALTHY,
+    FolderTurn,
+    LateLanding,
+    PulledHour,
+    PullProgress,
+    PullRun,
+    PullSlots,
+    SourceHealth,
+)
 from exporter.domain.slices import SliceRecord
+from exporter.domain.source import Source
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import StreamKey
 from exporter.domain.verification import Verification
@@ -344,3 +355,114 @@ def breakers(writes: Writes) -> FakeLastWrite[str, Breaker, Breaker]:
 def ticks(writes: Writes) -> FakeLastWrite[str, LastTick]:
     """Return the twin of the note of the last tick."""
     return FakeLastWrite(writes, one("tick", "schedule", "tick"), None)
+
+
+class FakeSources(FakeTable[str, Source]):
+    """The sources' twin."""
+
+    def __init__(self, writes: Writes, progress: FakeLastWrite[str, PullProgress]) -> None:
+        super().__init__(writes, one("source", "pullsources", "source"), lambda source: (source.id,))
+        self._progress = progress
+
+    def states(self) -> tuple[Rows[Source], Rows[PullProgress]]:
+        """Return every source, and the progress of each."""
+        found, progress = self.split(), self._progress.all()
+        sources = Rows((row.value for row in found.values()), found.unreadable)
+        return sources, Rows(progress.values(), progress.unreadable)
+
+    def all(self) -> Rows[Versioned[Source]]:
+        """Return every source by id."""
+        found = self.split()
+        return Rows(found.values(), found.unreadable)
+
+
+class FakePulledHours(FakeTable[str, Hour, PulledHour]):
+    """The twin of the puller's ledger."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming("pulled hour", "pullhours", lambda source_id, hour: (source_id, str(hour)))
+        super().__init__(writes, naming, lambda record: (record.source_id, record.hour))
+
+    def between(self, source_id: str, first: Hour, last: Hour) -> Rows[PulledHour]:
+        """Return the records from ``first`` to ``last``, both included, oldest first."""
+        return self._of(source_id, lambda record: first <= record.hour <= last)
+
+    def due(self, source_id: str, now: datetime) -> Rows[PulledHour]:
+        """Return the records that are due, oldest hour first."""
+        return self._of(source_id, lambda record: record.due(now))
+
+    def _of(self, source_id: str, chosen: Callable[[PulledHour], bool]) -> Rows[PulledHour]:
+        found = self.split()
+        values = (row.value for row in found.values())
+        unreadable = (row for row in found.unreadable if row.key.startswith(f"{source_id} / "))
+        return Rows((each for each in values if each.source_id == source_id and chosen(each)), unreadable)
+
+
+class FakeFolderTurns(FakeTable[int, Hour, FolderTurn]):
+    """The twin of the turns in folders of landing."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming("turn", "pullhours", lambda project_id, hour: (f"~turns:{project_id}", str(hour)))
+        super().__init__(writes, naming, lambda turn: (turn.project_id, turn.hour))
+
+    def discard(self, turn: FolderTurn, etag: str) -> None:
+        """Delete the turn of that ETag."""
+        self.delete((turn.project_id, turn.hour), etag)
+
+
+class FakeLateLandings(FakeRows[int, Hour, LateLanding]):
+    """The twin of the notes of rows that have landed late."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming(
+            "late landing", "pullsources", lambda project_id, hour: ("late", f"{project_id}:{hour}")
+        )
+        super().__init__(writes, naming)
+
+    def remember(self, note: LateLanding) -> None:
+        """Note that rows land in a folder."""
+        self.overwrite((note.project_id, note.hour), note)
+
+    def all(self) -> Rows[Versioned[LateLanding]]:
+        """Return all notes."""
+        found = self.split()
+        return Rows(found.values(), found.unreadable)
+
+    def forget(self, note: Versioned[LateLanding]) -> None:
+        """Delete a note, unless it was noted again."""
+        self.delete((note.value.project_id, note.value.hour), note.etag)
+
+
+class FakeRuns(FakeTable[str, str, PullRun]):
+    """The runs' twin."""
+
+    def __init__(self, writes: Writes) -> None:
+        naming = Naming("run", "pullruns", lambda source_id, run_id: (source_id, run_id))
+        super().__init__(writes, naming, lambda run: (run.source_id, run.id))
+
+    def of(self, source_id: str) -> Rows[PullRun]:
+        """Return the runs of a source."""
+        found = self.split()
+        return Rows(
+            (row.value for row in found.values() if row.value.source_id == source_id), found.unreadable
+        )
+
+    def unfinished(self) -> Rows[PullRun]:
+        """Return the runs that have not ended."""
+        found = self.split()
+        return Rows((row.value for row in found.values() if not row.value.ended), found.unreadable)
+
+
+def pull_progress(writes: Writes) -> FakeLastWrite[str, PullProgress]:
+    """Return the twin of the sources' progress."""
+    return FakeLastWrite(writes, one("pull progress", "pullsources", "progress"), None)
+
+
+def source_health(writes: Writes) -> FakeLastWrite[str, SourceHealth, SourceHealth]:
+    """Return the twin of the sources' health."""
+    return FakeLastWrite(writes, one("health", "pullsources", "health"), HEALTHY)
+
+
+def pull_slots(writes: Writes) -> FakeTable[str, PullSlots]:
+    """Return the twin of the sources' slots."""
+    return FakeTable(writes, one("slots", "pullsources", "slots"), lambda slots: (slots.source_id,))

@@ -14,13 +14,22 @@ from exporter.domain.errors import Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_task import HourTask
 from exporter.domain.last_tick import LastTick
-from exporter.domain.notifications import Delivery
+from exporter.domain.notifications import Delivery, WebhookAnswer
+from exporter.domain.pulls import PullProgress, PullTask
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import Verification, VerifyStep
-from exporter.ports import Gateways
+from exporter.ports import Gateways, PullGateways
 from tests.support.fakes import tables
-from tests.support.fakes.blobs import FakeBlobs, FakeBlobStore, FakeContainers, FakeLanding, Row
+from tests.support.fakes.blobs import (
+    FakeBlobs,
+    FakeBlobStore,
+    FakeContainers,
+    FakeLanding,
+    FakeLandingWriter,
+    Row,
+)
+from tests.support.fakes.export_api import FakeExportApi
 from tests.support.fakes.queues import FakeQueue, ImpatientQueue
 from tests.support.fakes.tables import (
     FakeDestinations,
@@ -33,19 +42,58 @@ from tests.support.fakes.tables import (
 from tests.support.fakes.writes import Writes
 
 
+@dataclass(slots=True, init=False)
+class Puller:
+    """What the puller has outside of the product: its tables, the answers that it keeps, and the API."""
+
+    sources: tables.FakeSources
+    hours: tables.FakePulledHours
+    turns: tables.FakeFolderTurns
+    late: tables.FakeLateLandings
+    progress: tables.FakeLastWrite[str, PullProgress]
+    runs: tables.FakeRuns
+    answers: FakeBlobs
+    api: FakeExportApi
+    queue: FakeQueue[PullTask]
+    gateways: PullGateways
+
+    def __init__(self, writes: Writes, landed: FakeBlobs) -> None:
+        self.hours = tables.FakePulledHours(writes)
+        self.turns, self.runs = tables.FakeFolderTurns(writes), tables.FakeRuns(writes)
+        self.late, self.progress = tables.FakeLateLandings(writes), tables.pull_progress(writes)
+        self.answers, self.api = FakeBlobs(writes), FakeExportApi()
+        self.sources = tables.FakeSources(writes, self.progress)
+        self.queue = FakeQueue(writes, lambda task: f"pull {task.source_id} {task.hour}")
+        self.gateways = PullGateways(
+            sources=self.sources,
+            hours=self.hours,
+            progress=self.progress,
+            health=tables.source_health(writes),
+            slots=tables.pull_slots(writes),
+            turns=self.turns,
+            late=self.late,
+            runs=self.runs,
+            answers=FakeBlobStore(self.answers),
+            landing=FakeLandingWriter(landed),
+            api=self.api,
+            queue=self.queue,
+        )
+
+
 class FakeWebhooks:
-    """Answers calls with ``status``, or not at all if that is None, and remembers them."""
+    """Answers calls with ``status`` and ``retry_after``, or not at all without a status; remembers them."""
 
     def __init__(self) -> None:
         self.status: int | None = 200
+        self.retry_after = ""
         self.requests: list[tuple[str, bytes, Mapping[str, str]]] = []
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> WebhookAnswer:
         """Take a call."""
         self.requests.append((url, body, headers))
         if self.status is None:
             raise Transient("the webhook cannot be reached")
-        return self.status
+        return WebhookAnswer(self.status, self.retry_after)
 
 
 class FakeCipher:
@@ -108,6 +156,7 @@ class World:
     webhook_calls: FakeQueue[Delivery] = field(init=False)
     webhooks: FakeWebhooks = field(init=False, default_factory=FakeWebhooks)
     cipher: FakeCipher = field(init=False, default_factory=FakeCipher)
+    puller: Puller = field(init=False)
     pauses: list[float] = field(init=False, default_factory=list)
     gateways: Gateways = field(init=False)
 
@@ -122,6 +171,7 @@ class World:
         self.hours, self.backfill_hours = FakeQueue(writes, _hour), FakeQueue(writes, _hour)
         self.backfill_steps = ImpatientQueue(writes, lambda step: f"{step.backfill_id} {step.number}")
         self.verify_steps = ImpatientQueue(writes, lambda step: f"{step.verification_id} {step.next}")
+        self.puller = Puller(writes, self.landed)
         # Notifications are no part of the promise: no crash at one of their writes, and no line in the log.
         apart = Writes()
         self.notifications, self.webhook_calls = FakeQueue(apart, _delivery), FakeQueue(apart, _delivery)
@@ -147,6 +197,7 @@ class World:
             webhook_calls=self.webhook_calls,
             webhooks=self.webhooks,
             cipher=self.cipher,
+            pulls=self.puller.gateways,
             pause=self.pauses.append,
         )
 

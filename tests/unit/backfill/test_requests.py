@@ -146,6 +146,9 @@ def test_a_request_that_is_stored_is_answered_though_its_step_cannot_be_sent() -
             """Return how many there are."""
             return 0
 
+        def oldest(self) -> None:
+            """Return None: there are none."""
+
     busy = replace(life.world.gateways, backfill_steps=Busy())
     begun = create(busy, "acme", THREE_HOURS, as_of=AsOf(life.now, SETTLE), new_id="b1")
 

@@ -205,3 +205,16 @@ def test_a_secret_whose_key_is_gone_stays_as_it_is() -> None:
     put_destination(gateways, replace(DRAFT, secret=None, name="New"), if_match=None, now=NOW)
 
     assert credentials(world) == before
+
+
+def test_when_a_signature_expires_is_known_and_kept_with_it() -> None:
+    """A replacement without the signature keeps the time, one with another signature changes it."""
+    world = World()
+    put(world, replace(SIGNATURE, secret="sv=1&se=2026-12-31T00:00:00Z&sig=c2ln"))  # noqa: S106  a made-up one
+    first = credentials(world).expires_at
+    put(world, replace(SIGNATURE, secret=None, name="New"))
+    assert first is not None
+    assert (credentials(world).expires_at, first.isoformat()) == (first, "2026-12-31T00:00:00+00:00")
+
+    put(world, replace(SIGNATURE, secret="sv=1&sig=c2ln"))  # noqa: S106  a made-up one
+    assert credentials(world).expires_at is None

@@ -52,6 +52,7 @@ def problems(credentials: object, storage: object = STORAGE) -> dict[str, str]:
         ),
         ({"type": "managed_identity"}, None, (None, None)),
         ({"type": "managed_identity", "client_id": OTHER}, None, (None, OTHER)),
+        ({"type": "workload_identity", "tenant_id": GUID, "client_id": OTHER}, None, (GUID.lower(), OTHER)),
         ({"type": "sas", "sas_token": SAS}, SAS, (None, None)),
         ({"type": "sas", "sas_token": f"?{SAS}"}, SAS, (None, None)),
         ({"type": "sas"}, None, (None, None)),
@@ -171,6 +172,10 @@ def test_a_tenant_is_an_id_or_a_domain(tenant: str) -> None:
             {"type": "managed_identity", "client_id": "c"},
         ),
         (Credentials(CredentialsType.MANAGED_IDENTITY), {"type": "managed_identity", "client_id": None}),
+        (
+            Credentials(CredentialsType.WORKLOAD_IDENTITY, "", "t", "c"),
+            {"type": "workload_identity", "tenant_id": "t", "client_id": "c"},
+        ),
         (Credentials(CredentialsType.SAS, "sealed"), {"type": "sas"}),
         (Credentials(CredentialsType.CONNECTION_STRING, "sealed"), {"type": "connection_string"}),
     ],

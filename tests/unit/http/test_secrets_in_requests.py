@@ -81,6 +81,19 @@ BODIES: dict[str, dict[str, Any]] = {
         "repair": False,
     },
 }
+SOURCE = {
+    "id": "acme",
+    "type": "amplitude_export",
+    "project_id": 187520,
+    "region": "eu",
+    "base_url": "https://amplitude.com",
+    "api_key": "the-api-key",
+    "secret_key": "the-secret-key",
+    "start": "2026-01-25T05",
+    "lag_minutes": 120,
+    "repull_hours": [24, 72],
+}
+BODIES |= {"put_source": SOURCE, "create_pull": {"start": "2026-01-25", "end": "2026-01-26T05"}}
 SETTINGS = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "SECRETS_KEY": "A" * 43 + "=",
@@ -230,7 +243,7 @@ def ask_with_ids(name: str, body: bytes, params: dict[str, str], each: str) -> f
         f"http://127.0.0.1/api/{declared.route}",
         headers={"Content-Type": "application/json"},
         params=params,
-        route_params=dict.fromkeys(("id", "backfill_id", "verification_id", "hour"), each),
+        route_params=dict.fromkeys(("id", "backfill_id", "verification_id", "pull_id", "hour"), each),
         body=body,
     )
     answer: func.HttpResponse = FUNCTIONS[name](request)

@@ -13,6 +13,7 @@ from exporter.domain.hour_task import HourTask
 from exporter.domain.stream_progress import StreamProgress
 from exporter.export.attempt import Outcome
 from exporter.notify.log_events import Event
+from exporter.pipeline.native.scanner import library
 from exporter.schedule.planner import queue_due_hours
 from tests.support.worlds import EVENTS, HOUR, NOW, SETTLE, a_world, acme, an_event, attempt
 
@@ -67,6 +68,7 @@ def test_an_exported_hour_is_one_line_with_its_counts_and_durations(log: Collect
     (part,) = [body for name, body in world.reader().committed.items() if name.endswith(".gz")]
     assert (facts["parts"], facts["bytes"]) == (1, len(part.body))
     assert facts["seconds"] == {"inventory": 0.0, "stage": 0.0, "commit": 0.0}
+    assert facts["native_code"] is (library() is not None)
     assert not any("somebody" in record.getMessage() for record in log.records)
     assert log.records[-1].__dict__["event"] == Event.HOUR_EXPORTED
 

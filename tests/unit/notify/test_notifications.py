@@ -1,35 +1,56 @@
 """Notifications, and retries of webhook calls."""
 
+import base64
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import standardwebhooks
 
 from exporter.destinations.edit import Draft, put_destination
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Fault, Invalid, NotPossible, Transient
+from exporter.domain.errors import Conflict, Fault, Invalid, NotPossible, Transient
 from exporter.domain.hour_task import HourTask
-from exporter.domain.notifications import Notification, NotificationKind, Webhook, notification, signature
+from exporter.domain.notifications import (
+    OLD_SECRET_FOR,
+    Notification,
+    NotificationKind,
+    Webhook,
+    call_headers,
+    notification,
+    secret_objection,
+    signature,
+    standard_signature,
+)
 from exporter.export.attempt import Outcome
-from exporter.notify.notifications import SECRET_FIELD, WAITS, body_of, call_for_test, call_webhook
+from exporter.notify.notifications import (
+    SECRET_FIELD,
+    WAITS,
+    body_of,
+    call_for_test,
+    call_webhook,
+    healed,
+)
 from tests.support.destinations import DRAFT
 from tests.support.fakes.world import World
 from tests.support.worlds import EVENTS, HOUR, NOW, a_world, acme, an_event, attempt
 
 URL = "https://hooks.example.com/exports"
 SECRET = "sixteen letters, at least"  # noqa: S105  of a test
+STANDARD = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
 FAULT = Fault("container_not_found", "It is gone.", "Make it again.")
 LATER = NOW + timedelta(hours=1)
 
 
-def world_with_webhook(**changes: object) -> World:
+def world_with_webhook(secret: str = SECRET, **changes: object) -> World:
     """Make a world whose destination has a webhook."""
     world = World()
-    sealed = world.cipher.seal(SECRET, destination_id="acme", field=SECRET_FIELD)
+    sealed = world.cipher.seal(secret, destination_id="acme", field=SECRET_FIELD)
     return a_world(acme(webhook=Webhook(URL, sealed), **changes), world)
 
 
@@ -127,6 +148,134 @@ def test_a_call_is_signed_as_documented() -> None:
     assert SECRET not in str(headers)
 
 
+@pytest.mark.parametrize(("secret", "known"), [(STANDARD, STANDARD), (SECRET, SECRET.encode())])
+def test_a_call_is_accepted_by_the_library_of_the_standard(secret: str, known: str | bytes) -> None:
+    """A secret of the standard's form is its key in base64; another one is the key itself."""
+    world = world_with_webhook(secret)
+    now = datetime.now(UTC)  # noqa: TID251  the library compares with the clock
+
+    assert call_webhook(SENT, 0, world.gateways, now)
+    assert call_webhook(SENT, 3, world.gateways, now)
+
+    (_, body, headers), (_, _, again) = world.webhooks.requests
+    found = standardwebhooks.Webhook(known).verify(body, dict(headers))
+    assert found["id"] == headers["webhook-id"] == again["webhook-id"] == SENT.id
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(known).verify(body + b" ", dict(headers))
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(b"another one").verify(body, dict(headers))
+
+
+def test_a_call_is_signed_with_both_secrets_while_one_replaces_the_other() -> None:
+    """For a day, so that the receiver changes it without losing a call."""
+    world, now = World(), datetime.now(UTC)  # noqa: TID251  the library compares with the clock
+    put_destination(world.gateways, draft(webhook_secret=STANDARD), if_match=None, now=now)
+    put_destination(world.gateways, draft(webhook_secret=SECRET), if_match=None, now=now)
+    # Sent again, it is no other one.
+    put_destination(world.gateways, draft(webhook_secret=SECRET), if_match=None, now=now)
+
+    for then in (now, now + OLD_SECRET_FOR):
+        assert call_webhook(SENT, 0, world.gateways, then)
+
+    (_, body, both), (_, _, one) = world.webhooks.requests
+    for known in (STANDARD, SECRET.encode()):
+        standardwebhooks.Webhook(known).verify(body, dict(both))
+    newest = standard_signature(SENT.id, body, SECRET, int((now + OLD_SECRET_FOR).timestamp()))
+    assert one["webhook-signature"] == newest
+    assert both["X-Export-Signature"] == signature(body, SECRET, int(now.timestamp()))
+
+
+def test_an_old_secret_whose_key_is_gone_signs_no_more() -> None:
+    """The encryption key may be replaced within the day, too."""
+    world = world_with_webhook()
+    found = world.destinations.get("acme")
+    assert found is not None
+    assert found.value.webhook is not None
+    hooked = replace(found.value.webhook, old_sealed="sealed-by-another-key", old_until=LATER)
+    world.destinations.put(replace(found.value, webhook=hooked), found.etag)
+
+    assert call_webhook(SENT, 0, world.gateways, NOW)
+
+    ((_, body, headers),) = world.webhooks.requests
+    assert headers["webhook-signature"] == standard_signature(SENT.id, body, SECRET, int(NOW.timestamp()))
+
+
+def test_gone_ends_the_webhook_until_the_destination_is_put_again() -> None:
+    """The answer 410: neither this notification nor later ones are sent there."""
+    world = World()
+    put_destination(world.gateways, draft(webhook_secret=SECRET), if_match=None, now=NOW)
+    world.webhooks.status = 410
+
+    assert call_webhook(SENT, 0, world.gateways, NOW)
+    assert call_webhook(SENT, 0, world.gateways, NOW)
+    healed(world.gateways, stored(world), NOW)
+
+    ended = stored(world).webhook
+    assert ended is not None
+    assert (ended.ended_at, len(world.webhooks.requests)) == (NOW, 1)
+    assert (world.webhook_calls.messages, world.webhook_calls.delayed) == ([], [])
+    assert len(published(world)) == 1
+
+    put_destination(world.gateways, draft(), if_match=None, now=NOW)
+    assert stored(world).webhook == replace(ended, ended_at=None)
+    healed(world.gateways, stored(world), NOW)
+    assert len(calls(world)) == 1
+
+
+def test_gone_does_not_undo_a_change_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call finds out again."""
+    world = world_with_webhook()
+    world.webhooks.status = 410
+
+    def changed(*_: object) -> str:
+        raise Conflict("the row has changed")
+
+    monkeypatch.setattr(world.destinations, "put", changed)
+    assert call_webhook(SENT, 0, world.gateways, NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        ("", WAITS[0]),
+        ("30", WAITS[0]),
+        ("600", timedelta(minutes=10)),
+        ("Sat, 31 Jan 2026 14:15:00 GMT", timedelta(hours=1)),
+        ("Sat, 31 Jan 2026 14:15:00 -0000", timedelta(hours=1)),
+        ("Fri, 30 Jan 2026 14:15:00 GMT", WAITS[0]),
+        ("9" * 5000, timedelta(days=1)),
+        ("Sat, 31 Jan 2099 14:15:00 GMT", timedelta(days=1)),
+        ("-5", WAITS[0]),
+        ("soon", WAITS[0]),
+        ("Sat, 99 Jan 2026 99:99:99 GMT", WAITS[0]),
+    ],
+)
+def test_a_receiver_that_asks_for_a_longer_wait_gets_it(asked: str, wait: timedelta) -> None:
+    """In seconds or as a date; a day at most, and never less than without it."""
+    world = world_with_webhook()
+    world.webhooks.status, world.webhooks.retry_after = 429, asked
+
+    assert not call_webhook(SENT, 0, world.gateways, NOW)
+
+    assert [delay for _, delay in world.webhook_calls.delayed] == [wait]
+
+
+@pytest.mark.parametrize(
+    ("secret", "right"),
+    [
+        (STANDARD, True),
+        ("whsec_" + base64.b64encode(b"k" * 64).decode(), True),
+        ("whsec_" + base64.b64encode(b"k" * 23).decode(), False),
+        ("whsec_" + base64.b64encode(b"k" * 65).decode(), False),
+        ("whsec_not base64 at all", False),
+        (SECRET, True),
+    ],
+)
+def test_a_secret_of_the_standard_has_a_key_of_its_length(secret: str, right: bool) -> None:  # noqa: FBT001
+    """24 to 64 bytes in base64."""
+    assert (secret_objection(secret) is None) == right
+
+
 @pytest.mark.parametrize("status", [None, 199, 300, 404, 500])
 def test_a_failed_call_is_repeated_with_growing_waits(status: int | None) -> None:
     """Until it is given up; a redirect is a failure."""
@@ -194,9 +343,17 @@ def test_the_same_event_has_the_same_id_and_another_one_has_another() -> None:
 def test_the_documented_check_accepts_only_valid_signatures() -> None:
     """The example of docs/monitoring.md, executed."""
     text = (Path(__file__).resolve().parents[3] / "docs" / "monitoring.md").read_text()
-    code = text.partition("```python\n")[2].partition("```")[0]
     names: dict[str, object] = {}
-    exec(code, names)  # noqa: S102  our own document
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, names)  # noqa: S102  our own document
+    read = names["notification"]
+    assert callable(read)
+    for known in (STANDARD, SECRET):
+        now = datetime.now(UTC)  # noqa: TID251  the library compares with the clock
+        headers = call_headers(SENT, body_of(SENT), [known], now)
+        assert read(body_of(SENT), headers, known)["id"] == SENT.id
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            read(body_of(SENT), headers, "another secret, of enough letters")
     is_ours = names["is_ours"]
     assert callable(is_ours)
     body, seconds = b'{"id":"1"}', 1_700_000_000

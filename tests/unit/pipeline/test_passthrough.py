@@ -14,14 +14,22 @@ from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.chain import RowChain, accept_all
+from exporter.pipeline.codec import Codec
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.exported import WholeFile
 from tests.support.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
 from tests.support.filters import Keep, row_by_row
+from tests.support.two_ways import codec_of_events
+
+pytestmark = pytest.mark.usefixtures("each_way")
 
 AMPLITUDE = Output(timestamp_format=TimestampFormat.AMPLITUDE)
 ANY_SIZE = range(1, 1 << 30)
 NAMED = bytes([8])
+
+
+def _codec(keep: Keep) -> Codec[Any]:
+    return codec_of_events(AMPLITUDE, rows_are_read=keep is not accept_all)
 
 
 def exported(*numbers: int) -> list[bytes]:
@@ -50,7 +58,7 @@ class Sent:
             self.read.append(blob.name)
             return source.read(blob)
 
-        chain = RowChain(EventCodec(PROJECT, HOUR, AMPLITUDE), self.rejected.append, keep)
+        chain = RowChain(_codec(keep), self.rejected.append, keep)
         found = list(chain.exported_or_whole(source.blobs, read, ANY_SIZE))
         self.files = [b"".join(each.pieces) for each in found if isinstance(each, WholeFile)]
         self.file_rows = [each.rows for each in found if isinstance(each, WholeFile)]
@@ -228,7 +236,7 @@ def test_passing_changes_nothing_but_the_files(
     keep = row_by_row(lambda row: row.event_type != "skip")
     sent = Sent(landing, keep, chunk_bytes)
     rejected: list[RejectedRow] = []
-    chain = RowChain(EventCodec(PROJECT, HOUR, AMPLITUDE), rejected.append, keep)
+    chain = RowChain(_codec(keep), rejected.append, keep)
     source = Landing(landing, chunk_bytes)
     plain = b"".join(some.content for some in chain.exported(source.blobs, source.read))
 

@@ -16,12 +16,9 @@ from exporter.domain.hour_task import HourTask
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
+from exporter.schedule import planner
 from exporter.schedule.due_hours import HOURS_A_STREAM_MAX
-from exporter.schedule.planner import (
-    HISTORY_WAITING_MAX,
-    WAITING_MAX,
-    queue_due_hours,
-)
+from exporter.schedule.planner import HISTORY_WAITING_MAX, queue_due_hours
 from exporter.schedule.priorities import LIVE_HOURS
 from tests.support.fakes.blobs import FakeLanding
 from tests.support.fakes.world import World
@@ -183,8 +180,13 @@ def test_streams_take_turns_so_that_a_backlog_delays_no_other_stream() -> None:
     assert [task.key.destination_id for task in queued[:3]] == ["behind", "current", "behind"]
 
 
-def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
+@pytest.mark.parametrize(("sent", "waiting_max", "bound"), [(12_500, 500, 500), (100, 500, 130)])
+def test_the_queue_is_filled_up_to_its_bound_and_no_further(
+    monkeypatch: pytest.MonkeyPatch, sent: int, waiting_max: int, bound: int
+) -> None:
     """Waiting messages count; an hour that finds no room is queued by a later tick."""
+    monkeypatch.setattr(planner, "SENT_MAX", sent)
+    monkeypatch.setattr(planner, "WAITING_MAX", waiting_max)
     world = a_world(EVENTS_ONLY)
     for number in range(30):
         world.destinations.put(
@@ -195,7 +197,7 @@ def test_the_queue_is_filled_up_to_its_bound_and_no_further() -> None:
 
     queue_due_hours(world.gateways, now=NOW, settle=SETTLE)
 
-    assert len(world.hours.messages) == WAITING_MAX
+    assert len(world.hours.messages) == bound
 
 
 def test_two_ticks_at_once_end_in_one_export_an_hour() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -59,11 +60,11 @@ class SessionCodec:
         except msgspec.MsgspecError as error:
             return Rejection(Reason.WRONG_TYPE, f"{error}.")
 
-    def keys(self, rows: list[Session]) -> list[bytes]:
+    def keys(self, rows: Sequence[Session]) -> list[bytes]:
         """Return their UUIDs."""
         return [row.uuid.bytes for row in rows]
 
-    def encode_all(self, rows: list[Session], lines: list[bytes]) -> bytes:  # noqa: ARG002  as all codecs
+    def encode_all(self, rows: Sequence[Session], lines: list[bytes]) -> bytes:  # noqa: ARG002  as all codecs
         """Return their lines."""
         return msgspec.json.Encoder().encode_lines(rows)
 

@@ -502,6 +502,218 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sources by id with their status, progress, owed hours and last error, page by page
+         * @description List sources by id with their status, progress, owed hours and last error, page by page.
+         */
+        get: operations["list_sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a source with its progress
+         * @description Return a source with its progress.
+         */
+        get: operations["get_source"];
+        /**
+         * Create an active source (201) or replace it (200); a body without secret_key keeps the stored one
+         * @description Create an active source (201) or replace it (200); a body without secret_key keeps the stored one.
+         */
+        put: operations["put_source"];
+        post?: never;
+        /**
+         * Pull no further hour of a source and delete its secret key; its hours can still be listed
+         * @description Pull no further hour of a source and delete its secret key; its hours can still be listed.
+         */
+        delete: operations["delete_source"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run the test; if it passes, pull again at the next tick, otherwise 422 with the report
+         * @description Run the test; if it passes, pull again at the next tick, otherwise 422 with the report.
+         */
+        post: operations["activate_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List hours of the ledger of a source, also of a deleted one, without those that are not due yet
+         * @description List hours of the ledger of a source, also of a deleted one, without those that are not due yet.
+         */
+        get: operations["list_source_hours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull no further hour until the source is resumed; the hours of its project stay open
+         * @description Pull no further hour until the source is resumed; the hours of its project stay open.
+         */
+        post: operations["pause_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/pulls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the requested pulls of a source, also of a deleted one, newest first, page by page
+         * @description List the requested pulls of a source, also of a deleted one, newest first, page by page.
+         */
+        get: operations["list_pulls"];
+        put?: never;
+        /**
+         * Pull a range of hours again, of any length; only rows that landing lacks are added
+         * @description Pull a range of hours again, of any length; only rows that landing lacks are added.
+         */
+        post: operations["create_pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/pulls/{pull_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a requested pull with its progress, and its failed hours with their errors
+         * @description Return a requested pull with its progress, and its failed hours with their errors.
+         */
+        get: operations["get_pull"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/pulls/{pull_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull no further hour for this request; an hour that is being pulled finishes
+         * @description Pull no further hour for this request; an hour that is being pulled finishes.
+         */
+        post: operations["cancel_pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull again, without a test; the hours of the pause are owed
+         * @description Pull again, without a test; the hours of the pause are owed.
+         */
+        post: operations["resume_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sources/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the API of a source as a pull does, and report each step; nothing is landed
+         * @description Ask the API of a source as a pull does, and report each step; nothing is landed.
+         */
+        post: operations["test_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -733,13 +945,13 @@ export interface components {
             type: "connection_string";
             connection_string?: components["schemas"]["_Secret"] | null;
         };
-        CredentialsModel: components["schemas"]["ServicePrincipalModel"] | components["schemas"]["ManagedIdentityModel"] | components["schemas"]["SasModel"] | components["schemas"]["ConnectionStringModel"];
+        CredentialsModel: components["schemas"]["ServicePrincipalModel"] | components["schemas"]["ManagedIdentityModel"] | components["schemas"]["WorkloadIdentityModel"] | components["schemas"]["SasModel"] | components["schemas"]["ConnectionStringModel"];
         /**
          * CredentialsType
          * @description How we sign in to the customer's storage.
          * @enum {string}
          */
-        CredentialsType: "service_principal" | "managed_identity" | "sas" | "connection_string";
+        CredentialsType: "service_principal" | "managed_identity" | "workload_identity" | "sas" | "connection_string";
         /**
          * CredentialsView
          * @description The credentials without their secret.
@@ -779,6 +991,8 @@ export interface components {
             /** @description As in the answer, or left out. */
             readonly created_at?: unknown;
             /** @description As in the answer, or left out. */
+            readonly credentials_expire_at?: unknown;
+            /** @description As in the answer, or left out. */
             readonly last_24_hours?: unknown;
             /** @description As in the answer, or left out. */
             readonly last_error?: unknown;
@@ -786,6 +1000,8 @@ export interface components {
             readonly last_exported_hour?: unknown;
             /** @description As in the answer, or left out. */
             readonly last_test_upload?: unknown;
+            /** @description As in the answer, or left out. */
+            readonly notify_state?: unknown;
             /** @description As in the answer, or left out. */
             readonly owed_hours?: unknown;
             /** @description As in the answer, or left out. */
@@ -824,6 +1040,8 @@ export interface components {
             credentials: components["schemas"]["CredentialsView"];
             output: components["schemas"]["OutputView"];
             notify: components["schemas"]["NotifyView"] | null;
+            notify_state: components["schemas"]["NotifyStateView"] | null;
+            credentials_expire_at: components["schemas"]["Moment"] | null;
             /** Last 24 Hours */
             last_24_hours: {
                 [key: string]: components["schemas"]["RecentRowsView"];
@@ -909,6 +1127,14 @@ export interface components {
         FailedHourView: {
             hour: components["schemas"]["HourKey"];
             data_type: components["schemas"]["DataType"];
+            error: components["schemas"]["FaultView"];
+        };
+        /**
+         * FailedPullView
+         * @description An hour that cannot be pulled, and why.
+         */
+        FailedPullView: {
+            hour: components["schemas"]["HourKey"];
             error: components["schemas"]["FaultView"];
         };
         /**
@@ -1276,12 +1502,22 @@ export interface components {
         /**
          * NotifyModel
          * @description The webhook for notifications. The secret signs the calls; without it the stored one is kept.
+         *
+         *     For a day after a change of the secret, calls are signed with both.
          */
         NotifyModel: {
             /** Url */
             url: string;
             /** Secret */
             secret?: string | null;
+        };
+        /**
+         * NotifyStateView
+         * @description Until when calls are signed with the secret before, too, and when an answer 410 ended the webhook.
+         */
+        NotifyStateView: {
+            old_secret_until: components["schemas"]["Moment"] | null;
+            ended_at: components["schemas"]["Moment"] | null;
         };
         /**
          * NotifyView
@@ -1520,6 +1756,143 @@ export interface components {
             steps?: components["schemas"]["StepView"][];
         };
         /**
+         * PullHoursView
+         * @description The number of hours; ``total`` is the sum of the others.
+         */
+        PullHoursView: {
+            /**
+             * Total
+             * Format: int64
+             */
+            total: number;
+            /**
+             * Done
+             * Format: int64
+             */
+            done: number;
+            /**
+             * Empty
+             * Format: int64
+             */
+            empty: number;
+            /**
+             * Failed
+             * Format: int64
+             */
+            failed: number;
+            /**
+             * Left
+             * Format: int64
+             */
+            left: number;
+        };
+        /**
+         * PullModel
+         * @description A range of UTC days or hours, both ends inclusive.
+         */
+        PullModel: {
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+        };
+        /**
+         * PullStatus
+         * @description What has become of an hour of a source so far.
+         * @enum {string}
+         */
+        PullStatus: "owed" | "pulling" | "waiting" | "pulled" | "empty" | "failed";
+        /**
+         * PullView
+         * @description A requested pull and its progress.
+         *
+         *     ``new_rows`` is the number of rows that it has landed. ``clamped_to`` is the last hour if the range ended
+         *     after the last one that was due, otherwise null.
+         */
+        PullView: {
+            /** Id */
+            id: string;
+            /** Start */
+            start: string;
+            /** End */
+            end: string;
+            status: components["schemas"]["RunStatus"];
+            hours: components["schemas"]["PullHoursView"];
+            /** Failed Hours */
+            failed_hours: components["schemas"]["FailedPullView"][];
+            /**
+             * New Rows
+             * Format: int64
+             */
+            new_rows: number;
+            created_at: components["schemas"]["Moment"];
+            started_at: components["schemas"]["Moment"] | null;
+            finished_at: components["schemas"]["Moment"] | null;
+            clamped_to: components["schemas"]["HourKey"] | null;
+        };
+        /**
+         * PulledHourView
+         * @description An hour of the ledger of a source.
+         *
+         *     ``rows``, ``blobs`` and ``bytes`` are what all pulls of the hour have landed, ``new_rows`` the rows of the
+         *     latest one. ``pulls`` is the number of answers. ``ignored`` is the number of files in the latest answer
+         *     that hold no events.
+         */
+        PulledHourView: {
+            hour: components["schemas"]["HourKey"];
+            status: components["schemas"]["PullStatus"];
+            /**
+             * Rows
+             * Format: int64
+             */
+            rows: number;
+            /**
+             * New Rows
+             * Format: int64
+             */
+            new_rows: number;
+            /**
+             * Blobs
+             * Format: int64
+             */
+            blobs: number;
+            /**
+             * Bytes
+             * Format: int64
+             */
+            bytes: number;
+            /**
+             * Pulls
+             * Format: int64
+             */
+            pulls: number;
+            /**
+             * Ignored
+             * Format: int64
+             */
+            ignored: number;
+            next_pull_at: components["schemas"]["Moment"] | null;
+            error: components["schemas"]["FaultView"] | null;
+        };
+        /**
+         * PulledHoursView
+         * @description Hours, oldest first.
+         */
+        PulledHoursView: {
+            /** Hours */
+            hours: components["schemas"]["PulledHourView"][];
+        };
+        /**
+         * PullsView
+         * @description Pulls, newest first; ``next`` is the value of ``after`` for the next page, null on the last.
+         */
+        PullsView: {
+            /** Pulls */
+            pulls: components["schemas"]["PullView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * QueueView
          * @description A queue: about how many messages wait or are worked on, and how many were given up.
          *
@@ -1586,6 +1959,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * Region
+         * @description ``region``: where the project's data is.
+         * @enum {string}
+         */
+        Region: "us" | "eu";
         /**
          * RejectedRowView
          * @description A rejected row, or an amended one, which is ``exported``; ``number`` counts from 1 in an hour.
@@ -1703,6 +2082,12 @@ export interface components {
             rejected: number;
         };
         /**
+         * RunStatus
+         * @description The state of a run.
+         * @enum {string}
+         */
+        RunStatus: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /**
          * SasModel
          * @description A shared access signature of the account or the container.
          */
@@ -1762,6 +2147,106 @@ export interface components {
             name: string;
             /** Value */
             value: string;
+        };
+        /**
+         * SourceModel
+         * @description A source without its read-only fields.
+         */
+        SourceModel: {
+            /** Id */
+            id?: string | null;
+            type: components["schemas"]["SourceType"];
+            /**
+             * Project Id
+             * Format: int64
+             */
+            project_id: number;
+            region: components["schemas"]["Region"];
+            /** Base Url */
+            base_url?: string | null;
+            /** Api Key */
+            api_key: string;
+            /** Secret Key */
+            secret_key?: string | null;
+            /** Start */
+            start?: string | null;
+            /**
+             * Lag Minutes
+             * Format: int64
+             * @default 120
+             */
+            lag_minutes: number;
+            /** Repull Hours */
+            repull_hours?: number[];
+        };
+        /**
+         * SourceStatus
+         * @description The state of a source.
+         *
+         *     ``failing`` is never stored: it follows from ``SourceHealth``. ``deleted`` keeps the history readable.
+         * @enum {string}
+         */
+        SourceStatus: "active" | "paused" | "failing" | "deleted";
+        /**
+         * SourceType
+         * @description ``type``: which API is asked.
+         * @enum {string}
+         */
+        SourceType: "amplitude_export";
+        /**
+         * SourceView
+         * @description A source without its secret key, and its progress.
+         *
+         *     All hours before ``pulled_until`` are pulled, empty or failed. ``owed_hours`` is the number of hours that
+         *     are due and none of these. ``failed_hours`` stay open until they are pulled on request.
+         */
+        SourceView: {
+            /** Id */
+            id: string;
+            type: components["schemas"]["SourceType"];
+            /**
+             * Project Id
+             * Format: int64
+             */
+            project_id: number;
+            region: components["schemas"]["Region"];
+            /** Base Url */
+            base_url: string | null;
+            /** Api Key */
+            api_key: string;
+            start: components["schemas"]["HourKey"];
+            /**
+             * Lag Minutes
+             * Format: int64
+             */
+            lag_minutes: number;
+            /** Repull Hours */
+            repull_hours: number[];
+            status: components["schemas"]["SourceStatus"];
+            created_at: components["schemas"]["Moment"];
+            pulled_until: components["schemas"]["HourKey"];
+            /**
+             * Owed Hours
+             * Format: int64
+             */
+            owed_hours: number;
+            /** Failed Hours */
+            failed_hours: components["schemas"]["FailedPullView"][];
+            last_error: components["schemas"]["FaultView"] | null;
+        };
+        /**
+         * SourcesView
+         * @description A page of sources by id, and the stored rows about sources that cannot be read, for the operator.
+         *
+         *     ``next`` is the value of ``after`` for the next page, null on the last page.
+         */
+        SourcesView: {
+            /** Sources */
+            sources: components["schemas"]["SourceView"][];
+            /** Unreadable */
+            unreadable: components["schemas"]["UnreadableView"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * Status
@@ -2106,6 +2591,19 @@ export interface components {
             status: number | null;
             /** Message */
             message: string | null;
+        };
+        /**
+         * WorkloadIdentityModel
+         * @description An application that trusts the exporter's managed identity: no secret at all.
+         */
+        WorkloadIdentityModel: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workload_identity";
+            tenant_id: components["schemas"]["_Tenant"];
+            client_id: components["schemas"]["_Client"];
         };
         /**
          * WrongHourView
@@ -4450,6 +4948,1136 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    list_sources: {
+        parameters: {
+            query?: {
+                /** @description Only sources with this status. */
+                status?: "active" | "paused" | "failing";
+                /** @description With true, only deleted sources; their hours can be listed. */
+                deleted?: "true" | "false";
+                /** @description At most so many on a page. Default: 50. */
+                limit?: number;
+                /** @description Only sources after this id: `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesView"];
+                };
+            };
+            /** @description The caller has this answer. */
+            304: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    put_source: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the source must have, or *. Otherwise: 412. */
+                "If-Match"?: string;
+                /** @description With *, only create; 412 if the source exists. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceModel"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description The body is missing or is not valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The condition of If-Match or If-None-Match does not hold. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The body is larger than 1048576 bytes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The content type of the body is not application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    delete_source: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the source must have, or *. Otherwise: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The condition of If-Match or If-None-Match does not hold. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    activate_source: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the source must have, or *. Otherwise: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The condition of If-Match or If-None-Match does not hold. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    list_source_hours: {
+        parameters: {
+            query?: {
+                /** @description The first hour. Default: 23 hours before the last. */
+                from?: string;
+                /** @description The last hour, inclusive. Default: the last hour that has ended. */
+                to?: string;
+                /** @description Only hours with this status. Default: all. */
+                status?: "owed" | "pulling" | "waiting" | "pulled" | "empty" | "failed";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PulledHoursView"];
+                };
+            };
+            /** @description The caller has this answer. */
+            304: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    pause_source: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the source must have, or *. Otherwise: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The condition of If-Match or If-None-Match does not hold. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    list_pulls: {
+        parameters: {
+            query?: {
+                /** @description At most so many on a page. Default: 20. */
+                limit?: number;
+                /** @description Only those created before the one of this id: `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullsView"];
+                };
+            };
+            /** @description The caller has this answer. */
+            304: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    create_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PullModel"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    /** @description The absolute URL of the progress. */
+                    Location?: string;
+                    /** @description Seconds to wait before asking again: 2. Missing once the job has ended. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullView"];
+                };
+            };
+            /** @description The body is missing or is not valid JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The body is larger than 1048576 bytes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The content type of the body is not application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                pull_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    /** @description Seconds to wait before asking again: 2. Missing once the job has ended. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullView"];
+                };
+            };
+            /** @description The caller has this answer. */
+            304: {
+                headers: {
+                    /** @description The version of this answer; with If-None-Match, 304 while it is the same. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    cancel_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                pull_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    resume_source: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the source must have, or *. Otherwise: 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The current state does not allow this, or another request changed it meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description The condition of If-Match or If-None-Match does not hold. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Fields or parameters are wrong, or the customer's storage refuses. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description An error of the exporter; `error_id` finds it in the logs. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description Storage is unreachable for the moment, or settings are wrong. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait: 5. Missing if settings must be corrected first. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    test_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportView"];
+                };
+            };
+            /** @description The function key is missing or wrong. The answer has no body. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
             };
             /** @description Fields or parameters are wrong, or the customer's storage refuses. */
             422: {

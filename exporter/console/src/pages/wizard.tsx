@@ -106,6 +106,7 @@ function isFilled(name: StepName, verdict: Verdict): boolean {
     case "credentials":
       return {
         service_principal: Boolean(credentials.tenant_id && credentials.client_id && credentials.secret),
+        workload_identity: Boolean(credentials.tenant_id && credentials.client_id),
         managed_identity: true,
         sas: credentials.secret !== "",
         connection_string: credentials.secret !== "",

@@ -9,6 +9,7 @@ import { Command } from "./fix";
 
 const TYPES: [CredentialsType, string][] = [
   ["service_principal", "Service principal (recommended)"],
+  ["workload_identity", "Application that trusts the identity of the exporter (no secret)"],
   ["managed_identity", "Managed identity of the exporter"],
   ["sas", "Shared access signature of the container"],
   ["connection_string", "Connection string with an account key"],
@@ -47,7 +48,7 @@ export function CredentialsFields({ value, onChange, errors, storage, stored }: 
   return (
     <>
       <Choice label="How the exporter signs in" value={type} choices={TYPES} onChange={(chosen) => set({ type: chosen, secret: "" })} />
-      {type === "service_principal" && (
+      {(type === "service_principal" || type === "workload_identity") && (
         <Field
           label="Directory (tenant) ID"
           name="credentials.tenant_id"
@@ -57,9 +58,9 @@ export function CredentialsFields({ value, onChange, errors, storage, stored }: 
           onChange={(tenant_id) => set({ tenant_id })}
         />
       )}
-      {(type === "service_principal" || type === "managed_identity") && (
+      {(type === "service_principal" || type === "workload_identity" || type === "managed_identity") && (
         <Field
-          label={type === "service_principal" ? "Application (client) ID" : "Client ID"}
+          label={type !== "managed_identity" ? "Application (client) ID" : "Client ID"}
           name="credentials.client_id"
           value={value.client_id}
           errors={errors}
@@ -117,6 +118,7 @@ function signInCommands({ type, client_id: client }: Credentials, storage: Stora
         `az ad app credential reset --id CLIENT_ID ${reset}`,
       ];
     }
+    case "workload_identity":
     case "managed_identity":
       return [];
     case "sas":
@@ -133,7 +135,7 @@ function containerCommands(storage: Storage, { type, client_id: client }: Creden
   const account = accountOf(storage);
   const container = storage.container.trim() || "CONTAINER";
   const commands = [`az storage container-rm create --storage-account ${account} --name ${container}`];
-  if (type === "service_principal" || type === "managed_identity") {
+  if (type !== "sas" && type !== "connection_string") {
     commands.push(
       "az role assignment create --role 'Storage Blob Data Contributor' --assignee-principal-type ServicePrincipal" +
         ` --assignee-object-id $(az ad sp show --id ${client.trim() || "CLIENT_ID"} --query id --output tsv)` +

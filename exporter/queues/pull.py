@@ -1,0 +1,79 @@
+"""The puller: its timer, and the queue of the hours of sources."""
+
+import logging
+import threading
+from datetime import timedelta
+
+import azure.functions as func
+
+from exporter import wiring
+from exporter.domain.source import SourceStatus
+from exporter.export.lease import background_heartbeat
+from exporter.messages import PULL_HOURS
+from exporter.notify.log_events import Event, log_event
+from exporter.queues.bindings import body_of, on_message
+from exporter.schedule.failures import Failures
+from exporter.settings import schedule_of_pull_timer
+from exporter.sources.plan import queue_due
+from exporter.sources.pull_hour import PullContext
+from exporter.sources.pull_hour import pull_hour as action
+from exporter.sources.tick import PullReport, run_pull_tick
+
+blueprint = func.Blueprint()
+_log = logging.getLogger(__name__)
+# Hours that a process pulls at the same time, of all sources: each may take 50 MB.
+PULLS_MAX = 2
+# The delay of a message for which this process has no room; another process may have.
+BUSY_DELAY = timedelta(seconds=30)
+_room = threading.BoundedSemaphore(PULLS_MAX)
+
+
+@blueprint.function_name("pull_tick")
+@blueprint.timer_trigger("timer", schedule=schedule_of_pull_timer(), run_on_startup=False, use_monitor=True)
+def pull_tick(timer: func.TimerRequest) -> None:  # noqa: ARG001  the host passes it
+    """Queue the hours of the sources that are due. A missed tick loses nothing."""
+    app, failures = wiring.app(), Failures()
+    with failures.guard("pulling"):
+        found = run_pull_tick(
+            app.gateways, now=wiring.now(), slots_max=app.settings.pull_concurrency, failures=failures
+        )
+        log_pull_tick(found)
+        if found.active:
+            with failures.guard("creating queues"):
+                app.queues.ensure()
+    failures.end()
+
+
+def log_pull_tick(found: PullReport) -> None:
+    """Log the sources that are failing; nothing if none is."""
+    for name in found.failing:
+        log_event(Event.SOURCE_FAILING, source=name)
+
+
+@on_message(blueprint, "pull_hour", PULL_HOURS.name)
+def pull_hour(message: func.QueueMessage) -> None:
+    """Pull an hour of a source, then queue the next one.
+
+    After an exception the host delivers the message again: what passes is recorded, and not raised.
+    """
+    task = PULL_HOURS.parse(body_of(message))
+    app = wiring.app()
+    pulls, slots_max = app.gateways.pulls, app.settings.pull_concurrency
+    if not _room.acquire(blocking=False):
+        pulls.queue.send([task], delay=BUSY_DELAY)
+        return
+    try:
+        worker = PullContext(
+            clock=wiring.now,
+            claim_id=wiring.new_id(),
+            heartbeat=background_heartbeat(),
+            slots_max=slots_max,
+            redelivered=(message.dequeue_count or 1) > 1,
+        )
+        outcome = action(task, app.gateways, worker)
+    finally:
+        _room.release()
+    _log.debug("%s %s: %s (attempt %s)", task.source_id, task.hour, outcome, worker.claim_id)
+    found = pulls.sources.get(task.source_id) if outcome.answered else None
+    if found is not None and found.value.status is SourceStatus.ACTIVE:
+        queue_due(pulls, found.value, wiring.now(), slots_max)

@@ -1,0 +1,1 @@
+"""What fills landing: sources, their hours, and the requests to pull hours again."""

@@ -1,0 +1,64 @@
+"""Everything that a tick of the sources does: one source after the other, each on its own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from exporter.domain.errors import LandingMissing
+from exporter.domain.source import Source, SourceStatus
+from exporter.notify.log_events import Event, log_event, log_unreadable
+from exporter.ports import Gateways
+from exporter.schedule.failures import Failures
+from exporter.sources.plan import queue_due
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """What a tick found: how many sources are active, the hours queued of them, and the failing sources."""
+
+    active: int
+    queued: int
+    failing: tuple[str, ...]
+
+
+def run_pull_tick(gateways: Gateways, *, now: datetime, slots_max: int, failures: Failures) -> PullReport:
+    """Queue the hours of all sources that are due; without a source, nothing happens.
+
+    Errors are added to ``failures``; the caller raises them after it has logged the report.
+    """
+    found = gateways.pulls.sources.all()
+    log_unreadable(found.unreadable)
+    sources = [each.value for each in found]
+    active = [source for source in sources if source.status is SourceStatus.ACTIVE]
+    queued, failing = 0, list[str]()
+    if active:
+        with failures.guard("looking for landing"):
+            _find_or_create_landing(gateways, active)
+    for source in active:
+        with failures.guard(f"planning the source {source.id}"):
+            queued += queue_due(gateways.pulls, source, now, slots_max, look_at_failed=True)
+            if gateways.pulls.health.get(source.id).failing:
+                failing.append(source.id)
+    for source in sources:
+        if source.status is SourceStatus.DELETED:
+            with failures.guard(f"tidying up after the source {source.id}"):
+                _discard_answers(gateways, source)
+    return PullReport(len(active), queued, tuple(failing))
+
+
+def _find_or_create_landing(gateways: Gateways, active: list[Source]) -> None:
+    """Create landing if it never held anything; otherwise it must not be missing."""
+    try:
+        gateways.landing.check()
+    except LandingMissing:
+        progress = [gateways.pulls.progress.get(source.id) for source in active]
+        begun = any(each is not None and each.pulled_until > each.first for each in progress)
+        if begun or gateways.schedule.all():
+            raise
+        gateways.landing.create()
+        log_event(Event.LANDING_CREATED)
+
+
+def _discard_answers(gateways: Gateways, source: Source) -> None:
+    """Delete the answers that a deleted source has left: no worker will unpack them."""
+    for name in gateways.pulls.answers.names(f"{source.id}/"):
+        gateways.pulls.answers.delete(name)

@@ -1,0 +1,1 @@
+"""The OpenAPI document as a file, and the linters that check it."""

@@ -1,0 +1,154 @@
+"""Compares native code with the Python way on mutated lines.
+
+``python -m tests.support.native_fuzz LIBRARY LINES`` compares so many, and prints what they reached. If the
+library counts its branches (coverage.c), a line that reaches a new one is mutated further.
+"""
+
+import ctypes
+import random
+import sys
+from collections.abc import Callable
+from ctypes import POINTER, c_size_t, c_uint8
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.domain.destination import Output
+from exporter.domain.row_schema import EVENT_FIELDS, Rejection
+from exporter.domain.timestamps import TimestampFormat
+from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.native.scanner import ScannedRows, Scanner, opened
+from exporter.pipeline.normalize import Amended
+from infra.local.sample import DataType, Fault, Sample, TimeFormat
+from tests.support.builders import HOUR, PROJECT, event_line, lines_of_chunks
+from tests.support.mutations import mutated
+
+COVERAGE = Path(__file__).with_name("coverage.c")
+type Decode = Callable[[bytes], Event | Amended[Event] | Rejection]
+
+# Each byte of the counters as zero or one.
+_REACHED = bytes([0]) + bytes([1]) * 255
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzed:
+    """How many mutated lines were compared, how many native code accepted, and the branches it ran."""
+
+    lines: int
+    accepted: int
+    branches: int
+    all_branches: int
+
+
+class TwoWays:
+    """The Python way and native code for the same project, hour and output. ``decode`` is the codec's."""
+
+    def __init__(self, codec: EventCodec, native: ctypes.CDLL, decode: Decode | None = None) -> None:
+        self._codec, self._decode = codec, decode or codec.decode
+        self._scanner = Scanner(
+            native, EVENT_FIELDS, codec.project_id, codec.hour_begins, iso8601=codec.iso8601
+        )
+        self._scanner._scan = _in_memory_of_its_own(self._scanner._scan)  # type: ignore[assignment]  # called alike
+
+    def compare(self, line: bytes, found: Event | Amended[Event] | Rejection | None = None) -> bool:
+        """Fail unless native code leaves the line to Python or writes the same; return whether it accepts it.
+
+        ``found`` is what Python makes of the line, if that is known. It is not changed.
+        """
+        rows = self._scanner.scan([line])
+        if not isinstance(rows, ScannedRows):
+            return False
+        if found is None or isinstance(found, Event):
+            found = self._decode(line)
+        assert isinstance(found, Event), line
+        assert rows.keys() == self._codec.keys([found]), line
+        assert rows.text == self._codec.encode_all([found], [line]), line
+        return True
+
+
+def _in_memory_of_its_own(scan: Callable[..., int]) -> Callable[..., int]:
+    """Return the function with input that ends where its memory ends: sanitizers see a byte too many."""
+
+    def scan_exactly(settings: object, content: bytes, *rest: object) -> int:
+        exact = (ctypes.c_char * len(content)).from_buffer_copy(content)
+        return scan(settings, exact, *rest)
+
+    return scan_exactly
+
+
+class _Branches:
+    """The counters of a library, one byte a branch; none if it has none."""
+
+    def __init__(self, native: ctypes.CDLL) -> None:
+        self._reached = 0
+        try:
+            native.counters.restype = POINTER(c_uint8)
+            native.counter_count.restype = c_size_t
+        except AttributeError:
+            self.count = 0
+            return
+        self.count = native.counter_count()
+        self._counters = (c_uint8 * self.count).from_address(
+            ctypes.addressof(native.counters().contents) if self.count else 0
+        )
+
+    def new(self) -> bool:
+        """Whether a branch ran since the last call that never ran before."""
+        if not self.count:
+            return False
+        reached = int.from_bytes(bytes(self._counters).translate(_REACHED), "little")
+        ctypes.memset(self._counters, 0, self.count)
+        if reached | self._reached == self._reached:
+            return False
+        self._reached |= reached
+        return True
+
+    @property
+    def reached(self) -> int:
+        """The number of branches that ran."""
+        return self._reached.bit_count()
+
+
+def first_lines() -> list[bytes]:
+    """Return lines of every kind that the generator makes, and some short ones."""
+    sample = Sample(
+        events_per_hour=60, faults=frozenset(Fault) - {Fault.HUGE_LINE}, extra_keys=True, real_shaped=True
+    )
+    usual = Sample(events_per_hour=100, time_format=TimeFormat.ISO8601)
+    files = (file for each in (sample, usual) for file in each.hour(HOUR.start).files(DataType.EVENTS))
+    lines = [
+        line.content for file in files for line in lines_of_chunks([file.content()]) if line.rejection is None
+    ]
+    short = [event_line(number, app=PROJECT, city='\\"\n', session_id=number) for number in range(50)]
+    floats = [event_line(number, location_lat=0.25, sample_rate=0.01) for number in range(50)]
+    texts = [event_line(number, amplitude_attribution_ids=["a", "b"], paying=True) for number in range(50)]
+    return lines + short + floats + texts
+
+
+def fuzz(native: ctypes.CDLL, lines: int, seed: int = 1) -> Fuzzed:
+    """Compare both ways on so many mutated lines."""
+    chance, branches = random.Random(seed), _Branches(native)  # noqa: S311  repeatable
+    outputs = [Output(timestamp_format=each) for each in TimestampFormat]
+    ways = [TwoWays(EventCodec(PROJECT, HOUR, output), native) for output in outputs]
+    corpus, accepted = first_lines(), 0
+    for line in corpus:
+        ways[0].compare(line)
+        branches.new()
+    for number in range(lines):
+        line = mutated(chance.choice(corpus), corpus, chance)
+        accepted += ways[number % len(ways)].compare(line)
+        if branches.new():
+            corpus.append(line)
+    return Fuzzed(lines, accepted, branches.reached, branches.count)
+
+
+def main() -> None:
+    """Compare, and print the counts."""
+    library, lines, *seed = sys.argv[1:]
+    native = opened(Path(library))
+    if native is None:
+        raise SystemExit(f"{library} cannot be opened")
+    print(fuzz(native, int(lines), *map(int, seed)))  # noqa: T201  the test reads it
+
+
+if __name__ == "__main__":
+    main()

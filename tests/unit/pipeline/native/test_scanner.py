@@ -1,0 +1,211 @@
+"""Native code: what it accepts, what it leaves to Python, and what happens without it."""
+
+import ctypes
+import json
+import platform
+import random
+import shutil
+from ctypes import c_uint32
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.domain.destination import ExtraKeys, Output
+from exporter.domain.row_schema import EVENT_FIELDS
+from exporter.pipeline.codecs import codec_of
+from exporter.pipeline.events import EventCodec
+from exporter.pipeline.native import scanner
+from exporter.pipeline.native.codec import NativeEventCodec
+from exporter.pipeline.native.scanner import SCANNED_BYTES_MAX, Scanned, ScannedRows, Scanner
+from infra.local.sample import DataType, Fault, Sample, TimeFormat
+from tests.support.builders import EVENTS, HOUR, MERGED_IDS, PROJECT, event_line, lines_of_chunks, uuid
+from tests.support.two_ways import NOT_BUILT
+
+needs_native = pytest.mark.skipif(scanner.library() is None, reason=NOT_BUILT)
+# Values that are not in the form in which they are exported, or of a rare type: the Python way has them.
+ODD: list[dict[str, Any]] = [
+    {"session_id": "1"},
+    {"location_lat": 5},
+    {"paying": "true"},
+    {"data": []},
+    {"amplitude_attribution_ids": [5]},
+    {"city": "a\u0001"},
+    {"app": PROJECT + 1},
+    {"event_time": "2026-01-31 13:20:00+01:00"},
+    {"server_upload_time": "2026-01-31 14:00:00.000000"},
+    {"event_type": None},
+    {"uuid": uuid(1).replace("-", "")},
+    {"schlüssel": 1},
+]
+PLAIN: list[dict[str, Any]] = [
+    {"amplitude_attribution_ids": ["a", "é"], "paying": True, "app": PROJECT, "session_id": -1},
+    {"amplitude_attribution_ids": "a", "data": None, "app": None, "location_lat": -0.25},
+    {"event_time": "2026-01-31T13:20:00Z", "user_creation_time": "", "client_event_time": None},
+    {"unknown": {"a": [1, 2.5e-3, None, "\U0001f600"]}, "groups": {"a": {"b": [[]]}}},
+    {"uuid": uuid(0xABC).upper(), "city": 'Zürich "\\\n'},
+]
+
+
+def native() -> ctypes.CDLL:
+    """Return native code, which was built."""
+    found = scanner.library()
+    assert found
+    return found
+
+
+def a_scanner() -> Scanner:
+    """Return a scanner of the hour's events."""
+    return Scanner(native(), EVENT_FIELDS, PROJECT, "2026-01-31 13", iso8601=True)
+
+
+@needs_native
+@pytest.mark.parametrize("change", PLAIN, ids=str)
+def test_a_line_in_its_usual_form_is_read_natively(change: dict[str, Any]) -> None:
+    """In any order of keys, with unknown ones, with both forms of times."""
+    line = event_line(1, **change)
+    (row,) = a_scanner().scan([line])
+
+    python = EventCodec(PROJECT, HOUR, Output())
+    decoded = python.decode_all([line])
+    assert row == Scanned(python.keys(decoded.rows)[0], python.encode_all(decoded.rows, [line]))
+
+
+@needs_native
+@pytest.mark.parametrize("change", ODD, ids=str)
+def test_an_odd_line_is_left_to_python_alone(change: dict[str, Any]) -> None:
+    """Those before and after it are not."""
+    lines = [event_line(1), event_line(2, **change), event_line(3)]
+    before, odd, after = a_scanner().scan(lines)
+
+    assert odd is None
+    assert before is not None
+    assert after is not None
+    assert after.key.hex() == uuid(3).replace("-", "")
+
+
+@needs_native
+@pytest.mark.parametrize("time_format", TimeFormat)
+@pytest.mark.parametrize("extra_keys", [False, True])
+def test_usual_hours_are_read_natively(time_format: TimeFormat, extra_keys: bool) -> None:  # noqa: FBT001
+    """All of their lines."""
+    faults = frozenset({Fault.MISSING_OPTIONAL})
+    sample = Sample(events_per_hour=500, faults=faults, time_format=time_format, extra_keys=extra_keys)
+    files = sample.hour(HOUR.start).files(DataType.EVENTS)
+    lines = [line.content for file in files for line in lines_of_chunks([file.content()])]
+    rows = a_scanner().scan(lines[:200])
+
+    if time_format is TimeFormat.MIXED:
+        assert sum(row is not None for row in rows) > 100
+    else:
+        assert isinstance(rows, ScannedRows)
+
+
+@needs_native
+def test_a_group_of_long_lines_is_left_to_python() -> None:
+    """Its result would need memory of its own."""
+    line = event_line(1, data={"a": "x" * SCANNED_BYTES_MAX})
+
+    assert a_scanner().scan([line]) == [None]
+
+
+@needs_native
+@pytest.mark.parametrize("cut", [1, 2, 40, 500])
+def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(cut: int) -> None:
+    """The memory behind the buffer stays as it is."""
+    line, seen = event_line(1, city="x" * 500), a_scanner()
+    room = len(line) + seen._line_extra
+    out = ctypes.create_string_buffer(b"\xaa" * (room + 64))
+    ends, keys = (c_uint32 * 1)(), ctypes.create_string_buffer(16)
+
+    assert seen._scan(seen._settings, line, len(line), out, room - cut, 1, ends, keys) == -1
+    assert out.raw[room - cut :].rstrip(b"\0") == b"\xaa" * (64 + cut)
+    assert seen._scan(seen._settings, line, len(line), out, room, 1, ends, keys) == 0
+
+
+@needs_native
+@pytest.mark.parametrize("lines", [0, 2])
+def test_another_number_of_lines_than_there_are_is_refused(lines: int) -> None:
+    """The arguments do not belong together."""
+    line, seen = event_line(1), a_scanner()
+    room = len(line) + lines * seen._line_extra + 1000
+    out, ends = ctypes.create_string_buffer(room), (c_uint32 * 2)()
+    keys = ctypes.create_string_buffer(32)
+
+    assert seen._scan(seen._settings, line, len(line), out, room, lines, ends, keys) == -1
+
+
+@needs_native
+def test_native_code_is_used_unless_rows_are_read_or_unknown_keys_kept() -> None:
+    """A filter reads rows; merged ids have no native code."""
+    keep = Output(extra_keys=ExtraKeys.KEEP)
+
+    assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=False), NativeEventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=True), EventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, keep, rows_are_read=False), EventCodec)
+    assert not isinstance(codec_of(MERGED_IDS, HOUR, Output(), rows_are_read=False), NativeEventCodec)
+
+
+@needs_native
+def test_the_operator_can_switch_native_code_off() -> None:
+    """Python does the same."""
+    scanner.allow(allowed=False)
+    try:
+        assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=False), EventCodec)
+    finally:
+        scanner.allow(allowed=True)
+
+
+def test_a_file_that_is_missing_or_no_library_counts_as_not_built(tmp_path: Path) -> None:
+    """The app starts nevertheless."""
+    wrong = tmp_path / "wrong.so"
+    wrong.write_bytes(b"\x7fELF but not really")
+
+    assert scanner.opened(tmp_path / "missing.so") is None
+    assert scanner.opened(wrong) is None
+
+
+@needs_native
+def test_a_library_of_another_version_of_the_source_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else an old file would do what the new source no longer does."""
+    name = scanner.file_name(platform.system(), platform.machine())
+    copied, source = tmp_path / name, tmp_path / "scan.c"
+    shutil.copy(scanner.FOLDER / name, copied)
+    assert scanner.opened(copied) is not None
+
+    source.write_bytes(scanner.SOURCE.read_bytes() + b"\n")
+    monkeypatch.setattr(scanner, "SOURCE", source)
+    assert scanner.opened(copied) is None
+
+
+def test_the_name_of_a_file_is_that_of_its_system() -> None:
+    """As Python calls them on Linux, macOS and Windows."""
+    assert scanner.file_name("Linux", "x86_64") == "scan-linux-x86_64.so"
+    assert scanner.file_name("Darwin", "arm64") == "scan-darwin-arm64.so"
+    assert scanner.file_name("Windows", "AMD64") == "scan-windows-amd64.so"
+
+
+@needs_native
+def test_the_rows_of_a_group_are_a_sequence() -> None:
+    """One by one, or in parts."""
+    lines = [event_line(number) for number in range(5)]
+    rows = a_scanner().scan(lines)
+    assert isinstance(rows, ScannedRows)
+
+    assert len(rows) == 5
+    assert [row.key for row in rows] == rows.keys()
+    assert b"".join(row.line for row in rows) == rows.text
+    assert rows[1] == list(rows)[1]
+    assert json.loads(rows[4].line)["uuid"] == uuid(4)
+
+
+@needs_native
+def test_groups_of_any_size_follow_each_other_on_one_scanner() -> None:
+    """Its memory grows, and what was in it before does not matter."""
+    chance, seen = random.Random(1), a_scanner()  # noqa: S311  repeatable
+    for _ in range(50):
+        numbers = [chance.randrange(1000) for _ in range(chance.randint(1, 40))]
+        rows = seen.scan([event_line(number, city="é" * (number % 50)) for number in numbers])
+        assert [json.loads(row.line)["uuid"] for row in rows if row] == [uuid(each) for each in numbers]
