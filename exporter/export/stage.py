@@ -24,7 +24,7 @@ from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
 from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.exported import Exported, WholeFile
-from exporter.pipeline.filters.compile import compile_filter
+from exporter.pipeline.filters.compile import compile_filter, fields_read
 from exporter.pipeline.formats import format_of
 from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.hashes import size_and_md5
@@ -171,11 +171,13 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     known: Counter[bytes] | None = None,
 ) -> RowChain[Any]:
     """Return the chain that turns the rows of an hour into what a destination gets."""
-    event_filter = destination.filter_of(stream)
-    predicate = accept_all if known is None else _beyond(known, stream.data_type)
-    if event_filter:
-        predicate = compile_filter(event_filter)
-    codec = codec_of(stream, hour, destination.output, rows_are_read=predicate is not accept_all)
+    predicate: Callable[[Sequence[Any], list[bytes]], list[bool]] = accept_all
+    read: frozenset[str] | None = frozenset()
+    if event_filter := destination.filter_of(stream):
+        predicate, read = compile_filter(event_filter), fields_read(event_filter)
+    elif known is not None:
+        predicate, read = _beyond(known, stream.data_type), None
+    codec = codec_of(stream, hour, destination.output, read=read)
     return RowChain(codec, reject, predicate, drops=excluded)
 
 

@@ -1,6 +1,6 @@
 """The codec of each data type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from exporter.domain.data_types import DataType
@@ -11,6 +11,7 @@ from exporter.pipeline.codec import Codec
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.native.codec import NativeEventCodec
+from exporter.pipeline.native.filtered import FilteredEventCodec
 from exporter.pipeline.native.scanner import library
 
 CODECS: dict[DataType, Callable[[Stream, Hour, Output], Codec[Any]]] = {
@@ -20,12 +21,15 @@ CODECS: dict[DataType, Callable[[Stream, Hour, Output], Codec[Any]]] = {
 """Makes the codec for one hour of a stream, with a destination's output settings."""
 
 
-def codec_of(stream: Stream, hour: Hour, output: Output, *, rows_are_read: bool) -> Codec[Any]:
+def codec_of(stream: Stream, hour: Hour, output: Output, *, read: Collection[str] | None) -> Codec[Any]:
     """Return the codec for one hour of a stream, with native code where that is possible.
 
-    It is not if ``rows_are_read`` by others than the codec, such as a filter, or if unknown keys are kept.
+    ``read`` are the fields of its rows that others than the codec read, such as a filter; None: all of them.
+    Native code is not possible if that is all, or if unknown keys are kept.
     """
-    codec = CODECS[stream.data_type](stream, hour, output)
-    if rows_are_read or not isinstance(codec, EventCodec) or codec.keeps_extra:
+    codec, native = CODECS[stream.data_type](stream, hour, output), library()
+    if native is None or read is None or not isinstance(codec, EventCodec) or codec.keeps_extra:
         return codec
-    return NativeEventCodec(codec, native) if (native := library()) else codec
+    if not read:
+        return NativeEventCodec(codec, native)
+    return FilteredEventCodec(codec, native, read)

@@ -113,7 +113,7 @@ def recompress(blobs: list[Path], target: Path) -> int:
 def run_until(step: str, blobs: list[Path], project_id: int, hour: str) -> int:
     """Run the steps up to one of ``STEPS`` over all rows and drop the result."""
     stream = Stream(DataType.EVENTS, project_id)
-    codec = codec_of(stream, Hour.parse(hour), Output(), rows_are_read=False)
+    codec = codec_of(stream, Hour.parse(hour), Output(), read=())
     deque(STEPS[step](codec, blobs), maxlen=0)
     return 0
 

@@ -2,16 +2,22 @@
 
 import json
 from decimal import Context, Decimal
+from itertools import compress
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.pipeline.filters.compile import compile_filter
+from exporter.domain.destination import Output
+from exporter.domain.timestamps import TimestampFormat
+from exporter.pipeline.events import EventCodec
+from exporter.pipeline.filters.compile import compile_filter, fields_read
+from exporter.pipeline.native.filtered import FilteredEventCodec
+from exporter.pipeline.native.scanner import library
 from tests.properties.filter_documents import events, filters
 from tests.properties.naive_filter import keeps
-from tests.support.builders import event, event_line
+from tests.support.builders import HOUR, PROJECT, event, event_line
 from tests.support.filters import decoded, read
 from tests.support.filters import keeps as passes
 
@@ -28,6 +34,30 @@ def test_a_compiled_filter_keeps_what_a_naive_one_keeps(
         line = json.dumps(event(1, **row)).encode()
         assume(b"NaN" not in line)
         assert keep([decoded(line)], [line]) == [keeps(document, line)]
+
+
+@settings(max_examples=100)
+@given(filters, st.lists(events, min_size=1, max_size=4), st.sampled_from(TimestampFormat))
+def test_a_filter_keeps_the_same_lines_with_native_code_and_without(
+    document: dict[str, Any], rows: list[dict[str, object]], timestamp_format: TimestampFormat
+) -> None:
+    """And they are written alike, with the same keys."""
+    asked, native = read(document), library()
+    python = EventCodec(PROJECT, HOUR, Output(timestamp_format=timestamp_format))
+    assume(native is not None)
+    assert native
+    lines = [
+        json.dumps(event(number, **row), separators=(",", ":")).encode() for number, row in enumerate(rows)
+    ]
+    results = []
+    for codec in (python, FilteredEventCodec(python, native, fields_read(asked))):
+        found = codec.decode_all(lines)
+        kept = compile_filter(asked)(found.rows, found.lines)
+        chosen, contents = list(compress(found.rows, kept)), list(compress(found.lines, kept))
+        encoded = codec.encode_all(chosen, contents) if chosen else b""
+        results.append((kept, codec.keys(chosen), encoded, found.rejected, found.amended, found.lines))
+
+    assert results[0] == results[1]
 
 
 @given(filters, events)

@@ -101,7 +101,7 @@ def test_every_event_of_an_hour_is_exported_once_or_accounted_for(
         landed(hour, DataType.EVENTS, chunk_bytes), (hour.truth(), hour.late_truth()), strict=True
     ):
         stream = replace(EVENTS, source_id=sample.project_id)
-        reading = Reading(codec_of(stream, HOUR, output, rows_are_read=False), landing, seen)
+        reading = Reading(codec_of(stream, HOUR, output, read=()), landing, seen)
         reading.agrees_with(truth)
         keep = extra is ExtraKeys.KEEP
         records = [

@@ -48,6 +48,7 @@ def test_mutated_lines_are_left_to_python_or_exported_as_python_does(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # sanitizers take time, and Python with them
 def test_native_code_reads_and_writes_only_its_own_memory(tmp_path: Path) -> None:
     """As far as the sanitizers for addresses and for undefined behaviour see, which end the program."""
     compiler = native.system_compiler()

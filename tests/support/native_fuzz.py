@@ -12,11 +12,13 @@ from ctypes import POINTER, c_size_t, c_uint8
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from exporter.domain.destination import Output
 from exporter.domain.row_schema import EVENT_FIELDS, Rejection
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
-from exporter.pipeline.native.scanner import ScannedRows, Scanner, opened
+from exporter.pipeline.native.scanner import Scanner, opened
 from exporter.pipeline.normalize import Amended
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
 from tests.support.builders import HOUR, PROJECT, event_line, lines_of_chunks
@@ -25,6 +27,7 @@ from tests.support.mutations import mutated
 COVERAGE = Path(__file__).with_name("coverage.c")
 type Decode = Callable[[bytes], Event | Amended[Event] | Rejection]
 
+_EVENT = msgspec.json.Decoder(Event)
 # Each byte of the counters as zero or one.
 _REACHED = bytes([0]) + bytes([1]) * 255
 
@@ -40,12 +43,23 @@ class Fuzzed:
 
 
 class TwoWays:
-    """The Python way and native code for the same project, hour and output. ``decode`` is the codec's."""
+    """The Python way and native code for the same project, hour and output. ``decode`` is the codec's.
 
-    def __init__(self, codec: EventCodec, native: ctypes.CDLL, decode: Decode | None = None) -> None:
+    With ``picks`` native code picks all fields, as it does for filters.
+    """
+
+    def __init__(
+        self, codec: EventCodec, native: ctypes.CDLL, decode: Decode | None = None, *, picks: bool = False
+    ) -> None:
         self._codec, self._decode = codec, decode or codec.decode
+        self._picks = [each.name for each in EVENT_FIELDS] if picks else []
         self._scanner = Scanner(
-            native, EVENT_FIELDS, codec.project_id, codec.hour_begins, iso8601=codec.iso8601
+            native,
+            EVENT_FIELDS,
+            codec.project_id,
+            codec.hour_begins,
+            iso8601=codec.iso8601,
+            picks=self._picks,
         )
         self._scanner._scan = _in_memory_of_its_own(self._scanner._scan)  # type: ignore[assignment]  # called alike
 
@@ -54,14 +68,15 @@ class TwoWays:
 
         ``found`` is what Python makes of the line, if that is known. It is not changed.
         """
-        rows = self._scanner.scan([line])
-        if not isinstance(rows, ScannedRows):
+        (row,) = self._scanner.scan([line])
+        if row is None:
             return False
         if found is None or isinstance(found, Event):
             found = self._decode(line)
         assert isinstance(found, Event), line
-        assert rows.keys() == self._codec.keys([found]), line
-        assert rows.text == self._codec.encode_all([found], [line]), line
+        assert not self._picks or _EVENT.decode(row.picked) == found, line
+        assert [row.key] == self._codec.keys([found]), line
+        assert row.line == self._codec.encode_all([found], [line]), line
         return True
 
 
@@ -127,8 +142,8 @@ def first_lines() -> list[bytes]:
 def fuzz(native: ctypes.CDLL, lines: int, seed: int = 1) -> Fuzzed:
     """Compare both ways on so many mutated lines."""
     chance, branches = random.Random(seed), _Branches(native)  # noqa: S311  repeatable
-    outputs = [Output(timestamp_format=each) for each in TimestampFormat]
-    ways = [TwoWays(EventCodec(PROJECT, HOUR, output), native) for output in outputs]
+    codecs = [EventCodec(PROJECT, HOUR, Output(timestamp_format=each)) for each in TimestampFormat]
+    ways = [TwoWays(codec, native, picks=picks) for codec in codecs for picks in (False, True)]
     corpus, accepted = first_lines(), 0
     for line in corpus:
         ways[0].compare(line)

@@ -1,6 +1,6 @@
 """Tests of both ways: native code, and Python alone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -19,9 +19,9 @@ from tests.support.native_fuzz import TwoWays
 NOT_BUILT = "native code is switched off, or was not built"
 
 
-def codec_of_events(output: Output | None = None, *, rows_are_read: bool = False) -> Codec[Any]:
+def codec_of_events(output: Output | None = None, *, read: Collection[str] | None = ()) -> Codec[Any]:
     """Return the codec of the hour's events, as the export has it."""
-    return codec_of(EVENTS, HOUR, output or Output(), rows_are_read=rows_are_read)
+    return codec_of(EVENTS, HOUR, output or Output(), read=read)
 
 
 @pytest.fixture(scope="module", params=["native", "python"])

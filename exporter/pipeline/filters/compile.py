@@ -81,6 +81,11 @@ def compile_filter(event_filter: EventFilter, clock: Clock = time.thread_time) -
     return predicate
 
 
+def fields_read(event_filter: EventFilter) -> frozenset[str]:
+    """Return the fields of events that the predicate of a filter reads."""
+    return frozenset(each.field for each in _properties(event_filter.root))
+
+
 def _too_slow(asked: int, seconds: float) -> Fault:
     return Fault(
         code="filter_too_slow",

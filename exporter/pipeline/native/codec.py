@@ -1,7 +1,7 @@
 """The codec of events that reads and writes plain lines in native code, and all others in Python."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from exporter.domain.row_schema import EVENT_FIELDS
 from exporter.pipeline.codec import Decoded
@@ -14,13 +14,18 @@ type EventRow = Event | Scanned
 class NativeEventCodec:
     """Decodes and encodes as its ``python`` codec does, which must not keep unknown keys.
 
-    Only this codec can read its rows; a filter cannot.
+    Only this codec can read its rows; ``picks`` are the names of fields that it picks for a filter.
     """
 
-    def __init__(self, python: EventCodec, native: ctypes.CDLL) -> None:
+    def __init__(self, python: EventCodec, native: ctypes.CDLL, picks: Collection[str] = ()) -> None:
         self._python = python
         self._scanner = Scanner(
-            native, EVENT_FIELDS, python.project_id, python.hour_begins, iso8601=python.iso8601
+            native,
+            EVENT_FIELDS,
+            python.project_id,
+            python.hour_begins,
+            iso8601=python.iso8601,
+            picks=picks,
         )
 
     def decode_all(self, lines: list[bytes]) -> Decoded[EventRow]:

@@ -33,12 +33,14 @@ struct settings {
     const struct field *fields;
     const uint8_t *app;  /* decimal digits */
     const uint8_t *hour; /* HOUR_BYTES: 2020-01-25 17 */
+    uint64_t picks; /* one bit for each field that a filter reads */
     uint32_t field_count;
     uint32_t app_bytes;
     uint32_t iso8601;
 };
 
-#define FIELDS_MAX 64
+#define FIELDS_MAX 64 /* the bits of picks */
+#define ALL_FIELDS UINT64_MAX
 #define SLOTS 256 /* a power of two, and a multiple of FIELDS_MAX, so that probing ends */
 #define DEPTH_MAX 60
 #define HOUR_BYTES 13
@@ -610,16 +612,21 @@ static uint8_t *put(uint8_t *out, const void *bytes, size_t count)
     return out + count;
 }
 
-/* Write an accepted line with its newline, and return its end. */
-static uint8_t *write_line(uint8_t *out, const struct settings *of, const struct line *line)
+/* Write these fields of an accepted line, with a newline, and return its end. */
+static uint8_t *write_line(uint8_t *out, const struct settings *of, const struct line *line, uint64_t fields,
+                           int iso8601)
 {
     uint32_t number;
+    int more = 0;
     *out++ = '{';
     for (number = 0; number < of->field_count; number++) {
         const struct field *field = &of->fields[number];
         const struct value *value = &line->values[number];
-        if (number)
+        if (!(fields >> number & 1))
+            continue;
+        if (more)
             *out++ = ',';
+        more = 1;
         *out++ = '"';
         out = put(out, field->name, field->name_bytes);
         out = put(out, "\":", 2);
@@ -633,7 +640,7 @@ static uint8_t *write_line(uint8_t *out, const struct settings *of, const struct
         } else if (field->kind == TIME) {
             *out++ = '"';
             out = put(out, line->times[number], TIME_BYTES);
-            if (of->iso8601) {
+            if (iso8601) {
                 out[10 - TIME_BYTES] = 'T';
                 *out++ = 'Z';
             }
@@ -662,12 +669,14 @@ static size_t extra_room(const struct settings *of)
 /* Scan ``count`` lines that are joined with newlines.
  *
  * ends[i] becomes the place in ``out`` where the result of line i ends; it begins where that of line i - 1 ends, and is
- * empty for an odd line: one that the Python way has to read. keys has KEY_BYTES for each line. Returns the number of
+ * empty for an odd line: one that the Python way has to read. If there are picks, their fields follow each result as an
+ * object of their own, with canonical times, up to picked[i], which is where the next result begins. keys has KEY_BYTES
+ * for each line. Returns the number of
  * odd lines; or -1 if the arguments do not belong together or ``out`` is too small, and then the results must not be
  * used.
  */
 int32_t scan_events(const struct settings *of, const uint8_t *in, uint32_t in_bytes, uint8_t *out, uint32_t out_bytes,
-                    uint32_t count, uint32_t *ends, uint8_t *keys)
+                    uint32_t count, uint32_t *ends, uint32_t *picked, uint8_t *keys)
 {
     uint8_t slots[SLOTS] = {0};
     const uint8_t *in_end = in + in_bytes;
@@ -693,16 +702,22 @@ int32_t scan_events(const struct settings *of, const uint8_t *in, uint32_t in_by
         newline = memchr(in, '\n', (size_t)(in_end - in));
         t.at = in;
         t.end = newline ? newline : in_end;
-        if ((size_t)(out + out_bytes - at) < (size_t)(t.end - t.at) + extra)
+        if ((size_t)(out + out_bytes - at) < ((size_t)(t.end - t.at) + extra) * (of->picks ? 2 : 1))
             return -1;
         line.key = keys + (size_t)number * KEY_BYTES;
         more = newline != NULL;
         in = more ? newline + 1 : in_end;
-        if (read_line(&t, of, slots, &line))
-            at = write_line(at, of, &line);
-        else
+        if (read_line(&t, of, slots, &line)) {
+            at = write_line(at, of, &line, ALL_FIELDS, (int)of->iso8601);
+            ends[number] = (uint32_t)(at - out);
+            if (of->picks)
+                at = write_line(at, of, &line, of->picks, 0);
+        } else {
             odd++;
-        ends[number] = (uint32_t)(at - out);
+            ends[number] = (uint32_t)(at - out);
+        }
+        if (of->picks)
+            picked[number] = (uint32_t)(at - out);
     }
     return more || odd > INT32_MAX ? -1 : (int32_t)odd;
 }

@@ -7,8 +7,8 @@ serves every version of Python, and Python's lock is released during a call.
 import ctypes
 import hashlib
 import platform
-from collections.abc import Iterator, Sequence
-from ctypes import POINTER, c_char_p, c_int32, c_uint8, c_uint32, c_void_p
+from collections.abc import Collection, Iterator, Sequence
+from ctypes import POINTER, c_char_p, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, override
@@ -39,10 +39,14 @@ _allowed = True
 
 
 class Scanned(NamedTuple):
-    """A row as it is exported: the 16 bytes of its UUID, and its line with the newline."""
+    """A row as it is exported: the 16 bytes of its UUID, and its line with the newline.
+
+    ``picked`` is an object with the fields that a filter reads.
+    """
 
     key: bytes
     line: bytes
+    picked: bytes = b""
 
 
 class ScannedRows(Sequence[Scanned]):
@@ -89,6 +93,7 @@ class _Settings(ctypes.Structure):
         ("fields", POINTER(_Field)),
         ("app", c_char_p),
         ("hour", c_char_p),
+        ("picks", c_uint64),
         ("field_count", c_uint32),
         ("app_bytes", c_uint32),
         ("iso8601", c_uint32),
@@ -135,6 +140,7 @@ def opened(path: Path) -> ctypes.CDLL | None:
         c_uint32,
         c_void_p,
         c_void_p,
+        c_void_p,
     )
     scan.restype = c_int32
     return found
@@ -148,11 +154,19 @@ def source_digest() -> str:
 class Scanner:
     """Scans lines of one project and hour. ``fields`` are in the order of writing.
 
-    ``hour`` is the beginning of a canonical time, such as ``2020-01-25 17``. A scanner is used by one thread.
+    ``hour`` is the beginning of a canonical time, such as ``2020-01-25 17``. ``picks`` are the names of the
+    fields that a filter reads. A scanner is used by one thread.
     """
 
-    def __init__(
-        self, native: ctypes.CDLL, fields: tuple[Field, ...], app: int, hour: str, *, iso8601: bool
+    def __init__(  # noqa: PLR0913  what the lines are of, each by its name
+        self,
+        native: ctypes.CDLL,
+        fields: tuple[Field, ...],
+        app: int,
+        hour: str,
+        *,
+        iso8601: bool,
+        picks: Collection[str] = (),
     ) -> None:
         self._scan = native.scan_events
         # The structures below point into these bytes.
@@ -171,7 +185,11 @@ class Scanner:
             )
         )
         self._app, self._hour = str(app).encode(), hour.encode()
-        self._settings = _Settings(self._table, self._app, self._hour, len(fields), len(self._app), iso8601)
+        bits = sum(1 << at for at, each in enumerate(fields) if each.name in picks)
+        self._picks = bool(bits)
+        self._settings = _Settings(
+            self._table, self._app, self._hour, bits, len(fields), len(self._app), iso8601
+        )
         names_bytes = sum(map(len, self._names))
         self._line_extra = _LINE_EXTRA_BYTES + len(self._app) + names_bytes + _FIELD_EXTRA_BYTES * len(fields)
         self._out = ctypes.create_string_buffer(0)
@@ -179,17 +197,31 @@ class Scanner:
     def scan(self, lines: list[bytes]) -> Sequence[Scanned | None]:
         """Return each line as it is exported, or None if the Python way has to read it.
 
-        If that is none of them, the result is ``ScannedRows``.
+        If that is none of them, and nothing is picked, the result is ``ScannedRows``.
         """
         content, count = b"\n".join(lines), len(lines)
         if len(content) > SCANNED_BYTES_MAX:
             return [None] * count
-        room = len(content) + count * self._line_extra
+        room = (len(content) + count * self._line_extra) * (2 if self._picks else 1)
         if len(self._out) < room:
             self._out = ctypes.create_string_buffer(room)
-        ends, keys = (c_uint32 * count)(), ctypes.create_string_buffer(count * _KEY_BYTES)
-        odd = self._scan(self._settings, content, len(content), self._out, len(self._out), count, ends, keys)
+        out, ends, keys = self._out, (c_uint32 * count)(), ctypes.create_string_buffer(count * _KEY_BYTES)
+        picked = (c_uint32 * count)() if self._picks else ends
+        odd = self._scan(self._settings, content, len(content), out, len(out), count, ends, picked, keys)
         if odd < 0:
             return [None] * count
-        rows = ScannedRows(ctypes.string_at(self._out, ends[-1]), ends[:], keys.raw)
+        text = ctypes.string_at(out, picked[-1])
+        if self._picks:
+            return _with_picks(text, ends[:], picked[:], keys.raw)
+        rows = ScannedRows(text, ends[:], keys.raw)
         return [row if row.line else None for row in rows] if odd else rows
+
+
+def _with_picks(text: bytes, ends: Sequence[int], picked: Sequence[int], keys: bytes) -> list[Scanned | None]:
+    rows, begin = list[Scanned | None](), 0
+    for number, (end, stop) in enumerate(zip(ends, picked, strict=True)):
+        at = number * _KEY_BYTES
+        row = Scanned(keys[at : at + _KEY_BYTES], text[begin:end], text[end:stop])
+        rows.append(row if end > begin else None)
+        begin = stop
+    return rows

@@ -54,7 +54,7 @@ class Export:
         seen: KeySet | None = None,
     ) -> None:
         self.rejected: list[RejectedRow] = []
-        codec = codec_of_events(rows_are_read=keep is not None)
+        codec = codec_of_events(read=None if keep else ())
         predicate = row_by_row(keep) if keep else accept_all
         chain = RowChain(codec, self.rejected.append, predicate, seen or KeySet())
         source = Landing(landing)

@@ -29,7 +29,7 @@ NAMED = bytes([8])
 
 
 def _codec(keep: Keep) -> Codec[Any]:
-    return codec_of_events(AMPLITUDE, rows_are_read=keep is not accept_all)
+    return codec_of_events(AMPLITUDE, read=() if keep is accept_all else ("event_type", "uuid"))
 
 
 def exported(*numbers: int) -> list[bytes]:

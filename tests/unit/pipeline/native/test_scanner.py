@@ -15,8 +15,10 @@ from exporter.domain.destination import ExtraKeys, Output
 from exporter.domain.row_schema import EVENT_FIELDS
 from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.native import scanner
 from exporter.pipeline.native.codec import NativeEventCodec
+from exporter.pipeline.native.filtered import FilteredEventCodec
 from exporter.pipeline.native.scanner import SCANNED_BYTES_MAX, Scanned, ScannedRows, Scanner
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
 from tests.support.builders import EVENTS, HOUR, MERGED_IDS, PROJECT, event_line, lines_of_chunks, uuid
@@ -118,9 +120,9 @@ def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(cut: 
     out = ctypes.create_string_buffer(b"\xaa" * (room + 64))
     ends, keys = (c_uint32 * 1)(), ctypes.create_string_buffer(16)
 
-    assert seen._scan(seen._settings, line, len(line), out, room - cut, 1, ends, keys) == -1
+    assert seen._scan(seen._settings, line, len(line), out, room - cut, 1, ends, ends, keys) == -1
     assert out.raw[room - cut :].rstrip(b"\0") == b"\xaa" * (64 + cut)
-    assert seen._scan(seen._settings, line, len(line), out, room, 1, ends, keys) == 0
+    assert seen._scan(seen._settings, line, len(line), out, room, 1, ends, ends, keys) == 0
 
 
 @needs_native
@@ -132,18 +134,19 @@ def test_another_number_of_lines_than_there_are_is_refused(lines: int) -> None:
     out, ends = ctypes.create_string_buffer(room), (c_uint32 * 2)()
     keys = ctypes.create_string_buffer(32)
 
-    assert seen._scan(seen._settings, line, len(line), out, room, lines, ends, keys) == -1
+    assert seen._scan(seen._settings, line, len(line), out, room, lines, ends, ends, keys) == -1
 
 
 @needs_native
-def test_native_code_is_used_unless_rows_are_read_or_unknown_keys_kept() -> None:
-    """A filter reads rows; merged ids have no native code."""
+def test_native_code_is_used_unless_whole_rows_are_read_or_unknown_keys_kept() -> None:
+    """A filter reads fields of rows; merged ids have no native code."""
     keep = Output(extra_keys=ExtraKeys.KEEP)
 
-    assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=False), NativeEventCodec)
-    assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=True), EventCodec)
-    assert isinstance(codec_of(EVENTS, HOUR, keep, rows_are_read=False), EventCodec)
-    assert not isinstance(codec_of(MERGED_IDS, HOUR, Output(), rows_are_read=False), NativeEventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, Output(), read=()), NativeEventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, Output(), read={"city"}), FilteredEventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, Output(), read=None), EventCodec)
+    assert isinstance(codec_of(EVENTS, HOUR, keep, read=()), EventCodec)
+    assert isinstance(codec_of(MERGED_IDS, HOUR, Output(), read=()), MergedIdCodec)
 
 
 @needs_native
@@ -151,7 +154,7 @@ def test_the_operator_can_switch_native_code_off() -> None:
     """Python does the same."""
     scanner.allow(allowed=False)
     try:
-        assert isinstance(codec_of(EVENTS, HOUR, Output(), rows_are_read=False), EventCodec)
+        assert isinstance(codec_of(EVENTS, HOUR, Output(), read=()), EventCodec)
     finally:
         scanner.allow(allowed=True)
 
