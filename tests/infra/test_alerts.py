@@ -190,6 +190,7 @@ def test_charts_show_what_happened() -> None:
         life.world.schedule.spoil(EVENTS)
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        log_event(Event.SECRETS_RENEWED, renewed=7, left=0, unreadable=[])
         log_event(
             Event.CHANGE_MADE, action="pause_destination", destination="acme", key="1a2b", principal="ada"
         )
