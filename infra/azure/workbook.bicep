@@ -89,7 +89,7 @@ traces
 traces
 | where message startswith "secrets renewed "
 | extend facts = parse_json(substring(message, strlen("secrets renewed ")))
-| summarize renewed = sum(toint(facts.renewed)), left_at_least = min(toint(facts.left)) by bin(timestamp, 15m)
+| summarize renewed = sum(toint(facts.renewed)), left_at_most = max(toint(facts.left)) by bin(timestamp, 15m)
 '''
   }
   {
