@@ -6,6 +6,7 @@
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
 # make recipes  write the table schemas of docs/recipes
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
+# make package  write package.zip, which is deployed, and its checksum
 # make bench    measure time, memory and storage calls (QUICK=1)
 
 .DEFAULT_GOAL := help
@@ -131,6 +132,10 @@ lock: $(LOCK_READY)
 	@.lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $(if $(filter 1,$(UPGRADE)),--upgrade) \
 	    --output-file requirements.txt requirements.in
+
+.PHONY: package
+package: $(PY_READY)
+	@$(PYTHON3) -m infra.local.package package.zip | tee package.zip.sha256
 
 .PHONY: bench
 bench: setup $(PEERS_READY)
