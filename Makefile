@@ -9,6 +9,7 @@
 # make recipes  write the table schemas of docs/recipes
 # make native build the native code (make setup does it, too)
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
+# make package  write package.zip, which is deployed, and its checksum
 # make bench    measure time, memory and storage calls (QUICK=1)
 
 .DEFAULT_GOAL := help
@@ -176,6 +177,10 @@ lock: $(LOCK_READY)
 	@.lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" $(if $(filter 1,$(UPGRADE)),--upgrade) \
 	    --output-file requirements.txt requirements.in
+
+.PHONY: package
+package: $(PY_READY)
+	@$(PYTHON3) -m infra.local.package package.zip | tee package.zip.sha256
 
 .PHONY: bench
 bench: setup $(PEERS_READY)

@@ -400,6 +400,10 @@ class Cipher(Protocol):
         """Return the secret encrypted with the current key; unchanged if it is already, or is unreadable."""
         ...
 
+    def is_current(self, sealed: str) -> bool:
+        """Whether a secret is encrypted with the current key."""
+        ...
+
     def open(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return the secret."""
         ...

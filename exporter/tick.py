@@ -1,27 +1,32 @@
 """Everything that a tick does: first it heals, then it plans, and errors are raised last.
 
 Stalled backfills and verifications are moved on before anything is planned. Each part keeps its errors until
-all other parts are done.
+all other parts are done. Secrets are encrypted anew last.
 """
 
 from datetime import datetime, timedelta
 
 from exporter.backfill import runner as backfills
+from exporter.destinations.renewal import renew_secrets
+from exporter.notify.log_events import Event, log_event
 from exporter.ports import Gateways
 from exporter.schedule.failures import Failures
 from exporter.schedule.planner import TickReport, queue_due_hours
 from exporter.verify import runner as verifications
 
 
-def run_tick(
+def run_tick(  # noqa: PLR0913  what a tick depends on, each by its name
     gateways: Gateways,
     *,
     now: datetime,
     settle: timedelta,
     late_checks: tuple[timedelta, ...],
     failures: Failures,
+    rotates_keys: bool = False,
 ) -> TickReport | None:
     """Resend the steps of stalled jobs, then queue the hours that are due; None if planning failed.
+
+    While ``SECRETS_KEY`` has several keys (``rotates_keys``), encrypt secrets with the first one at the end.
 
     Errors are added to ``failures``; the caller raises them after it has logged the report.
     """
@@ -29,6 +34,12 @@ def run_tick(
         backfills.resend_stalled(gateways, now)
     with failures.guard("resending steps of verifications"):
         verifications.resend_stalled(gateways, now)
+    report = None
     with failures.guard("planning"):
-        return queue_due_hours(gateways, now=now, settle=settle, late_checks=late_checks, failures=failures)
-    return None
+        report = queue_due_hours(gateways, now=now, settle=settle, late_checks=late_checks, failures=failures)
+    if rotates_keys:
+        with failures.guard("encrypting secrets"):
+            found = renew_secrets(gateways)
+            unreadable = list(found.unreadable)
+            log_event(Event.SECRETS_RENEWED, renewed=found.renewed, left=found.left, unreadable=unreadable)
+    return report

@@ -29,6 +29,7 @@ class Event(StrEnum):
     TICK = "tick"
     ROW_UNREADABLE = "row unreadable"
     LANDING_CREATED = "landing created"
+    SECRETS_RENEWED = "secrets renewed"
     CREDENTIALS_EXPIRE = "credentials expire"
     CHANGE_MADE = "change made"
     HOUR_PULLED = "hour pulled"

@@ -30,6 +30,7 @@ def tick(timer: func.TimerRequest) -> None:
         settle=settings.settle,
         late_checks=settings.late_checks,
         failures=failures,
+        rotates_keys=len(settings.secrets_keys) > 1,
     )
     with failures.guard("creating queues"):
         app.queues.ensure()

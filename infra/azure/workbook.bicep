@@ -113,6 +113,16 @@ traces
 '''
   }
   {
+    title: 'Secrets that are encrypted with a new key'
+    visualization: 'table'
+    query: '''
+traces
+| where message startswith "secrets renewed "
+| extend facts = parse_json(substring(message, strlen("secrets renewed ")))
+| summarize renewed = sum(toint(facts.renewed)), left_at_most = max(toint(facts.left)) by bin(timestamp, 15m)
+'''
+  }
+  {
     title: 'Changes of destinations and backfills'
     visualization: 'table'
     query: '''

@@ -192,6 +192,7 @@ def test_charts_show_what_happened() -> None:
         life.on(5)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
         pull_an_hour_and_fail(telemetry)
+        log_event(Event.SECRETS_RENEWED, renewed=7, left=0, unreadable=[])
         log_event(
             Event.CHANGE_MADE, action="pause_destination", destination="acme", key="1a2b", principal="ada"
         )

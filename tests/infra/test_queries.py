@@ -68,7 +68,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 
 def test_there_are_queries_of_every_kind() -> None:
     """None is lost on the way out of the templates."""
-    assert [len(alerts()), len(charts()), len(examples())] == [7, 14, 2]
+    assert [len(alerts()), len(charts()), len(examples())] == [7, 15, 2]
 
 
 @needs_the_service
@@ -98,6 +98,7 @@ def a_bad_day() -> dict[str, list[dict[str, Any]]]:
         world.schedule.spoil(EVENTS)
         live(world, telemetry, telemetry.now + TICKS_EVERY)
         live(an_installation_without_landing(), telemetry, telemetry.now + TICKS_EVERY)
+        log_event(Event.SECRETS_RENEWED, renewed=1, left=0, unreadable=[])
         log_event(Event.CREDENTIALS_EXPIRE, destination="acme", expires_at="2026-02-01T00:00:00Z", days=1)
         log_event(Event.CHANGE_MADE, action="x", destination="acme", key="1", principal="a", changed={})
         pull_an_hour_and_fail(telemetry)

@@ -38,7 +38,7 @@ READS = frozenset(
     }
 )
 # Not interrupted by the simulation: secrets and webhooks, which are no storage, and the set-up of landing.
-APART = frozenset({"seal", "renew", "post", "create"})
+APART = frozenset({"seal", "renew", "is_current", "post", "create"})
 
 
 def methods(port: type) -> set[str]:

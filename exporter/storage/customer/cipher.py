@@ -43,13 +43,17 @@ class AesCipher:
 
     def renew(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return what was sealed, encrypted with the first key; as it is if it is, or cannot be read."""
-        if sealed.startswith(f"{_FORMAT}.{self._first}."):
+        if self.is_current(sealed):
             return sealed
         try:
             secret = self.open(sealed, destination_id=destination_id, field=field)
         except Unreadable:
             return sealed
         return self.seal(secret, destination_id=destination_id, field=field)
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether a secret is encrypted with the first key."""
+        return sealed.startswith(f"{_FORMAT}.{self._first}.")
 
     def open(self, sealed: str, *, destination_id: str, field: str) -> str:
         """Return the secret that was sealed for just this; otherwise raise ``Unreadable``."""
