@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from exporter.domain.hour import Hour
-from exporter.domain.pulls import StoredAnswer
+from exporter.domain.pulls import PullTask, StoredAnswer
 from exporter.pipeline.zip_members import TAIL_BYTES, ZIP_MAGIC, ends_as_zip
 from exporter.ports import AnswerStore
 
@@ -48,6 +48,12 @@ def stored_answer(answers: AnswerStore, source_id: str, hour: Hour, pulls: int) 
             asked = name.removeprefix(prefix).partition("-")[0]
             return StoredAnswer(name, size, datetime.strptime(asked, _ASKED).replace(tzinfo=UTC))
     return None
+
+
+def task_of(name: str) -> PullTask:
+    """Return the hour that an answer is of."""
+    source_id, hour, _ = name.split("/")
+    return PullTask(source_id, Hour.parse(hour))
 
 
 def discard_answers(answers: AnswerStore, source_id: str, hour: Hour, before: int) -> None:

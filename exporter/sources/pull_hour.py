@@ -43,9 +43,16 @@ from exporter.sources.answers import (
     discard_answers,
     store_answer,
     stored_answer,
+    task_of,
 )
 from exporter.sources.lease import Heartbeat, PullLease, Slot
-from exporter.sources.unpack import DamagedAnswerError, Unpacking, WrongProjectError, unpack
+from exporter.sources.unpack import (
+    DamagedAnswerError,
+    TurnTakenError,
+    Unpacking,
+    WrongProjectError,
+    unpack,
+)
 
 # An hour whose folder is another answer's turn is looked at again after this time.
 TURN_WAIT = timedelta(seconds=30)
@@ -142,7 +149,11 @@ def _wanted(
     gateways: Gateways, source: Source, task: PullTask, record: PulledHour | None, now: datetime
 ) -> bool:
     """Whether the hour is to be pulled now: by the schedule, or for the run that the task names."""
-    if now < source.due_at(task.hour) or gateways.pulls.health.get(source.id).resting(now):
+    # An answer that is stored is unpacked whether the API answers or not.
+    stored = record is not None and record.answer is not None
+    if now < source.due_at(task.hour):
+        return False
+    if not stored and gateways.pulls.health.get(source.id).resting(now):
         return False
     if task.run_id:
         found = gateways.pulls.runs.get(source.id, task.run_id)
@@ -173,6 +184,11 @@ class _Attempt:
         now = self.worker.clock
         try:
             outcome = self._pull()
+        except TurnTakenError as taken:
+            # That hour comes first, and its worker may have died.
+            with suppress(Transient):
+                self.gateways.pulls.queue.send([task_of(taken.answer)])
+            return self._released(now() + TURN_WAIT, taken)
         except Busy as busy:
             return self._released(now() + TURN_WAIT, busy)
         except (Transient, NotConfigured) as passing:
@@ -214,7 +230,10 @@ class _Attempt:
         return PullOutcome.RELEASED
 
     def _pull(self) -> PullOutcome:
-        answer = self.lease.record.answer or self._stored()
+        answer = self.lease.record.answer
+        # A damaged answer is deleted before the record forgets it.
+        if answer is None or self.gateways.pulls.answers.size(answer.name) is None:
+            answer = self._stored()
         if answer is None:
             outcome = self._ask()
             if outcome is not None:
@@ -273,6 +292,7 @@ class _Attempt:
         record, answers = self.lease.record, self.gateways.pulls.answers
         name = answer_name(self.source.id, self.hour, record.pulls, asked_at, self.worker.claim_id)
         size = store_answer(answers, name, _until_cut_off(answer.body), self.lease.ensure_held)
+        self._heal()
         self._answered(StoredAnswer(name, size, asked_at))
 
     def _no_data(self, asked_at: datetime) -> PullOutcome:
@@ -324,12 +344,10 @@ class _Attempt:
         except DamagedAnswerError as error:
             return self._damaged(answer, faults.damaged(str(error)))
         except WrongProjectError as error:
-            self._heal()
             fault = faults.wrong_project(error.app, source.project_id)
             lease.write(lambda record: record.failed(fault, source, answer.asked_at))
             self._discard()
             return PullOutcome.FAILED
-        self._heal()
         self._settle(answer.asked_at, unpacked.landed, ignored=unpacked.ignored)
         self._discard()
         return PullOutcome.SETTLED

@@ -54,6 +54,14 @@ class WrongProjectError(Exception):
         self.app = app
 
 
+class TurnTakenError(Busy):
+    """Another answer is being landed in a folder: ``answer`` is its name."""
+
+    def __init__(self, hour: Hour, answer: str) -> None:
+        super().__init__(f"another answer is being landed in the hour {hour}")
+        self.answer = answer
+
+
 class TooManyKeysError(Exception):
     """The keys of one round do not fit into memory."""
 
@@ -98,8 +106,8 @@ class Unpacked:
 def unpack(unpacking: Unpacking, size: int) -> Unpacked:
     """Land an answer of that size in bytes. It may be called again and again: nothing lands twice.
 
-    ``DamagedAnswerError`` and ``WrongProjectError`` come before anything has landed. ``Busy`` means that
-    another answer is being landed in the same folder.
+    ``DamagedAnswerError`` and ``WrongProjectError`` come before anything has landed. ``TurnTakenError`` and
+    ``Busy`` mean that another answer is being landed in the same folder.
     """
     try:
         members = ZipMembers(lambda start, length: _range(unpacking, start, length), size)
@@ -247,7 +255,7 @@ class _Folder:
             return found, True
         # An answer is deleted after everything of it has landed, or before anything of it has.
         if found is not None and self._unpacking.answers.size(found.value.answer) is not None:
-            raise Busy(f"another answer is being landed in the hour {self._hour}")
+            raise TurnTakenError(self._hour, found.value.answer)
         try:
             return Versioned(mine, turns.put(mine, found.etag if found else None)), False
         except Conflict as error:

@@ -23,10 +23,11 @@ WRITES = frozenset(
         *("remember", "forget", "discard", "send", "record_test"),
     }
 )
-# A fence is two calls to storage: the twin's ``empty``, which no port has, and ``delete``.
-CHANGES = WRITES | {"empty"}
+# A fence is two calls to storage: the twin's ``empty``, which no port has, and ``delete``. The puller creates
+# blobs of landing.
+CHANGES = WRITES | {"empty", "create"}
 # While one of these is under way its lock is held, and a renewal would wait for it.
-LOCKED = frozenset({"ledger.put", "slices.put"})
+LOCKED = frozenset({"ledger.put", "slices.put", "hours.put"})
 
 
 class Verdict(StrEnum):

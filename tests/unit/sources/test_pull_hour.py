@@ -263,6 +263,28 @@ def test_a_zip_that_can_never_be_read_fails_its_hour() -> None:
     assert pulling.record.status is PullStatus.FAILED
 
 
+def test_an_answer_that_was_deleted_is_asked_for_again() -> None:
+    """The worker that found it damaged died before the ledger knew of that."""
+    world = World(moment="after")
+    pulling = Pulling(world)
+    pulling.answers(zipped({member(1): b"\x1f\x8bxx"}), answer([event(1)]))
+    world.writes.after = lambda: _die_after(world, "discard acme/")
+    with pytest.raises(Crash):
+        pulling.pull()
+    world.writes.after = None
+    assert pulling.record.answer is not None
+    pulling.wait(minutes=2)
+
+    assert pulling.pull() is PullOutcome.SETTLED
+    assert numbers(landed(world)) == [1]
+
+
+def _die_after(world: World, what: str) -> None:
+    """Die if the latest write is this one."""
+    if world.writes.log[-1].startswith(what):
+        raise Crash
+
+
 def test_the_answer_may_say_when_to_ask_again() -> None:
     """Its wait counts, longer or shorter, also for the other hours of the source."""
     pulling = Pulling()
@@ -454,13 +476,16 @@ def test_an_answer_waits_while_another_one_lands_in_the_same_hour() -> None:
     pulling = Pulling()
     pulling.answers(answer([event(1)]))
     puller = pulling.world.puller
-    puller.answers.set("acme/other.zip", b"PK")
-    etag = puller.turns.put(FolderTurn(PROJECT, HOUR, "acme/other.zip"), None)
+    other = FolderTurn(PROJECT, HOUR, "acme/2026-11-01T06/000000-20261101T090000-other.zip")
+    puller.answers.set(other.answer, b"PK")
+    etag = puller.turns.put(other, None)
 
     assert pulling.pull() is PullOutcome.RELEASED
     assert pulling.world.landed.committed == {}
     assert pulling.record.error is None
-    puller.turns.discard(FolderTurn(PROJECT, HOUR, "acme/other.zip"), etag)
+    # The hour of the other answer comes first: its worker may have died.
+    assert puller.queue.take() == [PullTask("acme", HOUR.plus(1))]
+    puller.turns.discard(other, etag)
     pulling.wait(seconds=30)
     assert pulling.pull() is PullOutcome.SETTLED
     assert puller.api.requests == [HOUR]
