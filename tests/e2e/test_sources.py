@@ -16,6 +16,7 @@ from tests.support.clocks import COMPILER
 from tests.support.installation import Json, key_of, ok
 from tests.support.live_source import (
     API_KEY,
+    DESTINATION,
     SAMPLE,
     SECRET_KEY,
     SOURCE,
@@ -307,6 +308,7 @@ def test_an_hour_that_is_too_large_fails_and_blocks_no_other(place: LiveSource) 
         hours = app.pulled(0, 2)
         app.export_tick()
         source = app.source()
+        held = app.running.destination(DESTINATION)["held_by"]
         marked = [place.exported(number).marker is not None for number in range(3)]
         key = key_of(place.hour(1))
         made = app.api.post("/sources/acme/pulls", {"start": key, "end": key})
@@ -314,6 +316,7 @@ def test_an_hour_that_is_too_large_fails_and_blocks_no_other(place: LiveSource) 
         app.until(lambda: not app.source()["failed_hours"], "no failed hour is left")
         app.export(0, 2)
 
+    assert held == {"events": SOURCE}
     assert [hour["status"] for hour in hours] == ["pulled", "failed", "pulled"]
     assert (hours[1]["error"]["code"], bool(hours[1]["error"]["fix"])) == ("too_large", True)
     assert [failed["hour"] for failed in source["failed_hours"]] == [key]
