@@ -79,7 +79,10 @@ class LastTestView(ReportView):
 
 
 class ProgressView(TypedDict):
-    """The progress of a destination, in lists as well as alone."""
+    """The progress of a destination, in lists as well as alone.
+
+    ``held_by`` is the source that has not pulled hours yet which would be closed without it.
+    """
 
     status: Status
     created_at: Moment
@@ -87,6 +90,7 @@ class ProgressView(TypedDict):
     last_exported_hour: dict[str, HourKey | None]
     owed_hours: dict[str, int]
     behind_since: dict[str, HourKey | None]
+    held_by: dict[str, str | None]
     last_error: FaultView | None
 
 
@@ -200,6 +204,7 @@ def _progress_view(overview: Overview) -> ProgressView:
         "behind_since": {
             each: state.owed_since.key if state.owed_since else None for each, state in states.items()
         },
+        "held_by": {each: state.held_by for each, state in states.items()},
         "last_error": fault_or_null(overview.error),
     }
 

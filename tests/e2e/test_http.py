@@ -64,6 +64,7 @@ def test_a_destination_is_made_once_and_replaced_afterwards(app: App, shared: In
         "last_exported_hour": {"events": None},
         "owed_hours": {"events": 0},
         "behind_since": {"events": None},
+        "held_by": {"events": None},
         "last_error": None,
         "last_24_hours": {"events": NO_ROWS},
         "warning": None,

@@ -291,9 +291,12 @@ def _aged(record: HourRecord) -> HourRecord:
 
 
 @contextmanager
-def installed(folder: Path, at: datetime | None = None) -> Iterator[Installation]:
-    """Start a storage emulator and yield an installation on it. Everything is deleted at the end."""
-    with azurite.running() as endpoints:
+def installed(folder: Path, at: datetime | None = None, data: Path | None = None) -> Iterator[Installation]:
+    """Start a storage emulator and yield an installation on it. Everything is deleted at the end.
+
+    With a ``data`` folder, the emulator keeps its blobs there instead of in memory.
+    """
+    with azurite.running(data) as endpoints:
         installation = Installation(endpoints, folder, at or now())
         try:
             yield installation

@@ -1,0 +1,107 @@
+"""An answer of gigabytes: little memory, no large file on the disk, each row once."""
+
+import base64
+import gzip
+import random
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from typing import Self
+
+import pytest
+
+from infra.local.export_api import Member, Project, answers
+from infra.local.export_api.archive import member_name
+from tests.bench.memory import PeakWatch
+from tests.support.clocks import COMPILER
+from tests.support.live_source import API_KEY, SAMPLE, SECRET_KEY, live_source
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(COMPILER is None, reason="no C compiler makes what sets clocks: install gcc"),
+    pytest.mark.timeout(3600),
+]
+MIB = 1024 * 1024
+ZIP_MIB = 2048
+MEMBERS = 8
+MEMORY_BYTES_MAX = 128 * MIB
+FILE_BYTES_MAX = 100 * MIB
+PULL_SECONDS_MAX = 3000.0
+
+
+def large_member(hour_text: str, first: int, end: int, noise: bytes) -> Iterator[bytes]:
+    """Yield a gzip file with a row of about a mebibyte for each number; it has several gzip members."""
+    for number in range(first, end):
+        row = (
+            f'{{"app":{SAMPLE.project_id},"uuid":"00000000-0000-4000-8000-{number:012d}","event_type":"large",'
+            f'"event_time":"{hour_text}","server_upload_time":"{hour_text}","event_properties":{{"noise":"'
+        )
+        yield gzip.compress(row.encode(), 1)
+        yield noise
+        yield gzip.compress(b'"}}\n', 1)
+
+
+class LargestFile:
+    """Looks at a folder again and again; ``bytes`` is the size of the largest file that it has seen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bytes = 0
+        self._folder = folder
+        self._stop = Event()
+        self._thread = Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.2):
+            sizes = [path.lstat().st_size for path in self._folder.rglob("*")]
+            self.bytes = max([self.bytes, *sizes])
+
+
+def test_two_gigabytes_need_little_memory_and_no_disk(tmp_path: Path) -> None:
+    """The rows are in landing, each once; the worker's memory grows by less than 128 MiB."""
+    noise = gzip.compress(base64.b64encode(random.Random(1).randbytes(MIB)), 1)  # noqa: S311  any bytes will do
+    rows = ZIP_MIB * MIB // len(noise)
+    edges = [rows * number // MEMBERS for number in range(MEMBERS + 1)]
+    temporary, data = tmp_path / "tmp", tmp_path / "azurite"
+    temporary.mkdir()
+    data.mkdir()
+    project = Project(SAMPLE.project_id, API_KEY, SECRET_KEY)
+    with live_source(tmp_path, project, data=data) as place:
+        hour = f"{place.hour(0):%Y-%m-%d %H}:10:00.000000"
+        members = [
+            Member(
+                member_name(SAMPLE.project_id, place.hour(0), 7 * number),
+                partial(large_member, hour, edges[number], edges[number + 1], noise),
+            )
+            for number in range(MEMBERS)
+        ]
+        place.api.always(place.hour(0), answers.rows(members, compressed=False))
+        place.at(0)
+        with place.app(TMPDIR=str(temporary)) as app, LargestFile(temporary) as largest:
+            app.create()
+            worker = app.running.worker
+            with PeakWatch(worker.pid) as memory:
+                before = memory.peak()
+                app.pull_tick()
+                deadline = time.monotonic() + PULL_SECONDS_MAX
+                while app.statuses(0, 0) != ["pulled"] and time.monotonic() < deadline:
+                    time.sleep(2)
+                grown = memory.peak() - before
+            (pulled,) = app.hours(0, 0)
+            same_worker = app.running.worker.pid == worker.pid
+
+        assert (pulled["status"], pulled["rows"], pulled["blobs"]) == ("pulled", rows, MEMBERS)
+        assert same_worker
+        assert grown < MEMORY_BYTES_MAX
+        assert largest.bytes < FILE_BYTES_MAX
+        assert [each.status for each in place.requests(0)] == [200]
+        assert place.stored_answers() == []
