@@ -179,7 +179,7 @@ lock: $(LOCK_READY)
 	    --output-file requirements.txt requirements.in
 
 .PHONY: package
-package: $(PY_READY)
+package: setup
 	@$(PYTHON3) -m infra.local.package package.zip | tee package.zip.sha256
 
 .PHONY: bench

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from exporter.pipeline.native.scanner import library
+
 type RowReader = Literal["native", "python"]
 
 
 def row_reader() -> RowReader:
     """Return whether rows are read by compiled code (``native``) or by Python code."""
-    return "python"
+    return "native" if library() is not None else "python"

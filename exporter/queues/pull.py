@@ -22,7 +22,7 @@ from exporter.sources.tick import PullReport, run_pull_tick
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 # Hours that a process pulls at the same time, of all sources: each may take 50 MB.
-PULLS_MAX = 2
+PULLS_MAX = 1
 # The delay of a message for which this process has no room; another process may have.
 BUSY_DELAY = timedelta(seconds=30)
 _room = threading.BoundedSemaphore(PULLS_MAX)

@@ -35,7 +35,7 @@ from exporter.ports import AnswerStore, Clock, FolderTurns, Landing, LandingWrit
 PREFIX = "amplitude-"
 AGAIN = f"{PREFIX}again-"
 # Keys that are in memory at the same time, 25 bytes each. Of a larger hour the keys are compared in rounds.
-KEYS_MAX = 1_000_000
+KEYS_MAX = 250_000
 # A blob of rows that landed again is closed at this size of its rows, in bytes.
 AGAIN_BYTES_MAX = 256 * 1024 * 1024
 # Rows of a later day than this after the hour that was asked for have a wrong time.

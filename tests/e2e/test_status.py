@@ -18,7 +18,7 @@ def test_the_status_shows_the_last_tick_the_queues_and_the_settings(installation
         ticked = app.until(lambda: ok(app.api.get("/status"))["last_tick"], "the note of the tick")
         found = ok(app.api.get("/status"))
 
-    assert (new["last_tick"], new["version"], new["row_reader"]) == (None, __version__, "python")
+    assert (new["last_tick"], new["version"], new["row_reader"]) == (None, __version__, row_reader())
     assert (new["storage_reached"], new["problems"]) == (True, [])
     assert new["outbound_addresses"] == ["20.50.1.2", "20.50.1.4/31"]
     at = datetime.fromisoformat(ticked["at"])

@@ -993,6 +993,8 @@ export interface components {
             /** @description As in the answer, or left out. */
             readonly credentials_expire_at?: unknown;
             /** @description As in the answer, or left out. */
+            readonly held_by?: unknown;
+            /** @description As in the answer, or left out. */
             readonly last_24_hours?: unknown;
             /** @description As in the answer, or left out. */
             readonly last_error?: unknown;
@@ -1028,6 +1030,10 @@ export interface components {
             /** Behind Since */
             behind_since: {
                 [key: string]: components["schemas"]["HourKey"] | null;
+            };
+            /** Held By */
+            held_by: {
+                [key: string]: string | null;
             };
             last_error: components["schemas"]["FaultView"] | null;
             /** Id */
@@ -1383,6 +1389,10 @@ export interface components {
             /** Behind Since */
             behind_since: {
                 [key: string]: components["schemas"]["HourKey"] | null;
+            };
+            /** Held By */
+            held_by: {
+                [key: string]: string | null;
             };
             last_error: components["schemas"]["FaultView"] | null;
             /** Id */
