@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from exporter import __version__
 from exporter.messages import WORK_QUEUES
+from exporter.pipeline.row_reader import row_reader
 from tests.support.installation import Installation, now, ok
 
 SECOND = timedelta(seconds=1)
