@@ -6,6 +6,8 @@ from tests.browser.accessibility import check_accessibility
 from tests.browser.tab import Tab, opened
 from tests.support.installation import App, Installation, ok
 
+READERS = {"native": "compiled code", "python": "Python code"}
+
 
 def test_health_queues_and_settings_are_those_of_the_api(tab: Tab, app: App) -> None:
     """With the last tick, every queue, and every setting in effect."""
@@ -15,7 +17,7 @@ def test_health_queues_and_settings_are_those_of_the_api(tab: Tab, app: App) -> 
     status = ok(app.api.get("/status"))
 
     health = tab.page.get_by_role("region", name="Health")
-    for text in ("ticking", "reached", status["version"], "Python code", "no key is needed"):
+    for text in ("ticking", "reached", status["version"], READERS[status["row_reader"]], "no key is needed"):
         expect(health).to_contain_text(text)
     queues = tab.page.get_by_role("table", name="Messages that wait")
     for queue in status["queues"]:
