@@ -48,11 +48,15 @@ class Form:
             return value
         found = {}
         for name, each in schema["properties"].items():
-            if not self._is_secret(each):
-                default = each.get("default", {} if "properties" in self._resolved(each, {}) else None)
-                given = value.get(name, default)
-                found[name] = given if name == FILTER else self._public(given, each)
+            if not self._is_secret(each) and not each.get("readOnly", False):
+                given = value.get(name, each.get("default", self._empty(each)))
+                found[name] = (given or None) if name == FILTER else self._public(given, each)
         return found
+
+    def _empty(self, schema: Json) -> Json | None:
+        """Return what a field without a default is if it is left out: null, or an object of defaults."""
+        nullable = {"type": "null"} in schema.get("anyOf", [])
+        return {} if not nullable and "properties" in self._resolved(schema, {}) else None
 
     def _secrets(self, value: Any, schema: Json, path: str) -> Iterator[str]:  # noqa: ANN401  JSON
         schema = self._resolved(schema, value)
