@@ -27,6 +27,7 @@ from tests.support.live_source import (
 from tests.support.stored_content import disguises, stored
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(COMPILER is None, reason="no C compiler makes what sets clocks: install gcc"),
     pytest.mark.timeout(600),
 ]

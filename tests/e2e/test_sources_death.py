@@ -15,6 +15,7 @@ from tests.support.installation import key_of
 from tests.support.live_source import API_KEY, SAMPLE, SECRET_KEY, SOURCE, LiveSource, live_source
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(COMPILER is None, reason="no C compiler makes what sets clocks: install gcc"),
     pytest.mark.timeout(600),
 ]
