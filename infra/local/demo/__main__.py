@@ -17,9 +17,10 @@ from typing import Any
 from azure.storage.blob import BlobServiceClient
 
 from infra.local import azurite, stack
-from infra.local.api import Answer, Api
+from infra.local.api import Api
 from infra.local.certificates import make_certificate
 from infra.local.demo import customers, history
+from infra.local.demo.expected import DemoError, expect
 from infra.local.demo.report import Ledger, Report
 from infra.local.demo.source import LAG, SOURCE_ID, DemoSource, demo_source
 from infra.local.entra import Directory, entra_running
@@ -50,10 +51,6 @@ FAULTS = frozenset(
 )
 
 
-class DemoError(Exception):
-    """The demo cannot go on. The message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Demo:
     """One run. The account with a key is a customer's and our own, too."""
@@ -77,9 +74,9 @@ class Demo:
 
     def pull(self, source: DemoSource) -> None:
         """Create and test the source, and run its timer until all of its hours are in landing."""
-        _expect(self.api.put(f"/sources/{SOURCE_ID}", source.request), 201)
+        expect(self.api.put(f"/sources/{SOURCE_ID}", source.request), 201)
         print(f"Created the source {SOURCE_ID} of project {source.request['project_id']}. Its test:")
-        self.report.test_upload(_expect(self.api.post(f"/sources/{SOURCE_ID}/test"), 200))
+        self.report.test_upload(expect(self.api.post(f"/sources/{SOURCE_ID}/test"), 200))
         print("Running the timer of the sources: it pulls hour by hour", flush=True)
         pulled = source.pull(self.api, EXPORT_SECONDS_MAX)
         if len(pulled) < len(self.hours):
@@ -97,11 +94,11 @@ class Demo:
         for customer in customers.ALL:
             self.accounts.of(customer).create_container(customer.container)
             body = customer.request(self.hours[0], self.accounts)
-            _expect(self.api.put(f"/destinations/{customer.id}", body), 201)
+            expect(self.api.put(f"/destinations/{customer.id}", body), 201)
             kind = self.accounts.credentials(customer)["type"].replace("_", " ")
             print(f"Test upload of {customer.id}, by {kind}:")
-            self.report.test_upload(_expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
-            answer = _expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
+            self.report.test_upload(expect(self.api.post(f"/destinations/{customer.id}/test-upload"), 200))
+            answer = expect(self.api.post(f"/destinations/{customer.id}/activate"), 200)
             print(f"Created and activated the destination {customer.id} ({answer['status']})", flush=True)
 
     def export(self) -> Ledger:
@@ -127,13 +124,10 @@ class Demo:
     def make_history(self) -> None:
         """Give the console something to show: earlier weeks, a backfill, destinations that need a person."""
         first, landing = self.hours[0], self.accounts.by_key.get_container_client("landing")
-        try:
-            history.make_a_failing_destination(self.api, first, self.accounts)
-            history.make_a_paused_destination(self.api, first, self.accounts)
-            history.land(landing, first.start)
-            history.start_backfills(self.api, first.start)
-        except history.NotMadeError as error:
-            raise DemoError(str(error)) from error
+        history.make_a_failing_destination(self.api, first, self.accounts)
+        history.make_a_paused_destination(self.api, first, self.accounts)
+        history.land(landing, first.start)
+        history.start_backfills(self.api, first.start)
         print(
             f"It shows {history.DAYS} earlier days, which backfills export now, a failing destination and a"
         )
@@ -143,13 +137,7 @@ class Demo:
         """Return the hours of the demo from the API's ledger."""
         first, last = (f"{hour.start:%Y-%m-%dT%H}" for hour in (self.hours[0], self.hours[-1]))
         answer = self.api.get(f"/destinations/{destination_id}/hours?from={first}&to={last}")
-        return list(_expect(answer, 200)["hours"])
-
-
-def _expect(answer: Answer, status: int) -> Any:  # noqa: ANN401  JSON
-    if answer.status != status:
-        raise DemoError(f"the API answered {answer.status} instead of {status}: {answer.body}")
-    return answer.body
+        return list(expect(answer, 200)["hours"])
 
 
 def run(options: argparse.Namespace, folder: Path) -> int:

@@ -8,18 +8,15 @@ from datetime import datetime, timedelta
 
 from azure.storage.blob import ContainerClient
 
-from infra.local.api import Answer, Api
+from infra.local.api import Api
 from infra.local.demo import customers
+from infra.local.demo.expected import expect
 from infra.local.sample import LandingHour, Sample, to_container
 
 DAYS = 20
 # Fewest at midnight, most at noon, so that the grid has shades.
 EVENTS_AT_NIGHT = 20
 EVENTS_MORE_EACH_HOUR = 25
-
-
-class NotMadeError(Exception):
-    """The app refused what the demo asked for. The message has its answer."""
 
 
 def earlier_hours(first: datetime) -> Iterator[LandingHour]:
@@ -42,20 +39,20 @@ def start_backfills(api: Api, first: datetime) -> None:
     start, end = (f"{moment:%Y-%m-%dT%H}" for moment in _span(first))
     for customer in customers.ALL:
         path = f"/destinations/{customer.id}/backfills"
-        _expect(api.post(path, {"start": start, "end": end}), 202)
+        expect(api.post(path, {"start": start, "end": end}), 202)
 
 
 def make_a_paused_destination(api: Api, hour: LandingHour, accounts: customers.Accounts) -> None:
     """Create one with a filter, which a person has paused."""
     _activate(api, customers.PAUSED, hour, accounts)
-    _expect(api.post(f"/destinations/{customers.PAUSED.id}/pause"), 200)
+    expect(api.post(f"/destinations/{customers.PAUSED.id}/pause"), 200)
 
 
 def make_a_failing_destination(api: Api, hour: LandingHour, accounts: customers.Accounts) -> None:
     """Create one whose container is deleted after it is activated; the next tick finds out."""
     _activate(api, customers.FAILING, hour, accounts)
     accounts.of(customers.FAILING).delete_container(customers.FAILING.container)
-    _expect(api.fire("tick"), 202)
+    expect(api.fire("tick"), 202)
 
 
 def _activate(
@@ -64,16 +61,11 @@ def _activate(
     customers.pretend_activated_before(hour, accounts.connection_string, [customer])
     accounts.of(customer).create_container(customer.container)
     path = f"/destinations/{customer.id}"
-    _expect(api.put(path, customer.request(hour, accounts)), 201)
-    _expect(api.post(f"{path}/test-upload"), 200)
-    _expect(api.post(f"{path}/activate"), 200)
+    expect(api.put(path, customer.request(hour, accounts)), 201)
+    expect(api.post(f"{path}/test-upload"), 200)
+    expect(api.post(f"{path}/activate"), 200)
 
 
 def _span(first: datetime) -> tuple[datetime, datetime]:
     """Return the first and the last of the earlier hours."""
     return first - timedelta(days=DAYS), first - timedelta(hours=1)
-
-
-def _expect(answer: Answer, status: int) -> None:
-    if answer.status != status:
-        raise NotMadeError(f"the API answered {answer.status} instead of {status}: {answer.body}")
