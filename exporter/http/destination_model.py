@@ -42,7 +42,7 @@ from exporter.http.credentials_model import (
 )
 from exporter.http.destination_view import READ_ONLY
 from exporter.http.filter_model import FilterField, event_filter
-from exporter.http.request_model import StrictModel, wrong_fields
+from exporter.http.request_model import StrictModel, writable, wrong_fields
 
 NAME_CHARACTERS_MAX = 200
 # Azure allows blob names of 1,024 UTF-16 units; folder and name of the longest file need 90 of them.
@@ -189,8 +189,7 @@ def parse_draft(
     those that are compared with the stored destination; the others, which change by themselves, are ignored.
     """
     stated = _stated(body)
-    if isinstance(body, dict):
-        body = {name: value for name, value in body.items() if name not in READ_ONLY}
+    body = writable(body, READ_ONLY)
     problems, chosen_filter = [] if ID_PATTERN.fullmatch(destination_id) else [_wrong_id()], None
     if isinstance(body, dict):
         problems += _cross_field_problems(destination_id, body)

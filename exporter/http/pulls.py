@@ -13,7 +13,7 @@ from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, r
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import HourKey, Moment, fault_view, time_or_null, time_text
 from exporter.http.source_view import FailedPullView
-from exporter.ports import PullGateways
+from exporter.http.sources import pulls
 from exporter.sources import runs
 from exporter.sources.runs import RunRequest
 
@@ -57,10 +57,6 @@ class PullsView(TypedDict):
     next: str | None
 
 
-def _gateways() -> PullGateways:
-    return wiring.app().gateways.pulls
-
-
 def _parse(req: func.HttpRequest) -> RunRequest:
     from exporter.http.pull_model import parse_pull  # noqa: PLC0415  pydantic, for few requests
 
@@ -85,9 +81,7 @@ def _ids(req: func.HttpRequest) -> tuple[str, str]:
 )
 def create(req: func.HttpRequest, request: RunRequest) -> func.HttpResponse:
     """Pull a range of hours again, of any length; only rows that landing lacks are added."""
-    run = runs.create_run(
-        _gateways(), req.route_params["id"], request, now=wiring.now(), new_id=wiring.new_id()
-    )
+    run = runs.create_run(pulls(), req.route_params["id"], request, now=wiring.now(), new_id=wiring.new_id())
     log_change(req, "create_pull", kind="source", pull=run.id, start=run.start, end=run.end)
     return accepted(req, pull_view(run), f"/sources/{run.source_id}/pulls/{run.id}")
 
@@ -106,7 +100,7 @@ def create(req: func.HttpRequest, request: RunRequest) -> func.HttpResponse:
 def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
     """List the requested pulls of a source, also of a deleted one, newest first, page by page."""
     after, limit = page
-    found = runs.list_runs(_gateways(), req.route_params["id"], after=after, limit=limit)
+    found = runs.list_runs(pulls(), req.route_params["id"], after=after, limit=limit)
     return answer({"pulls": [pull_view(each) for each in found], "next": found.next_after})
 
 
@@ -123,7 +117,7 @@ def list_all(req: func.HttpRequest, page: tuple[str, int]) -> func.HttpResponse:
 )
 def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Return a requested pull with its progress, and its failed hours with their errors."""
-    found = runs.find_run(_gateways(), *_ids(req))
+    found = runs.find_run(pulls(), *_ids(req))
     return answer(pull_view(found), headers=None if found.ended else retry_after(POLL_SECONDS))
 
 
@@ -140,7 +134,7 @@ def show(req: func.HttpRequest, _: None) -> func.HttpResponse:
 )
 def cancel(req: func.HttpRequest, _: None) -> func.HttpResponse:
     """Pull no further hour for this request; an hour that is being pulled finishes."""
-    cancelled = runs.cancel_run(_gateways(), *_ids(req), now=wiring.now())
+    cancelled = runs.cancel_run(pulls(), *_ids(req), now=wiring.now())
     log_change(req, "cancel_pull", kind="source", pull=cancelled.id)
     return answer(pull_view(cancelled))
 

@@ -1,6 +1,6 @@
 """The base class of request models, and the problems of a request that does not fit one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +21,13 @@ class StrictModel(BaseModel):
     """A model that refuses unknown fields and converts no types. Its errors hold no input."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def writable(body: object, read_only: Collection[str]) -> object:
+    """Return a body without its read-only fields, so that an answer can be sent back."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if name not in read_only}
 
 
 def wrong_fields(error: ValidationError) -> list[Problem]:

@@ -20,7 +20,7 @@ from exporter.domain.source import (
     Region,
     SourceType,
 )
-from exporter.http.request_model import wrong_fields
+from exporter.http.request_model import writable, wrong_fields
 from exporter.http.schemas import HOUR_PATTERN, NOT_AN_HOUR
 from exporter.http.source_view import READ_ONLY
 from exporter.sources.edit import SourceDraft
@@ -110,10 +110,9 @@ class SourceModel(BaseModel):
 def parse_source(source_id: str, body: object, hosts: AllowedHosts) -> SourceDraft:
     """Return the source of a request, or raise ``Invalid`` with every problem; ``hosts`` are PULL_HOSTS.
 
-    The read-only fields of an answer are ignored, so that an answer can be sent back.
+    The read-only fields of an answer are ignored.
     """
-    if isinstance(body, dict):
-        body = {name: value for name, value in body.items() if name not in READ_ONLY}
+    body = writable(body, READ_ONLY)
     problems = [] if ID_PATTERN.fullmatch(source_id) else [_wrong_id()]
     if isinstance(body, dict):
         problems += _cross_field_problems(source_id, body, hosts)
