@@ -17,6 +17,7 @@ from exporter.messages import (
     PULL_HOURS,
     VERIFY_STEPS,
     WEBHOOK_CALLS,
+    QueueSpec,
 )
 from exporter.ports import Gateways
 from exporter.queues.bindings import body_of, on_message
@@ -43,11 +44,7 @@ def backfill_hour_poison(message: func.QueueMessage) -> None:
 def backfill_step_poison(message: func.QueueMessage) -> None:
     """Log a backfill step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
-    try:
-        step = BACKFILL_STEPS.parse(body_of(message))
-    except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, BACKFILL_STEPS.name, error)
-    else:
+    if (step := _parsed(message, BACKFILL_STEPS, BACKFILL_STEPS.name, error_id)) is not None:
         _log.error("poison %s: backfill %s, step %d, was given up", error_id, step.backfill_id, step.number)
 
 
@@ -55,11 +52,7 @@ def backfill_step_poison(message: func.QueueMessage) -> None:
 def verify_step_poison(message: func.QueueMessage) -> None:
     """Log a verification step that was given up; a tick queues it again."""
     error_id = wiring.new_id()
-    try:
-        step = VERIFY_STEPS.parse(body_of(message))
-    except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, VERIFY_STEPS.name, error)
-    else:
+    if (step := _parsed(message, VERIFY_STEPS, VERIFY_STEPS.name, error_id)) is not None:
         _log.error(
             "poison %s: verification %s, step from %s, was given up",
             *(error_id, step.verification_id, step.next),
@@ -70,11 +63,8 @@ def verify_step_poison(message: func.QueueMessage) -> None:
 def webhook_call_poison(message: func.QueueMessage) -> None:
     """Log a notification that was given up; only the notification is lost."""
     error_id = wiring.new_id()
-    try:
-        sent = WEBHOOK_CALLS.parse(body_of(message)).notification
-    except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, WEBHOOK_CALLS.name, error)
-    else:
+    if (delivery := _parsed(message, WEBHOOK_CALLS, WEBHOOK_CALLS.name, error_id)) is not None:
+        sent = delivery.notification
         _log.error("poison %s: notification %s of %s was given up", error_id, sent.id, sent.destination_id)
 
 
@@ -82,42 +72,46 @@ def webhook_call_poison(message: func.QueueMessage) -> None:
 def pull_hour_poison(message: func.QueueMessage) -> None:
     """Record that the pull of an hour was interrupted, with the error id of the log line."""
     error_id = wiring.new_id()
-    try:
-        task = PULL_HOURS.parse(body_of(message))
-    except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, PULL_HOURS.name, error)
+    if (task := _parsed(message, PULL_HOURS, PULL_HOURS.name, error_id)) is None:
         return
-    try:
-        recorded = record_interrupted(task, wiring.app().gateways.pulls, error_id=error_id, now=wiring.now())
-    except Exception:  # noqa: BLE001  never raises
-        # The hour stays due; only the reason is missing in the API.
-        _log.exception(
-            "poison %s: %s %s was given up; it could not be recorded", error_id, task.source_id, task.hour
-        )
-    else:
-        what = "recorded" if recorded else "not to be recorded"
-        _log.error("poison %s: %s %s was given up: %s", error_id, task.source_id, task.hour, what)
+
+    def record() -> str:
+        pulls = wiring.app().gateways.pulls
+        recorded = record_interrupted(task, pulls, error_id=error_id, now=wiring.now())
+        return "recorded" if recorded else "not to be recorded"
+
+    _record(record, f"{task.source_id} {task.hour}", error_id)
 
 
 def record_hour(message: func.QueueMessage, queue: str, gateways: Callable[[], Gateways]) -> None:
     """Record the hour of a message as failed. Never raise."""
     error_id = wiring.new_id()
-    try:
-        task = EXPORT_HOURS.parse(body_of(message))
-    except Exception as error:  # noqa: BLE001  never raises
-        _unreadable(error_id, queue, error)
+    if (task := _parsed(message, EXPORT_HOURS, queue, error_id)) is None:
         return
+
+    def record() -> object:
+        return record_poison(task, gateways(), error_id=error_id, clock=wiring.now)
+
+    _record(record, f"{task.key} {task.hour}", error_id)
+
+
+def _parsed[Message](
+    message: func.QueueMessage, spec: QueueSpec[Message], queue: str, error_id: str
+) -> Message | None:
+    """Return what a message says; None, and a log line without its text, if it cannot be read."""
     try:
-        recorded = record_poison(task, gateways(), error_id=error_id, clock=wiring.now)
+        return spec.parse(body_of(message))
+    except Exception as error:  # noqa: BLE001  never raises
+        _log.error("poison %s: a message of %s cannot be read (%s)", error_id, queue, type(error).__name__)
+        return None
+
+
+def _record(record: Callable[[], object], what: str, error_id: str) -> None:
+    """Record an hour, and log that it was given up."""
+    try:
+        recorded = record()
     except Exception:  # noqa: BLE001  never raises
-        # The hour stays owed; only the reason is missing in the API.
-        _log.exception(
-            "poison %s: %s %s was given up; it could not be recorded", error_id, task.key, task.hour
-        )
+        # The hour stays due; only the reason is missing in the API.
+        _log.exception("poison %s: %s was given up; it could not be recorded", error_id, what)
     else:
-        _log.error("poison %s: %s %s was given up: %s", error_id, task.key, task.hour, recorded)
-
-
-def _unreadable(error_id: str, queue: str, error: Exception) -> None:
-    """Log an unreadable message without its text, which may contain anything."""
-    _log.error("poison %s: a message of %s cannot be read (%s)", error_id, queue, type(error).__name__)
+        _log.error("poison %s: %s was given up: %s", error_id, what, recorded)
