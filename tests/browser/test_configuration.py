@@ -1,10 +1,6 @@
 """The tabs of a destination that change it: configuration and notifications."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,6 +10,7 @@ from tests.browser.landscape import DRAFT, SAMPLE, WELL
 from tests.browser.tab import Tab, opened
 from tests.support.api_calls import draft
 from tests.support.installation import App, Installation
+from tests.support.webhooks import receiving
 
 STORED = "Everything is as it is stored."
 SECRET = "at least sixteen characters"  # noqa: S105  of a test
@@ -79,40 +76,6 @@ def told(app: App, shared: Installation) -> str:
     return "told"
 
 
-class Receiver(ThreadingHTTPServer):
-    """A webhook; ``answers`` is the status of its answers, ``calls`` are the bodies of the calls."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receiving)
-        self.calls: list[bytes] = []
-        self.answers = 204
-
-
-class _Receiving(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.calls.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(self.server.answers)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Log nothing."""
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Run a webhook."""
-    with Receiver() as receiver:
-        serving = threading.Thread(target=receiver.serve_forever, args=(0.05,), name="receiver")
-        serving.start()
-        try:
-            yield receiver
-        finally:
-            receiver.shutdown()
-            serving.join()
-
-
 @pytest.mark.slow
 def test_a_webhook_is_saved_called_for_a_test_and_removed(
     browser: Browser, shared: Installation, told: str
@@ -135,7 +98,7 @@ def test_a_webhook_is_saved_called_for_a_test_and_removed(
         call.click()
         expect(page.get_by_text("The webhook answered with status 204.")).to_be_visible()
         check_accessibility(page)
-        assert [json.loads(each)["type"] for each in receiver.calls] == ["test"]
+        assert [json.loads(body)["type"] for body, _ in receiver.calls] == ["test"]
         receiver.answers = 500
         call.click()
         expect(page.get_by_text("The test call failed: the server answered 500.")).to_be_visible()

@@ -4,10 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import standardwebhooks
 from azure.storage.queue import QueueClient
@@ -15,44 +11,11 @@ from azure.storage.queue import QueueClient
 from infra.local.sample import DataType, Sample
 from tests.support.api_calls import asked_for, ended, the_problem
 from tests.support.installation import Installation, key_of, ok
+from tests.support.webhooks import receiving
 
 SAMPLE = Sample(events_per_hour=50, merges_per_hour=0, blobs_per_hour=1)
 SECRET = "known to both, and to nobody else"  # noqa: S105  of a test
 PUBLISHED = "everybody"
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook receiver that keeps all calls."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Receiving)
-        self.calls: list[tuple[bytes, dict[str, str]]] = []
-
-
-class _Receiving(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.calls.append((body, {name.lower(): value for name, value in self.headers.items()}))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Log nothing."""
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Run a receiver."""
-    with Receiver() as receiver:
-        serving = threading.Thread(target=receiver.serve_forever, args=(0.05,), name="receiver")
-        serving.start()
-        try:
-            yield receiver
-        finally:
-            receiver.shutdown()
-            serving.join()
 
 
 def test_exported_hours_and_ended_backfills_send_notifications(installation: Installation) -> None:

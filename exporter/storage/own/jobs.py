@@ -5,8 +5,25 @@ from enum import StrEnum
 
 from exporter.domain.versioned import Rows
 from exporter.storage.clients import Account
+from exporter.storage.own.columns import enum_column
+from exporter.storage.own.documents import Document
 from exporter.storage.own.entities import unversioned
 from exporter.storage.own.tables import Table, TableSpec
+
+
+def job_spec[Value](
+    name: str, kind: type[Value], owner_field: str, status: type[StrEnum]
+) -> TableSpec[str, str, Value]:
+    """Return the specification of jobs: a partition for each owner, and a row for each ``id`` of a job."""
+    return TableSpec(
+        name=name,
+        kind=kind,
+        keys=lambda owner, job_id: (owner, job_id),
+        parse_keys=lambda owner, job_id: (owner, job_id),
+        key_fields=(owner_field, "id"),
+        columns={"status": enum_column(status)},
+        document=Document(kind, without=(owner_field, "id", "status")),
+    )
 
 
 class JobsTable[Job](Table[str, str, Job]):

@@ -36,7 +36,7 @@ from exporter.storage.own.columns import (
     parse_stream_key,
 )
 from exporter.storage.own.documents import Document
-from exporter.storage.own.jobs import JobsTable
+from exporter.storage.own.jobs import JobsTable, job_spec
 from exporter.storage.own.tables import LastWriteTable, TableSpec, in_partition
 
 SCHEDULE = in_partition(
@@ -93,24 +93,8 @@ REOPENED = TableSpec[StreamKey, Hour, HourTask](
     key_fields=("key", "hour"),
     columns={"requested_by": TEXT},
 )
-BACKFILLS = TableSpec[str, str, Backfill](
-    name="backfills",
-    kind=Backfill,
-    keys=lambda destination_id, backfill_id: (destination_id, backfill_id),
-    parse_keys=lambda destination_id, backfill_id: (destination_id, backfill_id),
-    key_fields=("destination_id", "id"),
-    columns={"status": enum_column(BackfillStatus)},
-    document=Document(Backfill, without=("destination_id", "id", "status")),
-)
-VERIFICATIONS = TableSpec[str, str, Verification](
-    name="verifications",
-    kind=Verification,
-    keys=lambda destination_id, verification_id: (destination_id, verification_id),
-    parse_keys=lambda destination_id, verification_id: (destination_id, verification_id),
-    key_fields=("destination_id", "id"),
-    columns={"status": enum_column(VerificationStatus)},
-    document=Document(Verification, without=("destination_id", "id", "status")),
-)
+BACKFILLS = job_spec("backfills", Backfill, "destination_id", BackfillStatus)
+VERIFICATIONS = job_spec("verifications", Verification, "destination_id", VerificationStatus)
 SOURCES = in_partition(
     "source",
     TEXT,
@@ -176,15 +160,7 @@ FOLDER_TURNS = TableSpec[int, Hour, FolderTurn](
     key_fields=("project_id", "hour"),
     columns={"answer": TEXT},
 )
-PULL_RUNS = TableSpec[str, str, PullRun](
-    name="pullruns",
-    kind=PullRun,
-    keys=lambda source_id, run_id: (source_id, run_id),
-    parse_keys=lambda source_id, run_id: (source_id, run_id),
-    key_fields=("source_id", "id"),
-    columns={"status": enum_column(RunStatus)},
-    document=Document(PullRun, without=("source_id", "id", "status")),
-)
+PULL_RUNS = job_spec("pullruns", PullRun, "source_id", RunStatus)
 
 
 def schedule_table(account: Account, name: str | None = None) -> LastWriteTable[StreamKey, StreamProgress]:
