@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CheckFunction
@@ -149,6 +149,8 @@ def test_every_answer_is_documented(
         known=st.sampled_from([None, "active", "draft", "deleted"]),
     )
     def ask(case: schemathesis.Case[Any], known: str | None) -> None:
+        # The host drops empty query values (docs/api.md): a request with one is as valid as without it.
+        assume(mode is GenerationMode.POSITIVE or "" not in dict(case.query or {}).values())
         if known is not None and "id" in case.path_parameters and mode is GenerationMode.POSITIVE:
             case.path_parameters["id"] = known
         case.call_and_validate(checks=CHECKS)
