@@ -12,9 +12,12 @@ from exporter.storage.own.tables import Table, TableSpec
 
 
 def job_spec[Value](
-    name: str, kind: type[Value], owner_field: str, status: type[StrEnum]
+    name: str, kind: type[Value], owner_field: str, status: type[StrEnum], document: Document[Value]
 ) -> TableSpec[str, str, Value]:
-    """Return the specification of jobs: a partition for each owner, and a row for each ``id`` of a job."""
+    """Return the specification of jobs: a partition for each owner, and a row for each ``id`` of a job.
+
+    ``document`` leaves out the owner, the id and the status, which are columns.
+    """
     return TableSpec(
         name=name,
         kind=kind,
@@ -22,7 +25,7 @@ def job_spec[Value](
         parse_keys=lambda owner, job_id: (owner, job_id),
         key_fields=(owner_field, "id"),
         columns={"status": enum_column(status)},
-        document=Document(kind, without=(owner_field, "id", "status")),
+        document=document,
     )
 
 

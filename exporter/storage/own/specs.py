@@ -93,8 +93,20 @@ REOPENED = TableSpec[StreamKey, Hour, HourTask](
     key_fields=("key", "hour"),
     columns={"requested_by": TEXT},
 )
-BACKFILLS = job_spec("backfills", Backfill, "destination_id", BackfillStatus)
-VERIFICATIONS = job_spec("verifications", Verification, "destination_id", VerificationStatus)
+BACKFILLS = job_spec(
+    "backfills",
+    Backfill,
+    "destination_id",
+    BackfillStatus,
+    Document(Backfill, without=("destination_id", "id", "status")),
+)
+VERIFICATIONS = job_spec(
+    "verifications",
+    Verification,
+    "destination_id",
+    VerificationStatus,
+    Document(Verification, without=("destination_id", "id", "status")),
+)
 SOURCES = in_partition(
     "source",
     TEXT,
@@ -160,7 +172,9 @@ FOLDER_TURNS = TableSpec[int, Hour, FolderTurn](
     key_fields=("project_id", "hour"),
     columns={"answer": TEXT},
 )
-PULL_RUNS = job_spec("pullruns", PullRun, "source_id", RunStatus)
+PULL_RUNS = job_spec(
+    "pullruns", PullRun, "source_id", RunStatus, Document(PullRun, without=("source_id", "id", "status"))
+)
 
 
 def schedule_table(account: Account, name: str | None = None) -> LastWriteTable[StreamKey, StreamProgress]:
