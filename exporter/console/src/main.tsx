@@ -1,7 +1,7 @@
 // The console. The page for an address is in routes.ts.
 
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 import { Frame } from "./frame";
 import { SignIn } from "./pages/sign-in";
@@ -23,7 +23,7 @@ function App() {
   const section = here?.route.section ?? "";
   // Where a page begins: screen readers read its title, and Tab goes on from there.
   const place = mustSignIn.value ? "sign-in" : (here?.route.focus?.(here.parameters) ?? address.value.path);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first) first = false;
     else document.querySelector<HTMLElement>("main h1")?.focus();
   }, [place]);

@@ -1,6 +1,6 @@
 // One hour: what was read and written, its files, its rejected rows, its error and what to do.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { type DataType, get, post, Problem, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
@@ -42,7 +42,7 @@ export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, o
   const status = found.data?.status;
   const before = useRef(status);
 
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   useEffect(() => {
     setMoving(status === "running");
     if (before.current !== undefined && status !== undefined && before.current !== status) onChanged();

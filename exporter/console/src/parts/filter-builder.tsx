@@ -1,7 +1,7 @@
 // Builds a filter: conditions in nested groups, as fields or as JSON. Problems that the API finds stand at their place.
 
 import { createContext } from "preact";
-import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
+import { useContext, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Schemas } from "../api/client";
 import { type Fields, kindOfProperty, operatorsFor, valueKinds } from "../fields";
@@ -77,7 +77,8 @@ export function FilterBuilder({ value, onChange, seen, fields, errors, place }: 
   const names = useId();
   const box = useRef<HTMLDivElement>(null);
   const toFocus = useRef<number | null>(null);
-  useEffect(() => {
+  // A layout effect, as wherever the focus moves: a key that is pressed right after goes to the new place.
+  useLayoutEffect(() => {
     if (toFocus.current === null) return;
     const item = box.current?.querySelector<HTMLElement>(`[data-item="${toFocus.current}"]`);
     (item ?? box.current)?.focus();

@@ -1,7 +1,7 @@
 // A grid of hours or days. One tab stop; arrow keys move, Enter opens, Shift and arrows select a range.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** The states of a cell by the letter of the API, in the order of the legend. */
 export const STATES: { letter: string; word: string; style: string; glyph: string }[] = [
@@ -70,7 +70,7 @@ export function Heatmap({ label, columns, rows, current, start, range, onRange, 
   }, []);
 
   // What was open is closed: the focus goes back to its cell.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (current !== null) setActive(current);
     else if (returning.current !== null) focus(returning.current);
     returning.current = current;
