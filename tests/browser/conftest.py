@@ -20,7 +20,7 @@ HOW = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Yield a browser for all tests; skip them if there is none, or if the console is not built."""
     if not (PROJECT / "exporter/console/static/index.html").exists():
@@ -42,7 +42,7 @@ class Furnished:
     starts: list[datetime]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def furnished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     """Run the app with destinations in every state, for all tests; there is none without a browser."""
     assert browser.is_connected()

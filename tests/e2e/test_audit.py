@@ -5,6 +5,8 @@ import json
 import re
 from datetime import datetime
 
+import pytest
+
 from infra.local.sample import DataType, Sample
 from tests.support.api_calls import asked_for
 from tests.support.installation import App, Installation, Json, key_of, ok
@@ -102,6 +104,7 @@ def changes_of_status(app: App, path: str, start: datetime) -> str:
     return where.rpartition("/")[2]
 
 
+@pytest.mark.slow
 def test_a_principal_is_believed_only_if_azure_has_signed_it_in(installation: Installation) -> None:
     """Without App Service authentication, any caller can send the header; without keys, there is none."""
     (start,) = installation.newest_hours(1)

@@ -78,6 +78,7 @@ def test_a_range_is_exported_again_with_what_has_landed_since(
     assert {hour["requested_by"] for hour in app.hours("again", starts)} == {f"backfill:{found['id']}"}
 
 
+@pytest.mark.slow
 def test_live_hours_do_not_wait_behind_a_long_backfill(shared: Installation, app: App) -> None:
     """A backfill of ten years runs when the tick comes. A cancel then takes effect within a step."""
     (start,) = shared.newest_hours(1)
@@ -104,6 +105,7 @@ def test_live_hours_do_not_wait_behind_a_long_backfill(shared: Installation, app
     )
 
 
+@pytest.mark.slow
 def test_a_cancelled_backfill_is_tried_again_and_a_done_one_is_not(shared: Installation, app: App) -> None:
     """All of a destination's backfills are listed, the newest first."""
     starts = shared.newest_hours(30)
@@ -167,6 +169,7 @@ def test_a_backfill_begins_where_something_landed(shared: Installation, app: App
     assert ended(app, asked_for(app, "clamped", accepted))["allow_loss"]
 
 
+@pytest.mark.slow
 def test_a_failed_hour_is_listed_and_tried_alone_when_its_reason_is_gone(
     shared: Installation, app: App
 ) -> None:
@@ -219,6 +222,7 @@ def test_what_a_verification_finds_is_repaired_by_a_backfill_of_just_that(
     assert (again["whole"], again["wrong"], again["repair"]) == (6, 0, None)
 
 
+@pytest.mark.slow
 def test_neighbours_are_neither_overwritten_nor_listed_nor_deleted(shared: Installation, app: App) -> None:
     """Hours 1 and 10, a project with one more digit, nested prefixes, a customer's own files."""
     at = shared.newest_hours(1)[0].replace(hour=1) - timedelta(days=1)

@@ -82,6 +82,7 @@ def test_destinations_and_hours_are_listed(app: App, shared: Installation) -> No
     assert hours == ok(app.api.get(f"/destinations/listed/hours?from={hour}&to={hour}"))["hours"]
 
 
+@pytest.mark.slow
 def test_a_backfill_is_waited_for_and_verified(app: App, shared: Installation) -> None:
     """Its end is the exit code; what a dry run says, and no waiting, end at once."""
     hour = exported(app, shared, "again")
@@ -106,6 +107,7 @@ def test_a_backfill_is_waited_for_and_verified(app: App, shared: Installation) -
     run(app, "verify", "again", hour, hour)
 
 
+@pytest.mark.slow
 def test_a_long_verification_is_waited_for(app: App, shared: Installation) -> None:
     """It runs in the background; its end is the result."""
     starts = shared.newest_hours(AT_ONCE_MAX + 1)
@@ -207,6 +209,7 @@ def test_what_the_api_refuses_is_told_and_the_others_are_applied(
     assert app.destination("right")["status"] == "draft"
 
 
+@pytest.mark.slow
 def test_what_is_exported_is_imported_into_another_exporter(
     app: App, shared: Installation, installation: Installation, tmp_path: Path
 ) -> None:
@@ -293,6 +296,7 @@ def test_the_exit_code_says_what_went_wrong(app: App) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_block_of_the_guide_runs(app: App, shared: Installation, tmp_path: Path) -> None:
     """As it stands, apart from the address."""
     exported(app, shared, "acme")

@@ -183,7 +183,14 @@ def test_the_undisturbed_hour_has_several_parts_and_every_event_once(
     assert undisturbed.hour["rows"]["rejected"] == undisturbed.rejected.count(b"\n") > 0
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+# The other moments are of test-all: tests/crashes goes through all of them, and many more, without a process.
+QUICK = frozenset({"some parts are staged", "some parts are committed"})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in MOMENTS],
+)
 def test_a_worker_killed_at_any_moment_leaves_nothing_half_done(
     app: App, place: Place, undisturbed: Undisturbed, moment: str
 ) -> None:

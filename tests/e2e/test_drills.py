@@ -108,7 +108,13 @@ DELETIONS, VERIFY = [each for each in LOSSES if each.startswith("az ")], LOSSES[
 LOST = {each.split()[5]: [each] for each in DELETIONS} | {"all of them": DELETIONS}
 
 
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(lost, marks=() if lost == DELETIONS else pytest.mark.slow, id=name)
+        for name, lost in LOST.items()
+    ],
+)
 def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     app: App, shared: Installation, shell: Shell, lost: list[str]
 ) -> None:

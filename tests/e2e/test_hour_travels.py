@@ -383,6 +383,7 @@ def test_a_marker_is_true_to_its_hours_files(
         assert row["parts"] == parts
 
 
+@pytest.mark.slow
 def test_the_same_landing_gives_the_same_bytes_in_another_installation(
     export: Export, tmp_path: Path
 ) -> None:

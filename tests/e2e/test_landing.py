@@ -1,5 +1,7 @@
 """``GET /landing``, and a missing landing container."""
 
+import pytest
+
 from infra.local.sample import DataType, Sample
 from tests.support.customer_files import contents
 from tests.support.installation import LANDING, Installation, key_of, ok
@@ -44,6 +46,7 @@ def test_landed_streams_and_misfits_are_listed(installation: Installation) -> No
     assert sum(name.endswith("_complete") for name in files) == 2
 
 
+@pytest.mark.slow
 def test_a_new_installation_creates_landing_and_a_missing_container_is_not_empty(
     installation: Installation,
 ) -> None:

@@ -61,6 +61,7 @@ def shell(script: str, folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_what_the_writers_of_the_guide_land_is_exported_once(
     installation: Installation, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_what_the_writers_of_the_guide_land_is_exported_once(
     assert sum(1 for _ in landing.list_blob_names()) == 3
 
 
+@pytest.mark.slow
 def test_the_first_steps_of_the_readme_end_with_exported_files(
     installation: Installation, tmp_path: Path
 ) -> None:

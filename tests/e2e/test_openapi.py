@@ -123,7 +123,13 @@ def test_a_large_answer_is_compressed(app: App) -> None:
     assert int(small.headers["content-length"]) * 4 < int(plain.headers["content-length"])
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(GenerationMode.POSITIVE, id="right"),
+        pytest.param(GenerationMode.NEGATIVE, id="wrong", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(("route", "method"), OPERATIONS, ids=lambda part: str(part).replace("/", "."))
 def test_every_answer_is_documented(
     described: Any,  # noqa: ANN401  as above
