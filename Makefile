@@ -105,7 +105,7 @@ sample: $(PY_READY) local.settings.json
 	@$(PYTHON3) -m infra.local.sample --last $(HOURS) --container landing
 
 # By name: the long tests (contract, e2e) start before the many short ones (unit).
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup

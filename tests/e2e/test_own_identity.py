@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from azure.storage.blob import BlobServiceClient
 
 from infra.local import azurite
@@ -18,6 +19,7 @@ SECRET = "secret~of-8Q+/="  # noqa: S105  made up
 SAMPLE = Sample(events_per_hour=100, merges_per_hour=0, blobs_per_hour=1)
 
 
+@pytest.mark.slow
 def test_an_hour_travels_though_no_setting_holds_a_key(tmp_path: Path, installation: Installation) -> None:
     """Our own queues, tables and blobs accept tokens, of the host and of the app."""
     certificate = make_certificate(tmp_path / "tls")

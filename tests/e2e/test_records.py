@@ -56,6 +56,7 @@ def test_no_record_is_of_an_sdk(found: dict[str, Handed]) -> None:
     assert {logger.partition(".")[0] for logger in loggers} == {"exporter"}
 
 
+@pytest.mark.slow
 def test_the_sdks_tell_of_their_calls_if_they_are_asked_to(
     tmp_path: Path, installation: Installation
 ) -> None:

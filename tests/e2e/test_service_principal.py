@@ -157,6 +157,7 @@ def secrets_rotate(app: App, customer: Customer, body: Json) -> list[Answer]:
     return [refused, taken, forced]
 
 
+@pytest.mark.slow
 def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back(
     installation: Installation, customer: Customer
 ) -> None:

@@ -56,6 +56,7 @@ def test_owed_hours_are_exported_without_anybody_asking(installation: Installati
     assert destination["owed_hours"] == {"events": 0, "merged_ids": 0}
 
 
+@pytest.mark.slow
 def test_a_host_that_was_away_for_hours_catches_up(installation: Installation) -> None:
     """The first tick after the start finds all hours that closed meanwhile."""
     starts = installation.newest_hours(6)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from exporter.domain.hour import Hour
 from infra.local.sample import DataType, Sample
 from tests.support.customer_files import contents
@@ -11,6 +13,7 @@ SAMPLE = Sample(events_per_hour=40, merges_per_hour=0)
 EVENTS = (DataType.EVENTS,)
 
 
+@pytest.mark.slow
 def test_a_vanished_container_is_shown_and_heals_while_others_go_on(installation: Installation) -> None:
     """The hour fails with a fix, waits for its back-off, and is exported once the container is back."""
     (start,) = installation.newest_hours(1)

@@ -66,6 +66,7 @@ def test_a_container_is_verified_at_once_whatever_became_of_it(shared: Installat
     assert "az storage container create" in gone["fix"]
 
 
+@pytest.mark.slow
 def test_a_long_range_is_verified_in_the_background(shared: Installation, app: App) -> None:
     """The answer has the path, and the result is there in the end."""
     starts = shared.newest_hours(AT_ONCE_MAX + 100)
