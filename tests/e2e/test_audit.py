@@ -28,6 +28,7 @@ def key_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
+@pytest.mark.slow
 def test_every_change_is_logged_with_who_and_what(installation: Installation) -> None:
     """And neither a request that changes nothing nor one that is refused."""
     (start,) = installation.newest_hours(1)

@@ -41,6 +41,7 @@ def assert_each_hour_is_there_once(
     assert contents(installation.container(destination_id)).keys() == files
 
 
+@pytest.mark.slow
 def test_owed_hours_are_exported_without_anybody_asking(installation: Installation) -> None:
     """The timer runs on its schedule. Nothing else is needed."""
     starts = installation.newest_hours(3)

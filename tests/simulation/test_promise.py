@@ -115,6 +115,7 @@ def test_in_thousands_of_worlds_every_row_is_there_once() -> None:
         live(seed)
 
 
+@pytest.mark.slow
 def test_each_kind_of_event_comes_about_in_a_tenth_of_all_worlds() -> None:
     """What never happens is not tested, whatever the number of worlds."""
     happened: Counter[str] = Counter()
