@@ -20,6 +20,7 @@ START_SECONDS_MAX = 60.0
 START_ATTEMPTS_MAX = 4
 # It saves its metadata before it ends, which may take long on a loaded machine.
 STOP_SECONDS_MAX = 60.0
+_END_WITH_STDIN = Path("infra/local/end_with_stdin.cjs")
 _SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -57,11 +58,14 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def command(endpoints: Endpoints, data: Path | None, tls: Certificate | None = None) -> list[str]:
+def command(
+    endpoints: Endpoints, data: Path | None, tls: Certificate | None = None, *, until_stdin_ends: bool = False
+) -> list[str]:
     """Return the command line. Without a data folder, Azurite keeps everything in memory.
 
     With a certificate it serves https and accepts tokens as well as keys. It checks only a token's times and
     audience. Telemetry is off. The API version check is off, because it refuses SDKs newer than the emulator.
+    ``until_stdin_ends``: it ends with the program that holds the other end of its standard input.
     """
     node = shutil.which("node")
     script = _PROJECT / _SCRIPT
@@ -69,6 +73,7 @@ def command(endpoints: Endpoints, data: Path | None, tls: Certificate | None = N
         raise SystemExit("Azurite is not installed: run make setup (it needs Node.js 20 or later)")
     return [
         node,
+        *(["--require", str(_PROJECT / _END_WITH_STDIN)] if until_stdin_ends else []),
         str(script),
         "--silent",
         "--disableTelemetry",
@@ -87,6 +92,7 @@ def running(
 ) -> Iterator[Endpoints]:
     """Start Azurite, wait until it answers, and stop it at the end. The default is free ports.
 
+    If this program is killed, Azurite ends, too: it holds the other end of Azurite's standard input.
     With a certificate it serves https only. Another program may take a free port before Azurite binds it, so
     the start is tried a few times.
     """
@@ -94,7 +100,11 @@ def running(
     for _ in range(1 if endpoints else START_ATTEMPTS_MAX):
         chosen = endpoints or Endpoints(*free_ports(3), scheme="http" if tls is None else "https")
         child = subprocess.Popen(
-            command(chosen, data, tls), cwd=_PROJECT, start_new_session=True, stdout=subprocess.DEVNULL
+            command(chosen, data, tls, until_stdin_ends=True),
+            cwd=_PROJECT,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
         )
         try:
             if _answers(child, chosen):
@@ -130,6 +140,8 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
     child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def main() -> None:

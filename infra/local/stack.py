@@ -18,6 +18,8 @@ from infra.local.settings_file import THREADS, THREADS_SETTING, new_secrets_key
 START_SECONDS_MAX = 60.0
 # Before it ends, the host waits for running functions.
 STOP_SECONDS_MAX = 30.0
+# The host's option of that name.
+UNTIL_STDIN_ENDS = "--until-stdin-ends"
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -54,15 +56,22 @@ def running_app(
 ) -> Iterator[RunningApp]:
     """Start the app on a port of loopback, wait until it answers, and stop it at the end.
 
+    If this program is killed, the app ends, too: it holds the other end of the host's standard input.
     The app gets these settings and no others: a developer's own settings do not reach it.
     """
-    host = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--environment-only"]
+    host = [sys.executable, "-m", "infra.local.host", str(PROJECT), "--environment-only", UNTIL_STDIN_ENDS]
     command = [*host, "--port", str(port), *arguments]
     # A worker that crashes in native code prints where.
     environ = {**_plain_environ(), "PYTHONFAULTHANDLER": "1", **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=environ, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=PROJECT,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         api = Api(f"http://127.0.0.1:{port}", settings.get("FUNCTIONS_LOCAL_MASTER_KEY", ""))
@@ -98,3 +107,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

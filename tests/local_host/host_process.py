@@ -52,9 +52,19 @@ class HostProcess:
         self._journal = folder / "journal.txt"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603  our own command
-                [sys.executable, "-m", "infra.local.host", str(APP), "--port", "0", *arguments],
+                [
+                    sys.executable,
+                    "-m",
+                    "infra.local.host",
+                    str(APP),
+                    "--port",
+                    "0",
+                    "--until-stdin-ends",
+                    *arguments,
+                ],
                 cwd=PROJECT,
                 env=clean_environ() | {"JOURNAL": str(self._journal)} | dict(environ),
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -116,6 +126,8 @@ class HostProcess:
         with_children = [*self.children, *(self.workers() if self.process.poll() is None else [])]
         self.process.kill()
         self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         for child in with_children:
             if child.is_running():
                 child.kill()

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -34,6 +35,8 @@ def main() -> int:
         local = not options.environment_only
         host = Host(options.app, options.port, keys, environ, local_settings=local)
         _drain_on_signals(host)
+        if options.until_stdin_ends:
+            threading.Thread(target=_end_with_stdin, args=[host], daemon=True).start()
         _run(host, keys)
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -78,6 +81,14 @@ def _drain_on_signals(host: Host) -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def _end_with_stdin(host: Host) -> None:
+    """End all processes at once when the program that started the host has ended: the drain has no reader."""
+    while os.read(sys.stdin.fileno(), 1024):
+        continue
+    host.kill()
+    os._exit(_EXIT_INTERRUPTED)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local.host",
@@ -91,6 +102,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--environment-only", action="store_true", help="do not read local.settings.json")
     parser.add_argument("--auth", action="store_true", help="check keys; print them at the start")
+    parser.add_argument(
+        "--until-stdin-ends",
+        action="store_true",
+        help="stop at once when standard input ends: for programs that start the host",
+    )
     return parser.parse_args()
 
 
