@@ -7,7 +7,7 @@ all other parts are done. Secrets are encrypted anew last.
 from datetime import datetime, timedelta
 
 from exporter.backfill import runner as backfills
-from exporter.destinations.renewal import renew_secrets
+from exporter.key_rotation import Kind, renew_secrets
 from exporter.notify.log_events import Event, log_event
 from exporter.ports import Gateways
 from exporter.schedule.failures import Failures
@@ -40,6 +40,11 @@ def run_tick(  # noqa: PLR0913  what a tick depends on, each by its name
     if rotates_keys:
         with failures.guard("encrypting secrets"):
             found = renew_secrets(gateways)
-            unreadable = list(found.unreadable)
-            log_event(Event.SECRETS_RENEWED, renewed=found.renewed, left=found.left, unreadable=unreadable)
+            log_event(
+                Event.SECRETS_RENEWED,
+                renewed=found.renewed,
+                left=found.left,
+                unreadable=found.unreadable[Kind.DESTINATION],
+                unreadable_sources=found.unreadable[Kind.SOURCE],
+            )
     return report

@@ -12,8 +12,10 @@ from exporter.http.health import missing_landing
 from exporter.http.responses import ErrorView, answer
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import Moment, SchemaHint, time_text
+from exporter.key_rotation import Kind, SecretsLeft, secrets_left
 from exporter.messages import WORK_QUEUES
 from exporter.pipeline.row_reader import RowReader, row_reader
+from exporter.ports import Gateways
 from exporter.wiring import App
 
 blueprint = func.Blueprint()
@@ -53,12 +55,31 @@ class SettingView(TypedDict):
     value: str
 
 
+class SecretsLeftView(TypedDict):
+    """The secrets of all destinations, or of all sources, that are not encrypted with the first key.
+
+    ``left`` secrets need an earlier key; each tick encrypts some of them with the first one. ``unreadable``
+    are the ids of those with a secret that no key decrypts: it has to be put again.
+    """
+
+    left: int
+    unreadable: list[str]
+
+
+class KeyRotationView(TypedDict):
+    """How far a change of SECRETS_KEY is: if both have none left, the earlier keys can be removed."""
+
+    destinations: SecretsLeftView
+    sources: SecretsLeftView
+
+
 class StatusView(TypedDict):
     """The state of the app.
 
-    ``last_tick`` is null before the first tick; it and ``queues`` are null if the exporter's own storage
-    cannot be reached. ``problems`` are settings to be corrected. ``outbound_addresses`` are those of the
-    setting OUTBOUND_ADDRESSES, null if they are not known.
+    ``last_tick`` is null before the first tick; it, ``queues`` and ``key_rotation`` are null if the own
+    storage of the exporter cannot be reached. ``problems`` are settings to be corrected. ``key_rotation`` is
+    null while SECRETS_KEY has one key. ``outbound_addresses`` are those of the setting OUTBOUND_ADDRESSES,
+    null if they are not known.
     """
 
     at: Moment
@@ -68,6 +89,7 @@ class StatusView(TypedDict):
     problems: list[ErrorView]
     last_tick: LastTickView | None
     queues: list[QueueView] | None
+    key_rotation: KeyRotationView | None
     settings: list[SettingView]
     outbound_addresses: list[str] | None
 
@@ -93,6 +115,7 @@ def status_view(app: App) -> StatusView:
         "problems": [],
         "last_tick": None,
         "queues": None,
+        "key_rotation": None,
         "settings": [{"name": name, "value": value} for name, value in settings.shown().items()],
         "outbound_addresses": list(settings.outbound_addresses) or None,
     }
@@ -105,6 +128,8 @@ def status_view(app: App) -> StatusView:
             {"name": each.name, "waiting": lengths[each.name], "poison": lengths[each.poison]}
             for each in WORK_QUEUES
         ]
+        if len(settings.secrets_keys) > 1:
+            view["key_rotation"] = _key_rotation_view(app.gateways)
         missing = missing_landing(app.gateways.landing, app.gateways.schedule)
         view["problems"] = _problems(missing)
     except Transient:
@@ -115,6 +140,18 @@ def status_view(app: App) -> StatusView:
 def _problems(missing: LandingMissing | None) -> list[ErrorView]:
     problems = missing.problems if missing else ()
     return [{"field": each.field, "message": each.message} for each in problems]
+
+
+def _key_rotation_view(gateways: Gateways) -> KeyRotationView:
+    left = secrets_left(gateways)
+    return {
+        "destinations": _secrets_left_view(left[Kind.DESTINATION]),
+        "sources": _secrets_left_view(left[Kind.SOURCE]),
+    }
+
+
+def _secrets_left_view(left: SecretsLeft) -> SecretsLeftView:
+    return {"left": left.count, "unreadable": list(left.unreadable)}
 
 
 def _last_tick_view(tick: LastTick) -> LastTickView:

@@ -5,7 +5,7 @@
 param operatorPrincipalId string
 
 @description('The object ids of those who land data: applications, managed identities, people or groups.')
-param landingWriterPrincipalIds array
+param landingWriterPrincipalIds string[]
 
 @description('The storage account of the exporter.')
 param storageAccountName string
@@ -21,21 +21,21 @@ var operatorRoles = [
 ]
 var secretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7' // Key Vault Secrets Officer: rotates SECRETS_KEY
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: storageAccountName
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' existing = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' existing = {
   parent: account
   name: 'default'
 }
 
-resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' existing = {
+resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' existing = {
   parent: blobs
   name: 'landing'
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: keyVaultName
 }
 

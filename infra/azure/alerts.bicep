@@ -1,5 +1,7 @@
 // Alert rules. The queries read the log lines of exporter/notify/log_events.py.
 
+import { tagsType } from 'types.bicep'
+
 @description('The suffix of the resource names.')
 param name string
 
@@ -13,7 +15,7 @@ param applicationInsightsId string
 param email string
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
 @description('The lag of a destination, in minutes, above which an alert fires.')
 param lagMinutesMax int = 120
@@ -146,7 +148,7 @@ resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) 
   }
 }
 
-resource alerts 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for rule in rules: {
     name: 'alert-${rule.name}-${name}'
     location: location

@@ -1,5 +1,7 @@
 // The function app on Flex Consumption. azd or func azure functionapp publish deploys its package.
 
+import { alwaysReadyType, settingsType, storageUrlsType, tagsType } from 'types.bicep'
+
 @description('The name of the function app.')
 param name string
 
@@ -12,8 +14,8 @@ param identityId string
 @description('The client id of the managed identity.')
 param identityClientId string
 
-@description('The storage account of the exporter.')
-param storageAccountName string
+@description('The addresses of the services of the storage account of the exporter.')
+param storageUrls storageUrlsType
 
 @description('The container for the deployment package.')
 param deploymentContainerUrl string
@@ -30,18 +32,28 @@ param instanceMemoryMB int
 @description('The maximum number of instances.')
 param instanceCountMax int
 
+@description('Instances that always run.')
+param alwaysReady alwaysReadyType[]
+
 @description('The subnet for outbound traffic; empty for none.')
 param subnetId string
 
 @description('Further settings of the exporter.')
-param settings object
+param settings settingsType
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
-// Identity-based: no setting has a storage key. The Functions host reads the same names.
+// The token service of the cloud that this is deployed to; others may be set.
+var defaultSettings = {
+  ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+}
+// Identity-based: no setting has a storage key. The Functions host reads the same names. Addresses in place of the name of
+// the account, because host and app would complete a name with the suffix of the public cloud.
 var ownSettings = {
-  AzureWebJobsStorage__accountName: storageAccountName
+  AzureWebJobsStorage__blobServiceUri: storageUrls.blob
+  AzureWebJobsStorage__queueServiceUri: storageUrls.queue
+  AzureWebJobsStorage__tableServiceUri: storageUrls.table
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   SECRETS_KEY: '@Microsoft.KeyVault(SecretUri=${encryptionKeyAddress})'
@@ -51,7 +63,7 @@ var ownSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
 }
 
-resource plan 'Microsoft.Web/serverfarms@2023-12-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${name}'
   location: location
   tags: tags
@@ -65,7 +77,7 @@ resource plan 'Microsoft.Web/serverfarms@2023-12-01' = {
   }
 }
 
-resource app 'Microsoft.Web/sites@2023-12-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'exporter' })
@@ -100,6 +112,7 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: instanceCountMax
+        alwaysReady: alwaysReady
       }
       runtime: {
         name: 'python'
@@ -109,14 +122,14 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
   }
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2023-12-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(settings, ownSettings)
+  properties: union(defaultSettings, settings, ownSettings)
 }
 
 // Publishing needs an identity; basic authentication is off.
-resource ftpPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
+resource ftpPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'
   properties: {
@@ -124,7 +137,7 @@ resource ftpPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
   }
 }
 
-resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
+resource scmPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'scm'
   properties: {

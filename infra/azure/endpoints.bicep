@@ -1,5 +1,7 @@
 // Private endpoints for the storage account and the vault.
 
+import { tagsType } from 'types.bicep'
+
 @description('The suffix of the resource names.')
 param name string
 
@@ -19,17 +21,19 @@ param storageAccountId string
 param keyVaultId string
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
 var storageSuffix = environment().suffixes.storage
+// The suffix of vaults is .vault.azure.net in the public cloud; the zone of their private links has another first word.
+var vaultSuffix = replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')
 var targets = [
-  { kind: 'blob', resource: storageAccountId, zone: 'privatelink.blob.${storageSuffix}' }
-  { kind: 'queue', resource: storageAccountId, zone: 'privatelink.queue.${storageSuffix}' }
-  { kind: 'table', resource: storageAccountId, zone: 'privatelink.table.${storageSuffix}' }
-  { kind: 'vault', resource: keyVaultId, zone: 'privatelink.vaultcore.azure.net' }
+  { kind: 'blob', zone: 'privatelink.blob.${storageSuffix}' }
+  { kind: 'queue', zone: 'privatelink.queue.${storageSuffix}' }
+  { kind: 'table', zone: 'privatelink.table.${storageSuffix}' }
+  { kind: 'vault', zone: 'privatelink${vaultSuffix}' }
 ]
 
-resource zones 'Microsoft.Network/privateDnsZones@2020-06-01' = [
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for each in targets: {
     name: each.zone
     location: 'global'
@@ -37,7 +41,7 @@ resource zones 'Microsoft.Network/privateDnsZones@2020-06-01' = [
   }
 ]
 
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01' = [
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
   for (each, number) in targets: {
     parent: zones[number]
     name: 'link-${name}'
@@ -52,7 +56,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01
   }
 ]
 
-resource endpoints 'Microsoft.Network/privateEndpoints@2023-11-01' = [
+resource endpoints 'Microsoft.Network/privateEndpoints@2026-03-01' = [
   for each in targets: {
     name: 'pe-${each.kind}-${name}'
     location: location
@@ -65,7 +69,7 @@ resource endpoints 'Microsoft.Network/privateEndpoints@2023-11-01' = [
         {
           name: each.kind
           properties: {
-            privateLinkServiceId: each.resource
+            privateLinkServiceId: each.kind == 'vault' ? keyVaultId : storageAccountId
             groupIds: [each.kind]
           }
         }
@@ -74,7 +78,7 @@ resource endpoints 'Microsoft.Network/privateEndpoints@2023-11-01' = [
   }
 ]
 
-resource groups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2023-11-01' = [
+resource groups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2026-03-01' = [
   for (each, number) in targets: {
     parent: endpoints[number]
     name: 'default'

@@ -1,5 +1,7 @@
 // The exporter in one resource group.
 
+import { addressPrefixesType, alwaysReadyType, settingsType, storageLogType, tagsType } from 'types.bicep'
+
 @description('A short name for this installation.')
 param environmentName string
 
@@ -12,11 +14,14 @@ param instanceMemoryMB int
 @description('The maximum number of instances.')
 param instanceCountMax int
 
+@description('Instances that always run.')
+param alwaysReady alwaysReadyType[]
+
 @description('open, nat or private.')
 param network string
 
 @description('The address space of the virtual network and its subnets.')
-param addressPrefixes object
+param addressPrefixes addressPrefixesType
 
 @description('The number of fixed outbound addresses.')
 param outboundAddressCount int
@@ -26,7 +31,7 @@ param outboundAddressCount int
 param newSecretsKey string
 
 @description('Further settings of the exporter.')
-param settings object
+param settings settingsType
 
 @description('Whether storage is copied to other zones of the region.')
 param zoneRedundantStorage bool
@@ -37,6 +42,12 @@ param landingDays int
 @description('The number of days after which rejected rows are deleted; 0 keeps them.')
 param rejectedDays int
 
+@description('The amount of logs a day, in GB, above which no more are stored; -1 for no limit.')
+param dailyLogsMaxGB int
+
+@description('Which requests to blobs and tables are logged.')
+param storageLogs storageLogType[]
+
 @description('The mail address for alerts; empty sends no mail.')
 param alertEmail string
 
@@ -44,10 +55,10 @@ param alertEmail string
 param operatorPrincipalId string
 
 @description('The object ids of those who land data.')
-param landingWriterPrincipalIds array
+param landingWriterPrincipalIds string[]
 
 @description('Tags for all resources.')
-param tags object
+param tags tagsType
 
 // Unique, and the same at each deployment.
 var suffix = uniqueString(subscription().id, resourceGroup().id, environmentName)
@@ -56,6 +67,9 @@ var suffix = uniqueString(subscription().id, resourceGroup().id, environmentName
 var signs = map(range(0, length(environmentName)), at => toLower(substring(environmentName, at, 1)))
 var label = take(join(filter(signs, each => contains('abcdefghijklmnopqrstuvwxyz0123456789', each)), ''), 20)
 var name = '${empty(label) ? 'exporter' : label}-${suffix}'
+// Known before anything is deployed, so that what-if shows the role assignments.
+var identityName = 'id-${name}'
+var applicationInsightsName = 'appi-${name}'
 var functionAppName = 'func-${name}'
 var storageAccountName = 'st${take(label, 9)}${suffix}'
 var keyVaultName = 'kv${take(label, 8)}-${suffix}'
@@ -64,25 +78,23 @@ var fixed = network != 'open'
 var outbound = fixed ? { OUTBOUND_ADDRESSES: join(addresses.?outputs.outboundAddresses ?? [], ',') } : {}
 
 module identity 'identity.bicep' = {
-  name: 'identity'
   params: {
-    name: 'id-${name}'
+    name: identityName
     location: location
     tags: tags
   }
 }
 
 module monitoring 'monitoring.bicep' = {
-  name: 'monitoring'
   params: {
     name: name
     location: location
+    dailyLogsMaxGB: dailyLogsMaxGB
     tags: tags
   }
 }
 
 module addresses 'network.bicep' = if (fixed) {
-  name: 'network'
   params: {
     name: name
     location: location
@@ -93,7 +105,6 @@ module addresses 'network.bicep' = if (fixed) {
 }
 
 module storage 'storage.bicep' = {
-  name: 'storage'
   params: {
     name: storageAccountName
     location: location
@@ -101,23 +112,24 @@ module storage 'storage.bicep' = {
     zoneRedundant: zoneRedundantStorage
     landingDays: landingDays
     rejectedDays: rejectedDays
+    workspaceId: monitoring.outputs.workspaceId
+    logs: storageLogs
     tags: tags
   }
 }
 
 module vault 'vault.bicep' = {
-  name: 'vault'
   params: {
     name: keyVaultName
     location: location
     publicAccess: network != 'private'
     newSecretsKey: newSecretsKey
+    workspaceId: monitoring.outputs.workspaceId
     tags: tags
   }
 }
 
 module endpoints 'endpoints.bicep' = if (network == 'private') {
-  name: 'endpoints'
   params: {
     name: name
     location: location
@@ -130,38 +142,39 @@ module endpoints 'endpoints.bicep' = if (network == 'private') {
 }
 
 module roles 'roles.bicep' = {
-  name: 'roles'
   params: {
+    identityName: identityName
     principalId: identity.outputs.principalId
-    storageAccountName: storage.outputs.name
-    keyVaultName: vault.outputs.name
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    storageAccountName: storageAccountName
+    keyVaultName: keyVaultName
+    applicationInsightsName: applicationInsightsName
   }
+  dependsOn: [storage, vault, monitoring]
 }
 
 module access 'access.bicep' = {
-  name: 'access'
   params: {
     operatorPrincipalId: operatorPrincipalId
     landingWriterPrincipalIds: landingWriterPrincipalIds
-    storageAccountName: storage.outputs.name
-    keyVaultName: vault.outputs.name
+    storageAccountName: storageAccountName
+    keyVaultName: keyVaultName
   }
+  dependsOn: [storage, vault]
 }
 
 module app 'app.bicep' = {
-  name: 'app'
   params: {
     name: functionAppName
     location: location
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
-    storageAccountName: storage.outputs.name
+    storageUrls: storage.outputs.urls
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     encryptionKeyAddress: vault.outputs.encryptionKeyAddress
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
+    alwaysReady: alwaysReady
     subnetId: fixed ? addresses.?outputs.appSubnetId ?? '' : ''
     settings: union(outbound, settings)
     tags: tags
@@ -171,7 +184,6 @@ module app 'app.bicep' = {
 }
 
 module alerts 'alerts.bicep' = {
-  name: 'alerts'
   params: {
     name: name
     location: location
@@ -182,7 +194,6 @@ module alerts 'alerts.bicep' = {
 }
 
 module workbook 'workbook.bicep' = {
-  name: 'workbook'
   params: {
     name: guid(resourceGroup().id, 'workbook')
     title: 'Exports of ${environmentName}'
@@ -217,4 +228,4 @@ output storageAccountName string = storage.outputs.name
 output keyVaultName string = vault.outputs.name
 
 @description('The addresses that customers allow in their firewalls; empty if the network is open.')
-output outboundAddresses array = addresses.?outputs.outboundAddresses ?? []
+output outboundAddresses string[] = addresses.?outputs.outboundAddresses ?? []

@@ -1,5 +1,7 @@
 // The managed identity of the app; user-assigned, so that its roles can exist before the app.
 
+import { tagsType } from 'types.bicep'
+
 @description('The name of the identity.')
 param name string
 
@@ -7,9 +9,9 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name
   location: location
   tags: tags

@@ -4,7 +4,8 @@ using 'main.bicep'
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'exporter')
 param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
 param instanceMemoryMB = 4096
-param instanceCountMax = 250
+// As many as a new subscription may have of this size in a region: docs/deploy.md.
+param instanceCountMax = 125
 param network = 'private'
 param outboundAddressCount = 3
 param landingDays = 365

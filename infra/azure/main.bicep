@@ -1,6 +1,8 @@
 // Everything that the exporter needs in Azure, in a resource group of its own.
 targetScope = 'subscription'
 
+import { addressPrefixesType, alwaysReadyType, settingsType, storageLogType, tagsType } from 'types.bicep'
+
 @description('A short name for this installation; resource names begin with its letters and digits.')
 @minLength(3)
 @maxLength(64)
@@ -21,12 +23,15 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param instanceCountMax int = 100
 
+@description('Instances that always run and are always charged, so that nothing waits for a start: of http, or of a function such as function:export_hour.')
+param alwaysReady alwaysReadyType[] = []
+
 @description('The outbound network: any address of Azure (open), fixed addresses of a NAT gateway (nat), or nat with private endpoints for the storage of the exporter (private).')
 @allowed(['open', 'nat', 'private'])
 param network string = 'nat'
 
 @description('The address space of the virtual network, if there is one, and its subnets. The app needs a /27 or larger.')
-param addressPrefixes object = {
+param addressPrefixes addressPrefixesType = {
   all: '10.20.0.0/24'
   app: '10.20.0.0/25'
   endpoints: '10.20.0.128/26'
@@ -42,7 +47,7 @@ param outboundAddressCount int = 1
 param newSecretsKey string = ''
 
 @description('Further settings of the exporter: see docs/settings.md.')
-param settings object = {}
+param settings settingsType = {}
 
 @description('Whether storage is copied to other zones of the region. Set it to false in a region without zones.')
 param zoneRedundantStorage bool = true
@@ -55,6 +60,13 @@ param landingDays int = 0
 @minValue(0)
 param rejectedDays int = 0
 
+@description('The amount of logs a day, in GB, above which no more are stored until the next day; -1 for no limit. Alerts read the logs.')
+@minValue(-1)
+param dailyLogsMaxGB int = 1
+
+@description('Which requests to blobs and tables of the exporter are logged. Each read, write or delete is a line, and is charged.')
+param storageLogs storageLogType[] = ['StorageDelete']
+
 @description('The mail address for alerts; empty sends no mail.')
 param alertEmail string = ''
 
@@ -62,25 +74,25 @@ param alertEmail string = ''
 param operatorPrincipalId string = ''
 
 @description('The object ids of those who land data: applications, managed identities, people or groups.')
-param landingWriterPrincipalIds array = []
+param landingWriterPrincipalIds string[] = []
 
 @description('Tags for all resources.')
-param tags object = {}
+param tags tagsType = {}
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
   location: location
   tags: union(tags, { 'azd-env-name': environmentName })
 }
 
 module exporter 'exporter.bicep' = {
-  name: 'exporter'
   scope: group
   params: {
     environmentName: environmentName
     location: location
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
+    alwaysReady: alwaysReady
     network: network
     addressPrefixes: addressPrefixes
     outboundAddressCount: outboundAddressCount
@@ -89,6 +101,8 @@ module exporter 'exporter.bicep' = {
     zoneRedundantStorage: zoneRedundantStorage
     landingDays: landingDays
     rejectedDays: rejectedDays
+    dailyLogsMaxGB: dailyLogsMaxGB
+    storageLogs: storageLogs
     alertEmail: alertEmail
     operatorPrincipalId: operatorPrincipalId
     landingWriterPrincipalIds: landingWriterPrincipalIds
@@ -116,7 +130,7 @@ output storageAccount string = exporter.outputs.storageAccountName
 output keyVault string = exporter.outputs.keyVaultName
 
 @description('The addresses that customers allow in their firewalls; empty if the network is open.')
-output outboundAddresses array = exporter.outputs.outboundAddresses
+output outboundAddresses string[] = exporter.outputs.outboundAddresses
 
 @description('The client id of the identity of the app, for customers in the same tenant (managed_identity).')
 output identityClientId string = exporter.outputs.identityClientId

@@ -1,5 +1,7 @@
 // Log Analytics and Application Insights.
 
+import { tagsType } from 'types.bicep'
+
 @description('The suffix of the resource names.')
 param name string
 
@@ -7,14 +9,17 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
 @description('The number of days after which logs are deleted.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int = 90
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+@description('The amount of logs a day, in GB, above which no more are stored; -1 for no limit.')
+param dailyLogsMaxGB int
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   name: 'log-${name}'
   location: location
   tags: tags
@@ -23,6 +28,9 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
       name: 'PerGB2018'
     }
     retentionInDays: retentionDays
+    workspaceCapping: {
+      dailyQuotaGb: dailyLogsMaxGB
+    }
   }
 }
 
@@ -39,11 +47,11 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+@description('The workspace.')
+output workspaceId string = workspace.id
+
 @description('Application Insights.')
 output applicationInsightsId string = insights.id
-
-@description('The name.')
-output applicationInsightsName string = insights.name
 
 @description('The connection string for telemetry. It grants no access: writing needs a role.')
 output connectionString string = insights.properties.ConnectionString

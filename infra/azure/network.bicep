@@ -1,5 +1,7 @@
 // A virtual network with fixed outbound addresses, for customers' firewalls.
 
+import { addressPrefixesType, tagsType } from 'types.bicep'
+
 @description('The suffix of the resource names.')
 param name string
 
@@ -7,15 +9,15 @@ param name string
 param location string
 
 @description('The address space, and the subnets of the app and of the private endpoints.')
-param addressPrefixes object
+param addressPrefixes addressPrefixesType
 
 @description('The number of outbound addresses. Each carries 64,512 concurrent connections.')
 param outboundAddressCount int
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
-resource outbound 'Microsoft.Network/publicIPAddresses@2023-11-01' = [
+resource outbound 'Microsoft.Network/publicIPAddresses@2026-03-01' = [
   for number in range(1, outboundAddressCount): {
     name: 'pip-${name}-${number}'
     location: location
@@ -29,7 +31,7 @@ resource outbound 'Microsoft.Network/publicIPAddresses@2023-11-01' = [
   }
 ]
 
-resource gateway 'Microsoft.Network/natGateways@2023-11-01' = {
+resource gateway 'Microsoft.Network/natGateways@2026-03-01' = {
   name: 'ng-${name}'
   location: location
   tags: tags
@@ -41,13 +43,13 @@ resource gateway 'Microsoft.Network/natGateways@2023-11-01' = {
   }
 }
 
-resource closed 'Microsoft.Network/networkSecurityGroups@2023-11-01' = {
+resource closed 'Microsoft.Network/networkSecurityGroups@2026-03-01' = {
   name: 'nsg-${name}'
   location: location
   tags: tags
 }
 
-resource virtualNetwork 'Microsoft.Network/virtualNetworks@2023-11-01' = {
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2026-03-01' = {
   name: 'vnet-${name}'
   location: location
   tags: tags
@@ -89,12 +91,12 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2023-11-01' = {
   }
 }
 
-resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2023-11-01' existing = {
+resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2026-03-01' existing = {
   parent: virtualNetwork
   name: 'app'
 }
 
-resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2023-11-01' existing = {
+resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2026-03-01' existing = {
   parent: virtualNetwork
   name: 'endpoints'
 }
@@ -109,4 +111,6 @@ output appSubnetId string = appSubnet.id
 output endpointSubnetId string = endpointSubnet.id
 
 @description('The addresses that customers allow in their firewalls.')
-output outboundAddresses array = [for number in range(0, outboundAddressCount): outbound[number].properties.ipAddress]
+output outboundAddresses string[] = [
+  for number in range(0, outboundAddressCount): outbound[number].properties.ipAddress
+]

@@ -2,6 +2,8 @@
 // The exporter creates tables and the containers rejected and export-state when it first needs them. It would create
 // the queues too, at its first tick; until then the host would log an error for each at every poll.
 
+import { storageLogType, storageUrlsType, tagsType } from 'types.bicep'
+
 @description('The name of the storage account.')
 param name string
 
@@ -20,8 +22,14 @@ param landingDays int
 @description('The number of days after which rejected rows are deleted; 0 keeps them.')
 param rejectedDays int
 
+@description('The workspace that gets the logs.')
+param workspaceId string
+
+@description('Which requests to blobs and tables are logged.')
+param logs storageLogType[]
+
 @description('Tags.')
-param tags object
+param tags tagsType
 
 @description('The number of days for which deleted blobs can be restored.')
 param undeleteDays int = 7
@@ -48,7 +56,7 @@ var lifecycles = [
 ]
 var limited = filter(lifecycles, each => each.days > 0)
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: name
   location: location
   tags: tags
@@ -73,7 +81,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-06-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -88,29 +96,55 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   }
 }
 
-resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobs
   name: 'landing'
 }
 
-resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-06-01' = {
   parent: blobs
   name: deploymentContainerName
 }
 
-resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2023-05-01' = {
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2026-06-01' = {
   parent: account
   name: 'default'
 }
 
-resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = [
+resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-06-01' = [
   for queueName in queueNames: {
     parent: queueService
     name: queueName
   }
 ]
 
-resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = if (!empty(limited)) {
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2026-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+// Not of queues: each message would be several lines.
+#disable-next-line use-recent-api-versions // the stable version is of 2016
+resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(logs)) {
+  scope: blobs
+  name: 'requests'
+  properties: {
+    workspaceId: workspaceId
+    logs: [for each in logs: { category: each, enabled: true }]
+  }
+}
+
+#disable-next-line use-recent-api-versions // the stable version is of 2016
+resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(logs)) {
+  scope: tableService
+  name: 'requests'
+  properties: {
+    workspaceId: workspaceId
+    logs: [for each in logs: { category: each, enabled: true }]
+  }
+}
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-06-01' = if (!empty(limited)) {
   parent: account
   name: 'default'
   properties: {
@@ -144,6 +178,13 @@ output id string = account.id
 
 @description('The name.')
 output name string = account.name
+
+@description('The addresses of its services.')
+output urls storageUrlsType = {
+  blob: account.properties.primaryEndpoints.blob
+  queue: account.properties.primaryEndpoints.queue
+  table: account.properties.primaryEndpoints.table
+}
 
 @description('The container for the deployment package.')
 output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}${deployments.name}'

@@ -1,5 +1,7 @@
 // The vault for SECRETS_KEY. Without that key the stored credentials are lost, so the vault cannot be purged.
 
+import { tagsType } from 'types.bicep'
+
 @description('The name of the vault.')
 param name string
 
@@ -13,12 +15,15 @@ param publicAccess bool
 @secure()
 param newSecretsKey string
 
+@description('The workspace that gets the audit log.')
+param workspaceId string
+
 @description('Tags.')
-param tags object
+param tags tagsType
 
 var secretsKeyName = 'SECRETS-KEY'
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
   name: name
   location: location
   tags: tags
@@ -40,12 +45,23 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   }
 }
 
-resource secretsKey 'Microsoft.KeyVault/vaults/secrets@2023-07-01' = if (!empty(newSecretsKey)) {
+resource secretsKey 'Microsoft.KeyVault/vaults/secrets@2026-05-15' = if (!empty(newSecretsKey)) {
   parent: vault
   name: secretsKeyName
   properties: {
     value: newSecretsKey
     contentType: 'SECRETS_KEY: 32 bytes in base64, several separated by commas'
+  }
+}
+
+// Who read or changed the key.
+#disable-next-line use-recent-api-versions // the stable version is of 2016
+resource auditLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: vault
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
   }
 }
 

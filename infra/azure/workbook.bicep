@@ -1,5 +1,7 @@
 // The workbook: the log lines that the alerts read, as tables and charts.
 
+import { tagsType } from 'types.bicep'
+
 @description('The name, a GUID.')
 param name string
 
@@ -13,7 +15,7 @@ param location string
 param applicationInsightsId string
 
 @description('Tags.')
-param tags object
+param tags tagsType
 
 var exported = '''
 traces
@@ -177,7 +179,7 @@ var content = {
   items: items
 }
 
-resource workbook 'Microsoft.Insights/workbooks@2022-04-01' = {
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: name
   location: location
   tags: tags

@@ -1,7 +1,8 @@
-"""The calls of ``az`` in guides, workflows and messages, and what Azure's own tool says of their arguments.
+"""The calls of ``az`` in guides, workflows, code and templates, and what Azure's own tool takes.
 
 ``python -m tests.infra.az_arguments /path/to/az`` asks the tool (``pip install azure-cli``) and writes
-``az_arguments.json``, so that the tests need neither the tool nor Azure.
+``az_arguments.json``, so that the tests need neither the tool nor Azure. It asks only what the table does not
+have, unless the tool has another version.
 """
 
 import ast
@@ -17,9 +18,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_suffix(".json")
 GUIDES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
-MESSAGES = PROJECT / "exporter/storage/customer/fault_table.py"
-_OPTION = re.compile(r"(?<!\S)(--?[a-zA-Z][\w-]*)")
+MESSAGES = sorted((PROJECT / "exporter").rglob("*.py"))
+TEMPLATES = sorted((PROJECT / "infra/azure").rglob("*.bicep"))
+CONSOLE = sorted((PROJECT / "exporter/console/src").rglob("*.ts*"))
+OPTION = re.compile(r"(?<!\S)(--?[a-zA-Z][\w-]*)")
 _HELP_LINE = re.compile(r"^    (--[\w-]+(?: --?[\w-]+)*)(.*)$", re.MULTILINE)
+# A constant of TypeScript that holds options, and what two texts that are added have between them.
+_OPTIONS_OF_CONSOLE = re.compile(r'const (\w+) = "(--[^"\n]*)";')
+_ADDED = re.compile(r"[\"'`]\s*\+\s*[\"'`]")
 _NAME = re.compile(r"\baz ((?:[a-z][a-z-]*(?: (?=[a-z])|))+)")
 
 
@@ -45,8 +51,30 @@ def commands() -> Iterator[Command]:
     for path in WORKFLOWS:
         # A folded scalar of YAML continues a call on the next line.
         yield from _calls(path, re.sub(r"\n +(?=--)", " ", path.read_text()), whole=True)
-    for text in _texts(ast.parse(MESSAGES.read_text())):
-        yield from _calls(MESSAGES, text, whole=False)
+    yield from _commands_of_code()
+
+
+def _commands_of_code() -> Iterator[Command]:
+    """Yield the calls in messages, templates and the console."""
+    for path in MESSAGES:
+        if "az " in (source := path.read_text()):
+            for text in _texts(ast.parse(source)):
+                yield from _calls(path, text, whole=False)
+    for path in TEMPLATES:
+        for line in path.read_text().splitlines():
+            yield from _calls(path, line, whole=False)
+    for path in CONSOLE:
+        for text in _texts_of_console(path.read_text()):
+            yield from _calls(path, text, whole=True)
+
+
+def _texts_of_console(source: str) -> Iterator[str]:
+    """Yield what TypeScript shows of commands, to the end of the line; what is filled in is an X."""
+    for name, options in _OPTIONS_OF_CONSOLE.findall(source):
+        source = source.replace(f"${{{name}}}", options)
+    source = re.sub(r"\$\{(?:[^{}]|\{[^{}]*\})*\}", "X", source)
+    for line in _ADDED.sub("", source).splitlines():
+        yield from re.findall(r"[\"'`](az [a-z].*)", line)
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
@@ -69,11 +97,11 @@ def _texts(tree: ast.Module) -> Iterator[str]:
 def _calls(path: Path, text: str, *, whole: bool) -> Iterator[Command]:
     joined = re.sub(r"\\\n", " ", text)
     for match in _NAME.finditer(joined):
-        rest = _own(joined[match.end() :])
-        yield Command(path.name, match[1].strip(), tuple(_OPTION.findall(rest)), whole)
+        rest = rest_of_call(joined[match.end() :])
+        yield Command(path.name, match[1].strip(), tuple(OPTION.findall(rest)), whole)
 
 
-def _own(text: str) -> str:
+def rest_of_call(text: str) -> str:
     """Return the rest of a call, without quoted values and without calls within it."""
     kept, depth, quote = [], 0, ""
     for at, sign in enumerate(text):
@@ -99,7 +127,12 @@ def main(az: str) -> None:
     """Ask the tool for the arguments of every command that is used, and write the table."""
     names = sorted({each.name for each in commands()})
     version = json.loads(_said(az, "version"))["azure-cli"]
-    table = {name: _arguments(_said(az, *name.split(), "--help")) for name in names}
+    known = json.loads(TABLE.read_text())
+    if known["azure-cli"] != version:
+        known["commands"] = {}
+    table = {
+        name: known["commands"].get(name) or _arguments(_said(az, *name.split(), "--help")) for name in names
+    }
     TABLE.write_text(json.dumps({"azure-cli": version, "commands": table}, indent=1) + "\n")
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from pycep import BicepParser
 
 from exporter.messages import WORK_QUEUES
 from exporter.notify.log_events import Event
-from exporter.settings import Settings
+from exporter.settings import SERVICES, Settings
+from exporter.storage.customer.entra import exchange_scope
 from infra.local.settings_file import local_settings
 from tests.infra.templates import AZURE, PROJECT, ROLES, ROLES_OF_PEOPLE, text
 
-TEMPLATES = sorted(AZURE.rglob("*.bicep"))
+# The parser reads no types of our own; they are used in the others.
+TEMPLATES = sorted(set(AZURE.rglob("*.bicep")) - {AZURE / "types.bicep"})
 PARAMETERS = sorted(AZURE.glob("*.bicepparam"))
 # What Flex Consumption refuses, or has elsewhere.
 FORBIDDEN_ON_FLEX = {
@@ -32,6 +35,42 @@ FORBIDDEN_ON_FLEX = {
 THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 # For requests, the tick and what is taken from poison queues.
 THREADS_LEFT_MIN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What ``environment()`` says in a cloud of Azure, and the audience of exchanged tokens there.
+
+    Source: https://learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-functions-deployment#environment
+    and, for the audience, exporter/storage/customer/entra.py.
+    """
+
+    name: str
+    storage: str
+    login: str
+    exchange: str
+
+
+CLOUDS = (
+    Cloud(
+        "AzureCloud",
+        "core.windows.net",
+        "https://login.microsoftonline.com/",
+        "api://AzureADTokenExchange",
+    ),
+    Cloud(
+        "AzureUSGovernment",
+        "core.usgovcloudapi.net",
+        "https://login.microsoftonline.us/",
+        "api://AzureADTokenExchangeUSGov",
+    ),
+    Cloud(
+        "AzureChinaCloud",
+        "core.chinacloudapi.cn",
+        "https://login.chinacloudapi.cn/",
+        "api://AzureADTokenExchangeChina",
+    ),
+)
 GUID = re.compile(r"'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})' // ([^:\n]+):")
 
 
@@ -63,6 +102,27 @@ def test_parameter_files_name_parameters_that_there_are(parameters: Path) -> Non
     assert "using 'main.bicep'" in parameters.read_text()
 
 
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda each: each.name)
+def test_an_installation_fits_into_the_quota_of_a_new_subscription(parameters: Path) -> None:
+    """The memory of all instances in a region; the guide says how much that is."""
+    numbers = dict(re.findall(r"^param (instance\w+) = (\d+)$", parameters.read_text(), re.MULTILINE))
+    quota = re.search(r"([\d,]+) MB of memory for all instances", (PROJECT / "docs/deploy.md").read_text())
+    assert quota
+
+    memory = int(numbers["instanceMemoryMB"]) * int(numbers["instanceCountMax"])
+    assert memory <= int(quota[1].replace(",", "")) == 512_000
+
+
+def test_functions_that_may_always_run_are_functions_of_the_app() -> None:
+    """Or the group of those that answer requests."""
+    described = re.search(r"(Instances that always run .*)'", text("main.bicep"))
+    assert described
+    named = re.findall(r"function:(\w+)", described[1])
+    app = "".join(path.read_text() for path in (PROJECT / "exporter/queues").glob("*.py"))
+    assert named
+    assert set(named) <= set(re.findall(r'@on_message\(blueprint, "(\w+)"', app))
+
+
 def test_modules_are_given_exactly_the_parameters_that_they_have() -> None:
     """A misspelt one would only be noticed in Azure."""
     for name in ("main.bicep", "exporter.bicep"):
@@ -80,23 +140,34 @@ def test_modules_are_given_exactly_the_parameters_that_they_have() -> None:
 
 def settings_of_the_app() -> dict[str, str]:
     """Return the app settings that the template sets."""
-    block = re.search(r"var ownSettings = \{\n(.*?)\n\}", text("app.bicep"), re.DOTALL)
-    assert block
-    return dict(re.findall(r"^  (\w+): (.+)$", block[1], re.MULTILINE))
+    blocks = re.findall(r"var (?:default|own)Settings = \{\n(.*?)\n\}", text("app.bicep"), re.DOTALL)
+    assert len(blocks) == 2
+    return dict(re.findall(r"^  (\w+): (.+)$", "\n".join(blocks), re.MULTILINE))
 
 
-def test_the_app_starts_with_the_settings_that_the_template_gives_it() -> None:
-    """With values in place of what Azure fills in; none of them is one that Flex Consumption refuses."""
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda each: each.name)
+def test_the_app_starts_with_the_settings_that_the_template_gives_it(cloud: Cloud) -> None:
+    """With values in place of what Azure fills in; none of them is one that Flex Consumption refuses.
+
+    In each cloud the storage, the token service and the audience of exchanged tokens are those of the cloud.
+    """
     given = settings_of_the_app()
-    values = {"AzureWebJobsStorage__accountName": "ourstorage1", "SECRETS_KEY": "A" * 43 + "="}
+    values = {"SECRETS_KEY": "A" * 43 + "=", "ENTRA_AUTHORITY": cloud.login} | {
+        f"AzureWebJobsStorage__{service}ServiceUri": f"https://ours.{service}.{cloud.storage}/"
+        for service in SERVICES
+    }
 
     settings = Settings.from_environ({name: values.get(name, "given") for name in given})
 
-    assert settings.own_storage.urls
+    assert settings.own_storage.urls == {each: f"https://ours.{each}.{cloud.storage}" for each in SERVICES}
+    assert settings.own_storage.urls.keys() == set(re.findall(r"storageUrls\.(\w+)", text("app.bicep")))
+    assert exchange_scope(settings.entra_authority) == f"{cloud.exchange}/.default"
+    assert settings.destination_hosts.objection(f"https://acme.blob.{cloud.storage}") is None
+    assert given["ENTRA_AUTHORITY"] == "environment().authentication.loginEndpoint"
     assert settings.own_storage.client_id == "given"
     assert not FORBIDDEN_ON_FLEX & given.keys()
     host_only = {name for name in given if name.startswith(("APPLICATIONINSIGHTS_", "AzureWebJobsStorage__"))}
-    assert given.keys() - host_only == {"SECRETS_KEY", THREADS}
+    assert given.keys() - host_only == {"SECRETS_KEY", "ENTRA_AUTHORITY", THREADS}
     assert given["SECRETS_KEY"].startswith("'@Microsoft.KeyVault(")
 
 

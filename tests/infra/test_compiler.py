@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.infra.queries import AZURE, WINDOWS, Alert, alerts
-from tests.infra.templates import ROLES_OF_PEOPLE
+from tests.infra.templates import ROLES, ROLES_OF_PEOPLE
 
 BICEP = shutil.which(os.environ.get("BICEP", "bicep"))  # noqa: TID251  a tool of the tests, no setting
 FILES = [*AZURE.rglob("*.bicep"), *AZURE.rglob("*.bicepparam")]
@@ -78,6 +78,9 @@ def resources(environment_name: str) -> list[dict[str, Any]]:
             "param location = 'westeurope'\n"
             "param network = 'private'\n"
             "param alertEmail = 'operator@example.net'\n"
+            "param alwaysReady = [{ name: 'http', instanceCount: 1 }]\n"
+            "param dailyLogsMaxGB = 7\n"
+            "param storageLogs = ['StorageWrite', 'StorageDelete']\n"
             f"param operatorPrincipalId = '{OPERATOR}'\n"
             f"param landingWriterPrincipalIds = ['{WRITER}']\n"
         )
@@ -93,6 +96,70 @@ def resources(environment_name: str) -> list[dict[str, Any]]:
 def test_the_templates_compile_without_a_warning(template: str) -> None:
     """Neither of the compiler nor of its linter, with all their modules."""
     assert bicep("build", AZURE / template, "--stdout").stderr == ""
+
+
+def test_a_finding_of_the_linter_is_an_error(tmp_path: Path) -> None:
+    """Such as an address that only the public cloud has. Every rule is named: some are off by default."""
+    rules = json.loads(re.sub(r"^ *//.*$", "", (AZURE / "bicepconfig.json").read_text(), flags=re.MULTILINE))
+    levels = {each["level"] for each in rules["analyzers"]["core"]["rules"].values()}
+    assert levels == {"error"}
+
+    shutil.copy(AZURE / "bicepconfig.json", tmp_path)
+    wrong = tmp_path / "wrong.bicep"
+    wrong.write_text("output login string = 'https://login.microsoftonline.com'\n")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        bicep("build", wrong, "--stdout")
+    assert "Error no-hardcoded-env-urls" in refused.value.stderr
+
+
+def test_vault_and_storage_log_to_the_workspace_which_has_a_daily_limit() -> None:
+    """Who read the key, and what was written or deleted in blobs and tables; of queues nothing."""
+    found = {}
+    for resource in resources("abc"):
+        properties = resource.get("properties", {})
+        if resource["type"] == "Microsoft.Insights/diagnosticSettings":
+            assert ".outputs.workspaceId.value]" in properties["workspaceId"]
+            of = resource["id"].partition("/providers/Microsoft.Insights")[0].split("/")[-2]
+            found[of if of != "vaults" else "vault"] = [
+                each.get("category") or each["categoryGroup"]
+                for each in properties["logs"]
+                if each["enabled"]
+            ]
+        if resource["type"] == "Microsoft.OperationalInsights/workspaces":
+            assert properties["workspaceCapping"] == {"dailyQuotaGb": 7}
+
+    requests = ["StorageWrite", "StorageDelete"]
+    assert found == {"vault": ["audit"], "blobServices": requests, "tableServices": requests}
+
+
+def test_instances_that_always_run_are_those_of_the_parameter() -> None:
+    """Of the functions that share instances (http), or of one."""
+    (app,) = (each for each in resources("abc") if each["type"] == "Microsoft.Web/sites")
+
+    ready = app["properties"]["functionAppConfig"]["scaleAndConcurrency"]["alwaysReady"]
+    assert ready == [{"name": "http", "instanceCount": 1}]
+
+
+def test_what_differs_between_clouds_is_what_the_cloud_says() -> None:
+    """No suffix of the public cloud is in any resource."""
+    zones = {each["name"] for each in resources("abc") if each["type"].endswith("/privateDnsZones")}
+
+    assert zones == {
+        "[format('privatelink{0}', replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.'))]",
+        *(
+            f"[format('privatelink.{each}.{{0}}', environment().suffixes.storage)]"
+            for each in ("blob", "queue", "table")
+        ),
+    }
+    assert not re.search(r"windows\.net|azure\.net|microsoftonline", json.dumps(resources("abc")))
+
+
+def test_the_names_of_all_role_assignments_are_known_beforehand() -> None:
+    """So that ``az deployment sub what-if`` shows them."""
+    names = [each["name"] for each in resources("abc") if each["type"].endswith("/roleAssignments")]
+
+    assert len(names) == len(set(names)) == len(ROLES) + len(ROLES_OF_PEOPLE) + 1
+    assert not [each for each in names if "[" in each]
 
 
 @pytest.mark.parametrize("parameters", sorted(AZURE.glob("*.bicepparam")), ids=lambda each: each.name)
@@ -205,6 +272,7 @@ def test_an_alert_names_the_destination_that_it_is_about() -> None:
     assert split == {
         "behind": ["destination"],
         "failing": ["destination"],
+        "expiring": ["destination"],
         "poison": [],
         "rejected": ["destination"],
         "unreadable": ["stored_in", "row_key"],

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import gzip
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
+from tests.infra.recorders import Asked, blocks, run
 from tests.infra.templates import ROLES, ROLES_OF_PEOPLE, text
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -110,39 +112,95 @@ def test_the_fourth_command_exports_every_output(tmp_path: Path) -> None:
     ast.parse(python[1], feature_version=(3, 8))
 
 
-def test_the_blocks_of_the_deployment_run_one_after_the_other(tmp_path: Path) -> None:
-    """In one shell in which an unknown variable is an error, with tools that note what they are asked."""
-    answer = {
-        name: {"value": ["a", "b"] if name == "outboundAddresses" else f"the-{name}"} for name in outputs()
-    }
-    (tmp_path / "outputs.json").write_text(json.dumps(answer))
-    for tool in ("az", "func", "curl", "gh"):
-        path = tmp_path / tool
-        path.write_text(
-            f'#!/bin/sh\necho "{tool} $*" >> {tmp_path}/asked\n'
-            'case "$*" in\n'
-            f'  "deployment sub show"*) cat {tmp_path}/outputs.json ;;\n'
-            '  "group exists"*) echo false ;;\n'
-            '  *"--output tsv"*) echo an-id ;;\n'
-            "esac\n"
-        )
-        path.chmod(0o755)
-    blocks = re.findall(r"^ *```sh\n(.*?)```", guide("deploy.md"), re.DOTALL | re.MULTILINE)
+# What a reader of each guide has set, in the words of the guide or by an earlier one.
+VARIABLES = {
+    "deploy.md": {},
+    "destinations.md": {"EXPORTER": "https://exporter.example", "KEY": "k", "IDENTITY_PRINCIPAL_ID": "i"},
+    "landing.md": {"STORAGE_ACCOUNT": "ours", "PRINCIPAL_ID": "i", "EXPIRY": "2026-02-01"},
+    "operations.md": {
+        "API_URL": "https://exporter.example/api",
+        "KEY": "k",
+        "STORAGE": "AccountName=ours",
+        "STORAGE_ACCOUNT": "ours",
+        "BLOB": "events/187520/2026/01/31/05/a.json.gz",
+        "KEY_VAULT": "kv",
+        "RESOURCE_GROUP": "rg",
+        "FUNCTION_APP": "func",
+    },
+    "sources.md": {"API": "https://exporter.example/api", "KEY": "k"},
+    "console.md": {},
+}
 
-    subprocess.run(  # noqa: S603  the project's own guide
-        ["/bin/sh", "-euc", "\n".join(blocks)],
-        cwd=tmp_path,
-        env={"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/bin:/bin"},
-        check=True,
-    )
 
-    asked = (tmp_path / "asked").read_text().splitlines()
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_block_of_a_guide_runs_and_calls_the_tools_as_they_want(name: str, tmp_path: Path) -> None:
+    """One after the other in one shell, in which an unknown variable is an error.
+
+    The tools note what they are asked. No block is left out: those of the README and of the command line run
+    in tests/e2e.
+    """
+    (tmp_path / "events.ndjson").write_text("{}\n")
+    rejected = tmp_path / "acme/events/187520/2026/01/31/05/a.json.gz"
+    rejected.parent.mkdir(parents=True)
+    rejected.write_bytes(gzip.compress(b"{}"))
+
+    asked = run(blocks(f"docs/{name}"), tmp_path, **VARIABLES[name])
+
+    assert asked
+    assert {str(each): found for each in asked if (found := each.objection())} == {}
+
+
+def test_no_guide_with_shell_blocks_is_left_out() -> None:
+    """Of those for people who run the exporter."""
+    found = {path.name for path in (PROJECT / "docs").glob("*.md") if "```sh\n" in path.read_text()}
+
+    assert found == VARIABLES.keys() | {"cli.md"}
+
+
+def test_the_deployment_asks_for_what_the_outputs_say(tmp_path: Path) -> None:
+    """And ends with the removal of what it made."""
+    asked = list(map(str, run(blocks("docs/deploy.md"), tmp_path)))
+
     assert "func azure functionapp publish the-functionApp --python" in asked
-    assert "curl the-apiUrl/health" in asked
-    assert "curl the-apiUrl/destinations/acme/hours?code=an-id" in asked
+    assert "curl https://exporter.example/api/health" in asked
+    assert "curl https://exporter.example/api/destinations/acme/hours?code=an-id" in asked
     assert "gh variable set FUNCTION_APP --repo OWNER/NAME --env production --body the-functionApp" in asked
     assert any("repo:OWNER/NAME:environment:production" in each for each in asked)
     assert asked[-1] == "az group delete --name the-resourceGroup"
+
+
+def test_a_new_key_is_put_in_front_of_the_present_one_and_read_at_once(tmp_path: Path) -> None:
+    """Then it is alone; the value is never printed."""
+    section = guide("operations.md").partition("### A new `SECRETS_KEY`")[2].partition("\n## ")[0]
+    scripts = re.findall(r"^ *```sh\n(.*?)```", section, re.DOTALL | re.MULTILINE)
+
+    asked = run(scripts, tmp_path, **VARIABLES["operations.md"])
+
+    first, alone = (each for each in asked if each.arguments[:3] == ("keyvault", "secret", "set"))
+    value = first.arguments[first.arguments.index("--value") + 1]
+    new, _, old = value.partition(",")
+    assert (len(base64.b64decode(new)), old) == (32, "an-id")
+    assert alone.arguments[alone.arguments.index("--value") + 1] == new
+    assert all("--output none" in str(each) for each in (first, alone))
+    (refresh,) = (str(each) for each in asked if each.arguments[0] == "rest")
+    assert "an-id/config/configreferences/appsettings/refresh?api-version=" in refresh
+
+
+@pytest.mark.parametrize(
+    ("arguments", "objection"),
+    [
+        (("az", "storage", "blob", "uplod"), "no such command"),
+        (("az", "group", "delete"), "group delete needs {'--name'}"),
+        (("func", "start", "--enableAut"), "no such option of start: {'--enableAut'}"),
+        (("curl", "-X", "POST", "https://x/api/destinations/acme/activated"), "the API has no POST"),
+        (("gh", "release", "download", "v1", "--repo", "a/b"), None),
+    ],
+)
+def test_a_call_that_a_tool_would_refuse_is_found(arguments: tuple[str, ...], objection: str | None) -> None:
+    """By its command, its options, what it needs, or its route."""
+    found = Asked(arguments[0], arguments[1:]).objection()
+
+    assert found == objection if objection is None else (found or "").startswith(objection)
 
 
 @pytest.mark.parametrize(("group", "created"), [("false", True), ("true", False), ("", False)])

@@ -15,6 +15,7 @@ from infra.local.native import AZURE
 
 PROJECT = Path(__file__).resolve().parents[2]
 SH = shutil.which("sh") or "/bin/sh"
+MAKEFILE = (PROJECT / "Makefile").read_text()
 
 
 @pytest.fixture
@@ -153,16 +154,30 @@ def test_a_package_without_native_code_is_a_warning(machine: Path) -> None:
 
 
 def test_of_the_console_only_what_is_built_is_deployed() -> None:
-    """By azd, by the workflow, and by the package that the guide makes."""
+    """By azd and by the package that the workflows and the guide make."""
     ignored = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
     folder = PROJECT / "exporter/console"
     sources = {f"exporter/console/{path.name}" for path in folder.iterdir() if path.name != "static"}
 
     assert {name for name in ignored if name.startswith("exporter/")} == sources
-    for name in (".github/workflows/deploy.yml", "docs/console.md"):
-        text = (PROJECT / name).read_text()
-        assert [each for each in sources if each not in text] == [], name
-        assert text.index("make console") < text.index("zip -qr package.zip")
     assert "node exporter/console/build.mjs" in (PROJECT / "azure.yaml").read_text()
     assert "exporter/console/static/" in (PROJECT / ".gitignore").read_text().splitlines()
     assert not any(fnmatch("exporter/console/static", pattern) for pattern in ignored)
+
+
+def test_there_is_one_way_to_make_the_package() -> None:
+    """``make package``, which builds console and native code first; no other list of what is deployed."""
+    rule = re.search(r"^package: (.*)\n\t(.*)$", MAKEFILE, re.MULTILINE)
+    assert rule
+    assert rule[1] == "setup"
+    assert "$(CONSOLE) $(NATIVE_READY)" in MAKEFILE.partition("\nsetup: ")[2].partition("\n")[0]
+    assert "-m infra.local.package package.zip" in rule[2]
+
+    for path in (PROJECT / ".github/workflows").glob("*.yml"):
+        if "package.zip" in (text := path.read_text()):
+            assert text.index("- run: make package\n") < text.index("package.zip"), path.name
+    release = (PROJECT / ".github/workflows/release.yml").read_text()
+    assert release.index("infra.local.native --strict\n") < release.index("make package")
+    guides = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    for path in (*guides, *PROJECT.glob(".github/workflows/*")):
+        assert not re.search(r"^ *(zip|7z|tar) .*package", path.read_text(), re.MULTILINE), path.name

@@ -30,6 +30,8 @@ _EXCHANGE = "api://AzureADTokenExchange"
 _EXCHANGES = {
     "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
     "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+    # The earlier name of the same service, which Azure's own description of this cloud still has.
+    "login.chinacloudapi.cn": "api://AzureADTokenExchangeChina",
 }
 
 

@@ -10,9 +10,9 @@ param storageAccountName string
 param location string = resourceGroup().location
 
 @description('The outbound addresses of the exporter, and the addresses of the readers.')
-param allowedAddresses array
+param allowedAddresses string[]
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: storageAccountName
   location: location
   kind: 'StorageV2'

@@ -1,22 +1,30 @@
 """The state of the app when its parts fail; tests/e2e/test_status.py has the state of a running app."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from exporter import wiring
+from exporter.destinations.edit import put_destination
 from exporter.domain.errors import Transient
 from exporter.domain.last_tick import LAST, LastTick
 from exporter.domain.stream_progress import StreamProgress
 from exporter.export.work_slots import WorkSlots
 from exporter.http.status import status_view
+from exporter.key_rotation import renew_secrets
 from exporter.messages import WORK_QUEUES
 from exporter.settings import OwnStorage, Settings
+from exporter.sources.edit import put_source
+from exporter.storage.customer.cipher import AesCipher
 from exporter.storage.own.queues import OwnQueues
+from tests.support.destinations import DRAFT
 from tests.support.fakes.world import World
+from tests.support.sources import DRAFT_SOURCE
 from tests.support.worlds import EVENTS, HOUR, NOW
 
 STORAGE = "DefaultEndpointsProtocol=https;AccountName=ours;AccountKey=a2V5"
+CONNECTION_STRING = "AccountName=acme;AccountKey=aHVudGVyMg=="
 
 
 class Lengths:
@@ -32,10 +40,16 @@ class Lengths:
         return self._lengths
 
 
-def an_app(world: World, lengths: dict[str, int] | None, addresses: tuple[str, ...] = ()) -> wiring.App:
+def an_app(
+    world: World,
+    lengths: dict[str, int] | None,
+    addresses: tuple[str, ...] = (),
+    keys: tuple[bytes, ...] = (b"0" * 32,),
+) -> wiring.App:
     """Return the app of a world."""
-    settings = Settings(OwnStorage(STORAGE), (b"0" * 32,), outbound_addresses=addresses)
-    return wiring.App(settings, world.gateways, cast("OwnQueues", Lengths(lengths)), lambda: 0, WorkSlots())
+    settings = Settings(OwnStorage(STORAGE), keys, outbound_addresses=addresses)
+    gateways = replace(world.gateways, cipher=AesCipher(keys))
+    return wiring.App(settings, gateways, cast("OwnQueues", Lengths(lengths)), lambda: 0, WorkSlots())
 
 
 def lengths_of(**changed: int) -> dict[str, int]:
@@ -67,6 +81,33 @@ def test_messages_that_wait_and_those_given_up_are_counted_by_queue() -> None:
     }
     assert (found["storage_reached"], found["problems"]) == (True, [])
     assert found["outbound_addresses"] == ["20.50.1.2"]
+    assert found["key_rotation"] is None
+
+
+def test_a_change_of_keys_shows_how_many_secrets_are_left() -> None:
+    """Of destinations and of sources, until the first key alone is left."""
+    old, new = b"o" * 32, b"n" * 32
+    world = World()
+    before = replace(world.gateways, cipher=AesCipher((old,)))
+    put_destination(before, replace(DRAFT, secret=CONNECTION_STRING), if_match=None, now=NOW)
+    put_source(before, DRAFT_SOURCE, if_match=None, now=NOW)
+
+    found = status_view(an_app(world, lengths_of(), keys=(new, old)))
+    lost = status_view(an_app(world, lengths_of(), keys=(new, b"l" * 32)))
+    unreached = status_view(an_app(world, None, keys=(new, old)))
+
+    assert found["key_rotation"] == {
+        "destinations": {"left": 1, "unreadable": []},
+        "sources": {"left": 1, "unreadable": []},
+    }
+    assert lost["key_rotation"] == {
+        "destinations": {"left": 0, "unreadable": ["acme"]},
+        "sources": {"left": 0, "unreadable": ["acme"]},
+    }
+    assert unreached["key_rotation"] is None
+    renew_secrets(replace(world.gateways, cipher=AesCipher((new, old))))
+    done = status_view(an_app(world, lengths_of(), keys=(new, old)))["key_rotation"]
+    assert done == {kind: {"left": 0, "unreadable": []} for kind in ("destinations", "sources")}
 
 
 def test_storage_that_is_not_reached_is_an_answer_and_no_error() -> None:

@@ -1299,6 +1299,14 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * KeyRotationView
+         * @description How far a change of SECRETS_KEY is: if both have none left, the earlier keys can be removed.
+         */
+        KeyRotationView: {
+            destinations: components["schemas"]["SecretsLeftView"];
+            sources: components["schemas"]["SecretsLeftView"];
+        };
+        /**
          * LandedStreamView
          * @description A project or organization in landing; an hour is null if none was found.
          */
@@ -2118,6 +2126,22 @@ export interface components {
             merged_ids: components["schemas"]["Json"];
         };
         /**
+         * SecretsLeftView
+         * @description The secrets of all destinations, or of all sources, that are not encrypted with the first key.
+         *
+         *     ``left`` secrets need an earlier key; each tick encrypts some of them with the first one. ``unreadable``
+         *     are the ids of those with a secret that no key decrypts: it has to be put again.
+         */
+        SecretsLeftView: {
+            /**
+             * Left
+             * Format: int64
+             */
+            left: number;
+            /** Unreadable */
+            unreadable: string[];
+        };
+        /**
          * SeenPropertyView
          * @description A property: the kinds of its values, the number of rows that have it, up to five frequent values.
          */
@@ -2296,9 +2320,10 @@ export interface components {
          * StatusView
          * @description The state of the app.
          *
-         *     ``last_tick`` is null before the first tick; it and ``queues`` are null if the exporter's own storage
-         *     cannot be reached. ``problems`` are settings to be corrected. ``outbound_addresses`` are those of the
-         *     setting OUTBOUND_ADDRESSES, null if they are not known.
+         *     ``last_tick`` is null before the first tick; it, ``queues`` and ``key_rotation`` are null if the own
+         *     storage of the exporter cannot be reached. ``problems`` are settings to be corrected. ``key_rotation`` is
+         *     null while SECRETS_KEY has one key. ``outbound_addresses`` are those of the setting OUTBOUND_ADDRESSES,
+         *     null if they are not known.
          */
         StatusView: {
             at: components["schemas"]["Moment"];
@@ -2315,6 +2340,7 @@ export interface components {
             last_tick: components["schemas"]["LastTickView"] | null;
             /** Queues */
             queues: components["schemas"]["QueueView"][] | null;
+            key_rotation: components["schemas"]["KeyRotationView"] | null;
             /** Settings */
             settings: components["schemas"]["SettingView"][];
             /** Outbound Addresses */
