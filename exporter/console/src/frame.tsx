@@ -13,7 +13,8 @@ import { theme, toggleTheme } from "./theme";
 
 const LINKS = [
   { path: "/", label: "Destinations", section: "overview" },
-  { path: "/settings", label: "Settings and health", section: "settings" },
+  { path: "/sources", label: "Sources", section: "sources" },
+  { path: "/settings", label: "Settings", section: "settings" },
 ];
 
 export function Frame({ section, children }: { section: string; children: ComponentChildren }) {

@@ -6,6 +6,7 @@ import { post, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
 import { Confirm } from "../parts/confirm";
 import { FaultNote } from "../parts/fix";
+import { Held } from "../parts/held";
 import { Icon } from "../parts/icons";
 import { Status } from "../parts/status";
 import { TestUpload } from "../parts/test-upload";
@@ -64,6 +65,7 @@ export function Destination({ parameters, query }: RouteProps) {
 function Head({ of: destination, reload }: { of: View; reload: () => void }) {
   const [asked, setAsked] = useState<Asked>("");
   const { id, name, status, storage, events, merged_ids: merged, last_error: error, warning } = destination;
+  const holders = [...new Set(Object.values(destination.held_by))].filter((each) => each !== null);
   const close = (): void => setAsked("");
   return (
     <header class="destination-head">
@@ -106,6 +108,9 @@ function Head({ of: destination, reload }: { of: View; reload: () => void }) {
           {storage.prefix && `/${storage.prefix}`}
         </span>
       </p>
+      {holders.map((each) => (
+        <Held key={each} by={each} />
+      ))}
       {error && <FaultNote fault={error} />}
       {warning !== null && (
         <p class="note warn">

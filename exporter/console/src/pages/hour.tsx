@@ -1,12 +1,13 @@
 // One hour: what was read and written, its files, its rejected rows, its error and what to do.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { type DataType, get, post, Problem, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
-import { bytes, count, hourSpan, NAMES, plural } from "../format";
+import { bytes, count, NAMES, plural } from "../format";
 import { Copy, FaultNote } from "../parts/fix";
 import { Icon } from "../parts/icons";
+import { Panel } from "../parts/panel";
 import { Status } from "../parts/status";
 import { At } from "../parts/time";
 import { Loaded, Nothing } from "../parts/trouble";
@@ -31,7 +32,6 @@ interface HourPanelProps {
 
 export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, onChanged }: HourPanelProps) {
   const { id } = destination;
-  const heading = useRef<HTMLHeadingElement>(null);
   const [moving, setMoving] = useState(false);
   const found = useResource(
     `${id} ${type} ${hour}`,
@@ -42,31 +42,15 @@ export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, o
   const status = found.data?.status;
   const before = useRef(status);
 
-  useLayoutEffect(() => heading.current?.focus(), []);
   useEffect(() => {
     setMoving(status === "running");
     if (before.current !== undefined && status !== undefined && before.current !== status) onChanged();
     before.current = status;
   }, [status]);
-  useEffect(() => {
-    const close = (event: KeyboardEvent): void => {
-      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) onClose();
-    };
-    document.addEventListener("keydown", close);
-    return () => document.removeEventListener("keydown", close);
-  });
 
   const missing = found.problem instanceof Problem && found.problem.status === 404 && found.data === null;
   return (
-    <aside class="panel" aria-labelledby="hour">
-      <header class="panel-head">
-        <h2 id="hour" ref={heading} tabIndex={-1}>
-          {hourSpan(hour)}
-        </h2>
-        <button type="button" class="bare" aria-label="Close this hour" onClick={onClose}>
-          <Icon name="cross" />
-        </button>
-      </header>
+    <Panel hour={hour} onClose={onClose}>
       {missing ? (
         <Nothing title="There is nothing to show">
           <p>This hour is neither owed nor exported: it is not closed yet, or nothing had landed before it.</p>
@@ -76,7 +60,7 @@ export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, o
           {(data) => <Content destination={destination} of={data} linkTo={linkTo} onAgain={onAgain} />}
         </Loaded>
       )}
-    </aside>
+    </Panel>
   );
 }
 
