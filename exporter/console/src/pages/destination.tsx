@@ -14,7 +14,7 @@ import { say } from "../parts/toast";
 import { Title } from "../parts/title";
 import { Loaded, Nothing } from "../parts/trouble";
 import { href, type RouteProps } from "../router";
-import { tabs } from "../tabs";
+import { tabs, tabsOf } from "../tabs";
 
 type View = Schemas["DestinationView"];
 type Asked = "" | "test" | "activate" | "pause" | "resume";
@@ -25,7 +25,7 @@ export function Destination({ parameters, query }: RouteProps) {
   const id = parameters["id"] ?? "";
   const found = useResource(
     `destination ${id}`,
-    (signal) => send("get", "/destinations/{id}", { path: { id }, signal }),
+    (signal) => send("get", "/destinations/{id}", { path: { id }, query: { deleted: "true" }, signal }),
     { every: EVERY },
   );
   const tab = tabs.find(({ name }) => name === (parameters["tab"] ?? ""));
@@ -40,7 +40,7 @@ export function Destination({ parameters, query }: RouteProps) {
           <>
             <Head of={destination} reload={found.reload} />
             <nav class="tabs" aria-label="Destination">
-              {tabs.map(({ name, label }) => (
+              {tabsOf(destination).map(({ name, label }) => (
                 <a
                   key={name}
                   href={href(`/destinations/${id}${name === "" ? "" : `/${name}`}`)}
@@ -74,9 +74,11 @@ function Head({ of: destination, reload }: { of: View; reload: () => void }) {
           <Title text={name} /> <Status of={status} />
         </div>
         <div class="row">
-          <button type="button" onClick={() => setAsked("test")}>
-            Test upload
-          </button>
+          {status !== "deleted" && (
+            <button type="button" onClick={() => setAsked("test")}>
+              Test upload
+            </button>
+          )}
           {status === "draft" && (
             <button type="button" class="primary" onClick={() => setAsked("activate")}>
               Activate
@@ -108,9 +110,11 @@ function Head({ of: destination, reload }: { of: View; reload: () => void }) {
           {storage.prefix && `/${storage.prefix}`}
         </span>
       </p>
-      {holders.map((each) => (
-        <Held key={each} by={each} />
-      ))}
+      {status === "deleted" ? (
+        <p class="note">It is deleted: nothing is exported any more. Its files are in the container as before.</p>
+      ) : (
+        holders.map((each) => <Held key={each} by={each} />)
+      )}
       {error && <FaultNote fault={error} />}
       {warning !== null && (
         <p class="note warn">

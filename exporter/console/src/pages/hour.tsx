@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { type DataType, get, post, Problem, type Schemas, send } from "../api/client";
+import { type DataType, get, post, Problem, refusalOf, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
 import { bytes, count, NAMES, plural } from "../format";
 import { Copy, FaultNote } from "../parts/fix";
@@ -11,6 +11,7 @@ import { Panel } from "../parts/panel";
 import { Status } from "../parts/status";
 import { At } from "../parts/time";
 import { Loaded, Nothing } from "../parts/trouble";
+import { Verdict } from "../parts/verdict";
 
 type Hour = Schemas["OneHourView"];
 type Verified = Schemas["VerifiedView"];
@@ -112,7 +113,9 @@ function Content({ destination, of: hour, linkTo, onAgain }: ContentProps) {
       </p>
       <Files of={hour} destination={destination} />
       {(rows.rejected > 0 || hour.amended > 0) && <Rejected key={hour.hour} id={destination.id} of={hour} />}
-      <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />
+      {destination.status !== "deleted" && (
+        <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />
+      )}
     </div>
   );
 }
@@ -201,7 +204,7 @@ function Rejected({ id, of: hour }: { id: string; of: Hour }) {
       });
       setPages((old) => (after === null ? [page] : [...old, page]));
     } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
+      setFailed(refusalOf(error).message);
     }
   };
   useEffect(() => {
@@ -275,7 +278,7 @@ function Actions({ id, of: hour, onAgain }: { id: string; of: Hour; onAgain: () 
         }),
       );
     } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
+      setFailed(refusalOf(error).message);
     }
     setBusy(false);
   };
@@ -294,40 +297,6 @@ function Actions({ id, of: hour, onAgain }: { id: string; of: Hour; onAgain: () 
         {result !== null && <Verdict of={result} />}
       </div>
     </section>
-  );
-}
-
-function Verdict({ of: { hours, whole, wrong } }: { of: Verified }) {
-  if (wrong === 0) {
-    return (
-      <p class="verdict">
-        {whole > 0 && <Status of="exported" label="whole" />}{" "}
-        {whole > 0
-          ? "The container has exactly what the marker, the ledger and landing say."
-          : "There is nothing to compare: the hour is not exported to this container, or is running."}
-      </p>
-    );
-  }
-  return (
-    <div class="note bad verdict">
-      <p class="note-title">
-        <Icon name="cross" /> The container differs
-      </p>
-      <ul class="errors">
-        {hours.flatMap((each) =>
-          each.findings.map((finding) => (
-            <li key={`${finding.code} ${finding.name}`}>
-              <code>{finding.code}</code> <bdi>{finding.name}</bdi> {finding.detail}
-            </li>
-          )),
-        )}
-      </ul>
-      <p>
-        {hours.some(({ repairable }) => repairable)
-          ? "Export the hour again to repair it."
-          : "To export it again would lose rows, or is not needed."}
-      </p>
-    </div>
   );
 }
 

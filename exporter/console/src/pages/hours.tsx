@@ -92,7 +92,7 @@ export function HoursTab({ destination, parameters, query }: TabProps) {
           onPage={page}
         />
         <Legend />
-        {range !== null && <Selected range={range} byDay={byDay} onAgain={() => setAgain(hoursOf(range))} />}
+        {range !== null && destination.status !== "deleted" && <Selected range={range} byDay={byDay} onAgain={() => setAgain(hoursOf(range))} />}
       </section>
       {open !== null && (
         <HourPanel

@@ -26,6 +26,7 @@ const EVERY = 15_000;
 export function SourceHours({ source, parameters, query }: SourceTabProps) {
   const { id } = source;
   const open = parameters["hour"] ?? null;
+  const gone = source.status === "deleted";
   const first = interesting(source);
   const asked = query.get("show");
   const shown = isMonth(asked) ? asked : (open ?? first).slice(0, 7);
@@ -54,9 +55,11 @@ export function SourceHours({ source, parameters, query }: SourceTabProps) {
         <section aria-label="Hours">
           <div class="section-head grid-head">
             <Pager text={month(shown)} onPage={page} />
-            <button type="button" onClick={() => setAgain({ first: open ?? first, last: open ?? first })}>
-              Pull hours again…
-            </button>
+            {!gone && (
+              <button type="button" onClick={() => setAgain({ first: open ?? first, last: open ?? first })}>
+                Pull hours again…
+              </button>
+            )}
           </div>
           {found.data === null ? (
             found.problem === null ? (
@@ -82,7 +85,7 @@ export function SourceHours({ source, parameters, query }: SourceTabProps) {
             </div>
           )}
           <Legend states={STATES} late="rows added by a later pull" />
-          {range !== null && (
+          {range !== null && !gone && (
             <div class="selected" role="status">
               <span>{plural(hoursBetween(range.first, range.last), "hour")} selected</span>
               <button type="button" class="small primary" onClick={() => setAgain(range)}>
@@ -92,9 +95,11 @@ export function SourceHours({ source, parameters, query }: SourceTabProps) {
           )}
         </section>
         <FailedHours hours={failed.map((each) => ({ ...each, href: here(each.hour, each.hour.slice(0, 7)) }))}>
-          <button type="button" onClick={() => setAgain({ first: ends[0] ?? first, last: ends[1] ?? first })}>
-            Pull them again…
-          </button>
+          {!gone && (
+            <button type="button" onClick={() => setAgain({ first: ends[0] ?? first, last: ends[1] ?? first })}>
+              Pull them again…
+            </button>
+          )}
         </FailedHours>
       </div>
       {open !== null && (
@@ -102,7 +107,7 @@ export function SourceHours({ source, parameters, query }: SourceTabProps) {
           id={id}
           hour={open}
           onClose={() => go(here(null))}
-          onAgain={() => setAgain({ first: open, last: open })}
+          onAgain={gone ? null : () => setAgain({ first: open, last: open })}
         />
       )}
       {again !== null && <StartPull id={id} range={again} onClose={() => setAgain(null)} />}
@@ -119,7 +124,8 @@ interface HourPanelProps {
   id: string;
   hour: string;
   onClose: () => void;
-  onAgain: () => void;
+  /** Null if the source is deleted: nothing more is pulled. */
+  onAgain: (() => void) | null;
 }
 
 function HourPanel({ id, hour, onClose, onAgain }: HourPanelProps) {
@@ -145,7 +151,7 @@ function HourPanel({ id, hour, onClose, onAgain }: HourPanelProps) {
   );
 }
 
-function Content({ of: hour, onAgain }: { of: PulledHour; onAgain: () => void }) {
+function Content({ of: hour, onAgain }: { of: PulledHour; onAgain: HourPanelProps["onAgain"] }) {
   const { status, rows, new_rows: added, blobs, bytes: size, pulls, ignored, next_pull_at: next, error } = hour;
   const said = [
     ["rows in landing", count(rows)],
@@ -184,11 +190,13 @@ function Content({ of: hour, onAgain }: { of: PulledHour; onAgain: () => void })
         )}
         .
       </p>
-      <div class="row">
-        <button type="button" onClick={onAgain}>
-          Pull it again…
-        </button>
-      </div>
+      {onAgain !== null && (
+        <div class="row">
+          <button type="button" onClick={onAgain}>
+            Pull it again…
+          </button>
+        </div>
+      )}
     </div>
   );
 }

@@ -37,9 +37,11 @@ export function PullsTab({ source }: SourceTabProps) {
     <section aria-labelledby="pulls">
       <div class="section-head">
         <h2 id="pulls">Pulls on request</h2>
-        <button type="button" class="primary" onClick={() => setStarting(true)}>
-          Pull hours again…
-        </button>
+        {source.status !== "deleted" && (
+          <button type="button" class="primary" onClick={() => setStarting(true)}>
+            Pull hours again…
+          </button>
+        )}
       </div>
       <ul class="jobs">
         {pages.map((after, index) => (

@@ -39,11 +39,16 @@ const TABS: [string, string, ComponentType<SourceTabProps>][] = [
   ["configuration", "Configuration", SourceConfiguration],
 ];
 
+/** What can be seen of a source: of a deleted one, what it has done. */
+function tabsOf({ status }: View) {
+  return TABS.filter(([name]) => status !== "deleted" || name !== "configuration");
+}
+
 export function Source({ parameters, query }: RouteProps) {
   const id = parameters["id"] ?? "";
   const found = useResource(
     `source ${id}`,
-    (signal) => send("get", "/sources/{id}", { path: { id }, signal }),
+    (signal) => send("get", "/sources/{id}", { path: { id }, query: { deleted: "true" }, signal }),
     { every: EVERY },
   );
   const tab = TABS.find(([name]) => name === (parameters["tab"] ?? ""));
@@ -59,7 +64,7 @@ export function Source({ parameters, query }: RouteProps) {
           <>
             <Head of={source} reload={found.reload} />
             <nav class="tabs" aria-label="Source">
-              {TABS.map(([each, label]) => (
+              {tabsOf(source).map(([each, label]) => (
                 <a
                   key={each}
                   href={href(`/sources/${id}${each === "" ? "" : `/${each}`}`)}
@@ -102,25 +107,27 @@ function Head({ of: source, reload }: { of: View; reload: () => void }) {
         <div class="headline">
           <Title text={id} /> <Status of={status} />
         </div>
-        <div class="row">
-          <button type="button" onClick={() => setAsked("test")}>
-            Test
-          </button>
-          {status === "failing" && (
-            <button type="button" class="primary" onClick={() => setAsked("activate")}>
-              Test and go on
+        {status !== "deleted" && (
+          <div class="row">
+            <button type="button" onClick={() => setAsked("test")}>
+              Test
             </button>
-          )}
-          {status === "paused" ? (
-            <button type="button" class="primary" onClick={() => void resume()}>
-              Resume
-            </button>
-          ) : (
-            <button type="button" onClick={() => setAsked("pause")}>
-              Pause
-            </button>
-          )}
-        </div>
+            {status === "failing" && (
+              <button type="button" class="primary" onClick={() => setAsked("activate")}>
+                Test and go on
+              </button>
+            )}
+            {status === "paused" ? (
+              <button type="button" class="primary" onClick={() => void resume()}>
+                Resume
+              </button>
+            ) : (
+              <button type="button" onClick={() => setAsked("pause")}>
+                Pause
+              </button>
+            )}
+          </div>
+        )}
       </div>
       <p class="quiet origin">
         <span>{url === null ? `Amplitude, ${region.toUpperCase()}` : url.replace(/^https?:\/\//, "")}</span>
