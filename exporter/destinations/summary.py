@@ -15,6 +15,10 @@ from exporter.schedule.ledger_view import AsOf
 
 # Azure ends a request after 230 s; people wait less. Some thousand streams take so long.
 TIME_MAX = timedelta(seconds=30)
+# If more are behind, there is one cause for many of them.
+BEHIND_MAX = 100
+# Many may owe hours: the list is cut from time to time.
+_BEHIND_KEPT = 10 * BEHIND_MAX
 
 
 @dataclass(slots=True)
@@ -22,6 +26,7 @@ class Summary:
     """The numbers of all destinations that are not deleted, as of a time.
 
     ``behind`` counts the destinations that owe hours, ``oldest`` is the stream that owes the oldest one.
+    ``owing`` has up to ``BEHIND_MAX`` of those, the ones that owe the most hours.
     ``rows``, ``rejected`` and ``bytes`` are of the last ``RECENT_HOURS`` closed hours. ``complete`` is false
     if the time was not enough for all destinations.
     """
@@ -37,6 +42,11 @@ class Summary:
     running_backfills: int = 0
     unreadable: int = 0
     complete: bool = True
+    owing: list[Overview] = field(default_factory=list)
+
+    def most_behind(self, limit: int) -> list[Overview]:
+        """Return the destinations that owe the most hours, most first; of equal ones, by id."""
+        return self.owing[:limit]
 
 
 def summarize(gateways: Gateways, as_of: AsOf, clock: Clock) -> Summary:
@@ -57,6 +67,7 @@ def summarize(gateways: Gateways, as_of: AsOf, clock: Clock) -> Summary:
                 found.rejected += each.rejected
                 found.bytes += each.bytes
     found.unreadable = len(unreadable)
+    found.owing = sorted(found.owing, key=_most_owed_first)[:BEHIND_MAX]
     return found
 
 
@@ -64,10 +75,18 @@ def _count(found: Summary, overview: Overview) -> None:
     found.statuses[overview.status] += 1
     owing = [(state.owed_since, state) for state in overview.states if state.owed_since is not None]
     found.behind += bool(owing)
+    if owing:
+        found.owing.append(overview)
+    if len(found.owing) == _BEHIND_KEPT:
+        found.owing = sorted(found.owing, key=_most_owed_first)[:BEHIND_MAX]
     for since, state in owing:
         found.owed += state.owed
         if found.oldest is None or since < found.oldest[0]:
             found.oldest = since, state.key
+
+
+def _most_owed_first(overview: Overview) -> tuple[int, str]:
+    return -sum(state.owed for state in overview.states), overview.destination.id
 
 
 def _recent(ledger: Ledger, key: StreamKey, last: Hour) -> list[HourFigures]:

@@ -1,9 +1,7 @@
 """``/destinations/{id}/backfills``."""
 
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import TypedDict
 
 import azure.functions as func
@@ -16,9 +14,10 @@ from exporter.domain.backfill import Backfill, BackfillStatus
 from exporter.domain.data_types import DataType
 from exporter.domain.errors import Invalid
 from exporter.http.audit import log_change
+from exporter.http.idempotency import idempotency_header, idempotency_key
 from exporter.http.query import JOB_PAGE, Query, flag_parameter, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
-from exporter.http.routing import Operation, Parameter, nothing, operation
+from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import (
     FaultView,
     HourKey,
@@ -31,14 +30,6 @@ from exporter.http.schemas import (
 from exporter.schedule.ledger_view import as_of_now
 
 blueprint = func.Blueprint()
-
-KEY_CHARACTERS_MAX = 200
-_KEY = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
-IDEMPOTENCY_KEY = Parameter(
-    "Idempotency-Key",
-    "Any text, new for each backfill. A request that is sent again with it creates no second backfill.",
-    MappingProxyType({"type": "string", "pattern": f"^{_KEY.pattern}$"}),
-)
 
 
 class BackfillHoursView(TypedDict):
@@ -128,9 +119,7 @@ def _parse(req: func.HttpRequest) -> _Creation:
 
     query = Query(req)
     dry_run = query.flag("dry_run")
-    key = req.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        query.problem("Idempotency-Key", f"must have 1 to {KEY_CHARACTERS_MAX} visible ASCII characters")
+    key = idempotency_key(req, query)
     try:
         request = parse_backfill(json_body(req))
     except Invalid as invalid:
@@ -175,7 +164,7 @@ def _log(req: func.HttpRequest, action: str, backfill: Backfill) -> None:
         query=(
             flag_parameter("dry_run", "With true, return what the backfill would export, and create none."),
         ),
-        headers=(IDEMPOTENCY_KEY,),
+        headers=(idempotency_header("backfill"),),
         body="exporter.http.backfill_model:BackfillModel",
     ),
     parse=_parse,

@@ -1,5 +1,6 @@
 """``/destinations`` and ``/destinations/{id}``."""
 
+from enum import StrEnum
 from http import HTTPStatus
 
 import azure.functions as func
@@ -9,7 +10,7 @@ from exporter.destinations import lifecycle
 from exporter.destinations.changes import changed_fields
 from exporter.destinations.connection_test import ConnectionTestFailed, connection_tester
 from exporter.destinations.edit import Draft, put_destination
-from exporter.destinations.find import find_destination
+from exporter.destinations.find import find_destination, find_history
 from exporter.destinations.overview import (
     LIMIT_DEFAULT,
     LIMIT_MAX,
@@ -17,8 +18,9 @@ from exporter.destinations.overview import (
     list_destinations,
     overview_of,
 )
+from exporter.destinations.summary import BEHIND_MAX
 from exporter.domain.destination import Destination, Status
-from exporter.domain.versioned import Versioned
+from exporter.domain.versioned import Page, Versioned
 from exporter.http.audit import log_change
 from exporter.http.destination_view import (
     DestinationsView,
@@ -32,10 +34,12 @@ from exporter.http.query import (
     flag_parameter,
     id_parameter,
     limit_parameter,
+    parse_deleted,
     text_parameter,
 )
 from exporter.http.responses import answer, json_body, no_content, upload_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
+from exporter.http.summary import current_summary
 from exporter.schedule.ledger_view import AsOf, as_of_now
 
 BODY = "exporter.http.destination_model:DestinationModel"
@@ -44,6 +48,7 @@ IF_NONE_MATCH = Parameter("If-None-Match", "With *, only create; 412 if the dest
 FORCE = flag_parameter(
     "force", "With true, save new credentials or storage of an active destination without a test upload."
 )
+DELETED = flag_parameter("deleted", "With true, a deleted destination is returned, too.")
 _LISTED = [Status.DRAFT, Status.ACTIVE, Status.PAUSED, Status.FAILING]
 
 blueprint = func.Blueprint()
@@ -76,8 +81,16 @@ def _as_of() -> AsOf:
     return as_of_now(wiring.app().gateways, wiring.now(), wiring.app().settings.settle)
 
 
-def _parse_list(req: func.HttpRequest) -> DestinationQuery:
+class Order(StrEnum):
+    """The order of a list of destinations."""
+
+    ID = "id"
+    BEHIND = "behind"
+
+
+def _parse_list(req: func.HttpRequest) -> tuple[DestinationQuery, Order]:
     query = Query(req)
+    order = query.one_of("sort", list(Order)) or Order.ID
     found = DestinationQuery(
         status=query.one_of("status", _LISTED),
         text=query.text("q"),
@@ -87,8 +100,12 @@ def _parse_list(req: func.HttpRequest) -> DestinationQuery:
     )
     if found.deleted and found.status:
         query.problem("status", "must be left out with deleted=true")
+    if order is Order.BEHIND:
+        for name in ("status", "q", "deleted", "after"):
+            if req.params.get(name):
+                query.problem(name, "must be left out with sort=behind")
     query.check()
-    return found
+    return found, order
 
 
 @operation(
@@ -108,12 +125,21 @@ def _parse_list(req: func.HttpRequest) -> DestinationQuery:
             flag_parameter("deleted", "With true, only deleted destinations; their hours can be listed."),
             limit_parameter(LIMIT_DEFAULT, LIMIT_MAX),
             id_parameter("after", "Only destinations after this id: `next` of the page before."),
+            choice_parameter(
+                "sort",
+                "By id, the default; or, with behind, those that owe the most hours, as of the last minute:"
+                f" one page of at most {BEHIND_MAX}.",
+                list(Order),
+            ),
         ),
     ),
     parse=_parse_list,
 )
-def list_all(_: func.HttpRequest, query: DestinationQuery) -> func.HttpResponse:
+def list_all(_: func.HttpRequest, wanted: tuple[DestinationQuery, Order]) -> func.HttpResponse:
     """List destinations by id with their status, progress, owed hours and last error, page by page."""
+    query, order = wanted
+    if order is Order.BEHIND:
+        return answer(destinations_view(Page(current_summary().most_behind(query.limit))))
     return answer(destinations_view(list_destinations(wiring.app().gateways, _as_of(), query)))
 
 
@@ -124,13 +150,15 @@ def list_all(_: func.HttpRequest, query: DestinationQuery) -> func.HttpResponse:
         method="GET",
         route="destinations/{id}",
         answers={HTTPStatus.OK: DestinationView},
+        query=(DELETED,),
         has_etag=True,
     ),
-    parse=nothing,
+    parse=parse_deleted,
 )
-def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
+def get(req: func.HttpRequest, deleted: bool) -> func.HttpResponse:  # noqa: FBT001  as ``parse`` returns it
     """Return a destination with its progress."""
-    return destination_answer(find_destination(wiring.app().gateways.destinations, req.route_params["id"]))
+    find = find_history if deleted else find_destination
+    return destination_answer(find(wiring.app().gateways.destinations, req.route_params["id"]))
 
 
 @operation(

@@ -146,3 +146,11 @@ def parse_job_page(req: func.HttpRequest) -> tuple[str, int]:
     found = query.job_id("after"), query.limit(JOBS_DEFAULT, JOBS_MAX)
     query.check()
     return found
+
+
+def parse_deleted(req: func.HttpRequest) -> bool:
+    """Return the parameter ``deleted``: whether a deleted one is wanted, too."""
+    query = Query(req)
+    found = query.flag("deleted")
+    query.check()
+    return found

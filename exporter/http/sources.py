@@ -9,7 +9,14 @@ from exporter import wiring
 from exporter.domain.source import Source, SourceStatus
 from exporter.domain.versioned import Versioned
 from exporter.http.audit import log_change
-from exporter.http.query import Query, choice_parameter, flag_parameter, id_parameter, limit_parameter
+from exporter.http.query import (
+    Query,
+    choice_parameter,
+    flag_parameter,
+    id_parameter,
+    limit_parameter,
+    parse_deleted,
+)
 from exporter.http.responses import answer, json_body, no_content, source_test_failed
 from exporter.http.routing import Operation, Parameter, nothing, operation
 from exporter.http.schemas import ReportView, report_view
@@ -17,11 +24,12 @@ from exporter.http.source_view import SourcesView, SourceView, source_view, sour
 from exporter.ports import PullGateways
 from exporter.sources import lifecycle
 from exporter.sources.edit import SourceDraft, put_source
-from exporter.sources.find import find_source
+from exporter.sources.find import find_source, find_source_history
 from exporter.sources.overview import LIMIT_DEFAULT, LIMIT_MAX, SourceQuery, list_sources, source_overview
 
 IF_MATCH = Parameter("If-Match", "The ETag that the source must have, or *. Otherwise: 412.")
 IF_NONE_MATCH = Parameter("If-None-Match", "With *, only create; 412 if the source exists.")
+DELETED = flag_parameter("deleted", "With true, a deleted source is returned, too.")
 _LISTED = [SourceStatus.ACTIVE, SourceStatus.PAUSED, SourceStatus.FAILING]
 
 blueprint = func.Blueprint()
@@ -87,13 +95,15 @@ def list_all(_: func.HttpRequest, query: SourceQuery) -> func.HttpResponse:
         method="GET",
         route="sources/{id}",
         answers={HTTPStatus.OK: SourceView},
+        query=(DELETED,),
         has_etag=True,
     ),
-    parse=nothing,
+    parse=parse_deleted,
 )
-def get(req: func.HttpRequest, _: None) -> func.HttpResponse:
+def get(req: func.HttpRequest, deleted: bool) -> func.HttpResponse:  # noqa: FBT001  as ``parse`` returns it
     """Return a source with its progress."""
-    return _source_answer(find_source(pulls().sources, req.route_params["id"]))
+    find = find_source_history if deleted else find_source
+    return _source_answer(find(pulls().sources, req.route_params["id"]))
 
 
 @operation(

@@ -71,9 +71,14 @@ class SummaryView(TypedDict):
 )
 def summary(_: func.HttpRequest, __: None) -> func.HttpResponse:
     """Return how many destinations there are of each status, what they owe, and what they exported."""
+    return answer(summary_view(current_summary()))
+
+
+def current_summary() -> Summary:
+    """Return the summary, a minute old at most."""
     app, now = wiring.app(), wiring.now()
     as_of = as_of_now(app.gateways, now, app.settings.settle)
-    return answer(summary_view(_cache.get(lambda: summarize(app.gateways, as_of, wiring.now), now)))
+    return _cache.get(lambda: summarize(app.gateways, as_of, wiring.now), now)
 
 
 def summary_view(found: Summary) -> SummaryView:

@@ -9,9 +9,11 @@ from exporter import wiring
 from exporter.backfill import requests
 from exporter.destinations.find import find_destination, find_history
 from exporter.domain.data_types import DataType
+from exporter.domain.errors import Invalid
 from exporter.domain.verification import Code, HourCheck, Verification, VerificationStatus
 from exporter.http.audit import log_change
-from exporter.http.query import JOB_PAGE, parse_job_page
+from exporter.http.idempotency import idempotency_header, idempotency_key
+from exporter.http.query import JOB_PAGE, Query, parse_job_page
 from exporter.http.responses import POLL_SECONDS, accepted, answer, json_body, retry_after
 from exporter.http.routing import Operation, nothing, operation
 from exporter.http.schemas import FaultView, HourKey, Moment, fault_or_null, time_or_null, time_text
@@ -108,10 +110,17 @@ ListedVerificationView = TypedDict(
 """A verification in a list; the answer about it alone has its wrong hours."""
 
 
-def _parse(req: func.HttpRequest) -> "VerifyRequest":
+def _parse(req: func.HttpRequest) -> tuple["VerifyRequest", str | None]:
     from exporter.http.verify_model import parse_verify  # noqa: PLC0415  pydantic, for few requests
 
-    return parse_verify(json_body(req))
+    query = Query(req)
+    key = idempotency_key(req, query)
+    try:
+        request = parse_verify(json_body(req))
+    except Invalid as invalid:
+        raise Invalid(*query.problems, *invalid.problems) from invalid
+    query.check()
+    return request, key
 
 
 @operation(
@@ -122,22 +131,24 @@ def _parse(req: func.HttpRequest) -> "VerifyRequest":
         route="destinations/{id}/verify",
         answers={HTTPStatus.OK: VerifiedView, HTTPStatus.ACCEPTED: VerificationView},
         problems=(HTTPStatus.CONFLICT,),
+        headers=(idempotency_header("verification"),),
         body="exporter.http.verify_model:VerifyModel",
     ),
     parse=_parse,
 )
-def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse:
+def verify(req: func.HttpRequest, wanted: tuple["VerifyRequest", str | None]) -> func.HttpResponse:
     """Compare the container with marker, ledger and landing, hour by hour; long ranges in the background."""
-    app = wiring.app()
+    app, (request, key) = wiring.app(), wanted
     gateways = app.gateways
     destination = find_destination(gateways.destinations, req.route_params["id"]).value
     as_of = as_of_now(app.gateways, wiring.now(), app.settings.settle)
     span = span_of(gateways, destination, request.span, request.data_types, as_of)
     repair = repairing(destination, requests.repairer(gateways, wiring.now)) if request.repair else None
-    new_id = wiring.new_id()
+    new_id = wiring.new_id() if key is None else runner.id_of_key(destination.id, key)
     if request.repair:
         log_change(req, "verify_destination", repair=True, start=span.first.key, end=span.last.key)
-    if fits_at_once(span):
+    begun_before = key is not None and gateways.verifications.get(destination.id, new_id) is not None
+    if fits_at_once(span) and not begun_before:
         verified = verify_at_once(
             gateways,
             destination,
@@ -149,7 +160,8 @@ def verify(req: func.HttpRequest, request: "VerifyRequest") -> func.HttpResponse
         )
         if verified is not None:
             return answer(verified_view(verified))
-    begun = runner.begin(gateways, destination, span, repair=request.repair, now=as_of.now, new_id=new_id)
+    begin = runner.begin if key is None else runner.begin_once
+    begun = begin(gateways, destination, span, repair=request.repair, now=as_of.now, new_id=new_id)
     body = verification_view(begun, runner.result(gateways.state, begun))
     return accepted(req, body, f"/destinations/{destination.id}/verifications/{begun.id}")
 

@@ -1,12 +1,13 @@
 """Verifying a long range in the background: each step checks some hours and keeps its findings in a blob."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import DestinationFault, Fault, NotFound, Rejected
+from exporter.domain.errors import Conflict, DestinationFault, Fault, Invalid, NotFound, Problem, Rejected
 from exporter.domain.hour import Hour
 from exporter.domain.job import JOBS_MAX, page_of_jobs
 from exporter.domain.verification import HourCheck, Span, Verification, VerificationStatus, VerifyStep
@@ -17,6 +18,8 @@ from exporter.schedule.ledger_view import as_of_now
 from exporter.verify.findings import FindingsLostError, encode_findings, read_findings
 from exporter.verify.range import Repair, VerifyResult, check_hours, repairable_hours, repairing
 
+# As of all ids of verifications.
+ID_CHARACTERS = 32
 # Hours of one step, of all data types together. If its worker dies, the step is done again.
 STEP_HOURS = 200
 # A step begins no further hour after this time.
@@ -57,6 +60,34 @@ def begin(  # noqa: PLR0913  what a verification is made of
     gateways.verifications.put(verification, None)
     _steps(gateways).start(verification)
     return verification
+
+
+def id_of_key(destination_id: str, key: str) -> str:
+    """Return the id of the verification of an idempotency key: the same one for each request with it."""
+    return hashlib.sha256(f"{destination_id}|verify|{key}".encode()).hexdigest()[:ID_CHARACTERS]
+
+
+def begin_once(  # noqa: PLR0913  what a verification is made of
+    gateways: Gateways, destination: Destination, span: Span, *, repair: bool, now: datetime, new_id: str
+) -> Verification:
+    """Create the verification of ``id_of_key``, or return the one that an earlier request has created.
+
+    Raise ``Invalid`` (``idempotency_key_used``) if that one begins with another hour, or is about other data
+    types or another ``repair``. The end of a range may be later by now: an hour was closed.
+    """
+    if (found := gateways.verifications.get(destination.id, new_id)) is None:
+        try:
+            return begin(gateways, destination, span, repair=repair, now=now, new_id=new_id)
+        except Conflict:
+            # The same request, sent twice at the same time.
+            found = gateways.verifications.get(destination.id, new_id)
+            if found is None:
+                raise
+    before = found.value
+    if (before.span.first, before.span.data_types, before.repair) != (span.first, span.data_types, repair):
+        wrong = "was used for another verification: send another key, or the same request"
+        raise Invalid(Problem("Idempotency-Key", wrong), code="idempotency_key_used")
+    return before
 
 
 def find_verification(

@@ -8,6 +8,11 @@ from playwright.sync_api import Browser, Error, Playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A container has neither the kernel's rights for the sandbox nor a graphics card.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+INSTALL = ("-m", "playwright", "install", "--with-deps", "chromium")
+NO_BROWSER = (
+    "no Chromium starts, and the tests of the console are left out. Install it:"
+    f" apt-get install chromium, or .venv/bin/python {' '.join(INSTALL)}"
+)
 
 
 def launched(playwright: Playwright) -> Browser | None:

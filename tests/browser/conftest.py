@@ -8,27 +8,24 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.browsers import launched
+from tests.browser.browsers import NO_BROWSER, launched
 from tests.browser.landscape import ALL, furnish
 from tests.browser.tab import Tab, opened
 from tests.support.installation import App, Installation, installed, ok
 
 PROJECT = Path(__file__).resolve().parents[2]
-HOW = (
-    "the tests of the console were left out: install Chromium (apt-get install chromium, or"
-    " .venv/bin/python -m playwright install chromium) and run make setup"
-)
+NOT_BUILT = "the tests of the console were left out: build it with make console"
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Yield a browser for all tests; skip them if there is none, or if the console is not built."""
     if not (PROJECT / "exporter/console/static/index.html").exists():
-        pytest.skip(HOW)
+        pytest.skip(NOT_BUILT)
     with sync_playwright() as playwright:
         found = launched(playwright)
         if found is None:
-            pytest.skip(HOW)
+            pytest.skip(NO_BROWSER)
         yield found
         found.close()
 

@@ -10,7 +10,7 @@ from typing import Literal
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from infra.local.api import Api
-from tests.browser.browsers import launched
+from tests.browser.browsers import NO_BROWSER, launched
 
 WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=800)
 KINDS: dict[str, tuple[ViewportSize, Literal["light", "dark"]]] = {
@@ -64,7 +64,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = launched(playwright)
         if browser is None:
-            parser.error("there is no Chromium: install it, or run: python -m playwright install chromium")
+            parser.error(NO_BROWSER)
         take(browser, Api(options.address), options.folder)
         browser.close()
 

@@ -90,7 +90,7 @@ def upload_test(tab: Tab, _: Furnished) -> Locator:
     """Show a test upload that failed."""
     tab.open(f"#/destinations/{BROKEN}/backfills")
     tab.page.get_by_role("button", name="Test upload").click()
-    return tab.page.get_by_text("The test upload failed")
+    return tab.page.get_by_text("The test failed")
 
 
 def confirmation(tab: Tab, _: Furnished) -> Locator:

@@ -17,12 +17,13 @@ from tests.browser.landscape import (
     MESSY,
     OTHER,
     PAUSED,
+    SAMPLE,
     WELL,
     break_one,
     failed,
 )
 from tests.browser.tab import Tab, opened
-from tests.support.installation import key_of, ok, stream_key
+from tests.support.installation import App, key_of, ok, stream_key
 
 KEYS = {"FUNCTIONS_LOCAL_MASTER_KEY": "the-master-key", "FUNCTIONS_LOCAL_FUNCTION_KEY": "the-function-key"}
 KEY = KEYS["FUNCTIONS_LOCAL_FUNCTION_KEY"]
@@ -75,6 +76,59 @@ def test_destinations_are_found_by_text_and_by_state(tab: Tab) -> None:
 
     tab.page.get_by_role("searchbox").fill("nothing is called so")
     expect(tab.page.get_by_text("No destination is like that")).to_be_visible()
+
+
+def test_the_list_shows_those_that_are_behind_and_those_that_are_deleted(
+    tab: Tab, app: App, furnished: Furnished
+) -> None:
+    """Of a deleted one the hours can be seen, and nothing can be done."""
+    body = furnished.installation.destination("gone", SAMPLE, furnished.starts[0])
+    assert app.api.put("/destinations/gone", body).status == 201
+    assert app.api.call("DELETE", "/api/destinations/gone").status == 204
+    tab.open()
+    show = tab.page.get_by_label("Show", exact=True)
+    show.select_option("Most behind")
+    expect(tab.page.get_by_role("heading", name="Most behind destinations")).to_be_visible()
+    expect(tab.page.get_by_role("row").filter(has_text=f"Test: {BROKEN}")).to_contain_text("owed")
+    expect(tab.page.get_by_role("searchbox")).to_be_hidden()
+
+    show.select_option("Deleted")
+    row = tab.page.get_by_role("row").filter(has_text="Test: gone")
+    expect(row).to_contain_text("deleted")
+    assert violations(tab.page) == []
+    row.get_by_role("link").click()
+    tab.title("Test: gone")
+    expect(tab.page.get_by_text("It is deleted")).to_be_visible()
+    expect(tab.page.get_by_role("link", name="Configuration")).to_have_count(0)
+    for name in ("Test upload", "Pause", "Resume", "Activate"):
+        expect(tab.page.get_by_role("button", name=name)).to_have_count(0)
+    tab.page.get_by_role("link", name="Backfills").click()
+    expect(tab.page.get_by_text("There is no backfill yet")).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Start a backfill")).to_have_count(0)
+
+
+def test_every_page_says_whether_the_timer_is_alive(tab: Tab, app: App) -> None:
+    """With the time of the last tick, and a link to more."""
+    app.tick()
+    tab.open()
+
+    tab.page.get_by_role("banner").get_by_role("link", name=re.compile("^ticking")).click()
+
+    tab.title("Settings and health")
+
+
+def test_a_range_is_verified_on_the_page_of_verifications(tab: Tab, furnished: Furnished) -> None:
+    """A short one is answered at once; a long one is listed, and shows what is wrong."""
+    first, last = key_of(furnished.starts[0]), key_of(furnished.starts[-1])
+    tab.open(f"#/destinations/{WELL}/verifications")
+    expect(tab.page.get_by_text("None has run in the background yet")).to_be_visible()
+    for label, hour in (("From", first), ("To, included", last)):
+        tab.page.get_by_label(label, exact=True).fill(hour[:10])
+        tab.page.get_by_label(f"{label}: hour, UTC").select_option(hour[11:])
+    tab.page.get_by_role("button", name="Verify", exact=True).click()
+
+    expect(tab.page.get_by_text("The container has exactly what")).to_be_visible()
+    assert violations(tab.page) == []
 
 
 def test_a_page_that_is_not_there_leads_back(tab: Tab) -> None:

@@ -12,7 +12,7 @@ READERS = {"native": "compiled code", "python": "Python code"}
 def test_health_queues_and_settings_are_those_of_the_api(tab: Tab, app: App) -> None:
     """With the last tick, every queue, and every setting in effect."""
     tab.open()
-    tab.page.get_by_role("link", name="Settings and health").click()
+    tab.page.get_by_role("link", name="Settings", exact=True).click()
     tab.title("Settings and health")
     status = ok(app.api.get("/status"))
 

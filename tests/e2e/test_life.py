@@ -83,6 +83,12 @@ def check_list(app: App, body: Json, listed: Json) -> None:
     summary = ok(app.api.get("/summary"))
     assert summary["destinations"]["paused"] >= 1
     assert (summary["owed_hours"] >= 4, summary["complete"]) == (True, True)
+    behind = ok(app.api.get("/destinations?sort=behind"))["destinations"]
+    owed = [sum(each["owed_hours"].values()) for each in behind]
+    assert light in behind
+    assert owed == sorted(owed, reverse=True)
+    assert fields(app.api.get("/destinations?sort=behind&q=x&after=y")) == {"q", "after"}
+    assert fields(app.api.get("/destinations?sort=size")) == {"sort"}
     assert ok(app.api.get("/destinations?after=lives"))["destinations"] == []
 
 
@@ -105,8 +111,7 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
     assert fields(app.api.post(f"{path}/activate", {"from": "2999-01-01"})) == {"from"}
     active = app.api.call("POST", f"/api{path}/activate", If_Match=tag)
     assert (active.status, active.body["status"]) == (200, "active")
-    earlier = {"from": "2020-01-25"}
-    the_problem(app.api.post(f"{path}/activate", earlier), 409, "activated_before")
+    the_problem(app.api.post(f"{path}/activate", {"from": "2020-01-25"}), 409, "activated_before")
     the_problem(app.api.call("POST", f"/api{path}/pause", If_Match=tag), 412, "destination_changed")
     assert ok(app.api.post(f"{path}/pause"))["status"] == "paused"
     shown = app.destination("lives")
@@ -134,7 +139,8 @@ def test_a_destination_lives_and_its_history_outlives_it(app: App, shared: Insta
         the_problem(answer, 404, "destination_deleted")
     assert "lives" not in {each["id"] for each in ok(app.api.get("/destinations"))["destinations"]}
     (deleted,) = ok(app.api.get("/destinations?deleted=true&q=lives"))["destinations"]
-    assert (deleted["id"], deleted["status"]) == ("lives", "deleted")
+    alone = ok(app.api.get(f"{path}?deleted=true"))
+    assert (deleted["id"], deleted["status"], alone["status"]) == ("lives", "deleted", "deleted")
     assert app.hours("lives", [first, second]) == hours
     credentials = {"type": "connection_string"}
     assert fields(app.api.put(path, body | {"credentials": credentials})) == {"credentials.connection_string"}

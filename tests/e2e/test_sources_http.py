@@ -112,6 +112,7 @@ def test_a_source_is_paused_resumed_and_deleted(app: App) -> None:
     for answer in (app.api.get(path), app.api.post(f"{path}/test"), app.api.post(f"{path}/pause")):
         the_problem(answer, 404, "source_deleted")
     assert [each["id"] for each in gone] == ["moves"]
+    assert ok(app.api.get(f"{path}?deleted=true")) == gone[0]
     assert ok(app.api.get(f"{path}/hours"))["hours"] == []
     assert fields(app.api.put(path, source(3, secret_key=None))) == {"secret_key"}
     assert app.api.put(path, source(3)).status == 201

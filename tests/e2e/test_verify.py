@@ -1,5 +1,6 @@
 """Verifications over real HTTP, at once and in the background; poison messages."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,7 +14,7 @@ from exporter.domain.hour_task import HourTask
 from exporter.messages import EXPORT_HOURS
 from exporter.verify.range import AT_ONCE_MAX
 from infra.local.sample import DataType, Sample
-from tests.support.api_calls import the_problem
+from tests.support.api_calls import fields, the_problem
 from tests.support.installation import App, Installation, Json, key_of, ok, stream_key
 
 SAMPLE = Sample(events_per_hour=20, merges_per_hour=5)
@@ -73,8 +74,16 @@ def test_a_long_range_is_verified_in_the_background(shared: Installation, app: A
     app.activate(shared.destination("long", SAMPLE, starts[0], EVENTS))
     asked = {"from": key_of(starts[0]), "to": key_of(starts[-1])}
 
-    answer = app.api.post("/destinations/long/verify", asked)
+    path, body = "/api/destinations/long/verify", json.dumps(asked).encode()
+    twice = [app.api.call("POST", path, body, Idempotency_Key="5f0c") for _ in range(2)]
+    answer = twice[0]
     assert (answer.status, answer.body["status"]) == (202, "running")
+    assert (twice[1].status, twice[1].body["id"]) == (202, answer.body["id"])
+    other = json.dumps(asked | {"repair": True}).encode()
+    refused = app.api.call("POST", path, other, Idempotency_Key="5f0c")
+    the_problem(refused, 422, "idempotency_key_used")
+    spaced = app.api.call("POST", path, b"{}", Idempotency_Key="a b")
+    assert fields(spaced) == {"Idempotency-Key", "from", "to"}
     where = answer.headers["location"].removeprefix(f"{app.api.url}/api")
     assert where == f"/destinations/long/verifications/{answer.body['id']}"
 

@@ -2,18 +2,22 @@
 
 import type { ComponentChildren } from "preact";
 
-import { lostSince } from "./api/client";
+import { lostSince, send } from "./api/client";
+import { useResource } from "./api/resource";
 import { relative } from "./format";
 import { Icon } from "./parts/icons";
+import { Ago } from "./parts/time";
 import { Toasts } from "./parts/toast";
 import { isRoute } from "./routes";
 import { href } from "./router";
 import { mustSignIn, signedIn, signOut } from "./session";
 import { theme, toggleTheme } from "./theme";
+import { tickState } from "./tick";
 
 const LINKS = [
   { path: "/", label: "Destinations", section: "overview" },
-  { path: "/settings", label: "Settings and health", section: "settings" },
+  { path: "/sources", label: "Sources", section: "sources" },
+  { path: "/settings", label: "Settings", section: "settings" },
 ];
 
 export function Frame({ section, children }: { section: string; children: ComponentChildren }) {
@@ -45,6 +49,7 @@ export function Frame({ section, children }: { section: string; children: Compon
             </nav>
           )}
           <div class="top-end">
+            {!mustSignIn.value && <Ticking />}
             <button
               type="button"
               class="bare"
@@ -74,6 +79,28 @@ export function Frame({ section, children }: { section: string; children: Compon
       </main>
       <Toasts />
     </>
+  );
+}
+
+const EVERY = 60_000;
+
+/** Whether the timer is alive, on every page; what is wrong is on the page that it leads to. */
+function Ticking() {
+  const status = useResource("status", (signal) => send("get", "/status", { signal }), { every: EVERY });
+  if (status.data === null) return null;
+  const { tone, text, at } = tickState(status.data);
+  return (
+    <a class={`ticking ${tone}`} href="#/settings">
+      <Icon name={tone === "good" ? "check" : "alert"} size={14} />
+      <span>
+        {text}
+        {at !== null && (
+          <span class="wide-only">
+            , <Ago at={at} />
+          </span>
+        )}
+      </span>
+    </a>
   );
 }
 

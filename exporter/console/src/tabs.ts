@@ -8,6 +8,7 @@ import { ConfigurationTab } from "./pages/configuration";
 import { FilterTab } from "./pages/filter";
 import { HoursTab } from "./pages/hours";
 import { NotificationsTab } from "./pages/notifications";
+import { VerificationsTab } from "./pages/verifications";
 
 export interface TabProps {
   destination: Schemas["DestinationView"];
@@ -27,7 +28,15 @@ interface Tab {
 export const tabs: Tab[] = [
   { name: "", label: "Hours", page: HoursTab },
   { name: "backfills", label: "Backfills", page: BackfillsTab },
+  { name: "verifications", label: "Verifications", page: VerificationsTab },
   { name: "configuration", label: "Configuration", page: ConfigurationTab },
   { name: "filter", label: "Filter", page: FilterTab },
   { name: "notifications", label: "Notifications", page: NotificationsTab },
 ];
+
+/** What can be seen of a deleted destination. */
+const OF_DELETED = ["", "backfills", "verifications"];
+
+export function tabsOf({ status }: Schemas["DestinationView"]): Tab[] {
+  return tabs.filter(({ name }) => status !== "deleted" || OF_DELETED.includes(name));
+}

@@ -4,6 +4,7 @@ import test from "node:test";
 import { bytes, count, plural, relative, share, short } from "../src/format.ts";
 import { commandIn } from "../src/parts/fix.tsx";
 import { heat } from "../src/parts/heatmap.tsx";
+import { tickState } from "../src/tick.ts";
 
 test("the command of a fix ends with its sentence, and keeps the dots of names", () => {
   assert.equal(
@@ -39,4 +40,17 @@ test("a time is as long ago as it is", () => {
   assert.equal(relative("2026-01-31T11:58:00Z", now), "2 minutes ago");
   assert.equal(relative("2026-01-31T14:00:00Z", now), "in 2 hours");
   assert.equal(relative("2026-01-28T12:00:00Z", now), "3 days ago");
+});
+
+test("the timer is alive if its last tick is a quarter of an hour old at most", () => {
+  const tick = { at: "2026-01-31T12:00:00Z", due: 0, queued: 0, behind: 0, failing: 0, failed_parts: 0 };
+  const said = (changes) => {
+    const { tone, text } = tickState({ at: "2026-01-31T12:15:00Z", storage_reached: true, last_tick: tick, ...changes });
+    return `${tone}: ${text}`;
+  };
+  assert.equal(said({}), "good: ticking");
+  assert.equal(said({ at: "2026-01-31T12:15:01Z" }), "warn: silent");
+  assert.equal(said({ last_tick: null }), "warn: no tick yet");
+  assert.equal(said({ last_tick: { ...tick, failed_parts: 2 } }), "bad: ticked with 2 errors");
+  assert.equal(said({ storage_reached: false }), "bad: storage not reached");
 });

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from exporter.backfill.requests import BackfillRequest, create
+from exporter.destinations import summary
 from exporter.destinations.recent_rows import RECENT_HOURS
 from exporter.destinations.summary import TIME_MAX, summarize
 from exporter.domain.destination import Status
@@ -64,6 +67,31 @@ def test_destinations_hours_rows_and_backfills_are_counted() -> None:
         "unreadable": 1,
         "complete": True,
     }
+
+
+def test_those_that_owe_the_most_hours_come_first() -> None:
+    """Up to a limit; who owes none is not among them."""
+    found = summarize(several().gateways, AS_OF, lambda: NOW)
+
+    assert [each.destination.id for each in found.most_behind(COUNT)] == ["d004", "d005"]
+    assert [each.destination.id for each in found.most_behind(1)] == ["d004"]
+
+
+def test_only_so_many_of_those_that_owe_hours_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is cut while it grows, and those that owe the most stay in it."""
+    monkeypatch.setattr(summary, "BEHIND_MAX", 2)
+    monkeypatch.setattr(summary, "_BEHIND_KEPT", 3)
+    world = a_world(replace(ACME, org_id=None))
+    for number in range(1, 10):
+        destination = replace(ACME, id=f"d{number}", org_id=None)
+        world.destinations.put(destination, None)
+        (key,) = destination.streams
+        begin = HOUR.plus(-(number % 5))
+        world.schedule.put(key, StreamProgress(key, begin, begin, place=ACME.storage.place))
+
+    found = summarize(world.gateways, AS_OF, lambda: NOW)
+
+    assert [each.destination.id for each in found.most_behind(COUNT)] == ["d4", "d9"]
 
 
 def test_a_summary_ends_in_time_and_says_that_it_is_not_complete() -> None:

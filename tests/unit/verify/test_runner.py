@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
 from exporter.domain import transient_failures
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Status
-from exporter.domain.errors import Fault, NotFound, NotPossible, Transient
+from exporter.domain.errors import Fault, Invalid, NotFound, NotPossible, Transient
 from exporter.domain.verification import Code, Counts, HourCheck, Verification, VerificationStatus
 from exporter.http.verify import verification_view
 from exporter.schedule.ledger_view import AsOf
@@ -23,7 +24,9 @@ from exporter.verify.runner import (
     STEP_HOURS,
     STEP_TIME,
     StepContext,
+    begin_once,
     find_verification,
+    id_of_key,
     resend_stalled,
     result,
     take_step,
@@ -86,6 +89,48 @@ def test_a_long_span_is_verified_step_by_step() -> None:
     assert (found.finished_at, found.error, found.backfill_id) == (NOW, None, None)
     hours = [each.hour for name in found.found for each in _read(world, name)]
     assert hours == [HOUR.plus(-number) for number in range(OWED - 1, 0, -1)]
+
+
+def begun_once(world: World, key: str = "k", *, repair: bool = False, hours: int = OWED) -> Verification:
+    """Begin the verification of an idempotency key."""
+    found = world.destinations.all()[0].value
+    span = span_of(world.gateways, found, (HOUR.plus(1 - hours), HOUR), None, AsOf(NOW, SETTLE))
+    new_id = id_of_key("acme", key)
+    return begin_once(world.gateways, found, span, repair=repair, now=NOW, new_id=new_id)
+
+
+def test_a_request_that_is_sent_twice_with_a_key_is_one_verification() -> None:
+    """Also after its end. Another key is another verification."""
+    world = an_old_world()
+    first = begun_once(world)
+    run(world)
+
+    assert begun_once(world).id == first.id
+    assert world.verify_steps.messages == []
+    assert begun_once(world, "other").id != first.id
+
+
+def test_two_requests_at_the_same_time_are_one_verification() -> None:
+    """The second one finds none, and cannot write its own any more."""
+    world = an_old_world()
+    verifications = world.verifications
+    first = begun_once(world)
+    look, looks = verifications.get, iter([None])
+    verifications.get = lambda *key: next(looks, look(*key))  # type: ignore[method-assign]  # the first look is early
+
+    assert begun_once(world) == first
+
+
+@pytest.mark.parametrize("other", [{"repair": True}, {"hours": OWED - 1}])
+def test_a_key_of_another_verification_is_refused(other: dict[str, Any]) -> None:
+    """Or the caller believes that it was done."""
+    world = an_old_world()
+    begun_once(world)
+
+    with pytest.raises(Invalid) as refused:
+        begun_once(world, **other)
+
+    assert refused.value.code == "idempotency_key_used"
 
 
 def _read(world: World, name: str) -> list[HourCheck]:

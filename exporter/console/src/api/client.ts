@@ -30,6 +30,12 @@ export class Problem extends Error {
 /** No answer: the app is down, or the network. */
 export class Unreachable extends Error {}
 
+/** What an error says, and about which fields. */
+export function refusalOf(error: unknown): { message: string; errors: { field: string; message: string }[] } {
+  const { errors = [] } = error instanceof Problem ? error.rest : {};
+  return { message: error instanceof Error ? error.message : String(error), errors };
+}
+
 /** When the app stopped to answer; null while it answers. */
 export const lostSince = signal<Date | null>(null);
 

@@ -2691,6 +2691,8 @@ export interface operations {
                 limit?: number;
                 /** @description Only destinations after this id: `next` of the page before. */
                 after?: string;
+                /** @description By id, the default; or, with behind, those that owe the most hours, as of the last minute: one page of at most 100. */
+                sort?: "id" | "behind";
             };
             header?: never;
             path?: never;
@@ -2758,7 +2760,10 @@ export interface operations {
     };
     get_destination: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With true, a deleted destination is returned, too. */
+                deleted?: "true" | "false";
+            };
             header?: never;
             path: {
                 id: string;
@@ -4549,7 +4554,10 @@ export interface operations {
     verify_destination: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text, new for each verification. A request that is sent again with it creates no second verification. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5094,7 +5102,10 @@ export interface operations {
     };
     get_source: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With true, a deleted source is returned, too. */
+                deleted?: "true" | "false";
+            };
             header?: never;
             path: {
                 id: string;

@@ -7,6 +7,7 @@ import { useResource } from "../api/resource";
 import { hourShort, NAMES, plural, range } from "../format";
 import { Bar, isOver, Numbers, typesOf } from "../parts/backfill-line";
 import { Confirm } from "../parts/confirm";
+import { FailedHours } from "../parts/failed-hours";
 import { FaultNote } from "../parts/fix";
 import { Icon } from "../parts/icons";
 import { Status } from "../parts/status";
@@ -17,9 +18,6 @@ import { Loaded } from "../parts/trouble";
 import { href, type RouteProps } from "../router";
 
 type View = Schemas["BackfillView"];
-type FailedHour = View["failed_hours"][number];
-
-const HOURS_SHOWN_MAX = 24;
 
 export function Backfill({ parameters }: RouteProps) {
   const { id = "", backfill: backfillId = "" } = parameters;
@@ -68,7 +66,14 @@ export function Backfill({ parameters }: RouteProps) {
                 <FaultNote fault={backfill.error} />
               </section>
             )}
-            {backfill.failed_hours.length > 0 && <Failed of={backfill.failed_hours} id={id} />}
+            <FailedHours
+              hours={backfill.failed_hours.map(({ hour, error, data_type: type }) => ({
+                hour,
+                error,
+                href: href(`/destinations/${id}/hours/${hour}`, { data_type: type }),
+                remark: NAMES[type],
+              }))}
+            />
             {asked === "cancel" && (
               <Confirm
                 title="Cancel this backfill?"
@@ -149,46 +154,5 @@ function Facts({ of: backfill }: { of: View }) {
         </div>
       )}
     </dl>
-  );
-}
-
-/** Failed hours by their error: a hundred hours often have one cause. */
-function Failed({ of: hours, id }: { of: FailedHour[]; id: string }) {
-  const causes = new Map<string, FailedHour[]>();
-  for (const each of hours) {
-    const cause = `${each.error.code} ${each.error.fix}`;
-    causes.set(cause, [...(causes.get(cause) ?? []), each]);
-  }
-  return (
-    <section aria-labelledby="failed">
-      <h2 id="failed">Hours that fail</h2>
-      <div class="causes">
-        {[...causes].map(([cause, found]) => (
-          <Cause key={cause} hours={found} id={id} />
-        ))}
-      </div>
-    </section>
-  );
-}
-
-function Cause({ hours, id }: { hours: FailedHour[]; id: string }) {
-  const [first] = hours;
-  if (first === undefined) return null;
-  const more = hours.length - HOURS_SHOWN_MAX;
-  return (
-    <div class="cause">
-      <FaultNote fault={first.error} />
-      <p class="quiet">{plural(hours.length, "hour")}</p>
-      <ul class="row hour-links">
-        {hours.slice(0, HOURS_SHOWN_MAX).map(({ hour, data_type: type }) => (
-          <li key={`${hour} ${type}`}>
-            <a href={href(`/destinations/${id}/hours/${hour}`, { data_type: type })}>
-              {hourShort(hour)} <span class="quiet">{NAMES[type]}</span>
-            </a>
-          </li>
-        ))}
-        {more > 0 && <li class="quiet">and {plural(more, "more hour", "more hours")}</li>}
-      </ul>
-    </div>
   );
 }

@@ -28,9 +28,11 @@ export function BackfillsTab({ destination }: TabProps) {
     <section aria-labelledby="backfills">
       <div class="section-head">
         <h2 id="backfills">Backfills</h2>
-        <button type="button" class="primary" onClick={() => setStarting(true)}>
-          Start a backfill…
-        </button>
+        {destination.status !== "deleted" && (
+          <button type="button" class="primary" onClick={() => setStarting(true)}>
+            Start a backfill…
+          </button>
+        )}
       </div>
       <ul class="jobs">
         {pages.map((after, index) => (

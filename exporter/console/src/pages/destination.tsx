@@ -6,6 +6,7 @@ import { post, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
 import { Confirm } from "../parts/confirm";
 import { FaultNote } from "../parts/fix";
+import { Held } from "../parts/held";
 import { Icon } from "../parts/icons";
 import { Status } from "../parts/status";
 import { TestUpload } from "../parts/test-upload";
@@ -13,7 +14,7 @@ import { say } from "../parts/toast";
 import { Title } from "../parts/title";
 import { Loaded, Nothing } from "../parts/trouble";
 import { href, type RouteProps } from "../router";
-import { tabs } from "../tabs";
+import { tabs, tabsOf } from "../tabs";
 
 type View = Schemas["DestinationView"];
 type Asked = "" | "test" | "activate" | "pause" | "resume";
@@ -24,7 +25,7 @@ export function Destination({ parameters, query }: RouteProps) {
   const id = parameters["id"] ?? "";
   const found = useResource(
     `destination ${id}`,
-    (signal) => send("get", "/destinations/{id}", { path: { id }, signal }),
+    (signal) => send("get", "/destinations/{id}", { path: { id }, query: { deleted: "true" }, signal }),
     { every: EVERY },
   );
   const tab = tabs.find(({ name }) => name === (parameters["tab"] ?? ""));
@@ -39,7 +40,7 @@ export function Destination({ parameters, query }: RouteProps) {
           <>
             <Head of={destination} reload={found.reload} />
             <nav class="tabs" aria-label="Destination">
-              {tabs.map(({ name, label }) => (
+              {tabsOf(destination).map(({ name, label }) => (
                 <a
                   key={name}
                   href={href(`/destinations/${id}${name === "" ? "" : `/${name}`}`)}
@@ -64,6 +65,7 @@ export function Destination({ parameters, query }: RouteProps) {
 function Head({ of: destination, reload }: { of: View; reload: () => void }) {
   const [asked, setAsked] = useState<Asked>("");
   const { id, name, status, storage, events, merged_ids: merged, last_error: error, warning } = destination;
+  const holders = [...new Set(Object.values(destination.held_by))].filter((each) => each !== null);
   const close = (): void => setAsked("");
   return (
     <header class="destination-head">
@@ -72,9 +74,11 @@ function Head({ of: destination, reload }: { of: View; reload: () => void }) {
           <Title text={name} /> <Status of={status} />
         </div>
         <div class="row">
-          <button type="button" onClick={() => setAsked("test")}>
-            Test upload
-          </button>
+          {status !== "deleted" && (
+            <button type="button" onClick={() => setAsked("test")}>
+              Test upload
+            </button>
+          )}
           {status === "draft" && (
             <button type="button" class="primary" onClick={() => setAsked("activate")}>
               Activate
@@ -106,6 +110,11 @@ function Head({ of: destination, reload }: { of: View; reload: () => void }) {
           {storage.prefix && `/${storage.prefix}`}
         </span>
       </p>
+      {status === "deleted" ? (
+        <p class="note">It is deleted: nothing is exported any more. Its files are in the container as before.</p>
+      ) : (
+        holders.map((each) => <Held key={each} by={each} />)
+      )}
       {error && <FaultNote fault={error} />}
       {warning !== null && (
         <p class="note warn">

@@ -1,15 +1,17 @@
 // One hour: what was read and written, its files, its rejected rows, its error and what to do.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { type DataType, get, post, Problem, type Schemas, send } from "../api/client";
+import { type DataType, get, post, Problem, refusalOf, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
-import { bytes, count, hourSpan, NAMES, plural } from "../format";
+import { bytes, count, NAMES, plural } from "../format";
 import { Copy, FaultNote } from "../parts/fix";
 import { Icon } from "../parts/icons";
+import { Panel } from "../parts/panel";
 import { Status } from "../parts/status";
 import { At } from "../parts/time";
 import { Loaded, Nothing } from "../parts/trouble";
+import { Verdict } from "../parts/verdict";
 
 type Hour = Schemas["OneHourView"];
 type Verified = Schemas["VerifiedView"];
@@ -31,7 +33,6 @@ interface HourPanelProps {
 
 export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, onChanged }: HourPanelProps) {
   const { id } = destination;
-  const heading = useRef<HTMLHeadingElement>(null);
   const [moving, setMoving] = useState(false);
   const found = useResource(
     `${id} ${type} ${hour}`,
@@ -42,31 +43,15 @@ export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, o
   const status = found.data?.status;
   const before = useRef(status);
 
-  useLayoutEffect(() => heading.current?.focus(), []);
   useEffect(() => {
     setMoving(status === "running");
     if (before.current !== undefined && status !== undefined && before.current !== status) onChanged();
     before.current = status;
   }, [status]);
-  useEffect(() => {
-    const close = (event: KeyboardEvent): void => {
-      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) onClose();
-    };
-    document.addEventListener("keydown", close);
-    return () => document.removeEventListener("keydown", close);
-  });
 
   const missing = found.problem instanceof Problem && found.problem.status === 404 && found.data === null;
   return (
-    <aside class="panel" aria-labelledby="hour">
-      <header class="panel-head">
-        <h2 id="hour" ref={heading} tabIndex={-1}>
-          {hourSpan(hour)}
-        </h2>
-        <button type="button" class="bare" aria-label="Close this hour" onClick={onClose}>
-          <Icon name="cross" />
-        </button>
-      </header>
+    <Panel hour={hour} onClose={onClose}>
       {missing ? (
         <Nothing title="There is nothing to show">
           <p>This hour is neither owed nor exported: it is not closed yet, or nothing had landed before it.</p>
@@ -76,7 +61,7 @@ export function HourPanel({ destination, type, hour, linkTo, onClose, onAgain, o
           {(data) => <Content destination={destination} of={data} linkTo={linkTo} onAgain={onAgain} />}
         </Loaded>
       )}
-    </aside>
+    </Panel>
   );
 }
 
@@ -128,7 +113,9 @@ function Content({ destination, of: hour, linkTo, onAgain }: ContentProps) {
       </p>
       <Files of={hour} destination={destination} />
       {(rows.rejected > 0 || hour.amended > 0) && <Rejected key={hour.hour} id={destination.id} of={hour} />}
-      <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />
+      {destination.status !== "deleted" && (
+        <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />
+      )}
     </div>
   );
 }
@@ -217,7 +204,7 @@ function Rejected({ id, of: hour }: { id: string; of: Hour }) {
       });
       setPages((old) => (after === null ? [page] : [...old, page]));
     } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
+      setFailed(refusalOf(error).message);
     }
   };
   useEffect(() => {
@@ -291,7 +278,7 @@ function Actions({ id, of: hour, onAgain }: { id: string; of: Hour; onAgain: () 
         }),
       );
     } catch (error) {
-      setFailed(error instanceof Error ? error.message : String(error));
+      setFailed(refusalOf(error).message);
     }
     setBusy(false);
   };
@@ -310,40 +297,6 @@ function Actions({ id, of: hour, onAgain }: { id: string; of: Hour; onAgain: () 
         {result !== null && <Verdict of={result} />}
       </div>
     </section>
-  );
-}
-
-function Verdict({ of: { hours, whole, wrong } }: { of: Verified }) {
-  if (wrong === 0) {
-    return (
-      <p class="verdict">
-        {whole > 0 && <Status of="exported" label="whole" />}{" "}
-        {whole > 0
-          ? "The container has exactly what the marker, the ledger and landing say."
-          : "There is nothing to compare: the hour is not exported to this container, or is running."}
-      </p>
-    );
-  }
-  return (
-    <div class="note bad verdict">
-      <p class="note-title">
-        <Icon name="cross" /> The container differs
-      </p>
-      <ul class="errors">
-        {hours.flatMap((each) =>
-          each.findings.map((finding) => (
-            <li key={`${finding.code} ${finding.name}`}>
-              <code>{finding.code}</code> <bdi>{finding.name}</bdi> {finding.detail}
-            </li>
-          )),
-        )}
-      </ul>
-      <p>
-        {hours.some(({ repairable }) => repairable)
-          ? "Export the hour again to repair it."
-          : "To export it again would lose rows, or is not needed."}
-      </p>
-    </div>
   );
 }
 

@@ -4,10 +4,10 @@ import { useState } from "preact/hooks";
 
 import { type DataType, type Schemas, send } from "../api/client";
 import { type Resource, useResource } from "../api/resource";
-import { count, dayOfMonth, day as dayText, hourSpan, month, monthShort, NAMES, plural, short } from "../format";
+import { count, day as dayText, month, monthShort, NAMES, plural } from "../format";
 import { daysOf, hoursBetween, isMonth, isYear, plusMonths } from "../hours";
 import { type GridRow, Heatmap, Legend, type Range, STATES } from "../parts/heatmap";
-import { Icon } from "../parts/icons";
+import { type Figures, HOURS, monthRows, Pager, total } from "../parts/month";
 import { StartBackfill } from "../parts/start-backfill";
 import { Skeleton, Trouble } from "../parts/trouble";
 import { go, href } from "../router";
@@ -18,7 +18,6 @@ type Summary = Schemas["HoursSummaryView"];
 type Answered = Resource<Summary>;
 
 const EVERY = 15_000;
-const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
 const DAYS = Array.from({ length: 31 }, (_, day) => String(day + 1));
 
 export function HoursTab({ destination, parameters, query }: TabProps) {
@@ -71,15 +70,7 @@ export function HoursTab({ destination, parameters, query }: TabProps) {
               ))}
             </div>
           )}
-          <div class="pager">
-            <button type="button" class="bare" aria-label="Earlier" onClick={() => page(-1)}>
-              <Icon name="left" />
-            </button>
-            <h2 aria-live="polite">{byDay ? shown : month(shown)}</h2>
-            <button type="button" class="bare" aria-label="Later" onClick={() => page(1)}>
-              <Icon name="right" />
-            </button>
-          </div>
+          <Pager text={byDay ? shown : month(shown)} onPage={page} />
           <div class="switch" role="group" aria-label="Period">
             <button type="button" aria-pressed={!byDay} onClick={() => turn(byDay ? monthIn(shown, last) : shown)}>
               Month
@@ -101,7 +92,7 @@ export function HoursTab({ destination, parameters, query }: TabProps) {
           onPage={page}
         />
         <Legend />
-        {range !== null && <Selected range={range} byDay={byDay} onAgain={() => setAgain(hoursOf(range))} />}
+        {range !== null && destination.status !== "deleted" && <Selected range={range} byDay={byDay} onAgain={() => setAgain(hoursOf(range))} />}
       </section>
       {open !== null && (
         <HourPanel
@@ -149,7 +140,10 @@ function Grid({ of: summary, type, shown, ...rest }: GridProps) {
   }
   const byDay = summary.data.by === "day";
   const label = `${NAMES[type]}, ${byDay ? `${shown} by day` : `${month(shown)} by hour`}, UTC`;
-  const rows = byDay ? yearRows(shown, summary.data) : monthRows(shown, summary.data);
+  const { data } = summary;
+  const rows = byDay
+    ? yearRows(shown, data)
+    : monthRows(shown, (hour) => at(data, hoursBetween(data.first, hour) - 1));
   return (
     <div class={`${summary.problem === null ? "" : "stale"} ${byDay ? "by-day" : "by-hour"}`}>
       <Heatmap key={`${type} ${shown}`} label={label} columns={byDay ? DAYS : HOURS} rows={rows} {...rest} />
@@ -182,77 +176,34 @@ function monthIn(year: string, last: string): string {
   return last.startsWith(year) ? last.slice(0, 7) : `${year}-01`;
 }
 
-/** A row for each day, a cell for each hour. */
-export function monthRows(shown: string, summary: Summary): GridRow[] {
-  return daysOf(shown).map((day) => {
-    const places = HOURS.map((hour) => hoursBetween(summary.first, `${day}T${hour}`) - 1);
-    const { weekday, number } = dayOfMonth(day);
-    return {
-      key: day,
-      head: (
-        <>
-          <span class="weekday">{weekday}</span> {number}
-        </>
-      ),
-      cells: places.map((place, hour) => {
-        const key = `${day}T${HOURS[hour]}`;
-        const figures = at(summary, place);
-        return { key, ...figures, text: `${hourSpan(key)}: ${words(figures)}` };
-      }),
-      total: total(summary, places),
-    };
-  });
-}
-
 /** A row for each month, a cell for each day. */
 export function yearRows(shown: string, summary: Summary): GridRow[] {
   const first = `${summary.first}T00`;
   return Array.from({ length: 12 }, (_, index) => plusMonths(`${shown}-01`, index)).map((key) => {
     const days = daysOf(key);
     const places = days.map((day) => Math.round((hoursBetween(first, `${day}T00`) - 1) / 24));
-    return {
-      key,
-      head: monthShort(key),
-      cells: DAYS.map((_, index) => {
-        const day = days[index];
-        const place = places[index];
-        if (day === undefined || place === undefined) return null;
-        const figures = at(summary, place);
-        return { key: day, ...figures, text: `${dayText(day)}: ${words(figures)}${parts(summary, place)}` };
-      }),
-      total: total(summary, places),
-    };
+    const cells = DAYS.map((_, index) => {
+      const day = days[index];
+      const place = places[index];
+      if (day === undefined || place === undefined) return null;
+      const { words, ...figures } = at(summary, place);
+      return { ...figures, key: day, text: `${dayText(day)}: ${words}${parts(summary, place)}` };
+    });
+    return { key, head: monthShort(key), cells, total: total(cells.filter((each) => each !== null)) };
   });
 }
 
-/** The rows of several places; nothing where none of them is owed or exported. */
-function total(summary: Summary, places: number[]): string {
-  const owed = places.some((place) => (summary.status[place] ?? "-") !== "-");
-  return owed ? short(places.reduce((sum, place) => sum + (summary.rows[place] ?? 0), 0)) : "";
-}
-
-interface Figures {
-  letter: string;
-  rows: number;
-  rejected: number;
-  late: boolean;
-}
-
+/** What the summary says about the hour or the day at a place. */
 function at(summary: Summary, place: number): Figures {
-  return {
-    letter: summary.status[place] ?? "-",
-    rows: summary.rows[place] ?? 0,
-    rejected: summary.rejected[place] ?? 0,
-    late: (summary.late[place] ?? 0) > 0,
-  };
-}
-
-function words({ letter, rows, rejected, late }: Figures): string {
+  const letter = summary.status[place] ?? "-";
+  const rows = summary.rows[place] ?? 0;
+  const rejected = summary.rejected[place] ?? 0;
+  const late = (summary.late[place] ?? 0) > 0;
   const said = [STATES.find((each) => each.letter === letter)?.word ?? "not owed"];
   if (rows > 0) said.push(plural(rows, "row"));
   if (rejected > 0) said.push(`${count(rejected)} rejected`);
   if (late) said.push("late rows added");
-  return said.join(", ");
+  return { letter, rows, late, words: said.join(", ") };
 }
 
 /** How many hours of a day are in each state, the worst first. */

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 
-import { post, Problem, type Schemas } from "../api/client";
+import { post, refusalOf, type Schemas } from "../api/client";
 import { change } from "../edit";
 import { Field } from "../parts/field";
 import type { Errors } from "../parts/filter-builder";
@@ -27,8 +27,7 @@ export function NotificationsTab({ destination, reload }: TabProps) {
     try {
       await action();
     } catch (error) {
-      const errors = error instanceof Problem ? (error.rest.errors ?? []) : [];
-      setRefused({ message: error instanceof Error ? error.message : String(error), errors });
+      setRefused(refusalOf(error));
     }
     setBusy(false);
   };

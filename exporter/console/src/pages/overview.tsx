@@ -21,15 +21,18 @@ type StatusName = keyof Schemas["StatusCountsView"];
 const EVERY = 15_000;
 const STATUSES: StatusName[] = ["failing", "active", "paused", "draft"];
 const WORDS: Record<StatusName, string> = { failing: "Failing", active: "Active", paused: "Paused", draft: "Draft" };
+/** What else the list can show. */
+const OTHERS: Record<string, string> = { behind: "Most behind", deleted: "Deleted" };
 const NEEDING_MAX = 5;
 const TYPING_MILLISECONDS = 250;
 
 export function Overview({ query }: RouteProps) {
   const status = STATUSES.find((each) => each === query.get("status")) ?? null;
-  const text = query.get("q") ?? "";
+  const other = query.get("show") ?? "";
+  const text = other === "behind" ? "" : (query.get("q") ?? "");
   const summary = useResource("summary", (signal) => send("get", "/summary", { signal }), { every: EVERY });
-  const show = (changed: { status?: string | null; q?: string }): void =>
-    go(href("/", { status, q: text, ...changed }), true);
+  const show = (changed: { status?: string | null; show?: string; q?: string }): void =>
+    go(href("/", { status, show: other, q: text, ...changed }), true);
   return (
     <>
       <div class="page-head">
@@ -43,7 +46,7 @@ export function Overview({ query }: RouteProps) {
       <Loaded of={summary} lines={2}>
         {(found) => (
           <>
-            <Tiles of={found} status={status} show={(chosen) => show({ status: chosen })} />
+            <Tiles of={found} status={status} show={(chosen) => show({ status: chosen, show: "" })} />
             {found.destinations.failing > 0 && status !== "failing" && text === "" && (
               <Needing total={found.destinations.failing} />
             )}
@@ -53,21 +56,32 @@ export function Overview({ query }: RouteProps) {
       {!(summary.problem instanceof Problem && summary.data === null) && (
         <section aria-labelledby="all">
           <div class="section-head">
-            <h2 id="all">{status === null ? "All destinations" : `${WORDS[status]} destinations`}</h2>
-            <Search text={text} show={(typed) => show({ q: typed })} />
-            <label class="field-inline">
-              <span class="hidden">Status</span>
-              <select value={status ?? ""} onChange={(event) => show({ status: event.currentTarget.value })}>
-                <option value="">All states</option>
-                {STATUSES.map((each) => (
-                  <option key={each} value={each}>
-                    {WORDS[each]}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <h2 id="all">{OTHERS[other] ?? (status === null ? "All" : WORDS[status])} destinations</h2>
+            {other !== "behind" && <Search text={text} show={(typed) => show({ q: typed })} />}
+            <select
+              aria-label="Show"
+              value={other || (status ?? "")}
+              onChange={({ currentTarget: { value } }) =>
+                show(value in OTHERS ? { status: null, show: value } : { status: value, show: "" })
+              }
+            >
+              <option value="">All states</option>
+              {[...STATUSES.map((each) => [each, WORDS[each]] as const), ...Object.entries(OTHERS)].map(([each, word]) => (
+                <option key={each} value={each}>
+                  {word}
+                </option>
+              ))}
+            </select>
           </div>
-          <List key={`${status} ${text}`} status={status} text={text} />
+          <List
+            key={`${status} ${other} ${text}`}
+            selection={{
+              ...(status && { status }),
+              ...(text && { q: text }),
+              ...(other === "deleted" && { deleted: "true" }),
+              ...(other === "behind" && { sort: "behind" }),
+            }}
+          />
         </section>
       )}
     </>
@@ -137,6 +151,8 @@ interface Selection {
   q?: string;
   after?: string;
   limit?: number;
+  deleted?: "true";
+  sort?: "behind";
 }
 
 /** A page of destinations. The API looks at a part of them at a time, and a part may have none that are selected. */
@@ -235,12 +251,7 @@ function Search({ text, show }: { text: string; show: (text: string) => void }) 
   );
 }
 
-interface ListProps {
-  status: StatusName | null;
-  text: string;
-}
-
-function List({ status, text }: ListProps) {
+function List({ selection }: { selection: Selection }) {
   const [pages, setPages] = useState<string[]>([""]);
   return (
     <table class="cards destinations">
@@ -258,8 +269,7 @@ function List({ status, text }: ListProps) {
         <Page
           key={after}
           after={after}
-          status={status}
-          text={text}
+          selection={selection}
           more={index === pages.length - 1 ? (next) => setPages([...pages, next]) : null}
         />
       ))}
@@ -267,11 +277,16 @@ function List({ status, text }: ListProps) {
   );
 }
 
-function Page({ after, status, text, more }: ListProps & { after: string; more: ((next: string) => void) | null }) {
+interface PageProps {
+  selection: Selection;
+  after: string;
+  more: ((next: string) => void) | null;
+}
+
+function Page({ selection, after, more }: PageProps) {
   const page = useResource(
-    `${after} ${status} ${text}`,
-    (signal) =>
-      listed({ ...(after && { after }), ...(status && { status }), ...(text && { q: text }) }, signal),
+    `${after} ${JSON.stringify(selection)}`,
+    (signal) => listed({ ...selection, ...(after && { after }) }, signal),
     { every: EVERY },
   );
   if (page.data === null) {
@@ -294,7 +309,7 @@ function Page({ after, status, text, more }: ListProps & { after: string; more: 
       {destinations.length === 0 && next === null && after === "" && (
         <tr>
           <td colSpan={5} class="whole">
-            <None filtered={status !== null || text !== ""} />
+            <None filtered={Object.keys(selection).length > 0} />
           </td>
         </tr>
       )}
@@ -347,7 +362,7 @@ function Row({ of: destination }: { of: Listed }) {
         <Stream of={destination} type="merged_ids" />
       </td>
       <td data-title="Last 48 hours" class="strip-cell">
-        {status !== "draft" && <Strip id={id} version={`${status} ${Object.values(last).join()} ${sum(destination.owed_hours)}`} />}
+        {status !== "draft" && status !== "deleted" && <Strip id={id} version={`${status} ${Object.values(last).join()} ${sum(destination.owed_hours)}`} />}
       </td>
     </tr>
   );
@@ -364,7 +379,7 @@ function Name({ of: { id, name } }: { of: Listed }) {
 function Stream({ of: destination, type }: { of: Listed; type: DataType }) {
   if (destination[type] === null) return <span class="quiet" title={`It has no ${NAMES[type].toLowerCase()}`}>none</span>;
   const last = destination.last_exported_hour[type];
-  const owed = destination.owed_hours[type] ?? 0;
+  const owed = destination.status === "deleted" ? 0 : (destination.owed_hours[type] ?? 0);
   return (
     <>
       {last ? <HourTime hour={last} /> : <span class="quiet">nothing yet</span>}

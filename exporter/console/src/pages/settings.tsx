@@ -10,13 +10,11 @@ import { Ago } from "../parts/time";
 import { Title } from "../parts/title";
 import { Loaded } from "../parts/trouble";
 import { signedIn } from "../session";
+import { type TickState, tickState } from "../tick";
 
 type View = Schemas["StatusView"];
-type Tone = "good" | "bad" | "warn";
 
 const EVERY = 15_000;
-/** The alert of the exporter's templates fires after this time without a tick. */
-const SILENT_MINUTES_MAX = 15;
 const QUEUES: Record<string, string> = {
   "export-hours": "Hours to export",
   "backfill-hours": "Hours to export again",
@@ -66,14 +64,15 @@ function Problems({ of: { problems } }: { of: View }) {
   );
 }
 
-function Health({ of: { at, version, row_reader, storage_reached, last_tick } }: { of: View }) {
+function Health({ of: status }: { of: View }) {
+  const { version, row_reader, storage_reached } = status;
   return (
     <section aria-labelledby="health">
       <h2 id="health">Health</h2>
       <dl class="checks">
         <div>
           <dt>Timer</dt>
-          <dd>{timer(at, storage_reached, last_tick)}</dd>
+          <dd>{timer(status)}</dd>
         </div>
         <div>
           <dt>Own storage</dt>
@@ -104,36 +103,23 @@ function Health({ of: { at, version, row_reader, storage_reached, last_tick } }:
   );
 }
 
-function timer(at: string, reached: boolean, tick: View["last_tick"]) {
-  if (!reached) return <Badge tone="warn" text="not known" />;
-  if (tick === null) {
-    return (
-      <>
-        <Badge tone="warn" text="no tick yet" /> <span class="quiet">The first one comes by the setting EXPORT_SCHEDULE.</span>
-      </>
-    );
-  }
-  const silent = (Date.parse(at) - Date.parse(tick.at)) / 60_000 > SILENT_MINUTES_MAX;
+function timer(status: View) {
+  const { tone, text, at } = tickState(status);
+  const tick = status.last_tick;
   return (
     <>
-      {tick.failed_parts > 0 ? (
-        <Badge tone="bad" text={`ticked with ${plural(tick.failed_parts, "error")}`} />
-      ) : (
-        <Badge tone={silent ? "warn" : "good"} text={silent ? "silent" : "ticking"} />
-      )}{" "}
-      <Ago at={tick.at} />
+      <Badge tone={tone} text={text} /> {at !== null && <Ago at={at} />}
       <span class="quiet">
-        {" "}
-        · {count(tick.queued)} of {plural(tick.due, "due hour")} queued · {plural(tick.behind, "stream")} behind ·{" "}
-        {plural(tick.failing, "destination")} failing
-        {tick.failed_parts > 0 && " · the log has each error"}
-        {silent && " · ticks come by the setting EXPORT_SCHEDULE"}
+        {tick !== null &&
+          ` · ${count(tick.queued)} of ${plural(tick.due, "due hour")} queued · ${plural(tick.behind, "stream")} behind · ${plural(tick.failing, "destination")} failing`}
+        {tick !== null && tick.failed_parts > 0 && " · the log has each error"}
+        {tone === "warn" && " · ticks come by the setting EXPORT_SCHEDULE"}
       </span>
     </>
   );
 }
 
-function Badge({ tone, text }: { tone: Tone; text: string }) {
+function Badge({ tone, text }: { tone: TickState["tone"]; text: string }) {
   return (
     <span class={`badge ${tone}`}>
       <Icon name={tone === "good" ? "check" : tone === "bad" ? "cross" : "alert"} size={14} />

@@ -3,8 +3,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-/** The states of a cell by the letter of the API, in the order of the legend. */
-export const STATES: { letter: string; word: string; style: string; glyph: string }[] = [
+/** A state of a cell: its letter, its word, and its look. */
+export interface State {
+  letter: string;
+  word: string;
+  style: string;
+  glyph: string;
+}
+
+/** The states of an hour of a destination by the letter of the API, in the order of the legend. */
+export const STATES: State[] = [
   { letter: "E", word: "exported", style: "exported heat-4", glyph: "" },
   { letter: ".", word: "empty", style: "empty", glyph: "·" },
   { letter: "O", word: "owed", style: "owed", glyph: "" },
@@ -38,6 +46,7 @@ export interface Range {
 }
 
 interface HeatmapProps {
+  states?: State[];
   label: string;
   columns: string[];
   rows: GridRow[];
@@ -52,7 +61,7 @@ interface HeatmapProps {
   onPage: (pages: -1 | 1) => void;
 }
 
-export function Heatmap({ label, columns, rows, current, start, range, onRange, onOpen, onPage }: HeatmapProps) {
+export function Heatmap({ states = STATES, label, columns, rows, current, start, range, onRange, onOpen, onPage }: HeatmapProps) {
   const [active, setActive] = useState(current ?? start);
   const [pointed, setPointed] = useState<string | null>(null);
   const grid = useRef<HTMLTableElement>(null);
@@ -165,6 +174,7 @@ export function Heatmap({ label, columns, rows, current, start, range, onRange, 
                     <Box
                       key={cell.key}
                       cell={cell}
+                      state={states.find(({ letter }) => letter === cell.letter)}
                       most={most}
                       tabIndex={cell.key === reachable ? 0 : -1}
                       current={cell.key === current}
@@ -185,6 +195,7 @@ export function Heatmap({ label, columns, rows, current, start, range, onRange, 
 
 interface BoxProps {
   cell: Cell;
+  state: State | undefined;
   most: number;
   tabIndex: number;
   current: boolean;
@@ -192,8 +203,7 @@ interface BoxProps {
   onFocus: () => void;
 }
 
-function Box({ cell: { key, letter, rows, late, text }, most, tabIndex, current, selected, onFocus }: BoxProps) {
-  const state = STATES.find((each) => each.letter === letter);
+function Box({ cell: { key, letter, rows, late, text }, state, most, tabIndex, current, selected, onFocus }: BoxProps) {
   const style = letter === "E" ? `exported heat-${heat(rows, most)}` : (state?.style ?? "none");
   return (
     <td
@@ -210,21 +220,21 @@ function Box({ cell: { key, letter, rows, late, text }, most, tabIndex, current,
   );
 }
 
-/** The states and their looks. */
-export function Legend() {
+/** The states and their looks; ``late`` says what the mark of late rows means. */
+export function Legend({ states = STATES, late = "late rows added" }: { states?: State[]; late?: string }) {
   return (
     <ul class="legend" aria-label="Legend">
-      {STATES.filter(({ letter }) => letter !== "-").map(({ letter, word, style, glyph }) => (
+      {states.filter(({ letter }) => letter !== "-").map(({ letter, word, style, glyph }) => (
         <li key={letter}>
           <span class={`box ${style}`} aria-hidden="true">
             {glyph}
           </span>
-          {letter === "E" ? "exported; a stronger colour is more rows" : word}
+          {letter === "E" ? `${word}; a stronger colour is more rows` : word}
         </li>
       ))}
       <li>
         <span class="box exported heat-2 late" aria-hidden="true" />
-        late rows added
+        {late}
       </li>
     </ul>
   );

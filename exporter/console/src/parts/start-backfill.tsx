@@ -1,16 +1,16 @@
 // The dialog that starts a backfill. It shows what the backfill would replace before it starts.
 
-import { useEffect, useId, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { type DataType, post, Problem, type Schemas } from "../api/client";
 import { bytes, count, hourShort, NAMES, plural } from "../format";
 import { go, href } from "../router";
 import { Dialog } from "./confirm";
 import type { Range } from "./heatmap";
+import { HourField } from "./hour-field";
 import { say } from "./toast";
 
 const TYPING_MILLISECONDS = 400;
-const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, "0"));
 
 interface StartBackfillProps {
   destination: Schemas["DestinationView"];
@@ -127,37 +127,6 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
 /** 32 random hexadecimal digits. */
 function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
-}
-
-function HourField({ label, value, onChange }: { label: string; value: string; onChange: (hour: string) => void }) {
-  const id = useId();
-  const [day = "", hour = "00"] = value.split("T");
-  return (
-    <div class="hour-field">
-      <label for={id}>{label}</label>
-      <div class="row">
-        <input
-          id={id}
-          type="date"
-          required
-          min="2000-01-01"
-          value={day}
-          onInput={(event) => onChange(event.currentTarget.value === "" ? "" : `${event.currentTarget.value}T${hour}`)}
-        />
-        <select
-          aria-label={`${label}: hour, UTC`}
-          value={hour}
-          onChange={(event) => onChange(`${day}T${event.currentTarget.value}`)}
-        >
-          {HOURS.map((each) => (
-            <option key={each} value={each}>
-              {each}:00 UTC
-            </option>
-          ))}
-        </select>
-      </div>
-    </div>
-  );
 }
 
 function Plan({ of: plan }: { of: Schemas["PlannedBackfillView"] }) {

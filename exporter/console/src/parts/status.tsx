@@ -17,6 +17,10 @@ const LOOKS: Record<string, { tone: Tone; icon: IconName }> = {
   queued: { tone: "busy", icon: "clock" },
   succeeded: { tone: "good", icon: "check" },
   cancelled: { tone: "calm", icon: "dash" },
+  deleted: { tone: "calm", icon: "dash" },
+  pulled: { tone: "good", icon: "check" },
+  pulling: { tone: "busy", icon: "again" },
+  waiting: { tone: "calm", icon: "clock" },
 };
 
 /** The status of a destination, an hour or a job as a badge. */

@@ -1,4 +1,4 @@
-// The steps of a test upload: sign in, write, read, list, delete.
+// The steps of a test: of a test upload, or of the test of a source.
 
 import type { Schemas } from "../api/client";
 import { FaultNote } from "./fix";
@@ -12,14 +12,17 @@ const TITLES: Record<string, string> = {
   read: "Read it",
   list: "List the container",
   delete: "Delete it",
+  project: "Find rows of the project",
+  export: "Get an export of an hour",
 };
 const ICONS: Record<string, IconName> = { passed: "check", failed: "cross", skipped: "dash" };
-const NAMES = Object.keys(TITLES);
+export const UPLOAD_STEPS = ["sign_in", "write", "read", "list", "delete"];
+export const PULL_STEPS = ["sign_in", "project", "export"];
 
 /** Show how each step ended; without a report, the steps to come. */
-export function Steps({ steps }: { steps: Step[] | null }) {
+export function Steps({ steps, names = UPLOAD_STEPS }: { steps: Step[] | null; names?: string[] }) {
   const shown: Step[] =
-    steps ?? NAMES.map((step) => ({ step, status: "waiting", code: null, message: null, fix: null }));
+    steps ?? names.map((step) => ({ step, status: "waiting", code: null, message: null, fix: null }));
   return (
     <ol class="steps" aria-busy={steps === null}>
       {shown.map(({ step, status, code, message, fix }) => (

@@ -1,0 +1,164 @@
+// The verifications of a destination: compare its container with marker, ledger and landing, hour by hour.
+
+import { useState } from "preact/hooks";
+
+import { get, post, type Schemas, refusalOf, send } from "../api/client";
+import { useResource } from "../api/resource";
+import { count, NAMES, plural, range } from "../format";
+import { hourKey, plusHours } from "../hours";
+import { FaultNote } from "../parts/fix";
+import { HourField } from "../parts/hour-field";
+import { Status } from "../parts/status";
+import { Ago } from "../parts/time";
+import { Nothing, Skeleton, Trouble } from "../parts/trouble";
+import { Verdict } from "../parts/verdict";
+import { href } from "../router";
+import type { TabProps } from "../tabs";
+
+type Listed = Schemas["ListedVerificationView"];
+
+const EVERY_RUNNING = 2_000;
+const EVERY = 15_000;
+
+export function VerificationsTab({ destination }: TabProps) {
+  const { id } = destination;
+  const last = Object.values(destination.last_exported_hour).find((each) => each !== null) ?? hourKey(Date.now() - 2 * 3_600_000);
+  const [pages, setPages] = useState<string[]>([""]);
+  const [turn, setTurn] = useState(0);
+  return (
+    <section aria-labelledby="verifications">
+      <h2 id="verifications">Verifications</h2>
+      <p class="quiet lead">Compares the container with the completion markers, the ledger and landing. It changes nothing.</p>
+      {destination.status !== "deleted" && <Start id={id} last={last} onBegun={() => setTurn(turn + 1)} />}
+      <ul class="jobs" key={turn}>
+        {pages.map((after, index) => (
+          <Page
+            key={after}
+            id={id}
+            after={after}
+            more={index === pages.length - 1 ? (next) => setPages([...pages, next]) : null}
+          />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Start({ id, last, onBegun }: { id: string; last: string; onBegun: () => void }) {
+  const [from, setFrom] = useState(plusHours(last, -23));
+  const [to, setTo] = useState(last);
+  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<string[]>([]);
+  const [result, setResult] = useState<Schemas["VerifiedView"] | null>(null);
+  const verify = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setFailed([]);
+    setResult(null);
+    try {
+      const found = await post("/destinations/{id}/verify", { path: { id }, body: { from, to, repair: false } });
+      if ("status" in found) onBegun();
+      else setResult(found);
+    } catch (error) {
+      const { message, errors } = refusalOf(error);
+      setFailed(errors.length === 0 ? [message] : errors.map((each) => `${each.field} ${each.message}`));
+    }
+    setBusy(false);
+  };
+  return (
+    <form class="verify" onSubmit={(event) => void verify(event)}>
+      <HourField label="From" value={from} onChange={setFrom} />
+      <HourField label="To, included" value={to} onChange={setTo} />
+      <button type="submit" disabled={busy || from.length !== 13 || to.length !== 13}>
+        {busy ? "Verifying…" : "Verify"}
+      </button>
+      <div role="status" class="whole">
+        {failed.map((each) => (
+          <p key={each} class="error">
+            {each}
+          </p>
+        ))}
+        {result && <Verdict of={result} />}
+      </div>
+    </form>
+  );
+}
+
+function Page({ id, after, more }: { id: string; after: string; more: ((next: string) => void) | null }) {
+  const [running, setRunning] = useState(false);
+  const page = useResource(
+    `verifications ${id} ${after}`,
+    async (signal) => {
+      const query = after === "" ? {} : { after };
+      const received = await send("get", "/destinations/{id}/verifications", { path: { id }, query, signal });
+      setRunning(received.body.verifications.some(({ status }) => status === "running"));
+      return received;
+    },
+    { every: running ? EVERY_RUNNING : EVERY },
+  );
+  if (page.data === null) {
+    return (
+      <li>
+        {page.problem === null ? <Skeleton lines={3} /> : <Trouble problem={page.problem} retry={page.reload} />}
+      </li>
+    );
+  }
+  const { verifications, next } = page.data;
+  return (
+    <>
+      {after === "" && verifications.length === 0 && (
+        <li>
+          <Nothing title="None has run in the background yet">
+            <p>A short range is answered above at once. A long one runs in the background, and is listed here.</p>
+          </Nothing>
+        </li>
+      )}
+      {verifications.map((each) => (
+        <Line key={each.id} id={id} of={each} />
+      ))}
+      {next !== null && more !== null && (
+        <li>
+          <button type="button" onClick={() => more(next)}>
+            Show more
+          </button>
+        </li>
+      )}
+    </>
+  );
+}
+
+function Line({ id, of: each }: { id: string; of: Listed }) {
+  const [found, setFound] = useState<Schemas["VerificationView"] | null>(null);
+  const [failed, setFailed] = useState("");
+  const show = (): void => {
+    get("/destinations/{id}/verifications/{verification_id}", { path: { id, verification_id: each.id } })
+      .then(setFound)
+      .catch((error: unknown) => setFailed(refusalOf(error).message));
+  };
+  return (
+    <li class="job">
+      <div class="row">
+        <Status of={each.status} />
+        <span>{range(each.from, each.to)}</span>
+        <span class="quiet">
+          {each.data_types.map((type) => NAMES[type]).join(" and ")} · asked for <Ago at={each.created_at} />
+        </span>
+      </div>
+      <p class={each.wrong > 0 ? "error" : "quiet"}>
+        {plural(each.checked, "hour")} checked, {count(each.wrong)} wrong
+      </p>
+      {each.error && <FaultNote fault={each.error} />}
+      {each.repair !== null && <a href={href(`/destinations/${id}/backfills/${each.repair}`)}>The backfill that repairs it</a>}
+      {found !== null ? (
+        <Verdict of={found} />
+      ) : (
+        each.wrong > 0 && (
+          <button type="button" class="small" onClick={show}>
+            Show what is wrong
+          </button>
+        )
+      )}
+      {failed !== "" && <p class="error">{failed}</p>}
+    </li>
+  );
+}
