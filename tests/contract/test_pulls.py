@@ -144,10 +144,14 @@ def test_the_turn_in_a_folder_belongs_to_one_answer(backend: Backend) -> None:
     turns.discard(mine, etag)
     turns.put(other, None)
     turns.discard(mine, etag)
+    turns.put(replace(other, hour=HOUR.plus(-1)), None)
+    turns.put(replace(other, project_id=11), None)
 
     found = turns.get(1, HOUR)
     assert found is not None
     assert found.value == other
+    assert [each.value.hour for each in turns.of(1)] == [HOUR.plus(-1), HOUR]
+    assert found in turns.of(1)
 
 
 def test_slots_health_and_runs_come_back(backend: Backend) -> None:

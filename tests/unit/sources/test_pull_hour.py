@@ -505,7 +505,7 @@ def test_the_turn_of_an_answer_that_is_gone_is_free() -> None:
 def test_whatever_dies_each_row_stands_there_once_and_the_zip_is_asked_for_once(
     moment: str, *, again: bool
 ) -> None:
-    """At every write there is: the next worker goes on from what is there."""
+    """At every write there is: the next worker goes on from what is there, and a tick tidies up."""
     before = HOUR.plus(-1)
     content = answer([event(1), event(2)], [event(3), event(4, before)], [event(5), event(1)])
     for crash_at in range(1, 100):
@@ -535,6 +535,9 @@ def test_whatever_dies_each_row_stands_there_once_and_the_zip_is_asked_for_once(
         # The answer is asked for again only if its zip was not stored yet.
         assert len(stored) - again <= 2
         assert len(world.puller.api.requests) <= 2
+        world.writes.crash_at = None
+        pulling.tick()
+        assert world.puller.answers.committed == {}
         if not crashed:
             assert crash_at > 10
             return
