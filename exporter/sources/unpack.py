@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from exporter.domain.errors import Busy, Conflict, Transient
 from exporter.domain.hour import Hour
@@ -66,13 +66,17 @@ class TurnTakenError(Busy):
         self.answer = answer
 
 
+class StepOverError(Busy):
+    """An attempt has taken so long that the next one is to go on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacking:
     """An answer that is to be landed, and where.
 
     ``name`` is the answer's blob and ``pull`` the number of the pull that it is the answer of, from 1.
     ``again`` says that its hour was closed before. ``ensure_held`` raises ``Conflict`` once another worker
-    has the hour.
+    has the hour. After ``until``, ``StepOverError`` is raised as soon as one more blob has landed.
     """
 
     source: Source
@@ -88,6 +92,7 @@ class Unpacking:
     late: LateLandings
     clock: Clock
     ensure_held: Callable[[], None]
+    until: datetime
     keys_max: int = KEYS_MAX
     again_bytes_max: int = AGAIN_BYTES_MAX
 
@@ -107,7 +112,8 @@ def unpack(unpacking: Unpacking, size: int) -> Unpacked:
     """Land an answer of that size in bytes. It may be called again and again: nothing lands twice.
 
     ``DamagedAnswerError`` and ``WrongProjectError`` come before anything has landed. ``TurnTakenError`` and
-    ``Busy`` mean that another answer is being landed in the same folder.
+    ``Busy`` mean that another answer is being landed in the same folder. After ``StepOverError``, a further
+    call goes on: each call lands one blob more, at least.
     """
     try:
         members = ZipMembers(lambda start, length: _range(unpacking, start, length), size)
@@ -344,6 +350,8 @@ class _Folder:
                 # It was put there meanwhile: the next attempt looks again at what the folder holds.
                 raise Transient(f"the landing blob {name} has appeared with another content") from error
         self._names.add(name)
+        if unpacking.clock() >= unpacking.until:
+            raise StepOverError(f"{name} has landed, and others are to follow")
 
 
 def member_name(name: str) -> str:
