@@ -26,7 +26,9 @@ blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
 # Hours that a process pulls at the same time, of all sources: mostly, a pull waits for the answer of an API.
 PULLS_MAX = 2
-# One answer is unpacked at a time, which may take 50 MB. For its turn, another one waits so long, in seconds.
+# Larger answers, in bytes, are unpacked one at a time: each may take 50 MB.
+SMALL_BYTES_MAX = 16 * 1024 * 1024
+# How long an answer waits for its turn, in seconds.
 UNPACK_WAIT_SECONDS = 60
 # The delay of a message for which this process has no room; another process may have.
 BUSY_DELAY = timedelta(seconds=30)
@@ -35,8 +37,11 @@ _unpacks = threading.Lock()
 
 
 @contextmanager
-def room_to_unpack(wait_seconds: float = UNPACK_WAIT_SECONDS) -> Iterator[None]:
-    """Wait for the turn to unpack an answer in this process; ``Busy`` if it does not come."""
+def room_to_unpack(answer_bytes: int, wait_seconds: float = UNPACK_WAIT_SECONDS) -> Iterator[None]:
+    """Wait for the turn to unpack a large answer in this process; ``Busy`` if it does not come."""
+    if answer_bytes <= SMALL_BYTES_MAX:
+        yield
+        return
     if not _unpacks.acquire(timeout=wait_seconds):
         raise Busy("this process unpacks a large answer")
     try:

@@ -93,8 +93,8 @@ class PullOutcome(StrEnum):
 class PullContext:
     """The worker of an attempt. ``claim_id`` names the attempt; ``slots_max`` is PULL_CONCURRENCY.
 
-    An answer is unpacked inside the context ``room``, which raises ``Busy`` if the process has no memory left
-    for it.
+    An answer of so many bytes is unpacked inside the context ``room``, which raises ``Busy`` if the process
+    has no memory left for it.
     """
 
     clock: Clock
@@ -102,7 +102,7 @@ class PullContext:
     heartbeat: Heartbeat
     slots_max: int
     redelivered: bool = False
-    room: Callable[[], AbstractContextManager[None]] = nullcontext
+    room: Callable[[int], AbstractContextManager[None]] = lambda _bytes: nullcontext()
 
 
 def pull_hour(task: PullTask, gateways: Gateways, worker: PullContext) -> PullOutcome:
@@ -356,7 +356,7 @@ class _Attempt:
             until=self.until,
         )
         try:
-            with self.worker.room():
+            with self.worker.room(answer.bytes):
                 unpacked = unpack(unpacking, answer.bytes)
         except DamagedAnswerError as error:
             return self._damaged(answer, faults.damaged(str(error)))

@@ -1,6 +1,5 @@
 """The queue trigger of the hours of sources."""
 
-from datetime import timedelta
 from typing import cast
 
 import azure.functions as func
@@ -12,7 +11,7 @@ from exporter.domain.pulls import PullStatus, PullTask
 from exporter.export.work_slots import WorkSlots
 from exporter.messages import PULL_HOURS
 from exporter.queues import pull
-from exporter.queues.pull import BUSY_DELAY, PULLS_MAX, pull_hour, room_to_unpack
+from exporter.queues.pull import BUSY_DELAY, PULLS_MAX, SMALL_BYTES_MAX, pull_hour, room_to_unpack
 from exporter.settings import OwnStorage, Settings
 from exporter.storage.own.queues import OwnQueues
 from tests.support.pulling import HOUR, Pulling, answer, event, landed, numbers
@@ -57,20 +56,29 @@ def test_a_process_pulls_as_many_hours_at_once_as_it_has_room_for(pulling: Pulli
     assert pulling.world.puller.queue.delayed == [(TASK, BUSY_DELAY)]
 
 
-def test_one_answer_is_unpacked_at_a_time(pulling: Pulling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_large_answer_is_unpacked_at_a_time(pulling: Pulling, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one is stored meanwhile, and unpacked later; it is not asked for again."""
-    monkeypatch.setattr(pull, "room_to_unpack", lambda: room_to_unpack(0))
-    with room_to_unpack(0):
+    large = SMALL_BYTES_MAX + 1
+    monkeypatch.setattr(pull, "room_to_unpack", lambda _bytes: room_to_unpack(large, 0))
+    with room_to_unpack(large, 0):
         pull_hour(MESSAGE)
         assert pulling.record.answer is not None
         assert (pulling.record.status, pulling.record.failures) == (PullStatus.OWED, 0)
-        with pytest.raises(Busy), room_to_unpack(0):
+        with pytest.raises(Busy), room_to_unpack(large, 0):
             pass
     assert landed(pulling.world) == []
-    pulling.now += timedelta(seconds=30)
+    pulling.wait(seconds=30)
 
     pull_hour(MESSAGE)
 
     assert pulling.record.status is PullStatus.PULLED
     assert numbers(landed(pulling.world)) == [1]
     assert pulling.world.puller.api.requests == [HOUR]
+
+
+def test_a_small_answer_does_not_wait_for_a_large_one(pulling: Pulling) -> None:
+    """A large one may take minutes."""
+    with room_to_unpack(SMALL_BYTES_MAX + 1, 0):
+        pull_hour(MESSAGE)
+
+    assert pulling.record.status is PullStatus.PULLED
