@@ -448,6 +448,10 @@ class FolderTurns(Table[int, Hour, FolderTurn], Protocol):
         """Delete the turn of that ETag; another one, or none, is left as it is."""
         ...
 
+    def of(self, project_id: int) -> Rows[Versioned[FolderTurn]]:
+        """Return the turns in the folders of a project, by hour."""
+        ...
+
 
 class LateLandings(Protocol):
     """Notes of rows that have landed in hours which may have been exported: the schedule looks at these.

@@ -1,8 +1,12 @@
 """Where the documentation of this exporter is published: problems link to it."""
 
-# The one place that names it. docs/api.md and docs/destinations.md have an anchor for each code.
+# The one place that names it. Each page has an anchor for each of its codes.
 DOCS_URL = "https://blob-exporter.example/docs"
-# Codes of the API itself; all others are faults of a customer's storage.
+API_PAGE = "api.md"
+# Faults of a customer's storage, and of a source: some codes are the same.
+STORAGE_PAGE = "destinations.md"
+SOURCES_PAGE = "sources.md"
+# Codes of the API itself; all others are faults.
 API_CODES = frozenset(
     {
         "activated_before",
@@ -35,9 +39,9 @@ API_CODES = frozenset(
         "pull_ended",
         "pull_not_found",
         "route_not_found",
-        "source_changed",
         "source_deleted",
         "source_exists",
+        "source_modified",
         "source_not_found",
         "try_again",
         "verification_not_found",
@@ -45,7 +49,9 @@ API_CODES = frozenset(
 )
 
 
-def problem_type(code: str) -> str:
-    """Return the ``type`` of a problem document: the URL of the documentation of its code."""
-    page = "api.md" if code in API_CODES else "destinations.md"
-    return f"{DOCS_URL}/{page}#{code}"
+def problem_type(code: str, page: str | None = None) -> str:
+    """Return the ``type`` of a problem document: the URL of the documentation of its code.
+
+    ``page`` is that of a fault; None: the code is one of the API, or else of a customer's storage.
+    """
+    return f"{DOCS_URL}/{page or (API_PAGE if code in API_CODES else STORAGE_PAGE)}#{code}"

@@ -21,6 +21,7 @@ from exporter.domain.errors import (
     Conflict,
     DestinationFault,
     ExportError,
+    Fault,
     Invalid,
     Malformed,
     NotConfigured,
@@ -34,7 +35,7 @@ from exporter.domain.errors import (
     WrongMediaType,
 )
 from exporter.domain.filter_values import as_written
-from exporter.http.problem_docs import problem_type
+from exporter.http.problem_docs import SOURCES_PAGE, STORAGE_PAGE, problem_type
 from exporter.http.schemas import StepView, report_view
 
 # Where the API is. The host adds no prefix of its own: the console is beside the API.
@@ -163,17 +164,21 @@ def _accepts_gzip(accepted: str) -> bool:
     return False
 
 
-def problem(
+def problem(  # noqa: PLR0913  what a problem document is made of
     status: HTTPStatus,
     code: str,
     detail: str,
     *,
     headers: dict[str, str] | None = None,
     extra: Mapping[str, object] = MappingProxyType({}),
+    page: str | None = None,
 ) -> func.HttpResponse:
-    """Return a problem document; ``code`` is stable, ``detail`` is for people."""
+    """Return a problem document; ``code`` is stable, ``detail`` is for people.
+
+    ``page`` is the page of the documentation that has the code, if it is a fault.
+    """
     body: dict[str, object] = {
-        "type": problem_type(code),
+        "type": problem_type(code, page),
         "title": status.phrase,
         "status": status,
         "detail": detail,
@@ -211,11 +216,10 @@ def _expected(error: ExportError) -> func.HttpResponse:
     match error:
         case Rejected():
             return problem(_STATUS[type(error)], error.code, str(error), extra=_errors(error.problems))
-        case DestinationFault() | SourceFault():
-            fault = error.fault
-            return problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, extra={"fix": fault.fix}
-            )
+        case DestinationFault():
+            return _fault(error.fault, STORAGE_PAGE)
+        case SourceFault():
+            return _fault(error.fault, SOURCES_PAGE)
         case Conflict():
             return problem(HTTPStatus.CONFLICT, "conflict", f"{error}. Read the resource again and retry.")
         case NotConfigured():
@@ -225,6 +229,11 @@ def _expected(error: ExportError) -> func.HttpResponse:
             headers = retry_after(RETRY_AFTER_SECONDS)
             detail = "The exporter's storage is busy or unreachable. Send the request again."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail, headers=headers)
+
+
+def _fault(fault: Fault, page: str) -> func.HttpResponse:
+    extra = {"fix": fault.fix}
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, fault.code, fault.message, extra=extra, page=page)
 
 
 def _unexpected() -> func.HttpResponse:
@@ -273,17 +282,18 @@ def _says_json(content_type: str) -> bool:
 
 def upload_failed(report: ConnectionReport) -> func.HttpResponse:
     """Answer 422 for a failed test upload, with the whole report."""
-    return _report_failed(report, "The test upload failed", "test_upload_failed")
+    return _report_failed(report, "The test upload failed", "test_upload_failed", STORAGE_PAGE)
 
 
 def source_test_failed(report: ConnectionReport) -> func.HttpResponse:
     """Answer 422 for a failed test of a source, with the whole report."""
-    return _report_failed(report, "The test of the source failed", "source_test_failed")
+    return _report_failed(report, "The test of the source failed", "source_test_failed", SOURCES_PAGE)
 
 
-def _report_failed(report: ConnectionReport, what: str, otherwise: str) -> func.HttpResponse:
+def _report_failed(report: ConnectionReport, what: str, otherwise: str, page: str) -> func.HttpResponse:
     """``otherwise`` is the code of a report without a fault."""
     fault = report.first_fault
     detail = f"{what}: {fault.message} {fault.fix}" if fault else f"{what}."
     code = fault.code if fault else otherwise
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, extra=report_view(report))
+    extra = report_view(report)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, extra=extra, page=page)

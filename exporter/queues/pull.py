@@ -2,11 +2,14 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import azure.functions as func
 
 from exporter import wiring
+from exporter.domain.errors import Busy
 from exporter.domain.source import SourceStatus
 from exporter.export.lease import background_heartbeat
 from exporter.messages import PULL_HOURS
@@ -21,11 +24,30 @@ from exporter.sources.tick import PullReport, run_pull_tick
 
 blueprint = func.Blueprint()
 _log = logging.getLogger(__name__)
-# Hours that a process pulls at the same time, of all sources: each may take 50 MB.
-PULLS_MAX = 1
+# Hours that a process pulls at the same time, of all sources: mostly, a pull waits for the answer of an API.
+PULLS_MAX = 2
+# Larger answers, in bytes, are unpacked one at a time: each may take 50 MB.
+SMALL_BYTES_MAX = 16 * 1024 * 1024
+# How long an answer waits for its turn, in seconds.
+UNPACK_WAIT_SECONDS = 60
 # The delay of a message for which this process has no room; another process may have.
 BUSY_DELAY = timedelta(seconds=30)
 _room = threading.BoundedSemaphore(PULLS_MAX)
+_unpacks = threading.Lock()
+
+
+@contextmanager
+def room_to_unpack(answer_bytes: int, wait_seconds: float = UNPACK_WAIT_SECONDS) -> Iterator[None]:
+    """Wait for the turn to unpack a large answer in this process; ``Busy`` if it does not come."""
+    if answer_bytes <= SMALL_BYTES_MAX:
+        yield
+        return
+    if not _unpacks.acquire(timeout=wait_seconds):
+        raise Busy("this process unpacks a large answer")
+    try:
+        yield
+    finally:
+        _unpacks.release()
 
 
 @blueprint.function_name("pull_tick")
@@ -69,6 +91,7 @@ def pull_hour(message: func.QueueMessage) -> None:
             heartbeat=background_heartbeat(),
             slots_max=slots_max,
             redelivered=(message.dequeue_count or 1) > 1,
+            room=room_to_unpack,
         )
         outcome = action(task, app.gateways, worker)
     finally:

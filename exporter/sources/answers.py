@@ -42,7 +42,8 @@ def _pull_prefix(source_id: str, hour: Hour, pulls: int) -> str:
 def stored_answer(answers: AnswerStore, source_id: str, hour: Hour, pulls: int) -> StoredAnswer | None:
     """Return an answer that an earlier attempt at this pull has stored whole, or None."""
     prefix = _pull_prefix(source_id, hour, pulls)
-    for name in answers.names(prefix):
+    # Lists of keys are beside the answers.
+    for name in (name for name in answers.names(prefix) if name.endswith(".zip")):
         size = answers.size(name)
         if size is not None:
             asked = name.removeprefix(prefix).partition("-")[0]
@@ -56,11 +57,15 @@ def task_of(name: str) -> PullTask:
     return PullTask(source_id, Hour.parse(hour))
 
 
+def pull_of(name: str) -> int:
+    """Return how many pulls of its hour were settled before the one that an answer is of."""
+    return int(name.rpartition("/")[2].partition("-")[0])
+
+
 def discard_answers(answers: AnswerStore, source_id: str, hour: Hour, before: int) -> None:
     """Delete the answers of an hour to pulls with a smaller number."""
     for name in answers.names(folder_of(source_id, hour)):
-        digits = name.rpartition("/")[2].partition("-")[0]
-        if digits.isdecimal() and int(digits) < before:
+        if pull_of(name) < before:
             answers.delete(name)
 
 

@@ -105,7 +105,7 @@ def save_source(
 
 def changed_meanwhile(source_id: str) -> Outdated:
     """Return the error for an If-Match that does not hold."""
-    return Outdated("source_changed", f"The source {source_id} has changed: its ETag is not If-Match.")
+    return Outdated("source_modified", f"The source {source_id} has changed: its ETag is not If-Match.")
 
 
 def reset_health(health: LastWrite[str, SourceHealth, SourceHealth], source_id: str) -> None:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 
 from exporter.domain.claims import Claim
 from exporter.domain.errors import Conflict, Transient
@@ -28,22 +29,33 @@ class Slot:
         self._source_id = source_id
         self._claim_id = claim_id
         self._clock = clock
+        self._until: datetime | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the claim has not run out."""
+        return self._until is not None and self._clock() < self._until
 
     def take(self, slots_max: int) -> bool:
         """Take a slot; return whether one was free."""
-        return self._change(
+        claim = Claim.begun(self._claim_id, self._clock())
+        return self._claim(
+            claim,
             lambda slots: (
-                slots.with_claim(Claim.begun(self._claim_id, self._clock()), self._clock())
-                if slots.taken(self._clock()) < slots_max
-                else None
-            )
+                slots.with_claim(claim, self._clock()) if slots.taken(self._clock()) < slots_max else None
+            ),
         )
 
     def renew(self) -> None:
         """Extend the claim."""
-        self._change(
-            lambda slots: slots.with_claim(Claim.begun(self._claim_id, self._clock()), self._clock())
-        )
+        claim = Claim.begun(self._claim_id, self._clock())
+        self._claim(claim, lambda slots: slots.with_claim(claim, self._clock()))
+
+    def _claim(self, claim: Claim, change: Callable[[PullSlots], PullSlots | None]) -> bool:
+        written = self._change(change)
+        if written:
+            self._until = claim.until
+        return written
 
     def leave(self) -> None:
         """Leave the slot; if that is not possible now, the claim runs out."""
@@ -94,6 +106,12 @@ class PullLease:
         """Raise ``Conflict`` unless the lease holds."""
         if self._lost or not self._record.claimed(self._clock()):
             raise Conflict(f"{self._label} was lost to another worker")
+
+    def ensure_may_ask(self) -> None:
+        """Raise ``Conflict`` unless the lease and the slot hold: a claim may have taken long."""
+        self.ensure_held()
+        if not self._slot.held:
+            raise Conflict(f"{self._label}: the slot of the source was lost to another worker")
 
     @property
     def _label(self) -> str:

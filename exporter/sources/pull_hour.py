@@ -10,8 +10,8 @@ A worker may die at any point: the next one goes on from what is there.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,6 +48,7 @@ from exporter.sources.answers import (
 from exporter.sources.lease import Heartbeat, PullLease, Slot
 from exporter.sources.unpack import (
     DamagedAnswerError,
+    StepOverError,
     TurnTakenError,
     Unpacking,
     WrongProjectError,
@@ -56,6 +57,9 @@ from exporter.sources.unpack import (
 
 # An hour whose folder is another answer's turn is looked at again after this time.
 TURN_WAIT = timedelta(seconds=30)
+# An attempt that has taken so long begins nothing new; the next one goes on. The host ends one that takes
+# ``functionTimeout``, half an hour, and the process with it.
+STEP_MAX = timedelta(minutes=10)
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 _log = logging.getLogger(__name__)
@@ -87,13 +91,18 @@ class PullOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullContext:
-    """The worker of an attempt. ``claim_id`` names the attempt; ``slots_max`` is PULL_CONCURRENCY."""
+    """The worker of an attempt. ``claim_id`` names the attempt; ``slots_max`` is PULL_CONCURRENCY.
+
+    An answer of so many bytes is unpacked inside the context ``room``, which raises ``Busy`` if the process
+    has no memory left for it.
+    """
 
     clock: Clock
     claim_id: str
     heartbeat: Heartbeat
     slots_max: int
     redelivered: bool = False
+    room: Callable[[int], AbstractContextManager[None]] = lambda _bytes: nullcontext()
 
 
 def pull_hour(task: PullTask, gateways: Gateways, worker: PullContext) -> PullOutcome:
@@ -142,7 +151,7 @@ def _claimed(  # noqa: PLR0913  what an attempt is made of
     claimed = record.claimed_by(worker.claim_id, worker.clock())
     lease = PullLease(gateways.pulls, found, claimed, slot, worker.clock)
     with worker.heartbeat(lease.renew):
-        return _Attempt(gateways, source, task, lease, worker).run()
+        return _Attempt(gateways, source, task, lease, worker, worker.clock() + STEP_MAX).run()
 
 
 def _wanted(
@@ -173,6 +182,7 @@ class _Attempt:
     task: PullTask
     lease: PullLease
     worker: PullContext
+    until: datetime
 
     @property
     def hour(self) -> Hour:
@@ -189,6 +199,8 @@ class _Attempt:
             with suppress(Transient):
                 self.gateways.pulls.queue.send([task_of(taken.answer)])
             return self._released(now() + TURN_WAIT, taken)
+        except StepOverError as over:
+            return self._released(now(), over)
         except Busy as busy:
             return self._released(now() + TURN_WAIT, busy)
         except (Transient, NotConfigured) as passing:
@@ -239,6 +251,8 @@ class _Attempt:
             if outcome is not None:
                 return outcome
             answer = self.lease.record.answer
+            if self.worker.clock() >= self.until:
+                raise StepOverError("the answer is stored, and unpacked next")
         if answer is None:
             raise RuntimeError("an answer that was stored is not in the record")
         return self._unpack(answer)
@@ -255,6 +269,7 @@ class _Attempt:
 
     def _ask(self) -> PullOutcome | None:
         """Ask the API; None if its answer has data, which is stored then."""
+        self.lease.ensure_may_ask()
         asked_at = self.worker.clock()
         with ExitStack() as opened:
             try:
@@ -338,9 +353,11 @@ class _Attempt:
             late=pulls.late,
             clock=self.worker.clock,
             ensure_held=lease.ensure_held,
+            until=self.until,
         )
         try:
-            unpacked = unpack(unpacking, answer.bytes)
+            with self.worker.room(answer.bytes):
+                unpacked = unpack(unpacking, answer.bytes)
         except DamagedAnswerError as error:
             return self._damaged(answer, faults.damaged(str(error)))
         except WrongProjectError as error:

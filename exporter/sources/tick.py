@@ -8,6 +8,7 @@ from exporter.domain.source import Source, SourceStatus
 from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
 from exporter.schedule.failures import Failures
+from exporter.sources.leftovers import remove_leftovers
 from exporter.sources.plan import queue_due
 
 
@@ -38,10 +39,8 @@ def run_pull_tick(gateways: Gateways, *, now: datetime, slots_max: int, failures
             queued += queue_due(gateways.pulls, source, now, slots_max, look_at_failed=True)
             if gateways.pulls.health.get(source.id).failing:
                 failing.append(source.id)
-    for source in sources:
-        if source.status is SourceStatus.DELETED:
-            with failures.guard(f"tidying up after the source {source.id}"):
-                _discard_answers(gateways, source)
+    if sources:
+        remove_leftovers(gateways.pulls, sources, now=now, failures=failures)
     return PullReport(len(active), queued, tuple(failing))
 
 
@@ -56,9 +55,3 @@ def _find_or_create_landing(gateways: Gateways, active: list[Source]) -> None:
             raise
         gateways.landing.create()
         log_event(Event.LANDING_CREATED)
-
-
-def _discard_answers(gateways: Gateways, source: Source) -> None:
-    """Delete the answers that a deleted source has left: no worker will unpack them."""
-    for name in gateways.pulls.answers.names(f"{source.id}/"):
-        gateways.pulls.answers.delete(name)

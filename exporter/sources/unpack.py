@@ -11,11 +11,10 @@ the same blobs. Workers with another answer wait for their turn.
 import base64
 import hashlib
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from exporter.domain.errors import Busy, Conflict, Transient
 from exporter.domain.hour import Hour
@@ -27,15 +26,20 @@ from exporter.domain.versioned import Versioned
 from exporter.pipeline.exported import Exported
 from exporter.pipeline.gunzip import BrokenContentError
 from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipWriter
-from exporter.pipeline.key_set import PARTITIONS, KeySet, partition
+from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.raw_rows import LinePiece, RawLines, facts_of, raw_lines
 from exporter.pipeline.zip_members import DamagedZipError, ZipMembers
 from exporter.ports import AnswerStore, Clock, FolderTurns, Landing, LandingWriter, LateLandings
+from exporter.sources.key_list import SUFFIX, KeyList
+from exporter.sources.row_marks import RowMarks
 
 PREFIX = "amplitude-"
 AGAIN = f"{PREFIX}again-"
-# Keys that are in memory at the same time, 25 bytes each. Of a larger hour the keys are compared in rounds.
+# Keys that are in memory at the same time: 24 bytes each while they are listed, 100 while they are compared.
+# Those of a larger hour are in a blob meanwhile (``key_list``).
 KEYS_MAX = 250_000
+# In the list of keys, the number of the file of rows that are in the folder already.
+PRESENT = 2**32 - 1
 # A blob of rows that landed again is closed at this size of its rows, in bytes.
 AGAIN_BYTES_MAX = 256 * 1024 * 1024
 # Rows of a later day than this after the hour that was asked for have a wrong time.
@@ -62,8 +66,8 @@ class TurnTakenError(Busy):
         self.answer = answer
 
 
-class TooManyKeysError(Exception):
-    """The keys of one round do not fit into memory."""
+class StepOverError(Busy):
+    """An attempt has taken so long that the next one is to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class Unpacking:
 
     ``name`` is the answer's blob and ``pull`` the number of the pull that it is the answer of, from 1.
     ``again`` says that its hour was closed before. ``ensure_held`` raises ``Conflict`` once another worker
-    has the hour.
+    has the hour. After ``until``, ``StepOverError`` is raised as soon as one more blob has landed.
     """
 
     source: Source
@@ -88,6 +92,7 @@ class Unpacking:
     late: LateLandings
     clock: Clock
     ensure_held: Callable[[], None]
+    until: datetime
     keys_max: int = KEYS_MAX
     again_bytes_max: int = AGAIN_BYTES_MAX
 
@@ -107,7 +112,8 @@ def unpack(unpacking: Unpacking, size: int) -> Unpacked:
     """Land an answer of that size in bytes. It may be called again and again: nothing lands twice.
 
     ``DamagedAnswerError`` and ``WrongProjectError`` come before anything has landed. ``TurnTakenError`` and
-    ``Busy`` mean that another answer is being landed in the same folder.
+    ``Busy`` mean that another answer is being landed in the same folder. After ``StepOverError``, a further
+    call goes on: each call lands one blob more, at least.
     """
     try:
         members = ZipMembers(lambda start, length: _range(unpacking, start, length), size)
@@ -220,9 +226,9 @@ class _Folder:
         present = [blob for blob in self._blobs() if self._name(blob).startswith(PREFIX)]
         self._names = {self._name(blob) for blob in present}
         self._bytes = sum(blob.size for blob in present)
-        fresh = self._fresh(present)
+        fresh = self._compared(present)
         late = self._unpacking.again or self._hour != self._unpacking.hour or bool(present)
-        new = [number for number in self._numbers if any(fresh[number])]
+        new = [number for number in self._numbers if fresh[number].count]
         if new and late:
             self._note()
         again: list[int] = []
@@ -267,46 +273,54 @@ class _Folder:
     def _name(self, blob: LandingBlob) -> str:
         return blob.name.removeprefix(self._folder)
 
-    def _fresh(self, present: list[LandingBlob]) -> dict[int, bytearray]:
-        """Return for each file, row by row, whether the row is of this hour and new."""
-        rows = sum(self._counts[number].rows[self._hour] for number in self._numbers)
-        rounds = max(1, math.ceil(rows / self._unpacking.keys_max))
-        while True:
-            try:
-                return self._compared(present, rounds)
-            except TooManyKeysError:
-                rounds = min(2 * rounds, PARTITIONS)
+    def _compared(self, present: list[LandingBlob]) -> dict[int, RowMarks]:
+        """Return for each file which of its rows are of this hour and new: in no blob, and in no row before.
 
-    def _compared(self, present: list[LandingBlob], rounds: int) -> dict[int, bytearray]:
-        """Compare the keys of the answer with those of the folder, in rounds of a part of all keys each."""
+        The files are read once, and so are the blobs, however many rows there are.
+        """
         unpacking, self._keys = self._unpacking, 0
-        fresh = {number: bytearray(self._counts[number].lines) for number in self._numbers}
-        for round_ in range(rounds):
-            known = _Keys(round_, rounds, unpacking.keys_max + unpacking.keys_max // 2)
-            for blob in present:
+        fresh = {number: RowMarks(self._counts[number].lines) for number in self._numbers}
+        name = f"{unpacking.name}.{unpacking.attempt}{SUFFIX}"
+        with KeyList(unpacking.answers, name, unpacking.keys_max) as keys:
+            self._collect(keys, present)
+            for part in keys.parts():
                 unpacking.ensure_held()
-                for keys in _keys_of(unpacking.landing.read(blob), unpacking.source.project_id):
-                    known.new(keys)
-            for number in self._numbers:
-                unpacking.ensure_held()
-                place = 0
-                for keys, hours in self._facts(number):
-                    for at in known.new(keys, (hour == self._hour for hour in hours)):
-                        fresh[number][place + at] = True
-                    place += len(keys)
-            self._keys += known.count
+                known = KeySet()
+                for rows in part:
+                    for (_, number, place), new in zip(
+                        rows, known.add_all([row[0] for row in rows]), strict=True
+                    ):
+                        self._keys += new
+                        if new and number != PRESENT:
+                            fresh[number].mark(place)
         return fresh
+
+    def _collect(self, found: KeyList, present: list[LandingBlob]) -> None:
+        """List the keys of the folder, then those of the answer's rows of this hour."""
+        unpacking = self._unpacking
+        for blob in present:
+            unpacking.ensure_held()
+            for keys in _keys_of(unpacking.landing.read(blob), unpacking.source.project_id):
+                found.add(PRESENT, keys, itertools.repeat(0))
+        for number in self._numbers:
+            unpacking.ensure_held()
+            place = 0
+            for keys, hours in self._facts(number):
+                own = [hour == self._hour for hour in hours]
+                places = range(place, place + len(keys))
+                found.add(number, itertools.compress(keys, own), itertools.compress(places, own))
+                place += len(keys)
 
     def _facts(self, number: int) -> Iterator[tuple[list[bytes], list[Hour]]]:
         return _Rows(self._unpacking).of(self._members.read(number))
 
-    def _blocks_of(self, number: int, fresh: bytearray) -> Iterator[bytes]:
+    def _blocks_of(self, number: int, fresh: RowMarks) -> Iterator[bytes]:
         """Return the blocks of a blob with the new rows of a file: the file as it is, if all are new."""
-        if all(fresh):
+        if fresh.all:
             return _joined(self._members.read(number))
         return _compressed(_chosen(self._members.read(number), fresh))
 
-    def _land_again(self, numbers: list[int], fresh: dict[int, bytearray]) -> None:
+    def _land_again(self, numbers: list[int], fresh: dict[int, RowMarks]) -> None:
         """Land new rows of files whose names are taken, or of an hour that is pulled again.
 
         The numbers go on from those that are there. So a worker that goes on where another one has died
@@ -336,31 +350,8 @@ class _Folder:
                 # It was put there meanwhile: the next attempt looks again at what the folder holds.
                 raise Transient(f"the landing blob {name} has appeared with another content") from error
         self._names.add(name)
-
-
-class _Keys:
-    """The keys of one round: those of every ``rounds``-th partition. ``count`` is how many there are."""
-
-    def __init__(self, round_: int, rounds: int, keys_max: int) -> None:
-        self.count = 0
-        self._round = round_
-        self._rounds = rounds
-        self._keys_max = keys_max
-        self._set = KeySet()
-
-    def new(self, keys: list[bytes], chosen: Iterable[object] | None = None) -> list[int]:
-        """Add the chosen keys, or all, if they are of this round; return the places of those that are new."""
-        places = [
-            place
-            for place, (key, counts) in enumerate(zip(keys, chosen or itertools.repeat(1), strict=False))
-            if counts and (self._rounds == 1 or partition(key) % self._rounds == self._round)
-        ]
-        added = self._set.add_all([keys[place] for place in places])
-        found = [place for place, new in zip(places, added, strict=True) if new]
-        self.count += len(found)
-        if self.count > self._keys_max and self._rounds < PARTITIONS:
-            raise TooManyKeysError
-        return found
+        if unpacking.clock() >= unpacking.until:
+            raise StepOverError(f"{name} has landed, and others are to follow")
 
 
 def member_name(name: str) -> str:
@@ -382,7 +373,7 @@ def _keys_of(chunks: Iterable[bytes], project_id: int) -> Iterator[list[bytes]]:
                 long = hashlib.md5(usedforsecurity=False)
 
 
-def _chosen(chunks: Iterable[bytes], fresh: bytearray) -> Iterator[Exported]:
+def _chosen(chunks: Iterable[bytes], fresh: RowMarks) -> Iterator[Exported]:
     """Yield the chosen rows of a file, each with its newline; the pieces of a long one count as no rows."""
     place = 0
     for lines in raw_lines(chunks):
@@ -392,7 +383,7 @@ def _chosen(chunks: Iterable[bytes], fresh: bytearray) -> Iterator[Exported]:
             place += lines.last
             continue
         end = place + len(lines.contents)
-        kept = list(itertools.compress(lines.contents, fresh[place:end]))
+        kept = list(itertools.compress(lines.contents, fresh.between(place, end)))
         place = end
         if kept:
             yield Exported(len(kept), b"\n".join(kept) + b"\n")

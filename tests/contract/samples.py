@@ -30,8 +30,10 @@ from exporter.domain.hour_content import AppendBase, HourContent, Provenance, Ro
 from exporter.domain.hour_record import HourRecord, HourStatus, SlicedExport
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.notifications import Webhook
+from exporter.domain.pulls import FailedPull, PulledHour, PullRun, PullStatus, RunStatus, StoredAnswer
 from exporter.domain.row_schema import Reason
 from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.domain.source import Region, Source, SourceStatus
 from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.timestamps import TimestampFormat
 from exporter.domain.verification import Counts, Span, Verification, VerificationStatus
@@ -199,4 +201,54 @@ BACKFILL = replace(
     finished_at=NOW,
     failed=(FailedHour(KEY.stream, HOUR, FAULT),),
     error=FAULT,
+)
+NO_ZIP = Fault("no_zip", "It is a web page.", "Wait.")
+SOURCE = Source(
+    id="acme",
+    project_id=187520,
+    api_key="key",
+    sealed="sealed",
+    start=HOUR,
+    created_at=NOW,
+    region=Region.EU,
+    base_url="https://amplitude.com/x",
+    lag_minutes=60,
+    repull_hours=(3, 5),
+    status=SourceStatus.PAUSED,
+)
+PULLED_HOUR = PulledHour(
+    "acme",
+    HOUR,
+    status=PullStatus.PULLING,
+    next_pull_at=NOW,
+    claim=Claim("c", NOW),
+    pulls=2,
+    failures=3,
+    asked_at=NOW,
+    closed_at=NOW,
+    rows=4,
+    new_rows=1,
+    blobs=5,
+    bytes=6,
+    ignored=7,
+    error=NO_ZIP,
+    answer=StoredAnswer("acme/x.zip", 99, NOW),
+)
+PULL_RUN = PullRun(
+    source_id="acme",
+    id="r1",
+    start="2020-01-25",
+    end="2020-01-26",
+    first=HOUR,
+    last=HOUR.plus(40),
+    created_at=NOW,
+    done_before=HOUR.plus(2),
+    status=RunStatus.RUNNING,
+    clamped=True,
+    done=1,
+    empty=2,
+    new_rows=3,
+    failed=(FailedPull(HOUR, NO_ZIP),),
+    started_at=NOW,
+    finished_at=NOW,
 )

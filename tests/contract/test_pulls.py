@@ -9,77 +9,23 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain.claims import Claim
-from exporter.domain.errors import Conflict, Fault, LandingMissing, Transient
+from exporter.domain.errors import Conflict, LandingMissing, Transient
 from exporter.domain.pulls import (
     HEALTHY,
-    FailedPull,
     FolderTurn,
     PulledHour,
     PullProgress,
-    PullRun,
     PullSlots,
-    PullStatus,
     PullTask,
     RunStatus,
     SourceHealth,
-    StoredAnswer,
 )
-from exporter.domain.source import Region, Source, SourceStatus
+from exporter.domain.source import SourceStatus
 from exporter.pipeline.zip_members import ZipMembers
 from exporter.ports import LandingWriter
 from tests.contract.backends import HOUR, NOW, STREAM, AzuriteBackend, Backend
+from tests.contract.samples import NO_ZIP, PULL_RUN, PULLED_HOUR, SOURCE
 from tests.support.fakes.blobs import md5_base64
-
-FAULT = Fault("no_zip", "It is a web page.", "Wait.")
-SOURCE = Source(
-    id="acme",
-    project_id=187520,
-    api_key="key",
-    sealed="sealed",
-    start=HOUR,
-    created_at=NOW,
-    region=Region.EU,
-    base_url="https://amplitude.com/x",
-    lag_minutes=60,
-    repull_hours=(3, 5),
-    status=SourceStatus.PAUSED,
-)
-RECORD = PulledHour(
-    "acme",
-    HOUR,
-    status=PullStatus.PULLING,
-    next_pull_at=NOW,
-    claim=Claim("c", NOW),
-    pulls=2,
-    failures=3,
-    asked_at=NOW,
-    closed_at=NOW,
-    rows=4,
-    new_rows=1,
-    blobs=5,
-    bytes=6,
-    ignored=7,
-    error=FAULT,
-    answer=StoredAnswer("acme/x.zip", 99, NOW),
-)
-RUN = PullRun(
-    source_id="acme",
-    id="r1",
-    start="2020-01-25",
-    end="2020-01-26",
-    first=HOUR,
-    last=HOUR.plus(40),
-    created_at=NOW,
-    done_before=HOUR.plus(2),
-    status=RunStatus.RUNNING,
-    clamped=True,
-    done=1,
-    empty=2,
-    new_rows=3,
-    failed=(FailedPull(HOUR, FAULT),),
-    started_at=NOW,
-    finished_at=NOW,
-)
 
 
 def test_every_field_of_a_source_comes_back(backend: Backend) -> None:
@@ -106,15 +52,15 @@ def test_every_field_of_an_hour_comes_back(backend: Backend) -> None:
     hours = backend.gateways.pulls.hours
     assert hours.get("acme", HOUR) is None
     assert hours.between("acme", HOUR, HOUR) == []
-    etag = hours.put(RECORD, None)
-    hours.put(replace(RECORD, hour=HOUR.plus(2)), None)
-    hours.put(replace(RECORD, source_id="b", hour=HOUR.plus(1)), None)
+    etag = hours.put(PULLED_HOUR, None)
+    hours.put(replace(PULLED_HOUR, hour=HOUR.plus(2)), None)
+    hours.put(replace(PULLED_HOUR, source_id="b", hour=HOUR.plus(1)), None)
 
-    assert hours.between("acme", HOUR, HOUR.plus(1)) == [RECORD]
-    assert hours.between("acme", HOUR, HOUR.plus(2)) == [RECORD, replace(RECORD, hour=HOUR.plus(2))]
+    assert hours.between("acme", HOUR, HOUR.plus(1)) == [PULLED_HOUR]
+    assert hours.between("acme", HOUR, HOUR.plus(2)) == [PULLED_HOUR, replace(PULLED_HOUR, hour=HOUR.plus(2))]
     hours.put(PulledHour("acme", HOUR), etag)
     with pytest.raises(Conflict):
-        hours.put(RECORD, etag)
+        hours.put(PULLED_HOUR, etag)
 
 
 def test_the_hours_that_are_due_are_found_by_their_time(backend: Backend) -> None:
@@ -144,10 +90,14 @@ def test_the_turn_in_a_folder_belongs_to_one_answer(backend: Backend) -> None:
     turns.discard(mine, etag)
     turns.put(other, None)
     turns.discard(mine, etag)
+    turns.put(replace(other, hour=HOUR.plus(-1)), None)
+    turns.put(replace(other, project_id=11), None)
 
     found = turns.get(1, HOUR)
     assert found is not None
     assert found.value == other
+    assert [each.value.hour for each in turns.of(1)] == [HOUR.plus(-1), HOUR]
+    assert found in turns.of(1)
 
 
 def test_slots_health_and_runs_come_back(backend: Backend) -> None:
@@ -156,20 +106,20 @@ def test_slots_health_and_runs_come_back(backend: Backend) -> None:
     assert pulls.health.get("acme") == HEALTHY
     assert pulls.slots.get("acme") is None
     assert pulls.runs.unfinished() == []
-    health = SourceHealth(3, NOW, FAULT, failing=True)
+    health = SourceHealth(3, NOW, NO_ZIP, failing=True)
     pulls.health.put("acme", health)
     slots = PullSlots("acme", (Claim("a", NOW), Claim("b", NOW)))
     pulls.slots.put(slots, None)
     with pytest.raises(Conflict):
         pulls.slots.put(PullSlots("acme"), None)
-    pulls.runs.put(RUN, None)
-    pulls.runs.put(replace(RUN, id="r2", status=RunStatus.CANCELLED), None)
+    pulls.runs.put(PULL_RUN, None)
+    pulls.runs.put(replace(PULL_RUN, id="r2", status=RunStatus.CANCELLED), None)
 
     assert pulls.health.get("acme") == health
     found = pulls.slots.get("acme")
     assert found is not None
     assert found.value == slots
-    assert pulls.runs.unfinished() == [RUN]
+    assert pulls.runs.unfinished() == [PULL_RUN]
     assert [run.id for run in pulls.runs.of("acme")] == ["r1", "r2"]
     pulls.health.forget("acme")
     assert pulls.health.get("acme") == HEALTHY

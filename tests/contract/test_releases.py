@@ -1,7 +1,7 @@
 """What this release stores, as it lies in tables, queues and blobs: the next one must read it, and so do we.
 
 ``released/0.1.json`` was written by this release. A change of form shows here: then the old file stays, to
-be read for ever, and the new form gets a file of its own: ``python -m tests.contract.samples FILE``.
+be read for ever, and the new form gets a file of its own: ``python -m tests.contract.test_releases FILE``.
 """
 
 import base64
@@ -21,11 +21,20 @@ from exporter import messages
 from exporter.backfill.hour_list import decode_hours, encode_hours
 from exporter.domain.backfill import BackfillStep
 from exporter.domain.breaker import Breaker
+from exporter.domain.claims import Claim
 from exporter.domain.data_types import DataType
 from exporter.domain.filters import EventFilter
 from exporter.domain.hour_task import HourTask, SliceRef
 from exporter.domain.last_tick import LAST, LastTick
 from exporter.domain.notifications import Delivery, NotificationKind, notification
+from exporter.domain.pulls import (
+    FolderTurn,
+    LateLanding,
+    PullProgress,
+    PullSlots,
+    PullTask,
+    SourceHealth,
+)
 from exporter.domain.slices import Slice
 from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import LandingBlob
@@ -40,9 +49,13 @@ from tests.contract.backends import HOUR, KEY, NOW, AzuriteBackend
 from tests.contract.samples import (
     BACKFILL,
     DESTINATION,
+    NO_ZIP,
     NOTIFIED,
+    PULL_RUN,
+    PULLED_HOUR,
     RECORD,
     SLICE,
+    SOURCE,
     TRIAL,
     VERIFIED,
 )
@@ -80,6 +93,14 @@ CHECKED = HourCheck(
     repairable=True,
     more=3,
 )
+
+PULLED_UNTIL = PullProgress(SOURCE.id, HOUR, HOUR.plus(2), (HOUR,))
+SICK = SourceHealth(3, NOW, NO_ZIP, failing=True)
+SLOTS = PullSlots(SOURCE.id, (Claim("a", NOW), Claim("b", NOW)))
+TURN = FolderTurn(SOURCE.project_id, HOUR, "acme/2020-01-25T17/000000-20200125T200000-c.zip")
+LATE = LateLanding(SOURCE.project_id, HOUR, NOW)
+# There is one type of sources: its name cannot differ from the default.
+ALWAYS_THE_SAME = {"Source.type"}
 
 
 @dataclass(frozen=True)
@@ -167,6 +188,54 @@ ROWS = {
         lambda at: value(at.verifications.get(VERIFIED.destination_id, VERIFIED.id)),
         VERIFIED,
     ),
+    "source": Stored(
+        "pullsources",
+        lambda to: to.pulls.sources.put(SOURCE, None),
+        lambda at: value(at.pulls.sources.get(SOURCE.id)),
+        SOURCE,
+    ),
+    "progress of a source": Stored(
+        "pullsources",
+        lambda to: to.pulls.progress.put(SOURCE.id, PULLED_UNTIL),
+        lambda at: at.pulls.progress.get(SOURCE.id),
+        PULLED_UNTIL,
+    ),
+    "health of a source": Stored(
+        "pullsources",
+        lambda to: to.pulls.health.put(SOURCE.id, SICK),
+        lambda at: at.pulls.health.get(SOURCE.id),
+        SICK,
+    ),
+    "slots of a source": Stored(
+        "pullsources",
+        lambda to: to.pulls.slots.put(SLOTS, None),
+        lambda at: value(at.pulls.slots.get(SOURCE.id)),
+        SLOTS,
+    ),
+    "late landing": Stored(
+        "pullsources",
+        lambda to: to.pulls.late.remember(LATE),
+        lambda at: [each.value for each in at.pulls.late.all()],
+        [LATE],
+    ),
+    "pulled hour": Stored(
+        "pullhours",
+        lambda to: to.pulls.hours.put(PULLED_HOUR, None),
+        lambda at: value(at.pulls.hours.get(SOURCE.id, HOUR)),
+        PULLED_HOUR,
+    ),
+    "turn in a folder": Stored(
+        "pullhours",
+        lambda to: to.pulls.turns.put(TURN, None),
+        lambda at: value(at.pulls.turns.get(TURN.project_id, HOUR)),
+        TURN,
+    ),
+    "requested pull": Stored(
+        "pullruns",
+        lambda to: to.pulls.runs.put(PULL_RUN, None),
+        lambda at: value(at.pulls.runs.get(SOURCE.id, PULL_RUN.id)),
+        PULL_RUN,
+    ),
 }
 STEP = BackfillStep("acme", "b1", 17)
 VERIFY_STEP = VerifyStep("acme", "v1", HOUR)
@@ -177,6 +246,7 @@ MESSAGES: dict[str, tuple[messages.QueueSpec[Any], object]] = {
     "slice": (messages.BACKFILL_HOURS, SHARE),
     "backfill step": (messages.BACKFILL_STEPS, STEP),
     "verify step": (messages.VERIFY_STEPS, VERIFY_STEP),
+    "pull": (messages.PULL_HOURS, PullTask("acme", HOUR, "r1")),
     "notice": (messages.WEBHOOK_CALLS, Delivery(NOTICE, 2)),
 }
 # What is kept in blobs of our own while it is worked with.
@@ -300,7 +370,7 @@ def test_every_field_that_is_stored_is_in_the_file() -> None:
             if getattr(each, one.name) != default:
                 told.add(f"{type(each).__name__}.{one.name}")
 
-    assert with_a_default - told == set()
+    assert with_a_default - told == ALWAYS_THE_SAME
 
 
 def test_messages_are_written_as_the_newest_file_says() -> None:

@@ -11,8 +11,7 @@ import pytest
 from infra.local.export_api import Project
 from tests.support.clocks import COMPILER
 from tests.support.gate import Gate, Moment, Request, gate_before
-from tests.support.installation import key_of
-from tests.support.live_source import API_KEY, SAMPLE, SECRET_KEY, SOURCE, LiveSource, live_source
+from tests.support.live_source import API_KEY, SAMPLE, SECRET_KEY, LiveSource, live_source
 
 pytestmark = [
     pytest.mark.slow,
@@ -64,7 +63,7 @@ def gate(place: LiveSource) -> Iterator[Gate]:
 def test_a_worker_killed_at_any_moment_leaves_each_row_once(
     place: LiveSource, gate: Gate, moment: str
 ) -> None:
-    """``kill -9`` at that moment; the next worker goes on from the stored answer."""
+    """``kill -9`` at that moment; the next worker goes on from the stored answer; a tick deletes it."""
     number = list(MOMENTS).index(moment)
     place.publish(number)
     place.at(number)
@@ -79,15 +78,39 @@ def test_a_worker_killed_at_any_moment_leaves_each_row_once(
         hold.release(drop=True)
         place.pass_time(minutes=10)
         (hour,) = app.pulled(number, number)
-        asked = 1
-        if MOMENTS[moment].kind is discards:
-            # The next pull of the hour deletes what the dead worker has left.
-            key, asked = key_of(place.hour(number)), 2
-            app.api.post(f"/sources/{SOURCE}/pulls", {"start": key, "end": key})
         app.until(lambda: not place.stored_answers(), "the answer is deleted")
 
     landed = place.landed(number)
     rows = [json.loads(line) for body in landed.values() for line in gzip.decompress(body).splitlines()]
     assert sorted(row["uuid"].strip("{}").lower() for row in rows) == place.truth(number)
     assert (hour["status"], hour["rows"], hour["blobs"], len(landed)) == ("pulled", 30, 2, 2)
-    assert [each.status for each in place.requests(number)] == [200] * asked
+    assert [each.status for each in place.requests(number)] == [200]
+
+
+def test_an_hour_that_exceeds_the_time_of_a_function_goes_on_in_the_next_one(
+    place: LiveSource, gate: Gate
+) -> None:
+    """The host kills the worker at ``functionTimeout``; the message comes again, and the API is not asked."""
+    number = len(MOMENTS)
+    place.publish(number)
+    place.at(number)
+    at_the_gate = replace(place.installation.endpoints, blob_port=gate.server_port)
+    storage, limit = at_the_gate.connection_string, "00:00:10"
+    with place.app(AzureWebJobsStorage=storage, AzureFunctionsJobHost__functionTimeout=limit) as app:
+        app.create(number)
+        hold = gate.close_at(Moment(lands, count=2))
+        app.until(hold.reached.is_set, "the second file is about to land")
+        slow = app.running.worker
+        app.running.until(lambda: app.running.worker.pid != slow.pid, "the host has killed the worker")
+        hold.release(drop=True)
+        place.pass_time(minutes=10)
+        (hour,) = app.pulled(number, number)
+        log = app.running.log
+
+    landed = place.landed(number)
+    rows = [json.loads(line) for body in landed.values() for line in gzip.decompress(body).splitlines()]
+    assert "pull_hour: failed" in log
+    assert f"exceeded functionTimeout (0:00:{limit[-2:]})" in log
+    assert sorted(row["uuid"].strip("{}").lower() for row in rows) == place.truth(number)
+    assert (hour["status"], hour["rows"], hour["blobs"], hour["pulls"]) == ("pulled", 30, 2, 1)
+    assert [each.status for each in place.requests(number)] == [200]

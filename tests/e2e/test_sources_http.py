@@ -87,12 +87,12 @@ def test_a_source_is_made_once_and_replaced_afterwards(app: App) -> None:
 def test_conditions_hold_or_nothing_changes(app: App) -> None:
     """For each request that changes a source."""
     path, body = "/sources/conditions", source(2)
-    the_problem(app.api.put(path, body, If_Match="*"), 412, "source_changed")
+    the_problem(app.api.put(path, body, If_Match="*"), 412, "source_modified")
     tag = app.api.put(path, body, If_None_Match="*").headers["etag"]
     the_problem(app.api.put(path, body, If_None_Match="*"), 412, "source_exists")
     assert app.api.put(path, source(2, lag_minutes=90), If_Match=tag).status == 200
     for method, verb in (("POST", "/pause"), ("POST", "/resume"), ("POST", "/activate"), ("DELETE", "")):
-        the_problem(call(app, method, path + verb, If_Match=tag), 412, "source_changed")
+        the_problem(call(app, method, path + verb, If_Match=tag), 412, "source_modified")
     assert ok(app.api.get(path))["status"] == "active"
 
 

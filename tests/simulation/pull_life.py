@@ -313,8 +313,9 @@ class PullLife:
         progress = self.world.puller.progress.get(self.source.id)
         if progress is None or progress.pulled_until < HOUR.plus(self.hours) or progress.failed:
             raise BrokenPullError("closed", f"the hours are not closed: {progress}")
-        left = [*self.world.puller.answers.committed, *self.world.puller.turns.rows]
-        if left and not self.happened["tables lost"] and not self.slept:
+        turns = [] if self.happened["tables lost"] or self.slept else [*self.world.puller.turns.rows]
+        left = [*self.world.puller.answers.committed, *turns]
+        if left:
             raise BrokenPullError("left", f"something was left: {left}")
 
 

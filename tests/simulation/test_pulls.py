@@ -30,7 +30,7 @@ def take_turns_from_others(patch: pytest.MonkeyPatch) -> None:
 def trust_the_tables(patch: pytest.MonkeyPatch) -> None:
     """Do not look at what the folder holds."""
     real = unpack._Folder._compared
-    patch.setattr(unpack._Folder, "_compared", lambda folder, _present, rounds: real(folder, [], rounds))
+    patch.setattr(unpack._Folder, "_compared", lambda folder, _present, *rounds: real(folder, [], *rounds))
 
 
 def ask_without_a_slot(patch: pytest.MonkeyPatch) -> None:
@@ -50,10 +50,10 @@ def settle_what_is_asked_for(patch: pytest.MonkeyPatch) -> None:
 
 # The first world that notices, and what it says.
 NOTICED_BY: dict[str, tuple[Mutation, int]] = {
-    "take_turns_from_others": (take_turns_from_others, 28),
+    "take_turns_from_others": (take_turns_from_others, 133),
     "trust_the_tables": (trust_the_tables, 0),
-    "ask_without_a_slot": (ask_without_a_slot, 48),
-    "settle_what_is_asked_for": (settle_what_is_asked_for, 3),
+    "ask_without_a_slot": (ask_without_a_slot, 248),
+    "settle_what_is_asked_for": (settle_what_is_asked_for, 5),
 }
 
 

@@ -33,7 +33,7 @@ from exporter.http.destination_model import DestinationModel, parse_draft
 from exporter.http.destination_view import DestinationView, destination_view
 from exporter.http.hours import hour_view
 from exporter.http.openapi import possible_problems
-from exporter.http.problem_docs import API_CODES, DOCS_URL, problem_type
+from exporter.http.problem_docs import API_CODES, DOCS_URL, SOURCES_PAGE, problem_type
 from exporter.http.pulls import PullView
 from exporter.http.routing import OPERATIONS
 from exporter.http.source_model import SourceModel, parse_source
@@ -62,7 +62,7 @@ TICK = timedelta(minutes=5)
 # A page of a decision record, in lines.
 PAGE = 60
 PROMISES = 12
-PAGES_OF_CODES = ("api.md", "destinations.md")
+PAGES_OF_CODES = ("api.md", "destinations.md", "sources.md")
 # Readers cannot remember more.
 TERMS_MAX = 20
 TEST_NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -129,12 +129,18 @@ def test_every_code_has_an_anchor_to_which_its_problems_link() -> None:
     of_the_api = [code for cells in rows for code in re.findall(r"`(\w+)`", cells[1])]
     rows = table(text("docs/destinations.md"), "| Code | What it means |")
     faults = [cells[0].strip("`") for cells in rows]
+    rows = table(text("docs/sources.md"), "| `code` | What it means | What happens, and what to do |")
+    of_sources = [cells[0].strip("`") for cells in rows]
 
     assert set(of_the_api) == API_CODES
     anchors = {name: re.findall(r'<a id="(\w+)"></a>', text(f"docs/{name}")) for name in PAGES_OF_CODES}
-    assert anchors == {"api.md": of_the_api, "destinations.md": faults}
-    for code in (*API_CODES, *faults):
-        page, _, anchor = problem_type(code).removeprefix(f"{DOCS_URL}/").partition("#")
+    assert anchors == {"api.md": of_the_api, "destinations.md": faults, "sources.md": of_sources}
+    types = [
+        *map(problem_type, (*API_CODES, *faults)),
+        *(problem_type(code, SOURCES_PAGE) for code in of_sources),
+    ]
+    for each in types:
+        page, _, anchor = each.removeprefix(f"{DOCS_URL}/").partition("#")
         assert anchor in anchors[page]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from exporter.domain import pulls, source
 from exporter.settings import PULL_CONCURRENCY_DEFAULT, PULL_CONCURRENCY_MAX
-from exporter.sources.unpack import AGAIN, PREFIX
+from exporter.sources.unpack import AGAIN, KEYS_MAX, PREFIX
 from tests.support.documents import table
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,5 +35,6 @@ def test_the_guide_names_the_limits_of_the_code() -> None:
     assert "after five failures in a row the source is `failing`" in GUIDE
     assert (PULL_CONCURRENCY_DEFAULT, PULL_CONCURRENCY_MAX) == (2, 4)
     assert "`PULL_CONCURRENCY`, 2 by default and 4 at most" in GUIDE
+    assert f"keys of up to {KEYS_MAX:,} rows are compared in memory" in GUIDE
     assert f"/{PREFIX}187520_2026-11-01_5-627.json.gz" in GUIDE
     assert f"/{AGAIN}2026-11-01T05-2-1.json.gz" in GUIDE

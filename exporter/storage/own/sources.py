@@ -9,7 +9,14 @@ from exporter.domain.versioned import Rows, Versioned
 from exporter.storage.clients import Account
 from exporter.storage.own.columns import moment_text
 from exporter.storage.own.entities import Entity, unversioned, versioned
-from exporter.storage.own.specs import FOLDER_TURNS, LATE_LANDINGS, PULL_PROGRESS, PULLED_HOURS, SOURCES
+from exporter.storage.own.specs import (
+    FOLDER_TURNS,
+    LATE_LANDINGS,
+    PULL_PROGRESS,
+    PULLED_HOURS,
+    SOURCES,
+    turns_of,
+)
 from exporter.storage.own.tables import Table
 
 
@@ -63,6 +70,10 @@ class FolderTurnsTable(Table[int, Hour, FolderTurn]):
     def discard(self, turn: FolderTurn, etag: str) -> None:
         """Delete the turn of that ETag; another one, or none, is left as it is."""
         self.entities.delete_if(*FOLDER_TURNS.keys(turn.project_id, turn.hour), etag)
+
+    def of(self, project_id: int) -> Rows[Versioned[FolderTurn]]:
+        """Return the turns in the folders of a project, by hour."""
+        return self.find("PartitionKey eq @partition", partition=turns_of(project_id))
 
 
 class LateLandingsTable:

@@ -164,10 +164,17 @@ PULLED_HOURS = TableSpec[str, Hour, PulledHour](
 )
 # No id of a source begins with this sign.
 _TURNS = "~turns:"
+
+
+def turns_of(project_id: int) -> str:
+    """Return the partition of the turns in the folders of a project."""
+    return f"{_TURNS}{project_id}"
+
+
 FOLDER_TURNS = TableSpec[int, Hour, FolderTurn](
     name="pullhours",
     kind=FolderTurn,
-    keys=lambda project_id, hour: (f"{_TURNS}{project_id}", hour.key),
+    keys=lambda project_id, hour: (turns_of(project_id), hour.key),
     parse_keys=lambda project, hour: (int(project.removeprefix(_TURNS)), Hour.parse(hour)),
     key_fields=("project_id", "hour"),
     columns={"answer": TEXT},

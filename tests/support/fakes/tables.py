@@ -409,6 +409,15 @@ class FakeFolderTurns(FakeTable[int, Hour, FolderTurn]):
         """Delete the turn of that ETag."""
         self.delete((turn.project_id, turn.hour), etag)
 
+    def of(self, project_id: int) -> Rows[Versioned[FolderTurn]]:
+        """Return the turns in the folders of a project, by hour."""
+        found = self.split()
+        own = (row.key.startswith(f"~turns:{project_id} / ") for row in found.unreadable)
+        return Rows(
+            (row for row in found.values() if row.value.project_id == project_id),
+            (row for row, is_own in zip(found.unreadable, own, strict=True) if is_own),
+        )
+
 
 class FakeLateLandings(FakeRows[int, Hour, LateLanding]):
     """The twin of the notes of rows that have landed late."""

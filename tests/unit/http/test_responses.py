@@ -9,6 +9,7 @@ from http import HTTPStatus
 import azure.functions as func
 import pytest
 
+from exporter.domain.connection_test import ConnectionReport, ConnectionStep
 from exporter.domain.errors import (
     Conflict,
     DestinationFault,
@@ -27,7 +28,7 @@ from exporter.domain.errors import (
     Transient,
     WrongMediaType,
 )
-from exporter.http.problem_docs import problem_type
+from exporter.http.problem_docs import SOURCES_PAGE, problem_type
 from exporter.http.responses import (
     BODY_BYTES_MAX,
     GZIP_BYTES_MIN,
@@ -37,7 +38,9 @@ from exporter.http.responses import (
     json_body,
     no_content,
     problem_answers,
+    source_test_failed,
     unless_known,
+    upload_failed,
 )
 from exporter.http.routing import OPERATIONS, Operation, Parameter, operation
 
@@ -82,7 +85,7 @@ def test_every_error_is_a_problem_document(error: Exception, status: int, code: 
 
     assert (found.status_code, found.mimetype) == (status, "application/problem+json")
     assert (body["type"], body["title"], body["status"], body["code"]) == (
-        problem_type(code),
+        problem_type(code, SOURCES_PAGE if isinstance(error, SourceFault) else None),
         HTTPStatus(status).phrase,
         status,
         code,
@@ -93,6 +96,21 @@ def test_every_error_is_a_problem_document(error: Exception, status: int, code: 
     assert body.get("errors", []) == (
         [{"field": "name", "message": "is missing"}] if "name" in str(body) else []
     )
+
+
+def test_a_fault_of_a_source_links_to_the_guide_of_sources() -> None:
+    """Also one whose code is a fault of a customer's storage, too; so does a failed test of a source."""
+    fault = Fault("secret_unreadable", "It cannot be decrypted.", "Save it again.")
+    report = ConnectionReport((ConnectionStep("sign_in", fault),))
+    answers = [
+        failing(SourceFault(fault)),
+        source_test_failed(report),
+        failing(DestinationFault(fault)),
+        upload_failed(report),
+    ]
+
+    found = [json.loads(each.get_body())["type"].rpartition("/")[2] for each in answers]
+    assert found == ["sources.md#secret_unreadable"] * 2 + ["destinations.md#secret_unreadable"] * 2
 
 
 def test_no_error_is_without_a_status() -> None:

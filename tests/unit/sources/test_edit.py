@@ -129,7 +129,7 @@ def test_conditions_hold_or_nothing_changes() -> None:
     with pytest.raises(Outdated) as stale:
         put(world, if_match=tag)
 
-    assert absent.value.code == stale.value.code == "source_changed"
+    assert absent.value.code == stale.value.code == "source_modified"
     assert present.value.code == "source_exists"
     assert find_source(world.puller.sources, "acme").value.lag_minutes == 90
 

@@ -97,7 +97,7 @@ def test_each_transition_obeys_if_match(world: World) -> None:
     ):
         with pytest.raises(Outdated) as refused:
             move()
-        assert refused.value.code == "source_changed"
+        assert refused.value.code == "source_modified"
     assert status(world) is SourceStatus.ACTIVE
 
 

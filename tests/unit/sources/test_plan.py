@@ -10,7 +10,6 @@ from exporter.domain.pulls import HEALTHY, PulledHour, PullProgress, PullStatus,
 from exporter.domain.source import SourceStatus
 from exporter.domain.versioned import UnreadableRowError
 from exporter.schedule.failures import Failures
-from exporter.sources.pull_hour import PullOutcome
 from exporter.sources.runs import RunRequest, cancel_run, create_run
 from exporter.sources.tick import run_pull_tick
 from tests.support.fakes.world import World
@@ -363,15 +362,3 @@ def test_one_source_does_not_hold_another_one_up() -> None:
 def replace_source(pulling: Pulling, source_id: str) -> PulledHour:
     """Return a record of another source."""
     return PulledHour(source_id, HOUR, next_pull_at=pulling.now)
-
-
-def test_the_answers_of_a_deleted_source_are_deleted() -> None:
-    """No worker will unpack them."""
-    pulling = Pulling(source=a_source(status=SourceStatus.DELETED))
-    pulling.world.puller.answers.set("acme/x/000000-1.zip", b"PK")
-    pulling.world.puller.answers.set("acme-2/x/000000-1.zip", b"PK")
-
-    pulling.tick()
-
-    assert list(pulling.world.puller.answers.committed) == ["acme-2/x/000000-1.zip"]
-    assert pulling.pull() is PullOutcome.NOT_WANTED

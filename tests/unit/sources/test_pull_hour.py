@@ -505,7 +505,7 @@ def test_the_turn_of_an_answer_that_is_gone_is_free() -> None:
 def test_whatever_dies_each_row_stands_there_once_and_the_zip_is_asked_for_once(
     moment: str, *, again: bool
 ) -> None:
-    """At every write there is: the next worker goes on from what is there."""
+    """At every write there is: the next worker goes on from what is there, and a tick tidies up."""
     before = HOUR.plus(-1)
     content = answer([event(1), event(2)], [event(3), event(4, before)], [event(5), event(1)])
     for crash_at in range(1, 100):
@@ -535,6 +535,9 @@ def test_whatever_dies_each_row_stands_there_once_and_the_zip_is_asked_for_once(
         # The answer is asked for again only if its zip was not stored yet.
         assert len(stored) - again <= 2
         assert len(world.puller.api.requests) <= 2
+        world.writes.crash_at = None
+        pulling.tick()
+        assert world.puller.answers.committed == {}
         if not crashed:
             assert crash_at > 10
             return
@@ -599,3 +602,48 @@ def test_busy_is_no_failure() -> None:
     assert pulling.pull() is PullOutcome.SETTLED
     assert pulling.world.puller.api.requests == [HOUR]
     assert issubclass(Busy, Transient)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_hour_that_takes_long_is_pulled_in_steps(monkeypatch: pytest.MonkeyPatch, *, again: bool) -> None:
+    """The answer is stored, then one file lands after the other, each in an attempt of its own at least."""
+    monkeypatch.setattr("exporter.sources.pull_hour.STEP_MAX", timedelta())
+    pulling = Pulling()
+    if again:
+        pulling.answers(answer([event(9)]))
+        while pulling.pull() is not PullOutcome.SETTLED:
+            pass
+        pulling.wait(hours=24)
+        pulling.outcomes.clear()
+        pulling.world.puller.api.requests.clear()
+    pulling.answers(answer([event(1), event(2)], [event(3)], [event(4), event(1)]))
+    seen = []
+    while not pulling.outcomes or pulling.outcomes[-1] is PullOutcome.RELEASED:
+        pulling.pull()
+        seen.append(len(numbers(landed(pulling.world))) - again)
+
+    # The files are in the order of their shard numbers; those of a later pull land in one blob.
+    assert seen == ([0, 4, 4] if again else [0, 2, 3, 4, 4])
+    assert pulling.outcomes[-1] is PullOutcome.SETTLED
+    assert pulling.record.failures == 0
+    assert pulling.world.puller.api.requests == [HOUR]
+    assert pulling.world.puller.answers.committed == {}
+    assert numbers(landed(pulling.world)) == [1, 2, 3, 4, *([9] if again else [])]
+
+
+@pytest.mark.parametrize("slow", ["slots", "pulled hour"])
+def test_a_worker_whose_claim_took_longer_than_its_lease_does_not_ask(slow: str) -> None:
+    """Another one may have its slot: so many ask at once as there are slots, and no more."""
+    pulling = Pulling()
+    pulling.answers(answer([event(1)]))
+
+    def wait() -> None:
+        if pulling.world.writes.log[-1].startswith(slow):
+            pulling.wait(minutes=2)
+
+    pulling.world.writes.after = wait
+    assert pulling.pull() is PullOutcome.LEFT
+    assert pulling.world.puller.api.requests == []
+    pulling.world.writes.after = None
+    pulling.wait(minutes=2)
+    assert pulling.pull() is PullOutcome.SETTLED
