@@ -13,6 +13,7 @@ from types import FrameType
 from infra.local.stack import PROJECT, NotStartedError
 from tests.bench import (
     answers,
+    backfill,
     bodies,
     cold_start,
     components,
@@ -68,6 +69,10 @@ def _together(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections
     return [], []
 
 
+def _backfill(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    return [], backfill.run(folder, quick=quick)
+
+
 def _answers(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return [], answers.run(quick=quick)
 
@@ -83,6 +88,7 @@ SECTIONS: dict[str, Section] = {
     "hours": _hours,
     "records": _records,
     "together": _together,
+    "backfill": _backfill,
     "answers": _answers,
     "growth": _growth,
 }

@@ -11,7 +11,20 @@ from azure.storage.blob import BlobServiceClient
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
-from tests.bench import answers, chain, cold_start, components, files, hard_lines, hours, naive, sink, ticks
+from tests.bench import (
+    answers,
+    backfill,
+    chain,
+    cold_start,
+    components,
+    files,
+    hard_lines,
+    hours,
+    naive,
+    sink,
+    ticks,
+)
+from tests.bench.emulator import Request, request_in
 from tests.bench.goals import Goal, show_goals
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.lab import HOUR, PROJECT_ID
@@ -197,6 +210,29 @@ def test_cold_start_is_told_stage_by_stage() -> None:
     assert set(stages) == {*cold_start.STAGES, *cold_start.IDENTITY}
     assert stages["function_app"] > 0
     assert {"exporter", "azure.functions", "azure.storage.blob", "standard library"} <= set(packages)
+
+
+def test_a_request_is_recognised_by_its_first_line() -> None:
+    """Its container, queue or table is the place; a piece of a body is no request."""
+    head = b"PUT /account/year/187520_2026-01-31_13%231.json.gz?comp=block&blockid=x HTTP/1.1\r\nHost: a"
+    found = request_in(head)
+    assert found is not None
+    assert (found.place, found.purpose) == ("year", "stage a block")
+    assert request_in(b"GET /devstoreaccount1/ledger(PartitionKey='a',RowKey='b') HTTP/1.1\r\n") == Request(
+        "GET", "ledger", "(PartitionKey='a',RowKey='b')"
+    )
+    assert request_in(b'{"a": 1}\r\nGET /a/b HTTP/1.1\r\n') is None
+
+
+@pytest.mark.slow
+def test_a_backfill_from_afar_is_measured(tmp_path: Path) -> None:
+    """By the hours a second, and by the calls of an hour, which the proxy counts."""
+    ran = backfill.measure(tmp_path, hours=6, away_seconds=0.005)
+
+    calls = ran.calls()
+    assert calls["customer", "commit"] == 2 * ran.hours
+    assert calls["table ledger", "write"] >= 2 * ran.hours
+    assert 0 < ran.hours_a_second < 1 / 0.005
 
 
 def test_numbers_of_a_table_are_aligned() -> None:
