@@ -22,6 +22,7 @@ from tests.bench import (
     hard_lines,
     hours,
     records,
+    scale,
     together,
 )
 from tests.bench.goals import Goal, show_goals
@@ -73,6 +74,11 @@ def _backfill(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections
     return [], backfill.run(folder, quick=quick)
 
 
+def _scale(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    scale.run(quick=quick)
+    return [], []
+
+
 def _answers(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return [], answers.run(quick=quick)
 
@@ -89,6 +95,7 @@ SECTIONS: dict[str, Section] = {
     "records": _records,
     "together": _together,
     "backfill": _backfill,
+    "scale": _scale,
     "answers": _answers,
     "growth": _growth,
 }

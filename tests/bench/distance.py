@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,14 @@ _PIECE_BYTES = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """The endpoints of the proxy, and the requests that it has passed on, in their order."""
+    """The endpoints of the proxy, and the requests that it has passed on, in their order.
+
+    ``seconds`` is how long each answer took, with the distance.
+    """
 
     endpoints: Endpoints
     requests: list[Request] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
 
 @contextmanager
@@ -33,29 +38,27 @@ def away(endpoints: Endpoints, seconds: float, *, blobs_alone: bool = False) -> 
     if not blobs_alone:
         near = replace(near, queue_port=ports[1], table_port=ports[2])
     distance = Distance(near)
-
-    def count(piece: bytes) -> None:
-        if request := request_in(piece):
-            distance.requests.append(request)
-
-    with _proxies(list(zip(ports, real, strict=False)), seconds, count):
+    with _proxies(list(zip(ports, real, strict=False)), seconds, distance):
         yield distance
 
 
 @contextmanager
-def _proxies(ports: list[tuple[int, int]], seconds: float, count: Callable[[bytes], None]) -> Iterator[None]:
+def _proxies(ports: list[tuple[int, int]], seconds: float, distance: Distance) -> Iterator[None]:
     """Pass on what comes to the first port of each pair to the second one."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
+    loop, ready, servers = asyncio.new_event_loop(), threading.Event(), list[asyncio.Server]()
 
     async def serve() -> None:
         for port, real in ports:
-            await asyncio.start_server(_connected(real, seconds, count), "127.0.0.1", port)
+            serving = _connected(real, seconds, distance)
+            servers.append(await asyncio.start_server(serving, "127.0.0.1", port))
         ready.set()
 
     def main() -> None:
         asyncio.set_event_loop(loop)
         loop.create_task(serve()).add_done_callback(lambda task: task.result())
         loop.run_forever()
+        for server in servers:
+            server.close()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
@@ -73,31 +76,42 @@ def _proxies(ports: list[tuple[int, int]], seconds: float, count: Callable[[byte
 
 
 def _connected(
-    port: int, seconds: float, count: Callable[[bytes], None]
+    port: int, seconds: float, distance: Distance
 ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """Return what serves a connection: a request comes late, its answer at once."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        clock, asked = asyncio.get_running_loop().time, deque[float]()
+
+        def request(piece: bytes) -> None:
+            if found := request_in(piece):
+                distance.requests.append(found)
+                asked.append(clock())
+
+        def answer(_piece: bytes) -> None:
+            if asked:
+                distance.seconds.append(clock() - asked.popleft())
+
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(
-            _passed_on(reader, far_writer, seconds, count), _passed_on(far_reader, writer, 0.0, _ignore)
-        )
+        try:
+            await asyncio.gather(
+                _passed_on(reader, far_writer, seconds, request), _passed_on(far_reader, writer, 0.0, answer)
+            )
+        finally:
+            far_writer.close()
+            writer.close()
 
     return connected
 
 
-def _ignore(_piece: bytes) -> None:
-    """Count nothing."""
-
-
 async def _passed_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float, count: Callable[[bytes], None]
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float, see: Callable[[bytes], None]
 ) -> None:
     """Pass on each piece so many seconds after it came."""
     loop = asyncio.get_running_loop()
     # An app that ends resets its connections.
     with suppress(ConnectionError):
         while piece := await reader.read(_PIECE_BYTES):
-            count(piece)
+            see(piece)
             loop.call_later(seconds, writer.write, piece)
     loop.call_later(seconds, writer.close)
