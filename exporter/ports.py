@@ -151,6 +151,10 @@ class Landing(Protocol):
         """Yield the hour's data blobs in landing order: by name, byte by byte."""
         ...
 
+    def blobs_of_day(self, stream: Stream, hour: Hour, *, most: int) -> list[LandingBlob]:
+        """Return the data blobs of the hour's day, in landing order: the first ``most`` at most."""
+        ...
+
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces of a few MiB; ``LandingChanged`` if it changed after the listing."""
         ...
@@ -208,8 +212,8 @@ class Container(Protocol):
         """Get the token for the other calls; credentials without a token need no call."""
         ...
 
-    def find(self, prefix: str) -> list[BlobInfo]:
-        """Return the blobs whose names begin with the prefix, in name order."""
+    def find(self, prefix: str, *, most: int | None = None) -> list[BlobInfo]:
+        """Return the blobs whose names begin with the prefix, in name order: the first ``most`` at most."""
         ...
 
     def read(self, name: str) -> SmallBlob | None:

@@ -10,10 +10,11 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from exporter.export.recent import Recent
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.native.scanner import allow
 from exporter.ports import Cipher, Containers, ExportApi, Gateways, PullGateways, Webhooks
@@ -51,6 +52,8 @@ class App:
     """Returns the number of calls to storage that this process has made."""
     turns: WorkSlots
     """The slots for computing that all hours of the process share."""
+    recent: Recent = field(default_factory=Recent)
+    """What the process has read within the last seconds."""
 
 
 def now() -> datetime:

@@ -58,7 +58,7 @@ class Naming:
         return f"{self.parts_prefix(hour)}{number}{self.suffix}"
 
     def parts_prefix(self, hour: Hour) -> str:
-        """Return the longest common prefix of the names of the hour's parts, for listings."""
+        """Return the longest common prefix of the names of the hour's parts."""
         if not self.stream.spec.numbered_parts:
             return f"{self._hour(hour)}{self.suffix}"
         return f"{self._hour(hour)}{'#' if self.style is NameStyle.AMPLITUDE else '_'}"
@@ -75,6 +75,17 @@ class Naming:
     def marker(self, hour: Hour) -> str:
         """Return the name of the hour's completion marker."""
         return f"{self._hour(hour)}{MARKER_SUFFIX}"
+
+    def files_prefix(self, hour: Hour) -> str:
+        """Return the longest common prefix of the hour's parts, in both styles, and its marker."""
+        return self._hour(hour)
+
+    def day_prefix(self, hour: Hour) -> str:
+        """Return the longest common prefix of the names of all hours of the hour's day."""
+        folders = self._stream_folders
+        if self.layout is PathLayout.HIVE:
+            return f"{_path(folders, self._hive_stream, f'date={hour.date}')}/"
+        return _path(folders, f"{self.stream.owner}_{hour.date}_")
 
     @property
     def root(self) -> str:
@@ -129,9 +140,9 @@ class HourNames:
         return tuple(dict.fromkeys((self.wanted, *both)))
 
     @property
-    def prefixes(self) -> tuple[str, ...]:
-        """The prefixes to list its parts by."""
-        return tuple(dict.fromkeys(naming.parts_prefix(self.hour) for naming in self.namings))
+    def prefixes(self) -> dict[str, str]:
+        """The prefixes to list its parts and markers by, each with the one that lists those of its day."""
+        return {each.files_prefix(self.hour): each.day_prefix(self.hour) for each in self.namings}
 
     @property
     def markers(self) -> tuple[str, ...]:

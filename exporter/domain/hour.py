@@ -56,6 +56,12 @@ class Hour:
         """Return 00:00 UTC of this hour's day."""
         return Hour(self.start.replace(hour=0))
 
+    @property
+    def day(self) -> "tuple[Hour, Hour]":
+        """The first and the last hour of this hour's day."""
+        first = self.first_of_day()
+        return first, first.plus(23)
+
     def __str__(self) -> str:
         return self.key
 

@@ -33,3 +33,8 @@ class HourTask:
     slice_ref: SliceRef | None = None
     round: int = 0
     allow_loss: bool = False
+
+    @property
+    def day(self) -> tuple[str, int, StreamKey, str]:
+        """What hours of one day have in common that one backfill requests in one round."""
+        return (self.requested_by, self.round, self.key, self.hour.date)

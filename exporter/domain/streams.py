@@ -35,6 +35,10 @@ class Stream:
         """Return the landing folder of one hour: ``events/187520/2020/01/25/17/``."""
         return f"{self.landing_prefix}{hour.key.replace('-', '/').replace('T', '/')}/"
 
+    def landing_day(self, hour: Hour) -> str:
+        """Return the landing folder of an hour's day: ``events/187520/2020/01/25/``."""
+        return f"{self.landing_prefix}{hour.date.replace('-', '/')}/"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class StreamKey:

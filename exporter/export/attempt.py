@@ -10,13 +10,17 @@ from functools import cached_property
 
 from exporter.domain.allowed_hosts import same_container
 from exporter.domain.destination import Destination, Status
+from exporter.domain.errors import Transient
 from exporter.domain.file_names import HourNames, Naming
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.own_blobs import folder, outdated, rejected_folder
 from exporter.domain.slices import Slice
+from exporter.domain.streams import LandingBlob
+from exporter.domain.versioned import BlobInfo, Versioned
 from exporter.export.lease import Heartbeat, HourLease
+from exporter.export.recent import Recent
 from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
@@ -26,6 +30,9 @@ from exporter.pipeline.key_index import encode_key_index
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.native.scanner import library
 from exporter.ports import Clock, Container, Gateways
+
+# Blobs of a day that are listed together; hours of a day that has more are listed each by itself.
+DAY_BLOBS_MAX = 1000
 
 
 class Outcome(StrEnum):
@@ -50,7 +57,8 @@ class AttemptContext:
     ``late_until`` after that, landing is checked for late data. ``redelivered`` says that the request was
     delivered before, to a worker that did not finish it. Landing blobs of ``whole_bytes_min`` bytes and more
     may pass through unchanged; None: none may. ``calls`` counts the calls to storage of the process;
-    ``seconds`` adds up what each step takes. ``slots`` limit what the process stages at the same time.
+    ``seconds`` adds up what each step takes. ``slots`` limit what the process stages at the same time, and
+    ``recent`` has what it has read within the last seconds.
     """
 
     clock: Clock
@@ -63,6 +71,18 @@ class AttemptContext:
     calls: Callable[[], int] = lambda: 0
     seconds: dict[str, float] = field(default_factory=dict)
     slots: WorkSlots = field(default_factory=WorkSlots)
+    recent: Recent = field(default_factory=Recent)
+
+    def destination(
+        self, gateways: Gateways, destination_id: str, *, anew: bool = False
+    ) -> Versioned[Destination] | None:
+        """Return a destination as it was read recently, or ``anew``."""
+        return self.recent.read(
+            ("destination", destination_id),
+            self.clock(),
+            lambda: gateways.destinations.get(destination_id),
+            anew=anew,
+        )
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -80,12 +100,16 @@ class AttemptContext:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An hour that is being exported: for which destination, and by which worker."""
+    """An hour that is being exported: for which destination, and by which worker.
+
+    ``by_day``: the ledger has no row of it, and what is there is listed together with the rest of its day.
+    """
 
     task: HourTask
     destination: Destination
     gateways: Gateways
     worker: AttemptContext
+    by_day: bool = False
 
     @cached_property
     def container(self) -> Container:
@@ -96,6 +120,35 @@ class Attempt:
     def container_id(self) -> str:
         """The account and container that the destination's files go to."""
         return self.destination.container_id
+
+    def landed(self) -> tuple[LandingBlob, ...]:
+        """Return the hour's blobs in landing."""
+        landing, stream, hour = self.gateways.landing, self.task.key.stream, self.task.hour
+        if self.by_day:
+            day = self.worker.recent.read(
+                ("landing", *self.task.day),
+                self.worker.clock(),
+                lambda: landing.blobs_of_day(stream, hour, most=DAY_BLOBS_MAX),
+            )
+            if len(day) < DAY_BLOBS_MAX:
+                folder = stream.landing_folder(hour)
+                return tuple(blob for blob in day if blob.name.startswith(folder))
+        return tuple(landing.blobs(stream, hour))
+
+    def find(self, prefix: str, day_prefix: str) -> list[BlobInfo]:
+        """Return the blobs of the container whose names begin with a prefix of the hour.
+
+        Those of its day begin with ``day_prefix``.
+        """
+        if self.by_day:
+            day = self.worker.recent.read(
+                ("container", *self.task.day, self.container_id, day_prefix),
+                self.worker.clock(),
+                lambda: self.container.find(day_prefix, most=DAY_BLOBS_MAX),
+            )
+            if len(day) < DAY_BLOBS_MAX:
+                return [blob for blob in day if blob.name.startswith(prefix)]
+        return self.container.find(prefix)
 
     def holds(self, record: HourRecord) -> bool:
         """Whether the files of a record are in the present container of the destination, if that is known."""
@@ -190,12 +243,20 @@ class Attempt:
 
     def gone(self) -> bool:
         """Whether the destination was deleted meanwhile, and perhaps created again: nothing is committed."""
-        found = self.gateways.destinations.get(self.destination.id)
+        found = self.worker.destination(self.gateways, self.destination.id)
         return (
             found is None
             or found.value.status is Status.DELETED
             or found.value.created_at != self.destination.created_at
         )
+
+    def is_outdated(self) -> bool:
+        """Whether the destination has changed since it was read, if that can be read now."""
+        try:
+            found = self.worker.destination(self.gateways, self.destination.id, anew=True)
+        except Transient:
+            return False
+        return found is None or found.value != self.destination
 
     def log_outcome(self, lease: HourLease, outcome: Outcome, **more: object) -> None:
         """Notify that the hour is exported, and log what it took."""

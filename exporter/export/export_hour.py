@@ -18,7 +18,7 @@ from datetime import datetime
 from exporter.domain.backfill import Backfill, backfill_id
 from exporter.domain.breaker import Breaker
 from exporter.domain.claims import RENEW_EVERY
-from exporter.domain.destination import Destination, Status
+from exporter.domain.destination import Destination
 from exporter.domain.errors import Busy, Conflict, DestinationFault, Fault, NotConfigured, Scope, Transient
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import SCHEDULE, HourTask
@@ -29,13 +29,13 @@ from exporter.export.disposition import WriteDisposition, disposition_of
 from exporter.export.late_data import append_late, is_up_to_date
 from exporter.export.lease import HourLease, acquire
 from exporter.export.moved import stays_elsewhere
+from exporter.export.reads import Reads
 from exporter.export.recovery import recover
 from exporter.export.sliced import export_slice, fail_sliced, resume
 from exporter.export.whole_hour import export_whole_hour
 from exporter.notify import notifications
 from exporter.notify.log_events import Event, hour_fields, log_event
 from exporter.ports import Gateways
-from exporter.schedule.closings import read_closings
 
 DONE = frozenset({Outcome.EXPORTED, Outcome.ADOPTED, Outcome.REFUSED, Outcome.UNCHANGED})
 
@@ -47,20 +47,57 @@ def export_hour(task: HourTask, gateways: Gateways, worker: AttemptContext) -> O
     that another worker has the hour. ``Transient``, and any unexpected error, means that this attempt was
     broken off and the hour released.
     """
-    destination = _requesting(task, gateways)
+    if not worker.redelivered and task.slice_ref is None:
+        with suppress(ReadAnew):
+            return _export_as_read(Reads(task, gateways, worker, worker.clock(), shared=True))
+    return _export_as_read(Reads(task, gateways, worker, worker.clock(), shared=False))
+
+
+class ReadAnew(Exception):
+    """What was read for other hours, too, does not let this one begin: it has to be read for this one."""
+
+
+def _export_as_read(reads: Reads) -> Outcome:
+    """Do what is due about an hour by what the tables say; ``ReadAnew`` if nothing is due by shared reads."""
+    decided = _decide(reads)
+    if isinstance(decided, Outcome):
+        if reads.shared:
+            raise ReadAnew
+        return decided
+    attempt, disposition = decided
+    task, gateways, worker, destination = attempt.task, attempt.gateways, attempt.worker, attempt.destination
+    exporting = disposition is WriteDisposition.EXPORT and task.slice_ref is None
+    try:
+        if exporting and stays_elsewhere(attempt, reads.record):
+            return Outcome.UNCHANGED
+        outcome = _attempt(attempt, reads.record, disposition)
+    except DestinationFault as error:
+        _record_fault(task, destination, gateways, worker, error.fault)
+        return Outcome.FAILED
+    except Conflict:
+        _come_after(task, reads.backfill, gateways)
+        raise
+    breaker = reads.breaker
+    if breaker.faults:
+        notifications.healed(gateways, destination, worker.clock())
+    _save(gateways, destination, breaker, breaker.record_success(worker.clock()))
+    return outcome
+
+
+def _decide(reads: Reads) -> Outcome | tuple[Attempt, WriteDisposition]:
+    """Return the attempt to make at an hour, and how; or why there is none to be made."""
+    task, gateways, worker, now = reads.task, reads.gateways, reads.worker, reads.now
+    destination = reads.destination
     if destination is None:
         return Outcome.NOT_WANTED
-    now = worker.clock()
-    closing = read_closings(gateways.pulls.sources).of(task.key.stream, now, worker.settle)
-    found = gateways.ledger.get(task.key, task.hour)
+    closing, found = reads.closing, reads.record
     if not closing.closed(task.hour) and (found is None or not found.value.done):
         # Some of it has not landed yet, and would be lost.
         refused = task.hour in closing.open and backfill_id(task.requested_by) is not None
-        return _refuse_open(task, gateways, worker, found) if refused else Outcome.NOT_DUE
+        return _refuse_open(reads) if refused and not reads.shared else Outcome.NOT_DUE
     if task.slice_ref is None and found:
         _leave_to_holder(task, found.value, gateways, worker, now)
-    breaker = gateways.breakers.get(destination.id)
-    backfill = _backfill_of(task, gateways)
+    breaker, backfill = reads.breaker, reads.backfill
     if backfill is not None:
         # The backfill decides: the message may be of an earlier round, or a note, which lacks these fields.
         task = replace(task, round=backfill.round, allow_loss=backfill.allow_loss)
@@ -68,42 +105,18 @@ def export_hour(task: HourTask, gateways: Gateways, worker: AttemptContext) -> O
     disposition = disposition_of(task, record, backfill, breaker, now, here=here)
     if disposition is WriteDisposition.SKIP or breaker.is_open(now):
         return Outcome.NOT_DUE
-    attempt = Attempt(task, destination, gateways, worker)
-    exporting = disposition is WriteDisposition.EXPORT and task.slice_ref is None
-    try:
-        if exporting and stays_elsewhere(attempt, found):
-            return Outcome.UNCHANGED
-        outcome = _attempt(attempt, found, disposition)
-    except DestinationFault as error:
-        _record_fault(task, destination, gateways, worker, error.fault)
-        return Outcome.FAILED
-    except Conflict:
-        _come_after(task, backfill, gateways)
-        raise
-    if breaker.faults:
-        notifications.healed(gateways, destination, worker.clock())
-    _save(gateways, destination, breaker, breaker.record_success(worker.clock()))
-    return outcome
+    return Attempt(task, destination, gateways, worker, by_day=reads.by_day), disposition
 
 
-def _requesting(task: HourTask, gateways: Gateways) -> Destination | None:
-    """Return the destination if it still has this stream: messages outlive what they were sent for."""
-    found = gateways.destinations.get(task.key.destination_id)
-    if found is None or found.value.status is not Status.ACTIVE or task.key not in found.value.streams:
-        return None
-    return found.value
-
-
-def _refuse_open(
-    task: HourTask, gateways: Gateways, worker: AttemptContext, found: Versioned[HourRecord] | None
-) -> Outcome:
+def _refuse_open(reads: Reads) -> Outcome:
     """Record that a backfill cannot have an hour which its source could not pull."""
+    task, worker, found = reads.task, reads.worker, reads.record
     now, record = worker.clock(), found.value if found else HourRecord(task.key, task.hour)
     if record.claimed(now):
         return Outcome.NOT_DUE
     claimed = record.claimed_by(worker.claim_id, task.requested_by, now, round_=task.round)
     with suppress(Conflict):
-        gateways.ledger.put(claimed.failed(_OPEN, now), found.etag if found else None)
+        reads.gateways.ledger.put(claimed.failed(_OPEN, now), found.etag if found else None)
     return Outcome.FAILED
 
 
@@ -134,13 +147,6 @@ def _come_after(task: HourTask, backfill: Backfill | None, gateways: Gateways) -
         gateways.queue_of(task).send([task], delay=RENEW_EVERY)
 
 
-def _backfill_of(task: HourTask, gateways: Gateways) -> Backfill | None:
-    """Return the backfill that an hour is of; None for the schedule's hours, and for slices."""
-    number = None if task.slice_ref is not None else backfill_id(task.requested_by)
-    found = gateways.backfills.get(task.key.destination_id, number) if number is not None else None
-    return found.value if found else None
-
-
 def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition: WriteDisposition) -> Outcome:
     """Claim the hour and export it; release it if that does not succeed."""
     task, gateways = attempt.task, attempt.gateways
@@ -152,15 +158,19 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
     appending = disposition is WriteDisposition.APPEND
     if appending and found is not None and done and is_up_to_date(attempt, found):
         return Outcome.UNCHANGED
-    again = disposition is WriteDisposition.REPLACE or done
-    again = again or (found is not None and found.value.abandoned_as_done)
+    replacing = disposition is WriteDisposition.REPLACE and found is not None
+    again = replacing or done or (found is not None and found.value.abandoned_as_done)
     # Before the claim: from now on the tick sees to it that the hour is done again.
     note = gateways.reopened.remember(task) if again else None
-    lease = acquire(gateways.ledger, found, task, attempt.worker.claim_id, attempt.worker.clock)
+    lease = _claim(attempt, found)
     with attempt.worker.heartbeat(lease.renew):
         try:
             outcome = _export(attempt, lease, disposition)
         except DestinationFault as error:
+            if attempt.is_outdated():
+                # It may be repaired by now.
+                lease.release()
+                raise Transient(f"{task.key} was changed during the attempt") from error
             lease.fail(error.fault)
             raise
         except (Busy, Conflict):
@@ -178,6 +188,17 @@ def _attempt(attempt: Attempt, found: Versioned[HourRecord] | None, disposition:
         with suppress(Transient):
             gateways.reopened.forget(task.key, task.hour, note)
     return outcome
+
+
+def _claim(attempt: Attempt, found: Versioned[HourRecord] | None) -> HourLease:
+    """Claim an hour; ``ReadAnew`` if the ledger has a row of it that was not there for its day."""
+    task, worker = attempt.task, attempt.worker
+    try:
+        return acquire(attempt.gateways.ledger, found, task, worker.claim_id, worker.clock)
+    except Conflict as taken:
+        if attempt.by_day:
+            raise ReadAnew from taken
+        raise
 
 
 def _export(attempt: Attempt, lease: HourLease, disposition: WriteDisposition) -> Outcome:
@@ -213,7 +234,10 @@ def _record_fault(
 
 
 def _save(gateways: Gateways, destination: Destination, before: Breaker, now: Breaker) -> None:
-    """Save a breaker that has changed; one that is not saved costs an attempt, no more."""
+    """Save a breaker that has changed; one that is not saved costs an attempt, no more.
+
+    Hours that begin with a breaker without faults may find another one within seconds: they are tried.
+    """
     if now != before:
         with suppress(Transient):
             gateways.breakers.put(destination.id, now)

@@ -3,7 +3,7 @@
 Export and verification both decide by it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.domain.data_types import DataType
@@ -56,24 +56,30 @@ class Inventory:
 
 
 def take_inventory(
-    container: Container, names: HourNames, record: HourRecord | None = None, container_id: str = ""
+    container: Container,
+    names: HourNames,
+    record: HourRecord | None = None,
+    container_id: str = "",
+    find: Callable[[str, str], list[BlobInfo]] | None = None,
 ) -> Inventory:
     """Return what is there of an hour, without files of other hours and programs whose names begin alike.
 
     The hour's files are those under the destination's present and earlier names, and those that its record
-    names in this container (``container_id``), whatever their content is.
+    names in this container (``container_id``), whatever their content is. ``find`` returns the blobs whose
+    names begin with a prefix; its other argument is the prefix of all files of the same day.
     """
     recorded = recorded_names(record, container_id) if record is not None else frozenset()
     listed: dict[str, BlobInfo] = {}
-    for prefix in names.prefixes:
-        listed |= {blob.name: blob for blob in container.find(prefix)}
+    for prefix, day_prefix in names.prefixes.items():
+        found = container.find(prefix) if find is None else find(prefix, day_prefix)
+        listed |= {blob.name: blob for blob in found}
     for name in sorted(recorded):
         if not names.is_part(name) and not name.endswith(MARKER_SUFFIX):
             listed |= {blob.name: blob for blob in container.find(name) if blob.name == name}
     parts = {name: blob for name, blob in listed.items() if names.is_part(name) or name in recorded}
     markers: dict[str, SmallBlob] = {}
     for name in dict.fromkeys([*names.markers, *sorted(recorded)]):
-        was_listed = any(map(name.startswith, names.prefixes))
+        was_listed = name.startswith(tuple(names.prefixes))
         if name.endswith(MARKER_SUFFIX) and (name in listed or not was_listed):
             content = container.read(name)
             if content is not None:

@@ -21,7 +21,7 @@ def recover(attempt: Attempt, lease: HourLease, names: HourNames) -> tuple[Inven
     """
     here = attempt.holds(lease.record)
     with attempt.worker.timed("inventory"):
-        inventory = take_inventory(attempt.container, names, lease.record, attempt.container_id)
+        inventory = take_inventory(attempt.container, names, lease.record, attempt.container_id, attempt.find)
         if not (lease.record.journal.committing and here):
             return inventory, False
         try:

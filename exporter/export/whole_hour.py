@@ -31,7 +31,7 @@ def export_whole_hour(
     there = None if replacing else adoptable(attempt, lease, inventory)
     if there is not None:
         return adopt(attempt, lease, inventory, there)
-    blobs = tuple(attempt.gateways.landing.blobs(attempt.task.key.stream, attempt.task.hour))
+    blobs = attempt.landed()
     loss = None if attempt.task.allow_loss else missing_rows(attempt, lease.record, inventory, blobs)
     if loss is not None and replacing:
         # A check for late data that cannot have the hour has checked all the same: it is not due again.

@@ -49,6 +49,7 @@ def _export(message: func.QueueMessage) -> None:
         redelivered=(message.dequeue_count or 1) > 1,
         calls=_calls_since(app.calls),
         slots=app.turns,
+        recent=app.recent,
     )
     try:
         outcome = action.export_hour(task, app.gateways, worker)

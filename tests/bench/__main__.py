@@ -13,6 +13,7 @@ from types import FrameType
 from infra.local.stack import PROJECT, NotStartedError
 from tests.bench import (
     answers,
+    backfill,
     bodies,
     cold_start,
     components,
@@ -21,6 +22,7 @@ from tests.bench import (
     hard_lines,
     hours,
     records,
+    scale,
     together,
 )
 from tests.bench.goals import Goal, show_goals
@@ -68,6 +70,15 @@ def _together(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections
     return [], []
 
 
+def _backfill(folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    return [], backfill.run(folder, quick=quick)
+
+
+def _scale(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
+    scale.run(quick=quick)
+    return [], []
+
+
 def _answers(_folder: Path, quick: bool) -> Found:  # noqa: FBT001  all sections look the same
     return [], answers.run(quick=quick)
 
@@ -83,6 +94,8 @@ SECTIONS: dict[str, Section] = {
     "hours": _hours,
     "records": _records,
     "together": _together,
+    "backfill": _backfill,
+    "scale": _scale,
     "answers": _answers,
     "growth": _growth,
 }

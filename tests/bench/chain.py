@@ -125,6 +125,10 @@ class _Files:
         """Say that this is not how files are found."""
         raise NotImplementedError(stream, hour)
 
+    def blobs_of_day(self, stream: Stream, hour: Hour, *, most: int) -> list[LandingBlob]:
+        """Say that this is not how files are found."""
+        raise NotImplementedError(stream, hour, most)
+
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content of a file."""
         return _read(Path(blob.name))

@@ -16,9 +16,9 @@ from infra.local.stack import PROJECT
 START_SECONDS_MAX = 60.0
 _STARTED = "Table service is successfully listening"
 # 127.0.0.1 - - [31/Jan/2026:13:00:00 +0000] "PUT /account/landing/name?comp=block HTTP/1.1" 201 -
-_REQUEST = re.compile(
-    r'"(?P<verb>[A-Z]+) /(?P<account>[^/? ]+)/(?P<place>[^/?( ]*)(?P<rest>[^ ]*) HTTP/[0-9.]+"'
-)
+_LINE = r"(?P<verb>[A-Z]+) /(?P<account>[^/? ]+)/(?P<place>[^/?( ]*)(?P<rest>[^ ]*) HTTP/[0-9.]+"
+_REQUEST = re.compile(f'"{_LINE}"')
+_REQUEST_HEAD = re.compile(f"{_LINE}\r\n".encode(), re.ASCII)
 type Calls = Counter[tuple[str, str]]
 
 # A server time-out in seconds that the app never sends: it marks the benchmark's own requests.
@@ -55,6 +55,12 @@ class Request:
         query = parse_qs(urlsplit(self.rest).query)
         comp = "".join(query.get("comp", []))
         return _PURPOSES.get((self.verb, comp)) or _PURPOSES.get((self.verb, ""), self.verb)
+
+
+def request_in(piece: bytes) -> Request | None:
+    """Return the request that begins with these bytes; None if none begins there."""
+    found = _REQUEST_HEAD.match(piece)
+    return Request(*(found[name].decode() for name in ("verb", "place", "rest"))) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,22 @@ from azure.storage.blob import BlobServiceClient
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
-from tests.bench import answers, chain, cold_start, components, files, hard_lines, hours, naive, sink, ticks
+from tests.bench import (
+    answers,
+    backfill,
+    chain,
+    cold_start,
+    components,
+    files,
+    hard_lines,
+    hours,
+    naive,
+    scale,
+    sink,
+    ticks,
+)
+from tests.bench.emulator import Request, request_in
+from tests.bench.fleet import Fleet, Steps, simulate
 from tests.bench.goals import Goal, show_goals
 from tests.bench.hour import Measured, Shape, measure
 from tests.bench.lab import HOUR, PROJECT_ID
@@ -197,6 +212,56 @@ def test_cold_start_is_told_stage_by_stage() -> None:
     assert set(stages) == {*cold_start.STAGES, *cold_start.IDENTITY}
     assert stages["function_app"] > 0
     assert {"exporter", "azure.functions", "azure.storage.blob", "standard library"} <= set(packages)
+
+
+def test_a_request_is_recognised_by_its_first_line() -> None:
+    """Its container, queue or table is the place; a piece of a body is no request."""
+    head = b"PUT /account/year/187520_2026-01-31_13%231.json.gz?comp=block&blockid=x HTTP/1.1\r\nHost: a"
+    found = request_in(head)
+    assert found is not None
+    assert (found.place, found.purpose) == ("year", "stage a block")
+    assert request_in(b"GET /devstoreaccount1/ledger(PartitionKey='a',RowKey='b') HTTP/1.1\r\n") == Request(
+        "GET", "ledger", "(PartitionKey='a',RowKey='b')"
+    )
+    assert request_in(b'{"a": 1}\r\nGET /a/b HTTP/1.1\r\n') is None
+
+
+@pytest.mark.slow
+def test_a_backfill_from_afar_is_measured(tmp_path: Path) -> None:
+    """By the hours a second, and by the calls of an hour, which the proxy counts."""
+    ran = backfill.measure(tmp_path, hours=6, away_seconds=0.005)
+
+    calls = ran.calls()
+    assert calls["customer", "commit"] == 2 * ran.hours
+    assert calls["table ledger", "write"] >= 2 * ran.hours
+    assert 0 < ran.hours_a_second < 1 / 0.005
+    assert 0.005 < ran.call < 1
+    assert backfill.simulated(ran, idle=True) > backfill.simulated(ran) > 0
+
+
+def test_a_fleet_is_simulated_to_its_end() -> None:
+    """Each hour is done once; with more cores sooner, and never sooner than its CPU time on all cores."""
+    fleet, steps = Fleet(streams=500, events_an_hour=5e7, instances_max=4), Steps()
+    few, many = simulate(fleet, steps), simulate(replace(fleet, instances_max=16), steps)
+
+    assert len(few.done) == len(many.done) >= fleet.streams
+    assert sum(fleet.sizes()) == pytest.approx(fleet.events_an_hour)
+    cpu = fleet.events_an_hour * steps.event_cpu + len(few.done) * steps.hour_cpu
+    assert cpu / 4 <= few.done_after(1.0) < 1.5 * cpu / 4 + 60
+    assert cpu / 16 <= many.done_after(1.0) < few.done_after(1.0)
+    assert (few.instances, many.instances) == (4, 16)
+    assert 0 < scale.used(few)["Gbit/s out of an account"] < scale.used(many)["Gbit/s out of an account"]
+
+
+def test_the_simulation_of_one_instance_is_bound_by_calls_or_by_its_core() -> None:
+    """As can be calculated: twelve hours wait for storage at once, and one computes."""
+    fleet = Fleet(streams=240, events_an_hour=0.0, instances_max=1, spread=0.0, ticked=False)
+    calls = 8 + 6 + 1
+    far = Steps(call=0.1, hour_cpu=0.001, start=0.0)
+    slow = Steps(call=0.001, hour_cpu=0.2, start=0.0)
+
+    assert fleet.streams / simulate(fleet, far).done_after(1.0) == pytest.approx(12 / (0.1 * calls), rel=0.1)
+    assert fleet.streams / simulate(fleet, slow).done_after(1.0) == pytest.approx(5, rel=0.1)
 
 
 def test_numbers_of_a_table_are_aligned() -> None:

@@ -1,10 +1,7 @@
 """Many hours at once: small ones with a distant customer's storage, and large ones with much CPU."""
 
-import asyncio
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,16 +11,13 @@ from exporter.domain.hour_task import SCHEDULE, HourTask
 from exporter.messages import EXPORT_HOURS
 from exporter.storage.clients import Account
 from exporter.storage.own.queues import Queue
-from infra.local import azurite
-from infra.local.azurite import Endpoints
 from infra.local.sample import DataType, Sample
+from tests.bench.distance import AWAY_SECONDS, away
 from tests.bench.lab import LabError
 from tests.bench.memory import PeakWatch
 from tests.bench.tables import megabytes, show
 from tests.support.installation import Installation, installed, stream_key
 
-# The round-trip time to a customer's storage in another region.
-AWAY_SECONDS = 0.020
 SECONDS_MAX = 900
 # (batchSize, newBatchThreshold) of host.json.
 BATCHES = ((1, 0), (8, 4))
@@ -99,9 +93,10 @@ def _measured(folder: Path, load: Load, size: int, rest: int) -> Ran:
         starts = installation.newest_hours(load.hours)
         for start in starts:
             installation.land(sample.hour(start).files(DataType.EVENTS))
-        away = running.enter_context(_away(installation.endpoints, load.away))
         destination = installation.destination("many", sample, starts[0], (DataType.EVENTS,))
-        destination["credentials"]["connection_string"] = away.connection_string
+        if load.away:
+            far = running.enter_context(away(installation.endpoints, load.away, blobs_alone=True))
+            destination["credentials"]["connection_string"] = far.endpoints.connection_string
         queues = "AzureFunctionsJobHost__extensions__queues__"
         settings = {f"{queues}batchSize": str(size), f"{queues}newBatchThreshold": str(rest)}
         # Any port: also the port of the distant storage.
@@ -129,49 +124,3 @@ def _exported(installation: Installation, sample: Sample, starts: list[datetime]
             return (max(ends) - min(begins)).total_seconds()
         time.sleep(0.5)
     raise LabError(f"not all of {len(hours)} hours were exported within {SECONDS_MAX} s")
-
-
-@contextmanager
-def _away(endpoints: Endpoints, seconds: float) -> Iterator[Endpoints]:
-    """Delay everything that is sent to the blob service."""
-    if not seconds:
-        yield endpoints
-        return
-    port = azurite.free_ports(1)[0]
-    loop, ready = asyncio.new_event_loop(), threading.Event()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", endpoints.blob_port)
-        await asyncio.gather(_passed_on(reader, far_writer, seconds), _passed_on(far_reader, writer, 0.0))
-
-    async def serve() -> None:
-        server = await asyncio.start_server(connected, "127.0.0.1", port)
-        ready.set()
-        async with server:
-            await server.serve_forever()
-
-    def main() -> None:
-        asyncio.set_event_loop(loop)
-        serving = loop.create_task(serve())
-        loop.run_forever()
-        for task in (serving, *asyncio.all_tasks(loop)):
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
-        loop.close()
-
-    thread = threading.Thread(target=main, name="away", daemon=True)
-    thread.start()
-    ready.wait(10)
-    try:
-        yield Endpoints(port, endpoints.queue_port, endpoints.table_port)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-async def _passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Pass on each piece so many seconds after it came."""
-    loop = asyncio.get_running_loop()
-    while piece := await reader.read(2**16):
-        loop.call_later(seconds, writer.write, piece)
-    loop.call_later(seconds, writer.close)

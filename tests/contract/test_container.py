@@ -203,6 +203,15 @@ def test_a_search_finds_whole_names_in_order(backend: Backend) -> None:
     upload(backend, [b"new"], etag=found[0].etag, name=found[0].name)
 
 
+def test_a_search_finds_the_first_names_if_no_more_are_wanted(backend: Backend) -> None:
+    """In the same order."""
+    for name in ("b", "a/2", "a/1", "c"):
+        upload(backend, [b"x"], name=name)
+
+    assert [blob.name for blob in backend.container.find("", most=3)] == ["a/1", "a/2", "b"]
+    assert [blob.name for blob in backend.container.find("a/", most=3)] == ["a/1", "a/2"]
+
+
 @pytest.mark.parametrize(
     "name", ["-189524_2020-01-25_0.json.gz", "a b/100%/ü/日本_1#2?x=1&y+z.json.gz", "_export_test/1"]
 )

@@ -30,6 +30,25 @@ def test_an_hour_has_the_blobs_of_its_folder_in_byte_order(backend: Backend) -> 
     assert all(len(blob.name.removeprefix(FOLDER).encode()) == blob.size for blob in found)
 
 
+def test_a_day_has_the_blobs_of_its_hours_in_their_order(backend: Backend) -> None:
+    """As each hour lists them; the first so many of them, if no more are wanted."""
+    folder = STREAM.landing_day(HOUR)
+    for name in ("23/b.json", "00/a.json", "12/_SUCCESS", "12/c.json", "12/d.json"):
+        backend.land(f"{folder}{name}", name.encode())
+    for other in (STREAM.landing_folder(HOUR.first_of_day().plus(-1)), STREAM.landing_folder(HOUR.plus(24))):
+        backend.land(f"{other}x.json", b"")
+    landing = backend.gateways.landing
+
+    found = landing.blobs_of_day(STREAM, HOUR, most=10)
+
+    first, _ = HOUR.day
+    assert found == [blob for number in range(24) for blob in landing.blobs(STREAM, first.plus(number))]
+    assert [blob.name.removeprefix(folder) for blob in found] == [
+        *("00/a.json", "12/c.json", "12/d.json", "23/b.json")
+    ]
+    assert landing.blobs_of_day(STREAM, HOUR, most=3) == found[:3]
+
+
 def test_a_blob_that_is_put_again_with_the_same_bytes_is_the_same_one(backend: Backend) -> None:
     """Its ETag is another, so that an attempt lists it anew; its MD5 says that nothing landed late."""
     backend.land(f"{FOLDER}a.json", b"one")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.domain.data_types import DataType
-from exporter.domain.file_names import NameStyle, Naming, PathLayout
+from exporter.domain.file_names import HourNames, NameStyle, Naming, PathLayout
 from exporter.domain.hour import Hour
 from exporter.domain.streams import Stream
 from tests.support.builders import EVENTS
@@ -37,6 +37,20 @@ def test_a_name_parses_back(naming: Naming, hour: Hour, number: int) -> None:
     merged = naming.stream.data_type is DataType.MERGED_IDS
 
     assert naming.part_number(hour, naming.part(hour, number)) == (1 if merged else number)
+
+
+@given(namings, near_hours, near_hours, numbers)
+def test_a_listing_finds_all_files_of_an_hour_and_of_its_day(
+    naming: Naming, hour: Hour, other: Hour, number: int
+) -> None:
+    """In both styles, with the marker; and a listing of the day finds no other day's."""
+    names = HourNames(hour, naming)
+    files = [*(each.part(hour, number) for each in names.namings), *names.markers]
+
+    assert all(any(name.startswith(prefix) for prefix in names.prefixes) for name in files)
+    assert all(prefix.startswith(day) for prefix, day in names.prefixes.items())
+    of_day = naming.part(other, number).startswith(naming.day_prefix(hour))
+    assert of_day == (other.date == hour.date)
 
 
 @given(prefixes, styles, layouts, st.lists(st.tuples(streams, near_hours, numbers), min_size=2, max_size=30))

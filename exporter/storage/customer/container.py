@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -76,12 +77,12 @@ class CustomerContainer:
         if self._token is not None:
             self._token()
 
-    def find(self, prefix: str) -> list[BlobInfo]:
-        """Return the blobs whose names begin so, in name order."""
+    def find(self, prefix: str, *, most: int | None = None) -> list[BlobInfo]:
+        """Return the blobs whose names begin so, in name order: the first ``most`` at most."""
         with customer_storage(self._place, Action.READ):
             found = [
                 BlobInfo(blob.name, quoted(blob.etag), blob.size, md5_text(blob.content_settings.content_md5))
-                for blob in self._client.list_blobs(name_starts_with=prefix)
+                for blob in islice(self._client.list_blobs(name_starts_with=prefix), most)
             ]
             return sorted(found, key=lambda blob: blob.name.encode())
 

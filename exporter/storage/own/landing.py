@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
@@ -42,8 +43,15 @@ class LandingContainer:
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Yield the hour's data blobs in landing order: the service lists them by name, byte by byte."""
+        return self._blobs(stream.landing_folder(hour))
+
+    def blobs_of_day(self, stream: Stream, hour: Hour, *, most: int) -> list[LandingBlob]:
+        """Return the data blobs of the hour's day, in landing order: the first ``most`` at most."""
+        return list(islice(self._blobs(stream.landing_day(hour)), most))
+
+    def _blobs(self, folder: str) -> Iterator[LandingBlob]:
         with self._landing():
-            for blob in self._client.list_blobs(name_starts_with=stream.landing_folder(hour)):
+            for blob in self._client.list_blobs(name_starts_with=folder):
                 if is_data(blob.name):
                     md5 = md5_text(blob.content_settings.content_md5)
                     yield LandingBlob(blob.name, quoted(blob.etag), blob.size, md5)

@@ -112,10 +112,21 @@ class FakeLanding:
 
     def blobs(self, stream: Stream, hour: Hour) -> Iterator[LandingBlob]:
         """Yield the hour's blobs by name."""
+        yield from self._found(stream.landing_folder(hour))
+
+    def blobs_of_day(self, stream: Stream, hour: Hour, *, most: int) -> list[LandingBlob]:
+        """Return the blobs of the hour's day by name: the first ``most`` at most."""
+        return list(self._found(stream.landing_day(hour)))[:most]
+
+    def _found(self, folder: str) -> Iterator[LandingBlob]:
         self.check()
-        for name in filter(is_data, self._blobs.names(stream.landing_folder(hour))):
+        for name in filter(is_data, self._blobs.names(folder)):
             blob = self._blobs.committed[name]
-            yield LandingBlob(name, blob.etag, len(blob.body), blob.md5)
+            yield self.listed(LandingBlob(name, blob.etag, len(blob.body), blob.md5))
+
+    def listed(self, blob: LandingBlob) -> LandingBlob:
+        """Return a blob as it is listed."""
+        return blob
 
     def read(self, blob: LandingBlob) -> Iterator[bytes]:
         """Yield the content in pieces."""
@@ -282,10 +293,10 @@ class FakeContainer:
         """Sign in, unless a test has set a fault for ``sign_in``."""
         self._blobs.refuse("sign_in")
 
-    def find(self, prefix: str) -> list[BlobInfo]:
-        """Return the blobs whose names begin so, in name order."""
+    def find(self, prefix: str, *, most: int | None = None) -> list[BlobInfo]:
+        """Return the blobs whose names begin so, in name order: the first ``most`` at most."""
         self._blobs.refuse("list")
-        found = ((name, self._blobs.committed[name]) for name in self._blobs.names(prefix))
+        found = ((name, self._blobs.committed[name]) for name in self._blobs.names(prefix)[:most])
         return [BlobInfo(name, blob.etag, len(blob.body), blob.md5) for name, blob in found]
 
     def read(self, name: str) -> SmallBlob | None:

@@ -75,13 +75,14 @@ def test_an_hour_that_another_worker_is_exporting_is_waited_for() -> None:
 def test_a_backfill_that_loses_a_race_for_an_hour_looks_again() -> None:
     """Its message is delayed: the hour is exported after the faster worker has finished."""
     life = a_life(ONLY_EVENTS)
+    etag = life.world.ledger.put(HourRecord(EVENTS, HOUR), None)
     life.request()
     life.step()
     task = life.world.backfill_hours.take()[-1]
 
     def meanwhile() -> None:
         life.world.writes.after = None
-        life.world.ledger.put(HourRecord(EVENTS, task.hour).claimed_by("faster", "schedule", life.now), None)
+        life.world.ledger.put(HourRecord(EVENTS, task.hour).claimed_by("faster", "schedule", life.now), etag)
 
     # It notes the hour, having found it free, and then takes it.
     life.world.writes.after = meanwhile

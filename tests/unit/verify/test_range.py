@@ -223,8 +223,8 @@ class Counted:
         return called
 
 
-def test_verifying_a_whole_hour_takes_four_calls_to_storage() -> None:
-    """Two listings for its name styles, its marker, and landing; one query reads the ledger for all hours."""
+def test_verifying_a_whole_hour_takes_three_calls_to_storage() -> None:
+    """A listing of its files, its marker, and landing; one query reads the ledger for all hours."""
     world = an_exported_world()
     attempt(world, task=replace(TASK, hour=HOUR.plus(-1)))
     calls: list[str] = []
@@ -241,4 +241,4 @@ def test_verifying_a_whole_hour_takes_four_calls_to_storage() -> None:
 
     assert found is not None
     assert found.counts == Counts(whole=2)
-    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "find", "read", "blobs"]])
+    assert sorted(calls) == sorted(["open", "between", *2 * ["find", "read", "blobs"]])
