@@ -15,7 +15,7 @@ from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.kusto import SCRIPT, SERVICE, needs_the_service
-from tests.infra.queries import alerts, charts, examples
+from tests.infra.queries import alerts, charts, examples, queries_of_resource_logs
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
@@ -33,6 +33,14 @@ QUERIES = {
     **{f"example {number}": query for number, query in enumerate(examples(), start=1)},
 }
 
+# The columns of Azure's own logs that the guide reads. Source:
+# https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostics and …/storagebloblogs
+RESOURCE_LOGS = {
+    "AzureDiagnostics": "(TimeGenerated: datetime, ResourceProvider: string, OperationName: string,"
+    " CallerIPAddress: string)",
+    "StorageBlobLogs": "(TimeGenerated: datetime, OperationName: string, RequesterObjectId: string,"
+    " Uri: string)",
+}
 MISTAKES = [
     "traces | where mesage == 1",
     "traces | summarize countt() by message",
@@ -42,11 +50,11 @@ MISTAKES = [
 ]
 
 
-def analysed(queries: list[str]) -> list[dict[str, Any]]:
-    """Return what the language service says of queries: ``problems`` and ``columns``."""
+def analysed(queries: list[str], tables: dict[str, str] = SCHEMAS) -> list[dict[str, Any]]:
+    """Return what the language service says of queries of tables: ``problems`` and ``columns``."""
     node = shutil.which("node")
     assert node is not None
-    request = json.dumps({"tables": SCHEMAS, "queries": queries})
+    request = json.dumps({"tables": tables, "queries": queries})
     answer = subprocess.run(  # noqa: S603  our own script
         [node, str(SCRIPT), str(SERVICE)],
         input=request,
@@ -76,6 +84,15 @@ def test_there_are_queries_of_every_kind() -> None:
 def test_the_language_service_finds_nothing_wrong(name: str) -> None:
     """No syntax error, no column, function or type that there is not."""
     assert verdicts()[name]["problems"] == []
+
+
+@needs_the_service
+def test_the_queries_of_resource_logs_have_columns_that_azure_has() -> None:
+    """Those of the guide for the deployment."""
+    queries = queries_of_resource_logs()
+
+    assert len(queries) == len(RESOURCE_LOGS)
+    assert [each["problems"] for each in analysed(queries, RESOURCE_LOGS)] == [[], []]
 
 
 @needs_the_service
