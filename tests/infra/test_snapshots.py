@@ -64,6 +64,40 @@ def test_each_network_adds_what_it_needs_and_nothing_else() -> None:
     assert access == {"open": {"Enabled"}, "nat": {"Enabled"}, "private": {"Disabled"}}
 
 
+def test_storage_is_copied_to_other_zones_unless_the_region_has_none() -> None:
+    """Everything else of the account is the same."""
+    accounts = {
+        name: next(each for each in resources(name) if each["type"] == "Microsoft.Storage/storageAccounts")
+        for name in ("open", "nat")
+    }
+
+    assert {name: each.pop("sku") for name, each in accounts.items()} == {
+        "open": {"name": "Standard_LRS"},
+        "nat": {"name": "Standard_ZRS"},
+    }
+    assert accounts["open"] == accounts["nat"]
+
+
+def test_a_deployment_without_a_new_key_leaves_the_key_in_the_vault() -> None:
+    """The secret is a resource of the deployment that brings one; and the vault cannot be purged."""
+    for name in ("open", "nat", "private"):
+        (secret,) = (each for each in resources(name) if each["type"] == "Microsoft.KeyVault/vaults/secrets")
+        assert secret["condition"] == "[not(empty(parameters('newSecretsKey')))]"
+        (vault,) = (each for each in resources(name) if each["type"] == "Microsoft.KeyVault/vaults")
+        assert vault["properties"]["enablePurgeProtection"]
+
+
+def test_a_deployment_sets_all_settings_anew_those_of_the_operator_too() -> None:
+    """It replaces them as one resource, so the operator's are in a parameter; none hides one of the app."""
+    (deployed,) = (each for each in resources("private") if each["type"] == "Microsoft.Web/sites/config")
+    settings = deployed["properties"]
+
+    assert settings["SETTLE_MINUTES"] == "20"
+    of_operator, _, of_app = settings["SECRETS_KEY"].partition("'not this one', ")
+    assert of_operator.endswith("null()), ")
+    assert of_app.startswith("format('@Microsoft.KeyVault(")
+
+
 def test_a_customer_gives_three_actions_on_one_container() -> None:
     """To the service principal of the exporter."""
     (role,) = (each for each in resources("customer") if each["type"].endswith("/roleDefinitions"))
