@@ -126,12 +126,6 @@ def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
     assert set(names) - left_out == {"exporter", "function_app.py", "host.json", "requirements.txt"}
 
 
-def test_the_environment_of_azd_is_neither_deployed_nor_committed() -> None:
-    """It is a file, and has the key until the vault has it."""
-    for name in (".funcignore", ".gitignore"):
-        assert ".azure/" in (PROJECT / name).read_text().splitlines(), name
-
-
 def test_the_native_code_and_its_source_are_part_of_the_package() -> None:
     """A file that is not of the same version as the source is not used."""
     patterns = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
