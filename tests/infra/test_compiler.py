@@ -40,10 +40,14 @@ UPDATE = os.environ.get("UPDATE_SNAPSHOTS") == "1"  # noqa: TID251  of make bice
 # Another version may warn of more, and format otherwise.
 VERSION = "0.49.2"
 
-pytestmark = pytest.mark.skipif(
-    BICEP is None,
-    reason=f"no Bicep compiler: az bicep install --version v{VERSION}; put it on the PATH, or set BICEP=path",
-)
+pytestmark = [
+    # Seconds each; make check and make bicep run them, make test does not.
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        BICEP is None,
+        reason=f"no Bicep compiler: az bicep install --version v{VERSION}; put it on the PATH, or set BICEP",
+    ),
+]
 
 
 @pytest.fixture(autouse=True)
