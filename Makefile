@@ -6,6 +6,7 @@
 # make azurite  run the storage emulator alone (BLOB_PORT=, QUEUE_PORT=, TABLE_PORT=)
 # make console  build the web page that the app serves at /console/
 # make api-types  write the types of the API that the console's code uses
+# make bicep    compile and lint infra/azure, compare with tests/infra/snapshots (BICEP=path, UPDATE=1: write these)
 # make recipes  write the table schemas of docs/recipes
 # make native build the native code (make setup does it, too)
 # make lock     write requirements.txt from requirements.in (UPGRADE=1: with newer versions)
@@ -30,6 +31,7 @@ BLOB_PORT  ?= 10000
 QUEUE_PORT ?= 10001
 TABLE_PORT ?= 10002
 HOURS      ?= 24
+BICEP      ?= bicep
 
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -174,6 +176,12 @@ check: setup $(SCAN_READY) check-openapi
 	@LOG_LEVEL=ERROR .scan/bin/checkov --directory .scan/azure --config-file infra/azure/.checkov.yaml | tee .scan/found.txt
 	@grep -q "Passed checks: [0-9][0-9]" .scan/found.txt
 	@$(PYTHON3) -m pytest -q tests/infra
+
+# az bicep install --version v0.49.2, which puts it into ~/.azure/bin, gets the compiler. Without it, make check leaves it out.
+.PHONY: bicep
+bicep: $(PY_READY)
+	@command -v "$(BICEP)" >/dev/null || { echo "no Bicep compiler: az bicep install --version v0.49.2" >&2; exit 1; }
+	@BICEP="$(BICEP)" UPDATE_SNAPSHOTS="$(UPDATE)" $(PYTHON3) -m pytest -q tests/infra/test_compiler.py
 
 .PHONY: format
 format: $(PY_READY)

@@ -66,6 +66,16 @@ def examples() -> list[str]:
     return re.findall(r"```kusto\n(.*?)```", guide, re.DOTALL)
 
 
+def queries_of_resource_logs() -> list[str]:
+    """Return the queries of the logs of vault and storage, which the guide for the deployment has."""
+    guide = (PROJECT / "docs" / "deploy.md").read_text()
+    return [
+        query
+        for block in re.findall(r"```kusto\n(.*?)```", guide, re.DOTALL)
+        for query in block.split("\n\n")
+    ]
+
+
 def _template(name: str) -> dict[str, Any]:
     return dict(BicepParser().parse(text=(AZURE / name).read_text()))
 

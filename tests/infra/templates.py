@@ -4,6 +4,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 AZURE = PROJECT / "infra" / "azure"
+# What a deployment makes, with its parameters, as the compiler predicts it.
+SNAPSHOTS = Path(__file__).with_name("snapshots")
 # Which of our clients needs which role: all that the identity is given, and nothing else.
 ROLES = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",

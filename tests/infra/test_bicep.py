@@ -102,6 +102,23 @@ def test_parameter_files_name_parameters_that_there_are(parameters: Path) -> Non
     assert "using 'main.bicep'" in parameters.read_text()
 
 
+def test_azd_sets_parameters_that_there_are_to_values_of_their_types() -> None:
+    """Those that have no default too. azd makes numbers and truth values of the texts in its environment."""
+    declared = parsed(AZURE / "main.bicep")["parameters"]
+    given = json.loads((AZURE / "main.parameters.json").read_text())["parameters"]
+    defaults = {name: re.fullmatch(r"\$\{\w+(?:=(.*))?\}", each["value"]) for name, each in given.items()}
+    forms = {"string": r".*", "bool": r"true|false", "int": r"-?\d+"}
+
+    assert given.keys() <= declared.keys()
+    assert {name for name, each in declared.items() if each["default"] is None} <= given.keys()
+    for name, found in defaults.items():
+        assert found, name
+        assert found[1] is None or re.fullmatch(forms[declared[name]["type"]], found[1]), name
+    named = set(re.findall(r"`(?:azd env set )?(EXPORTER_[A-Z_]+)", (PROJECT / "docs/deploy.md").read_text()))
+    assert named
+    assert named <= set(re.findall(r"\{(\w+)", (AZURE / "main.parameters.json").read_text()))
+
+
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda each: each.name)
 def test_an_installation_fits_into_the_quota_of_a_new_subscription(parameters: Path) -> None:
     """The memory of all instances in a region; the guide says how much that is."""

@@ -317,6 +317,18 @@ def test_the_roles_are_explained() -> None:
         assert (PROJECT / path).exists(), path
 
 
+def test_every_section_of_the_deployment_has_its_sources() -> None:
+    """A link to a page of Azure or GitHub beside the sentence, or a row in the table of sources."""
+    sections = dict(
+        re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", guide("deploy.md"), re.DOTALL | re.MULTILINE)
+    )
+    table = {cells[0] for cells in rows(sections.pop("Sources") + "\n\n", "| Section | What | Page |")}
+    page = re.compile(r"\]\(https://(?:learn\.microsoft|docs\.github)\.com/")
+
+    assert table <= sections.keys()
+    assert [title for title, body in sections.items() if title not in table and not page.search(body)] == []
+
+
 def test_links_between_guides_lead_somewhere() -> None:
     """To existing files."""
     for name in ("deploy.md", "operations.md", "monitoring.md"):

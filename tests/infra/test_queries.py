@@ -15,7 +15,7 @@ from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.kusto import SCRIPT, SERVICE, needs_the_service
-from tests.infra.queries import alerts, charts, examples
+from tests.infra.queries import alerts, charts, examples, queries_of_resource_logs
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
@@ -33,6 +33,14 @@ QUERIES = {
     **{f"example {number}": query for number, query in enumerate(examples(), start=1)},
 }
 
+# The columns of Azure's own logs that the guide reads. Source:
+# https://learn.microsoft.com/azure/azure-monitor/reference/tables/azurediagnostics and …/storagebloblogs
+RESOURCE_LOGS = {
+    "AzureDiagnostics": "(TimeGenerated: datetime, ResourceProvider: string, OperationName: string,"
+    " CallerIPAddress: string)",
+    "StorageBlobLogs": "(TimeGenerated: datetime, OperationName: string, RequesterObjectId: string,"
+    " Uri: string)",
+}
 MISTAKES = [
     "traces | where mesage == 1",
     "traces | summarize countt() by message",
@@ -46,14 +54,14 @@ def analysed(queries: list[str]) -> list[dict[str, Any]]:
     """Return what the language service says of queries: ``problems`` and ``columns``."""
     node = shutil.which("node")
     assert node is not None
-    request = json.dumps({"tables": SCHEMAS, "queries": queries})
+    request = json.dumps({"tables": SCHEMAS | RESOURCE_LOGS, "queries": queries})
     answer = subprocess.run(  # noqa: S603  our own script
         [node, str(SCRIPT), str(SERVICE)],
         input=request,
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=150,
     )
     found: list[dict[str, Any]] = json.loads(answer.stdout)
     return found
@@ -62,8 +70,8 @@ def analysed(queries: list[str]) -> list[dict[str, Any]]:
 @cache
 def verdicts() -> dict[str, dict[str, Any]]:
     """Return what it says of our queries, by name, and of the mistaken ones; it takes a second to start."""
-    names, queries = [*QUERIES, *MISTAKES], [*QUERIES.values(), *MISTAKES]
-    return dict(zip(names, analysed(queries), strict=True))
+    queries = {**QUERIES, **{query: query for query in (*queries_of_resource_logs(), *MISTAKES)}}
+    return dict(zip(queries, analysed([*queries.values()]), strict=True))
 
 
 def test_there_are_queries_of_every_kind() -> None:
@@ -76,6 +84,15 @@ def test_there_are_queries_of_every_kind() -> None:
 def test_the_language_service_finds_nothing_wrong(name: str) -> None:
     """No syntax error, no column, function or type that there is not."""
     assert verdicts()[name]["problems"] == []
+
+
+@needs_the_service
+def test_the_queries_of_resource_logs_have_columns_that_azure_has() -> None:
+    """Those of the guide for the deployment."""
+    problems = {query: verdicts()[query]["problems"] for query in queries_of_resource_logs()}
+
+    assert len(problems) == len(RESOURCE_LOGS)
+    assert not any(problems.values()), problems
 
 
 @needs_the_service

@@ -12,12 +12,15 @@ param location string = resourceGroup().location
 @description('The outbound addresses of the exporter, and the addresses of the readers.')
 param allowedAddresses string[]
 
+@description('Whether the data is copied to other zones of the region; not every region has zones.')
+param zoneRedundant bool = true
+
 resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: storageAccountName
   location: location
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
   }
   properties: {
     minimumTlsVersion: 'TLS1_2'
