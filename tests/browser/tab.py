@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
@@ -17,8 +17,6 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 # The browser itself notes an answer with an error status, and a request without an answer.
 _OF_ANSWERS = "Failed to load resource"
-
-type Scheme = Literal["light", "dark"]
 
 
 class Tab:

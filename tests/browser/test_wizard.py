@@ -14,6 +14,7 @@ from infra.local.entra import Directory, entra_running
 from tests.browser.accessibility import check_accessibility
 from tests.browser.landscape import SAMPLE
 from tests.browser.tab import Tab, opened
+from tests.contract.servers import Answer, answering
 from tests.support.installation import App, Installation, Json, now, ok
 
 TENANT, CLIENT = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -175,7 +176,7 @@ def test_a_draft_is_saved_without_a_test_and_wrong_fields_lead_to_their_steps(
 def test_the_step_at_fault_is_marked_and_shows_the_fix_of_the_api(
     wizard: Wizard, app: App, shared: Installation
 ) -> None:
-    """A container that is missing, a signature without delete, an address that does not answer."""
+    """A container that is missing, a signature without delete, no answer, and a firewall that blocks."""
     shared.container("umbrella")
     page, account = wizard.page, shared.endpoints
     wizard.begin("Umbrella", SAMPLE.project_id)
@@ -214,6 +215,9 @@ def test_the_step_at_fault_is_marked_and_shows_the_fix_of_the_api(
     port = azurite.free_ports(1)[0]
     wizard.fill(Account=account.account_url.replace(str(urlsplit(account.account_url).port), str(port)))
     verdict("unreachable", "Container")
+    with answering(Answer(403, "AuthorizationFailure", "This request is not authorized.")) as firewall:
+        wizard.fill(Account=f"{firewall.url}/devstoreaccount1")
+        verdict("network_blocked", "Container")
     wizard.fill(Account=account.account_url)
     wizard.test()
     expect(page.get_by_text("The container is ready.")).to_be_visible()
