@@ -67,9 +67,11 @@ def pull_tick(timer: func.TimerRequest) -> None:  # noqa: ARG001  the host passe
 
 
 def log_pull_tick(found: PullReport) -> None:
-    """Log the sources that are failing; nothing if none is."""
+    """Log the sources that are failing, and those with failed hours; nothing if there is none."""
     for name in found.failing:
         log_event(Event.SOURCE_FAILING, source=name)
+    for name, hours in found.failed.items():
+        log_event(Event.SOURCE_HOURS_FAILED, source=name, hours=len(hours), oldest=hours[0].key)
 
 
 @on_message(blueprint, "pull_hour", PULL_HOURS.name)

@@ -205,8 +205,11 @@ def test_an_alert_names_the_destination_that_it_is_about() -> None:
     assert split == {
         "behind": ["destination"],
         "failing": ["destination"],
+        "pulling": ["pulled_from"],
+        "unpulled": ["pulled_from"],
         "poison": [],
         "rejected": ["destination"],
+        "expiring": ["destination"],
         "unreadable": ["stored_in", "row_key"],
         "stopped": [],
     }
