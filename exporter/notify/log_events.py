@@ -35,6 +35,7 @@ class Event(StrEnum):
     HOUR_PULLED = "hour pulled"
     PULL_FAILED = "pull failed"
     SOURCE_FAILING = "source failing"
+    SOURCE_HOURS_FAILED = "source hours failed"
 
 
 _LEVELS = {
@@ -45,6 +46,7 @@ _LEVELS = {
     Event.LANDING_CREATED: logging.WARNING,
     Event.PULL_FAILED: logging.WARNING,
     Event.SOURCE_FAILING: logging.WARNING,
+    Event.SOURCE_HOURS_FAILED: logging.WARNING,
 }
 
 

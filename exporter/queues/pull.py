@@ -28,9 +28,11 @@ _log = logging.getLogger(__name__)
 PULLS_MAX = 2
 # Larger answers, in bytes, are unpacked one at a time: each may take 50 MB.
 SMALL_BYTES_MAX = 16 * 1024 * 1024
-# How long an answer waits for its turn, in seconds.
-UNPACK_WAIT_SECONDS = 60
-# The delay of a message for which this process has no room; another process may have.
+# How long an answer waits for its turn, in seconds: meanwhile it takes the place of a small hour.
+UNPACK_WAIT_SECONDS = 5
+# How long a message waits in this process, in seconds; then it goes back, with a delay: another process may
+# have room.
+ROOM_WAIT_SECONDS = 120
 BUSY_DELAY = timedelta(seconds=30)
 _room = threading.BoundedSemaphore(PULLS_MAX)
 _unpacks = threading.Lock()
@@ -67,9 +69,11 @@ def pull_tick(timer: func.TimerRequest) -> None:  # noqa: ARG001  the host passe
 
 
 def log_pull_tick(found: PullReport) -> None:
-    """Log the sources that are failing; nothing if none is."""
+    """Log the sources that are failing, and those with failed hours; nothing if there is none."""
     for name in found.failing:
         log_event(Event.SOURCE_FAILING, source=name)
+    for name, hours in found.failed.items():
+        log_event(Event.SOURCE_HOURS_FAILED, source=name, hours=len(hours), oldest=hours[0].key)
 
 
 @on_message(blueprint, "pull_hour", PULL_HOURS.name)
@@ -81,7 +85,7 @@ def pull_hour(message: func.QueueMessage) -> None:
     task = PULL_HOURS.parse(body_of(message))
     app = wiring.app()
     pulls, slots_max = app.gateways.pulls, app.settings.pull_concurrency
-    if not _room.acquire(blocking=False):
+    if not _room.acquire(timeout=ROOM_WAIT_SECONDS):
         pulls.queue.send([task], delay=BUSY_DELAY)
         return
     try:

@@ -59,7 +59,7 @@ from exporter.sources.unpack import (
 TURN_WAIT = timedelta(seconds=30)
 # An attempt that has taken so long begins nothing new; the next one goes on. The host ends one that takes
 # ``functionTimeout``, half an hour, and the process with it.
-STEP_MAX = timedelta(minutes=10)
+STEP_MAX = timedelta(minutes=20)
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 _log = logging.getLogger(__name__)

@@ -1,9 +1,11 @@
 """Everything that a tick of the sources does: one source after the other, each on its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from exporter.domain.errors import LandingMissing
+from exporter.domain.hour import Hour
 from exporter.domain.source import Source, SourceStatus
 from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
@@ -14,11 +16,15 @@ from exporter.sources.plan import queue_due
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What a tick found: how many sources are active, the hours queued of them, and the failing sources."""
+    """What a tick found: how many sources are active, the hours queued of them, and the failing sources.
+
+    ``failed`` has the failed hours of active sources, oldest first, by source.
+    """
 
     active: int
     queued: int
     failing: tuple[str, ...]
+    failed: Mapping[str, tuple[Hour, ...]]
 
 
 def run_pull_tick(gateways: Gateways, *, now: datetime, slots_max: int, failures: Failures) -> PullReport:
@@ -30,7 +36,7 @@ def run_pull_tick(gateways: Gateways, *, now: datetime, slots_max: int, failures
     log_unreadable(found.unreadable)
     sources = [each.value for each in found]
     active = [source for source in sources if source.status is SourceStatus.ACTIVE]
-    queued, failing = 0, list[str]()
+    queued, failing, failed = 0, list[str](), dict[str, tuple[Hour, ...]]()
     if active:
         with failures.guard("looking for landing"):
             _find_or_create_landing(gateways, active)
@@ -39,9 +45,12 @@ def run_pull_tick(gateways: Gateways, *, now: datetime, slots_max: int, failures
             queued += queue_due(gateways.pulls, source, now, slots_max, look_at_failed=True)
             if gateways.pulls.health.get(source.id).failing:
                 failing.append(source.id)
+            progress = gateways.pulls.progress.get(source.id)
+            if progress is not None and progress.failed:
+                failed[source.id] = progress.failed
     if sources:
         remove_leftovers(gateways.pulls, sources, now=now, failures=failures)
-    return PullReport(len(active), queued, tuple(failing))
+    return PullReport(len(active), queued, tuple(failing), failed)
 
 
 def _find_or_create_landing(gateways: Gateways, active: list[Source]) -> None:

@@ -58,6 +58,37 @@ traces
 '''
   }
   {
+    name: 'pulling'
+    severity: 3
+    title: 'Source failing'
+    description: 'The Export API of a source refuses its keys or does not answer, so its hours stay open. GET /api/sources/{id} shows the error and its fix.'
+    window: 'PT30M'
+    operator: 'GreaterThan'
+    splitBy: ['pulled_from']
+    query: '''
+traces
+| where message startswith "source failing "
+| extend facts = parse_json(substring(message, strlen("source failing ")))
+| summarize ticks = count() by pulled_from = tostring(facts.source)
+| where ticks >= 2
+'''
+  }
+  {
+    name: 'unpulled'
+    severity: 3
+    title: 'Hours of a source failed'
+    description: 'Hours of a source cannot be pulled, and no destination of its project gets hours from the oldest of them on until they are. GET /api/sources/{id} lists them in failed_hours, each with its error and fix.'
+    window: 'PT30M'
+    operator: 'GreaterThan'
+    splitBy: ['pulled_from']
+    query: '''
+traces
+| where message startswith "source hours failed "
+| extend facts = parse_json(substring(message, strlen("source hours failed ")))
+| summarize hours = max(toint(facts.hours)) by pulled_from = tostring(facts.source)
+'''
+  }
+  {
     name: 'poison'
     severity: 2
     title: 'Queue message given up'

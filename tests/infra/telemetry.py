@@ -135,13 +135,15 @@ def _exported(world: World, task: HourTask, now: datetime, claim_id: str) -> Out
 
 
 def pull_an_hour_and_fail(telemetry: Telemetry) -> None:
-    """Let a source pull two rows; then its keys are refused."""
+    """Let a source pull two rows; then an hour is too large, and for the next one its keys are refused."""
     telemetry.function = "pull_hour"
     pulling = Pulling()
     pulling.answers(answer([event(1), event(2)]))
-    pulling.answers(401, hour=HOUR.plus(1))
-    pulling.run()
-    pulling.wait(hours=1)
-    pulling.run()
+    pulling.answers(400, hour=HOUR.plus(1))
+    pulling.answers(401, hour=HOUR.plus(2))
+    for _ in range(3):
+        pulling.run()
+        pulling.wait(hours=1)
     telemetry.function = "pull_tick"
-    pull.log_pull_tick(pulling.tick())
+    for _ in range(2):
+        pull.log_pull_tick(pulling.tick())

@@ -11,6 +11,7 @@ import pytest
 from exporter.domain.errors import Fault
 from exporter.domain.signatures import EXPIRES_SOON
 from exporter.notify.log_events import Event, log_event
+from exporter.queues import pull
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
 from tests.infra.queries import PROJECT, alerts, charts, examples
@@ -24,6 +25,7 @@ from tests.infra.telemetry import (
     pull_an_hour_and_fail,
 )
 from tests.support.fakes.world import World
+from tests.support.pulling import HOUR, Pulling, answer, event
 from tests.support.worlds import EVENTS, NOW
 
 ALERTS = {each.name: each for each in alerts()}
@@ -97,6 +99,55 @@ def test_a_failing_destination_fires_at_the_second_tick() -> None:
 
     assert lived(closed) == {"failing"}
     assert lived(closed_and_repaired) == set()
+
+
+def pulled(telemetry: Telemetry, pulling: Pulling, minutes: int) -> None:
+    """Let the timer of a source fire every five minutes, and its hours be pulled."""
+    for _ in range(minutes // 5):
+        pulling.wait(minutes=5)
+        telemetry.now += TICKS_EVERY
+        telemetry.function = "pull_tick"
+        pull.log_pull_tick(pulling.tick())
+        telemetry.function = "pull_hour"
+        pulling.run()
+
+
+def of_sources(*answers: object, then: tuple[object, ...] = (), minutes: int = 15) -> list[set[str]]:
+    """Return the alerts about sources that fire while the API answers so, and after other answers."""
+    with collected() as telemetry:
+        pulling, found = Pulling(), []
+        for each in (answers, then):
+            pulling.answers(*each)
+            pulled(telemetry, pulling, minutes)
+            found.append(firing(telemetry, telemetry.now) & {"pulling", "unpulled"})
+            minutes = 4 * 60
+            pulling.wait(minutes=2)
+    return found
+
+
+def test_a_failing_source_fires_at_the_second_tick_and_heals() -> None:
+    """Its keys are refused, at once; an API that does not answer is failing after five times."""
+    rows = answer([event(1)])
+    assert of_sources(401, then=(rows,)) == [{"pulling"}, set()]
+    assert of_sources(503, then=(rows,)) == [set(), set()]
+    assert of_sources(503, then=(rows,), minutes=60) == [{"pulling"}, set()]
+
+
+def test_an_hour_of_a_source_that_has_failed_fires_until_it_is_pulled() -> None:
+    """It is too large: the source is not failing, and yet its project gets no later hour."""
+    with collected() as telemetry:
+        pulling = Pulling()
+        pulling.answers(400)
+        pulled(telemetry, pulling, 10)
+        failed = firing(telemetry, telemetry.now) & {"pulling", "unpulled"}
+        pulling.answers(answer([event(1)]))
+        pulling.pull_on_request(HOUR)
+        pulled(telemetry, pulling, 40)
+        healed = firing(telemetry, telemetry.now) & {"pulling", "unpulled"}
+        lines = [row["message"] for row in telemetry.traces if row["message"].startswith("source hours")]
+
+    assert (failed, healed) == ({"unpulled"}, set())
+    assert lines[0] == f'source hours failed {{"source":"acme","hours":1,"oldest":"{HOUR.key}"}}'
 
 
 def test_a_queue_message_that_is_given_up_fires() -> None:
@@ -211,10 +262,11 @@ def test_charts_show_what_happened() -> None:
     assert {row["row_key"] for row in shown["Unreadable stored rows"]} == {f"stream / {EVENTS}"}
     assert [row["times"] for row in shown["Created landing containers"]] == [1]
     assert [row["sum_facts_new_rows"] for row in shown["Rows pulled"]] == [2]
-    assert [(row["pulled_from"], row["code"]) for row in shown["Failed pulls by code"]] == [
-        ("acme", "credentials")
-    ]
-    assert [(row["pulled_from"], row["ticks"]) for row in shown["Failing sources"]] == [("acme", 1)]
+    assert {(row["pulled_from"], row["code"]) for row in shown["Failed pulls by code"]} == {
+        ("acme", "credentials"),
+        ("acme", "too_large"),
+    }
+    assert [(row["pulled_from"], row["ticks"]) for row in shown["Failing sources"]] == [("acme", 2)]
     (change,) = shown["Changes of destinations and backfills"]
     assert (change["changes"], change["action"], change["principal"]) == (1, "pause_destination", "ada")
     taken = shown["Duration of an hour by step, in seconds, and storage calls"]
@@ -238,6 +290,8 @@ def test_the_guide_says_what_each_alert_fires_on() -> None:
     documented = {
         "Destination behind": "more than two hours ago",
         "Destination failing": "at two ticks or more within 30 minutes",
+        "Source failing": "at two ticks or more within 30 minutes",
+        "Hours of a source failed": "a line `source hours failed`, within 30 minutes",
         "Queue message given up": "a line that begins with `poison`, within 15 minutes",
         "Many rows rejected": "more than 1 % of a destination's rows, in hours exported within an hour",
         "Credentials expire": "a line `credentials expire`, within 15 minutes",

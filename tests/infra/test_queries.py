@@ -76,7 +76,7 @@ def verdicts() -> dict[str, dict[str, Any]]:
 
 def test_there_are_queries_of_every_kind() -> None:
     """None is lost on the way out of the templates."""
-    assert [len(alerts()), len(charts()), len(examples())] == [7, 15, 2]
+    assert [len(alerts()), len(charts()), len(examples())] == [9, 15, 2]
 
 
 @needs_the_service

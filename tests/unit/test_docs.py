@@ -47,6 +47,7 @@ from exporter.pipeline.gunzip import UNFOLDED_BYTES_MIN, UNFOLDING_RATIO_MAX
 from exporter.pipeline.lines import BLOB_KEPT_BYTES_MAX, LINE_BYTES_MAX, LINE_KEPT_BYTES_MAX
 from exporter.pipeline.normalize import RULES
 from exporter.pipeline.sanitize import NESTING_MAX
+from exporter.queues import pull
 from exporter.settings import SERVICE_NAME_DEFAULT, Settings
 from exporter.verify import runner
 from exporter.wiring import COMPUTING_MAX
@@ -295,7 +296,7 @@ def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> Non
     limits = {cells[0]: cells[1] for cells in table(text("docs/operations.md"), "| Limit | Value | Why |")}
     queues = json.loads(text("host.json"))["extensions"]["queues"]
     size, rest = queues["batchSize"], queues["newBatchThreshold"]
-    messages, computing, large, small, wait, threads = limits.values()
+    messages, computing, large, small, pulls, wait, threads = limits.values()
 
     assert messages.startswith(f"up to {size + rest} of each queue: `batchSize` {size} and")
     assert f"`newBatchThreshold` {rest} in" in messages
@@ -303,6 +304,8 @@ def test_the_limits_of_what_runs_at_the_same_time_are_those_of_the_code() -> Non
     assert any(f" of {LARGE_BYTES // MIB} MiB landed and more" in name for name in limits)
     assert large == "1 a process"
     assert small == f"{SMALL_BYTES_MAX // MIB} MiB landed together"
+    assert pulls.startswith(f"{pull.PULLS_MAX} a process")
+    assert f"answers of more than {pull.SMALL_BYTES_MAX // MIB} MiB are unpacked one at a time" in pulls
     assert wait.startswith(f"{WAIT_MAX // timedelta(minutes=1)} minutes")
     assert threads.startswith(f"{THREADS}: `{THREADS_SETTING}`")
 

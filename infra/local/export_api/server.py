@@ -4,6 +4,7 @@ import base64
 import binascii
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -77,7 +78,7 @@ class ExportApi(ThreadingHTTPServer):
     """The Export API.
 
     A window without published hours is answered 404. ``script`` and ``always`` come before what is
-    published, and after the check of the credentials.
+    published, and after the check of the credentials. Each answer takes ``delay_seconds`` at least.
     """
 
     daemon_threads = True
@@ -89,6 +90,7 @@ class ExportApi(ThreadingHTTPServer):
         self.projects = {project.api_key: project for project in projects}
         self.clock = clock
         self.at_once_max = REQUESTS_AT_ONCE_MAX
+        self.delay_seconds = 0.0
         self._lock = threading.Lock()
         self._asked: list[Asked] = []
         self._under_way: dict[str, int] = {}
@@ -211,6 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
                 at_once=0,
             )
         )
+        time.sleep(self.server.delay_seconds)
         answer = self.server.answer(asked, secret_key)
         counter = _Counter()
         whole = False

@@ -74,6 +74,8 @@ class FakeRows[*Key, Value]:
 
     def unreadable(self, *key: *Key) -> Unreadable | None:
         """Return what is reported of a row if it is unreadable."""
+        if not self.spoiled:
+            return None
         keys = self._naming.keys(*key)
         return (
             Unreadable(self._naming.table, " / ".join(keys), "v", "spoiled") if keys in self.spoiled else None
@@ -392,10 +394,10 @@ class FakePulledHours(FakeTable[str, Hour, PulledHour]):
         return self._of(source_id, lambda record: record.due(now))
 
     def _of(self, source_id: str, chosen: Callable[[PulledHour], bool]) -> Rows[PulledHour]:
-        found = self.split()
-        values = (row.value for row in found.values())
-        unreadable = (row for row in found.unreadable if row.key.startswith(f"{source_id} / "))
-        return Rows((each for each in values if each.source_id == source_id and chosen(each)), unreadable)
+        own = sorted((hour for each, hour in self.rows if each == source_id), key=lambda hour: hour.start)
+        bad = {hour: row for hour in own if (row := self.unreadable(source_id, hour)) is not None}
+        values = (self.rows[source_id, hour].value for hour in own if hour not in bad)
+        return Rows(filter(chosen, values), bad.values())
 
 
 class FakeFolderTurns(FakeTable[int, Hour, FolderTurn]):

@@ -1,5 +1,6 @@
 """The queue trigger of the hours of sources."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import azure.functions as func
@@ -42,9 +43,12 @@ def test_an_hour_is_pulled_and_the_next_one_is_queued(pulling: Pulling) -> None:
     assert pulling.world.puller.queue.take() == [PullTask("acme", HOUR.plus(1))]
 
 
-def test_a_process_pulls_as_many_hours_at_once_as_it_has_room_for(pulling: Pulling) -> None:
-    """Two, so that both requests of a source are under way; a further message waits."""
+def test_a_process_pulls_as_many_hours_at_once_as_it_has_room_for(
+    pulling: Pulling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two, so that both requests of a source are under way; a further message waits, and goes back then."""
     assert PULLS_MAX == 2
+    monkeypatch.setattr(pull, "ROOM_WAIT_SECONDS", 0.01)
     for _ in range(PULLS_MAX):
         assert pull._room.acquire(blocking=False)
     try:
@@ -54,6 +58,21 @@ def test_a_process_pulls_as_many_hours_at_once_as_it_has_room_for(pulling: Pulli
 
     assert pulling.world.puller.hours.get("acme", HOUR) is None
     assert pulling.world.puller.queue.delayed == [(TASK, BUSY_DELAY)]
+
+
+def test_a_message_is_taken_as_soon_as_there_is_room(pulling: Pulling) -> None:
+    """It waits in the process: no hour is late by the delay of a message that goes back."""
+    for _ in range(PULLS_MAX):
+        assert pull._room.acquire(blocking=False)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pull_hour, MESSAGE)
+        assert not waiting.done()
+        assert pulling.world.puller.api.requests == []
+        pull._room.release(PULLS_MAX)
+        waiting.result(60)
+
+    assert pulling.record.status is PullStatus.PULLED
+    assert pulling.world.puller.queue.delayed == []
 
 
 def test_one_large_answer_is_unpacked_at_a_time(pulling: Pulling, monkeypatch: pytest.MonkeyPatch) -> None:
