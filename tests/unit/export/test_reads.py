@@ -235,6 +235,17 @@ def test_a_breaker_with_faults_is_read_by_each_hour() -> None:
     assert world.writes.log.count("breaker acme") <= 2
 
 
+def test_a_process_that_has_met_a_fault_begins_no_other_hour() -> None:
+    """It reads the breaker again, which it knew as closed."""
+    world = landed()
+    process = Process(world)
+    process.export(HourTask(EVENTS, HOURS[0]))
+    world.reader().faults["write"] = GONE
+
+    assert process.export(HourTask(EVENTS, HOURS[1])) is Outcome.FAILED
+    assert process.export(HourTask(EVENTS, HOURS[2])) is Outcome.NOT_DUE
+
+
 def test_a_message_that_comes_again_reads_everything_itself() -> None:
     """What it was delivered for before may have been decided by old values."""
     world = landed()
