@@ -84,6 +84,10 @@ class LastWrite[Key, Value, Default = None](Protocol):
         """Write a value, whatever is stored."""
         ...
 
+    def put_all(self, values: Mapping[Key, Value]) -> None:
+        """Write values, whatever is stored; if a call fails, some of them may be written."""
+        ...
+
     def forget(self, key: Key) -> None:
         """Delete the value of a key, if there is one."""
         ...

@@ -23,12 +23,14 @@ def run_tick(  # noqa: PLR0913  what a tick depends on, each by its name
     late_checks: tuple[timedelta, ...],
     failures: Failures,
     rotates_keys: bool = False,
+    reads_at_once: int = 1,
 ) -> TickReport | None:
     """Resend the steps of stalled jobs, then queue the hours that are due; None if planning failed.
 
     While ``SECRETS_KEY`` has several keys (``rotates_keys``), encrypt secrets with the first one at the end.
 
-    Errors are added to ``failures``; the caller raises them after it has logged the report.
+    The ledgers of ``reads_at_once`` streams are read at the same time. Errors are added to ``failures``; the
+    caller raises them after it has logged the report.
     """
     with failures.guard("resending steps of backfills"):
         backfills.resend_stalled(gateways, now)
@@ -36,7 +38,14 @@ def run_tick(  # noqa: PLR0913  what a tick depends on, each by its name
         verifications.resend_stalled(gateways, now)
     report = None
     with failures.guard("planning"):
-        report = queue_due_hours(gateways, now=now, settle=settle, late_checks=late_checks, failures=failures)
+        report = queue_due_hours(
+            gateways,
+            now=now,
+            settle=settle,
+            late_checks=late_checks,
+            failures=failures,
+            reads_at_once=reads_at_once,
+        )
     if rotates_keys:
         with failures.guard("encrypting secrets"):
             found = renew_secrets(gateways)

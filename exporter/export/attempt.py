@@ -20,7 +20,7 @@ from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingBlob
 from exporter.domain.versioned import BlobInfo, Versioned
 from exporter.export.lease import Heartbeat, HourLease
-from exporter.export.recent import Recent
+from exporter.export.recent import DAY_RECENT, Recent
 from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
@@ -145,6 +145,7 @@ class Attempt:
                 ("container", *self.task.day, self.container_id, day_prefix),
                 self.worker.clock(),
                 lambda: self.container.find(day_prefix, most=DAY_BLOBS_MAX),
+                lasts=DAY_RECENT,
             )
             if len(day) < DAY_BLOBS_MAX:
                 return [blob for blob in day if blob.name.startswith(prefix)]
@@ -243,7 +244,8 @@ class Attempt:
 
     def gone(self) -> bool:
         """Whether the destination was deleted meanwhile, and perhaps created again: nothing is committed."""
-        found = self.worker.destination(self.gateways, self.destination.id)
+        # Read by each attempt: after the answer to a deletion, no file appears.
+        found = self.worker.destination(self.gateways, self.destination.id, anew=True)
         return (
             found is None
             or found.value.status is Status.DELETED

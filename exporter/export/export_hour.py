@@ -230,6 +230,8 @@ def _record_fault(
     if failed.faults and not breaker.faults:
         notifications.failing(gateways, destination, fault, now)
     _save(gateways, destination, breaker, failed)
+    # This process does not try its other hours first.
+    worker.recent.forget("breaker", destination.id)
     _log_failed(task, worker, fault.code)
 
 

@@ -18,7 +18,7 @@ from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import AttemptContext
-from exporter.export.recent import Recent
+from exporter.export.recent import DAY_RECENT, Recent
 from exporter.ports import Gateways
 from exporter.schedule.closings import read_closings
 
@@ -66,7 +66,8 @@ class Reads:
         def touched() -> frozenset[Hour]:
             return frozenset(record.hour for record in ledger.states(key, first, last))
 
-        return hour not in self._recent.read(("ledger", *self.task.day), self.now, touched)
+        key_of_day = ("ledger", *self.task.day)
+        return hour not in self._recent.read(key_of_day, self.now, touched, lasts=DAY_RECENT)
 
     @cached_property
     def record(self) -> Versioned[HourRecord] | None:

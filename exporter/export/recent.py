@@ -12,6 +12,9 @@ from typing import Any
 
 # As long as a small hour takes. A worker that exports ten hours a second reads once for twenty of them.
 RECENT = timedelta(seconds=2)
+# What is only a guess until a claim confirms it may be older: which hours have no row in the ledger, and the
+# files of others that the container has of these.
+DAY_RECENT = timedelta(seconds=30)
 # Values that are kept at most; beyond that, those that are too old are dropped.
 VALUES_MAX = 1000
 
@@ -24,9 +27,9 @@ class _Value:
         self.read_at: datetime | None = None
         self.value: Any = None
 
-    def recent(self, now: datetime) -> bool:
-        """Whether it was read less than ``RECENT`` ago; False where the clock was set back since."""
-        return self.read_at is not None and timedelta() <= now - self.read_at < RECENT
+    def recent(self, now: datetime, lasts: timedelta) -> bool:
+        """Whether it was read so recently; False where the clock was set back since."""
+        return self.read_at is not None and timedelta() <= now - self.read_at < lasts
 
 
 class Recent:
@@ -41,12 +44,21 @@ class Recent:
         self._values: dict[Hashable, _Value] = {}
 
     def read[Value](
-        self, key: tuple[Hashable, ...], now: datetime, read: Callable[[], Value], *, anew: bool = False
+        self,
+        key: tuple[Hashable, ...],
+        now: datetime,
+        read: Callable[[], Value],
+        *,
+        anew: bool = False,
+        lasts: timedelta = RECENT,
     ) -> Value:
-        """Return a value that was read recently, else read it; ``anew``: read it in any case."""
+        """Return a value that was read less than ``lasts`` ago, else read it.
+
+        ``anew``: read it in any case.
+        """
         found = self._find(key, now)
         with found.turn:
-            if anew or not found.recent(now):
+            if anew or not found.recent(now, lasts):
                 found.value, found.read_at = read(), now
             value: Value = found.value
             return value
@@ -63,6 +75,8 @@ class Recent:
     def _find(self, key: tuple[Hashable, ...], now: datetime) -> _Value:
         with self._turn:
             if len(self._values) >= VALUES_MAX:
-                self._values = {each: value for each, value in self._values.items() if value.recent(now)}
+                self._values = {
+                    each: value for each, value in self._values.items() if value.recent(now, DAY_RECENT)
+                }
             turn = threading.Lock() if self._waits else nullcontext()
             return self._values.setdefault(key, _Value(turn))

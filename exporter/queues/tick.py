@@ -16,6 +16,8 @@ blueprint = func.Blueprint()
 # A closed hour is queued by the next tick and exported within minutes. Counting it as behind would log as
 # many lines as there are exported hours.
 BEHIND_MIN = timedelta(minutes=15)
+# Reading the ledger of a stream is mostly waiting for the answer.
+READS_AT_ONCE = 16
 
 
 @blueprint.function_name("tick")
@@ -31,6 +33,7 @@ def tick(timer: func.TimerRequest) -> None:
         late_checks=settings.late_checks,
         failures=failures,
         rotates_keys=len(settings.secrets_keys) > 1,
+        reads_at_once=READS_AT_ONCE,
     )
     with failures.guard("creating queues"):
         app.queues.ensure()

@@ -4,9 +4,11 @@ Each destination, stream and stored row is a part of its own: an error in one pa
 are done.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 
 from exporter.domain.breaker import CLOSED, Breaker
@@ -23,7 +25,7 @@ from exporter.domain.versioned import RowsByKey, Versioned
 from exporter.notify.log_events import Event, log_event, log_unreadable
 from exporter.ports import Gateways
 from exporter.schedule.closings import read_closings
-from exporter.schedule.due_hours import Behind, DueRules, due_hours
+from exporter.schedule.due_hours import Behind, DueHours, DueRules, due_hours
 from exporter.schedule.failures import Failures
 from exporter.schedule.late_landings import late_tasks
 from exporter.schedule.priorities import Owed, history_evenly, in_turn, live_first, one_probe_each
@@ -57,13 +59,14 @@ class TickReport:
     expiring: tuple[tuple[str, datetime], ...] = ()
 
 
-def queue_due_hours(
+def queue_due_hours(  # noqa: PLR0913  what a tick depends on, each by its name
     gateways: Gateways,
     *,
     now: datetime,
     settle: timedelta,
     late_checks: tuple[timedelta, ...] = (),
     failures: Failures | None = None,
+    reads_at_once: int = 1,
 ) -> TickReport:
     """Queue the hours that are due and that no worker exports: a bounded number, live hours first.
 
@@ -75,10 +78,11 @@ def queue_due_hours(
     follow when the probe succeeds.
 
     An error in one stream is raised after the others are queued, or added to the ``failures`` of a caller
-    that raises them itself.
+    that raises them itself. The ledgers of ``reads_at_once`` streams are read at the same time, by threads.
     """
     raised_here = Failures()
-    planner = _Planner(gateways, now, settle, late_checks, raised_here if failures is None else failures)
+    collected = raised_here if failures is None else failures
+    planner = _Planner(gateways, now, settle, late_checks, collected, reads_at_once)
     report = planner.plan()
     raised_here.end()
     return report
@@ -93,6 +97,7 @@ class _Planner:
     settle: timedelta
     late_checks: tuple[timedelta, ...]
     failures: Failures
+    reads_at_once: int = 1
     owed: list[Owed] = field(default_factory=list)
     late: list[list[HourTask]] = field(default_factory=list)
     behind: list[Behind] = field(default_factory=list)
@@ -165,6 +170,7 @@ class _Planner:
         }
         landed = self._landed(keys, progress)
         reviews = frozenset(chosen_for_review(known, self.now))
+        looks = list[tuple[StreamProgress, DueRules]]()
         for destination, key in keys:
             breaker = breakers.get(destination.id, CLOSED)
             closing = closings.of(key.stream, self.now, self.settle)
@@ -178,11 +184,29 @@ class _Planner:
                     found = self._first_progress(destination, key, ledger)
                 if found is not None and key in reviews:
                     found = self._reviewed(destination, found, notes)
-                if found is not None and not rules.nothing_new(found):
-                    found = self._collect(found, rules)
-                self.behind += rules.behind(found)
-                if found is not None and found != progress.get(key):
-                    self.gateways.schedule.put(found.key, found)
+                if found is not None:
+                    looks.append((found, rules))
+        changed = dict[StreamKey, StreamProgress]()
+        for (found, rules), read in zip(looks, self._due(looks), strict=True):
+            with self.failures.guard(f"planning {found.key}"):
+                now = self._collect(found, rules, read())
+                self.behind += rules.behind(now)
+                if now != progress.get(now.key):
+                    changed[now.key] = now
+        with self.failures.guard("saving the progress of streams"):
+            self.gateways.schedule.put_all(changed)
+
+    def _due(self, looks: list[tuple[StreamProgress, DueRules]]) -> Iterator[Callable[[], DueHours | None]]:
+        """Yield for each stream a function that returns what is due of it; None if nothing can be new."""
+
+        def read(found: StreamProgress, rules: DueRules) -> DueHours | None:
+            return None if rules.nothing_new(found) else due_hours(self.gateways.ledger, found, rules)
+
+        if self.reads_at_once == 1:
+            yield from (partial(read, *look) for look in looks)
+            return
+        with ThreadPoolExecutor(self.reads_at_once, thread_name_prefix="look") as threads:
+            yield from [threads.submit(read, *look).result for look in looks]
 
     def _first_progress(self, destination: Destination, key: StreamKey, ledger: str) -> StreamProgress | None:
         first = first_progress(self.gateways.ledger, self.gateways.landing, destination, key, self.now)
@@ -197,9 +221,10 @@ class _Planner:
             return review_stream(self.gateways, destination, known, noted, self.now)
         return known
 
-    def _collect(self, known: StreamProgress, rules: DueRules) -> StreamProgress:
+    def _collect(self, known: StreamProgress, rules: DueRules, due: DueHours | None) -> StreamProgress:
         """Add the hours of a stream that are due to those of the tick; return its progress."""
-        due = due_hours(self.gateways.ledger, known, rules)
+        if due is None:
+            return known
         self.owed.append(due.owed)
         for task in due.owed:
             if moved := max(filter(None, (due.moved_at.get(task.hour), rules.healed_at)), default=None):

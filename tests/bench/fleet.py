@@ -13,6 +13,10 @@ from functools import partial
 from itertools import count
 from statistics import NormalDist
 
+from exporter.queues.tick import READS_AT_ONCE
+from exporter.schedule.planner import SENT_MAX
+from exporter.storage.own.entity_table import TRANSACTION_ROWS_MAX
+
 # An hour with more events is divided into slices of so many (205 MiB of landing data).
 SLICE_EVENTS = 800_000
 # Requests are counted in spans of so many seconds.
@@ -56,9 +60,9 @@ class Fleet:
     slots: int = 12
     spread: float = 2.0
     tick_every: float = 300.0
-    tick_reads: int = 1
-    tick_puts: int = 1
-    sent_max: int = 12_500
+    tick_reads: int = READS_AT_ONCE
+    tick_puts: int = TRANSACTION_ROWS_MAX
+    sent_max: int = SENT_MAX
     scale_every: float = 10.0
     ticked: bool = True
 

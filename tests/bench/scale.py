@@ -35,13 +35,14 @@ def cases(*, quick: bool) -> tuple[Case, ...]:
     )
     if quick:
         return usual
-    batched = replace(MANY, tick_reads=16, tick_puts=100)
+    one_by_one = replace(MANY, tick_reads=1, tick_puts=1)
     return (
         *usual,
         Case("10,000 destinations, 100,000 streams, 100 billion", MANY),
         Case("the same, 65 instances", replace(MANY, instances_max=65)),
-        Case("the same, a tick reads 16 streams at a time and writes 100", batched),
-        Case("the same, and sends 100,000 messages", replace(batched, sent_max=100_000)),
+        Case("the same, a tick reads and writes one stream after the other", one_by_one),
+        Case("the same, a tick sends 100,000 messages", replace(MANY, sent_max=100_000)),
+        Case("ten times the events", replace(MANY, events_an_hour=1e12 / 24, sent_max=100_000)),
     )
 
 

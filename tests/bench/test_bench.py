@@ -11,6 +11,7 @@ from azure.storage.blob import BlobServiceClient
 
 from infra.local.sample import DataType, Fault
 from infra.local.sample.writers import Folder, write
+from infra.local.stack import PROJECT
 from tests.bench import (
     answers,
     backfill,
@@ -251,6 +252,14 @@ def test_a_fleet_is_simulated_to_its_end() -> None:
     assert cpu / 16 <= many.done_after(1.0) < few.done_after(1.0)
     assert (few.instances, many.instances) == (4, 16)
     assert 0 < scale.used(few)["Gbit/s out of an account"] < scale.used(many)["Gbit/s out of an account"]
+
+
+def test_the_limits_of_the_guide_are_those_of_the_simulation() -> None:
+    """Each with its value and its source."""
+    lines = (PROJECT / "docs/scale.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "learn.micro" in line]
+
+    assert {name: int(value.replace(",", "")) for name, value, _ in rows} == scale.LIMITS
 
 
 def test_the_simulation_of_one_instance_is_bound_by_calls_or_by_its_core() -> None:

@@ -29,6 +29,19 @@ def test_progress_is_kept_stream_by_stream(backend: Backend) -> None:
     }
 
 
+def test_the_progress_of_many_streams_is_kept_at_once(backend: Backend) -> None:
+    """More of them than fit into one transaction, in a table that is not there yet; the last one counts."""
+    schedule = backend.gateways.schedule
+    schedule.put_all({})
+    keys = [StreamKey(f"d{number:03}", KEY.stream) for number in range(150)]
+    schedule.put_all({key: StreamProgress(key, HOUR, HOUR) for key in keys})
+
+    schedule.put_all({keys[7]: StreamProgress(keys[7], HOUR, HOUR.plus(9))})
+
+    progress = {key: StreamProgress(key, HOUR, HOUR) for key in keys}
+    assert schedule.all() == progress | {keys[7]: StreamProgress(keys[7], HOUR, HOUR.plus(9))}
+
+
 def test_the_progress_of_some_streams_is_read_by_their_range(backend: Backend) -> None:
     """Both ends are in it; unreadable rows outside it are not reported."""
     schedule = backend.gateways.schedule

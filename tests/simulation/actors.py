@@ -19,7 +19,7 @@ from exporter.domain.marker import StagedFile
 # What changes something; every other call reads.
 WRITES = frozenset(
     {
-        *("put", "put_with_names", "commit", "stage", "delete", "fence", "refresh"),
+        *("put", "put_all", "put_with_names", "commit", "stage", "delete", "fence", "refresh"),
         *("remember", "forget", "discard", "send", "record_test"),
     }
 )

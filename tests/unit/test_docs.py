@@ -27,7 +27,7 @@ from exporter.domain.work_item import WRITTEN_FOR_MAX
 from exporter.export.attempt import DAY_BLOBS_MAX
 from exporter.export.completeness import ROWS_COMPARED_MAX
 from exporter.export.foreign_blocks import STAGINGS_MAX
-from exporter.export.recent import RECENT
+from exporter.export.recent import DAY_RECENT, RECENT
 from exporter.export.stage_slice import KEYS_BEFORE_MAX
 from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WAIT_MAX
 from exporter.http.backfills import BackfillView
@@ -357,6 +357,7 @@ def test_the_limits_of_the_promises_are_those_of_the_code() -> None:
         "LEASE": f"{LEASE // seconds} s, renewed every {RENEW_EVERY // seconds} s",
         "RUN_AGAIN": f"{RUN_AGAIN // seconds} s",
         "RECENT": f"{RECENT // seconds} s",
+        "DAY_RECENT": f"{DAY_RECENT // seconds} s",
         "DAY_BLOBS_MAX": f"{DAY_BLOBS_MAX:,} blobs a day",
         "IDENTITIES_MAX": f"{IDENTITIES_MAX:,} landing blobs an hour",
         "ROWS_COMPARED_MAX": f"{ROWS_COMPARED_MAX:,} rows in landing",

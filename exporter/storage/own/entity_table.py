@@ -1,6 +1,6 @@
 """Rows of one table of our own account, as the service knows them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from http import HTTPStatus
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The update mode that replaces the whole row. (The SDK's own name for it would import the SDK.)
 REPLACE: Any = "replace"
+# The service takes no more rows in one transaction.
+TRANSACTION_ROWS_MAX = 100
 
 
 class EntityTable:
@@ -107,6 +109,12 @@ class EntityTable:
                 lambda: self._client.upsert_entity(row, REPLACE), self._client.create_table
             )
             return str(answer["etag"])
+
+    def put_any_together(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows of one partition in one transaction, whatever is stored."""
+        operations: list[Any] = [("upsert", row, {"mode": REPLACE}) for row in rows]
+        with own_storage():
+            create_if_missing(lambda: self._client.submit_transaction(operations), self._client.create_table)
 
     def delete(self, partition: str, key: str) -> None:
         """Delete a row; a missing one is no error."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from exporter.storage.clients import Account
 from exporter.storage.own.columns import Column
 from exporter.storage.own.documents import Document, from_columns, to_columns
 from exporter.storage.own.entities import Entity, new_row, versioned
-from exporter.storage.own.entity_table import EntityTable
+from exporter.storage.own.entity_table import TRANSACTION_ROWS_MAX, EntityTable
 
 _NONE: Mapping[str, Column[Any]] = MappingProxyType({})
 _BETWEEN = "PartitionKey eq @partition and RowKey ge @first and RowKey le @last"
@@ -142,6 +143,11 @@ class LastWriteTable[Key, Value, Default = None]:
     def put(self, key: Key, value: Value) -> None:
         """Write a value, whatever is stored."""
         self._entities.put_any(self._spec.encode((key,), value))
+
+    def put_all(self, values: Mapping[Key, Value]) -> None:
+        """Write values, whatever is stored, ``TRANSACTION_ROWS_MAX`` with one call."""
+        for some in batched(values.items(), TRANSACTION_ROWS_MAX, strict=False):
+            self._entities.put_any_together([self._spec.encode((key,), value) for key, value in some])
 
     def forget(self, key: Key) -> None:
         """Delete the value of a key, if there is one."""

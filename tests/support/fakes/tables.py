@@ -164,6 +164,11 @@ class FakeLastWrite[Key, Value, Default = None](FakeRows[Key, Value]):
         """Write a value, whatever is stored."""
         self.overwrite((key,), value)
 
+    def put_all(self, values: Mapping[Key, Value]) -> None:
+        """Write values, whatever is stored, one after the other."""
+        for key, value in values.items():
+            self.put(key, value)
+
     def forget(self, key: Key) -> None:
         """Delete the value of a key."""
         self.delete((key,))

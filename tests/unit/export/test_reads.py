@@ -111,7 +111,8 @@ def test_hours_of_a_backfill_read_their_day_together() -> None:
     assert (calls["ledger.states"], calls["ledger.get"], calls["ledger.put"]) == (1, 0, 9)
     assert (calls["landing.blobs_of_day"], calls["landing.blobs"]) == (1, 0)
     assert (calls["container.find"], calls["container.read"]) == (1, 0)
-    assert [calls[f"{name}.get"] for name in ("destinations", "breakers", "backfills")] == [1, 1, 1]
+    # Whether the destination is deleted is read before each commit.
+    assert [calls[f"{name}.get"] for name in ("destinations", "breakers", "backfills")] == [4, 1, 1]
     # Nothing is replaced, so that nothing has to be completed if a worker dies.
     assert calls["reopened.remember"] == 0
 
@@ -234,6 +235,17 @@ def test_a_breaker_with_faults_is_read_by_each_hour() -> None:
     assert world.writes.log.count("breaker acme") <= 2
 
 
+def test_a_process_that_has_met_a_fault_begins_no_other_hour() -> None:
+    """It reads the breaker again, which it knew as closed."""
+    world = landed()
+    process = Process(world)
+    process.export(HourTask(EVENTS, HOURS[0]))
+    world.reader().faults["write"] = GONE
+
+    assert process.export(HourTask(EVENTS, HOURS[1])) is Outcome.FAILED
+    assert process.export(HourTask(EVENTS, HOURS[2])) is Outcome.NOT_DUE
+
+
 def test_a_message_that_comes_again_reads_everything_itself() -> None:
     """What it was delivered for before may have been decided by old values."""
     world = landed()
@@ -243,4 +255,4 @@ def test_a_message_that_comes_again_reads_everything_itself() -> None:
 
     process.export(HourTask(EVENTS, HOURS[1]), redelivered=True)
 
-    assert [process.calls[f"{name}.get"] for name in ("destinations", "breakers", "ledger")] == [1, 1, 1]
+    assert [process.calls[f"{name}.get"] for name in ("destinations", "breakers", "ledger")] == [2, 1, 1]

@@ -4,7 +4,7 @@ import threading
 import time
 from datetime import timedelta
 
-from exporter.export.recent import RECENT, VALUES_MAX, Recent
+from exporter.export.recent import DAY_RECENT, RECENT, VALUES_MAX, Recent
 from tests.support.worlds import NOW
 
 KEY = ("destination", "acme")
@@ -60,11 +60,23 @@ def test_threads_that_want_one_value_at_once_read_it_once() -> None:
     assert found == [1] * 12
 
 
+def test_a_value_may_last_longer() -> None:
+    """If whoever reads it says so."""
+    recent, numbers = Recent(), iter(range(10))
+
+    found = [
+        recent.read(KEY, NOW + after, lambda: next(numbers), lasts=2 * RECENT)
+        for after in (timedelta(), 2 * RECENT - A_MOMENT, 2 * RECENT)
+    ]
+
+    assert found == [0, 0, 1]
+
+
 def test_values_that_are_not_used_any_more_take_no_memory() -> None:
     """Those that are too old are dropped once there are many."""
     recent = Recent()
 
     for number in range(3 * VALUES_MAX):
-        recent.read(("hour", number), NOW + number * RECENT, lambda: 0)
+        recent.read(("hour", number), NOW + number * DAY_RECENT, lambda: 0)
 
     assert len(recent) <= VALUES_MAX

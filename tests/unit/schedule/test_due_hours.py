@@ -1,5 +1,7 @@
 """Due hours of a tick: which hours are queued, and how few rows are read."""
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,18 +11,21 @@ from exporter.domain.breaker import Breaker
 from exporter.domain.claims import LEASE
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
-from exporter.domain.errors import Fault
+from exporter.domain.errors import Fault, Transient
 from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
+from exporter.domain.stream_progress import StreamProgress
 from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.work_item import BACK_OFF_FIRST
 from exporter.export.attempt import Outcome
 from exporter.schedule import planner
 from exporter.schedule.due_hours import HOURS_A_STREAM_MAX
+from exporter.schedule.failures import Failures
 from exporter.schedule.planner import HISTORY_WAITING_MAX, queue_due_hours
 from exporter.schedule.priorities import LIVE_HOURS
 from tests.support.fakes.blobs import FakeLanding
+from tests.support.fakes.tables import FakeLedger
 from tests.support.fakes.world import World
 from tests.support.worlds import (
     EVENTS,
@@ -45,6 +50,39 @@ def tick(world: World, now: datetime = NOW) -> list[HourTask]:
     world.hours.take()
     queue_due_hours(world.gateways, now=now, settle=SETTLE)
     return list(world.hours.messages)
+
+
+class Together(FakeLedger):
+    """A ledger whose readers wait until so many read at the same time; it cannot be read for one stream."""
+
+    def __init__(self, world: World, readers: int, bad: StreamKey) -> None:
+        super().__init__(world.writes)
+        self._readers, self._bad = threading.Barrier(readers, timeout=10), bad
+
+    def states(self, key: StreamKey, first: Hour, last: Hour) -> Iterator[HourRecord]:
+        """Wait for the other readers, then yield the records."""
+        self._readers.wait()
+        if key == self._bad:
+            raise Transient("storage is away")
+        return super().states(key, first, last)
+
+
+def test_ledgers_are_read_several_at_a_time_and_an_error_in_one_stops_no_other() -> None:
+    """Each stream is queued as ever, in the same order; the error names its stream."""
+    world, bad = World(), acme(id="d2", org_id=None).streams[0]
+    ledger = Together(world, 4, bad)
+    for number in range(4):
+        destination = acme(id=f"d{number}", org_id=None)
+        world.destinations.put(destination, None)
+        (key,) = destination.streams
+        progress = StreamProgress(key, HOUR, HOUR, ledger=ledger.identity(NOW), reviewed_at=NOW)
+        world.schedule.put(key, replace(progress, place=destination.storage.place))
+    gateways, failures = replace(world.gateways, ledger=ledger), Failures()
+
+    queue_due_hours(gateways, now=NOW, settle=SETTLE, failures=failures, reads_at_once=4)
+
+    assert [task.key.destination_id for task in world.hours.messages] == ["d0", "d1", "d3"]
+    assert [error.__notes__ for error in failures.found] == [[f"while planning {bad}"]]
 
 
 def keys(tasks: list[HourTask]) -> list[str]:
