@@ -218,6 +218,8 @@ def test_an_alert_names_the_destination_that_it_is_about() -> None:
     assert split == {
         "behind": ["destination"],
         "failing": ["destination"],
+        "pulling": ["pulled_from"],
+        "unpulled": ["pulled_from"],
         "expiring": ["destination"],
         "poison": [],
         "rejected": ["destination"],
