@@ -84,7 +84,7 @@ export function Frame({ section, children }: { section: string; children: Compon
 }
 
 const EVERY = 60_000;
-const LATER = 1_000;
+const LATER = 3_000;
 
 /** Whether the timer is alive, on every page; what is wrong is on the page that it leads to. */
 function Ticking() {
