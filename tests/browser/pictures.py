@@ -4,10 +4,12 @@ The address is that of a running app with something to see: ``make run`` prints 
 """
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from infra.local.api import Api
 from tests.browser.browsers import NO_BROWSER, launched
@@ -17,6 +19,17 @@ KINDS: dict[str, tuple[ViewportSize, Literal["light", "dark"]]] = {
     "light": (WIDE, "light"),
     "dark": (WIDE, "dark"),
     "phone": (NARROW, "light"),
+}
+FILTER = {
+    "any": [
+        {"property": "event_type", "operator": "is", "values": ["purchase", "checkout_started"]},
+        {
+            "all": [
+                {"property": "platform", "operator": "is", "values": ["iOS", "Android"]},
+                {"property": "country", "operator": "is_set"},
+            ]
+        },
+    ]
 }
 PAUSE_MILLISECONDS, MILLISECONDS_MAX = 1_500, 30_000
 
@@ -34,7 +47,41 @@ def pages(api: Api) -> dict[str, str]:
         "backfills": f"{path}/backfills",
     }
     failing = next((each["id"] for each in listed if each["status"] == "failing"), None)
-    return found | ({"failing": f"#/destinations/{failing}"} if failing else {})
+    sources = [each["id"] for each in api.get("/sources").body["sources"]]
+    return (
+        found
+        | ({"failing": f"#/destinations/{failing}"} if failing else {})
+        | ({"source": f"#/sources/{sources[0]}"} if sources else {})
+        | {"settings": "#/settings", "filter": f"{path}/filter", "wizard": "#/new"}
+    )
+
+
+def _choose_events(page: Page) -> None:
+    """Type a filter, and show it in fields."""
+    page.get_by_role("button", name="JSON", exact=True).click()
+    page.get_by_label("The filter as JSON").fill(json.dumps(FILTER))
+    page.get_by_role("button", name="Fields").click()
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("keeps", timeout=MILLISECONDS_MAX)
+    expect(preview).not_to_contain_text("100%", timeout=MILLISECONDS_MAX)
+
+
+def _name_a_destination(page: Page) -> None:
+    """Fill the wizard up to the credentials, and show what the customer runs."""
+    page.get_by_label("Name").fill("Globex")
+    page.get_by_label("Project").fill("187520")
+    steps = page.get_by_role("navigation", name="Steps")
+    steps.get_by_role("link", name="Container").click()
+    page.get_by_label("Account").first.fill("https://globex.blob.core.windows.net")
+    page.get_by_label("Container").first.fill("raw-events")
+    steps.get_by_role("link", name="Credentials").click()
+    page.get_by_label("Directory").fill("11111111-1111-4111-8111-111111111111")
+    page.get_by_label("Application").fill("22222222-2222-4222-8222-222222222222")
+    page.get_by_text("What the customer runs for it").click()
+
+
+# What is done on a page before its picture is taken.
+BEFORE: dict[str, Callable[[Page], None]] = {"filter": _choose_events, "wizard": _name_a_destination}
 
 
 def take(browser: Browser, api: Api, folder: Path) -> None:
@@ -47,6 +94,8 @@ def take(browser: Browser, api: Api, folder: Path) -> None:
             page.goto(f"{api.url}/console/{address}")
             expect(page.locator("main h1")).to_be_visible(timeout=MILLISECONDS_MAX)
             expect(page.locator(".skeleton")).to_have_count(0, timeout=MILLISECONDS_MAX)
+            if name in BEFORE:
+                BEFORE[name](page)
             # What is loaded when it is seen: the bars of the last 48 hours.
             page.wait_for_timeout(PAUSE_MILLISECONDS)
             page.wait_for_load_state("networkidle")

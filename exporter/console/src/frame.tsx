@@ -1,6 +1,7 @@
 // What surrounds every page: header, banner, messages.
 
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 
 import { lostSince, send } from "./api/client";
 import { useResource } from "./api/resource";
@@ -83,10 +84,17 @@ export function Frame({ section, children }: { section: string; children: Compon
 }
 
 const EVERY = 60_000;
+const LATER = 3_000;
 
 /** Whether the timer is alive, on every page; what is wrong is on the page that it leads to. */
 function Ticking() {
-  const status = useResource("status", (signal) => send("get", "/status", { signal }), { every: EVERY });
+  const [asked, setAsked] = useState(false);
+  // The page itself comes first: the status takes the app a call to each queue.
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked(true), LATER);
+    return () => clearTimeout(timer);
+  }, []);
+  const status = useResource(asked ? "status" : null, (signal) => send("get", "/status", { signal }), { every: EVERY });
   if (status.data === null) return null;
   const { tone, text, at } = tickState(status.data);
   return (

@@ -21,6 +21,7 @@ const QUEUES: Record<string, string> = {
   "backfill-steps": "Steps of backfills",
   "verify-steps": "Steps of verifications",
   "webhook-calls": "Calls of webhooks",
+  "pull-hours": "Hours to pull",
 };
 
 export function Settings() {

@@ -1,6 +1,6 @@
 // The hours of a source, a month by hour, and one hour beside it.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
@@ -39,6 +39,8 @@ export function SourceHours({ source, parameters, query }: SourceTabProps) {
     (signal) => send("get", "/sources/{id}/hours", { path: { id }, query: whole, signal }),
     { every: EVERY },
   );
+  // The source has moved on: so has the grid.
+  useEffect(found.reload, [source.pulled_until, source.owed_hours, source.failed_hours.length]);
   const here = (hour: string | null, show = shown): string =>
     href(`/sources/${id}${hour === null ? "" : `/hours/${hour}`}`, {
       show: show === (hour ?? first).slice(0, 7) ? null : show,
