@@ -50,7 +50,7 @@ def settle_what_is_asked_for(patch: pytest.MonkeyPatch) -> None:
 
 # The first world that notices, and what it says.
 NOTICED_BY: dict[str, tuple[Mutation, int]] = {
-    "take_turns_from_others": (take_turns_from_others, 133),
+    "take_turns_from_others": (take_turns_from_others, 60),
     "trust_the_tables": (trust_the_tables, 0),
     "ask_without_a_slot": (ask_without_a_slot, 248),
     "settle_what_is_asked_for": (settle_what_is_asked_for, 5),
