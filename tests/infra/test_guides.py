@@ -14,6 +14,7 @@ import pytest
 from exporter.domain.notifications import NotificationKind
 from exporter.notify.log_events import Event
 from exporter.notify.notifications import WAITS
+from tests.infra.queries import alerts
 from tests.infra.recorders import Asked, blocks, run
 from tests.infra.templates import ROLES, ROLES_OF_PEOPLE, text
 
@@ -61,6 +62,14 @@ def test_every_alert_is_documented() -> None:
     titles = {each.replace("\\'", "'") for each in re.findall(r"title: '(.+)'\n", text("alerts.bicep"))}
 
     assert {cells[0] for cells in rows(guide("monitoring.md"), "| Alert | Fires |")} == titles
+
+
+def test_the_guides_say_how_many_alert_rules_are_paid_for() -> None:
+    """Each has a price."""
+    number = ("seven", "eight", "nine", "ten", "eleven", "twelve")[len(alerts()) - 7]
+
+    for name in ("deploy.md", "operations.md", "../README.md"):
+        assert re.search(rf"{number}\s+\[?(log )?alert rules", guide(name)), name
 
 
 def test_the_ten_commands_use_what_there_is() -> None:
