@@ -29,6 +29,13 @@ def resources(name: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_the_outputs_are_in_order() -> None:
+    """So that a change shows only what it changes."""
+    for path in SNAPSHOTS.glob("*.snapshot.json"):
+        outputs = list(json.loads(path.read_text())["outputs"])
+        assert outputs == sorted(outputs), path.name
+
+
 def kinds(name: str) -> set[str]:
     """Return the kinds of the resources of a snapshot."""
     return {each["type"] for each in resources(name)}
