@@ -123,14 +123,6 @@ def test_the_template_of_the_recipe_compiles_by_the_same_rules(tmp_path: Path) -
     assert bicep("build", template, "--stdout").stderr == ""
 
 
-def test_the_template_of_the_recipe_compiles_by_the_same_rules(tmp_path: Path) -> None:
-    """A customer deploys it; it stands alone."""
-    shutil.copy(AZURE / "bicepconfig.json", tmp_path)
-    template = shutil.copy(AZURE.parents[1] / "docs/recipes/notify_event_grid.bicep", tmp_path)
-
-    assert bicep("build", template, "--stdout").stderr == ""
-
-
 def test_a_finding_of_the_linter_is_an_error(tmp_path: Path) -> None:
     """Such as an address that only the public cloud has. Every rule is named: some are off by default."""
     rules = json.loads(re.sub(r"^ *//.*$", "", (AZURE / "bicepconfig.json").read_text(), flags=re.MULTILINE))
