@@ -17,7 +17,7 @@ from random import Random
 from exporter.domain.claims import LEASE
 from exporter.domain.errors import Transient
 from exporter.domain.hour import Hour
-from exporter.domain.pulls import ExportAnswer, PullTask
+from exporter.domain.pulls import ExportAnswer, PullStatus, PullTask
 from exporter.domain.source import Source
 from exporter.ports import Gateways
 from exporter.schedule.failures import Failures
@@ -304,6 +304,11 @@ class PullLife:
         self._check_end()
 
     def _check_end(self) -> None:
+        records = [found.value for found in self.world.puller.hours.rows.values()]
+        if any(record.status is PullStatus.FAILED for record in records):
+            # Five bad answers in a row: it is shown as failed, and waits for a person.
+            self.happened["hour failed"] += 1
+            return
         for place in range(-1, self.hours + 1):
             hour = HOUR.plus(place)
             self._check_once(hour)
