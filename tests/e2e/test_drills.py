@@ -108,13 +108,8 @@ DELETIONS, VERIFY = [each for each in LOSSES if each.startswith("az ")], LOSSES[
 LOST = {each.split()[5]: [each] for each in DELETIONS} | {"all of them": DELETIONS}
 
 
-@pytest.mark.parametrize(
-    "lost",
-    [
-        pytest.param(lost, marks=() if lost == DELETIONS else pytest.mark.slow, id=name)
-        for name, lost in LOST.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     app: App, shared: Installation, shell: Shell, lost: list[str]
 ) -> None:
@@ -142,6 +137,7 @@ def test_what_is_lost_is_noticed_by_the_next_tick_and_nothing_is_exported_twice(
     assert (verified["checked"], verified["whole"], verified["wrong"]) == (2 * HOURS, 2 * HOURS, 0)
 
 
+@pytest.mark.slow
 def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Installation, shell: Shell) -> None:
     """With their secrets, which are stored nowhere else. The history is found; no hour is exported twice."""
     before = etags(shared)
@@ -159,6 +155,7 @@ def test_destinations_are_made_again_from_what_was_kept(app: App, shared: Instal
     assert etags(shared) == before
 
 
+@pytest.mark.slow
 def test_a_queue_full_of_nonsense_is_cleared_and_filled_by_the_next_tick(
     app: App, shared: Installation, shell: Shell
 ) -> None:

@@ -191,6 +191,7 @@ def test_a_container_that_goes_away_is_told_and_all_is_caught_up_when_it_is_back
     assert sorted(uuids(contents(customer.container))) == expected
 
 
+@pytest.mark.slow
 def test_an_hour_travels_without_any_secret(installation: Installation, customer: Customer) -> None:
     """The token of the exporter's identity is exchanged in the customer's tenant; no secret is stored."""
     (start,) = installation.newest_hours(1)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 
+import pytest
 import standardwebhooks
 from azure.storage.queue import QueueClient
 
@@ -18,6 +19,7 @@ SECRET = "known to both, and to nobody else"  # noqa: S105  of a test
 PUBLISHED = "everybody"
 
 
+@pytest.mark.slow
 def test_exported_hours_and_ended_backfills_send_notifications(installation: Installation) -> None:
     """The calls are signed, the queue has the same notifications, a host that is not allowed is refused."""
     (start,) = installation.newest_hours(1)

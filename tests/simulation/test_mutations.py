@@ -63,6 +63,7 @@ def test_some_world_notices(name: str) -> None:
     assert noticed_by(MUTATIONS[name], chain([NOTICED_BY[name]], range(WORLDS_MAX))) is not None
 
 
+@pytest.mark.slow
 def test_to_believe_a_refusal_costs_time_and_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lost answer looks like a lost race: a trap for who counts on the answer, and nothing here does."""
     believe_every_refusal(monkeypatch)

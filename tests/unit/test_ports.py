@@ -28,6 +28,7 @@ READS = frozenset(
             "find",
             "stream",
             "blobs",
+            "blobs_of_day",
             "reading",
         ),
         *("earliest_hour", "sources", "survey", "check", "sign_in", "arrived"),

@@ -112,6 +112,7 @@ def test_after_the_fence_nothing_staged_before_can_be_committed(is_there: bool) 
     assert blobs.names() == []
 
 
+@pytest.mark.slow
 def test_the_promise_holds_on_a_storage_that_keeps_pending_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """In hundreds of worlds, with workers that sleep before their commits and die at them."""
     keep_pending(monkeypatch, KeepingContainer)
