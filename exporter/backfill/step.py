@@ -128,10 +128,16 @@ class HourStep:
             if record is not None and outcome is HourOutcome.DONE:
                 tally = tally.plus(record, moved.started_at or self.now)
                 continue
-            failed.append(each)
             # A record keeps the latest refusal only: one of another backfill may have replaced this one's.
-            stays_refused = record is not None and record.done and record.work.refused is not None
-            if outcome is HourOutcome.LEFT and not stays_refused:
+            refused = record.work.refused if record is not None and record.done else None
+            error = each.error
+            if refused is not None:
+                error = refused.fault
+            elif record is not None and outcome is HourOutcome.FAILED:
+                # It was tried again, and failed for another reason.
+                error = moved.fault_of(record)
+            failed.append(replace(each, error=error))
+            if outcome is HourOutcome.LEFT and refused is None:
                 retrying = True
                 self._queue(moved, each.hour, [(each.stream, each.hour, record)])
         moved = replace(moved, tally=tally, failed=tuple(failed))

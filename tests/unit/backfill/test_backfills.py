@@ -10,6 +10,7 @@ from exporter.backfill.runner import take_step
 from exporter.backfill.step import RESEND_STEPS
 from exporter.domain import transient_failures
 from exporter.domain.backfill import BackfillStatus
+from exporter.domain.breaker import OUTAGE_FAULTS
 from exporter.domain.claims import LEASE, RENEW_EVERY
 from exporter.domain.errors import Conflict, Fault, Transient
 from exporter.domain.hour import hours_between
@@ -204,6 +205,25 @@ def test_an_hour_that_would_lose_rows_stays_as_it_is_until_they_are_back_or_the_
     life.request(replace(THREE_HOURS, allow_loss=True), "b2")
     assert life.until_ended("b2") == [BackfillStatus.SUCCEEDED]
     assert uuids(life.world) == expected(0)
+
+
+def test_an_hour_is_named_with_its_latest_reason_not_with_one_that_has_gone() -> None:
+    """Storage is away, and an hour fails. It comes back: the hour is tried again, and refused."""
+    life, first = an_exported_life(), HOUR.plus(-2)
+    (name,) = life.world.landed.names(EVENTS.stream.landing_folder(first))
+    del life.world.landed.committed[name]
+    faults = life.world.reader().faults
+    faults["read"] = Fault("unreachable", "It did not answer.", "Look at its network.")
+    life.request()
+    while life.world.breakers.get("acme").faults < OUTAGE_FAULTS:
+        life.pass_time()
+    assert {each.error.code for each in life.backfill().failed} == {"unreachable"}
+
+    faults.clear()
+
+    assert life.until_ended() == [BackfillStatus.FAILED]
+    failed = [(each.hour, each.error.code) for each in life.backfill().failed]
+    assert failed == [(first, "landing_incomplete")]
 
 
 def test_a_landing_blob_that_cannot_be_read_for_hours_ends_a_backfill() -> None:
