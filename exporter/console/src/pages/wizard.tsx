@@ -452,6 +452,7 @@ function Test({ verdict, setVerdict, of }: JudgedProps) {
     <div class="form">
       <p class="quiet">
         Signs in, then writes, reads, lists and deletes a small blob below <code>_export_test</code>. Nothing is saved yet.
+        The steps are answered together, when the last one has ended.
       </p>
       {verdict.errors.length > 0 || verdict.message !== "" ? (
         <Refusal of={verdict} />
