@@ -9,11 +9,12 @@ import { FaultNote } from "../parts/fix";
 import { Held } from "../parts/held";
 import { Icon } from "../parts/icons";
 import { Status } from "../parts/status";
+import { Tabs } from "../parts/tabs";
 import { TestUpload } from "../parts/test-upload";
 import { say } from "../parts/toast";
 import { Title } from "../parts/title";
 import { Loaded, Nothing } from "../parts/trouble";
-import { href, type RouteProps } from "../router";
+import type { RouteProps } from "../router";
 import { tabs, tabsOf } from "../tabs";
 
 type View = Schemas["DestinationView"];
@@ -39,17 +40,7 @@ export function Destination({ parameters, query }: RouteProps) {
         {(destination) => (
           <>
             <Head of={destination} reload={found.reload} />
-            <nav class="tabs" aria-label="Destination">
-              {tabsOf(destination).map(({ name, label }) => (
-                <a
-                  key={name}
-                  href={href(`/destinations/${id}${name === "" ? "" : `/${name}`}`)}
-                  aria-current={name === tab?.name ? "page" : undefined}
-                >
-                  {label}
-                </a>
-              ))}
-            </nav>
+            <Tabs of="Destination" address={`/destinations/${id}`} tabs={tabsOf(destination)} current={tab?.name} />
             {tab === undefined ? (
               <Nothing title="There is no such page" />
             ) : (

@@ -8,21 +8,19 @@ import { count, hourShort, plural, range } from "../format";
 import { Confirm } from "../parts/confirm";
 import { FailedHours } from "../parts/failed-hours";
 import { Icon } from "../parts/icons";
+import { Jobs } from "../parts/jobs";
 import { Progress } from "../parts/progress";
 import { StartPull } from "../parts/start-pull";
 import { Status } from "../parts/status";
 import { Ago, At } from "../parts/time";
 import { say } from "../parts/toast";
 import { Title } from "../parts/title";
-import { Loaded, Nothing, Skeleton, Trouble } from "../parts/trouble";
+import { Loaded } from "../parts/trouble";
 import { interesting } from "../pulls";
 import { href, type RouteProps } from "../router";
 import type { SourceTabProps } from "./source";
 
 type View = Schemas["PullView"];
-
-const EVERY_RUNNING = 2_000;
-const EVERY = 15_000;
 
 function isOver({ status }: View): boolean {
   return status !== "queued" && status !== "running";
@@ -31,7 +29,6 @@ function isOver({ status }: View): boolean {
 export function PullsTab({ source }: SourceTabProps) {
   const { id } = source;
   const [starting, setStarting] = useState(false);
-  const [pages, setPages] = useState<string[]>([""]);
   const last = interesting(source);
   return (
     <section aria-labelledby="pulls">
@@ -43,70 +40,31 @@ export function PullsTab({ source }: SourceTabProps) {
           </button>
         )}
       </div>
-      <ul class="jobs">
-        {pages.map((after, index) => (
-          <Page
-            key={after}
-            id={id}
-            after={after}
-            more={index === pages.length - 1 ? (next) => setPages([...pages, next]) : null}
-          />
-        ))}
-      </ul>
+      <Jobs
+        name={`pulls ${id}`}
+        load={(query, signal) => send("get", "/sources/{id}/pulls", { path: { id }, query, signal })}
+        jobsOf={({ pulls }) => pulls}
+        isOver={isOver}
+        none={{
+          title: "No hours were asked for again yet",
+          text: "Hours are pulled when they are due. A request is for hours that failed, and for rows that came later.",
+        }}
+      >
+        {(each) => (
+          <li class="job">
+            <div class="row">
+              <Status of={each.status} />
+              <a href={href(`/sources/${id}/pulls/${each.id}`)}>{range(each.start, each.end)}</a>
+              <span class="quiet">
+                asked for <Ago at={each.created_at} />
+              </span>
+            </div>
+            <Bar of={each} />
+          </li>
+        )}
+      </Jobs>
       {starting && <StartPull id={id} range={{ first: last, last }} onClose={() => setStarting(false)} />}
     </section>
-  );
-}
-
-function Page({ id, after, more }: { id: string; after: string; more: ((next: string) => void) | null }) {
-  const [running, setRunning] = useState(false);
-  const page = useResource(
-    `pulls ${id} ${after}`,
-    async (signal) => {
-      const query = after === "" ? {} : { after };
-      const received = await send("get", "/sources/{id}/pulls", { path: { id }, query, signal });
-      setRunning(received.body.pulls.some((each) => !isOver(each)));
-      return received;
-    },
-    { every: running ? EVERY_RUNNING : EVERY },
-  );
-  if (page.data === null) {
-    return (
-      <li>
-        {page.problem === null ? <Skeleton lines={4} /> : <Trouble problem={page.problem} retry={page.reload} />}
-      </li>
-    );
-  }
-  const { pulls, next } = page.data;
-  return (
-    <>
-      {after === "" && pulls.length === 0 && (
-        <li>
-          <Nothing title="No hours were asked for again yet">
-            <p>Hours are pulled when they are due. A request is for hours that failed, and for rows that came later.</p>
-          </Nothing>
-        </li>
-      )}
-      {pulls.map((each) => (
-        <li key={each.id} class="job">
-          <div class="row">
-            <Status of={each.status} />
-            <a href={href(`/sources/${id}/pulls/${each.id}`)}>{range(each.start, each.end)}</a>
-            <span class="quiet">
-              asked for <Ago at={each.created_at} />
-            </span>
-          </div>
-          <Bar of={each} />
-        </li>
-      ))}
-      {next !== null && more !== null && (
-        <li>
-          <button type="button" onClick={() => more(next)}>
-            Show more
-          </button>
-        </li>
-      )}
-    </>
   );
 }
 

@@ -11,12 +11,13 @@ import { FaultNote } from "../parts/fix";
 import { Icon } from "../parts/icons";
 import { Status } from "../parts/status";
 import { PULL_STEPS } from "../parts/steps";
+import { Tabs } from "../parts/tabs";
 import { TestDialog } from "../parts/test-dialog";
 import { HourTime } from "../parts/time";
 import { say } from "../parts/toast";
 import { Title } from "../parts/title";
 import { Loaded, Nothing } from "../parts/trouble";
-import { href, type RouteProps } from "../router";
+import type { RouteProps } from "../router";
 import { SourceConfiguration } from "./source-form";
 import { SourceHours } from "./source-hours";
 import { PullsTab } from "./source-pulls";
@@ -32,16 +33,16 @@ export interface SourceTabProps {
 }
 
 const EVERY = 15_000;
-/** The last part of the address of each tab, its label, and its page. */
-const TABS: [string, string, ComponentType<SourceTabProps>][] = [
-  ["", "Hours", SourceHours],
-  ["pulls", "Pulls on request", PullsTab],
-  ["configuration", "Configuration", SourceConfiguration],
+/** The tabs, in their order; ``name`` is the last part of the address. */
+const TABS: { name: string; label: string; page: ComponentType<SourceTabProps> }[] = [
+  { name: "", label: "Hours", page: SourceHours },
+  { name: "pulls", label: "Pulls on request", page: PullsTab },
+  { name: "configuration", label: "Configuration", page: SourceConfiguration },
 ];
 
 /** What can be seen of a source: of a deleted one, what it has done. */
 function tabsOf({ status }: View) {
-  return TABS.filter(([name]) => status !== "deleted" || name !== "configuration");
+  return TABS.filter(({ name }) => status !== "deleted" || name !== "configuration");
 }
 
 export function Source({ parameters, query }: RouteProps) {
@@ -51,8 +52,7 @@ export function Source({ parameters, query }: RouteProps) {
     (signal) => send("get", "/sources/{id}", { path: { id }, query: { deleted: "true" }, signal }),
     { every: EVERY },
   );
-  const tab = TABS.find(([name]) => name === (parameters["tab"] ?? ""));
-  const [name, , Page] = tab ?? [];
+  const tab = TABS.find(({ name }) => name === (parameters["tab"] ?? ""));
   return (
     <>
       <a class="back" href="#/sources">
@@ -63,21 +63,11 @@ export function Source({ parameters, query }: RouteProps) {
         {(source) => (
           <>
             <Head of={source} reload={found.reload} />
-            <nav class="tabs" aria-label="Source">
-              {tabsOf(source).map(([each, label]) => (
-                <a
-                  key={each}
-                  href={href(`/sources/${id}${each === "" ? "" : `/${each}`}`)}
-                  aria-current={each === name ? "page" : undefined}
-                >
-                  {label}
-                </a>
-              ))}
-            </nav>
-            {Page === undefined ? (
+            <Tabs of="Source" address={`/sources/${id}`} tabs={tabsOf(source)} current={tab?.name} />
+            {tab === undefined ? (
               <Nothing title="There is no such page" />
             ) : (
-              <Page source={source} reload={found.reload} parameters={parameters} query={query} />
+              <tab.page source={source} reload={found.reload} parameters={parameters} query={query} />
             )}
           </>
         )}

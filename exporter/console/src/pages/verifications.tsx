@@ -3,43 +3,41 @@
 import { useState } from "preact/hooks";
 
 import { get, post, type Schemas, refusalOf, send } from "../api/client";
-import { useResource } from "../api/resource";
 import { count, NAMES, plural, range } from "../format";
 import { hourKey, plusHours } from "../hours";
 import { FaultNote } from "../parts/fix";
 import { HourField } from "../parts/hour-field";
+import { Jobs } from "../parts/jobs";
 import { Status } from "../parts/status";
 import { Ago } from "../parts/time";
-import { Nothing, Skeleton, Trouble } from "../parts/trouble";
 import { Verdict } from "../parts/verdict";
 import { href } from "../router";
 import type { TabProps } from "../tabs";
 
 type Listed = Schemas["ListedVerificationView"];
 
-const EVERY_RUNNING = 2_000;
-const EVERY = 15_000;
-
 export function VerificationsTab({ destination }: TabProps) {
   const { id } = destination;
   const last = Object.values(destination.last_exported_hour).find((each) => each !== null) ?? hourKey(Date.now() - 2 * 3_600_000);
-  const [pages, setPages] = useState<string[]>([""]);
   const [turn, setTurn] = useState(0);
   return (
     <section aria-labelledby="verifications">
       <h2 id="verifications">Verifications</h2>
       <p class="quiet lead">Compares the container with the completion markers, the ledger and landing. It changes nothing.</p>
       {destination.status !== "deleted" && <Start id={id} last={last} onBegun={() => setTurn(turn + 1)} />}
-      <ul class="jobs" key={turn}>
-        {pages.map((after, index) => (
-          <Page
-            key={after}
-            id={id}
-            after={after}
-            more={index === pages.length - 1 ? (next) => setPages([...pages, next]) : null}
-          />
-        ))}
-      </ul>
+      <Jobs
+        key={turn}
+        name={`verifications ${id}`}
+        load={(query, signal) => send("get", "/destinations/{id}/verifications", { path: { id }, query, signal })}
+        jobsOf={({ verifications }) => verifications}
+        isOver={({ status }) => status !== "running"}
+        none={{
+          title: "None has run in the background yet",
+          text: "A short range is answered above at once. A long one runs in the background, and is listed here.",
+        }}
+      >
+        {(each) => <Line id={id} of={each} />}
+      </Jobs>
     </section>
   );
 }
@@ -81,49 +79,6 @@ function Start({ id, last, onBegun }: { id: string; last: string; onBegun: () =>
         {result && <Verdict of={result} />}
       </div>
     </form>
-  );
-}
-
-function Page({ id, after, more }: { id: string; after: string; more: ((next: string) => void) | null }) {
-  const [running, setRunning] = useState(false);
-  const page = useResource(
-    `verifications ${id} ${after}`,
-    async (signal) => {
-      const query = after === "" ? {} : { after };
-      const received = await send("get", "/destinations/{id}/verifications", { path: { id }, query, signal });
-      setRunning(received.body.verifications.some(({ status }) => status === "running"));
-      return received;
-    },
-    { every: running ? EVERY_RUNNING : EVERY },
-  );
-  if (page.data === null) {
-    return (
-      <li>
-        {page.problem === null ? <Skeleton lines={3} /> : <Trouble problem={page.problem} retry={page.reload} />}
-      </li>
-    );
-  }
-  const { verifications, next } = page.data;
-  return (
-    <>
-      {after === "" && verifications.length === 0 && (
-        <li>
-          <Nothing title="None has run in the background yet">
-            <p>A short range is answered above at once. A long one runs in the background, and is listed here.</p>
-          </Nothing>
-        </li>
-      )}
-      {verifications.map((each) => (
-        <Line key={each.id} id={id} of={each} />
-      ))}
-      {next !== null && more !== null && (
-        <li>
-          <button type="button" onClick={() => more(next)}>
-            Show more
-          </button>
-        </li>
-      )}
-    </>
   );
 }
 
