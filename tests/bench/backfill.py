@@ -1,4 +1,8 @@
-"""A backfill of small hours by one worker, with all storage 20 ms away: hours a second, and calls an hour."""
+"""A backfill of small hours, with all storage some way away: hours a second, and calls an hour.
+
+One worker with storage 20 ms away; then one, two and four hosts with storage so far away that the cores are
+not what limits them.
+"""
 
 import time
 from collections import Counter
@@ -25,6 +29,8 @@ from tests.support.installation import LANDING, installed, key_of, stream_key
 
 EVENTS = 10
 YEAR_HOURS = 8_760
+HOSTS = (1, 2, 4)
+HOSTS_AWAY_SECONDS = 0.100
 SECONDS_MAX = 900.0
 _BACK = timedelta(days=365)
 _TABLES = ("destinations", "pullsources", "breakers", "backfills", "ledger", "schedule")
@@ -35,10 +41,12 @@ _BLOBS = {LANDING: "landing", "year": "customer", "export-state": "state", "reje
 class Ran:
     """A backfill: its hours, its seconds, the requests of the app, and the worker's peak in bytes.
 
-    ``cpu`` is the CPU time of the worker in seconds, ``call`` the mean time of a call to storage. Computing
-    took ``stretch`` times its CPU time, because other programs use the cores, too.
+    ``cpu`` is the CPU time of the workers of all ``hosts`` in seconds, ``call`` the mean time of a call to
+    storage. Computing took ``stretch`` times its CPU time, because other programs use the cores, too.
+    ``peak`` is that of the worker that needed most.
     """
 
+    hosts: int
     hours: int
     seconds: float
     cpu: float
@@ -103,11 +111,39 @@ def run(folder: Path, *, quick: bool) -> list[Goal]:
         Goal(10, "hours a second of a backfill of small hours, storage 20 ms away", ran.hours_a_second, 10),
         Goal(10, "hours of it a second of the worker's CPU", ran.hours / ran.cpu, 10, digits=1),
         Goal(10, "calls to storage for an hour of it", all_calls, most=10),
+        several_hosts(folder, hours=48 if quick else 480),
     ]
 
 
+def several_hosts(folder: Path, *, hours: int) -> Goal:
+    """Measure the same backfill with one, two and four hosts, print them, and return the goal."""
+    ran = []
+    for hosts in HOSTS:
+        print(f"A backfill with {hosts} hosts and storage 100 ms away ...", flush=True)
+        (place := folder / f"hosts-{hosts}").mkdir(parents=True, exist_ok=True)
+        ran.append(measure(place, hours=hours, away_seconds=HOSTS_AWAY_SECONDS, hosts=hosts))
+    show(
+        f"A backfill of {hours} hours of {EVENTS} events, all storage 100 ms away, by the number of hosts",
+        ("hosts", "hours/s", "to one host", "hours/s, simulated", "cores of the workers", "wall to CPU"),
+        [
+            (
+                each.hosts,
+                f"{each.hours_a_second:.1f}",
+                f"{each.hours_a_second / ran[0].hours_a_second:.2f}",
+                f"{simulated(each):.1f}",
+                f"{each.cpu / each.seconds:.2f}",
+                f"{each.stretch:.1f}",
+            )
+            for each in ran
+        ],
+        "Each host has one worker. Emulator, proxy and hosts use the same two cores.",
+    )
+    speed_up = ran[-1].hours_a_second / ran[0].hours_a_second
+    return Goal(10, f"hours a second of {HOSTS[-1]} hosts to those of one", speed_up, 0.7 * HOSTS[-1])
+
+
 def simulated(ran: Ran, *, idle: bool = False) -> float:
-    """Return the hours a second of the simulation with one instance, with the measured times of a step.
+    """Return the hours a second of the simulation with as many instances, and the measured times of a step.
 
     ``idle``: as if no other program used the cores, nor the emulator's; a call takes the distance and 4 ms.
     """
@@ -123,13 +159,17 @@ def simulated(ran: Ran, *, idle: bool = False) -> float:
         customer_calls=4,
     )
     fleet = Fleet(
-        streams=ran.hours, events_an_hour=ran.hours * EVENTS, instances_max=1, spread=0.0, ticked=False
+        streams=ran.hours,
+        events_an_hour=ran.hours * EVENTS,
+        instances_max=ran.hosts,
+        spread=0.0,
+        ticked=False,
     )
     return ran.hours / simulate(fleet, steps).done_after(1.0)
 
 
-def measure(folder: Path, *, hours: int, away_seconds: float = AWAY_SECONDS) -> Ran:
-    """Land hours of a year ago, request a backfill of them, and wait until all are exported."""
+def measure(folder: Path, *, hours: int, away_seconds: float = AWAY_SECONDS, hosts: int = 1) -> Ran:
+    """Land hours of a year ago, request a backfill of them of one host, and wait until all are exported."""
     sample = Sample(events_per_hour=EVENTS, merges_per_hour=0, blobs_per_hour=1)
     with ExitStack() as running:
         installation = running.enter_context(installed(folder))
@@ -141,10 +181,12 @@ def measure(folder: Path, *, hours: int, away_seconds: float = AWAY_SECONDS) -> 
         destination = installation.destination("year", sample, starts[0], (DataType.EVENTS,))
         destination["credentials"]["connection_string"] = far.endpoints.connection_string
         settings = {"AzureWebJobsStorage": far.endpoints.connection_string}
-        app = running.enter_context(installation.app(**settings))
+        apps = [running.enter_context(installation.app(**settings)) for _ in range(hosts)]
+        app, workers = apps[0], [each.worker for each in apps]
         app.activate(destination)
-        with PeakWatch(app.worker.pid) as watch, stretched() as stretch:
-            begun, cpu = len(far.requests), _cpu(app.worker)
+        watches = [running.enter_context(PeakWatch(each.pid)) for each in workers]
+        with stretched() as stretch:
+            begun, cpu = len(far.requests), sum(map(_cpu, workers))
             answered = len(far.seconds)
             request = {"start": key_of(starts[0]), "end": key_of(starts[-1])}
             answer = app.api.post("/destinations/year/backfills", request)
@@ -161,9 +203,10 @@ def measure(folder: Path, *, hours: int, away_seconds: float = AWAY_SECONDS) -> 
             begins = [record.work.started_at for record in records if record.work.started_at]
             ends = [record.finished_at for record in records if record.finished_at]
             seconds = (max(ends) - min(begins)).total_seconds()
-            used, peak = _cpu(app.worker) - cpu, watch.peak()
+            used, peak = sum(map(_cpu, workers)) - cpu, max(each.peak() for each in watches)
         call = mean(far.seconds[answered:])
-        return Ran(hours, seconds, used, call, stretch[0], tuple(far.requests[begun:]), peak)
+        requests = tuple(far.requests[begun:])
+        return Ran(hosts, hours, seconds, used, call, stretch[0], requests, peak)
 
 
 def _cpu(worker: psutil.Process) -> float:
