@@ -94,12 +94,14 @@ class Stager:
             return slot.read(reading(blob))
 
         # Before the slot computes: some of the keys are read from storage.
-        excluded = KeySet(excluded_keys)
+        keys = iter(excluded_keys)
+        first = next(keys, None)
+        excluded = None if first is None else KeySet(together([first], keys))
         with ExitStack() as uploads:
             with slot.computing():
-                stream, drops = self.naming.stream, None if excluded.empty else excluded
+                stream = self.naming.stream
                 chain = row_chain(
-                    self.destination, stream, self.hour, rejected, excluded=drops, known=self.known
+                    self.destination, stream, self.hour, rejected, excluded=excluded, known=self.known
                 )
                 landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
                 found = together(slot.read(iter(before)), landed)
