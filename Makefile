@@ -59,7 +59,7 @@ $(NODE_READY): package.json package-lock.json .npmrc
 # that the package has nothing else in it.
 NATIVE_READY := $(VENV)/.native-ready
 NATIVE_FILES := exporter/pipeline/native
-$(NATIVE_READY): $(NATIVE_FILES)/scan.c $(NATIVE_FILES)/scanner.py infra/local/native.py $(PY_READY)
+$(NATIVE_READY): $(NATIVE_FILES)/scan.c $(NATIVE_FILES)/keys.c $(NATIVE_FILES)/scanner.py infra/local/native.py $(PY_READY)
 	@$(PYTHON3) -m infra.local.native
 	@touch $@
 

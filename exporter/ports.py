@@ -136,6 +136,17 @@ class BlobStore(Protocol):
         """Return the content in pieces of a few MiB at most, or None if there is no such blob."""
         ...
 
+    def size(self, name: str) -> int | None:
+        """Return the size of a blob in bytes, or None if there is no such blob."""
+        ...
+
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes (one at least) from ``start`` on, fewer at the end of the blob.
+
+        ``Transient`` if there is no such blob any more.
+        """
+        ...
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the blobs of a folder (``a/b/``), in order."""
         ...
@@ -480,21 +491,6 @@ class LateLandings(Protocol):
         ...
 
 
-class AnswerStore(BlobStore, Protocol):
-    """The container of answers that are being unpacked; parts of a blob can be read."""
-
-    def size(self, name: str) -> int | None:
-        """Return the size of a blob in bytes, or None if there is no such blob."""
-        ...
-
-    def read_range(self, name: str, start: int, length: int) -> bytes:
-        """Return ``length`` bytes (one at least) from ``start`` on, fewer at the end of the blob.
-
-        ``Transient`` if there is no such blob any more.
-        """
-        ...
-
-
 class LandingUpload(Protocol):
     """A new blob of landing that is sent block by block."""
 
@@ -542,7 +538,7 @@ class PullGateways:
     turns: FolderTurns
     late: LateLandings
     runs: Jobs[PullRun]
-    answers: AnswerStore
+    answers: BlobStore
     landing: LandingWriter
     api: ExportApi
     queue: Queue[PullTask]

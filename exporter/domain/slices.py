@@ -5,7 +5,7 @@ slices. Landing blobs are about as large as the parts that are made of them: bot
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from exporter.domain.claims import Claim
@@ -13,6 +13,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import StagedFile
 from exporter.domain.streams import LandingBlob, StreamKey
+from exporter.domain.versioned import LEFT_OUT_AT_DEFAULT
 
 # The missing keys of rows are filled in, and landing may be compressed better than our parts.
 HEADROOM_PERCENT = 20
@@ -73,6 +74,8 @@ class SliceResult:
 
     ``digest`` is our own blob that holds the keys of its rows; the rows of so many of these keys were
     ``excluded``, because earlier slices export them. ``rejected`` are the blobs of its rejected rows.
+    ``excluded_sha256`` is the hash of the excluded keys; None if there are none, or if a release stored the
+    result that excluded no key but those that it found in earlier slices.
     """
 
     rows: RowCounts
@@ -80,13 +83,18 @@ class SliceResult:
     digest: str | None = None
     excluded: int = 0
     rejected: tuple[str, ...] = ()
+    excluded_sha256: str | None = field(default=None, metadata=LEFT_OUT_AT_DEFAULT)
+
+    def excludes(self, count: int, sha256: str | None) -> bool:
+        """Whether the excluded keys are exactly these, given their number and hash."""
+        return self.excluded == count and self.excluded_sha256 in {None, sha256}
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRecord:
     """How far one slice of a sliced export is; ``number`` is its first part number.
 
-    ``excluded_keys`` is our own blob that holds the keys of rows that it must leave out.
+    ``excluded_keys`` is our own blob that holds the keys of all rows that it must leave out, and no others.
     """
 
     key: StreamKey

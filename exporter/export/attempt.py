@@ -21,7 +21,7 @@ from exporter.domain.streams import LandingBlob
 from exporter.domain.versioned import BlobInfo, Versioned
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.recent import DAY_RECENT, Recent
-from exporter.export.stage import RejectedWriter, Spool, StagedSlice, Stager
+from exporter.export.stage import Drops, RejectedWriter, Spool, StagedSlice, Stager
 from exporter.export.work_slots import WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
@@ -186,7 +186,7 @@ class Attempt:
     def stage(  # noqa: PLR0913  what a slice is made of, each by its name
         self,
         chosen: Slice,
-        excluded_keys: Iterable[bytes],
+        drops: Drops,
         uploads: ExitStack,
         tag: str,
         *,
@@ -194,7 +194,7 @@ class Attempt:
         before: Iterable[Exported] = (),
         known: Counter[bytes] | None = None,
     ) -> tuple[StagedSlice, RejectedWriter]:
-        """Stage a slice, without the rows of ``excluded_keys``; the caller commits its rejected rows.
+        """Stage a slice, without the rows that it ``drops``; the caller commits its rejected rows.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
         rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
@@ -216,7 +216,7 @@ class Attempt:
             known=known,
         )
         with self.worker.slots.staging(chosen.landed_bytes) as slot, self.worker.timed("stage"):
-            return stager.stage(chosen, excluded_keys, rejected, slot, before), rejected
+            return stager.stage(chosen, drops, rejected, slot, before), rejected
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
         """Store the keys of exported rows, for the join and for late data; return the name of the digest."""

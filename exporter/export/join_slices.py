@@ -3,7 +3,8 @@
 Rows that several slices have are exported by the first of them: the others are staged again without those.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 from exporter.domain.errors import Conflict, DestinationFault, LandingChanged, Transient
@@ -17,11 +18,11 @@ from exporter.export.commit import SpoolNeeded, commit
 from exporter.export.commit_plan import CommitPlan
 from exporter.export.completeness import rejected_before
 from exporter.export.contents import appended_content, whole_content
+from exporter.export.digests import KeyWriter, side_by_side
 from exporter.export.lease import HourLease, acquire_joined
 from exporter.export.recovery import recover
 from exporter.export.slice_plan import SlicePlan
-from exporter.pipeline.key_index import KeyIndex, repeated
-from exporter.pipeline.key_set import KEY_BYTES
+from exporter.pipeline.key_index import KeysHash, repeated
 from exporter.ports import Gateways
 
 
@@ -86,25 +87,60 @@ def _join(attempt: Attempt, lease: HourLease, sliced: SlicedExport, plan: SliceP
 def _reconcile(attempt: Attempt, records: list[Versioned[SliceRecord]], plan: SlicePlan) -> tuple[int, ...]:
     """Have each slice leave out the rows that the hour or an earlier slice has; return the slices concerned.
 
-    A digest also holds the keys that its slice has left out already. So what it shares with those before it
-    is all that the slice must leave out; if it has left out as many, it has left out exactly these.
+    A digest also holds the keys that its slice has left out already, so what it shares with those before it
+    is what the slice must leave out. A slice that has left out others, or fewer, or more, which only seemed
+    to be there, is staged again without exactly these.
     """
-    state, base, digests = attempt.gateways.state, plan.base_digests, []
-    for name in (*base, *(each.value.result.digest if each.value.result else None for each in records)):
-        pieces = state.read(name) if name else None
-        if pieces is None:
-            raise Conflict(f"a digest of {attempt.task.key} {attempt.task.hour} is gone")
-        digests.append(KeyIndex(pieces))
-    repeating = []
+    wanted = [KeysHash() for _ in records]
+    for parts in _repeated(attempt, records, plan):
+        for each, keys in zip(wanted, parts, strict=True):
+            each.add(keys)
+    wrong = [
+        place
+        for place, (each, must) in enumerate(zip(records, wanted, strict=True))
+        if each.value.result is not None and not each.value.result.excludes(must.count, must.sha256)
+    ]
+    if not wrong:
+        return ()
+    names = _keep_excluded(attempt, records, plan, wrong)
+    for place, name in zip(wrong, names, strict=True):
+        attempt.gateways.slices.put(records[place].value.to_stage_without(name), records[place].etag)
+    return tuple(records[place].value.number for place in wrong)
+
+
+def _repeated(
+    attempt: Attempt, records: list[Versioned[SliceRecord]], plan: SlicePlan
+) -> Iterator[list[bytes]]:
+    """Yield, for each partition, the keys of each slice that the hour or an earlier slice has."""
+    base = plan.base_digests
+    names = (*base, *(each.value.result.digest if each.value.result else None for each in records))
+    digests = side_by_side(attempt.gateways.state, names)
+    if digests is None:
+        raise Conflict(f"a digest of {attempt.task.key} {attempt.task.hour} is gone")
+    for parts in repeated(digests):
+        yield parts[len(base) :]
+
+
+def _keep_excluded(
+    attempt: Attempt, records: list[Versioned[SliceRecord]], plan: SlicePlan, wrong: list[int]
+) -> list[str]:
+    """Store the keys that these slices must leave out; return the names of the blobs.
+
+    The digests are read once more for that: an hour in which every row landed twice has as many such keys as
+    rows.
+    """
     found = attempt.gateways.ledger.get(attempt.task.key, attempt.task.hour)
     tag = attempt_tag(found.value.work.attempts if found else 0, attempt.worker.claim_id)
-    for each, keys in zip(records, repeated(digests)[len(base) :], strict=True):
-        if each.value.result is not None and len(keys) // KEY_BYTES > each.value.result.excluded:
-            name = f"{folder(attempt.task.key, attempt.task.hour)}{tag}-{each.value.number}.excluded"
-            state.put(name, [keys])
-            attempt.gateways.slices.put(each.value.to_stage_without(name), each.etag)
-            repeating.append(each.value.number)
-    return tuple(repeating)
+    stem = f"{folder(attempt.task.key, attempt.task.hour)}{tag}"
+    names = [f"{stem}-{records[place].value.number}.excluded" for place in wrong]
+    with ExitStack() as uploads:
+        writers = [KeyWriter(attempt.gateways.state, name, uploads) for name in names]
+        for parts in _repeated(attempt, records, plan):
+            for place, writer in zip(wrong, writers, strict=True):
+                writer.add(parts[place])
+        for writer in writers:
+            writer.commit()
+    return names
 
 
 def send_slices(gateways: Gateways, task: HourTask, sliced: SlicedExport, numbers: Iterable[int]) -> None:

@@ -7,7 +7,6 @@ written over, with its own rows and then the new ones.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from exporter.domain.file_names import HourNames
 from exporter.domain.hour_content import AppendBase, HourContent
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.own_blobs import attempt_tag
-from exporter.domain.slices import Slice, SliceResult, cut
+from exporter.domain.slices import Slice, cut
 from exporter.domain.streams import LandingBlob, LandingFingerprint
 from exporter.domain.versioned import Versioned
 from exporter.export.attempt import Attempt, Outcome
@@ -25,15 +24,16 @@ from exporter.export.commit import commit_if_wanted
 from exporter.export.commit_plan import CommitPlan
 from exporter.export.completeness import rejected_of_gone_blobs
 from exporter.export.contents import appendable_base, appended, appended_content, as_recorded, with_digests
+from exporter.export.digests import side_by_side
 from exporter.export.foreign_blocks import STAGINGS_MAX, void_foreign_blocks
 from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.readback import file_keys, file_rows
 from exporter.export.sliced import fan_out
-from exporter.export.stage import RejectedWriter, StagedSlice
+from exporter.export.stage import RejectedWriter, StagedSlice, drop_nothing
 from exporter.export.whole_hour import export_whole_hour
-from exporter.pipeline.key_index import KeyIndex, repeated
-from exporter.pipeline.key_set import split
+from exporter.pipeline.key_index import repeated
+from exporter.pipeline.key_set import KeySet
 from exporter.ports import BlobStore
 
 
@@ -111,9 +111,9 @@ def _append_slice(  # noqa: PLR0913  what is appended, to what, and by whom
     with ExitStack() as uploads:
         staged, rejected, digest = _staged(attempt, lease, base, chosen, uploads)
         keeps = attempt.late_blobs_count()
-        result = SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected.commit())
+        result = staged.result(digest, rejected.commit())
         content = appended_content(base, blobs, [result], keeps_digests=keeps)
-        if staged.excluded == base.rows.exported and content.origin.landing is not None:
+        if result.excluded == base.rows.exported and content.origin.landing is not None:
             # Every row of the files is in these blobs, too: landing holds all that they were made of. That is
             # not so for rejected rows, if a blob is gone: those that are stored already stay.
             kept = len(rejected_of_gone_blobs(base, blobs))
@@ -128,24 +128,26 @@ def _staged(
 ) -> tuple[StagedSlice, RejectedWriter, str | None]:
     """Stage the late rows; if some of them are exported already, once more without those."""
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
-    staged, rejected = attempt.stage(chosen, (), uploads, tag)
+    staged, rejected = attempt.stage(chosen, drop_nothing, uploads, tag)
     digest = attempt.keep_digest(chosen, staged, tag)
-    excluded_keys = tuple(_repeated(attempt.gateways.state, base, digest)) if digest else ()
-    if excluded_keys:
-        staged, rejected = attempt.stage(chosen, excluded_keys, uploads, f"{tag}-again")
-        digest = attempt.keep_digest(chosen, staged, f"{tag}-again")
-    return staged, rejected, digest
+    excluded = _repeated(attempt.gateways.state, base, digest) if digest else None
+    if excluded is None:
+        return staged, rejected, digest
+    del staged  # its keys take as much memory as those of the second staging
+    again, rejected = attempt.stage(chosen, lambda: excluded, uploads, f"{tag}-again")
+    return again, rejected, attempt.keep_digest(chosen, again, f"{tag}-again")
 
 
-def _repeated(state: BlobStore, base: HourContent, digest: str) -> Iterator[bytes]:
-    """Yield the keys of a digest that the hour has already."""
-    indexes = []
-    for name in (*base.origin.digests, digest):
-        pieces = state.read(name)
-        if pieces is None:
-            raise Transient(f"the digest {name} is gone")
-        indexes.append(KeyIndex(pieces))
-    return split(repeated(indexes)[-1])
+def _repeated(state: BlobStore, base: HourContent, digest: str) -> KeySet | None:
+    """Return the keys of a digest that the hour has already; None if it has none of them."""
+    digests = side_by_side(state, (*base.origin.digests, digest))
+    if digests is None:
+        raise Transient("a digest of the hour is gone")
+    found, some = KeySet(), False
+    for *_, keys in repeated(digests):
+        found.add_joined(keys)
+        some |= bool(keys)
+    return found if some else None
 
 
 def _append_merged_ids(
@@ -190,7 +192,9 @@ def _write_over(  # noqa: PLR0913  what is appended, to what, and by whom
     known = None if known is None else known.copy()
     with ExitStack() as uploads:
         there = file_rows(attempt.container, inventory.parts[base.parts[0].name])
-        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled, before=there, known=known)
+        staged, rejected = attempt.stage(
+            chosen, drop_nothing, uploads, tag, spooled=spooled, before=there, known=known
+        )
         part = staged.files[0].part
         late = part.rows - base.parts[0].rows
         content = replace(

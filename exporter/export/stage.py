@@ -17,7 +17,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import RejectedRow
-from exporter.domain.slices import Slice
+from exporter.domain.slices import Slice, SliceResult
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
@@ -28,8 +28,16 @@ from exporter.pipeline.filters.compile import compile_filter, fields_read
 from exporter.pipeline.formats import format_of
 from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.hashes import size_and_md5
-from exporter.pipeline.key_set import KeySet
+from exporter.pipeline.key_index import KeysHash, shared
+from exporter.pipeline.key_set import ApproximateKeySet, KeySet
 from exporter.ports import BlobStore, BlobUpload, Container, Landing, Upload
+
+# Returns the keys of rows that are left out; None: all rows are exported.
+type Drops = Callable[[], KeySet | ApproximateKeySet | None]
+
+
+def drop_nothing() -> None:
+    """Leave out no row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,18 @@ class Spool:
 class StagedSlice:
     """A slice that is staged: its files, the counts of its rows, and the keys of all rows that passed.
 
-    The rows of so many of these keys were ``excluded``: another slice exports them.
+    The rows of ``excluded`` keys among them were left out: another slice exports them, or seems to.
     """
 
     rows: RowCounts
     files: tuple[StagedFile, ...]
     keys: KeySet
-    excluded: int = 0
+    excluded: KeysHash = field(default_factory=KeysHash)
+
+    def result(self, digest: str | None, rejected: tuple[str, ...]) -> SliceResult:
+        """Return what is recorded of it, with the blobs of its keys and of its rejected rows."""
+        left_out = self.excluded
+        return SliceResult(self.rows, self.files, digest, left_out.count, rejected, left_out.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,12 @@ class Stager:
     def stage(
         self,
         chosen: Slice,
-        excluded_keys: Iterable[bytes],
+        drops: Drops,
         rejected: Reject,
         slot: WorkSlot,
         before: Iterable[Exported] = (),
     ) -> StagedSlice:
-        """Stage the rows of a slice without those of the excluded keys; no rows, no part.
+        """Stage the rows of a slice without those of some keys; no rows, no part.
 
         Rows that come ``before`` them are staged as they are, and not counted.
         """
@@ -93,19 +106,20 @@ class Stager:
         def read(blob: LandingBlob) -> Iterator[bytes]:
             return slot.read(reading(blob))
 
-        # Before the slot computes: some of the keys are read from storage.
-        excluded = KeySet(excluded_keys)
+        # Before the slot computes: the keys are read from storage.
+        excluded = drops()
         with ExitStack() as uploads:
             with slot.computing():
-                stream, drops = self.naming.stream, None if excluded.empty else excluded
+                stream = self.naming.stream
                 chain = row_chain(
-                    self.destination, stream, self.hour, rejected, excluded=drops, known=self.known
+                    self.destination, stream, self.hour, rejected, excluded=excluded, known=self.known
                 )
                 landed = chain.exported_or_whole(chosen.blobs, read, self._whole_sizes(chosen))
                 found = together(slot.read(iter(before)), landed)
                 parts = list(self._parts(found, chosen, uploads, slot))
+                left_out = KeysHash() if excluded is None else shared(chain.seen, excluded)
             files = tuple(arrived() for arrived in parts)
-        return StagedSlice(chain.tally.counts(), files, chain.seen, chain.tally.dropped)
+        return StagedSlice(chain.tally.counts(), files, chain.seen, left_out)
 
     def _whole_sizes(self, chosen: Slice) -> range:
         """Return how large a landing blob may be, in bytes, that passes through unchanged as a part."""
@@ -167,7 +181,7 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     hour: Hour,
     reject: Reject,
     *,
-    excluded: KeySet | None = None,
+    excluded: KeySet | ApproximateKeySet | None = None,
     known: Counter[bytes] | None = None,
 ) -> RowChain[Any]:
     """Return the chain that turns the rows of an hour into what a destination gets."""

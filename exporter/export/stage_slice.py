@@ -4,9 +4,7 @@ Rows that the hour or an earlier slice has are left out, as far as their keys ar
 known yet is found when the slices are joined.
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import chain
 
 from exporter.domain.errors import Conflict, DestinationFault, ForeignBlocks, Transient
 from exporter.domain.hour_record import SlicedExport
@@ -18,10 +16,11 @@ from exporter.export.foreign_blocks import void_foreign_blocks
 from exporter.export.lease import acquire_slice
 from exporter.export.slice_plan import SlicePlan
 from exporter.pipeline.key_index import KeyIndex
-from exporter.pipeline.key_set import split
+from exporter.pipeline.key_set import KEY_BYTES, ApproximateKeySet, KeySet
 
-# Keys of earlier slices held in memory, 25 bytes each. Duplicates beyond this are found by the join.
-KEYS_BEFORE_MAX = 3_000_000
+# Keys of earlier slices that a slice reads, 16 bytes each, and holds in memory, 7 to 10 bytes each, however
+# many slices there are. Duplicates beyond this are found by the join.
+KEYS_BEFORE_MAX = 2_000_000
 
 
 def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name
@@ -53,45 +52,56 @@ def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name
 
 
 def _staged(attempt: Attempt, record: SliceRecord, chosen: Slice, plan: SlicePlan, tag: str) -> SliceResult:
-    known = chain(_excluded_keys(attempt, record), _keys_before(attempt, record, plan))
+    def drops() -> KeySet | ApproximateKeySet | None:
+        if record.excluded_keys is None:
+            return _keys_before(attempt, record, plan)
+        return _excluded_keys(attempt, record, record.excluded_keys)
+
     with ExitStack() as uploads:
         try:
-            staged, rejected = attempt.stage(chosen, known, uploads, tag, spooled=plan.spooled)
+            staged, rejected = attempt.stage(chosen, drops, uploads, tag, spooled=plan.spooled)
         except ForeignBlocks as blocks:
             if void_foreign_blocks(attempt.container, blocks):
                 raise Transient(f"blocks of another program under {blocks.name} were discarded") from blocks
             raise
         rejected_blobs = rejected.commit()
         digest = attempt.keep_digest(chosen, staged, tag)
-    return SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected_blobs)
+    return staged.result(digest, rejected_blobs)
 
 
-def _excluded_keys(attempt: Attempt, record: SliceRecord) -> tuple[bytes, ...]:
-    """Return the keys that the join has found to repeat rows of earlier slices."""
-    if record.excluded_keys is None:
-        return ()
-    pieces = attempt.gateways.state.read(record.excluded_keys)
+def _excluded_keys(attempt: Attempt, record: SliceRecord, name: str) -> KeySet:
+    """Return the keys that the join has found to repeat rows of earlier slices, and no others."""
+    pieces = attempt.gateways.state.read(name)
     if pieces is None:
         raise Conflict(f"the sliced export {record.sliced_id} has ended")
-    return tuple(split(b"".join(pieces)))
+    found, rest = KeySet(), b""
+    for piece in pieces:
+        rest += piece
+        whole = len(rest) - len(rest) % KEY_BYTES
+        found.add_joined(rest[:whole])
+        rest = rest[whole:]
+    return found
 
 
-def _keys_before(attempt: Attempt, record: SliceRecord, plan: SlicePlan) -> Iterator[bytes]:
-    """Yield the keys of what the hour has already, and of earlier slices that are staged by now.
+def _keys_before(attempt: Attempt, record: SliceRecord, plan: SlicePlan) -> ApproximateKeySet | None:
+    """Return the keys of what the hour has, and of earlier slices that are staged by now; None if none.
 
     To leave out their rows now spares staging the slice again. What the slice becomes in the end is the same,
-    however much is known now.
+    however much is known now, and whatever seems to be known: the join compares the keys of all slices, and
+    has a slice staged again that has left out others than it must.
     """
-    room = KEYS_BEFORE_MAX
+    known, room = None, KEYS_BEFORE_MAX
     slices = attempt.gateways.slices.all(record.key, record.hour, record.sliced_id)
-    before = (each.value.result for each in slices if each.value.number < record.number)
-    names = [*plan.base_digests, *(result.digest for result in before if result)]
-    for name in names:
+    before = [each.value.result for each in slices if each.value.number < record.number]
+    # Repeated rows land soon after the first ones, as a rule, so the last slices come first.
+    for name in (*plan.base_digests, *(result.digest for result in reversed(before) if result)):
         pieces = attempt.gateways.state.read(name) if name else None
         if pieces is not None:
             digest = KeyIndex(pieces)
             room -= sum(digest.header.counts)
             if room < 0:
-                return
+                break
+            known = known or ApproximateKeySet()
             for keys in digest.partitions():
-                yield from split(keys)
+                known.add_joined(keys)
+    return known

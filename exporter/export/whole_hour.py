@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from exporter.domain.errors import ForeignBlocks, Transient
 from exporter.domain.file_names import HourNames
 from exporter.domain.own_blobs import attempt_tag
-from exporter.domain.slices import Slice, SliceResult, cut
+from exporter.domain.slices import Slice, cut
 from exporter.domain.streams import LandingBlob
 from exporter.export.adoption import adopt, adoptable, as_found
 from exporter.export.attempt import Attempt, Outcome
@@ -18,6 +18,7 @@ from exporter.export.inventory import Inventory
 from exporter.export.lease import HourLease
 from exporter.export.moved import is_whole_elsewhere, leave_elsewhere
 from exporter.export.sliced import fan_out
+from exporter.export.stage import drop_nothing
 
 
 def export_whole_hour(
@@ -81,8 +82,8 @@ def _stage_and_commit(
     tag = attempt_tag(lease.record.work.attempts, lease.claim_id)
     kept_rejected = rejected_before(attempt, lease.record, inventory, chosen.blobs)
     with ExitStack() as uploads:
-        staged, rejected = attempt.stage(chosen, (), uploads, tag, spooled=spooled)
+        staged, rejected = attempt.stage(chosen, drop_nothing, uploads, tag, spooled=spooled)
         digest = attempt.keep_digest(chosen, staged, tag) if attempt.late_blobs_count() else None
-        result = SliceResult(staged.rows, staged.files, digest, staged.excluded, rejected.commit())
+        result = staged.result(digest, rejected.commit())
         content = whole_content(attempt, chosen.blobs, [result], kept_rejected, keeps_digests=True)
         return commit_if_wanted(attempt, lease, CommitPlan(content, staged.files), inventory)

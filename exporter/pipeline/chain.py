@@ -17,7 +17,7 @@ from exporter.domain.streams import LandingBlob
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.exported import NOTHING, Exported, WholeFile
 from exporter.pipeline.gunzip import Members
-from exporter.pipeline.key_set import KeySet
+from exporter.pipeline.key_set import ApproximateKeySet, KeySet
 from exporter.pipeline.lines import Lines, Unfit, lines
 from exporter.pipeline.passthrough import Checked, exported, whole_or_lines
 from exporter.pipeline.utf8 import decoded
@@ -64,15 +64,15 @@ class RowChain[Row]:
 
     ``predicate`` is the filter: it gets rows and the lines that they were decoded from. ``seen`` collects the
     keys of the rows that pass it. The first row of a key in landing order is exported. A row whose key is in
-    ``drops`` is exported elsewhere and counts as duplicate. The key of a rejected or filtered row is not
-    recorded, so a later row with the same key can be exported.
+    ``drops`` is exported elsewhere, or seems to be; it counts as duplicate. The key of a rejected or filtered
+    row is not recorded, so a later row with the same key can be exported.
     """
 
     codec: Codec[Row]
     reject: Reject
     predicate: Callable[[Sequence[Row], list[bytes]], list[bool]] = accept_all
     seen: KeySet = field(default_factory=KeySet)
-    drops: KeySet | None = None
+    drops: KeySet | ApproximateKeySet | None = None
     tally: Tally = field(default_factory=Tally)
 
     def exported(self, blobs: Iterable[LandingBlob], read: Read) -> Iterator[Exported]:

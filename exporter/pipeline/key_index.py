@@ -5,12 +5,14 @@ A key index is a header that names the landing blobs, then the keys of all expor
 memory at a time. An index has about 1 % of the size of its rows.
 """
 
+import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 import msgspec
 
-from exporter.pipeline.key_set import KEY_BYTES, PARTITIONS, KeySet, split
+from exporter.pipeline.key_set import KEY_BYTES, PARTITIONS, ApproximateKeySet, KeySet, split
 
 _LENGTH = struct.Struct(">Q")
 
@@ -61,15 +63,44 @@ class KeyIndex:
         return taken
 
 
-def repeated(indexes: Sequence[KeyIndex]) -> list[bytes]:
-    """Return for each index the joined keys that an earlier index has, too."""
-    found = [bytearray() for _ in indexes]
+class KeysHash:
+    """Number and hash of a set of keys, which is given partition by partition, each sorted and joined.
+
+    Equal sets have equal hashes, in every process and with or without native code.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sha256 = hashlib.sha256()
+
+    def add(self, keys: bytes) -> None:
+        """Add the keys of the next partition."""
+        self.count += len(keys) // KEY_BYTES
+        self._sha256.update(keys)
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash in hexadecimal digits; None of no keys."""
+        return self._sha256.hexdigest() if self.count else None
+
+
+def repeated(indexes: Sequence[KeyIndex]) -> Iterator[list[bytes]]:
+    """Yield, for each partition, the keys of each index that an earlier index has, too: sorted and joined."""
     for parts in zip(*(each.partitions() for each in indexes), strict=True):
-        seen: set[bytes] = set()
-        for mine, keys in zip(found, map(split, parts), strict=True):
-            for key in keys:
-                if key in seen:
-                    mine.extend(key)
-                else:
-                    seen.add(key)
-    return [bytes(each) for each in found]
+        seen, found = KeySet(), []
+        for keys in parts:
+            found.append(_chosen(keys, seen.known_joined(keys)))
+            seen.add_joined(keys)
+        yield found
+
+
+def shared(keys: KeySet, others: KeySet | ApproximateKeySet) -> KeysHash:
+    """Return number and hash of the keys that the others hold, too, or seem to."""
+    found = KeysHash()
+    for piece in keys.pieces():
+        found.add(_chosen(piece, others.known_joined(piece)))
+    return found
+
+
+def _chosen(keys: bytes, flags: bytes) -> bytes:
+    return b"".join(sorted(compress(split(keys), flags))) if 1 in flags else b""

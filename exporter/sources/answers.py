@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from exporter.domain.hour import Hour
 from exporter.domain.pulls import PullTask, StoredAnswer
 from exporter.pipeline.zip_members import TAIL_BYTES, ZIP_MAGIC, ends_as_zip
-from exporter.ports import AnswerStore
+from exporter.ports import BlobStore
 
 # Eight blocks of this size, at most, are in memory while they are sent (``storage.blocks``).
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -39,7 +39,7 @@ def _pull_prefix(source_id: str, hour: Hour, pulls: int) -> str:
     return f"{folder_of(source_id, hour)}{pulls:0{_DIGITS}}-"
 
 
-def stored_answer(answers: AnswerStore, source_id: str, hour: Hour, pulls: int) -> StoredAnswer | None:
+def stored_answer(answers: BlobStore, source_id: str, hour: Hour, pulls: int) -> StoredAnswer | None:
     """Return an answer that an earlier attempt at this pull has stored whole, or None."""
     prefix = _pull_prefix(source_id, hour, pulls)
     # Lists of keys are beside the answers.
@@ -62,7 +62,7 @@ def pull_of(name: str) -> int:
     return int(name.rpartition("/")[2].partition("-")[0])
 
 
-def discard_answers(answers: AnswerStore, source_id: str, hour: Hour, before: int) -> None:
+def discard_answers(answers: BlobStore, source_id: str, hour: Hour, before: int) -> None:
     """Delete the answers of an hour to pulls with a smaller number."""
     for name in answers.names(folder_of(source_id, hour)):
         if pull_of(name) < before:
@@ -70,7 +70,7 @@ def discard_answers(answers: AnswerStore, source_id: str, hour: Hour, before: in
 
 
 def store_answer(
-    answers: AnswerStore, name: str, body: Iterator[bytes], ensure_held: Callable[[], None]
+    answers: BlobStore, name: str, body: Iterator[bytes], ensure_held: Callable[[], None]
 ) -> int:
     """Store a body block by block, and return its size; ``NoAnswerError`` if it is no whole zip.
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from exporter.domain.errors import Transient
 from exporter.pipeline.key_set import PARTITIONS, partition
-from exporter.ports import AnswerStore, BlobUpload
+from exporter.ports import BlobStore, BlobUpload
 
 SUFFIX = ".keys"
 # A key, and which row it is of: the number of its file, and its place in that.
@@ -36,7 +36,7 @@ class KeyList:
     Use it as a context: the blob is deleted at its end. ``Transient`` if our own storage fails.
     """
 
-    def __init__(self, answers: AnswerStore, name: str, rows_max: int) -> None:
+    def __init__(self, answers: BlobStore, name: str, rows_max: int) -> None:
         self._answers = answers
         self._name = name
         self._rows_max = rows_max

@@ -29,7 +29,7 @@ from exporter.pipeline.gzip_writer import BLOCK_BYTES, GzipWriter
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.raw_rows import LinePiece, RawLines, facts_of, raw_lines
 from exporter.pipeline.zip_members import DamagedZipError, ZipMembers
-from exporter.ports import AnswerStore, Clock, FolderTurns, Landing, LandingWriter, LateLandings
+from exporter.ports import BlobStore, Clock, FolderTurns, Landing, LandingWriter, LateLandings
 from exporter.sources.key_list import SUFFIX, KeyList
 from exporter.sources.row_marks import RowMarks
 
@@ -85,7 +85,7 @@ class Unpacking:
     pull: int
     again: bool
     attempt: str
-    answers: AnswerStore
+    answers: BlobStore
     landing: Landing
     writer: LandingWriter
     turns: FolderTurns

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from exporter.pipeline.native.scanner import FOLDER, SOURCE, file_name, source_digest
+from exporter.pipeline.native.scanner import FOLDER, KEYS_SOURCE, SOURCE, file_name, source_digest
 
 AZURE = ("Linux", "x86_64")
 """The system and the processor of Azure Functions."""
@@ -67,7 +67,8 @@ def build(
     """
     made = target.with_suffix(".new")
     named = f'-DSCAN_SOURCE="{source_digest()}"'
-    called = [*command, *_WARNINGS, *_SHARED, *flags, named, "-o", str(made), str(SOURCE), *map(str, more)]
+    called = [*command, *_WARNINGS, *_SHARED, *flags, named, "-o", str(made)]
+    called += map(str, (SOURCE, KEYS_SOURCE, *more))
     run = subprocess.run(called, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if run.returncode:
         raise NotBuiltError(run.stdout)

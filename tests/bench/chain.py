@@ -24,7 +24,7 @@ from exporter.domain.row_schema import RejectedRow
 from exporter.domain.slices import Slice
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.domain.timestamps import TimestampFormat
-from exporter.export.stage import Stager
+from exporter.export.stage import Stager, drop_nothing
 from exporter.export.work_slots import WorkSlots
 from exporter.pipeline.chain import RowChain, rejected_line
 from exporter.pipeline.codec import Codec
@@ -97,7 +97,7 @@ def export(  # noqa: PLR0913  the arguments of a child process
             1 if options.passthrough else None,
         )
         with WorkSlots().staging(0) as turn:
-            return stager.stage(Slice(1, None, landed), (), _DroppedRejects(), turn).rows.exported
+            return stager.stage(Slice(1, None, landed), drop_nothing, _DroppedRejects(), turn).rows.exported
 
 
 def recompress(blobs: list[Path], target: Path) -> int:

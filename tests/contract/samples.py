@@ -106,6 +106,7 @@ SLICE = SliceRecord(
         "acme/keys",
         3,
         ("acme/rejected",),
+        "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
     ),
     "acme/excluded",
 )

@@ -78,13 +78,14 @@ def test_slices_of_a_run_are_listed_in_order_and_no_others(own: Own) -> None:
 def test_what_was_staged_comes_back_as_it_was(own: Own) -> None:
     """Counts, parts with what was sent of them, digest and excluded keys."""
     etag = own.slices.put(a_slice(1), None)
-    staged = replace(a_slice(1), claim=None, result=RESULT, excluded_keys="acme/excluded")
-    own.slices.put(staged, etag)
+    for result in (RESULT, replace(RESULT, excluded=2, excluded_sha256="ab")):
+        staged = replace(a_slice(1), claim=None, result=result, excluded_keys="acme/excluded")
+        etag = own.slices.put(staged, etag)
 
-    found = own.slices.get(EVENTS, HOUR, "run-1", 1)
+        found = own.slices.get(EVENTS, HOUR, "run-1", 1)
 
-    assert found is not None
-    assert found.value == staged
+        assert found is not None
+        assert found.value == staged
     assert own.slices.get(EVENTS, HOUR, "run-1", 2) is None
 
 

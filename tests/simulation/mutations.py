@@ -3,6 +3,7 @@
 Each mutation is a mistake that was once made, or that is easily made, in a line or two.
 """
 
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,15 +20,16 @@ from exporter.domain.hour import Hour
 from exporter.domain.hour_record import HourRecord
 from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import StagedFile
-from exporter.domain.slices import Slice
+from exporter.domain.slices import Slice, SliceResult
 from exporter.domain.streams import LandingFingerprint, Stream
 from exporter.domain.versioned import Versioned
 from exporter.export import disposition, export_hour, join_slices, late_data, recovery, whole_hour
 from exporter.export.commit import Committer
 from exporter.export.commit_plan import Changes
 from exporter.export.disposition import WriteDisposition
-from exporter.export.stage import RejectedWriter, StagedSlice, Stager
-from exporter.pipeline.key_set import KeySet, split
+from exporter.export.stage import Drops, RejectedWriter, StagedSlice, Stager
+from exporter.pipeline.key_index import KeysHash
+from exporter.pipeline.key_set import ApproximateKeySet, KeySet, split
 from exporter.ports import Gateways
 from exporter.schedule import due_hours, reopened
 from tests.simulation.happenings import live
@@ -234,17 +236,45 @@ def forget_what_was_left_out_at_once(patch: pytest.MonkeyPatch) -> None:
     def stage(
         stager: Stager,
         chosen: Slice,
-        excluded_keys: Iterable[bytes],
+        drops: Drops,
         rejected: RejectedWriter,
         *before: Any,  # noqa: ANN401
     ) -> StagedSlice:
-        known = list(excluded_keys)
-        staged = real(stager, chosen, known, rejected, *before)
-        left_out = KeySet(known)
-        mine = (key for piece in staged.keys.pieces() for key in split(piece) if key not in left_out)
-        return replace(staged, keys=KeySet(mine), excluded=0)
+        left_out = drops()
+        staged = real(stager, chosen, lambda: left_out, rejected, *before)
+        keys = [key for piece in staged.keys.pieces() for key in split(piece)]
+        gone = left_out.known(keys) if left_out else [False] * len(keys)
+        mine = (key for key, out in zip(keys, gone, strict=True) if not out)
+        return replace(staged, keys=KeySet(mine), excluded=KeysHash())
 
     patch.setattr(Stager, "stage", stage)
+
+
+def seem_to_know_many_keys(patch: pytest.MonkeyPatch) -> None:
+    """Let every third key be a false hit. That is no mistake: it costs a second staging."""
+    real = ApproximateKeySet.known_joined
+
+    def known_joined(keys: ApproximateKeySet, joined: bytes) -> bytes:
+        found = zip(split(joined), real(keys, joined), strict=True)
+        return bytes(known or zlib.crc32(key) % 3 == 0 for key, known in found)
+
+    def known(keys: ApproximateKeySet, some: list[bytes]) -> list[bool]:
+        return list(map(bool, known_joined(keys, b"".join(some))))
+
+    patch.setattr(ApproximateKeySet, "known_joined", known_joined)
+    patch.setattr(ApproximateKeySet, "known", known)
+
+
+def keep_false_hits(patch: pytest.MonkeyPatch) -> None:
+    """Leave a slice as it is if it has left out as many keys as it must, or more, whichever they are."""
+    seem_to_know_many_keys(patch)
+    patch.setattr(SliceResult, "excludes", lambda result, count, _sha256: result.excluded >= count)
+
+
+def count_left_out_keys(patch: pytest.MonkeyPatch) -> None:
+    """Leave a slice as it is if it has left out as many keys as it must, whichever they are."""
+    seem_to_know_many_keys(patch)
+    patch.setattr(SliceResult, "excludes", lambda result, count, _sha256: result.excluded == count)
 
 
 def do_not_compare_late_rows(patch: pytest.MonkeyPatch) -> None:
@@ -321,6 +351,8 @@ MUTATIONS: dict[str, Mutation] = {
         delete_markers_without_fencing,
         do_not_compare_slices,
         forget_what_was_left_out_at_once,
+        keep_false_hits,
+        count_left_out_keys,
         do_not_compare_late_rows,
         never_check_for_late_data,
         pass_over_hours_under_way,

@@ -26,6 +26,8 @@ NOTICED_BY = {
     "look_under_present_names_only": 10,
     "delete_markers_without_fencing": 160,
     "do_not_compare_slices": 1,
+    "keep_false_hits": 1,
+    "count_left_out_keys": 18,
     "do_not_compare_late_rows": 13,
     "never_check_for_late_data": 2,
     "pass_over_hours_under_way": 8,

@@ -15,11 +15,13 @@ from hypothesis.stateful import (
 
 from tests.simulation.happenings import HAPPENINGS, STAGE, happen, live
 from tests.simulation.life import Life
+from tests.simulation.mutations import seem_to_know_many_keys
 from tests.support.machines import worlds
 
 WORLDS = 200
 STEPS = 30
 WORLDS_MORE = 10_000
+SEEMING_WORLDS = 6
 # Of so many worlds, each kind of event comes about in a tenth.
 COUNTED = 250
 MIDST = [each for each in HAPPENINGS if each not in STAGE]
@@ -113,6 +115,15 @@ def test_in_thousands_of_worlds_every_row_is_there_once() -> None:
     worlds(Worlds, WORLDS_MORE // 2, STEPS)
     for seed in range(WORLDS_MORE // 2):
         live(seed)
+
+
+@pytest.mark.parametrize("seed", range(SEEMING_WORLDS))
+def test_rows_that_seem_to_be_there_already_are_there_once(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices leave out too much at first, and that is found whatever goes wrong besides."""
+    seem_to_know_many_keys(monkeypatch)
+    live(seed)
 
 
 @pytest.mark.slow

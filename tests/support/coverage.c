@@ -1,4 +1,4 @@
-/* Counts which branches of scan.c ran: the compiler calls the first function with its counters, one byte a branch. */
+/* Counts which branches of the sources ran: the compiler calls the first function with its counters, one byte a branch. */
 #include <stddef.h>
 #include <stdint.h>
 

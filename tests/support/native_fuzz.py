@@ -1,4 +1,4 @@
-"""Compares native code with the Python way on mutated lines.
+"""Compares native code with the Python way on mutated lines, and sets of keys with built-in ones.
 
 ``python -m tests.support.native_fuzz LIBRARY LINES`` compares so many, and prints what they reached. If the
 library counts its branches (coverage.c), a line that reaches a new one is mutated further.
@@ -18,6 +18,8 @@ from exporter.domain.destination import Output
 from exporter.domain.row_schema import EVENT_FIELDS, Rejection
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.key_set import KEY_BYTES
+from exporter.pipeline.native.keys import NativeKeys
 from exporter.pipeline.native.scanner import Scanner, opened
 from exporter.pipeline.normalize import Amended
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
@@ -26,6 +28,10 @@ from tests.support.mutations import mutated
 
 COVERAGE = Path(__file__).with_name("coverage.c")
 type Decode = Callable[[bytes], Event | Amended[Event] | Rejection]
+
+# One batch of keys for so many lines.
+_LINES_A_BATCH = 100
+_BATCH_KEYS_MAX = 60
 
 _EVENT = msgspec.json.Decoder(Event)
 # Each byte of the counters as zero or one.
@@ -139,12 +145,42 @@ def first_lines() -> list[bytes]:
     return lines + short + floats + texts
 
 
+class _Sets:
+    """An exact set, and approximate ones of all widths, beside a built-in set of the same keys."""
+
+    def __init__(self, native: ctypes.CDLL) -> None:
+        self._exact, self._known = NativeKeys(native), set[bytes]()
+        self._approximate = [NativeKeys(native, hash_bytes) for hash_bytes in range(1, 9)]
+
+    def compare(self, chance: random.Random) -> None:
+        """Add some keys, random ones and ones that are alike; fail unless all sets answer as they must."""
+        batch = [
+            chance.choice((chance.randbytes(KEY_BYTES), chance.randrange(5000).to_bytes(KEY_BYTES)))
+            for _ in range(chance.randint(0, _BATCH_KEYS_MAX))
+        ]
+        joined = b"".join(batch)
+        new = [key not in self._known and key not in batch[:place] for place, key in enumerate(batch)]
+        assert self._exact.find(joined) == bytes(key in self._known for key in batch)
+        assert self._exact.add(joined) == bytes(new)
+        self._known.update(batch)
+        for each in self._approximate:
+            each.add(joined)
+            assert each.find(joined) == b"\1" * len(batch)
+
+    def close(self) -> None:
+        """Fail unless the exact set returns its keys."""
+        joined = b"".join(self._exact.pieces())
+        found = [joined[at : at + KEY_BYTES] for at in range(0, len(joined), KEY_BYTES)]
+        assert sorted(found) == sorted(self._known)
+        assert sum(self._exact.counts()) == len(self._known)
+
+
 def fuzz(native: ctypes.CDLL, lines: int, seed: int = 1) -> Fuzzed:
     """Compare both ways on so many mutated lines."""
     chance, branches = random.Random(seed), _Branches(native)  # noqa: S311  repeatable
     codecs = [EventCodec(PROJECT, HOUR, Output(timestamp_format=each)) for each in TimestampFormat]
     ways = [TwoWays(codec, native, picks=picks) for codec in codecs for picks in (False, True)]
-    corpus, accepted = first_lines(), 0
+    corpus, accepted, sets = first_lines(), 0, _Sets(native)
     for line in corpus:
         ways[0].compare(line)
         branches.new()
@@ -153,6 +189,10 @@ def fuzz(native: ctypes.CDLL, lines: int, seed: int = 1) -> Fuzzed:
         accepted += ways[number % len(ways)].compare(line)
         if branches.new():
             corpus.append(line)
+        if number % _LINES_A_BATCH == 0:
+            sets.compare(chance)
+    sets.close()
+    branches.new()
     return Fuzzed(lines, accepted, branches.reached, branches.count)
 
 

@@ -126,13 +126,13 @@ def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
     assert set(names) - left_out == {"exporter", "function_app.py", "host.json", "requirements.txt"}
 
 
-def test_the_native_code_and_its_source_are_part_of_the_package() -> None:
-    """A file that is not of the same version as the source is not used."""
+def test_the_native_code_and_its_sources_are_part_of_the_package() -> None:
+    """A file that is not of the same version as its sources is not used."""
     patterns = [line.rstrip("/") for line in (PROJECT / ".funcignore").read_text().splitlines()]
 
-    for name in ("scan.c", file_name(*AZURE)):
+    for name in ("scan.c", "keys.c", file_name(*AZURE)):
         assert not any(fnmatch(name, pattern) for pattern in patterns), name
-    assert (PROJECT / "exporter/pipeline/native/scan.c").exists()
+    assert all((PROJECT / "exporter/pipeline/native" / name).exists() for name in ("scan.c", "keys.c"))
 
 
 def test_a_package_without_native_code_is_a_warning(machine: Path) -> None:

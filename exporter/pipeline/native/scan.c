@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The digest of this file: a library of another version is not used. */
+/* The digest of all sources: a library of another version is not used. */
 #ifndef SCAN_SOURCE
 #define SCAN_SOURCE "unknown"
 #endif

@@ -17,6 +17,7 @@ from exporter.domain.row_schema import Field, Kind
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "scan.c"
+KEYS_SOURCE = FOLDER / "keys.c"
 # Longer groups of lines, which are single long lines, are left to Python: the result needs memory of its own.
 SCANNED_BYTES_MAX = 1024 * 1024
 _KEY_BYTES = 16
@@ -122,7 +123,7 @@ def _built() -> ctypes.CDLL | None:
 
 
 def opened(path: Path) -> ctypes.CDLL | None:
-    """Return the native code in a file; None if it is not for this system, or not built from this scan.c."""
+    """Return the native code in a file; None if it is not for this system, or of other sources."""
     try:
         found = ctypes.CDLL(str(path))
         scan, source = found.scan_events, found.scan_source
@@ -147,8 +148,8 @@ def opened(path: Path) -> ctypes.CDLL | None:
 
 
 def source_digest() -> str:
-    """Return the SHA-256 of scan.c in hexadecimal digits; a library has that of its own source."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+    """Return the SHA-256 of all sources in hexadecimal digits; a library has that of its own sources."""
+    return hashlib.sha256(SOURCE.read_bytes() + KEYS_SOURCE.read_bytes()).hexdigest()
 
 
 class Scanner:

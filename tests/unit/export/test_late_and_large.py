@@ -1,10 +1,12 @@
 """Hours that are taken again, added to, or staged by several workers, as a reader sees them."""
 
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -15,8 +17,11 @@ from exporter.domain.hour_record import RUN_AGAIN, HourStatus
 from exporter.domain.hour_task import HourTask
 from exporter.domain.marker import Part, StagedFile
 from exporter.domain.row_schema import Reason
-from exporter.domain.slices import SliceRecord
+from exporter.domain.slices import SliceRecord, SliceResult
+from exporter.export import stage_slice
 from exporter.export.attempt import Outcome
+from exporter.pipeline.key_set import ApproximateKeySet, split
+from exporter.pipeline.native import scanner
 from tests.support.fakes.blobs import md5_base64
 from tests.support.fakes.world import World
 from tests.support.fakes.writes import Crash
@@ -43,6 +48,11 @@ LATE = HourTask(EVENTS, HOUR, late=True)
 def uuids(world: World) -> list[object]:
     """Return what a reader who takes every file finds, in order."""
     return [row["uuid"] for row in world.events_a_reader_sees()]
+
+
+def an_event_key(number: int) -> bytes:
+    """Return the key of an event."""
+    return UUID(str(an_event(number)["uuid"])).bytes
 
 
 def expected(*numbers: int) -> list[object]:
@@ -307,6 +317,116 @@ def test_an_hour_is_the_same_in_whatever_order_its_slices_are_staged(order: str)
     assert the_container(world) == the_container(other)
     assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
     assert the_record(world).content.rows == the_record(other).content.rows
+
+
+type Hits = Callable[[bytes], bool]
+
+
+def seem_to_know(patch: pytest.MonkeyPatch, hit: Hits) -> None:
+    """Let approximate sets find these keys, too, whether they were added or not."""
+    real = ApproximateKeySet.known_joined
+
+    def known_joined(keys: ApproximateKeySet, joined: bytes) -> bytes:
+        found = zip(split(joined), real(keys, joined), strict=True)
+        return bytes(known or hit(key) for key, known in found)
+
+    def known(keys: ApproximateKeySet, some: list[bytes]) -> list[bool]:
+        return list(map(bool, known_joined(keys, b"".join(some))))
+
+    patch.setattr(ApproximateKeySet, "known_joined", known_joined)
+    patch.setattr(ApproximateKeySet, "known", known)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize(
+    "hit",
+    [
+        pytest.param(lambda key: key[-1] % 256 == an_event_key(17)[-1], id="one row"),
+        pytest.param(lambda key: zlib.crc32(key) % 3 == 0, id="a third of all rows"),
+        pytest.param(lambda _key: True, id="all rows"),
+    ],
+)
+def test_rows_that_only_seem_to_be_in_an_earlier_slice_are_exported_once(
+    hit: Hits,
+    native: bool,  # noqa: FBT001  a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the approximate sets of keys find: the files are the same, and each row is in one of them."""
+    allowed = scanner.library() is not None
+    scanner.allow(native and allowed)
+    world, usual = a_large_world(), a_large_world()
+    try:
+        attempt(usual)
+        settled(usual)
+        seem_to_know(monkeypatch, hit)
+        attempt(world)
+        for number, task in enumerate(world.hours.take()):
+            attempt(world, LATER, claim_id=f"worker-{number}", task=task)
+        again = len(world.hours.messages)
+        settled(world)
+    finally:
+        scanner.allow(allowed)
+
+    assert again > 0
+    assert the_container(world) == the_container(usual)
+    assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*range(48))))
+    assert the_record(world).content.rows == the_record(usual).content.rows
+
+
+@pytest.mark.parametrize("known_max", [0, 13, 26, 2_000_000])
+def test_an_hour_is_the_same_however_many_keys_a_slice_may_hold(
+    known_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeated rows of slices that know too few are found by the join."""
+    world, usual = a_large_world(), a_large_world()
+    attempt(usual)
+    settled(usual)
+    monkeypatch.setattr(stage_slice, "KEYS_BEFORE_MAX", known_max)
+    attempt(world)
+    for number, task in enumerate(world.hours.take()):
+        attempt(world, LATER, claim_id=f"worker-{number}", task=task)
+    again = len(world.hours.messages)
+    settled(world)
+
+    # Each but the first slice repeats a row of the first one; the fourth one's is also in the second.
+    assert again == {0: 3, 13: 2, 26: 0, 2_000_000: 0}[known_max]
+    assert the_container(world) == the_container(usual)
+    assert the_record(world).content.rows == the_record(usual).content.rows
+
+
+@pytest.mark.parametrize("repeated", [False, True], ids=["few rows", "all rows"])
+def test_large_late_data_that_repeats_rows_of_the_hour_repeats_none_of_them_in_the_container(
+    repeated: bool,  # noqa: FBT001  a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where slices may hold no keys of the hour, and all rows but one are there already."""
+    monkeypatch.setattr(stage_slice, "KEYS_BEFORE_MAX", 0)
+    world = a_large_world()
+    attempt(world)
+    settled(world)
+    rows = range(48) if repeated else range(36, 72)
+    for start in range(rows.start, rows.stop, 12):
+        numbers = range(start, start + 12)
+        world.land(EVENTS.stream, HOUR, [*map(a_bulky_event, numbers), an_event(100)], f"late-{start}.json")
+
+    assert attempt(world, LATER, claim_id="late", task=LATE) is Outcome.SLICED
+    settled(world)
+
+    wanted = {*range(48), *rows, 100}
+    assert sorted(map(str, uuids(world))) == sorted(map(str, expected(*wanted)))
+
+
+def test_a_result_of_an_earlier_release_counts_what_it_has_left_out() -> None:
+    """It left out no key but those of earlier slices, so as many are the same ones."""
+    stored = SliceResult(RowCounts(), (), "digest", excluded=3)
+    hashed = replace(stored, excluded_sha256="ab")
+
+    assert stored.excludes(3, "ab")
+    assert not stored.excludes(4, "ab")
+    assert hashed.excludes(3, "ab")
+    assert not hashed.excludes(3, "cd")
+    assert not hashed.excludes(0, None)
+    assert SliceResult(RowCounts(), ()).excludes(0, None)
 
 
 def test_a_slice_whose_worker_died_is_staged_by_another_while_others_wait_for_their_turn() -> None:

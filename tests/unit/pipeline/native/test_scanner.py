@@ -169,17 +169,18 @@ def test_a_file_that_is_missing_or_no_library_counts_as_not_built(tmp_path: Path
 
 
 @needs_native
-def test_a_library_of_another_version_of_the_source_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name_of_source", ["SOURCE", "KEYS_SOURCE"])
+def test_a_library_of_another_version_of_a_source_is_not_used(
+    name_of_source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or else an old file would do what the new source no longer does."""
     name = scanner.file_name(platform.system(), platform.machine())
-    copied, source = tmp_path / name, tmp_path / "scan.c"
+    copied, source = tmp_path / name, tmp_path / "other.c"
     shutil.copy(scanner.FOLDER / name, copied)
     assert scanner.opened(copied) is not None
 
-    source.write_bytes(scanner.SOURCE.read_bytes() + b"\n")
-    monkeypatch.setattr(scanner, "SOURCE", source)
+    source.write_bytes(getattr(scanner, name_of_source).read_bytes() + b"\n")
+    monkeypatch.setattr(scanner, name_of_source, source)
     assert scanner.opened(copied) is None
 
 
