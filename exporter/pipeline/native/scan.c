@@ -48,8 +48,8 @@ struct settings {
     uint32_t iso8601;
 };
 
-#define FIELDS_MAX 64 /* the bits of writes */
-#define SLOTS 256 /* a power of two, and a multiple of FIELDS_MAX, so that probing ends */
+#define FIELDS_MAX 63 /* the bits of writes, less one that ends loops */
+#define SLOTS 256 /* a power of two, and more than FIELDS_MAX, so that probing ends */
 #define DEPTH_MAX 60
 #define HOUR_BYTES 13
 #define DATE_BYTES 10
@@ -82,11 +82,14 @@ struct value {
 
 struct line {
     struct value values[FIELDS_MAX];
-    uint64_t seen; /* one bit for each field */
+    uint64_t seen;   /* one bit for each field */
+    uint64_t joined; /* those that follow the field before them in the line as they do in the result */
     uint8_t *key;  /* ROW_KEY_BYTES */
     uint8_t *scratch; /* where the next value that is not written as it was read has its text */
     const uint8_t *scratch_limit;
 };
+
+#define INLINE static inline __attribute__((always_inline))
 
 static int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
@@ -98,14 +101,21 @@ static uint8_t hex_digit(uint8_t c)
 }
 
 /* CR is white space, too, but inside of objects the Python way replaces it: see skip_spaces. */
-static void skip_blanks(struct text *t)
+INLINE void skip_blanks(struct text *t)
 {
-    while (*t->at == ' ' || *t->at == '\t' || *t->at == '\r')
+    while (*t->at <= ' ' && (*t->at == ' ' || *t->at == '\t' || *t->at == '\r'))
+        t->at++;
+}
+
+/* Inside of values that are kept, a CR is replaced by the Python way, so it is not taken as white space. */
+INLINE void skip_spaces(struct text *t)
+{
+    while (*t->at <= ' ' && (*t->at == ' ' || *t->at == '\t'))
         t->at++;
 }
 
 /* Take a byte, which is no newline. */
-static int take(struct text *t, uint8_t c)
+INLINE int take(struct text *t, uint8_t c)
 {
     if (*t->at != c)
         return 0;
@@ -113,7 +123,7 @@ static int take(struct text *t, uint8_t c)
     return 1;
 }
 
-static int take_word(struct text *t, const char *word, size_t bytes)
+INLINE int take_word(struct text *t, const char *word, size_t bytes)
 {
     if ((size_t)(t->end - t->at) < bytes || memcmp(t->at, word, bytes) != 0)
         return 0;
@@ -121,62 +131,53 @@ static int take_word(struct text *t, const char *word, size_t bytes)
     return 1;
 }
 
-static int take_null(struct text *t) { return take_word(t, "null", 4); }
+INLINE int take_null(struct text *t) { return take_word(t, "null", 4); }
 
-/* Take one character of two to four bytes in UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
-static int take_utf8(struct text *t)
+/* Return the end of a character of two to four bytes in UTF-8: no overlong form, no surrogate, nothing above U+10FFFF;
+ * NULL if it is none. */
+static const uint8_t *utf8_end(const uint8_t *s, const uint8_t *end)
 {
-    const uint8_t *s = t->at;
-    ptrdiff_t left = t->end - s;
+    ptrdiff_t left = end - s;
     uint8_t first, second;
     if (left < 2)
-        return 0;
+        return NULL;
     first = s[0];
     second = s[1];
     if ((second & 0xC0) != 0x80)
-        return 0;
-    if (first >= 0xC2 && first <= 0xDF) {
-        t->at += 2;
-        return 1;
-    }
-    if (first >= 0xE0 && first <= 0xEF) {
-        if (left < 3 || (s[2] & 0xC0) != 0x80 || (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F))
-            return 0;
-        t->at += 3;
-        return 1;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        if (left < 4 || (s[2] & 0xC0) != 0x80 || (s[3] & 0xC0) != 0x80 || (first == 0xF0 && second < 0x90) ||
-            (first == 0xF4 && second > 0x8F))
-            return 0;
-        t->at += 4;
-        return 1;
-    }
-    return 0;
+        return NULL;
+    if (first >= 0xC2 && first <= 0xDF)
+        return s + 2;
+    if (left < 3 || (s[2] & 0xC0) != 0x80)
+        return NULL;
+    if (first >= 0xE0 && first <= 0xEF)
+        return (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ? NULL : s + 3;
+    if (left < 4 || (s[3] & 0xC0) != 0x80 || first < 0xF0 || first > 0xF4)
+        return NULL;
+    return (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F) ? NULL : s + 4;
 }
 
-/* Take four hexadecimal digits; -1 if there are fewer. */
-static int32_t take_hex4(struct text *t)
+/* Return the number that four hexadecimal digits write; -1 if there are fewer. */
+static int32_t hex4(const uint8_t *s, const uint8_t *end)
 {
     int32_t unit = 0;
     int place;
-    if (t->end - t->at < 4)
+    if (end - s < 4)
         return -1;
     for (place = 0; place < 4; place++) {
-        uint8_t digit = hex_digit(t->at[place]);
+        uint8_t digit = hex_digit(s[place]);
         if (digit > 15)
             return -1;
         unit = unit * 16 + digit;
     }
-    t->at += 4;
     return unit;
 }
 
-/* Take what follows a backslash. Without ``any``, only the escapes that the Python way writes in the same form. */
-static int take_escape(struct text *t, int any)
+/* Return the end of what follows a backslash; NULL if it is no escape. Without ``any``, only the escapes that the
+ * Python way writes in the same form are some. */
+static const uint8_t *escape_end(const uint8_t *s, const uint8_t *end, int any)
 {
     int32_t unit;
-    switch (*t->at) {
+    switch (*s) {
     case '"':
     case '\\':
     case 'b':
@@ -184,27 +185,21 @@ static int take_escape(struct text *t, int any)
     case 'n':
     case 'r':
     case 't':
-        t->at++;
-        return 1;
+        return s + 1;
     case '/':
-        t->at++;
-        return any;
+        return any ? s + 1 : NULL;
     case 'u':
-        t->at++;
-        if (!any)
-            return 0;
-        unit = take_hex4(t);
+        unit = any ? hex4(s + 1, end) : -1;
         if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF))
-            return 0;
-        if (unit >= 0xD800 && unit <= 0xDBFF) {
-            if (!take(t, '\\') || !take(t, 'u'))
-                return 0;
-            unit = take_hex4(t);
-            return unit >= 0xDC00 && unit <= 0xDFFF;
-        }
-        return 1;
+            return NULL;
+        if (unit < 0xD800 || unit > 0xDBFF)
+            return s + 5;
+        if (end - s < 7 || s[5] != '\\' || s[6] != 'u')
+            return NULL;
+        unit = hex4(s + 7, end);
+        return unit >= 0xDC00 && unit <= 0xDFFF ? s + 11 : NULL;
     default:
-        return 0;
+        return NULL;
     }
 }
 
@@ -212,7 +207,7 @@ static int take_escape(struct text *t, int any)
 static int is_plain(uint8_t c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 /* Skip plain bytes, many at a time while as many can be read. A newline is not plain, so this ends in the line. */
-static inline void skip_plain(struct text *t)
+INLINE void skip_plain(struct text *t)
 {
     const uint8_t *at = t->at;
 #if defined(__SSE2__)
@@ -252,30 +247,26 @@ static inline void skip_plain(struct text *t)
 }
 
 /* Take the rest of a string after its opening quote, with the closing one. */
-static inline int take_string(struct text *t, int any_escape)
+INLINE int take_string(struct text *t, int any_escape)
 {
     for (;;) {
+        const uint8_t *end;
         skip_plain(t);
-        if (*t->at == '"') {
-            t->at++;
+        if (take(t, '"'))
             return 1;
-        }
-        if (*t->at == '\\') {
-            t->at++;
-            if (!take_escape(t, any_escape))
-                return 0;
-        } else if (*t->at < 0x80) {
+        if (*t->at >= 0x80)
+            end = utf8_end(t->at, t->end);
+        else if (*t->at == '\\')
+            end = escape_end(t->at + 1, t->end, any_escape);
+        else
             return 0;
-        } else {
-            do {
-                if (!take_utf8(t))
-                    return 0;
-            } while (*t->at >= 0x80);
-        }
+        if (!end)
+            return 0;
+        t->at = end;
     }
 }
 
-static uint32_t take_digits(struct text *t)
+INLINE uint32_t take_digits(struct text *t)
 {
     const uint8_t *start = t->at;
     while (is_digit(*t->at))
@@ -284,7 +275,7 @@ static uint32_t take_digits(struct text *t)
 }
 
 /* Take any JSON number, of at most 1,000 digits in each of its parts. */
-static int take_number(struct text *t)
+INLINE int take_number(struct text *t)
 {
     uint32_t digits;
     take(t, '-');
@@ -309,7 +300,7 @@ static int take_number(struct text *t)
 }
 
 /* Take a number, true or false. */
-static int take_bare(struct text *t)
+INLINE int take_bare(struct text *t)
 {
     switch (*t->at) {
     case 't':
@@ -321,21 +312,14 @@ static int take_bare(struct text *t)
     }
 }
 
-static inline int take_scalar(struct text *t)
+INLINE int take_scalar(struct text *t)
 {
     if (take(t, '"'))
         return take_string(t, 1);
     return *t->at == 'n' ? take_null(t) : take_bare(t);
 }
 
-/* Inside of values that are kept, a CR is replaced by the Python way, so it is not taken as white space. */
-static void skip_spaces(struct text *t)
-{
-    while (*t->at == ' ' || *t->at == '\t')
-        t->at++;
-}
-
-static inline int take_key(struct text *t)
+INLINE int take_key(struct text *t)
 {
     skip_spaces(t);
     if (!take(t, '"') || !take_string(t, 1))
@@ -348,8 +332,9 @@ static inline int take_key(struct text *t)
 }
 
 /* Take any value. ``objects`` has one bit for each open level: 1 for an object, 0 for an array. */
-static int take_value(struct text *t)
+static int take_value(struct text *given)
 {
+    struct text here = *given, *t = &here; /* a copy, of which the compiler knows that nothing else changes it */
     uint64_t objects = 0;
     int depth = 0;
     for (;;) {
@@ -376,8 +361,10 @@ static int take_value(struct text *t)
         if (opened)
             continue;
         for (;;) {
-            if (depth == 0)
+            if (depth == 0) {
+                given->at = t->at;
                 return 1;
+            }
             skip_spaces(t);
             if (take(t, ',')) {
                 if (objects & 1) {
@@ -635,8 +622,10 @@ static int take_time(struct text *t, const struct settings *of, struct line *lin
     out = put(out, s, (size_t)seconds_end);
     out[DATE_BYTES - seconds_end] = of->iso8601 ? 'T' : ' ';
     out = put(out, ".000000", 7);
-    if (digits > 0)
-        memcpy(out - 6, s + seconds_end + 1, digits < 6 ? digits : 6);
+    if (digits >= 6)
+        memcpy(out - 6, s + seconds_end + 1, 6);
+    else if (digits > 0)
+        memcpy(out - 6, s + seconds_end + 1, digits);
     if (of->iso8601)
         *out++ = 'Z';
     *out++ = '"';
@@ -655,10 +644,10 @@ static int in_hour(const struct settings *of, const struct value *value)
 /* Take a UUID, also one in braces or without hyphens; write its text in lower case, and its 16 bytes. */
 static int take_uuid(struct text *t, struct line *line, struct value *value)
 {
-    static const char lower_digits[] = "0123456789abcdef";
+    static const uint8_t groups[] = {8, 4, 4, 4, 12};
     const uint8_t *start = t->at;
-    uint8_t *out = line->scratch;
-    int braced, hyphens, number, wrong = 0;
+    uint8_t digits[UUID_BYTES_MIN], *out = line->scratch;
+    int braced, hyphens, group, at, filled = 0, wrong = 0, upper = 0;
     if (!take(t, '"'))
         return 0;
     braced = take(t, '{');
@@ -667,30 +656,38 @@ static int take_uuid(struct text *t, struct line *line, struct value *value)
     hyphens = t->at[8] == '-';
     if (hyphens && t->end - t->at < UUID_BYTES)
         return 0;
-    *out++ = '"';
-    for (number = 0; number < ROW_KEY_BYTES; number++) {
-        uint8_t high, low;
-        if (number == 4 || number == 6 || number == 8 || number == 10) {
-            *out++ = '-';
-            if (hyphens)
-                wrong |= *t->at++ != '-';
-        }
-        high = hex_digit(t->at[0]);
-        low = hex_digit(t->at[1]);
-        wrong |= high > 15 || low > 15;
-        out[0] = (uint8_t)lower_digits[high & 15];
-        out[1] = (uint8_t)lower_digits[low & 15];
-        line->key[number] = (uint8_t)((high & 15) << 4 | (low & 15));
-        t->at += 2;
-        out += 2;
+    for (group = 0; group < 5; group++) {
+        if (group && hyphens)
+            wrong |= *t->at++ != '-';
+        for (at = 0; at < groups[group]; at++)
+            digits[filled++] = *t->at++;
     }
-    *out++ = '"';
+    for (at = 0; at < UUID_BYTES_MIN; at++) {
+        uint8_t letter = (uint8_t)((digits[at] | 0x20) - 'a'), digit = (uint8_t)(digits[at] - '0');
+        wrong |= (letter > 5) & (digit > 9);
+        upper |= (digits[at] & 0x60) == 0x40;
+        digits[at] |= 0x20; /* digits have this bit */
+    }
     if (wrong || (braced && !take(t, '}')) || !take(t, '"'))
         return 0;
-    if (t->at - start == out - line->scratch && memcmp(start, line->scratch, (size_t)(t->at - start)) == 0)
+    for (at = 0; at < ROW_KEY_BYTES; at++) {
+        uint8_t high = digits[2 * at], low = digits[2 * at + 1];
+        /* The low bits of letters count from 1, and only letters have the next higher bit. */
+        line->key[at] = (uint8_t)(((high & 15) + (high >> 6) * 9) << 4 | ((low & 15) + (low >> 6) * 9));
+    }
+    if (hyphens && !braced && !upper) {
         is_copied(value, start, t);
-    else
-        is_scratch(value, line, out);
+        return 1;
+    }
+    *out++ = '"';
+    for (group = 0, filled = 0; group < 5; group++) {
+        if (group)
+            *out++ = '-';
+        out = put(out, digits + filled, groups[group]);
+        filled += groups[group];
+    }
+    *out++ = '"';
+    is_scratch(value, line, out);
     return 1;
 }
 
@@ -758,8 +755,42 @@ static void is_missing(struct value *value, const struct settings *of, const str
         is_written(value, "null", 4);
 }
 
+/* Take the value of a field that is not null, nor a string in its own form. */
+static int take_other(struct text *t, const struct settings *of, const struct field *field, struct line *line,
+                      struct value *value)
+{
+    const uint8_t *start = t->at;
+    switch (field->kind) {
+    case STRING:
+        return take_bare_as_string(t, line, value);
+    case TEXTS:
+        if (take(t, '['))
+            return take_array_of_texts(t, line, value);
+        if (!take(t, '"'))
+            return take_bare_as_string(t, line, value);
+        if (!take_string(t, 0))
+            return 0;
+        is_copied(value, start, t);
+        return 1;
+    case INTEGER:
+        return take_integer(t, value);
+    case FLOAT:
+        return take_float(t, line, value);
+    case BOOLEAN:
+        return take_boolean(t, value);
+    case TIME:
+        return take(t, '"') && take_time(t, of, line, value) && (!field->is_upload_time || in_hour(of, value));
+    case UUID:
+        return take_uuid(t, line, value);
+    case DICT:
+        return take_dict(t, line, value);
+    default:
+        return 0;
+    }
+}
+
 /* Take the value of a known key; ``whole`` if the key precedes it as it is written. */
-static int take_field(struct text *t, const struct settings *of, uint32_t number, struct line *line, int whole)
+INLINE int take_field(struct text *t, const struct settings *of, uint32_t number, struct line *line, int whole)
 {
     const struct field *field = &of->fields[number];
     struct value *value = &line->values[number];
@@ -786,42 +817,14 @@ static int take_field(struct text *t, const struct settings *of, uint32_t number
             return 1;
         }
     }
-    switch (field->kind) {
-    case TEXTS:
-        if (take(t, '[')) {
-            fits = take_array_of_texts(t, line, value);
-            break;
-        }
-        /* fall through */
-    case STRING:
-        if (*start != '"') {
-            fits = take_bare_as_string(t, line, value);
-        } else {
-            t->at++;
-            fits = take_string(t, 0);
-            is_copied(value, start, t);
-        }
-        break;
-    case INTEGER:
-        fits = take_integer(t, value);
-        break;
-    case FLOAT:
-        fits = take_float(t, line, value);
-        break;
-    case BOOLEAN:
-        fits = take_boolean(t, value);
-        break;
-    case TIME:
-        fits = take(t, '"') && take_time(t, of, line, value) && (!field->is_upload_time || in_hour(of, value));
-        break;
-    case UUID:
-        fits = take_uuid(t, line, value);
-        break;
-    case DICT:
-        fits = take_dict(t, line, value);
-        break;
-    default:
-        return 0;
+    if (field->kind == STRING && *start == '"') {
+        t->at++;
+        fits = take_string(t, 0);
+        is_copied(value, start, t);
+    } else {
+        struct text here = *t; /* so that ``t`` stays in registers */
+        fits = take_other(&here, of, field, line, value);
+        t->at = here.at;
     }
     if (fits && field->is_app)
         return value->bytes == of->app_bytes && memcmp(value->start, of->app, of->app_bytes) == 0;
@@ -865,7 +868,7 @@ static int find(const struct settings *of, const uint8_t *slots, const uint8_t *
 }
 
 /* Whether the key of a field follows, as it is written. It has no newline, so it ends in the line. */
-static inline int is_next(const struct text *t, const struct field *field)
+INLINE int is_next(const struct text *t, const struct field *field)
 {
 #if defined(__SSE2__)
     if (t->limit - t->at >= KEY_ROOM) {
@@ -884,14 +887,19 @@ static inline int is_next(const struct text *t, const struct field *field)
 static int read_line(struct text *t, const struct settings *of, const uint8_t *slots, uint8_t *order,
                      struct line *line)
 {
-    uint32_t before = 0, number;
+    const uint8_t *end_before = NULL; /* of a value that is written as it was read, with its key */
+    uint32_t before = 0;
+    uint64_t missing;
     line->seen = 0;
+    line->joined = 0;
     skip_blanks(t);
     if (!take(t, '{'))
         return 0;
     do {
+        const uint8_t *start;
         int found, whole = 1;
         skip_blanks(t);
+        start = t->at;
         if (order[before] < of->field_count && is_next(t, &of->fields[order[before]])) {
             found = order[before];
             t->at += of->fields[found].key_bytes;
@@ -917,10 +925,19 @@ static int read_line(struct text *t, const struct settings *of, const uint8_t *s
             whole = 0;
             skip_blanks(t);
         }
-        if (found < 0 ? !take_value(t) : !take_field(t, of, (uint32_t)found, line, whole))
-            return 0;
-        if (found >= 0)
+        if (found < 0) {
+            if (!take_value(t))
+                return 0;
+            end_before = NULL;
+        } else {
+            if (!take_field(t, of, (uint32_t)found, line, whole))
+                return 0;
+            whole = line->values[found].whole;
+            if (whole && end_before && start == end_before + 1 && before == (uint32_t)found)
+                line->joined |= (uint64_t)1 << found;
+            end_before = whole ? t->at : NULL;
             before = (uint32_t)found + 1;
+        }
         skip_blanks(t);
     } while (take(t, ','));
     if (!take(t, '}'))
@@ -928,9 +945,8 @@ static int read_line(struct text *t, const struct settings *of, const uint8_t *s
     skip_blanks(t);
     if (t->at != t->end)
         return 0;
-    for (number = 0; number < of->field_count; number++) {
-        if (line->seen >> number & 1)
-            continue;
+    for (missing = ~line->seen & (((uint64_t)1 << of->field_count) - 1); missing; missing &= missing - 1) {
+        int number = __builtin_ctzll(missing);
         if (of->fields[number].required)
             return 0;
         is_missing(&line->values[number], of, &of->fields[number]);
@@ -950,33 +966,25 @@ static uint8_t *put_run(uint8_t *out, const uint8_t *start, const uint8_t *end, 
  * input as they are written are copied together. */
 static uint8_t *write_line(uint8_t *out, const struct settings *of, const struct line *line, const uint8_t *limit)
 {
-    const uint8_t *run = NULL, *run_end = NULL;
+    const uint64_t all = ((uint64_t)1 << of->field_count) - 1, written = of->writes & all;
+    /* Where a copy ends: at fields that are not joined to the one before, or are not written, or follow such a one. Each
+     * bit behind the last field is set. */
+    const uint64_t stops = ~line->joined | ~written | ~written << 1;
+    uint64_t todo;
     uint8_t separator = '{';
-    uint32_t number;
-    for (number = 0; number < of->field_count; number++) {
+    for (todo = stops & written; todo; todo &= todo - 1) {
+        const int number = __builtin_ctzll(todo), last = number + __builtin_ctzll(stops >> number >> 1);
         const struct field *field = &of->fields[number];
-        const struct value *value = &line->values[number];
-        if (!(of->writes >> number & 1))
-            continue;
-        if (value->whole && run && value->start - field->key_bytes == run_end + 1 && *run_end == ',') {
-            run_end = value->start + value->bytes;
-            continue;
-        }
-        if (run)
-            out = put_run(out, run, run_end, limit);
-        run = NULL;
+        const struct value *value = &line->values[number], *end = &line->values[last];
         *out++ = separator;
         separator = ',';
         if (value->whole) {
-            run = value->start - field->key_bytes;
-            run_end = value->start + value->bytes;
+            out = put_run(out, value->start - field->key_bytes, end->start + end->bytes, limit);
         } else {
             memcpy(out, field->key, KEY_ROOM);
             out = put(out + field->key_bytes, value->start, value->bytes);
         }
     }
-    if (run)
-        out = put_run(out, run, run_end, limit);
     return put(out, "}\n", 2);
 }
 
