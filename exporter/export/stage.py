@@ -21,7 +21,7 @@ from exporter.domain.slices import Slice, SliceResult
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.export.readback import row_keys
 from exporter.export.work_slots import WorkSlot
-from exporter.pipeline.chain import Reject, RowChain, accept_all, rejected_line
+from exporter.pipeline.chain import Predicate, Reject, RowChain, accept_all, rejected_line
 from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.exported import Exported, WholeFile
 from exporter.pipeline.filters.compile import compile_filter, fields_read
@@ -185,7 +185,7 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     known: Counter[bytes] | None = None,
 ) -> RowChain[Any]:
     """Return the chain that turns the rows of an hour into what a destination gets."""
-    predicate: Callable[[Sequence[Any], list[bytes]], list[bool]] = accept_all
+    predicate: Predicate[Any] = accept_all
     read: frozenset[str] | None = frozenset()
     if event_filter := destination.filter_of(stream):
         predicate, read = compile_filter(event_filter), fields_read(event_filter)
@@ -195,10 +195,10 @@ def row_chain(  # noqa: PLR0913  what rows pass through, each by its name
     return RowChain(codec, reject, predicate, drops=excluded)
 
 
-def _beyond(known: Counter[bytes], data_type: DataType) -> Callable[[Sequence[Any], list[bytes]], list[bool]]:
+def _beyond(known: Counter[bytes], data_type: DataType) -> Predicate[Any]:
     """Return a predicate: rows that come more often than they are known. It uses up ``known``."""
 
-    def keep(rows: Sequence[Any], _lines: list[bytes]) -> list[bool]:
+    def keep(rows: Sequence[Any], _lines: Sequence[bytes]) -> list[bool]:
         kept = []
         for key in row_keys(map(msgspec.json.encode, rows), data_type):
             kept.append(known[key] == 0)

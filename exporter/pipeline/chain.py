@@ -23,6 +23,7 @@ from exporter.pipeline.passthrough import Checked, exported, whole_or_lines
 from exporter.pipeline.utf8 import decoded
 
 type Read = Callable[[LandingBlob], Iterator[bytes]]
+type Predicate[Row] = Callable[[Sequence[Row], Sequence[bytes]], list[bool]]
 type Reject = Callable[[RejectedRow], None]
 
 
@@ -53,7 +54,7 @@ class Tally:
         )
 
 
-def accept_all(rows: Sequence[Any], _lines: list[bytes]) -> list[bool]:
+def accept_all(rows: Sequence[Any], _lines: Sequence[bytes]) -> list[bool]:
     """Accept every row: the predicate of a destination without a filter."""
     return [True] * len(rows)
 
@@ -70,7 +71,7 @@ class RowChain[Row]:
 
     codec: Codec[Row]
     reject: Reject
-    predicate: Callable[[Sequence[Row], list[bytes]], list[bool]] = accept_all
+    predicate: Predicate[Row] = accept_all
     seen: KeySet = field(default_factory=KeySet)
     drops: KeySet | ApproximateKeySet | None = None
     tally: Tally = field(default_factory=Tally)
@@ -104,22 +105,20 @@ class RowChain[Row]:
 
     def _some(self, blob: LandingBlob, found: Lines) -> Exported:
         """Return the exported rows of some lines, and hand the rejected ones to ``reject``."""
-        decoded = self.codec.decode_all(found.contents)
+        decoded = self.codec.decode_all(found)
         for place, rejection in decoded.rejected:
-            number, content = found.number + place, found.contents[place]
-            self._reject(RejectedRow(blob.name, number, rejection, content))
+            self._reject(RejectedRow(blob.name, found.number + place, rejection, found[place]))
         rows, contents = decoded.rows, decoded.lines
-        if (mine := self._mine(rows, contents)) is not None:
-            rows, contents = list(compress(rows, mine)), list(compress(contents, mine))
+        mine = self._mine(rows, contents)
+        count = len(rows) if mine is None else mine.count(True)
         for number, (place, why) in decoded.amended.items():
             if mine is None or mine[number]:
                 self.tally.amended += 1
-                at, content = found.number + place, found.contents[place]
-                self.reject(RejectedRow(blob.name, at, why, content, exported=True))
-        self.tally.exported += len(rows)
-        return Exported(len(rows), self.codec.encode_all(rows, contents)) if rows else NOTHING
+                self.reject(RejectedRow(blob.name, found.number + place, why, found[place], exported=True))
+        self.tally.exported += count
+        return Exported(count, self.codec.encode_all(rows, contents, mine)) if count else NOTHING
 
-    def _mine(self, rows: Sequence[Row], contents: list[bytes]) -> list[bool] | None:
+    def _mine(self, rows: Sequence[Row], contents: Sequence[bytes]) -> list[bool] | None:
         """Return which rows pass the filter and are not duplicates; None if all do."""
         kept = None
         if self.predicate is not accept_all:

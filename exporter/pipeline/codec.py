@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Protocol, Self
 
 from exporter.domain.row_schema import Reason, Rejection
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.normalize import Amended
 from exporter.pipeline.sanitize import NESTING_MAX, may_be_deep, too_deep, without_lone_surrogates
 from exporter.pipeline.utf8 import check
@@ -12,37 +14,46 @@ from exporter.pipeline.utf8 import check
 
 @dataclass(frozen=True, slots=True)
 class Decoded[Row]:
-    """Decoded lines: ``rows`` with the ``lines`` that they come from, and the rejections of the other lines.
+    """Decoded lines: ``rows``, and the rejections of the other ones of the ``given`` lines.
 
     ``rejected`` holds (index of the line, rejection). ``amended`` maps the index of an amended row in
     ``rows`` to (index of the line, reason). Indexes of lines count all given lines from 0.
     """
 
     rows: Sequence[Row]
-    lines: list[bytes]
+    given: Sequence[bytes]
     rejected: list[tuple[int, Rejection]] = field(default_factory=list)
     amended: dict[int, tuple[int, Rejection]] = field(default_factory=dict)
 
+    @property
+    def lines(self) -> Sequence[bytes]:
+        """The lines that the rows come from."""
+        if not self.rejected:
+            return self.given
+        contents = list(self.given)
+        for place, _ in reversed(self.rejected):
+            del contents[place]
+        return contents
+
     @classmethod
-    def of(cls, results: Iterable[Row | Amended[Row] | Rejection], lines: Iterable[bytes]) -> Self:
+    def of(cls, results: Iterable[Row | Amended[Row] | Rejection], lines: Sequence[bytes]) -> Self:
         """Return what was decoded from lines that gave these results, one each."""
-        rows, contents = list[Row](), list[bytes]()
-        decoded = cls(rows, contents)
-        for place, (result, line) in enumerate(zip(results, lines, strict=True)):
+        rows = list[Row]()
+        decoded = cls(rows, lines)
+        for place, result in enumerate(results):
             if isinstance(result, Rejection):
                 decoded.rejected.append((place, result))
                 continue
             if isinstance(result, Amended):
                 decoded.amended[len(rows)] = place, result.why
             rows.append(result.row if isinstance(result, Amended) else result)
-            contents.append(line)
         return decoded
 
 
 class Codec[Row](Protocol):
     """Decodes and checks lines of one stream and hour, and encodes rows with the destination's settings."""
 
-    def decode_all(self, lines: list[bytes]) -> Decoded[Row]:
+    def decode_all(self, lines: Lines) -> Decoded[Row]:
         """Return the rows with canonical values, and the rejections of the other lines."""
         ...
 
@@ -50,16 +61,24 @@ class Codec[Row](Protocol):
         """Return the 16-byte key of each row, by which duplicates are found; None if rows have no keys."""
         ...
 
-    def encode_all(self, rows: Sequence[Row], lines: list[bytes]) -> bytes:
+    def encode_all(
+        self, rows: Sequence[Row], lines: Sequence[bytes], mine: list[bool] | None = None
+    ) -> bytes:
         """Return the lines to export, each with its newline; ``lines`` are those the rows were decoded from.
 
-        Encoding may change the rows: do not use them afterwards.
+        ``mine`` says for each row whether it is exported; None: all are. Encoding may change the rows: do not
+        use them afterwards.
         """
         ...
 
 
+def marked[T](items: Sequence[T], marks: list[bool] | None) -> Sequence[T]:
+    """Return the items that are marked; None: all."""
+    return items if marks is None else list(compress(items, marks))
+
+
 def one_by_one[Row](
-    lines: list[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
+    lines: Sequence[bytes], decode: Callable[[bytes], Row | Amended[Row] | Rejection]
 ) -> Decoded[Row]:
     """Decode each line separately: the slow way, which finds every problem of a line."""
     return Decoded[Row].of(map(decode, lines), lines)
@@ -80,9 +99,8 @@ def readable(line: bytes) -> bytes | Rejection:
     return without_lone_surrogates(line)
 
 
-def untouched(lines: list[bytes]) -> bool:
-    """Whether ``readable`` returns every one of the lines unchanged."""
-    together = b"\n".join(lines)
+def untouched(lines: Sequence[bytes], together: bytes) -> bool:
+    """Whether ``readable`` returns every one of the lines unchanged; ``together`` they are one text."""
     if not together.isascii():
         try:
             check(together)

@@ -26,8 +26,9 @@ from exporter.domain.timestamps import (
     all_to_canonical,
     all_to_iso8601,
 )
-from exporter.pipeline.codec import Decoded, readable, untouched
+from exporter.pipeline.codec import Decoded, marked, readable, untouched
 from exporter.pipeline.key_set import KEY_BYTES
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.normalize import EMPTY_OBJECT, Amended, read_line
 from exporter.pipeline.sanitize import without_lone_surrogates
 
@@ -122,23 +123,24 @@ class EventCodec:
         self.iso8601 = output.timestamp_format is TimestampFormat.ISO8601
         self.keeps_extra = output.extra_keys is ExtraKeys.KEEP
 
-    def decode_all(self, lines: list[bytes]) -> Decoded[Event]:
+    def decode_all(self, lines: Lines) -> Decoded[Event]:
         """Return the events, and the rejections of the other lines."""
         if (rows := self._decode_fast(lines)) is not None:
             return Decoded(rows, lines)
-        return Decoded[Event].of(self.decode_each(lines), lines)
+        return Decoded[Event].of(self.decode_each(lines.contents), lines)
 
     def decode_each(self, lines: list[bytes]) -> list[Event | Amended[Event] | Rejection]:
         """Return what ``decode`` returns for each line; usual lines among them take the fast way."""
         found = zip(lines, self._decode_fast_in_chunks(lines), strict=True)
         return [self.decode(line) if usual is None else usual for line, usual in found]
 
-    def _decode_fast(self, lines: list[bytes]) -> list[Event] | None:
+    def _decode_fast(self, lines: Lines) -> list[Event] | None:
         """Return the rows as ``decode`` does; None if any line needs the slow way."""
-        if not untouched(lines):
+        contents = lines.contents
+        if not untouched(contents, lines.text):
             return None
         try:
-            rows = list(map(_DECODER.decode, lines))
+            rows = list(map(_DECODER.decode, contents))
         except ValueError:
             return None
         return rows if self._normalize(rows) else None
@@ -198,15 +200,18 @@ class EventCodec:
         keys = bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
         return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
 
-    def encode_all(self, rows: Sequence[Event], lines: list[bytes]) -> bytes:
+    def encode_all(
+        self, rows: Sequence[Event], lines: Sequence[bytes], mine: list[bool] | None = None
+    ) -> bytes:
         """Return the lines to export: the 49 keys, followed by unknown keys if the output keeps them."""
+        rows = marked(rows, mine)
         if self.iso8601:
             times, nulls = _times(rows)
             _set_times(rows, all_to_iso8601(times), nulls)
         if self.keeps_extra:
             text = b"".join(
                 _ENCODER.encode(row)[:-1] + _extra_keys(line) + b"}\n"
-                for row, line in zip(rows, lines, strict=True)
+                for row, line in zip(rows, marked(lines, mine), strict=True)
             )
         else:
             text = _ENCODER.encode_lines(rows)
@@ -218,7 +223,7 @@ class EventCodec:
 def _typed(line: bytes) -> Event | None:
     """Return the event if every value has the type of its key, else None."""
     try:
-        return _DECODER.decode(line) if untouched([line]) else None
+        return _DECODER.decode(line) if untouched([line], line) else None
     except ValueError:
         return None
 

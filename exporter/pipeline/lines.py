@@ -1,9 +1,9 @@
 """Splits plain content into numbered lines."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple, override
 
 from exporter.domain.row_schema import Reason, Rejection
 from exporter.pipeline.content_sniffing import BOM, SniffedContent, is_json
@@ -19,19 +19,71 @@ LINE_KEPT_BYTES_MAX = 64 * 1024 * 1024
 BLOB_KEPT_BYTES_MAX = 1024 * 1024
 # Lines in one group: objects for ten thousands of tiny lines would take more memory than the lines.
 LINES_MAX = 256
+# Lines are kept in one text if it is not longer than this, which is longer than any usual group.
+_TOGETHER_BYTES_MAX = 512 * 1024
 _MARK_BYTE = BOM[:1]
+_NEWLINE, _BRACE = b"\n", ord("{")
 # Two files were joined: the first has no last newline, the second begins with a byte order mark.
 _SEAM = re.compile(rb"(?<=\})[ \t\r]*(?:\xef\xbb\xbf)+[ \t]*(?=\{)")
 
 
-class Lines(NamedTuple):
-    """Consecutive lines without newlines, none of them blank; mostly a few dozen.
+class Lines(Sequence[bytes]):
+    """Consecutive lines without newlines, none of them blank; mostly a few dozen, ``LINES_MAX`` at most.
 
-    ``number`` is the number of the first line. All lines of the blob count, from 1.
+    ``number`` is the number of the first line. All lines of the blob count, from 1. Usual lines are kept as
+    one text, and cut out of it only when they are read one by one.
     """
 
-    number: int
-    contents: list[bytes]
+    __slots__ = ("_contents", "_count", "_text", "number")
+
+    def __init__(
+        self, number: int, contents: list[bytes] | None = None, *, text: bytes = b"", count: int = 0
+    ) -> None:
+        self.number = number
+        self._count = count if contents is None else len(contents)
+        self._contents = contents
+        self._text = text
+
+    @property
+    def contents(self) -> list[bytes]:
+        """The lines."""
+        if self._contents is None:
+            self._contents = self._text.split(_NEWLINE)[:-1]
+        return self._contents
+
+    @property
+    def text(self) -> bytes:
+        """The lines joined, each with its newline."""
+        return self._text or b"".join([line + _NEWLINE for line in self.contents])
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the text."""
+        return len(self._text) or sum(map(len, self.contents)) + self._count
+
+    @override
+    def __len__(self) -> int:
+        return self._count
+
+    @override
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.contents)
+
+    @override
+    def __getitem__(self, place: Any) -> Any:
+        return self.contents[place]
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lines) and (self.number, self.contents) == (other.number, other.contents)
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self.number, self.text))
+
+    @override
+    def __repr__(self) -> str:
+        return f"Lines({self.number}, {self.contents})"
 
 
 class Unfit(NamedTuple):
@@ -64,20 +116,45 @@ def lines(chunks: Iterable[bytes], members: Members | None = None) -> Iterator[L
     number, tail = 1, _Tail()
     try:
         for piece in beginning.pieces:
-            contents = piece.split(b"\n")
-            rest = contents.pop()
-            if contents:
-                contents[0] = yield from tail.end(number, contents[0])
-                # Searching for one byte is ten times faster than for three, and few rows contain it.
-                marked = (_MARK_BYTE in piece and BOM in piece) or BOM in contents[0]
-                yield from _without_marks(number, contents) if marked else _without_blanks(number, contents)
-                number += len(contents)
-            yield from tail.extend(number, rest)
+            first, end = piece.find(_NEWLINE), piece.rfind(_NEWLINE) + 1
+            if first >= 0:
+                line = yield from tail.end(number, piece[:first])
+                whole = memoryview(piece)[first:end]
+                if (usual := _usual(number, line, whole)) is not None:
+                    yield usual
+                    number += len(usual)
+                else:
+                    contents = [line, *bytes(whole).split(_NEWLINE)[1:-1]]
+                    marked = (_MARK_BYTE in piece and BOM in piece) or BOM in line
+                    yield from (
+                        _without_marks(number, contents) if marked else _without_blanks(number, contents)
+                    )
+                    number += len(contents)
+            yield from tail.extend(number, piece[end:])
     except BrokenContentError as broken:
         yield tail.broken(number, str(broken))
     else:
         last = yield from tail.end(number, b"")
         yield from _without_marks(number, [last])
+
+
+def _usual(number: int, line: bytes, whole: memoryview) -> Lines | None:
+    """Return a line and the lines after it as one text; None unless each begins with a brace and has no mark.
+
+    None also if they are too many, or too long, for one group. ``whole`` begins with the newline of the first
+    line, and ends with that of the last one.
+    """
+    if len(line) + len(whole) > _TOGETHER_BYTES_MAX:
+        return None
+    text = b"".join((line, whole))
+    count, at, end = 0, 0, len(text)
+    while at < end:
+        if text[at] != _BRACE or count == LINES_MAX:
+            return None
+        at = text.find(_NEWLINE, at) + 1
+        count += 1
+    # Searching for one byte is ten times faster than for three, and few rows contain it.
+    return None if _MARK_BYTE in text and BOM in text else Lines(number, text=text, count=count)
 
 
 def _no_lines(looks_like: str, pieces: Iterator[bytes]) -> Unfit:

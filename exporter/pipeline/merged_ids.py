@@ -6,7 +6,8 @@ import msgspec
 
 from exporter.domain.hour import Hour
 from exporter.domain.row_schema import MERGED_ID_FIELDS, Reason, Rejection
-from exporter.pipeline.codec import Decoded, one_by_one, readable
+from exporter.pipeline.codec import Decoded, marked, one_by_one, readable
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.normalize import read_line
 
 _ENCODER = msgspec.json.Encoder()
@@ -51,7 +52,7 @@ class MergedIdCodec:
             return Rejection(Reason.OUTSIDE_HOUR, detail, ("merge_server_time",))
         return merge
 
-    def decode_all(self, lines: list[bytes]) -> Decoded[MergedId]:
+    def decode_all(self, lines: Lines) -> Decoded[MergedId]:
         """Return the merged ids, and the rejections of the other lines."""
         return one_by_one(lines, self.decode)
 
@@ -61,7 +62,8 @@ class MergedIdCodec:
     def encode_all(
         self,
         rows: Sequence[MergedId],
-        lines: list[bytes],  # noqa: ARG002  only events keep unknown keys
+        lines: Sequence[bytes],  # noqa: ARG002  only events keep unknown keys
+        mine: list[bool] | None = None,
     ) -> bytes:
         """Return the lines to export, with exactly the five keys."""
-        return _ENCODER.encode_lines(rows)
+        return _ENCODER.encode_lines(marked(rows, mine))

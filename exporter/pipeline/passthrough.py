@@ -28,7 +28,7 @@ class Checked(NamedTuple):
     @property
     def passes(self) -> bool:
         """Whether the lines are exported unchanged."""
-        return self.found is not None and self.exported.content == end_to_end(self.found)
+        return self.found is not None and self.exported.content == self.found.text
 
 
 def whole_or_lines(
@@ -63,12 +63,7 @@ def _again(held: "Held", count: int) -> Iterator[Exported]:
     """Yield the first groups of lines again, from the bytes in memory."""
     for found in islice(lines(held.give_up()), count):
         if isinstance(found, Lines):
-            yield Exported(len(found.contents), end_to_end(found))
-
-
-def end_to_end(found: Lines) -> bytes:
-    """Return the lines joined, each with its newline."""
-    return b"\n".join(found.contents) + b"\n"
+            yield Exported(len(found), found.text)
 
 
 class Held:

@@ -193,7 +193,7 @@ def _decoded(codec: Codec[Any], blobs: list[Path]) -> Iterator[Sequence[object]]
     for blob in blobs:
         for found in lines(_read(blob)):
             if isinstance(found, Lines):
-                yield codec.decode_all(found.contents).rows
+                yield codec.decode_all(found).rows
 
 
 def _new(codec: Codec[Any], blobs: list[Path]) -> Iterator[list[bool]]:

@@ -13,6 +13,7 @@ from exporter.domain.destination import Output
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.filters.compile import compile_filter, fields_read
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.native.filtered import FilteredEventCodec
 from exporter.pipeline.native.scanner import library
 from tests.properties.filter_documents import events, filters
@@ -51,7 +52,7 @@ def test_a_filter_keeps_the_same_lines_with_native_code_and_without(
     ]
     results = []
     for codec in (python, FilteredEventCodec(python, native, fields_read(asked))):
-        found = codec.decode_all(lines)
+        found = codec.decode_all(Lines(1, lines))
         kept = compile_filter(asked)(found.rows, found.lines)
         chosen, contents = list(compress(found.rows, kept)), list(compress(found.lines, kept))
         encoded = codec.encode_all(chosen, contents) if chosen else b""

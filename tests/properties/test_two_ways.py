@@ -20,6 +20,7 @@ from exporter.domain.timestamps import (
 )
 from exporter.pipeline.codec import Codec, one_by_one
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.native.codec import NativeEventCodec
 from exporter.pipeline.native.scanner import library
 from exporter.pipeline.normalize import Amended
@@ -102,11 +103,11 @@ def compare(codec: EventCodec, lines: list[bytes]) -> None:
     if native is not None and not codec.keeps_extra:
         ways.append(NativeEventCodec(codec, native))
     for way in ways:
-        short = way.decode_all(list(lines))
+        short = way.decode_all(Lines(1, list(lines)))
 
         assert short.rejected == long.rejected
         assert short.amended == long.amended
-        assert short.lines == long.lines
+        assert list(short.lines) == list(long.lines)
         assert way.keys(short.rows) == keys
         assert (way.encode_all(short.rows, short.lines) if short.rows else b"") == one
 
@@ -166,12 +167,12 @@ def test_odd_lines_send_no_usual_one_the_long_way() -> None:
     hour = Sample(events_per_hour=500, real_shaped=True).hour(HOUR.start)
     codec = _LongWayCounted()
     for file in hour.files(DataType.EVENTS):
-        codec.decode_all([line.content for line in lines_of_chunks([file.content()])])
+        codec.decode_all(Lines(1, [line.content for line in lines_of_chunks([file.content()])]))
     assert 0 < codec.long_way <= 500 // 8 + 1
 
     codec = _LongWayCounted()
     times = [event_line(number, user_creation_time="", processed_time=None) for number in range(40)]
-    assert len(codec.decode_all(times).rows) == 40
+    assert len(codec.decode_all(Lines(1, times)).rows) == 40
     assert codec.long_way == 0
 
 
@@ -194,7 +195,7 @@ def test_usual_hours_go_the_short_way(time_format: TimeFormat, extra_keys: bool)
     codec = _ShortWayOnly(sample.project_id, HOUR, Output())
     for file in sample.hour(HOUR.start).files(DataType.EVENTS):
         lines = [line.content for line in lines_of_chunks([file.content()])]
-        assert len(codec.decode_all(lines).rows) == len(lines)
+        assert len(codec.decode_all(Lines(1, lines)).rows) == len(lines)
 
 
 def _amplitude(text: str) -> str:

@@ -12,7 +12,7 @@ from exporter.pipeline.filters.patterns import pattern_cost
 from tests.support.builders import HOUR, PROJECT, event
 
 type Json = dict[str, object]
-type Keep = Callable[[Sequence[Event], list[bytes]], list[bool]]
+type Keep = Callable[[Sequence[Event], Sequence[bytes]], list[bool]]
 
 
 def condition(name: str, operator: str, *values: object) -> Json:

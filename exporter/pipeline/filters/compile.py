@@ -34,7 +34,7 @@ from exporter.pipeline.events import Event
 from exporter.pipeline.filters.lookup import LINE, Lookup, Memo, attribute, lookups, written
 from exporter.pipeline.filters.patterns import characters_searched, pattern_cost, searching
 
-type Predicate = Callable[[Sequence[Event], list[bytes]], list[bool]]
+type Predicate = Callable[[Sequence[Event], Sequence[bytes]], list[bool]]
 """Returns for each event whether it passes; the lines are those that the events were decoded from."""
 
 type Clock = Callable[[], float]
@@ -69,7 +69,7 @@ def compile_filter(event_filter: EventFilter, clock: Clock = time.thread_time) -
     test = _node(event_filter.root, _Context(lookups(_properties(event_filter.root)), characters))
     asked, spent = 0, 0.0
 
-    def predicate(events: Sequence[Event], lines: list[bytes]) -> list[bool]:
+    def predicate(events: Sequence[Event], lines: Sequence[bytes]) -> list[bool]:
         nonlocal asked, spent
         began = clock()
         kept = [test(event, {LINE: line}) for event, line in zip(events, lines, strict=True)]

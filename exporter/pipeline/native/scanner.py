@@ -7,9 +7,11 @@ serves every version of Python, and Python's lock is released during a call.
 import ctypes
 import hashlib
 import platform
+from array import array
 from collections.abc import Collection, Iterator, Sequence
-from ctypes import POINTER, c_char_p, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, addressof, c_char, c_char_p, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
 from functools import cache
+from itertools import batched
 from pathlib import Path
 from typing import Any, NamedTuple, override
 
@@ -32,29 +34,43 @@ _KINDS = (
     Kind.DICT,
     Kind.TEXTS,
 )
-# As in scan.c: what a value may need besides its own bytes, and the ends of a line.
+# As in scan.c: the room of a key with its quotes and colon, what a value may need besides its own bytes, and
+# what a line needs besides its fields.
+_KEY_ROOM = 32
 _FIELD_EXTRA_BYTES = 40
-_LINE_EXTRA_BYTES = 4
+_LINE_EXTRA_BYTES = 32 + 4
+_FIELDS_MAX = 64
+_NUMBER_BYTES = 4
+# Numbers for each odd line.
+_ODD_NUMBERS = 3
 
 _allowed = True
 
 
-class Scanned(NamedTuple):
-    """A row as it is exported: the 16 bytes of its UUID, and its line with the newline.
+class OddLine(NamedTuple):
+    """A line that the Python way has to read: how many rows are before it, and where it is in the text."""
 
-    ``picked`` is an object with the fields that a filter reads.
-    """
+    rows_before: int
+    start: int
+    end: int
+
+
+class Scanned(NamedTuple):
+    """A row as it is exported: the 16 bytes of its UUID, and its line with the newline."""
 
     key: bytes
     line: bytes
-    picked: bytes = b""
 
 
 class ScannedRows(Sequence[Scanned]):
-    """Rows in one text of lines, each of which ends at its place in ``ends``, and one text of keys."""
+    """Rows in one text of lines, each of which ends at its place in ``ends``, and one text of keys.
 
-    def __init__(self, text: bytes, ends: Sequence[int], keys: bytes) -> None:
+    ``odd`` are the lines between them that are no rows yet.
+    """
+
+    def __init__(self, text: bytes, ends: Sequence[int], keys: bytes, odd: Sequence[OddLine] = ()) -> None:
         self.text = text
+        self.odd = odd
         self._ends = ends
         self._keys = keys
 
@@ -62,6 +78,33 @@ class ScannedRows(Sequence[Scanned]):
         """Return the 16 bytes of each UUID."""
         keys = self._keys
         return [keys[at : at + _KEY_BYTES] for at in range(0, len(keys), _KEY_BYTES)]
+
+    def chosen(self, mine: list[bool]) -> bytes:
+        """Return the lines of the rows that are marked. Mostly all are, or all but a few."""
+        kept, start, place = list[bytes](), 0, -1
+        for _ in range(mine.count(False)):
+            place = mine.index(False, place + 1)
+            kept.append(self.text[start : self._end(place - 1)])
+            start = self._end(place)
+        return b"".join((*kept, self.text[start:])) if kept else self.text
+
+    def with_mended(self, mended: Sequence[tuple[int, Scanned]]) -> "ScannedRows":
+        """Return these rows and others, each with how many of these are before it."""
+        lines, keys, ends, size, start = list[bytes](), list[bytes](), list[int](), 0, 0
+        for before, row in (*mended, (len(self), Scanned(b"", b""))):
+            scanned = self.text[self._end(start - 1) : self._end(before - 1)]
+            moved = size - self._end(start - 1)
+            ends += [end + moved for end in self._ends[start:before]]
+            lines += scanned, row.line
+            keys += self._keys[start * _KEY_BYTES : before * _KEY_BYTES], row.key
+            size, start = size + len(scanned) + len(row.line), before
+            if row.line:
+                ends.append(size)
+        return ScannedRows(b"".join(lines), ends, b"".join(keys))
+
+    def _end(self, place: int) -> int:
+        """Return where a row ends; 0 for the one before the first."""
+        return self._ends[place] if place >= 0 else 0
 
     @override
     def __len__(self) -> int:
@@ -78,10 +121,13 @@ class ScannedRows(Sequence[Scanned]):
         return list(self)[place]
 
 
+NO_ROWS = ScannedRows(b"", (), b"")
+
+
 class _Field(ctypes.Structure):
     _fields_ = (
-        ("name", c_char_p),
-        ("name_bytes", c_uint32),
+        ("key", c_char * _KEY_ROOM),
+        ("key_bytes", c_uint8),
         ("kind", c_uint8),
         ("required", c_uint8),
         ("is_app", c_uint8),
@@ -94,10 +140,26 @@ class _Settings(ctypes.Structure):
         ("fields", POINTER(_Field)),
         ("app", c_char_p),
         ("hour", c_char_p),
-        ("picks", c_uint64),
+        ("writes", c_uint64),
         ("field_count", c_uint32),
         ("app_bytes", c_uint32),
         ("iso8601", c_uint32),
+    )
+
+
+class _Results(ctypes.Structure):
+    _fields_ = (
+        ("out", c_void_p),
+        ("scratch", c_void_p),
+        ("keys", c_void_p),
+        ("ends", c_void_p),
+        ("odd", c_void_p),
+        ("order", c_void_p),
+        ("out_bytes", c_uint32),
+        ("scratch_bytes", c_uint32),
+        ("lines_max", c_uint32),
+        ("rows", c_uint32),
+        ("odd_lines", c_uint32),
     )
 
 
@@ -132,17 +194,7 @@ def opened(path: Path) -> ctypes.CDLL | None:
     source.restype = c_char_p
     if source() != source_digest().encode():
         return None
-    scan.argtypes = (
-        POINTER(_Settings),
-        c_char_p,
-        c_uint32,
-        c_void_p,
-        c_uint32,
-        c_uint32,
-        c_void_p,
-        c_void_p,
-        c_void_p,
-    )
+    scan.argtypes = POINTER(_Settings), c_char_p, c_uint32, POINTER(_Results)
     scan.restype = c_int32
     return found
 
@@ -155,8 +207,9 @@ def source_digest() -> str:
 class Scanner:
     """Scans lines of one project and hour. ``fields`` are in the order of writing.
 
-    ``hour`` is the beginning of a canonical time, such as ``2020-01-25 17``. ``picks`` are the names of the
-    fields that a filter reads. A scanner is used by one thread.
+    ``hour`` is the beginning of a canonical time, such as ``2020-01-25 17``. ``writes`` are the names of the
+    fields that are written; None: all of them. A call takes ``lines_max`` lines at most. A scanner is used by
+    one thread.
     """
 
     def __init__(  # noqa: PLR0913  what the lines are of, each by its name
@@ -167,62 +220,65 @@ class Scanner:
         hour: str,
         *,
         iso8601: bool,
-        picks: Collection[str] = (),
+        lines_max: int,
+        writes: Collection[str] | None = None,
     ) -> None:
         self._scan = native.scan_events
-        # The structures below point into these bytes.
-        self._names = [each.name.encode() for each in fields]
+        keys = [b'"%b":' % each.name.encode() for each in fields]
+        # The structures below point into these objects.
         self._table = (_Field * len(fields))(
             *(
                 _Field(
-                    name,
-                    len(name),
+                    key,
+                    len(key),
                     _KINDS.index(each.kind),
                     each.required,
                     each.name == "app",
                     each.name == "server_upload_time",
                 )
-                for each, name in zip(fields, self._names, strict=True)
+                for each, key in zip(fields, keys, strict=True)
             )
         )
         self._app, self._hour = str(app).encode(), hour.encode()
-        bits = sum(1 << at for at, each in enumerate(fields) if each.name in picks)
-        self._picks = bool(bits)
+        bits = sum(1 << at for at, each in enumerate(fields) if writes is None or each.name in writes)
         self._settings = _Settings(
             self._table, self._app, self._hour, bits, len(fields), len(self._app), iso8601
         )
-        names_bytes = sum(map(len, self._names))
-        self._line_extra = _LINE_EXTRA_BYTES + len(self._app) + names_bytes + _FIELD_EXTRA_BYTES * len(fields)
-        self._out = ctypes.create_string_buffer(0)
+        self.line_extra = (
+            _LINE_EXTRA_BYTES + len(self._app) + sum(map(len, keys)) + _FIELD_EXTRA_BYTES * len(fields)
+        )
+        # Memory that is not written to is not taken from the system.
+        self._out = ctypes.create_string_buffer(SCANNED_BYTES_MAX + lines_max * self.line_extra)
+        self._scratch = ctypes.create_string_buffer(SCANNED_BYTES_MAX + self.line_extra)
+        self._keys = ctypes.create_string_buffer(lines_max * _KEY_BYTES)
+        self._ends = (c_uint32 * lines_max)()
+        self._odd = (c_uint32 * (lines_max * _ODD_NUMBERS))()
+        self._order = (c_uint8 * (_FIELDS_MAX + 1))()
+        self._results = _Results(
+            addressof(self._out),
+            addressof(self._scratch),
+            addressof(self._keys),
+            addressof(self._ends),
+            addressof(self._odd),
+            addressof(self._order),
+            len(self._out),
+            len(self._scratch),
+            lines_max,
+        )
 
-    def scan(self, lines: list[bytes]) -> Sequence[Scanned | None]:
-        """Return each line as it is exported, or None if the Python way has to read it.
+    def scan(self, text: bytes) -> ScannedRows | None:
+        """Return lines as they are exported; None if the Python way has to read them.
 
-        If that is none of them, and nothing is picked, the result is ``ScannedRows``.
+        Each line ends with a newline; they are ``lines_max`` at most.
         """
-        content, count = b"\n".join(lines), len(lines)
-        if len(content) > SCANNED_BYTES_MAX:
-            return [None] * count
-        room = (len(content) + count * self._line_extra) * (2 if self._picks else 1)
-        if len(self._out) < room:
-            self._out = ctypes.create_string_buffer(room)
-        out, ends, keys = self._out, (c_uint32 * count)(), ctypes.create_string_buffer(count * _KEY_BYTES)
-        picked = (c_uint32 * count)() if self._picks else ends
-        odd = self._scan(self._settings, content, len(content), out, len(out), count, ends, picked, keys)
-        if odd < 0:
-            return [None] * count
-        text = ctypes.string_at(out, picked[-1])
-        if self._picks:
-            return _with_picks(text, ends[:], picked[:], keys.raw)
-        rows = ScannedRows(text, ends[:], keys.raw)
-        return [row if row.line else None for row in rows] if odd else rows
-
-
-def _with_picks(text: bytes, ends: Sequence[int], picked: Sequence[int], keys: bytes) -> list[Scanned | None]:
-    rows, begin = list[Scanned | None](), 0
-    for number, (end, stop) in enumerate(zip(ends, picked, strict=True)):
-        at = number * _KEY_BYTES
-        row = Scanned(keys[at : at + _KEY_BYTES], text[begin:end], text[end:stop])
-        rows.append(row if end > begin else None)
-        begin = stop
-    return rows
+        to = self._results
+        if len(text) > SCANNED_BYTES_MAX or self._scan(self._settings, text, len(text), to):
+            return None
+        ends = array("I", ctypes.string_at(to.ends, to.rows * _NUMBER_BYTES))
+        numbers = self._odd[: to.odd_lines * _ODD_NUMBERS]
+        return ScannedRows(
+            ctypes.string_at(to.out, ends[-1] if ends else 0),
+            ends,
+            ctypes.string_at(to.keys, to.rows * _KEY_BYTES),
+            [OddLine(*each) for each in batched(numbers, _ODD_NUMBERS, strict=True)],
+        )

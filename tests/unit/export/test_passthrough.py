@@ -15,6 +15,7 @@ from exporter.domain.timestamps import TimestampFormat
 from exporter.export.attempt import Outcome
 from exporter.export.export_hour import export_hour
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.lines import Lines
 from tests.support.fakes.world import World
 from tests.support.worlds import (
     EVENTS,
@@ -36,7 +37,7 @@ def landed(*rows: dict[str, Any]) -> bytes:
     """Return rows as a blob in the very form in which they are exported, compressed by another program."""
     codec = EventCodec(EVENTS.stream.source_id, HOUR, AMPLITUDE)
     lines = [json.dumps(row).encode() for row in rows]
-    return gzip.compress(codec.encode_all(codec.decode_all(lines).rows, lines), mtime=1_700_000_000)
+    return gzip.compress(codec.encode_all(codec.decode_all(Lines(1, lines)).rows, lines), mtime=1_700_000_000)
 
 
 def a_world_with(*blobs: bytes, **changes: object) -> World:

@@ -9,6 +9,7 @@ from exporter.domain.destination import ExtraKeys, Output
 from exporter.domain.row_schema import EVENT_FIELDS, Field, Kind, Reason, Rejection
 from exporter.domain.timestamps import TimestampFormat
 from exporter.pipeline.events import Event, EventCodec
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.normalize import RULES, Amended
 from tests.support.builders import HOUR, PROJECT, Record, event, event_line, line, row_of, uuid
 
@@ -225,7 +226,7 @@ def test_a_value_with_one_meaning_is_normalized(field: Field, given: str, become
     def row(value: str) -> bytes:
         return event_line(**{field.name: "@@"}).replace(b'"@@"', value.encode())
 
-    odd, plain = codec.decode_all([row(given)]), codec.decode_all([row(becomes)])
+    odd, plain = codec.decode_all(Lines(1, [row(given)])), codec.decode_all(Lines(1, [row(becomes)]))
     assert odd.amended == plain.amended == {}
     assert codec.encode_all(odd.rows, odd.lines) == codec.encode_all(plain.rows, plain.lines)
 

@@ -17,6 +17,7 @@ from exporter.pipeline.chain import RowChain, accept_all
 from exporter.pipeline.codec import Codec
 from exporter.pipeline.events import EventCodec
 from exporter.pipeline.exported import WholeFile
+from exporter.pipeline.lines import Lines
 from tests.support.builders import HOUR, PROJECT, Landing, event, event_line, lines_of
 from tests.support.filters import Keep, row_by_row
 from tests.support.two_ways import codec_of_events
@@ -36,7 +37,7 @@ def exported(*numbers: int) -> list[bytes]:
     """Return events as lines in the very form in which they are exported."""
     codec = EventCodec(PROJECT, HOUR, AMPLITUDE)
     lines = [event_line(number) for number in numbers]
-    return codec.encode_all(codec.decode_all(lines).rows, lines).splitlines()
+    return codec.encode_all(codec.decode_all(Lines(1, lines)).rows, lines).splitlines()
 
 
 def packed(content: bytes, level: int = 6) -> bytes:
@@ -252,6 +253,6 @@ def test_the_rows_of_these_tests_are_as_exported() -> None:
     assert (
         exported(1)
         == EventCodec(PROJECT, HOUR, AMPLITUDE)
-        .encode_all(EventCodec(PROJECT, HOUR, AMPLITUDE).decode_all(exported(1)).rows, exported(1))
+        .encode_all(EventCodec(PROJECT, HOUR, AMPLITUDE).decode_all(Lines(1, exported(1))).rows, exported(1))
         .splitlines()
     )

@@ -20,8 +20,9 @@ from exporter.domain.streams import Stream, StreamKey
 from exporter.domain.verification import Verdict
 from exporter.export.attempt import Outcome
 from exporter.http.record_schemas import record_schemas
-from exporter.pipeline.codec import Decoded, one_by_one
+from exporter.pipeline.codec import Decoded, marked, one_by_one
 from exporter.pipeline.codecs import CODECS
+from exporter.pipeline.lines import Lines
 from exporter.schedule.review import first_progress
 from exporter.verify.hour import verify_hour
 from tests.support.fakes.world import World
@@ -50,7 +51,7 @@ class Session(msgspec.Struct):
 class SessionCodec:
     """Its codec."""
 
-    def decode_all(self, lines: list[bytes]) -> Decoded[Session]:
+    def decode_all(self, lines: Lines) -> Decoded[Session]:
         """Return the sessions."""
         return one_by_one(lines, self._decode)
 
@@ -64,9 +65,14 @@ class SessionCodec:
         """Return their UUIDs."""
         return [row.uuid.bytes for row in rows]
 
-    def encode_all(self, rows: Sequence[Session], lines: list[bytes]) -> bytes:  # noqa: ARG002  as all codecs
+    def encode_all(
+        self,
+        rows: Sequence[Session],
+        lines: Sequence[bytes],  # noqa: ARG002  as all codecs
+        mine: list[bool] | None = None,
+    ) -> bytes:
         """Return their lines."""
-        return msgspec.json.Encoder().encode_lines(rows)
+        return msgspec.json.Encoder().encode_lines(marked(rows, mine))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from exporter.domain.destination import Output
 from exporter.pipeline.codec import one_by_one
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.lines import Lines
 from exporter.pipeline.native import scanner
 from exporter.pipeline.native.codec import NativeEventCodec
 from tests.support.builders import HOUR, PROJECT, event_line
@@ -35,10 +36,10 @@ def test_rows_keys_and_lines_are_those_of_the_python_way(lines: list[bytes]) -> 
     python, native = EventCodec(PROJECT, HOUR, Output()), scanner.library()
     assert native
     codec = NativeEventCodec(python, native)
-    found, expected = codec.decode_all(lines), one_by_one(lines, python.decode)
+    found, expected = codec.decode_all(Lines(1, lines)), one_by_one(lines, python.decode)
 
-    assert (found.lines, found.rejected, found.amended) == (
-        expected.lines,
+    assert (list(found.lines), found.rejected, found.amended) == (
+        list(expected.lines),
         expected.rejected,
         expected.amended,
     )

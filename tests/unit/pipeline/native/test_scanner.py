@@ -5,7 +5,6 @@ import json
 import platform
 import random
 import shutil
-from ctypes import c_uint32
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from exporter.domain.destination import ExtraKeys, Output
 from exporter.domain.row_schema import EVENT_FIELDS
 from exporter.pipeline.codecs import codec_of
 from exporter.pipeline.events import EventCodec
+from exporter.pipeline.lines import LINES_MAX, Lines
 from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.native import scanner
 from exporter.pipeline.native.codec import NativeEventCodec
@@ -25,19 +25,24 @@ from tests.support.builders import EVENTS, HOUR, MERGED_IDS, PROJECT, event_line
 from tests.support.two_ways import NOT_BUILT
 
 needs_native = pytest.mark.skipif(scanner.library() is None, reason=NOT_BUILT)
-# Values that are not in the form in which they are exported, or of a rare type: the Python way has them.
+# Values of a rare form or type: the Python way has them.
 ODD: list[dict[str, Any]] = [
-    {"session_id": "1"},
-    {"location_lat": 5},
-    {"paying": "true"},
-    {"data": []},
+    {"session_id": "007"},
+    {"session_id": 1e300},
+    {"session_id": 123456789012345678.0},
+    {"location_lat": "1e-7"},
+    {"location_lat": "-0.0"},
+    {"paying": "yes"},
+    {"data": ["a"]},
+    {"data": '{"a":\n1}'},
+    {"data": '{"a":1'},
     {"amplitude_attribution_ids": [5]},
     {"city": "a\u0001"},
     {"app": PROJECT + 1},
     {"event_time": "2026-01-31 13:20:00+01:00"},
     {"server_upload_time": "2026-01-31 14:00:00.000000"},
     {"event_type": None},
-    {"uuid": uuid(1).replace("-", "")},
+    {"uuid": f"{{{uuid(1)}"},
     {"schlüssel": 1},
 ]
 PLAIN: list[dict[str, Any]] = [
@@ -46,6 +51,16 @@ PLAIN: list[dict[str, Any]] = [
     {"event_time": "2026-01-31T13:20:00Z", "user_creation_time": "", "client_event_time": None},
     {"unknown": {"a": [1, 2.5e-3, None, "\U0001f600"]}, "groups": {"a": {"b": [[]]}}},
     {"uuid": uuid(0xABC).upper(), "city": 'Zürich "\\\n'},
+    {"uuid": uuid(0xABC).replace("-", ""), "event_time": "2026-01-31T13:20:00.123456+00:00"},
+    {"uuid": f"{{{uuid(0xABC).upper()}}}", "event_time": "2026-01-31 13:20:00.123456789"},
+    {"session_id": "-7", "event_id": 5.0, "$schema": "5.0", "amplitude_id": "", "app": str(PROJECT)},
+    {"location_lat": "37.770", "location_lng": 5, "sample_rate": "-5"},
+    {"location_lat": 0.0, "location_lng": "", "sample_rate": 12.50},
+    {"paying": "TRUE", "is_attribution_event": 0},
+    {"paying": "1", "is_attribution_event": "False"},
+    {"paying": "", "is_attribution_event": None},
+    {"data": [], "groups": "", "user_properties": ' {"a": ["é", "\\"\\u00e9"]} '},
+    {"city": 5, "country": True, "region": -1.5e10, "amplitude_attribution_ids": 5},
 ]
 
 
@@ -58,7 +73,14 @@ def native() -> ctypes.CDLL:
 
 def a_scanner() -> Scanner:
     """Return a scanner of the hour's events."""
-    return Scanner(native(), EVENT_FIELDS, PROJECT, "2026-01-31 13", iso8601=True)
+    return Scanner(native(), EVENT_FIELDS, PROJECT, "2026-01-31 13", iso8601=True, lines_max=LINES_MAX)
+
+
+def scanned(lines: list[bytes], seen: Scanner | None = None) -> ScannedRows:
+    """Return what a scanner makes of lines."""
+    rows = (seen or a_scanner()).scan(Lines(1, lines).text)
+    assert rows is not None
+    return rows
 
 
 @needs_native
@@ -66,11 +88,37 @@ def a_scanner() -> Scanner:
 def test_a_line_in_its_usual_form_is_read_natively(change: dict[str, Any]) -> None:
     """In any order of keys, with unknown ones, with both forms of times."""
     line = event_line(1, **change)
-    (row,) = a_scanner().scan([line])
+    (row,) = scanned([line])
 
     python = EventCodec(PROJECT, HOUR, Output())
-    decoded = python.decode_all([line])
+    decoded = python.decode_all(Lines(1, [line]))
     assert row == Scanned(python.keys(decoded.rows)[0], python.encode_all(decoded.rows, [line]))
+
+
+@needs_native
+def test_a_line_with_blanks_is_read_natively() -> None:
+    """As many programs write JSON: with a blank after each comma and colon."""
+    change = {"amplitude_attribution_ids": ["a", "b"], "groups": {"a": [1, 2]}, "app": None, "data": []}
+    line = json.dumps(json.loads(event_line(1)) | change, indent=None).encode() + b" \r"
+    python = EventCodec(PROJECT, HOUR, Output())
+
+    assert b'": ' in line
+    assert scanned([line]).text == python.encode_all(python.decode_all(Lines(1, [line])).rows, [line])
+
+
+@needs_native
+def test_keys_in_any_order_are_read_natively() -> None:
+    """The order that was seen last is tried first, which changes nothing but the time."""
+    chance, seen, python = random.Random(2), a_scanner(), EventCodec(PROJECT, HOUR, Output())  # noqa: S311
+    keys = list(json.loads(event_line(1, unknown=1, city="a", paying=None)).items())
+    for _ in range(200):
+        if chance.random() < 0.5:
+            chance.shuffle(keys)
+        line = json.dumps(dict(keys[: chance.choice([len(keys), len(keys) - 1])])).encode()
+        decoded = python.decode_all(Lines(1, [line]))
+
+        rows = scanned([line], seen)
+        assert rows.text == (python.encode_all(decoded.rows, [line]) if decoded.rows else b"")
 
 
 @needs_native
@@ -78,12 +126,12 @@ def test_a_line_in_its_usual_form_is_read_natively(change: dict[str, Any]) -> No
 def test_an_odd_line_is_left_to_python_alone(change: dict[str, Any]) -> None:
     """Those before and after it are not."""
     lines = [event_line(1), event_line(2, **change), event_line(3)]
-    before, odd, after = a_scanner().scan(lines)
+    rows = scanned(lines)
 
-    assert odd is None
-    assert before is not None
-    assert after is not None
-    assert after.key.hex() == uuid(3).replace("-", "")
+    assert [row.key.hex() for row in rows] == [uuid(number).replace("-", "") for number in (1, 3)]
+    (odd,) = rows.odd
+    assert odd.rows_before == 1
+    assert Lines(1, lines).text[odd.start : odd.end] == lines[1]
 
 
 @needs_native
@@ -95,12 +143,12 @@ def test_usual_hours_are_read_natively(time_format: TimeFormat, extra_keys: bool
     sample = Sample(events_per_hour=500, faults=faults, time_format=time_format, extra_keys=extra_keys)
     files = sample.hour(HOUR.start).files(DataType.EVENTS)
     lines = [line.content for file in files for line in lines_of_chunks([file.content()])]
-    rows = a_scanner().scan(lines[:200])
+    rows = scanned(lines[:200])
 
     if time_format is TimeFormat.MIXED:
-        assert sum(row is not None for row in rows) > 100
+        assert len(rows) > 100
     else:
-        assert isinstance(rows, ScannedRows)
+        assert len(rows) == 200
 
 
 @needs_native
@@ -108,33 +156,32 @@ def test_a_group_of_long_lines_is_left_to_python() -> None:
     """Its result would need memory of its own."""
     line = event_line(1, data={"a": "x" * SCANNED_BYTES_MAX})
 
-    assert a_scanner().scan([line]) == [None]
+    assert a_scanner().scan(line + b"\n") is None
 
 
 @needs_native
+@pytest.mark.parametrize("part", ["out", "scratch"])
 @pytest.mark.parametrize("cut", [1, 2, 40, 500])
-def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(cut: int) -> None:
+def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(part: str, cut: int) -> None:
     """The memory behind the buffer stays as it is."""
-    line, seen = event_line(1, city="x" * 500), a_scanner()
-    room = len(line) + seen._line_extra
-    out = ctypes.create_string_buffer(b"\xaa" * (room + 64))
-    ends, keys = (c_uint32 * 1)(), ctypes.create_string_buffer(16)
+    text, seen = event_line(1, city="x" * 500) + b"\n", a_scanner()
+    room, to = len(text) - 1 + seen.line_extra, seen._results
+    memory = ctypes.create_string_buffer(b"\xaa" * (room + 64))
+    setattr(to, part, ctypes.addressof(memory))
+    setattr(to, f"{part}_bytes", room - cut)
 
-    assert seen._scan(seen._settings, line, len(line), out, room - cut, 1, ends, ends, keys) == -1
-    assert out.raw[room - cut :].rstrip(b"\0") == b"\xaa" * (64 + cut)
-    assert seen._scan(seen._settings, line, len(line), out, room, 1, ends, ends, keys) == 0
+    assert seen.scan(text) is None
+    assert memory.raw[room - cut :].rstrip(b"\0") == b"\xaa" * (64 + cut)
+    setattr(to, f"{part}_bytes", room)
+    assert len(seen.scan(text) or ()) == 1
+    assert memory.raw[room:].rstrip(b"\0") == b"\xaa" * 64
 
 
 @needs_native
-@pytest.mark.parametrize("lines", [0, 2])
-def test_another_number_of_lines_than_there_are_is_refused(lines: int) -> None:
+@pytest.mark.parametrize("text", [b"", event_line(1), (event_line(1) + b"\n") * (LINES_MAX + 1)])
+def test_lines_that_do_not_end_or_are_too_many_are_refused(text: bytes) -> None:
     """The arguments do not belong together."""
-    line, seen = event_line(1), a_scanner()
-    room = len(line) + lines * seen._line_extra + 1000
-    out, ends = ctypes.create_string_buffer(room), (c_uint32 * 2)()
-    keys = ctypes.create_string_buffer(32)
-
-    assert seen._scan(seen._settings, line, len(line), out, room, lines, ends, ends, keys) == -1
+    assert a_scanner().scan(text) is None
 
 
 @needs_native
@@ -195,8 +242,7 @@ def test_the_name_of_a_file_is_that_of_its_system() -> None:
 def test_the_rows_of_a_group_are_a_sequence() -> None:
     """One by one, or in parts."""
     lines = [event_line(number) for number in range(5)]
-    rows = a_scanner().scan(lines)
-    assert isinstance(rows, ScannedRows)
+    rows = scanned(lines)
 
     assert len(rows) == 5
     assert [row.key for row in rows] == rows.keys()
@@ -211,5 +257,29 @@ def test_groups_of_any_size_follow_each_other_on_one_scanner() -> None:
     chance, seen = random.Random(1), a_scanner()  # noqa: S311  repeatable
     for _ in range(50):
         numbers = [chance.randrange(1000) for _ in range(chance.randint(1, 40))]
-        rows = seen.scan([event_line(number, city="é" * (number % 50)) for number in numbers])
-        assert [json.loads(row.line)["uuid"] for row in rows if row] == [uuid(each) for each in numbers]
+        rows = scanned([event_line(number, city="é" * (number % 50)) for number in numbers], seen)
+        assert [json.loads(row.line)["uuid"] for row in rows] == [uuid(each) for each in numbers]
+
+
+@needs_native
+@pytest.mark.parametrize("marks", ["111", "000", "011", "101", "110", "010"])
+def test_rows_that_are_not_chosen_are_left_out(marks: str) -> None:
+    """Wherever they are."""
+    rows, mine = scanned([event_line(number) for number in range(3)]), [mark == "1" for mark in marks]
+
+    assert rows.chosen(mine) == b"".join(row.line for row, own in zip(rows, mine, strict=True) if own)
+
+
+@needs_native
+@pytest.mark.parametrize("places", [[0], [3], [0, 0, 1, 3, 3], []])
+def test_mended_rows_are_put_between_the_scanned_ones(places: list[int]) -> None:
+    """Each behind so many of them."""
+    rows = scanned([event_line(number) for number in range(3)])
+    others = [Scanned(bytes([number]) * 16, event_line(number + 10) + b"\n") for number in range(len(places))]
+    expected = list(rows)
+    for number, (place, other) in enumerate(zip(places, others, strict=True)):
+        expected.insert(place + number, other)
+
+    mended = rows.with_mended(list(zip(places, others, strict=True)))
+    assert list(mended) == expected
+    assert mended.text == b"".join(row.line for row in expected)
