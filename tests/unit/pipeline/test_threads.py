@@ -1,9 +1,24 @@
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from exporter.pipeline.threads import Threads
+from exporter.pipeline.threads import COUNT_MAX, Threads
+from infra.local.stack import PROJECT
+
+
+@pytest.mark.parametrize(("cores", "count"), [("1", 1), ("3", 3), ("64", COUNT_MAX)])
+def test_there_are_as_many_threads_as_cores(cores: str, count: int) -> None:
+    """Up to a limit; ``-X cpu_count`` tells Python the number of cores."""
+    program = "from exporter.pipeline.threads import SHARED; print(SHARED.count)"
+    command = [sys.executable, "-X", f"cpu_count={cores}", "-c", program]
+    answer = subprocess.run(  # noqa: S603  this Python
+        command, cwd=PROJECT, stdout=subprocess.PIPE, check=True
+    )
+
+    assert int(answer.stdout) == count
 
 
 def test_one_core_has_no_threads() -> None:
