@@ -10,13 +10,12 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from exporter.pipeline.exported import Exported, WholeFile
-from exporter.pipeline.gunzip import GZIP_MAGIC, Members
+from exporter.pipeline.gunzip import Members
+from exporter.pipeline.gzip_writer import HEADER
 from exporter.pipeline.lines import Lines, lines
 
 _DEFLATE, _NAMED = 8, 8
 _SIZE_BYTES = 4
-# The header of our own files: no name, no time, operating system Unix.
-_HEADER = GZIP_MAGIC + bytes([_DEFLATE, 0, 0, 0, 0, 0, 0, 3])
 
 
 class Checked(NamedTuple):
@@ -96,14 +95,14 @@ class Held:
         if int.from_bytes(size, "little") != plain_bytes:
             return None
         rest = _without_header(self._kept[0])
-        return None if rest is None else [_HEADER + rest, *self._kept[1:]]
+        return None if rest is None else [HEADER + rest, *self._kept[1:]]
 
 
 def _without_header(beginning: bytes) -> bytes | None:
     """Return the first bytes of a gzip file without its header; None if the header has rare fields."""
-    if len(beginning) < len(_HEADER) or beginning[2] != _DEFLATE or beginning[3] not in {0, _NAMED}:
+    if len(beginning) < len(HEADER) or beginning[2] != _DEFLATE or beginning[3] not in {0, _NAMED}:
         return None
     if beginning[3] == 0:
-        return beginning[len(_HEADER) :]
-    _, end, rest = beginning[len(_HEADER) :].partition(b"\0")
+        return beginning[len(HEADER) :]
+    _, end, rest = beginning[len(HEADER) :].partition(b"\0")
     return rest if end else None

@@ -2,11 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+from zlib_ng import zlib_ng
 
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import (
@@ -35,10 +38,16 @@ from exporter.pipeline.gzip_writer import GzipWriter
 from exporter.pipeline.key_set import KeySet
 from exporter.pipeline.lines import Lines, lines
 from exporter.pipeline.native.scanner import allow
+from exporter.pipeline.threads import SHARED, Threads
 from exporter.ports import Container, Upload
 
 # The size of the chunks of the storage client.
 _READ_BYTES = 4 * 1024 * 1024
+# The level of "balanced", and what one thread needs to be busy.
+_LEVEL = 5
+_GZIP_WRAPPED = 31
+_BATCH_BYTES = 256 * 1024
+_WAITING_MAX = 2
 _SELECTIVE = '{"property":"event_type","operator":"is","values":["session_start"]}'
 
 type Step = Callable[[Codec[Any], list[Path]], Iterable[object]]
@@ -101,7 +110,37 @@ def export(  # noqa: PLR0913  the arguments of a child process
 
 
 def recompress(blobs: list[Path], target: Path) -> int:
-    """Only decompress and compress again with the same codec: the floor for every pipeline."""
+    """Only decompress, and compress again with the same codec: the floor for a pipeline with one gzip thread.
+
+    Return the number of pieces.
+    """
+    gzip, pieces = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP_WRAPPED), 0
+    waiting: deque[Future[bytes]] = deque()
+    with target.open("wb") as output, ThreadPoolExecutor(1) as thread:
+        for batch in _batches(_gunzipped(blobs, Threads(1))):
+            pieces += len(batch)
+            waiting.append(thread.submit(gzip.compress, b"".join(batch)))
+            while len(waiting) > _WAITING_MAX:
+                output.write(waiting.popleft().result())
+        output.writelines(each.result() for each in waiting)
+        output.write(gzip.flush())
+    return pieces
+
+
+def _batches(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield pieces together: a hand-over to a thread waits for Python's lock."""
+    batch, size = list[bytes](), 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece)
+        if size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def recompress_in_parallel(blobs: list[Path], target: Path) -> int:
+    """Decompress and compress again with as many threads as an export has; return the number of pieces."""
     gzip = GzipWriter(Compression.BALANCED)
     with target.open("wb") as output:
         for piece in _gunzipped(blobs):
@@ -225,8 +264,8 @@ STEPS: dict[str, Step] = {
 }
 
 
-def _gunzipped(blobs: list[Path]) -> Iterator[bytes]:
-    return (piece for blob in blobs for piece in plain(_read(blob)))
+def _gunzipped(blobs: list[Path], threads: Threads = SHARED) -> Iterator[bytes]:
+    return (piece for blob in blobs for piece in plain(_read(blob), threads=threads))
 
 
 def _read(blob: Path) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 # The ways to the same file. Every other name is one of our options, or the last step of a run of ours.
-OURS, PYTHON, NAIVE, FLOOR, SINK = "ours", "python", "naive", "floor", "sink"
+OURS, PYTHON, NAIVE, FLOOR, PARALLEL_FLOOR, SINK = "ours", "python", "naive", "floor", "parallel", "sink"
 
 
 type Go = Callable[[list[Path], Path, int, str], int]
@@ -29,6 +29,8 @@ def prepared(way: str) -> Go:
 
     if way == FLOOR:
         return lambda blobs, target, _project_id, _hour: chain.recompress(blobs, target)
+    if way == PARALLEL_FLOOR:
+        return lambda blobs, target, _project_id, _hour: chain.recompress_in_parallel(blobs, target)
     if way == SINK:
         return _to_sink()
     if way in chain.OPTIONS:

@@ -11,7 +11,7 @@ from infra.local.sample import DataType, Digest
 from infra.local.sample.writers import Folder, write
 from tests.bench import rounds, sink
 from tests.bench.chain import STEPS
-from tests.bench.child import FLOOR, NAIVE, OURS, PYTHON, SINK
+from tests.bench.child import FLOOR, NAIVE, OURS, PARALLEL_FLOOR, PYTHON, SINK
 from tests.bench.goals import Goal
 from tests.bench.hour import Shape
 from tests.bench.lab import HOUR, PROJECT_ID
@@ -45,8 +45,9 @@ WAYS = {
     PYTHON: Way("ours, without native code", PYTHON, content=True),
     f"{PYTHON}, {_ONE}": Way(f"ours, without native code, {_ONE}", PYTHON, cores=1),
     NAIVE: Way("gzip + json (zlib 6)", NAIVE, content=True),
-    FLOOR: Way("floor: gunzip + gzip alone (zlib-ng 5)", FLOOR),
+    FLOOR: Way("floor: gunzip + one gzip thread alone (zlib-ng 5)", FLOOR),
     f"{FLOOR}, {_ONE}": Way(f"floor, {_ONE}", FLOOR, cores=1),
+    PARALLEL_FLOOR: Way("floor: parallel", PARALLEL_FLOOR),
     "fast": Way("ours, compression fast (isal 2)", "fast", content=True),
     "filtered": Way("ours, a filter that keeps 5 %", "filtered"),
     SINK: Way("ours, to a blob service that drops it", SINK),
@@ -149,7 +150,7 @@ def show_ways(found: Compared, events: int) -> None:
 
 def goals(found: Compared) -> list[Goal]:
     """Return the goals of these ways."""
-    codec = "one thread compresses, which is more than half of the work"
+    codec = "gunzip and gzip alone are two thirds of the work"
     reached = [
         Goal(1, "times the plain way, on two cores", found.times(NAIVE, OURS, _wall), least=5, short=codec),
         Goal(
@@ -159,7 +160,14 @@ def goals(found: Compared) -> list[Goal]:
             least=5,
             short="a row takes 2 us for each of its times, keys and checks",
         ),
-        Goal(1, "of the floor, on two cores", found.times(FLOOR, OURS, _wall), least=0.85, short=codec),
+        Goal(1, "of the floor, on two cores", found.times(FLOOR, OURS, _wall), least=1, short=codec),
+        Goal(
+            1,
+            "of the parallel floor, per CPU second",
+            found.times(PARALLEL_FLOOR, OURS, _cpu),
+            least=0.85,
+            short="splitting, checking and counting lines takes half as long as the codec",
+        ),
         Goal(
             1,
             "of the floor, on one core",
@@ -167,7 +175,7 @@ def goals(found: Compared) -> list[Goal]:
             least=0.85,
             short="splitting, checking and counting lines takes half as long as the codec",
         ),
-        Goal(1, "two cores to one", found.times(f"{OURS}, {_ONE}", OURS, _wall), least=1.6, short=codec),
+        Goal(1, "two cores to one", found.times(f"{OURS}, {_ONE}", OURS, _wall), least=1.6),
         Goal(1, "size to zlib 6", found.sizes[OURS] / found.sizes[NAIVE], most=1.01),
         Goal(
             3,
@@ -182,6 +190,13 @@ def goals(found: Compared) -> list[Goal]:
             found.times(OURS, "filtered", _wall),
             least=1.5,
             short="gunzip, lines and the checks take the rest",
+        ),
+        Goal(
+            5,
+            "times balanced, compression fast, per CPU second",
+            found.times(OURS, "fast", _cpu),
+            least=2.5,
+            short="gzip is a part of the work only",
         ),
         Goal(6, "of the speed to a file, to a sink", found.times(OURS, SINK, _wall), least=0.9),
     ]

@@ -59,6 +59,19 @@ def rows(part: Path) -> list[object]:
         return [json.loads(line) for line in lines]
 
 
+@pytest.mark.parametrize("floor", [chain.recompress, chain.recompress_in_parallel])
+def test_a_floor_keeps_the_content(
+    floor: Callable[[list[Path], Path], int], landed: list[Path], tmp_path: Path
+) -> None:
+    """Bytes that are not exported: nothing is checked."""
+    target = tmp_path / "floor.gz"
+    floor(landed, target)
+
+    assert gzip.decompress(target.read_bytes()) == b"".join(
+        gzip.decompress(each.read_bytes()) for each in landed
+    )
+
+
 def test_an_hour_through_the_app_is_measured_whole(measured: Measured) -> None:
     """Its rows are counted and compared with the generator's, and every number is there."""
     assert hours.problems(measured) == []

@@ -3,10 +3,13 @@
 import gzip
 import itertools
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from zlib_ng import zlib_ng
 
 from exporter.domain.data_types import DataType
 from exporter.domain.destination import Credentials, CredentialsType, Destination, Output, StorageTarget
@@ -14,6 +17,7 @@ from exporter.domain.hour import Hour
 from exporter.domain.row_schema import Rejection
 from exporter.domain.streams import LandingBlob, Stream
 from exporter.pipeline.chain import RowChain
+from exporter.pipeline.gzip_writer import HEADER, trailer
 from exporter.pipeline.lines import Lines, lines
 from exporter.pipeline.normalize import Amended
 
@@ -114,6 +118,15 @@ def cut(content: bytes, places: Iterable[int]) -> list[bytes]:
 def gzipped(content: bytes) -> bytes:
     """Return content as one gzip member."""
     return gzip.compress(content, mtime=0)
+
+
+def bomb(content: bytes, count: int) -> bytes:
+    """Return the content so many times over as gzip: of a mebibyte of zeros, a kibibyte each."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece, crc = packer.compress(content) + packer.flush(zlib.Z_FULL_FLUSH), 0
+    for _ in range(count):
+        crc = zlib_ng.crc32_combine(crc, zlib.crc32(content), len(content))
+    return HEADER + piece * count + packer.flush() + trailer(crc, count * len(content))
 
 
 def destination(

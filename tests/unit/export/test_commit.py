@@ -40,7 +40,7 @@ from tests.support.worlds import (
 )
 
 LATER = NOW + timedelta(hours=1)
-ROWS = 40
+ROWS = 50
 # A backfill that changes three parts: note, claim, three spooled files, keys, record; marker and three parts
 # are voided, with two writes each; three parts and the marker are staged and committed; record; deletions.
 WRITES = 32

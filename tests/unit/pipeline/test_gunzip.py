@@ -1,12 +1,17 @@
 import gzip
 import tracemalloc
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from threading import get_ident
 
 import pytest
 
 from exporter.pipeline.gunzip import FEED_BYTES, PIECE_BYTES_MAX, BrokenContentError, plain
-from tests.support.builders import chunks, gzipped
+from exporter.pipeline.threads import Threads
+from tests.support.builders import bomb, chunks, gzipped
+from tests.support.late_threads import LateThreads
 
 TEXT = b'{"n": 1}\n{"n": 22}\n{"n": 333}\n'
 EMPTY = gzipped(b"")
@@ -194,3 +199,101 @@ def test_nothing_is_read_before_it_is_needed() -> None:
     next(plain(counted([LONG, LONG, LONG])))
 
     assert asked == [0]
+
+
+# Larger than what is decompressed ahead, in compressed and in plain bytes.
+AHEAD = b"".join(
+    b'{"n": %d, "hash": "%b"}\n' % (n, sha256(b"%d" % n).hexdigest().encode()) for n in range(40_000)
+)
+
+
+def pieces_of(blob: bytes, threads: Threads) -> tuple[list[bytes], str | None]:
+    """Return the pieces of a blob, and why they end if it is not the end."""
+    found: list[bytes] = []
+    try:
+        found.extend(plain(chunks(blob, 100_000), threads=threads))
+    except BrokenContentError as broken:
+        return found, str(broken)
+    return found, None
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        gzipped(AHEAD),
+        gzipped(AHEAD) + gzipped(AHEAD),
+        gzipped(AHEAD) + bytes(300_000) + gzipped(TEXT),
+        gzipped(AHEAD)[:-1],
+        gzipped(AHEAD)[:1_000_000],
+        gzipped(AHEAD)[:1_000_000] + bytes(300_000),
+        gzipped(AHEAD) + TEXT + AHEAD,
+        b"".join(gzipped(AHEAD[start : start + 999]) for start in range(0, 800_000, 999)),
+    ],
+    ids=["one", "two", "padded", "short", "cut", "damaged", "followed by rows", "many members"],
+)
+def test_threads_change_nothing(blob: bytes) -> None:
+    """Not the pieces, not the error after them, whatever the number and the speed of the threads."""
+    assert len(gzipped(AHEAD)) > 1_000_000
+    found = pieces_of(blob, Threads(1))
+
+    for threads in (Threads(2), Threads(5), LateThreads(2)):
+        assert pieces_of(blob, threads) == found
+
+
+@pytest.mark.parametrize("threads", [Threads(2), LateThreads(2)])
+def test_little_is_decompressed_ahead(threads: Threads) -> None:
+    """However much the next bytes unfold to."""
+    blob = bomb(bytes(MIB), 300) + gzipped(AHEAD)
+    tracemalloc.start()
+    try:
+        found = plain(chunks(blob, MIB), threads=threads)
+        with pytest.raises(BrokenContentError, match="times its size"):
+            deque(found, maxlen=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 5 * MIB
+
+
+def test_chunks_are_taken_by_the_caller() -> None:
+    """The threads only compute: to take a chunk may mean to wait for storage."""
+    taken_by: set[int] = set()
+
+    def counted(source: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in source:
+            taken_by.add(get_ident())
+            yield chunk
+
+    assert b"".join(plain(counted(chunks(gzipped(AHEAD), 100_000)), threads=Threads(3))) == AHEAD
+    assert taken_by == {get_ident()}
+
+
+def test_a_reader_that_stops_early_leaves_no_work_behind() -> None:
+    """One result at most is not used, and nothing waits for it."""
+    threads = LateThreads(2)
+    pieces = plain(chunks(gzipped(AHEAD), 100_000), threads=threads)
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert threads.waiting == 1
+
+
+def test_an_error_of_the_source_is_raised() -> None:
+    """When the chunk is needed that could not be read."""
+
+    def failing() -> Iterator[bytes]:
+        yield gzipped(AHEAD)[:500_000]
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        deque(plain(failing(), threads=Threads(2)), maxlen=0)
+
+
+def test_a_small_blob_uses_no_thread() -> None:
+    """It would be done before the thread begins."""
+    threads = LateThreads(2)
+    blob = gzipped(AHEAD[:200_000])
+
+    assert b"".join(plain([blob], threads=threads)) == AHEAD[:200_000]
+    assert threads.waiting_most == 0
