@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import compress
 from operator import and_
 from typing import Any
 
@@ -14,7 +13,7 @@ import msgspec
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.row_schema import Reason, RejectedRow
 from exporter.domain.streams import LandingBlob
-from exporter.pipeline.codec import Codec
+from exporter.pipeline.codec import Codec, marked
 from exporter.pipeline.exported import NOTHING, Exported, WholeFile
 from exporter.pipeline.gunzip import Members
 from exporter.pipeline.key_set import ApproximateKeySet, KeySet
@@ -107,41 +106,43 @@ class RowChain[Row]:
         """Return the exported rows of some lines, and hand the rejected ones to ``reject``."""
         decoded = self.codec.decode_all(found)
         for place, rejection in decoded.rejected:
-            self._reject(RejectedRow(blob.name, found.number + place, rejection, found[place]))
+            self._reject(RejectedRow(blob.name, found.number + place, rejection, found.line(place)))
         rows, contents = decoded.rows, decoded.lines
         mine = self._mine(rows, contents)
-        count = len(rows) if mine is None else mine.count(True)
+        count = len(rows) if mine is None else mine.count(1)
         for number, (place, why) in decoded.amended.items():
             if mine is None or mine[number]:
                 self.tally.amended += 1
-                self.reject(RejectedRow(blob.name, found.number + place, why, found[place], exported=True))
+                self.reject(
+                    RejectedRow(blob.name, found.number + place, why, found.line(place), exported=True)
+                )
         self.tally.exported += count
         return Exported(count, self.codec.encode_all(rows, contents, mine)) if count else NOTHING
 
-    def _mine(self, rows: Sequence[Row], contents: Sequence[bytes]) -> list[bool] | None:
-        """Return which rows pass the filter and are not duplicates; None if all do."""
+    def _mine(self, rows: Sequence[Row], contents: Sequence[bytes]) -> bytes | None:
+        """Return a byte for each row: 1 if it passes the filter and is no duplicate; None if all do."""
         kept = None
         if self.predicate is not accept_all:
-            kept = self.predicate(rows, contents)
-            self.tally.filtered += kept.count(False)
-            rows = list(compress(rows, kept))
+            kept = bytes(self.predicate(rows, contents))
+            self.tally.filtered += kept.count(0)
+            rows = marked(rows, kept)
         keys = self.codec.keys(rows)
         if keys is None:
             return kept
         mine = self._first(keys)
         if kept is None:
-            return None if all(mine) else mine
+            return mine if 0 in mine else None
         first = iter(mine)
-        return [each and next(first) for each in kept]
+        return bytes(each and next(first) for each in kept)
 
-    def _first(self, keys: list[bytes]) -> list[bool]:
+    def _first(self, keys: bytes) -> bytes:
         """Return for each key whether its row is exported here: the key is new, and not among the drops."""
-        mine = self.seen.add_all(keys)
+        mine = self.seen.add_joined(keys)
         if self.drops is not None:
-            elsewhere = self.drops.known(keys)
+            elsewhere = self.drops.known_joined(keys)
             self.tally.dropped += sum(map(and_, mine, elsewhere))
-            mine = [own and not other for own, other in zip(mine, elsewhere, strict=True)]
-        self.tally.duplicate += mine.count(False)
+            mine = bytes(own and not other for own, other in zip(mine, elsewhere, strict=True))
+        self.tally.duplicate += mine.count(0)
         return mine
 
     def _reject(self, row: RejectedRow) -> None:

@@ -1,9 +1,10 @@
 """The codec protocol, which decodes lines to rows and encodes rows to lines, and its shared steps."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, override
 
 from exporter.domain.row_schema import Reason, Rejection
 from exporter.pipeline.lines import Lines
@@ -28,12 +29,7 @@ class Decoded[Row]:
     @property
     def lines(self) -> Sequence[bytes]:
         """The lines that the rows come from."""
-        if not self.rejected:
-            return self.given
-        contents = list(self.given)
-        for place, _ in reversed(self.rejected):
-            del contents[place]
-        return contents
+        return _Accepted(self.given, [place for place, _ in self.rejected]) if self.rejected else self.given
 
     @classmethod
     def of(cls, results: Iterable[Row | Amended[Row] | Rejection], lines: Sequence[bytes]) -> Self:
@@ -50,6 +46,33 @@ class Decoded[Row]:
         return decoded
 
 
+class _Accepted(Sequence[bytes]):
+    """Lines without those at some places. They are cut out of their text only if they are read."""
+
+    def __init__(self, given: Sequence[bytes], rejected: Sequence[int]) -> None:
+        self._given = given
+        self._rejected = rejected
+
+    @cached_property
+    def _contents(self) -> list[bytes]:
+        contents = list(self._given)
+        for place in reversed(self._rejected):
+            del contents[place]
+        return contents
+
+    @override
+    def __len__(self) -> int:
+        return len(self._given) - len(self._rejected)
+
+    @override
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._contents)
+
+    @override
+    def __getitem__(self, place: Any) -> Any:
+        return self._contents[place]
+
+
 class Codec[Row](Protocol):
     """Decodes and checks lines of one stream and hour, and encodes rows with the destination's settings."""
 
@@ -57,23 +80,21 @@ class Codec[Row](Protocol):
         """Return the rows with canonical values, and the rejections of the other lines."""
         ...
 
-    def keys(self, rows: Sequence[Row]) -> list[bytes] | None:
-        """Return the 16-byte key of each row, by which duplicates are found; None if rows have no keys."""
+    def keys(self, rows: Sequence[Row]) -> bytes | None:
+        """Return the joined 16-byte keys of the rows, by which duplicates are found; None: they have none."""
         ...
 
-    def encode_all(
-        self, rows: Sequence[Row], lines: Sequence[bytes], mine: list[bool] | None = None
-    ) -> bytes:
+    def encode_all(self, rows: Sequence[Row], lines: Sequence[bytes], mine: bytes | None = None) -> bytes:
         """Return the lines to export, each with its newline; ``lines`` are those the rows were decoded from.
 
-        ``mine`` says for each row whether it is exported; None: all are. Encoding may change the rows: do not
-        use them afterwards.
+        ``mine`` has a byte for each row: 1 if it is exported; None: all are. Encoding may change the rows: do
+        not use them afterwards.
         """
         ...
 
 
-def marked[T](items: Sequence[T], marks: list[bool] | None) -> Sequence[T]:
-    """Return the items that are marked; None: all."""
+def marked[T](items: Sequence[T], marks: bytes | None) -> Sequence[T]:
+    """Return the items whose mark is not 0; None: all."""
     return items if marks is None else list(compress(items, marks))
 
 

@@ -195,14 +195,11 @@ class EventCodec:
             )
         return event if found.why is None else Amended(event, found.why)
 
-    def keys(self, rows: Sequence[Event]) -> list[bytes]:
+    def keys(self, rows: Sequence[Event]) -> bytes:
         """Return the UUIDs: rows of an hour with the same UUID are the same event."""
-        keys = bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
-        return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
+        return bytes.fromhex("".join(map(_uuid_of, rows)).replace("-", ""))
 
-    def encode_all(
-        self, rows: Sequence[Event], lines: Sequence[bytes], mine: list[bool] | None = None
-    ) -> bytes:
+    def encode_all(self, rows: Sequence[Event], lines: Sequence[bytes], mine: bytes | None = None) -> bytes:
         """Return the lines to export: the 49 keys, followed by unknown keys if the output keeps them."""
         rows = marked(rows, mine)
         if self.iso8601:

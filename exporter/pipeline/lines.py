@@ -61,6 +61,15 @@ class Lines(Sequence[bytes]):
         """The number of bytes of the text."""
         return len(self._text) or sum(map(len, self.contents)) + self._count
 
+    def line(self, place: int) -> bytes:
+        """Return one line. If only few are read, this takes less time than ``contents``."""
+        if self._contents is not None:
+            return self._contents[place]
+        start = 0
+        for _ in range(place):
+            start = self._text.index(_NEWLINE, start) + 1
+        return self._text[start : self._text.index(_NEWLINE, start)]
+
     @override
     def __len__(self) -> int:
         return self._count

@@ -63,7 +63,7 @@ class MergedIdCodec:
         self,
         rows: Sequence[MergedId],
         lines: Sequence[bytes],  # noqa: ARG002  only events keep unknown keys
-        mine: list[bool] | None = None,
+        mine: bytes | None = None,
     ) -> bytes:
         """Return the lines to export, with exactly the five keys."""
         return _ENCODER.encode_lines(marked(rows, mine))

@@ -235,9 +235,9 @@ def _decoded(codec: Codec[Any], blobs: list[Path]) -> Iterator[Sequence[object]]
                 yield codec.decode_all(found).rows
 
 
-def _new(codec: Codec[Any], blobs: list[Path]) -> Iterator[list[bool]]:
+def _new(codec: Codec[Any], blobs: list[Path]) -> Iterator[bytes]:
     seen = KeySet()
-    return (seen.add_all(codec.keys(rows) or []) for rows in _decoded(codec, blobs))
+    return (seen.add_joined(codec.keys(rows) or b"") for rows in _decoded(codec, blobs))
 
 
 def _encoded(codec: Codec[Any], blobs: list[Path]) -> Iterator[Exported]:

@@ -56,7 +56,7 @@ def test_a_filter_keeps_the_same_lines_with_native_code_and_without(
         kept = compile_filter(asked)(found.rows, found.lines)
         chosen, contents = list(compress(found.rows, kept)), list(compress(found.lines, kept))
         encoded = codec.encode_all(chosen, contents) if chosen else b""
-        results.append((kept, codec.keys(chosen), encoded, found.rejected, found.amended, found.lines))
+        results.append((kept, codec.keys(chosen), encoded, found.rejected, found.amended, list(found.lines)))
 
     assert results[0] == results[1]
 

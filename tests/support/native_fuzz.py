@@ -80,7 +80,7 @@ class TwoWays:
         if found is None or isinstance(found, Event):
             found = self._decode(line)
         assert isinstance(found, Event), line
-        assert rows.keys() == self._codec.keys([found]), line
+        assert rows.keys == self._codec.keys([found]), line
         if self._picks:
             assert _EVENT.decode(rows.text) == found, line
         else:

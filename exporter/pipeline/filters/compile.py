@@ -67,12 +67,16 @@ def compile_filter(event_filter: EventFilter, clock: Clock = time.thread_time) -
     """
     characters = _characters(event_filter.root)
     test = _node(event_filter.root, _Context(lookups(_properties(event_filter.root)), characters))
+    reads_lines = any(map(_reads_lines, _conditions(event_filter.root)))
     asked, spent = 0, 0.0
 
     def predicate(events: Sequence[Event], lines: Sequence[bytes]) -> list[bool]:
         nonlocal asked, spent
         began = clock()
-        kept = [test(event, {LINE: line}) for event, line in zip(events, lines, strict=True)]
+        if reads_lines:
+            kept = [test(event, {LINE: line}) for event, line in zip(events, lines, strict=True)]
+        else:
+            kept = [test(event, {}) for event in events]
         asked, spent = asked + len(events), spent + clock() - began
         if spent > GRACE_SECONDS + asked * EVENT_SECONDS_MAX:
             raise DestinationFault(_too_slow(asked, spent))
@@ -138,6 +142,12 @@ def _conditions(node: Node) -> Iterator[Condition]:
                 yield from _conditions(each)
 
 
+def _reads_lines(condition: Condition) -> bool:
+    """Whether the test of a condition may read an event's line, for a number of one of its fields."""
+    numbers = not condition.property.keys and condition.operator is not Operator.MATCHES
+    return numbers and bool(_near(_values(condition)))
+
+
 class _Context(NamedTuple):
     """What the conditions of a filter share: the ways into objects, and how far their patterns look."""
 
@@ -184,9 +194,9 @@ def _any(tests: list[_Test]) -> _Test:
 def _condition(condition: Condition, context: _Context) -> _Test:
     """Return the test of a condition; an absent property has its own result, else any value may fit."""
     name, absent = condition.property.field, condition.operator in HOLD_FOR_ABSENT
-    values = tuple(map(_canonical if name in _TIMES else comparable, condition.values))
     if condition.operator is Operator.MATCHES:
         return _matches(condition, context)
+    values = _values(condition)
     accepts = _accepts(condition.operator, values)
     if condition.property.keys:
         look = context.inside[condition.property]
@@ -215,6 +225,11 @@ def _condition(condition: Condition, context: _Context) -> _Test:
         return absent if value is None else accepts(value)
 
     return outer
+
+
+def _values(condition: Condition) -> tuple[Comparable, ...]:
+    """Return the values of a condition as they are compared."""
+    return tuple(map(_canonical if condition.property.field in _TIMES else comparable, condition.values))
 
 
 def _near(values: tuple[Comparable, ...]) -> frozenset[float]:

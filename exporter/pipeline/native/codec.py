@@ -30,18 +30,17 @@ class NativeEventCodec:
         return Decoded(rows, lines, read.rejected, read.amended)
 
     def _scanned(self, event: Event) -> Scanned:
-        (key,) = self._python.keys([event])
-        return Scanned(key, self._python.encode_all([event], []))
+        return Scanned(self._python.keys([event]), self._python.encode_all([event], []))
 
-    def keys(self, rows: Sequence[Scanned]) -> list[bytes]:
+    def keys(self, rows: Sequence[Scanned]) -> bytes:
         """Return the UUIDs: rows of an hour with the same UUID are the same event."""
-        return rows.keys() if isinstance(rows, ScannedRows) else [row.key for row in rows]
+        return rows.keys if isinstance(rows, ScannedRows) else b"".join(row.key for row in rows)
 
     def encode_all(
         self,
         rows: Sequence[Scanned],
         lines: Sequence[bytes],  # noqa: ARG002  as all codecs
-        mine: list[bool] | None = None,
+        mine: bytes | None = None,
     ) -> bytes:
         """Return the lines to export, with the 49 keys."""
         if isinstance(rows, ScannedRows):

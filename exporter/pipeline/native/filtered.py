@@ -44,7 +44,7 @@ class FilteredEventCodec:
             rows.insert(before + number, event)
         return Decoded[Any](rows, lines, read.rejected, read.amended)
 
-    def keys(self, rows: Sequence[Any]) -> list[bytes]:
+    def keys(self, rows: Sequence[Any]) -> bytes:
         """Return the UUIDs: rows of an hour with the same UUID are the same event."""
         return self._python.keys(rows)
 
@@ -52,7 +52,7 @@ class FilteredEventCodec:
         self,
         rows: Sequence[Any],  # noqa: ARG002  as all codecs
         lines: Sequence[bytes],
-        mine: list[bool] | None = None,
+        mine: bytes | None = None,
     ) -> bytes:
         """Return the lines to export, with the 49 keys."""
         kept = self._whole.decode_all(Lines(1, list(marked(lines, mine))))

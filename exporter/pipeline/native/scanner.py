@@ -63,27 +63,21 @@ class Scanned(NamedTuple):
 
 
 class ScannedRows(Sequence[Scanned]):
-    """Rows in one text of lines, each of which ends at its place in ``ends``, and one text of keys.
+    """Rows in one text of lines, each of which ends at its place in ``ends``, and their joined keys.
 
     ``odd`` are the lines between them that are no rows yet.
     """
 
     def __init__(self, text: bytes, ends: Sequence[int], keys: bytes, odd: Sequence[OddLine] = ()) -> None:
         self.text = text
+        self.keys = keys
         self.odd = odd
         self._ends = ends
-        self._keys = keys
 
-    def keys(self) -> list[bytes]:
-        """Return the 16 bytes of each UUID."""
-        keys = self._keys
-        return [keys[at : at + _KEY_BYTES] for at in range(0, len(keys), _KEY_BYTES)]
-
-    def chosen(self, mine: list[bool]) -> bytes:
-        """Return the lines of the rows that are marked. Mostly all are, or all but a few."""
+    def chosen(self, mine: bytes) -> bytes:
+        """Return the lines of the rows whose byte is not 0. Mostly none is 0, or few are."""
         kept, start, place = list[bytes](), 0, -1
-        for _ in range(mine.count(False)):
-            place = mine.index(False, place + 1)
+        while (place := mine.find(0, place + 1)) >= 0:
             kept.append(self.text[start : self._end(place - 1)])
             start = self._end(place)
         return b"".join((*kept, self.text[start:])) if kept else self.text
@@ -96,7 +90,7 @@ class ScannedRows(Sequence[Scanned]):
             moved = size - self._end(start - 1)
             ends += [end + moved for end in self._ends[start:before]]
             lines += scanned, row.line
-            keys += self._keys[start * _KEY_BYTES : before * _KEY_BYTES], row.key
+            keys += self.keys[start * _KEY_BYTES : before * _KEY_BYTES], row.key
             size, start = size + len(scanned) + len(row.line), before
             if row.line:
                 ends.append(size)
@@ -114,7 +108,8 @@ class ScannedRows(Sequence[Scanned]):
     def __iter__(self) -> Iterator[Scanned]:
         starts = [0, *self._ends][:-1]
         lines = (self.text[start:end] for start, end in zip(starts, self._ends, strict=True))
-        return map(Scanned, self.keys(), lines)
+        keys = (self.keys[at : at + _KEY_BYTES] for at in range(0, len(self.keys), _KEY_BYTES))
+        return map(Scanned, keys, lines)
 
     @override
     def __getitem__(self, place: Any) -> Any:

@@ -61,15 +61,15 @@ class SessionCodec:
         except msgspec.MsgspecError as error:
             return Rejection(Reason.WRONG_TYPE, f"{error}.")
 
-    def keys(self, rows: Sequence[Session]) -> list[bytes]:
+    def keys(self, rows: Sequence[Session]) -> bytes:
         """Return their UUIDs."""
-        return [row.uuid.bytes for row in rows]
+        return b"".join(row.uuid.bytes for row in rows)
 
     def encode_all(
         self,
         rows: Sequence[Session],
         lines: Sequence[bytes],  # noqa: ARG002  as all codecs
-        mine: list[bool] | None = None,
+        mine: bytes | None = None,
     ) -> bytes:
         """Return their lines."""
         return msgspec.json.Encoder().encode_lines(marked(rows, mine))
