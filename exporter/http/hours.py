@@ -15,6 +15,7 @@ from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.streams import StreamKey
+from exporter.http.log_link import log_link
 from exporter.http.query import Query, choice_parameter, hour_parameter
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, Parameter, operation
@@ -33,6 +34,7 @@ from exporter.http.schemas import (
     time_or_null,
 )
 from exporter.schedule.ledger_view import AsOf, as_of_now, list_hours
+from exporter.settings import Settings
 
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
@@ -76,10 +78,15 @@ class HourView(RowIssuesView):
 
 
 class OneHourView(HourView):
-    """An hour, and the hours before and after it; null where that one is neither owed nor exported."""
+    """An hour, and the hours before and after it; null where that one is neither owed nor exported.
+
+    ``log`` is a link that shows its log records in the portal of Azure; null if LOG_ANALYTICS_RESOURCE_ID is
+    not set, and before the first attempt.
+    """
 
     previous: HourKey | None
     next: HourKey | None
+    log: str | None
 
 
 class HoursView(TypedDict):
@@ -244,8 +251,14 @@ def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> fu
         **hour_view(records[hour]),
         "previous": previous.key if previous in records else None,
         "next": following.key if following in records else None,
+        "log": _log_of(app.settings, records[hour]),
     }
     return answer(view)
+
+
+def _log_of(settings: Settings, record: HourRecord) -> str | None:
+    resource = settings.log_resource_id
+    return None if resource is None else log_link(settings.azure_portal, resource, record)
 
 
 def hour_view(record: HourRecord) -> HourView:

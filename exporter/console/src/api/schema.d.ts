@@ -1558,6 +1558,9 @@ export interface components {
         /**
          * OneHourView
          * @description An hour, and the hours before and after it; null where that one is neither owed nor exported.
+         *
+         *     ``log`` is a link that shows its log records in the portal of Azure; null if LOG_ANALYTICS_RESOURCE_ID is
+         *     not set, and before the first attempt.
          */
         OneHourView: {
             /**
@@ -1593,6 +1596,8 @@ export interface components {
             refused: components["schemas"]["FaultView"] | null;
             previous: components["schemas"]["HourKey"] | null;
             next: components["schemas"]["HourKey"] | null;
+            /** Log */
+            log: string | null;
         };
         /**
          * Operator

@@ -112,6 +112,13 @@ function Content({ destination, of: hour, linkTo, onAgain }: ContentProps) {
         {hour.amended > 0 && `. ${plural(hour.amended, "exported row")} lost a mistyped value`}.
       </p>
       <Files of={hour} destination={destination} />
+      {hour.log !== null && (
+        <p>
+          <a href={hour.log} target="_blank" rel="noreferrer">
+            Open its log in Log Analytics
+          </a>
+        </p>
+      )}
       {(rows.rejected > 0 || hour.amended > 0) && <Rejected key={hour.hour} id={destination.id} of={hour} />}
       {destination.status !== "deleted" && (
         <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />
