@@ -80,12 +80,16 @@ class HourView(RowIssuesView):
 class OneHourView(HourView):
     """An hour, and the hours before and after it; null where that one is neither owed nor exported.
 
-    ``log`` is a link that shows its log records in the portal of Azure; null if LOG_ANALYTICS_RESOURCE_ID is
-    not set, and before the first attempt.
+    ``filter_changed`` says whether the destination has another filter than the files were made with; null if
+    there are none. ``retry_at`` is when the back-off of a failed hour ends: a tick tries it again then or
+    later. ``log`` is a link that shows its log records in the portal of Azure; null if
+    LOG_ANALYTICS_RESOURCE_ID is not set, and before the first attempt.
     """
 
     previous: HourKey | None
     next: HourKey | None
+    filter_changed: bool | None
+    retry_at: Moment | None
     log: str | None
 
 
@@ -247,11 +251,16 @@ def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> fu
     if hour not in records:
         raise NotFound("hour_not_found", f"The hour {hour} is neither owed nor exported.")
     previous, following = neighbour(hour, -1), neighbour(hour, 1)
+    record, wanted = records[hour], destination.filter_of(key.stream)
     view: OneHourView = {
-        **hour_view(records[hour]),
+        **hour_view(record),
         "previous": previous.key if previous in records else None,
         "next": following.key if following in records else None,
-        "log": _log_of(app.settings, records[hour]),
+        "filter_changed": record.content.filter_sha256 != (wanted.sha256 if wanted else None)
+        if record.done
+        else None,
+        "retry_at": time_or_null(record.work.retry_at),
+        "log": _log_of(app.settings, record),
     }
     return answer(view)
 
