@@ -48,11 +48,18 @@ EMULATOR_BLOB_URL = "http://127.0.0.1:10000/devstoreaccount1"
 # The services of our own storage account that the app uses.
 SERVICES = ("blob", "queue", "table")
 ENTRA_AUTHORITY_DEFAULT = "https://login.microsoftonline.com"
+AZURE_PORTAL_DEFAULT = "https://portal.azure.com"
 SERVICE_NAME_DEFAULT = "blob-exporter"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
 _HOST = re.compile(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?", re.ASCII)
 _PORT_MAX = 65_535
 _NUMBER = re.compile(r"[0-9]{1,4}")
+# What can be asked for log records: Application Insights, or a workspace. Azure does not tell cases apart.
+_LOG_RESOURCE = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/"
+    r"(Microsoft\.Insights/components|Microsoft\.OperationalInsights/workspaces)/[\w.()-]{1,260}",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,9 @@ class Settings:
     pull_schedule: str = PULL_SCHEDULE_DEFAULT
     pull_hosts: AllowedHosts = EXPORT_API
     pull_concurrency: int = PULL_CONCURRENCY_DEFAULT
+    log_resource_id: str | None = None
+    """The resource that holds the log: an Application Insights component, or a Log Analytics workspace."""
+    azure_portal: str = AZURE_PORTAL_DEFAULT
 
     @property
     def own_containers(self) -> OwnContainers:
@@ -138,6 +148,8 @@ class Settings:
             "SDK_LOG_LEVEL": logging.getLevelName(self.sdk_log_level),
             "SECRETS_KEY": f"set ({len(self.secrets_keys)})",
             "OUTBOUND_ADDRESSES": ",".join(self.outbound_addresses),
+            "LOG_ANALYTICS_RESOURCE_ID": self.log_resource_id or "",
+            "AZURE_PORTAL": self.azure_portal,
         }
 
     @classmethod
@@ -164,6 +176,8 @@ class Settings:
             pull_schedule=reader.pull_schedule(),
             pull_hosts=reader.pull_hosts(),
             pull_concurrency=reader.pull_concurrency(),
+            log_resource_id=reader.log_resource_id(),
+            azure_portal=reader.azure_portal(),
         )
         if reader.problems:
             raise NotConfigured(tuple(reader.problems))
@@ -394,6 +408,27 @@ class _Reader:
                 self._wrong(name, wrong)
                 return ()
         return texts
+
+    def log_resource_id(self) -> str | None:
+        name = "LOG_ANALYTICS_RESOURCE_ID"
+        text = self._get(name)
+        if text and not _LOG_RESOURCE.fullmatch(text):
+            self._wrong(
+                name,
+                "must be the resource id of an Application Insights component or Log Analytics workspace,"
+                " such as /subscriptions/…/resourceGroups/…/providers/Microsoft.Insights/components/…",
+            )
+            return None
+        return text or None
+
+    def azure_portal(self) -> str:
+        name = "AZURE_PORTAL"
+        text = self._get(name, AZURE_PORTAL_DEFAULT).rstrip("/")
+        host = text.removeprefix("https://").lower()
+        if host == text.lower() or not _HOST.fullmatch(host):
+            self._wrong(name, "must be an https URL without a path, such as https://portal.azure.us")
+            return AZURE_PORTAL_DEFAULT
+        return text
 
     def native_code(self) -> bool:
         text = self._get("NATIVE_CODE", "on").lower()

@@ -15,6 +15,7 @@ from exporter.domain.hour import Hour, count_between, last_closed_hour
 from exporter.domain.hour_content import RowCounts
 from exporter.domain.hour_record import HourRecord, HourStatus
 from exporter.domain.streams import StreamKey
+from exporter.http.log_link import log_link
 from exporter.http.query import Query, choice_parameter, hour_parameter
 from exporter.http.responses import answer
 from exporter.http.routing import Operation, Parameter, operation
@@ -33,6 +34,7 @@ from exporter.http.schemas import (
     time_or_null,
 )
 from exporter.schedule.ledger_view import AsOf, as_of_now, list_hours
+from exporter.settings import Settings
 
 HOURS_DEFAULT = 24
 # A leap year: keeps the answer small enough to read and fast enough to compute.
@@ -76,10 +78,19 @@ class HourView(RowIssuesView):
 
 
 class OneHourView(HourView):
-    """An hour, and the hours before and after it; null where that one is neither owed nor exported."""
+    """An hour, and the hours before and after it; null where that one is neither owed nor exported.
+
+    ``filter_changed`` says whether the destination has another filter than the files were made with; null if
+    there are none. ``retry_at`` is when the back-off of a failed hour ends: a tick tries it again then or
+    later. ``log`` is a link that shows its log records in the portal of Azure; null if
+    LOG_ANALYTICS_RESOURCE_ID is not set, and before the first attempt.
+    """
 
     previous: HourKey | None
     next: HourKey | None
+    filter_changed: bool | None
+    retry_at: Moment | None
+    log: str | None
 
 
 class HoursView(TypedDict):
@@ -240,12 +251,23 @@ def one_hour(req: func.HttpRequest, request: tuple[Hour, DataType | None]) -> fu
     if hour not in records:
         raise NotFound("hour_not_found", f"The hour {hour} is neither owed nor exported.")
     previous, following = neighbour(hour, -1), neighbour(hour, 1)
+    record, wanted = records[hour], destination.filter_of(key.stream)
     view: OneHourView = {
-        **hour_view(records[hour]),
+        **hour_view(record),
         "previous": previous.key if previous in records else None,
         "next": following.key if following in records else None,
+        "filter_changed": record.content.filter_sha256 != (wanted.sha256 if wanted else None)
+        if record.done
+        else None,
+        "retry_at": time_or_null(record.work.retry_at),
+        "log": _log_of(app.settings, record),
     }
     return answer(view)
+
+
+def _log_of(settings: Settings, record: HourRecord) -> str | None:
+    resource = settings.log_resource_id
+    return None if resource is None else log_link(settings.azure_portal, resource, record)
 
 
 def hour_view(record: HourRecord) -> HourView:

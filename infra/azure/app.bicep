@@ -26,6 +26,9 @@ param encryptionKeyAddress string
 @description('The connection string for telemetry.')
 param applicationInsightsConnectionString string
 
+@description('The resource id of Application Insights, where the log is.')
+param applicationInsightsId string
+
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int
 
@@ -44,9 +47,11 @@ param settings settingsType
 @description('Tags.')
 param tags tagsType
 
-// The token service of the cloud that this is deployed to; others may be set.
+// The token service and the portal of the cloud that this is deployed to, and the log; others may be set.
 var defaultSettings = {
   ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+  AZURE_PORTAL: environment().portal
+  LOG_ANALYTICS_RESOURCE_ID: applicationInsightsId
 }
 // Identity-based: no setting has a storage key. The Functions host reads the same names. Addresses in place of the name of
 // the account, because host and app would complete a name with the suffix of the public cloud.

@@ -172,6 +172,7 @@ module app 'app.bicep' = {
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     encryptionKeyAddress: vault.outputs.encryptionKeyAddress
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
     instanceMemoryMB: instanceMemoryMB
     instanceCountMax: instanceCountMax
     alwaysReady: alwaysReady

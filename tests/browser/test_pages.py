@@ -234,6 +234,7 @@ def test_a_failed_hour_shows_its_fix_and_heals_on_the_page(tab: Tab, furnished: 
     tab.ask_again()
     expect(cell).to_have_attribute("aria-label", re.compile(": failed$"))
     expect(panel).to_contain_text("container_not_found")
+    expect(panel).to_contain_text("tried again at the first tick after")
     expect(panel).to_contain_text(
         f"az storage container create --account-name devstoreaccount1 --name {name}"
     )

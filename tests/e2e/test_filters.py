@@ -75,6 +75,11 @@ def test_a_previewed_hour_is_the_one_that_is_exported(app: App, shared: Installa
     assert {row["uuid"] for row in rows} == {row["uuid"] for row in wanted}
     assert previewed["examples"] == rows[:10]
     assert json.loads(written[marker])["filter_sha256"] == hour["filter_sha256"] == read(WANTED).sha256
+    alone = "/destinations/filtered/hours/" + key_of(start)
+    assert ok(app.api.get(alone))["filter_changed"] is False
+    body = filtered(shared, "filtered")
+    ok(app.api.put("/destinations/filtered", body | {"events": {"project_id": SAMPLE.project_id}}))
+    assert ok(app.api.get(alone))["filter_changed"] is True
 
 
 def test_another_filter_can_be_tried_and_changes_nothing(app: App, shared: Installation) -> None:

@@ -357,6 +357,7 @@ def _startswith(text: str, beginning: str) -> bool:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bin": _bin,
+    "indexof": lambda text, part: text.find(part),
     "parse_json": _parse_json,
     "strlen": len,
     "substring": lambda text, start: text[start:],

@@ -42,6 +42,11 @@ SCHEMAS = {
     ),
 }
 """The tables of Application Insights, with the documented columns."""
+WORKSPACE_SCHEMAS = {
+    "AppTraces": "(TimeGenerated: datetime, Message: string, SeverityLevel: int, Properties: dynamic)"
+}
+"""The table of the workspace behind it that our links query, with some of its columns. Source:
+https://learn.microsoft.com/azure/azure-monitor/reference/tables/apptraces"""
 
 # The number of each log level in the service, and its name in the Functions host.
 _SEVERITIES = {"INFO": (1, "Information"), "WARNING": (2, "Warning"), "ERROR": (3, "Error")}

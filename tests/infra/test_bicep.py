@@ -48,6 +48,7 @@ class Cloud:
     name: str
     storage: str
     login: str
+    portal: str
     exchange: str
 
 
@@ -56,20 +57,27 @@ CLOUDS = (
         "AzureCloud",
         "core.windows.net",
         "https://login.microsoftonline.com/",
+        "https://portal.azure.com",
         "api://AzureADTokenExchange",
     ),
     Cloud(
         "AzureUSGovernment",
         "core.usgovcloudapi.net",
         "https://login.microsoftonline.us/",
+        "https://portal.azure.us",
         "api://AzureADTokenExchangeUSGov",
     ),
     Cloud(
         "AzureChinaCloud",
         "core.chinacloudapi.cn",
         "https://login.chinacloudapi.cn/",
+        "https://portal.azure.cn",
         "api://AzureADTokenExchangeChina",
     ),
+)
+COMPONENT = (
+    "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-exporter"
+    "/providers/Microsoft.Insights/components/appi-exporter"
 )
 GUID = re.compile(r"'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})' // ([^:\n]+):")
 
@@ -169,7 +177,12 @@ def test_the_app_starts_with_the_settings_that_the_template_gives_it(cloud: Clou
     In each cloud the storage, the token service and the audience of exchanged tokens are those of the cloud.
     """
     given = settings_of_the_app()
-    values = {"SECRETS_KEY": "A" * 43 + "=", "ENTRA_AUTHORITY": cloud.login} | {
+    values = {
+        "SECRETS_KEY": "A" * 43 + "=",
+        "ENTRA_AUTHORITY": cloud.login,
+        "AZURE_PORTAL": cloud.portal,
+        "LOG_ANALYTICS_RESOURCE_ID": COMPONENT,
+    } | {
         f"AzureWebJobsStorage__{service}ServiceUri": f"https://ours.{service}.{cloud.storage}/"
         for service in SERVICES
     }
@@ -181,10 +194,13 @@ def test_the_app_starts_with_the_settings_that_the_template_gives_it(cloud: Clou
     assert exchange_scope(settings.entra_authority) == f"{cloud.exchange}/.default"
     assert settings.destination_hosts.objection(f"https://acme.blob.{cloud.storage}") is None
     assert given["ENTRA_AUTHORITY"] == "environment().authentication.loginEndpoint"
+    assert (settings.azure_portal, given["AZURE_PORTAL"]) == (cloud.portal, "environment().portal")
+    assert settings.log_resource_id == COMPONENT
     assert settings.own_storage.client_id == "given"
     assert not FORBIDDEN_ON_FLEX & given.keys()
     host_only = {name for name in given if name.startswith(("APPLICATIONINSIGHTS_", "AzureWebJobsStorage__"))}
-    assert given.keys() - host_only == {"SECRETS_KEY", "ENTRA_AUTHORITY", THREADS}
+    of_the_exporter = {"SECRETS_KEY", "ENTRA_AUTHORITY", "AZURE_PORTAL", "LOG_ANALYTICS_RESOURCE_ID"}
+    assert given.keys() - host_only == of_the_exporter | {THREADS}
     assert given["SECRETS_KEY"].startswith("'@Microsoft.KeyVault(")
 
 

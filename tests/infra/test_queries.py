@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -11,6 +13,9 @@ import azure.functions as func
 import pytest
 
 from exporter.domain.errors import Fault
+from exporter.domain.hour import Hour
+from exporter.domain.hour_record import HourRecord
+from exporter.http.log_link import log_query
 from exporter.notify.log_events import Event, log_event
 from exporter.queues.poison import record_hour
 from tests.infra.kql import run
@@ -19,6 +24,7 @@ from tests.infra.queries import alerts, charts, examples, queries_of_resource_lo
 from tests.infra.telemetry import (
     SCHEMAS,
     TICKS_EVERY,
+    WORKSPACE_SCHEMAS,
     a_healthy_world,
     an_installation_without_landing,
     collected,
@@ -27,10 +33,15 @@ from tests.infra.telemetry import (
 )
 from tests.support.worlds import EVENTS, NOW
 
+COMPONENT = "/subscriptions/…/providers/Microsoft.Insights/components/appi-exporter"
+WORKSPACE = "/subscriptions/…/providers/Microsoft.OperationalInsights/workspaces/log-exporter"
+# The first hour of the day that the telemetry is of.
+LINKED = HourRecord(EVENTS, Hour.containing(NOW).first_of_day())
 QUERIES = {
     **{f"alert {each.name}": each.query for each in alerts()},
     **{f"chart {title}": query for title, query in charts().items()},
     **{f"example {number}": query for number, query in enumerate(examples(), start=1)},
+    "link to the log of an hour": log_query(COMPONENT, LINKED),
 }
 
 # The columns of Azure's own logs that the guide reads. Source:
@@ -54,7 +65,7 @@ def analysed(queries: list[str]) -> list[dict[str, Any]]:
     """Return what the language service says of queries: ``problems`` and ``columns``."""
     node = shutil.which("node")
     assert node is not None
-    request = json.dumps({"tables": SCHEMAS | RESOURCE_LOGS, "queries": queries})
+    request = json.dumps({"tables": SCHEMAS | WORKSPACE_SCHEMAS | RESOURCE_LOGS, "queries": queries})
     answer = subprocess.run(  # noqa: S603  our own script
         [node, str(SCRIPT), str(SERVICE)],
         input=request,
@@ -70,7 +81,8 @@ def analysed(queries: list[str]) -> list[dict[str, Any]]:
 @cache
 def verdicts() -> dict[str, dict[str, Any]]:
     """Return what it says of our queries, by name, and of the mistaken ones; it takes a second to start."""
-    queries = {**QUERIES, **{query: query for query in (*queries_of_resource_logs(), *MISTAKES)}}
+    others = (log_query(WORKSPACE, LINKED), *queries_of_resource_logs(), *MISTAKES)
+    queries = {**QUERIES, **{query: query for query in others}}
     return dict(zip(queries, analysed([*queries.values()]), strict=True))
 
 
@@ -93,6 +105,39 @@ def test_the_queries_of_resource_logs_have_columns_that_azure_has() -> None:
 
     assert len(problems) == len(RESOURCE_LOGS)
     assert not any(problems.values()), problems
+
+
+@needs_the_service
+def test_a_link_to_the_log_of_an_hour_may_query_the_workspace() -> None:
+    """Where table and columns have other names than in Application Insights."""
+    verdict = verdicts()[log_query(WORKSPACE, LINKED)]
+
+    assert verdict["problems"] == []
+    assert verdict["columns"] == {"TimeGenerated": "datetime", "attempt_id": "string", "Message": "string"}
+
+
+def test_a_link_to_the_log_finds_the_records_of_its_hour_alone() -> None:
+    """Those of attempts that failed, too, and each with the id of its attempt."""
+    traces = a_bad_day()["traces"]
+    expected = Counter(hour for hour in map(_hour_of, traces) if hour)
+
+    found = {
+        hour: run(log_query(COMPONENT, replace(LINKED, hour=hour)), {"traces": traces}) for hour in expected
+    }
+
+    rows = [row for each in found.values() for row in each]
+    assert {row["message"].split(" {")[0] for row in rows} == {Event.HOUR_EXPORTED, Event.HOUR_FAILED}
+    assert all(row["attempt_id"] for row in rows)
+    assert {hour: len(each) for hour, each in found.items()} == expected
+
+
+def _hour_of(row: dict[str, Any]) -> Hour | None:
+    """Return the hour of the destination acme that a record is about; None: it is about something else."""
+    name, _, facts = row["message"].partition(" {")
+    if name not in {Event.HOUR_EXPORTED, Event.HOUR_FAILED}:
+        return None
+    found = json.loads("{" + facts)
+    return Hour.parse(found["hour"]) if found["destination"] == LINKED.key.destination_id else None
 
 
 @needs_the_service

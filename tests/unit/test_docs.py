@@ -204,6 +204,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "LATE_CHECK_HOURS": ",".join(str(after // timedelta(hours=1)) for after in settings.late_checks),
         "DESTINATION_HOSTS": "Azure's blob hosts",
         "ENTRA_AUTHORITY": settings.entra_authority,
+        "AZURE_PORTAL": settings.azure_portal,
         "NATIVE_CODE": "on" if settings.native_code else "off",
         "OTEL_SERVICE_NAME": SERVICE_NAME_DEFAULT,
         "SDK_LOG_LEVEL": logging.getLevelName(settings.sdk_log_level),

@@ -17,6 +17,8 @@ from exporter.settings import (
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(b"\xff" * 32).decode()
 ACCOUNT_KEY = "c2VjcmV0LW9mLXRoZS1hY2NvdW50"
+GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-exporter/providers"
+COMPONENT = f"{GROUP}/Microsoft.Insights/components/appi-exporter"
 STORAGE = f"DefaultEndpointsProtocol=https;AccountName=ours;AccountKey={ACCOUNT_KEY}"
 
 
@@ -77,6 +79,8 @@ def test_the_settings_in_effect_are_shown_as_they_are_set() -> None:
         "NOTICE_QUEUE": "notices",
         "SDK_LOG_LEVEL": "ERROR",
         "OUTBOUND_ADDRESSES": "20.50.1.2,20.50.1.4/31,2001:db8::1",
+        "LOG_ANALYTICS_RESOURCE_ID": COMPONENT,
+        "AZURE_PORTAL": "https://portal.azure.us",
     }
     read = settings(**environ)
     shown = read.shown()
@@ -93,6 +97,47 @@ def test_outbound_addresses_are_addresses() -> None:
     """Customers copy them into their firewalls."""
     assert problems(OUTBOUND_ADDRESSES="20.50.1.2,example.com").keys() == {"OUTBOUND_ADDRESSES"}
     assert settings(OUTBOUND_ADDRESSES=" ").outbound_addresses == ()
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [COMPONENT, f"{GROUP}/Microsoft.OperationalInsights/workspaces/log", f" {COMPONENT.lower()} "],
+)
+def test_the_log_may_be_in_a_component_or_in_a_workspace(resource: str) -> None:
+    """Azure writes resource ids in any case."""
+    assert settings(LOG_ANALYTICS_RESOURCE_ID=resource).log_resource_id == resource.strip()
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "3f2a0c9e-0000-4000-8000-000000000001",
+        f"{GROUP}/Microsoft.Storage/storageAccounts/ours",
+        f"https://portal.azure.com{COMPONENT}",
+        f'{COMPONENT}"',
+    ],
+    ids=["the id of a workspace's customer", "another resource", "an address", "a quotation mark"],
+)
+def test_what_is_no_resource_with_a_log_is_refused(resource: str) -> None:
+    """With an example of what is asked for."""
+    assert (
+        "Microsoft.Insights/components"
+        in problems(LOG_ANALYTICS_RESOURCE_ID=resource)["LOG_ANALYTICS_RESOURCE_ID"]
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://portal.azure.com", "portal.azure.com", "https://portal.azure.com/#home", "https://"]
+)
+def test_the_portal_is_an_origin(url: str) -> None:
+    """Links are built behind it."""
+    assert problems(AZURE_PORTAL=url).keys() == {"AZURE_PORTAL"}
+
+
+def test_a_slash_behind_the_portal_does_not_matter() -> None:
+    """Without the setting it is that of the public cloud."""
+    assert settings(AZURE_PORTAL="https://portal.azure.cn/").azure_portal == "https://portal.azure.cn"
+    assert settings().azure_portal == "https://portal.azure.com"
 
 
 def test_a_setting_that_is_empty_counts_as_missing() -> None:

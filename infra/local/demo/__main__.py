@@ -22,7 +22,7 @@ from infra.local.certificates import make_certificate
 from infra.local.demo import customers, history
 from infra.local.demo.expected import DemoError, expect
 from infra.local.demo.report import Ledger, Report
-from infra.local.demo.source import LAG, SOURCE_ID, DemoSource, demo_source
+from infra.local.demo.source import FAILING_ID, LAG, SOURCE_ID, DemoSource, demo_source
 from infra.local.entra import Directory, entra_running
 from infra.local.sample import DataType, Fault, LandingHour, Sample, to_container
 from infra.local.sample.times import last_closed_hours
@@ -131,7 +131,14 @@ class Demo:
         print(
             f"It shows {history.DAYS} earlier days, which backfills export now, a failing destination and a"
         )
-        print("paused one.", flush=True)
+        print(f"paused one. The container of the failing one is called {customers.MOVED} now.", flush=True)
+        if self.source:
+            self.source.make_a_failing_source(self.api, EXPORT_SECONDS_MAX)
+            print(f"It shows a source with a wrong secret key, {FAILING_ID}. The right one, for its page:")
+            print(f"  {self.source.failing.secret_key}", flush=True)
+        self.accounts.by_key.create_container(customers.OWN)
+        print(f"For a destination of your own: the container {customers.OWN}, by the connection string")
+        print(f"  {self.accounts.connection_string}", flush=True)
 
     def ledger(self, destination_id: str) -> list[dict[str, Any]]:
         """Return the hours of the demo from the API's ledger."""

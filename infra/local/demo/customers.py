@@ -90,9 +90,13 @@ ALL = (
 )
 
 # Destinations that need a person: only the console and the API show them.
+# It is mended on its page: its customer has another container by now.
+MOVED = "demo-moved"
 FAILING = Customer(
-    "demo-unreachable", "demo-unreachable", DataType.EVENTS, name="Demo: container was deleted"
+    "demo-unreachable", "demo-unreachable", DataType.EVENTS, name=f"Demo: container is {MOVED} now"
 )
+# Empty, for a destination that a person makes.
+OWN = "demo-own"
 PAUSED = Customer(
     "demo-purchases",
     "demo-purchases",

@@ -49,9 +49,11 @@ def make_a_paused_destination(api: Api, hour: LandingHour, accounts: customers.A
 
 
 def make_a_failing_destination(api: Api, hour: LandingHour, accounts: customers.Accounts) -> None:
-    """Create one whose container is deleted after it is activated; the next tick finds out."""
+    """Create one whose container is replaced after it is activated; the next tick finds out."""
     _activate(api, customers.FAILING, hour, accounts)
-    accounts.of(customers.FAILING).delete_container(customers.FAILING.container)
+    account = accounts.of(customers.FAILING)
+    account.create_container(customers.MOVED)
+    account.delete_container(customers.FAILING.container)
     expect(api.fire("tick"), 202)
 
 

@@ -212,3 +212,8 @@ function seconds(header: string | null): number | null {
   const found = Number(header);
   return header === null || !Number.isFinite(found) ? null : found;
 }
+
+/** Return 32 random hexadecimal digits: an Idempotency-Key, the same for each try of one request. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
+}

@@ -1558,6 +1558,11 @@ export interface components {
         /**
          * OneHourView
          * @description An hour, and the hours before and after it; null where that one is neither owed nor exported.
+         *
+         *     ``filter_changed`` says whether the destination has another filter than the files were made with; null if
+         *     there are none. ``retry_at`` is when the back-off of a failed hour ends: a tick tries it again then or
+         *     later. ``log`` is a link that shows its log records in the portal of Azure; null if
+         *     LOG_ANALYTICS_RESOURCE_ID is not set, and before the first attempt.
          */
         OneHourView: {
             /**
@@ -1593,6 +1598,11 @@ export interface components {
             refused: components["schemas"]["FaultView"] | null;
             previous: components["schemas"]["HourKey"] | null;
             next: components["schemas"]["HourKey"] | null;
+            /** Filter Changed */
+            filter_changed: boolean | null;
+            retry_at: components["schemas"]["Moment"] | null;
+            /** Log */
+            log: string | null;
         };
         /**
          * Operator

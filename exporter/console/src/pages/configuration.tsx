@@ -90,7 +90,7 @@ export function ConfigurationTab({ destination, reload }: TabProps) {
       const saved = formOf(await change(id, changesOf(form, stored, destination), force));
       setStored(saved);
       setForm(saved);
-      say("Saved. It applies from the next hour on.");
+      say(`Saved. ${destination.status === "failing" ? "The next tick tries it again." : "It applies from the next hour on."}`);
       reload();
     } catch (error) {
       const { errors = [], steps = null } = error instanceof Problem ? error.rest : {};

@@ -85,7 +85,15 @@ function Content({ destination, of: hour, linkTo, onAgain }: ContentProps) {
           <Step to={hour.next} label="Hour after" icon="right" linkTo={linkTo} />
         </span>
       </div>
-      {hour.error && <FaultNote fault={hour.error} />}
+      {hour.error && (
+        <FaultNote fault={hour.error}>
+          {hour.retry_at !== null && (
+            <span class="quiet">
+              tried again at the first tick after <At at={hour.retry_at} />
+            </span>
+          )}
+        </FaultNote>
+      )}
       {hour.refused && (
         <>
           <h3>The last request to export it again was refused</h3>
@@ -111,7 +119,15 @@ function Content({ destination, of: hour, linkTo, onAgain }: ContentProps) {
         {by.startsWith("backfill:") ? ", by a backfill" : attempts > 0 ? ", by the schedule" : ""}
         {hour.amended > 0 && `. ${plural(hour.amended, "exported row")} lost a mistyped value`}.
       </p>
+      {hour.filter_changed && <p class="note warn">The files were not made with the present filter. To apply it, export the hour again.</p>}
       <Files of={hour} destination={destination} />
+      {hour.log !== null && (
+        <p>
+          <a href={hour.log} target="_blank" rel="noreferrer">
+            Open its log in Log Analytics
+          </a>
+        </p>
+      )}
       {(rows.rejected > 0 || hour.amended > 0) && <Rejected key={hour.hour} id={destination.id} of={hour} />}
       {destination.status !== "deleted" && (
         <Actions key={`${hour.hour} ${finished}`} id={destination.id} of={hour} onAgain={onAgain} />

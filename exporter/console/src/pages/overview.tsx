@@ -1,8 +1,9 @@
 // All destinations: what needs someone, and where each one is.
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { type DataType, Problem, type Schemas, send } from "../api/client";
+import { type DataType, type Fault, Problem, type Schemas, send } from "../api/client";
 import { useResource } from "../api/resource";
 import { bytes, count, NAMES, plural, share, short } from "../format";
 import { Copy, commandIn } from "../parts/fix";
@@ -24,6 +25,8 @@ const WORDS: Record<StatusName, string> = { failing: "Failing", active: "Active"
 /** What else the list can show. */
 const OTHERS: Record<string, string> = { behind: "Most behind", deleted: "Deleted" };
 const NEEDING_MAX = 5;
+// Few installations have sources, and those rarely fail.
+const EVERY_SOURCES = 60_000;
 const TYPING_MILLISECONDS = 250;
 
 export function Overview({ query }: RouteProps) {
@@ -50,6 +53,7 @@ export function Overview({ query }: RouteProps) {
             {found.destinations.failing > 0 && status !== "failing" && text === "" && (
               <Needing total={found.destinations.failing} />
             )}
+            {status === null && text === "" && <NeedingSources />}
           </>
         )}
       </Loaded>
@@ -191,19 +195,52 @@ function Needing({ total }: { total: number }) {
   );
 }
 
+/** The sources that fail, if there are any: destinations get no hour of their projects meanwhile. */
+function NeedingSources() {
+  const failing = useResource(
+    "failing sources",
+    (signal) => send("get", "/sources", { query: { status: "failing", limit: NEEDING_MAX }, signal }),
+    { every: EVERY_SOURCES },
+  );
+  const found = failing.data?.sources ?? [];
+  if (found.length === 0) return null;
+  return (
+    <section aria-labelledby="sources">
+      <h2 id="sources">Sources that need you</h2>
+      <ul class="needing">
+        {found.map(({ id, last_error: error, owed_hours: owed }) => (
+          <Need key={id} error={error}>
+            <a href={href(`/sources/${id}`)}>{id}</a>
+            {error && <code>{error.code}</code>}
+            <span class="quiet">{plural(owed, "hour")} owed</span>
+          </Need>
+        ))}
+      </ul>
+      {failing.data !== null && failing.data.next !== null && <a href="#/sources">Show all sources</a>}
+    </section>
+  );
+}
+
 function Needy({ of: destination }: { of: Listed }) {
   const { last_error: error } = destination;
   const owed = sum(destination.owed_hours);
   const since = oldest(destination.behind_since);
   return (
+    <Need error={error}>
+      <Name of={destination} />
+      {error && <code>{error.code}</code>}
+      <span class="quiet">
+        {plural(owed, "hour")} owed{since && <> since <HourTime hour={since} /></>}
+      </span>
+    </Need>
+  );
+}
+
+/** A destination or a source with its error and what to do. */
+function Need({ error, children }: { error: Fault | null; children: ComponentChildren }) {
+  return (
     <li class="note bad">
-      <div class="needy-head">
-        <Name of={destination} />
-        {error && <code>{error.code}</code>}
-        <span class="quiet">
-          {plural(owed, "hour")} owed{since && <> since <HourTime hour={since} /></>}
-        </span>
-      </div>
+      <div class="needy-head">{children}</div>
       {error && (
         <>
           <p>{error.message}</p>

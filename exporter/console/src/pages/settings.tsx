@@ -36,6 +36,7 @@ export function Settings() {
           <div class="narrow">
             <Problems of={found} />
             <Health of={found} />
+            {found.key_rotation !== null && <Rotation of={found.key_rotation} />}
             <Queues of={found} />
             <Addresses of={found.outbound_addresses} />
             <Effective of={found.settings} />
@@ -100,6 +101,46 @@ function Health({ of: status }: { of: View }) {
           </dd>
         </div>
       </dl>
+    </section>
+  );
+}
+
+/** While SECRETS_KEY has several keys: how many secrets still need an earlier one. */
+function Rotation({ of: { destinations, sources } }: { of: NonNullable<View["key_rotation"]> }) {
+  const left = destinations.left + sources.left;
+  const lost = [
+    ...destinations.unreadable.map((id) => ({ id, href: `#/destinations/${id}/configuration` })),
+    ...sources.unreadable.map((id) => ({ id, href: `#/sources/${id}/configuration` })),
+  ];
+  return (
+    <section aria-labelledby="rotation">
+      <h2 id="rotation">Change of SECRETS_KEY</h2>
+      <p>
+        {left === 0 ? (
+          <>
+            <Badge tone="good" text="done" /> No secret needs an earlier key. <strong>What to do</strong> Remove the earlier keys
+            from <code>SECRETS_KEY</code>.
+          </>
+        ) : (
+          <>
+            <Badge tone="warn" text="under way" /> {plural(destinations.left, "secret")} of destinations and{" "}
+            {count(sources.left)} of sources need an earlier key. <strong>What to do</strong> Keep all keys: each tick encrypts
+            up to 100 of them with the first one.
+          </>
+        )}
+      </p>
+      {lost.length > 0 && (
+        <div class="note bad">
+          <p>No key decrypts these secrets. Enter them again:</p>
+          <ul class="errors">
+            {lost.map(({ id, href }) => (
+              <li key={href}>
+                <a href={href}>{id}</a>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
     </section>
   );
 }

@@ -17,7 +17,7 @@ import { HourTime } from "../parts/time";
 import { say } from "../parts/toast";
 import { Title } from "../parts/title";
 import { Loaded, Nothing } from "../parts/trouble";
-import type { RouteProps } from "../router";
+import { href, type RouteProps } from "../router";
 import { SourceConfiguration } from "./source-form";
 import { SourceHours } from "./source-hours";
 import { PullsTab } from "./source-pulls";
@@ -134,7 +134,11 @@ function Head({ of: source, reload }: { of: View; reload: () => void }) {
           Nothing is pulled, and no hour of the project is closed meanwhile. What has become due is pulled after Resume.
         </p>
       )}
-      {error && <FaultNote fault={error} />}
+      {error && (
+        <FaultNote fault={error}>
+          {error.code === "credentials" && <a href={href(`/sources/${id}/configuration`)}>Enter the keys</a>}
+        </FaultNote>
+      )}
       {(asked === "test" || asked === "activate") && (
         <TestDialog
           title={asked === "test" ? "Test the source" : "Test, and go on"}

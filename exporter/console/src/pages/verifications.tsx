@@ -1,8 +1,8 @@
 // The verifications of a destination: compare its container with marker, ledger and landing, hour by hour.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
-import { get, post, type Schemas, refusalOf, send } from "../api/client";
+import { get, newKey, post, type Schemas, refusalOf, send } from "../api/client";
 import { count, NAMES, plural, range } from "../format";
 import { hourKey, plusHours } from "../hours";
 import { FaultNote } from "../parts/fix";
@@ -48,13 +48,21 @@ function Start({ id, last, onBegun }: { id: string; last: string; onBegun: () =>
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<string[]>([]);
   const [result, setResult] = useState<Schemas["VerifiedView"] | null>(null);
+  const [answers, setAnswers] = useState(0);
+  // The same request again, such as after a lost answer, begins one verification.
+  const once = useMemo(() => newKey(), [from, to, answers]);
   const verify = async (event: Event): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     setFailed([]);
     setResult(null);
     try {
-      const found = await post("/destinations/{id}/verify", { path: { id }, body: { from, to, repair: false } });
+      const found = await post("/destinations/{id}/verify", {
+        path: { id },
+        body: { from, to, repair: false },
+        headers: { "Idempotency-Key": once },
+      });
+      setAnswers(answers + 1);
       if ("status" in found) onBegun();
       else setResult(found);
     } catch (error) {

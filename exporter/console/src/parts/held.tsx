@@ -28,7 +28,8 @@ export function Held({ by: id }: { by: string }) {
   return (
     <div class="note warn">
       <p>
-        The source {link} holds hours open: <Status of={status} /> {late.filter((each) => each !== "").join(", ")}
+        The source {link} holds hours open: <Status of={status} />
+        {late.map((each) => each && ` · ${each}`)}
       </p>
       <p>They are exported when it has pulled them.</p>
     </div>

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { type DataType, post, Problem, type Schemas } from "../api/client";
+import { type DataType, newKey, post, Problem, type Schemas } from "../api/client";
 import { bytes, count, hourShort, NAMES, plural } from "../format";
 import { go, href } from "../router";
 import { Dialog } from "./confirm";
@@ -122,11 +122,6 @@ export function StartBackfill({ destination, range, types, onClose }: StartBackf
       </form>
     </Dialog>
   );
-}
-
-/** 32 random hexadecimal digits. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
 }
 
 function Plan({ of: plan }: { of: Schemas["PlannedBackfillView"] }) {
