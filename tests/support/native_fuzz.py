@@ -5,6 +5,7 @@ library counts its branches (coverage.c), a line that reaches a new one is mutat
 """
 
 import ctypes
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -144,7 +145,8 @@ def first_lines() -> list[bytes]:
     short = [event_line(number, app=PROJECT, city='\\"\n', session_id=number) for number in range(50)]
     floats = [event_line(number, location_lat=0.25, sample_rate=0.01) for number in range(50)]
     texts = [event_line(number, amplitude_attribution_ids=["a", "b"], paying=True) for number in range(50)]
-    return lines + short + floats + texts
+    ascii_only = [json.dumps(json.loads(line), ensure_ascii=True).encode() for line in lines[-50:]]
+    return lines + short + floats + texts + ascii_only
 
 
 class _Sets:

@@ -411,6 +411,72 @@ static void is_scratch(struct value *value, struct line *line, uint8_t *end)
     line->scratch = end;
 }
 
+/* Write the character of an escape with hexadecimal digits, which begins after the backslash and is in order; NULL for a
+ * control character, a quote or a backslash. */
+static uint8_t *put_character(uint8_t *out, const uint8_t *s, const uint8_t *end)
+{
+    int32_t code = hex4(s + 1, end);
+    if (code >= 0xD800 && code <= 0xDBFF)
+        code = 0x10000 + ((code - 0xD800) << 10) + (hex4(s + 7, end) - 0xDC00);
+    if (code < 0x80) {
+        if (code < 0x20 || !is_plain((uint8_t)code))
+            return NULL;
+        *out++ = (uint8_t)code;
+        return out;
+    }
+    if (code < 0x800) {
+        *out++ = (uint8_t)(0xC0 | code >> 6);
+    } else {
+        if (code < 0x10000) {
+            *out++ = (uint8_t)(0xE0 | code >> 12);
+        } else {
+            *out++ = (uint8_t)(0xF0 | code >> 18);
+            *out++ = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+        }
+        *out++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+    }
+    *out++ = (uint8_t)(0x80 | (code & 0x3F));
+    return out;
+}
+
+/* Take a string after its opening quote, and write its escapes as the Python way writes them. */
+static int take_escaped_string(struct text *t, struct line *line, struct value *value)
+{
+    uint8_t *out = line->scratch;
+    *out++ = '"';
+    for (;;) {
+        const uint8_t *start = t->at, *end;
+        skip_plain(t);
+        while (*t->at >= 0x80) {
+            end = utf8_end(t->at, t->end);
+            if (!end)
+                return 0;
+            t->at = end;
+        }
+        out = put(out, start, (size_t)(t->at - start));
+        if (take(t, '"'))
+            break;
+        if (take(t, '\\')) {
+            start = t->at;
+            end = escape_end(start, t->end, 1);
+            if (!end)
+                return 0;
+            if (*start == 'u')
+                out = put_character(out, start, end);
+            else
+                out = *start == '/' ? put(out, start, 1) : put(out, start - 1, 2);
+            if (!out)
+                return 0;
+            t->at = end;
+        } else if (*t->at < 0x20) {
+            return 0;
+        }
+    }
+    *out++ = '"';
+    is_scratch(value, line, out);
+    return 1;
+}
+
 /* Take an array of strings after its bracket; write it without blanks if there are some. */
 static int take_array_of_texts(struct text *t, struct line *line, struct value *value)
 {
@@ -705,9 +771,13 @@ static int take_object_in_text(struct text *t, struct line *line, struct value *
         if (take(t, '"'))
             break;
         if (take(t, '\\')) {
-            if (*t->at != '"' && *t->at != '\\' && *t->at != '/')
+            const uint8_t *end = escape_end(t->at, t->end, 1);
+            if (!end || !(*t->at == '"' || *t->at == '\\' || *t->at == '/' || *t->at == 'u'))
                 return 0;
-            *out++ = *t->at++;
+            out = *t->at == 'u' ? put_character(out, t->at, end) : put(out, t->at, 1);
+            if (!out)
+                return 0;
+            t->at = end;
         } else if (*t->at < 0x20) {
             return 0;
         }
@@ -755,23 +825,25 @@ static void is_missing(struct value *value, const struct settings *of, const str
         is_written(value, "null", 4);
 }
 
-/* Take the value of a field that is not null, nor a string in its own form. */
+/* Take the value of a field that is not null, nor a string as it is written. */
 static int take_other(struct text *t, const struct settings *of, const struct field *field, struct line *line,
                       struct value *value)
 {
     const uint8_t *start = t->at;
     switch (field->kind) {
-    case STRING:
-        return take_bare_as_string(t, line, value);
     case TEXTS:
         if (take(t, '['))
             return take_array_of_texts(t, line, value);
+        /* fall through */
+    case STRING:
         if (!take(t, '"'))
             return take_bare_as_string(t, line, value);
-        if (!take_string(t, 0))
-            return 0;
-        is_copied(value, start, t);
-        return 1;
+        if (take_string(t, 0)) {
+            is_copied(value, start, t);
+            return 1;
+        }
+        t->at = start + 1;
+        return take_escaped_string(t, line, value);
     case INTEGER:
         return take_integer(t, value);
     case FLOAT:
@@ -817,12 +889,12 @@ INLINE int take_field(struct text *t, const struct settings *of, uint32_t number
             return 1;
         }
     }
-    if (field->kind == STRING && *start == '"') {
-        t->at++;
-        fits = take_string(t, 0);
+    fits = field->kind == STRING && take(t, '"') && take_string(t, 0);
+    if (fits) {
         is_copied(value, start, t);
     } else {
         struct text here = *t; /* so that ``t`` stays in registers */
+        here.at = start;
         fits = take_other(&here, of, field, line, value);
         t->at = here.at;
     }

@@ -107,6 +107,30 @@ def test_a_line_with_blanks_is_read_natively() -> None:
 
 
 @needs_native
+@pytest.mark.parametrize(
+    "city",
+    [rb"Z\u00fcrich", rb"\u6e0b\u8c37\ud83d\ude00", rb"a\/b\u003c\n\"\\\u00e9", rb"\u0e01\/\u07ff\u0800"],
+)
+def test_a_text_with_escapes_that_are_not_needed_is_read_natively(city: bytes) -> None:
+    """As programs write it that keep to ASCII, or to what may stand in HTML; also an object as text."""
+    inner = b'{"a":"' + city + b'"}'
+    line = event_line(1, city="@@", groups="##").replace(b"@@", city)
+    line = line.replace(b"##", inner.replace(b"\\", b"\\\\").replace(b'"', b'\\"'))
+    python = EventCodec(PROJECT, HOUR, Output())
+
+    assert scanned([line]).text == python.encode_all(python.decode_all(Lines(1, [line])).rows, [line])
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "city", [rb"a\u0000", rb"a\u0022", rb"\u005c", rb"\ud83d", rb"\ude00\ud83d", rb"\u12", rb"\x"]
+)
+def test_a_text_with_rare_or_wrong_escapes_is_left_to_python(city: bytes) -> None:
+    """Control characters, quotes, backslashes, half a pair."""
+    assert len(scanned([event_line(1, city="@@").replace(b"@@", city)]).odd) == 1
+
+
+@needs_native
 def test_keys_in_any_order_are_read_natively() -> None:
     """The order that was seen last is tried first, which changes nothing but the time."""
     chance, seen, python = random.Random(2), a_scanner(), EventCodec(PROJECT, HOUR, Output())  # noqa: S311
