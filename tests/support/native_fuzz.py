@@ -68,14 +68,14 @@ class TwoWays:
             iso8601=codec.iso8601 and not picks,
             lines_max=1,
         )
-        self._scanner._scan = _in_memory_of_its_own(self._scanner._scan)  # type: ignore[assignment]  # called alike
+        self._scanner._scan = _in_memory_of_its_own(self._scanner)  # type: ignore[assignment]  # called alike
 
     def compare(self, line: bytes, found: Event | Amended[Event] | Rejection | None = None) -> bool:
         """Fail unless native code leaves the line to Python or writes the same; return whether it accepts it.
 
         ``found`` is what Python makes of the line, if that is known. It is not changed.
         """
-        rows = self._scanner.scan(line + b"\n")
+        rows = self._scanner.scan(line + b"\n", 1)
         if not rows:
             return False
         if found is None or isinstance(found, Event):
@@ -89,12 +89,20 @@ class TwoWays:
         return True
 
 
-def _in_memory_of_its_own(scan: Callable[..., int]) -> Callable[..., int]:
-    """Return the function with input that ends where its memory ends: sanitizers see a byte too many."""
+def _in_memory_of_its_own(scanner: Scanner) -> Callable[..., int]:
+    """Return the scanner's function with input, result and scratch that end where their memory ends.
 
-    def scan_exactly(settings: object, content: bytes, *rest: object) -> int:
-        exact = (ctypes.c_char * len(content)).from_buffer_copy(content)
-        return scan(settings, exact, *rest)
+    So sanitizers see a byte too many.
+    """
+    scan, to = scanner._scan, scanner._results
+
+    def scan_exactly(settings: object, content: bytes, size: int, _to: object) -> int:
+        exact = (ctypes.c_char * size).from_buffer_copy(content)
+        room = size - len(b"\n") + scanner.line_extra
+        scanner._out, scanner._scratch = ctypes.create_string_buffer(room), ctypes.create_string_buffer(room)
+        to.out, to.scratch = ctypes.addressof(scanner._out), ctypes.addressof(scanner._scratch)
+        to.out_bytes = to.scratch_bytes = room
+        return int(scan(settings, exact, size, to))
 
     return scan_exactly
 

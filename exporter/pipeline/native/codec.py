@@ -77,7 +77,7 @@ def scanner_of(
 
 def read_lines(scanner: Scanner, python: EventCodec, lines: Lines) -> Read:
     """Scan lines, and read the odd ones in Python: all of them if they are too long to be scanned."""
-    scanned = scanner.scan(lines.text) if lines.size <= SCANNED_BYTES_MAX else None
+    scanned = scanner.scan(lines.text, len(lines)) if lines.size <= SCANNED_BYTES_MAX else None
     if scanned is None:
         rows, odd = NO_ROWS, [(0, line) for line in lines]
     else:

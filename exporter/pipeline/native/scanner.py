@@ -41,6 +41,7 @@ _FIELD_EXTRA_BYTES = 40
 _LINE_EXTRA_BYTES = 32 + 4
 _FIELDS_MAX = 64
 _NUMBER_BYTES = 4
+_SPARE_PART = 4
 # Numbers for each odd line.
 _ODD_NUMBERS = 3
 
@@ -242,32 +243,30 @@ class Scanner:
         self.line_extra = (
             _LINE_EXTRA_BYTES + len(self._app) + sum(map(len, keys)) + _FIELD_EXTRA_BYTES * len(fields)
         )
-        # Memory that is not written to is not taken from the system.
-        self._out = ctypes.create_string_buffer(SCANNED_BYTES_MAX + lines_max * self.line_extra)
-        self._scratch = ctypes.create_string_buffer(SCANNED_BYTES_MAX + self.line_extra)
+        # Both grow with the lines that come: most hours are small.
+        self._out = self._scratch = ctypes.create_string_buffer(0)
         self._keys = ctypes.create_string_buffer(lines_max * _KEY_BYTES)
         self._ends = (c_uint32 * lines_max)()
         self._odd = (c_uint32 * (lines_max * _ODD_NUMBERS))()
         self._order = (c_uint8 * (_FIELDS_MAX + 1))()
         self._results = _Results(
-            addressof(self._out),
-            addressof(self._scratch),
-            addressof(self._keys),
-            addressof(self._ends),
-            addressof(self._odd),
-            addressof(self._order),
-            len(self._out),
-            len(self._scratch),
-            lines_max,
+            keys=addressof(self._keys),
+            ends=addressof(self._ends),
+            odd=addressof(self._odd),
+            order=addressof(self._order),
+            lines_max=lines_max,
         )
 
-    def scan(self, text: bytes) -> ScannedRows | None:
-        """Return lines as they are exported; None if the Python way has to read them.
+    def scan(self, text: bytes, count: int) -> ScannedRows | None:
+        """Return so many lines as they are exported; None if the Python way has to read them.
 
         Each line ends with a newline; they are ``lines_max`` at most.
         """
+        if len(text) > SCANNED_BYTES_MAX:
+            return None
+        self._make_room(len(text) + count * self.line_extra, len(text) + self.line_extra)
         to = self._results
-        if len(text) > SCANNED_BYTES_MAX or self._scan(self._settings, text, len(text), to):
+        if self._scan(self._settings, text, len(text), to):
             return None
         ends = array("I", ctypes.string_at(to.ends, to.rows * _NUMBER_BYTES))
         numbers = self._odd[: to.odd_lines * _ODD_NUMBERS]
@@ -277,3 +276,13 @@ class Scanner:
             ctypes.string_at(to.keys, to.rows * _KEY_BYTES),
             [OddLine(*each) for each in batched(numbers, _ODD_NUMBERS, strict=True)],
         )
+
+    def _make_room(self, out_bytes: int, scratch_bytes: int) -> None:
+        """Make the buffers as large as this, and a little larger: groups of lines are of similar sizes."""
+        to = self._results
+        if to.out_bytes < out_bytes:
+            self._out = ctypes.create_string_buffer(out_bytes + out_bytes // _SPARE_PART)
+            to.out, to.out_bytes = addressof(self._out), len(self._out)
+        if to.scratch_bytes < scratch_bytes:
+            self._scratch = ctypes.create_string_buffer(scratch_bytes + scratch_bytes // _SPARE_PART)
+            to.scratch, to.scratch_bytes = addressof(self._scratch), len(self._scratch)

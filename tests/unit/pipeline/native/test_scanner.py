@@ -78,7 +78,7 @@ def a_scanner() -> Scanner:
 
 def scanned(lines: list[bytes], seen: Scanner | None = None) -> ScannedRows:
     """Return what a scanner makes of lines."""
-    rows = (seen or a_scanner()).scan(Lines(1, lines).text)
+    rows = (seen or a_scanner()).scan(Lines(1, lines).text, len(lines))
     assert rows is not None
     return rows
 
@@ -180,7 +180,7 @@ def test_a_group_of_long_lines_is_left_to_python() -> None:
     """Its result would need memory of its own."""
     line = event_line(1, data={"a": "x" * SCANNED_BYTES_MAX})
 
-    assert a_scanner().scan(line + b"\n") is None
+    assert a_scanner().scan(line + b"\n", 1) is None
 
 
 @needs_native
@@ -189,15 +189,16 @@ def test_a_group_of_long_lines_is_left_to_python() -> None:
 def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(part: str, cut: int) -> None:
     """The memory behind the buffer stays as it is."""
     text, seen = event_line(1, city="x" * 500) + b"\n", a_scanner()
+    assert len(scanned([text[:-1]], seen)) == 1
     room, to = len(text) - 1 + seen.line_extra, seen._results
     memory = ctypes.create_string_buffer(b"\xaa" * (room + 64))
     setattr(to, part, ctypes.addressof(memory))
     setattr(to, f"{part}_bytes", room - cut)
 
-    assert seen.scan(text) is None
+    assert seen._scan(seen._settings, text, len(text), to) == -1
     assert memory.raw[room - cut :].rstrip(b"\0") == b"\xaa" * (64 + cut)
     setattr(to, f"{part}_bytes", room)
-    assert len(seen.scan(text) or ()) == 1
+    assert seen._scan(seen._settings, text, len(text), to) == 0
     assert memory.raw[room:].rstrip(b"\0") == b"\xaa" * 64
 
 
@@ -205,7 +206,7 @@ def test_a_result_without_room_is_refused_and_nothing_is_written_behind_it(part:
 @pytest.mark.parametrize("text", [b"", event_line(1), (event_line(1) + b"\n") * (LINES_MAX + 1)])
 def test_lines_that_do_not_end_or_are_too_many_are_refused(text: bytes) -> None:
     """The arguments do not belong together."""
-    assert a_scanner().scan(text) is None
+    assert a_scanner().scan(text, text.count(b"\n")) is None
 
 
 @needs_native
