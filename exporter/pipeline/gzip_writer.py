@@ -148,19 +148,17 @@ class GzipWriter:
     def add(self, rows: Exported) -> Iterator[bytes]:
         """Add rows; yield the blocks that became complete, which are mostly none."""
         self.rows += rows.rows
-        self._plain.append(rows.content)
-        self._waiting_bytes += len(rows.content)
-        if self._waiting_bytes < self._piece_bytes:
-            return
-        plain, start = self._release(), 0
-        while len(plain) - start >= self._piece_bytes:
-            self._deflate(plain[start : start + self._piece_bytes])
-            start += self._piece_bytes
+        # Of a long line, only a piece at a time is copied.
+        view, start = memoryview(rows.content), 0
+        while self._waiting_bytes + len(view) - start >= self._piece_bytes:
+            end = start + self._piece_bytes - self._waiting_bytes
+            self._deflate(self._release(view[start:end]))
+            start = end
             while len(self._block) >= BLOCK_BYTES:
                 yield bytes(self._block[:BLOCK_BYTES])
                 del self._block[:BLOCK_BYTES]
-        self._plain.append(plain[start:])
-        self._waiting_bytes = len(plain) - start
+        self._plain.append(rows.content[start:])
+        self._waiting_bytes += len(view) - start
 
     def finish(self) -> Iterator[bytes]:
         """Yield the rest of the file in blocks. A file without rows is a valid, empty gzip file."""
@@ -171,8 +169,8 @@ class GzipWriter:
             yield bytes(self._block[start : start + BLOCK_BYTES])
         self._block.clear()
 
-    def _release(self) -> bytes:
-        plain = b"".join(self._plain)
+    def _release(self, last: memoryview | bytes = b"") -> bytes:
+        plain = b"".join([*self._plain, last])
         self._plain.clear()
         self._waiting_bytes = 0
         return plain

@@ -1,5 +1,6 @@
 """The export from files to a file: complete, up to each of its steps, and its codecs alone."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,12 +115,21 @@ def recompress(blobs: list[Path], target: Path) -> int:
 
     Return the number of pieces.
     """
-    gzip, pieces = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP_WRAPPED), 0
-    waiting: deque[Future[bytes]] = deque()
+    gzip, md5 = (
+        zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP_WRAPPED),
+        hashlib.md5(usedforsecurity=False),
+    )
+    pieces, waiting = 0, deque[Future[bytes]]()
+
+    def compressed(batch: bytes) -> bytes:
+        content = gzip.compress(batch)
+        md5.update(content)
+        return content
+
     with target.open("wb") as output, ThreadPoolExecutor(1) as thread:
         for batch in _batches(_gunzipped(blobs, Threads(1))):
             pieces += len(batch)
-            waiting.append(thread.submit(gzip.compress, b"".join(batch)))
+            waiting.append(thread.submit(compressed, b"".join(batch)))
             while len(waiting) > _WAITING_MAX:
                 output.write(waiting.popleft().result())
         output.writelines(each.result() for each in waiting)

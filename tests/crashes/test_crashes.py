@@ -22,7 +22,7 @@ from tests.support.worlds import (
     the_record,
 )
 
-ROWS = 40
+ROWS = 50
 # Claim, blocks of three parts, of the rejected rows and of the marker, the digest, the record, five commits,
 # the record.
 WRITES_PER_HOUR = 14

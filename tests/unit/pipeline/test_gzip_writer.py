@@ -238,10 +238,11 @@ def test_a_new_file_is_not_full() -> None:
 
 
 def test_a_block_is_handed_out_as_soon_as_it_is_complete() -> None:
-    """So that no more than one stays in memory."""
-    writer, waiting = GzipWriter(), 0
+    """So that no more than one stays in memory, and the pieces that the threads have."""
+    threads, waiting = Threads(2), 0
+    writer = GzipWriter(threads=threads)
     for _ in range(200):
         line = noise(100_000)
         waiting += len(line)
         waiting -= sum(map(len, writer.add(Exported(1, line))))
-        assert waiting < BLOCK_BYTES + MIB
+        assert waiting < BLOCK_BYTES + (threads.count + 2) * PIECE_BYTES
