@@ -118,16 +118,18 @@ coverage: setup
 	@$(PYTHON3) -m pytest -m "not slow" -n 2 --cov --cov-report=term --cov-report=html
 
 # Separate environments: the scanner of infra/azure, the peers that make bench compares with (a gigabyte), what the
-# recipes for readers use (another one), and the tool that writes requirements.txt.
+# recipes for readers use (another one), the tool that writes requirements.txt, and one that makes clients of the API.
 SCAN_READY    := .scan/.ready
 PEERS_READY   := .peers/.ready
 RECIPES_READY := .recipes/.ready
 LOCK_READY    := .lock/.ready
+CLIENTS_READY := .clients/.ready
 PURPOSE_scan    := make check
 PURPOSE_peers   := make bench
 PURPOSE_recipes := make test-all
 PURPOSE_lock    := make lock
-$(SCAN_READY) $(PEERS_READY) $(RECIPES_READY) $(LOCK_READY): .%/.ready: pyproject.toml $(PY_READY)
+PURPOSE_clients := make test-all
+$(SCAN_READY) $(PEERS_READY) $(RECIPES_READY) $(LOCK_READY) $(CLIENTS_READY): .%/.ready: pyproject.toml $(PY_READY)
 	@echo "Python environment for $(PURPOSE_$*): .$*"
 	@$(PYTHON3) -m venv .$*
 	@.$*/bin/python -m pip install -qq --upgrade "pip>=25.1"
@@ -151,7 +153,7 @@ check-openapi: $(PY_READY) $(OPENAPI_READY)
 	    .openapi/node_modules/.bin/redocly lint --config $(OPENAPI)/redocly.yaml .openapi/openapi.json
 
 .PHONY: test-all
-test-all: setup $(RECIPES_READY)
+test-all: setup $(RECIPES_READY) $(CLIENTS_READY)
 	@$(PYTHON3) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: recipes
@@ -206,4 +208,4 @@ bench: setup $(PEERS_READY)
 .PHONY: clean
 clean:
 	rm -f exporter/pipeline/native/scan-*
-	rm -rf $(VENV) .scan .peers .recipes .lock .openapi node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage
+	rm -rf $(VENV) .scan .peers .recipes .lock .openapi .clients node_modules exporter/console/static .azurite .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench-data htmlcov .coverage

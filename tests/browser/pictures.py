@@ -94,6 +94,8 @@ def take(browser: Browser, api: Api, folder: Path) -> None:
             page.goto(f"{api.url}/console/{address}")
             expect(page.locator("main h1")).to_be_visible(timeout=MILLISECONDS_MAX)
             expect(page.locator(".skeleton")).to_have_count(0, timeout=MILLISECONDS_MAX)
+            # The header says how the timer is some seconds later.
+            expect(page.locator("header .ticking")).to_be_visible(timeout=MILLISECONDS_MAX)
             if name in BEFORE:
                 BEFORE[name](page)
             # What is loaded when it is seen: the bars of the last 48 hours.

@@ -108,6 +108,7 @@ def test_a_filter_is_built_with_the_keyboard_and_saved(page: Page, app: App) -> 
     entry.fill("1.5")
     entry.press("Enter")
     page.get_by_role("button", name="not this group").nth(1).press("Enter")
+    expect(page.get_by_text("2 of 100 conditions, 4 of 10 levels")).to_be_visible()
     check_accessibility(page)
     page.get_by_role("button", name="Save the filter").press("Enter")
 

@@ -218,6 +218,25 @@ def test_the_grid_says_what_the_ledger_says_cell_by_cell(tab: Tab, furnished: Fu
         assert len(found) >= 28 * 24
 
 
+def test_the_command_that_downloads_a_file_is_copied(browser: Browser, furnished: Furnished) -> None:
+    """In quotation marks, as names have a # in them; and the name alone."""
+    start = furnished.starts[-1]
+    name = f"{SAMPLE.project_id}_{start:%Y-%m-%d}_{start.hour}#1.json.gz"
+    allowed = ["clipboard-read", "clipboard-write"]
+    with opened(browser, furnished.app.api.url, permissions=allowed) as tab:
+        tab.open(f"#/destinations/{WELL}/hours/{key_of(start)}")
+        command = (
+            "az storage blob download --auth-mode login --account-name ACCOUNT"
+            f" --container-name '{WELL}' --name '{name}' --file '{name}'"
+        )
+        for label, text in (("Copy the name", name), ("Copy the download command", command)):
+            tab.page.get_by_role("button", name=label).click()
+            expect(tab.page.get_by_role("button", name="Copied")).to_be_visible()
+            assert tab.page.evaluate("navigator.clipboard.readText()") == text
+            expect(tab.page.get_by_role("button", name="Copied")).to_be_hidden()
+        tab.check()
+
+
 def test_a_failed_hour_shows_its_fix_and_heals_on_the_page(tab: Tab, furnished: Furnished) -> None:
     """Once the customer has repaired the container; nothing is loaded again by hand."""
     installation, app, start = furnished.installation, furnished.app, furnished.starts[-1]

@@ -116,5 +116,9 @@ def test_an_hour_has_a_link_to_its_log(browser: Browser, furnished: Furnished) -
         expect(link).to_have_attribute("rel", "noreferrer")
         assert found["log"].startswith("https://portal.azure.us/#blade/")
         check_accessibility(tab.page)
+        tab.open("#/settings")
+        workbooks = tab.page.get_by_role("link", name="Workbooks in Azure")
+        expect(workbooks).to_have_attribute("href", f"https://portal.azure.us/#resource{COMPONENT}/workbooks")
+        check_accessibility(tab.page)
         tab.check()
     assert ok(furnished.app.api.get(f"/destinations/{WELL}/hours/{start}"))["log"] is None

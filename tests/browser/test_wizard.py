@@ -225,6 +225,37 @@ def test_the_step_at_fault_is_marked_and_shows_the_fix_of_the_api(
 
 
 @pytest.mark.slow
+def test_a_role_that_is_on_its_way_is_waited_for_with_a_countdown(wizard: Wizard) -> None:
+    """A storage that refuses the first request and accepts the next; then the page tests by itself again."""
+    page = wizard.page
+    page.clock.install()
+    refusal = Answer(403, "AuthorizationPermissionMismatch", "This request is not authorized.")
+    created = Answer(201, headers={"ETag": '"0x1"', "Last-Modified": "Fri, 31 Jan 2020 13:00:00 GMT"})
+    with answering(refusal) as storage:
+        wizard.begin("Stark", SAMPLE.project_id)
+        wizard.go("Credentials")
+        page.get_by_label("How the exporter signs in").select_option("sas")
+        page.get_by_label("SAS token").fill("sv=2026-01-01&sig=c2lnbmF0dXJl")
+        wizard.go("Container")
+        wizard.fill(Account=f"{storage.url}/devstoreaccount1", Container="stark")
+        wizard.go("Test upload")
+        expect(page.get_by_text("Testing…")).to_be_visible()
+        while not storage.asked:
+            page.wait_for_timeout(50)
+        storage.answer = created
+        expect(page.get_by_text("role_not_effective_yet")).to_be_visible(timeout=TEST_MILLISECONDS_MAX)
+        expect(page.get_by_text("The test runs again in")).to_be_visible()
+        check_accessibility(page)
+
+        asked = len(storage.asked)
+        page.clock.run_for(60_000)
+        expect(page.get_by_text("The test runs again in")).to_be_hidden()
+        while len(storage.asked) == asked:
+            page.wait_for_timeout(50)
+        expect(page.get_by_text("Testing…")).to_be_hidden(timeout=TEST_MILLISECONDS_MAX)
+
+
+@pytest.mark.slow
 def test_wrong_and_expired_secrets_are_faults_of_the_credentials(
     browser: Browser, shared: Installation, tmp_path: Path
 ) -> None:

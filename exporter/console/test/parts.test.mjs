@@ -4,6 +4,7 @@ import test from "node:test";
 import { bytes, count, plural, relative, share, short } from "../src/format.ts";
 import { commandIn } from "../src/parts/fix.tsx";
 import { heat } from "../src/parts/heatmap.tsx";
+import { announced } from "../src/parts/progress.tsx";
 import { tickState } from "../src/tick.ts";
 
 test("the command of a fix ends with its sentence, and keeps the dots of names", () => {
@@ -53,4 +54,15 @@ test("the timer is alive if its last tick is a quarter of an hour old at most", 
   assert.equal(said({ last_tick: null }), "warn: no tick yet");
   assert.equal(said({ last_tick: { ...tick, failed_parts: 2 } }), "bad: ticked with 2 errors");
   assert.equal(said({ storage_reached: false }), "bad: storage not reached");
+});
+
+test("progress is announced at each quarter that is reached, and at nothing else", () => {
+  const said = (first) => {
+    const texts = [];
+    for (let percent = first; percent <= 100; percent += 1) texts.push(announced("Backfill", first, percent));
+    return [...new Set(texts)];
+  };
+  assert.deepEqual(said(0), ["", "Backfill: 25%", "Backfill: 50%", "Backfill: 75%", "Backfill: 100%"]);
+  assert.deepEqual(said(60), ["", "Backfill: 75%", "Backfill: 100%"]);
+  assert.deepEqual(said(100), [""]);
 });

@@ -40,7 +40,7 @@ export function Settings() {
             <Queues of={found} />
             <Addresses of={found.outbound_addresses} />
             <Effective of={found.settings} />
-            <Links />
+            <Links of={found.settings} />
           </div>
         )}
       </Loaded>
@@ -243,11 +243,25 @@ function Effective({ of: settings }: { of: Schemas["SettingView"][] }) {
   );
 }
 
-function Links() {
+/** To the API's document and, if the operator has said where the log is, to it and to its workbooks in the portal. */
+function Links({ of: settings }: { of: Schemas["SettingView"][] }) {
   const url = new URL("../api/openapi.json", document.baseURI).pathname;
+  const valueOf = (wanted: string): string => settings.find(({ name }) => name === wanted)?.value ?? "";
+  const resource = valueOf("LOG_ANALYTICS_RESOURCE_ID");
   return (
-    <p class="quiet last">
-      Everything that the console does, the API does, too: <a href={url}>its OpenAPI document</a>.
-    </p>
+    <>
+      {resource !== "" && (
+        <p class="row">
+          {["Logs", "Workbooks"].map((page) => (
+            <a key={page} href={`${valueOf("AZURE_PORTAL")}/#resource${resource}/${page.toLowerCase()}`} target="_blank" rel="noreferrer">
+              {page} in Azure
+            </a>
+          ))}
+        </p>
+      )}
+      <p class="quiet last">
+        Everything that the console does, the API does, too: <a href={url}>its OpenAPI document</a>.
+      </p>
+    </>
   );
 }

@@ -14,9 +14,7 @@ interface ProgressProps {
 export function Progress({ label, done, failed, total }: ProgressProps) {
   const ended = done + failed;
   const percent = total === 0 ? 100 : Math.floor((100 * ended) / total);
-  const quarter = Math.floor(percent / 25) * 25;
-  const before = useRef(quarter);
-  const announced = quarter > before.current ? `${label}: ${quarter}%` : "";
+  const first = useRef(percent);
   return (
     <div class="progress">
       <div
@@ -33,8 +31,14 @@ export function Progress({ label, done, failed, total }: ProgressProps) {
       </div>
       <span class="percent">{percent}%</span>
       <span class="hidden" aria-live="polite">
-        {announced}
+        {announced(label, first.current, percent)}
       </span>
     </div>
   );
+}
+
+/** Return what is announced at a percentage: the last quarter that was reached since the first one was shown. */
+export function announced(label: string, first: number, percent: number): string {
+  const [before, quarter] = [first, percent].map((each) => Math.floor(each / 25) * 25) as [number, number];
+  return quarter > before ? `${label}: ${quarter}%` : "";
 }
