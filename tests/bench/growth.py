@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.bench import ticks
 from tests.bench.goals import Goal
 from tests.bench.hour import Measured, Shape, measure
-from tests.bench.hours import describe, problems
-from tests.bench.tables import megabytes, show
+from tests.bench.hours import MEMORY_GROWTH_MB_MAX, describe, problems
+from tests.bench.tables import MB, megabytes, show
 
 # How much more an event may cost in a larger hour. A sliced hour compares its rows with those of earlier
 # slices. A quadratic cost would be several times as high.
@@ -18,14 +18,11 @@ BLOBS_WITHIN_SLACK = 1_001
 
 
 def shapes(*, quick: bool) -> tuple[list[Shape], list[Shape]]:
-    """Return hours of more and more events, and hours of the same events in more and more blobs.
-
-    The generator makes hours of up to five million events.
-    """
+    """Return hours of more and more events, and hours of the same events in more and more blobs."""
     unit = 20_000 if quick else 1_000_000
     counts = (10, 100) if quick else (10, 100, 1_000, 10_000)
     return (
-        [Shape(events=unit * times) for times in (1, 2, 4)],
+        [Shape(events=unit * times) for times in (1, 2, 4, 10)],
         [Shape(events=unit, blobs=count) for count in counts],
     )
 
@@ -41,18 +38,22 @@ def run(folder: Path, *, quick: bool) -> tuple[list[str], list[Goal]]:
         show_growth(title, measured)
         found += [problem for each in measured for problem in problems(each)]
         found += steep(measured)
-        goals.append(_goal(measured))
+        goals += _goals(measured)
     return found, goals + ticks.run(quick=quick)
 
 
-def _goal(measured: list[Measured]) -> Goal:
+def _goals(measured: list[Measured]) -> list[Goal]:
     first, *_, last = measured
     if first.rows.read == last.rows.read:
         milliseconds = (last.cpu - first.cpu) / (last.blobs - first.blobs) * 1000
         most = CPU_SECONDS_A_BLOB_MAX * 1000
-        return Goal(8, "ms of CPU for each further landing blob", milliseconds, most=most, digits=1)
+        return [Goal(8, "ms of CPU for each further landing blob", milliseconds, most=most, digits=1)]
     most = max(map(_cpu_per_event, measured)) / _cpu_per_event(first)
-    return Goal(8, "CPU an event in the largest hour, to the first row", most, most=SLACK)
+    growth = max(each.memory_peak - each.memory_before for each in measured) / MB
+    return [
+        Goal(8, "CPU an event in the largest hour, to the first row", most, most=SLACK),
+        Goal(4, "MB of memory that an hour of any size adds", growth, most=MEMORY_GROWTH_MB_MAX, digits=0),
+    ]
 
 
 def steep(measured: list[Measured]) -> list[str]:

@@ -75,8 +75,8 @@ def test_several_processes_write_what_one_does(tmp_path: Path) -> None:
 
 
 def test_a_large_hour_is_made_in_little_memory() -> None:
-    """An hour of five million events in one blob: memory does not grow with the written bytes."""
-    (file,) = Sample(events_per_hour=5_000_000, blobs_per_hour=1).hour(NOON).files(DataType.EVENTS)
+    """An hour of ten million events in one blob: memory does not grow with the written bytes."""
+    (file,) = Sample(events_per_hour=10_000_000, blobs_per_hour=1).hour(NOON).files(DataType.EVENTS)
     chunks = file.chunks
     peaks = []
     made = 0
@@ -97,10 +97,10 @@ def test_a_large_hour_is_made_in_little_memory() -> None:
 
 def test_the_truth_of_a_large_hour_takes_moments() -> None:
     """Counts need no rows, and uuids need no other fields."""
-    truth = Sample(events_per_hour=5_000_000).hour(NOON).truth()
+    truth = Sample(events_per_hour=10_000_000).hour(NOON).truth()
     ids = truth.event_ids()
 
     begin = time.monotonic()
-    assert truth.counts().exported == 5_000_000
+    assert truth.counts().exported == 10_000_000
     assert len({next(ids) for _ in range(100_000)}) == 100_000
     assert time.monotonic() - begin < 10

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--from", dest="first", metavar="HOUR", help="first UTC hour, such as 2026-01-31T00")
     add("--to", dest="last", metavar="HOUR", help="last UTC hour, inclusive (default: the first)")
     add("--last", dest="newest", metavar="N", help="the N newest closed hours, in place of --from and --to")
-    add("--rate", default="1000", help="events an hour, up to 5,000,000 (default: %(default)s)")
+    add("--rate", default="1000", help="events an hour, up to 10,000,000 (default: %(default)s)")
     add("--merges", help="merged ids an hour (default: one for every hundred events)")
     add("--blobs", help="event blobs an hour (default: at least 3, each of up to 10 MB)")
     add("--seed", default="1", help="another number gives other data (default: %(default)s)")

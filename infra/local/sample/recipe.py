@@ -6,7 +6,7 @@ from enum import StrEnum
 from infra.local.sample.faults import Fault
 from infra.local.sample.times import TimeFormat
 
-EVENTS_PER_HOUR_MAX = 5_000_000
+EVENTS_PER_HOUR_MAX = 10_000_000
 # Keeps every login's number within the 37 bits that amplitude ids have room for (see logins.py).
 MERGES_PER_HOUR_MAX = 100_000
 BLOBS_PER_HOUR_MAX = 100_000
@@ -37,7 +37,7 @@ class Recipe:
     org_id: int = 189524
     seed: int = 1
     events_per_hour: int = 1000
-    """Regular events, 0 to 5,000,000. Rows of faults are added to them."""
+    """Regular events, 0 to 10,000,000. Rows of faults are added to them."""
     merges_per_hour: int | None = None
     """Regular merges; by default one for every hundred events, and at least one if there are events."""
     blobs_per_hour: int | None = None
