@@ -2,12 +2,13 @@
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from exporter.pipeline.gunzip import plain
-from infra.local.sample import DataType, Digest
+from infra.local.sample import DataType, Digest, Fault, LandingHour
 from infra.local.sample.writers import Folder, write
 from tests.bench import rounds, sink
 from tests.bench.chain import STEPS
@@ -23,9 +24,21 @@ _CORES = 2
 _LAST_STEP = "gzip"
 
 
+class Files(Enum):
+    """The files of an hour, by the shape of its events."""
+
+    USUAL = Shape(events=0)
+    CLEAN = Shape(events=0, faults=frozenset())
+    REAL = Shape(events=0, faults=frozenset({Fault.DUPLICATES_ACROSS_BLOBS}), real_shaped=True)
+
+    def hour(self, events: int) -> LandingHour:
+        """Return the hour to land, with so many events."""
+        return replace(self.value, events=events).landing()
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to export: the child's argument, the number of cores, files with faults or clean ones.
+    """A way to export: the child's argument, the number of cores, and which files.
 
     With ``content``, the result must have all events, each once. Other results cannot be compared.
     """
@@ -33,12 +46,13 @@ class Way:
     title: str
     told: str
     cores: int = _CORES
-    clean: bool = False
+    files: Files = Files.USUAL
     peer: bool = False
     content: bool = False
 
 
 _ONE = "one core"
+_REAL, _FAST, _FILTERED = f"real, {_ONE}", f"fast, {_ONE}", f"filtered, {_ONE}"
 WAYS = {
     OURS: Way("ours (zlib-ng 5)", OURS, content=True),
     f"{OURS}, {_ONE}": Way(f"ours, {_ONE}", OURS, cores=1),
@@ -48,14 +62,19 @@ WAYS = {
     FLOOR: Way("floor: gunzip + one gzip thread alone (zlib-ng 5)", FLOOR),
     f"{FLOOR}, {_ONE}": Way(f"floor, {_ONE}", FLOOR, cores=1),
     PARALLEL_FLOOR: Way("floor: parallel", PARALLEL_FLOOR),
+    _REAL: Way(f"ours, real-shaped events, {_ONE}", OURS, cores=1, files=Files.REAL, content=True),
     "fast": Way("ours, compression fast (isal 2)", "fast", content=True),
-    "filtered": Way("ours, a filter that keeps 5 %", "filtered"),
+    _FAST: Way(f"ours, compression fast, {_ONE}", "fast", cores=1),
+    _FILTERED: Way(f"ours, a filter that keeps 5 %, {_ONE}", "filtered", cores=1),
     SINK: Way("ours, to a blob service that drops it", SINK),
-    "passthrough": Way("ours, passthrough", "passthrough", clean=True, content=True),
+    "passthrough": Way("ours, passthrough", "passthrough", files=Files.CLEAN, content=True),
     "duckdb": Way("DuckDB, lines as objects", "duckdb", peer=True),
     "polars": Way("Polars, lines", "polars", peer=True),
     "chdb": Way("chDB (ClickHouse), lines", "chdb", peer=True),
 }
+# How many times as fast as a peer an export is to be, and which share of its memory it may take.
+_AHEAD = {"duckdb": 6.0, "polars": 3.0, "chdb": 1.4}
+_MEMORY = {"duckdb": 0.1, "polars": 0.1, "chdb": 0.05}
 PEERS = tuple(name for name, way in WAYS.items() if way.peer)
 
 
@@ -65,12 +84,12 @@ class Compared:
 
     runs: Rounds
     sizes: dict[str, int]
-    raw_bytes: dict[bool, int]
+    raw_bytes: dict[Files, int]
     same: bool
 
     def times(self, way: str, base: str, what: Callable[[Run], float]) -> float:
         """Return the ratio of two ways, for the same number of bytes."""
-        sizes = self.raw_bytes[WAYS[way].clean], self.raw_bytes[WAYS[base].clean]
+        sizes = self.raw_bytes[WAYS[way].files], self.raw_bytes[WAYS[base].files]
         return rounds.ratio(self.runs[way], self.runs[base], what) * sizes[1] / sizes[0]
 
 
@@ -98,15 +117,14 @@ def compare(folder: Path, events: int, count: int) -> Compared:
     with TemporaryDirectory(dir=folder) as scratch, sink.running() as connection_string:
         targets = Path(scratch, "parts")
         targets.mkdir()
-        landed = {clean: Path(scratch, "clean" if clean else "usual") for clean in (False, True)}
-        shapes = {False: Shape(events=events), True: Shape(events=events, faults=frozenset())}
-        hours = {clean: shape.landing() for clean, shape in shapes.items()}
-        for clean, hour in hours.items():
-            write(Folder(landed[clean]), [hour], processes=1)
+        landed = {each: Path(scratch, each.name.lower()) for each in Files}
+        hours = {each: each.hour(events) for each in Files}
+        for each, hour in hours.items():
+            write(Folder(landed[each]), [hour], processes=1)
 
         def go(name: str) -> Run:
             way = WAYS.get(name) or Way(name, name)
-            source, target = landed[way.clean], targets / name
+            source, target = landed[way.files], targets / name
             if way.peer:
                 return rounds.in_peer(way.told, source, target, cores=way.cores)
             return rounds.in_child(
@@ -115,13 +133,13 @@ def compare(folder: Path, events: int, count: int) -> Compared:
 
         names = ways()
         runs = rounds.interleaved((*names, *STEPS), count, go)
-        truth = {clean: hour.truth(DataType.EVENTS).digest() for clean, hour in hours.items()}
+        truth = {each: hour.truth(DataType.EVENTS).digest() for each, hour in hours.items()}
         return Compared(
             runs=runs,
             sizes={name: (targets / name).stat().st_size for name in names},
-            raw_bytes={clean: _plain_bytes(files) for clean, files in landed.items()},
+            raw_bytes={each: _plain_bytes(files) for each, files in landed.items()},
             same=all(
-                _digest(targets / name) == truth[WAYS[name].clean] for name in names if WAYS[name].content
+                _digest(targets / name) == truth[WAYS[name].files] for name in names if WAYS[name].content
             ),
         )
 
@@ -129,15 +147,15 @@ def compare(folder: Path, events: int, count: int) -> Compared:
 def show_ways(found: Compared, events: int) -> None:
     """Print each way compared with ours."""
     show(
-        f"From files to a file, {events:,} events, {megabytes(found.raw_bytes[False])} MB raw",
+        f"From files to a file, {events:,} events, {megabytes(found.raw_bytes[Files.USUAL])} MB raw",
         ("way", "wall to ours", "CPU to ours", "raw MB/s", "raw MB per CPU s", "size to ours", "peak MB"),
         [
             (
                 WAYS[name].title,
                 f"{found.times(name, OURS, _wall):.2f}",
                 f"{found.times(name, OURS, _cpu):.2f}",
-                f"{found.raw_bytes[WAYS[name].clean] / MB / rounds.middle(found.runs[name], _wall):.0f}",
-                f"{found.raw_bytes[WAYS[name].clean] / MB / rounds.middle(found.runs[name], _cpu):.0f}",
+                f"{found.raw_bytes[WAYS[name].files] / MB / rounds.middle(found.runs[name], _wall):.0f}",
+                f"{found.raw_bytes[WAYS[name].files] / MB / rounds.middle(found.runs[name], _cpu):.0f}",
                 f"{found.sizes[name] / found.sizes[OURS]:.2f}" if found.sizes[name] else "",
                 megabytes(rounds.middle(found.runs[name], _peak)),
             )
@@ -151,53 +169,31 @@ def show_ways(found: Compared, events: int) -> None:
 def goals(found: Compared) -> list[Goal]:
     """Return the goals of these ways."""
     codec = "gunzip and gzip alone are two thirds of the work"
+    checks = "splitting, checking and counting lines takes the rest"
+    alone, floor_alone = f"{OURS}, {_ONE}", f"{FLOOR}, {_ONE}"
     reached = [
-        Goal(1, "times the plain way, on two cores", found.times(NAIVE, OURS, _wall), least=5, short=codec),
-        Goal(
-            1,
-            "times the plain way, per CPU second",
-            found.times(NAIVE, OURS, _cpu),
-            least=5,
-            short="a row takes 2 us for each of its times, keys and checks",
-        ),
+        Goal(1, "times the plain way, on two cores", found.times(NAIVE, OURS, _wall), least=11, short=codec),
         Goal(1, "of the floor, on two cores", found.times(FLOOR, OURS, _wall), least=1, short=codec),
         Goal(
             1,
             "of the parallel floor, per CPU second",
             found.times(PARALLEL_FLOOR, OURS, _cpu),
             least=0.85,
-            short="splitting, checking and counting lines takes half as long as the codec",
+            short=checks,
         ),
-        Goal(
-            1,
-            "of the floor, on one core",
-            found.times(f"{FLOOR}, {_ONE}", f"{OURS}, {_ONE}", _wall),
-            least=0.85,
-            short="splitting, checking and counting lines takes half as long as the codec",
-        ),
-        Goal(1, "two cores to one", found.times(f"{OURS}, {_ONE}", OURS, _wall), least=1.6),
+        Goal(1, "of the floor, on one core", found.times(floor_alone, alone, _cpu), least=0.9, short=checks),
+        Goal(1, "two cores to one", found.times(alone, OURS, _wall), least=1.6),
         Goal(1, "size to zlib 6", found.sizes[OURS] / found.sizes[NAIVE], most=1.01),
+        Goal(3, "speed of real-shaped events, to usual ones", found.times(alone, _REAL, _cpu), least=0.9),
+        Goal(3, "times the plain way, passthrough", found.times(NAIVE, "passthrough", _wall), least=10),
         Goal(
-            3,
-            "times the plain way, passthrough",
-            found.times(NAIVE, "passthrough", _wall),
-            least=10,
-            short="gunzip, decode and the checks take the rest",
-        ),
-        Goal(
-            5,
-            "times the unfiltered speed, of 5 %",
-            found.times(OURS, "filtered", _wall),
-            least=1.5,
+            4,
+            "times the unfiltered speed, of 5 %, on one core",
+            found.times(alone, _FILTERED, _cpu),
+            least=1.7,
             short="gunzip, lines and the checks take the rest",
         ),
-        Goal(
-            5,
-            "times balanced, compression fast, per CPU second",
-            found.times(OURS, "fast", _cpu),
-            least=2.5,
-            short="gzip is a part of the work only",
-        ),
+        Goal(5, "times balanced, compression fast, gzip alone", _gzip_alone(found), least=2.5),
         Goal(6, "of the speed to a file, to a sink", found.times(OURS, SINK, _wall), least=0.9),
     ]
     for name in PEERS:
@@ -207,15 +203,20 @@ def goals(found: Compared) -> list[Goal]:
             less = "it takes less for files as small as these, and more the larger they are"
             wall, cpu, memory = (found.times(name, OURS, what) for what in (_wall, _cpu, _peak))
             reached += [
-                Goal(2, f"times {title}, on two cores", wall, least=1, short=why),
-                Goal(2, f"times {title}, per CPU second", cpu, least=1, short=why),
-                Goal(2, f"of the memory of {title}", 1 / memory, most=_share(name), short=less),
+                Goal(2, f"times {title}, on two cores", wall, least=_AHEAD[name], short=why),
+                Goal(2, f"times {title}, per CPU second", cpu, least=1.25, short=why),
+                Goal(2, f"of the memory of {title}", 1 / memory, most=_MEMORY[name], short=less),
             ]
     return reached
 
 
-def _share(peer: str) -> float:
-    return 1.0 if peer == "polars" else 0.1
+def _gzip_alone(found: Compared) -> float:
+    """Return how many times the CPU of ``fast`` gzip takes with ``balanced``, without the steps before it."""
+    *_, before = STEPS
+    balanced, fast, rest = (
+        rounds.least(found.runs[name], _cpu) for name in (f"{OURS}, {_ONE}", _FAST, before)
+    )
+    return (balanced - rest) / (fast - rest)
 
 
 def show_steps(found: Compared, events: int) -> None:

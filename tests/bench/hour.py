@@ -28,6 +28,7 @@ class Shape:
     blobs: int | None = None
     huge_line: bool = False
     faults: frozenset[Fault] = USUAL_FAULTS
+    real_shaped: bool = False
 
     @property
     def seconds_max(self) -> float:
@@ -43,6 +44,7 @@ class Shape:
             merges_per_hour=0,
             blobs_per_hour=self.blobs,
             faults=faults,
+            real_shaped=self.real_shaped,
         ).hour(HOUR.start)
 
 
