@@ -137,7 +137,7 @@ class EventCodec:
     def _decode_fast(self, lines: Lines) -> list[Event] | None:
         """Return the rows as ``decode`` does; None if any line needs the slow way."""
         contents = lines.contents
-        if not untouched(contents, lines.text):
+        if not untouched(contents, lines.joined):
             return None
         try:
             rows = list(map(_DECODER.decode, contents))

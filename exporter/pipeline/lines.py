@@ -57,6 +57,11 @@ class Lines(Sequence[bytes]):
         return self._text or b"".join([line + _NEWLINE for line in self.contents])
 
     @property
+    def joined(self) -> bytes:
+        """The lines with newlines between them, or also behind them; a single line is not copied."""
+        return self._text or _NEWLINE.join(self.contents)
+
+    @property
     def size(self) -> int:
         """The number of bytes of the text."""
         return len(self._text) or sum(map(len, self.contents)) + self._count

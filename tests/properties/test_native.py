@@ -15,7 +15,7 @@ from tests.support import native_fuzz
 from tests.support.native_fuzz import COVERAGE, fuzz
 
 PROJECT = Path(__file__).resolve().parents[2]
-# Five seconds of processor time, and ten minutes.
+# Ten seconds of processor time, and twenty minutes.
 LINES, MANY_LINES, MANY_LINES_SECONDS_MAX = 100_000, 10_000_000, 3600
 SANITIZED_LINES = 200_000
 SYSTEM = platform.system(), platform.machine()

@@ -95,7 +95,8 @@ class ScannedRows(Sequence[Scanned]):
             size, start = size + len(scanned) + len(row.line), before
             if row.line:
                 ends.append(size)
-        return ScannedRows(b"".join(lines), ends, b"".join(keys))
+        # A text that is the only one is not copied: it may be a line of many megabytes.
+        return ScannedRows(b"".join(filter(None, lines)), ends, b"".join(keys))
 
     def _end(self, place: int) -> int:
         """Return where a row ends; 0 for the one before the first."""

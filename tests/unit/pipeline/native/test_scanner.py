@@ -19,7 +19,7 @@ from exporter.pipeline.merged_ids import MergedIdCodec
 from exporter.pipeline.native import scanner
 from exporter.pipeline.native.codec import NativeEventCodec
 from exporter.pipeline.native.filtered import FilteredEventCodec
-from exporter.pipeline.native.scanner import SCANNED_BYTES_MAX, Scanned, ScannedRows, Scanner
+from exporter.pipeline.native.scanner import NO_ROWS, SCANNED_BYTES_MAX, Scanned, ScannedRows, Scanner
 from infra.local.sample import DataType, Fault, Sample, TimeFormat
 from tests.support.builders import EVENTS, HOUR, MERGED_IDS, PROJECT, event_line, lines_of_chunks, uuid
 from tests.support.two_ways import NOT_BUILT
@@ -308,3 +308,10 @@ def test_mended_rows_are_put_between_the_scanned_ones(places: list[int]) -> None
     mended = rows.with_mended(list(zip(places, others, strict=True)))
     assert list(mended) == expected
     assert mended.text == b"".join(row.line for row in expected)
+
+
+def test_a_mended_line_that_is_alone_is_not_copied() -> None:
+    """It may have many megabytes."""
+    row = Scanned(bytes(16), event_line(1) + b"\n")
+
+    assert NO_ROWS.with_mended([(0, row)]).text is row.line
