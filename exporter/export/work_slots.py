@@ -15,7 +15,7 @@ from exporter.domain.destination import MIB
 from exporter.domain.errors import Busy
 
 # Landed bytes, mostly compressed, from which on an hour or a slice is large: while it is staged, the process
-# grows by up to 111 MB (docs/performance.md). Only one of these is staged at a time.
+# grows by up to 106 MB (docs/performance.md). Only one of these is staged at a time.
 LARGE_BYTES = 8 * MIB
 # Landed bytes of all smaller hours that are staged at the same time. Together with a large one, the host's
 # 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
