@@ -32,6 +32,10 @@ _SDK_LOGGERS = ("azure", "msal", "urllib3")
 # hours of 16 MB each, staged in turn by six threads, take 186 MB, and with two arenas 164 MB.
 ARENAS_MAX = 2
 _M_ARENA_MAX = -8
+# Larger pieces of memory come from the system, and go back to it as soon as they are freed. By default the C
+# library keeps pieces of up to 32 MiB once it has freed one as large: blocks and long lines leave gaps, then.
+MAPPED_BYTES_MIN = 1024 * 1024
+_M_MMAP_THRESHOLD = -3
 
 # Hours whose rows a process parses at the same time. Python's lock allows one; beside it, threads that do not
 # hold the lock compress, read and send.
@@ -80,13 +84,15 @@ def prepare_process() -> None:
 
 
 def _share_memory() -> None:
-    """Make threads share memory arenas; other C libraries than GNU's need no such setting.
+    """Make threads share memory arenas, and give memory back; GNU's C library needs that.
 
     The environment variable MALLOC_ARENA_MAX has no effect: Azure starts a worker before it sets the
     variables of the app that the worker is for.
     """
     with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_ARENA_MAX, ARENAS_MAX)
+        set_option(_M_MMAP_THRESHOLD, MAPPED_BYTES_MIN)
 
 
 def settings() -> Settings:

@@ -22,7 +22,7 @@ from exporter.domain.versioned import BlobInfo, Versioned
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.recent import DAY_RECENT, Recent
 from exporter.export.stage import Drops, RejectedWriter, Spool, StagedSlice, Stager
-from exporter.export.work_slots import WorkSlots
+from exporter.export.work_slots import Request, WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
 from exporter.pipeline.exported import Exported
@@ -215,7 +215,8 @@ class Attempt:
             spool=spool,
             known=known,
         )
-        with self.worker.slots.staging(chosen.landed_bytes) as slot, self.worker.timed("stage"):
+        request = Request((key, hour), chosen.first)
+        with self.worker.slots.staging(chosen.landed_bytes, request) as slot, self.worker.timed("stage"):
             return stager.stage(chosen, drops, rejected, slot, before), rejected
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:

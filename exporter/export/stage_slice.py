@@ -20,7 +20,7 @@ from exporter.pipeline.key_set import KEY_BYTES, ApproximateKeySet, KeySet
 
 # Keys of earlier slices that a slice reads, 16 bytes each, and holds in memory, 7 to 10 bytes each, however
 # many slices there are. Duplicates beyond this are found by the join.
-KEYS_BEFORE_MAX = 2_000_000
+KEYS_BEFORE_MAX = 1_500_000
 
 
 def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name

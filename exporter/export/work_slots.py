@@ -6,16 +6,16 @@ only take longer, and more memory. An hour that waits for storage lets others co
 """
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from exporter.domain.destination import MIB
 from exporter.domain.errors import Busy
 
 # Landed bytes, mostly compressed, from which on an hour or a slice is large: while it is staged, the process
-# grows by up to 111 MB (docs/performance.md). Only one of these is staged at a time.
+# grows by up to 106 MB (docs/performance.md). Only one of these is staged at a time.
 LARGE_BYTES = 8 * MIB
 # Landed bytes of all smaller hours that are staged at the same time. Together with a large one, the host's
 # 185 MB and 73 MB of libraries, this fits an instance of 512 MB.
@@ -25,19 +25,36 @@ SMALL_BYTES_MAX = 16 * MIB
 WAIT_MAX = timedelta(minutes=10)
 
 
+@dataclass(eq=False, frozen=True, slots=True)
+class Request:
+    """A request for room: for a slice of an hour, ``number`` is its place among those of the hour."""
+
+    hour: object = None
+    number: int = 0
+
+    def precedes(self, other: "Request") -> bool:
+        """Whether it is for an earlier slice of the same hour."""
+        return self.hour is not None and self.hour == other.hour and self.number < other.number
+
+
 class Lane:
-    """A limited amount of room, given in the order of the requests."""
+    """A limited amount of room, given in the order of the requests, and to slices of one hour in theirs.
+
+    The messages of slices are delivered to several threads at once, which request room in any order. A slice
+    that is staged before an earlier one does not know its rows, and is often staged a second time.
+    """
 
     def __init__(self, room: int) -> None:
         self._left = room
-        self._waiting: deque[object] = deque()
+        self._waiting: list[Request] = []
         self._changed = threading.Condition()
 
-    def take(self, size: int, wait: timedelta | None = None) -> None:
+    def take(self, size: int, wait: timedelta | None = None, request: Request | None = None) -> None:
         """Wait for room; ``Busy`` if there is none within ``wait`` (None: wait without an end)."""
-        me = object()
+        me = request or Request()
         with self._changed:
-            self._waiting.append(me)
+            later = (place for place, other in enumerate(self._waiting) if me.precedes(other))
+            self._waiting.insert(next(later, len(self._waiting)), me)
             seconds = None if wait is None else wait.total_seconds()
             got = self._changed.wait_for(lambda: self._waiting[0] is me and size <= self._left, seconds)
             self._waiting.remove(me)
@@ -98,10 +115,10 @@ class WorkSlots:
         self._wait = wait
 
     @contextmanager
-    def staging(self, size: int) -> Iterator[WorkSlot]:
+    def staging(self, size: int, request: Request | None = None) -> Iterator[WorkSlot]:
         """Wait for the slot of so many landed bytes; ``Busy`` if that takes too long."""
         lane, room = (self._large, 1) if size >= LARGE_BYTES else (self._small, size)
-        lane.take(room, self._wait)
+        lane.take(room, self._wait, request)
         try:
             yield WorkSlot(self._computing)
         finally:

@@ -17,10 +17,10 @@ KEY_BYTES = 16
 PARTITIONS = 256
 # Ten million keys give buckets of 150 keys, 2.4 KB: searching one takes less than a microsecond.
 BUCKETS_A_PARTITION = 256
-# Two million hashes give buckets of 120 hashes, 0.7 KB, and all buckets together take 3 MB besides.
+# A million hashes give buckets of 60 hashes, 0.4 KB, and all buckets together take 3 MB besides.
 HASH_BUCKETS_A_PARTITION = 64
 # Of the hash of a key, in an approximate set: 56 bits with the partition. If a million keys are looked for
-# in a set of two million others, one of them is found by chance once in 36,000 times.
+# in a set of 1.5 million others, one of them is found by chance once in 48,000 times.
 HASH_BYTES = 6
 
 # Up to this many keys stay in a built-in set: 26 MB, and a fifth of the time of buckets.

@@ -28,6 +28,21 @@ libc = ctypes.CDLL(None)
 libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 """
+# Blocks with small objects between them, again and again; then the growth of the process in MB.
+FREE_AND_TELL = """
+import psutil
+from exporter import wiring
+wiring.prepare_process()
+process, between = psutil.Process(), []
+before = process.memory_info().rss
+for mib in (5, 4, 3, 2):
+    blocks = []
+    for _ in range(8):
+        blocks.append(bytearray(b"x") * (mib * 1024 * 1024))
+        between.append(b"x" * 50_000)
+    blocks.clear()
+print((process.memory_info().rss - before) // 1_000_000)
+"""
 
 
 def test_the_loggers_of_the_sdks_are_at_warning_and_ours_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +87,13 @@ def test_threads_share_their_memory() -> None:
     )
 
     assert 1 <= told.stdout.count("<heap ") <= wiring.ARENAS_MAX
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is about GNU's C library")
+def test_the_memory_of_blocks_goes_back_to_the_system() -> None:
+    """Also if something small was allocated after them. By default tens of MB stay with the process."""
+    told = subprocess.run(  # noqa: S603  our own text, in our own Python
+        [sys.executable, "-c", FREE_AND_TELL], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert int(told.stdout) < 8

@@ -12,6 +12,11 @@
  * Zeros mark a free place. The key of zeros is therefore not stored in a place: ``zero`` says whether it was added. Every
  * index is below ``places``, and at least one place is free, so that each search ends.
  */
+#if !defined(_WIN32)
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#define _DARWIN_C_SOURCE
+#include <sys/mman.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +27,7 @@
 #define HASH_BYTES_MAX 8
 #define PLACES_MIN 8
 #define PLACES_MAX (UINT32_C(1) << 27) /* of one table: 2 GiB of keys */
+#define MAPPED_BYTES_MIN (16 * 1024)
 #define AHEAD 16 /* keys whose places are fetched into the cache together */
 #define CRC_POLYNOMIAL UINT32_C(0xEDB88320)
 
@@ -62,6 +68,31 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1];
     v[1] = rotated(v[1], 17) ^ v[2];
     v[2] = rotated(v[2], 32);
+}
+
+/* Return so many bytes of zeros; NULL if there is no memory. Large tables come from the system, and go back to it as
+ * soon as they are freed: from the heap they would leave gaps, into which those of the next set do not fit. */
+static uint8_t *new_memory(size_t bytes)
+{
+#if !defined(_WIN32)
+    if (bytes >= MAPPED_BYTES_MIN) {
+        void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return at == MAP_FAILED ? NULL : at;
+    }
+#endif
+    return calloc(bytes, 1);
+}
+
+static void free_memory(uint8_t *at, size_t bytes)
+{
+#if !defined(_WIN32)
+    if (bytes >= MAPPED_BYTES_MIN) {
+        munmap(at, bytes);
+        return;
+    }
+#endif
+    (void)bytes;
+    free(at);
 }
 
 /* SipHash-1-3 of a key. Bytes are read in the order of the processor: hashes are not compared across processes. */
@@ -188,7 +219,7 @@ static int grow(const struct keys *set, struct table *table)
     larger.places = table->places ? table->places + table->places / 2 : PLACES_MIN;
     if (larger.places > PLACES_MAX)
         return 0;
-    larger.at = calloc(larger.places, set->width);
+    larger.at = new_memory((size_t)larger.places * set->width);
     if (!larger.at)
         return 0;
     for (place = 0; place < table->places; place++) {
@@ -196,7 +227,7 @@ static int grow(const struct keys *set, struct table *table)
         if (!is_free(set, at))
             memcpy(place_of(set, &larger, hash_at(set, at), at), at, set->width);
     }
-    free(table->at);
+    free_memory(table->at, (size_t)table->places * set->width);
     *table = larger;
     return 1;
 }
@@ -222,7 +253,7 @@ void keys_free(struct keys *set)
 {
     int number;
     for (number = 0; number < PARTITIONS; number++)
-        free(set->tables[number].at);
+        free_memory(set->tables[number].at, (size_t)set->tables[number].places * set->width);
     free(set);
 }
 

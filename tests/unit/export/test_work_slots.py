@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.domain.errors import Busy
-from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, WorkSlots
+from exporter.export.work_slots import LARGE_BYTES, SMALL_BYTES_MAX, Request, WorkSlots
 
 SOON = timedelta(milliseconds=50)
 SECONDS_MAX = 10.0
@@ -57,6 +57,25 @@ def test_of_large_hours_one_is_staged_at_a_time(threads: ThreadPoolExecutor) -> 
     all_of([threads.submit(stage) for _ in range(8)])
 
     assert watch.most == 1
+
+
+def test_slices_of_an_hour_have_their_turns_in_their_order(threads: ThreadPoolExecutor) -> None:
+    """In whatever order their threads request them; other hours keep their places in the queue."""
+    turns, staged = WorkSlots(), list[object]()
+
+    def stage(hour: str, number: int) -> None:
+        with turns.staging(LARGE_BYTES, Request(hour, number)):
+            staged.append((hour, number))
+
+    futures = []
+    with turns.staging(LARGE_BYTES, Request("a", 1)):
+        for waiting, (hour, number) in enumerate((("a", 3), ("b", 1), ("a", 5), ("a", 2), ("a", 4)), start=1):
+            futures.append(threads.submit(stage, hour, number))
+            while len(turns._large._waiting) < waiting:
+                threading.Event().wait(0.001)
+    all_of(futures)
+
+    assert staged == [("a", 2), ("a", 3), ("b", 1), ("a", 4), ("a", 5)]
 
 
 def test_small_hours_are_staged_together_also_beside_a_large_one(threads: ThreadPoolExecutor) -> None:
