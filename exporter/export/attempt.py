@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +22,7 @@ from exporter.domain.versioned import BlobInfo, Versioned
 from exporter.export.lease import Heartbeat, HourLease
 from exporter.export.recent import DAY_RECENT, Recent
 from exporter.export.stage import Drops, RejectedWriter, Spool, StagedSlice, Stager
-from exporter.export.work_slots import Request, WorkSlots
+from exporter.export.work_slots import Request, WorkSlot, WorkSlots
 from exporter.notify.log_events import Event, bytes_of, hour_fields, log_event, row_fields
 from exporter.notify.notifications import hour_exported
 from exporter.pipeline.exported import Exported
@@ -193,11 +193,13 @@ class Attempt:
         spooled: bool = False,
         before: Iterable[Exported] = (),
         known: Counter[bytes] | None = None,
+        slot: WorkSlot | None = None,
     ) -> tuple[StagedSlice, RejectedWriter]:
         """Stage a slice, without the rows that it ``drops``; the caller commits its rejected rows.
 
         ``tag`` names the attempt. ``spooled`` files go to a container of our own, to be copied from there;
         rows ``before`` those of landing are exported as they are; merged ids that are ``known`` are left out.
+        Without a ``slot`` it waits for one.
         """
         naming = self.destination.naming(self.task.key.stream)
         key, hour = self.task.key, self.task.hour
@@ -215,9 +217,14 @@ class Attempt:
             spool=spool,
             known=known,
         )
-        request = Request((key, hour), chosen.first)
-        with self.worker.slots.staging(chosen.landed_bytes, request) as slot, self.worker.timed("stage"):
-            return stager.stage(chosen, drops, rejected, slot, before), rejected
+        held = nullcontext(slot) if slot else self.slot(chosen)
+        with held as mine, self.worker.timed("stage"):
+            return stager.stage(chosen, drops, rejected, mine, before), rejected
+
+    def slot(self, chosen: Slice) -> AbstractContextManager[WorkSlot]:
+        """Wait for the slot in which a slice is staged; ``Busy`` if that takes too long."""
+        request = Request((self.task.key, self.task.hour), chosen.first)
+        return self.worker.slots.staging(chosen.landed_bytes, request)
 
     def keep_digest(self, chosen: Slice, staged: StagedSlice, tag: str) -> str | None:
         """Store the keys of exported rows, for the join and for late data; return the name of the digest."""

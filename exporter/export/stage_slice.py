@@ -15,6 +15,7 @@ from exporter.export.attempt import Attempt
 from exporter.export.foreign_blocks import void_foreign_blocks
 from exporter.export.lease import acquire_slice
 from exporter.export.slice_plan import SlicePlan
+from exporter.export.work_slots import WorkSlot
 from exporter.pipeline.key_index import KeyIndex
 from exporter.pipeline.key_set import KEY_BYTES, ApproximateKeySet, KeySet
 
@@ -45,13 +46,18 @@ def stage_slice(  # noqa: PLR0913  what a slice is staged by, each by its name
     with worker.heartbeat(lease.renew):
         try:
             tag = attempt_tag(attempt_number, worker.claim_id)
-            lease.finish(_staged(plan.applied_to(attempt), lease.record, chosen, plan, tag))
+            planned = plan.applied_to(attempt)
+            # Until it is recorded: the next slice in this process reads the keys of this one.
+            with planned.slot(chosen) as slot:
+                lease.finish(_staged(planned, lease.record, chosen, plan, tag, slot=slot))
         except (DestinationFault, Conflict, Transient):
             lease.release()
             raise
 
 
-def _staged(attempt: Attempt, record: SliceRecord, chosen: Slice, plan: SlicePlan, tag: str) -> SliceResult:
+def _staged(  # noqa: PLR0913  what a slice is staged by
+    attempt: Attempt, record: SliceRecord, chosen: Slice, plan: SlicePlan, tag: str, *, slot: WorkSlot
+) -> SliceResult:
     def drops() -> KeySet | ApproximateKeySet | None:
         if record.excluded_keys is None:
             return _keys_before(attempt, record, plan)
@@ -59,7 +65,7 @@ def _staged(attempt: Attempt, record: SliceRecord, chosen: Slice, plan: SlicePla
 
     with ExitStack() as uploads:
         try:
-            staged, rejected = attempt.stage(chosen, drops, uploads, tag, spooled=plan.spooled)
+            staged, rejected = attempt.stage(chosen, drops, uploads, tag, spooled=plan.spooled, slot=slot)
         except ForeignBlocks as blocks:
             if void_foreign_blocks(attempt.container, blocks):
                 raise Transient(f"blocks of another program under {blocks.name} were discarded") from blocks
