@@ -136,7 +136,7 @@ def test_all_that_is_wrong_is_said_at_once(
 ) -> None:
     """Each with its option, and no file is written."""
     monkeypatch.delenv(STORAGE_SETTING, raising=False)
-    options = "--from noon --to 2026-01-31T25 --rate 6000000 --seed x --fault gremlins --processes 0 --late"
+    options = "--from noon --to 2026-01-31T25 --rate 16000000 --seed x --fault gremlins --processes 0 --late"
 
     assert main([*options.split(), "--container", "landing"]) == 64
 
@@ -144,7 +144,7 @@ def test_all_that_is_wrong_is_said_at_once(
     for word in (
         "--from is 'noon'",
         "--to",
-        "events_per_hour is 6000000",
+        "events_per_hour is 16000000",
         "--seed",
         "gremlins",
         "--processes",

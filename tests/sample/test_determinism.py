@@ -118,7 +118,7 @@ def test_only_the_start_of_a_utc_hour_is_an_hour(moment: datetime) -> None:
 
 def test_all_that_is_wrong_with_a_sample_is_said_at_once() -> None:
     """With the name of each parameter."""
-    with pytest.raises(ValueError, match=r"events_per_hour is 5000001.*gzip_level is 10"):
-        Sample(events_per_hour=5_000_001, gzip_level=10)
+    with pytest.raises(ValueError, match=r"events_per_hour is 10000001.*gzip_level is 10"):
+        Sample(events_per_hour=10_000_001, gzip_level=10)
     with pytest.raises(ValueError, match="faults need at least 10 events"):
         Sample(events_per_hour=9, faults=frozenset({Fault.BOM}))

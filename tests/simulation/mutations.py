@@ -279,7 +279,7 @@ def count_left_out_keys(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_compare_late_rows(patch: pytest.MonkeyPatch) -> None:
     """Append late rows that are there already."""
-    patch.setattr(late_data, "_repeated", lambda *_arguments: ())
+    patch.setattr(late_data, "_repeated", lambda *_arguments: None)
 
 
 def never_check_for_late_data(patch: pytest.MonkeyPatch) -> None:
