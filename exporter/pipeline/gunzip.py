@@ -16,6 +16,8 @@ _DAMAGED: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stu
 FEED_BYTES = 16 * 1024
 # Slices of FEED_BYTES that a thread gets at once. A blob with fewer is decompressed without threads.
 _SLICES_AHEAD = 8
+# Two threads have enough to do with compressing: an hour takes a tenth more time if they decompress, too.
+_THREADS_MIN = 3
 # A thread decompresses about so much ahead.
 _AHEAD_BYTES = 512 * 1024
 # Deflate reaches 1,032. Rows have UUIDs, which do not compress: their ratio is 6 to 10.
@@ -46,7 +48,8 @@ def plain(
     ``BrokenContentError`` after everything readable was yielded, and when the content expands to so many
     times its size that it cannot be rows: one megabyte of gzip can hold a gigabyte of zeros.
 
-    The ``threads`` decompress the next pieces of a blob of 128 KiB or more while the present ones are used.
+    Three ``threads`` or more decompress the next pieces of a blob of 128 KiB or more while the present ones
+    are used.
     The chunks are taken by the caller's thread.
     """
     slices = _slices(chunks)
@@ -73,7 +76,7 @@ def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _gunzipped(slices: Iterator[bytes], members: Members, threads: Threads) -> Iterator[bytes]:
     gunzip, first = _Gunzip(members), list(islice(slices, _SLICES_AHEAD))
-    if threads.count == 1 or len(first) < _SLICES_AHEAD:
+    if threads.count < _THREADS_MIN or len(first) < _SLICES_AHEAD:
         yield from gunzip.pieces(chain(first, slices))
     else:
         yield from _ahead(gunzip, first, slices, threads)

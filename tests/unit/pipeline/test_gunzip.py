@@ -236,11 +236,11 @@ def test_threads_change_nothing(blob: bytes) -> None:
     assert len(gzipped(AHEAD)) > 1_000_000
     found = pieces_of(blob, Threads(1))
 
-    for threads in (Threads(2), Threads(5), LateThreads(2)):
+    for threads in (Threads(3), Threads(5), LateThreads(3)):
         assert pieces_of(blob, threads) == found
 
 
-@pytest.mark.parametrize("threads", [Threads(2), LateThreads(2)])
+@pytest.mark.parametrize("threads", [Threads(3), LateThreads(3)])
 def test_little_is_decompressed_ahead(threads: Threads) -> None:
     """However much the next bytes unfold to."""
     blob = bomb(bytes(MIB), 300) + gzipped(AHEAD)
@@ -271,7 +271,7 @@ def test_chunks_are_taken_by_the_caller() -> None:
 
 def test_a_reader_that_stops_early_leaves_no_work_behind() -> None:
     """One result at most is not used, and nothing waits for it."""
-    threads = LateThreads(2)
+    threads = LateThreads(3)
     pieces = plain(chunks(gzipped(AHEAD), 100_000), threads=threads)
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # it is a generator
@@ -287,12 +287,12 @@ def test_an_error_of_the_source_is_raised() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        deque(plain(failing(), threads=Threads(2)), maxlen=0)
+        deque(plain(failing(), threads=Threads(3)), maxlen=0)
 
 
 def test_a_small_blob_uses_no_thread() -> None:
     """It would be done before the thread begins."""
-    threads = LateThreads(2)
+    threads = LateThreads(3)
     blob = gzipped(AHEAD[:200_000])
 
     assert b"".join(plain([blob], threads=threads)) == AHEAD[:200_000]
