@@ -6,6 +6,7 @@ from itertools import batched
 
 from exporter.destinations.recent_rows import RecentRows, recent_rows
 from exporter.domain.connection_test import ConnectionTest
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import UNREADABLE, HourRecord
@@ -28,13 +29,14 @@ _SEARCHED_ROWS = 999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationQuery:
-    """Which destinations to list: by the ``status`` that is shown, and by a text in id, name or target.
+    """Which destinations to list: by the status that is shown, data type, and a text in id, name or target.
 
     ``deleted`` selects the deleted destinations, and no others. A page begins after the id ``after`` and has
     up to ``limit`` destinations.
     """
 
     status: Status | None = None
+    data_type: DataType | None = None
     text: str = ""
     deleted: bool = False
     after: str = ""
@@ -43,12 +45,14 @@ class DestinationQuery:
     @property
     def rows_a_page(self) -> int:
         """How many stored destinations to read at a time."""
-        return _SEARCHED_ROWS if self.text or self.status else self.limit
+        return _SEARCHED_ROWS if self.text or self.status or self.data_type else self.limit
 
     def may_select(self, destination: Destination) -> bool:
         """Whether the destination is selected, as far as it is known without its progress."""
         stored = Status.ACTIVE if self.status is Status.FAILING else self.status
         if stored not in {None, destination.status}:
+            return False
+        if self.data_type not in {None, *(key.stream.data_type for key in destination.streams)}:
             return False
         storage = destination.storage
         texts = [destination.id, destination.name, storage.container, storage.account_url or ""]

@@ -19,6 +19,7 @@ from exporter.destinations.overview import (
     overview_of,
 )
 from exporter.destinations.summary import BEHIND_MAX
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Destination, Status
 from exporter.domain.versioned import Page, Versioned
 from exporter.http.audit import log_change
@@ -93,6 +94,7 @@ def _parse_list(req: func.HttpRequest) -> tuple[DestinationQuery, Order]:
     order = query.one_of("sort", list(Order)) or Order.ID
     found = DestinationQuery(
         status=query.one_of("status", _LISTED),
+        data_type=query.one_of("data_type", list(DataType)),
         text=query.text("q"),
         deleted=query.flag("deleted"),
         after=query.resource_id("after", "destination"),
@@ -101,7 +103,7 @@ def _parse_list(req: func.HttpRequest) -> tuple[DestinationQuery, Order]:
     if found.deleted and found.status:
         query.problem("status", "must be left out with deleted=true")
     if order is Order.BEHIND:
-        for name in ("status", "q", "deleted", "after"):
+        for name in ("status", "data_type", "q", "deleted", "after"):
             if req.params.get(name):
                 query.problem(name, "must be left out with sort=behind")
     query.check()
@@ -117,6 +119,7 @@ def _parse_list(req: func.HttpRequest) -> tuple[DestinationQuery, Order]:
         answers={HTTPStatus.OK: DestinationsView},
         query=(
             choice_parameter("status", "Only destinations with this status.", _LISTED),
+            choice_parameter("data_type", "Only destinations that export this data type.", list(DataType)),
             text_parameter(
                 "q",
                 "Only destinations with this text in id, name, container, account address, project or"

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
+from infra.local.sample import DataType
 from tests.browser.axe import violations
 from tests.browser.conftest import Furnished
 from tests.browser.landscape import (
@@ -105,6 +106,24 @@ def test_the_list_shows_those_that_are_behind_and_those_that_are_deleted(
     tab.page.get_by_role("link", name="Backfills").click()
     expect(tab.page.get_by_text("There is no backfill yet")).to_be_visible()
     expect(tab.page.get_by_role("button", name="Start a backfill")).to_have_count(0)
+
+
+def test_the_list_shows_those_that_export_a_data_type(tab: Tab, app: App, furnished: Furnished) -> None:
+    """The choice is in the address, as those of state and text are."""
+    body = furnished.installation.destination("one-type", SAMPLE, furnished.starts[0], (DataType.EVENTS,))
+    assert app.api.put("/destinations/one-type", body).status == 201
+    tab.open()
+    row = tab.page.get_by_role("row").filter(has_text="Test: one-type")
+    expect(row).to_be_visible()
+
+    data = tab.page.get_by_label("Data", exact=True)
+    data.select_option("Merged ids")
+    expect(row).to_have_count(0)
+    assert "data=merged_ids" in tab.page.url
+
+    data.select_option("Events")
+    expect(row).to_be_visible()
+    assert app.api.call("DELETE", "/api/destinations/one-type").status == 204
 
 
 def test_every_page_says_whether_the_timer_is_alive(tab: Tab, app: App) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.destinations import overview
 from exporter.destinations.overview import DestinationQuery, list_destinations
+from exporter.domain.data_types import DataType
 from exporter.domain.destination import Status, StorageTarget
 from exporter.domain.errors import Fault
 from exporter.domain.hour_record import HourRecord
@@ -81,6 +82,21 @@ def test_destinations_are_selected_by_the_status_that_is_shown(limit: int) -> No
     assert ids(world, status=Status.PAUSED, limit=limit) == ["d02"]
     assert ids(world, status=Status.ACTIVE, limit=limit) == ["d00", "d05", "d06", "d08", "d09", "d10"]
     assert ids(world, deleted=True, limit=limit) == ["d04"]
+
+
+def test_destinations_are_selected_by_what_they_export() -> None:
+    """One that exports both is selected by either."""
+    world = a_dozen()
+    both = replace(ACME, id="both", status=Status.ACTIVE)
+    world.destinations.put(both, None)
+    world.destinations.put(replace(both, id="merged", project_id=None), None)
+
+    assert ids(world, data_type=DataType.MERGED_IDS) == ["both", "merged"]
+    assert ids(world, data_type=DataType.EVENTS, limit=3) == [
+        "both",
+        *(f"d{number:02}" for number in range(COUNT) if number != 4),
+    ]
+    assert ids(world, data_type=DataType.EVENTS, status=Status.DRAFT) == ["d01"]
 
 
 @pytest.mark.parametrize(

@@ -2693,6 +2693,8 @@ export interface operations {
             query?: {
                 /** @description Only destinations with this status. */
                 status?: "draft" | "active" | "paused" | "failing";
+                /** @description Only destinations that export this data type. */
+                data_type?: "events" | "merged_ids";
                 /** @description Only destinations with this text in id, name, container, account address, project or organization; upper and lower case are the same. */
                 q?: string;
                 /** @description With true, only deleted destinations; their hours can be listed. */

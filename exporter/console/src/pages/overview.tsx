@@ -21,6 +21,7 @@ type StatusName = keyof Schemas["StatusCountsView"];
 
 const EVERY = 15_000;
 const STATUSES: StatusName[] = ["failing", "active", "paused", "draft"];
+const DATA_TYPES: DataType[] = ["events", "merged_ids"];
 const WORDS: Record<StatusName, string> = { failing: "Failing", active: "Active", paused: "Paused", draft: "Draft" };
 /** What else the list can show. */
 const OTHERS: Record<string, string> = { behind: "Most behind", deleted: "Deleted" };
@@ -32,10 +33,11 @@ const TYPING_MILLISECONDS = 250;
 export function Overview({ query }: RouteProps) {
   const status = STATUSES.find((each) => each === query.get("status")) ?? null;
   const other = query.get("show") ?? "";
+  const type = other === "behind" ? null : (DATA_TYPES.find((each) => each === query.get("data")) ?? null);
   const text = other === "behind" ? "" : (query.get("q") ?? "");
   const summary = useResource("summary", (signal) => send("get", "/summary", { signal }), { every: EVERY });
-  const show = (changed: { status?: string | null; show?: string; q?: string }): void =>
-    go(href("/", { status, show: other, q: text, ...changed }), true);
+  const show = (changed: { status?: string | null; data?: string; show?: string; q?: string }): void =>
+    go(href("/", { status, data: type, show: other, q: text, ...changed }), true);
   return (
     <>
       <div class="page-head">
@@ -62,6 +64,20 @@ export function Overview({ query }: RouteProps) {
           <div class="section-head">
             <h2 id="all">{OTHERS[other] ?? (status === null ? "All" : WORDS[status])} destinations</h2>
             {other !== "behind" && <Search text={text} show={(typed) => show({ q: typed })} />}
+            {other !== "behind" && (
+              <select
+                aria-label="Data"
+                value={type ?? ""}
+                onChange={({ currentTarget: { value } }) => show({ data: value })}
+              >
+                <option value="">All data</option>
+                {DATA_TYPES.map((each) => (
+                  <option key={each} value={each}>
+                    {NAMES[each]}
+                  </option>
+                ))}
+              </select>
+            )}
             <select
               aria-label="Show"
               value={other || (status ?? "")}
@@ -78,9 +94,10 @@ export function Overview({ query }: RouteProps) {
             </select>
           </div>
           <List
-            key={`${status} ${other} ${text}`}
+            key={`${status} ${type} ${other} ${text}`}
             selection={{
               ...(status && { status }),
+              ...(type && { data_type: type }),
               ...(text && { q: text }),
               ...(other === "deleted" && { deleted: "true" }),
               ...(other === "behind" && { sort: "behind" }),
@@ -152,6 +169,7 @@ function Tiles({
 
 interface Selection {
   status?: StatusName;
+  data_type?: DataType;
   q?: string;
   after?: string;
   limit?: number;
