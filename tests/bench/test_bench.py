@@ -158,7 +158,7 @@ def test_every_way_and_step_is_compared(tmp_path: Path, capsys: pytest.CaptureFi
         assert f"| {name}" in printed
     assert min(run.peak for runs in found.runs.values() for run in runs) > 5 * MB
     assert {goal.number for goal in goals} >= {1, 3, 5, 6}
-    assert found.sizes["filtered"] < found.sizes["ours"] < found.sizes["fast"]
+    assert found.sizes["filtered, one core"] < found.sizes["ours"] < found.sizes["fast"]
     assert found.sizes["sink"] == 0
 
 
