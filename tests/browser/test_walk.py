@@ -22,7 +22,8 @@ from infra.local.api import Api
 from tests.browser.tab import Tab, opened
 from tests.support.installation import now, ok
 
-pytestmark = pytest.mark.slow
+# An installation, several weeks of hours and a walk of many pages: minutes on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS_MAX = 170.0

@@ -495,7 +495,7 @@ def ok_path(answer: Answer) -> str:
 
 
 SMALL = Sample(
-    events_per_hour=6_000, merges_per_hour=0, blobs_per_hour=1, faults=frozenset({Fault.LATE_BLOB})
+    events_per_hour=9_000, merges_per_hour=0, blobs_per_hour=1, faults=frozenset({Fault.LATE_BLOB})
 )
 
 
