@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import and_
 from typing import Any
 
 import msgspec
@@ -30,8 +29,7 @@ type Reject = Callable[[RejectedRow], None]
 class Tally:
     """Counts of rows. Each row is exported, filtered, duplicate or rejected, and counts once.
 
-    ``amended`` rows are part of ``exported``. ``dropped`` rows, which another slice or file has, are part of
-    ``duplicate``.
+    ``amended`` rows are part of ``exported``. Rows that another slice or file has are part of ``duplicate``.
     """
 
     exported: int = 0
@@ -39,7 +37,6 @@ class Tally:
     duplicate: int = 0
     rejected: Counter[Reason] = field(default_factory=Counter)
     amended: int = 0
-    dropped: int = 0
 
     def counts(self) -> RowCounts:
         """Return the counts so far."""
@@ -140,7 +137,6 @@ class RowChain[Row]:
         mine = self.seen.add_joined(keys)
         if self.drops is not None:
             elsewhere = self.drops.known_joined(keys)
-            self.tally.dropped += sum(map(and_, mine, elsewhere))
             mine = bytes(own and not other for own, other in zip(mine, elsewhere, strict=True))
         self.tally.duplicate += mine.count(0)
         return mine
